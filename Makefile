@@ -1,0 +1,44 @@
+# The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
+.DEFAULT_GOAL := help
+.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-stream
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SETUP := python3 scripts/setup.py
+CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp')
+
+help: ## List these commands
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/  make \1\t\2/' | expand -t 34
+
+setup: ## Install and build all that is missing
+	@$(SETUP)
+
+kernel bridge web servers: ## Build one part and what it needs
+	@$(SETUP) $@
+
+demo: setup ## Run everything with simulated exchanges (SECONDS=90 stops by itself)
+	@livetape demo $(if $(SECONDS),--seconds $(SECONDS))
+
+live: setup ## Run everything with the real exchanges (SECONDS=90 stops by itself)
+	@livetape live $(if $(SECONDS),--seconds $(SECONDS))
+
+test: setup ## Run every test
+	@scripts/test
+
+check: setup ## Lint, types, layers, format
+	@scripts/check
+
+format: setup ## Format Python, C++ and TypeScript
+	ruff format .
+	ruff check --fix-only --quiet .
+	$(if $(CXX_SOURCES),clang-format -i $(CXX_SOURCES))
+	$(if $(wildcard web/package.json),npm --prefix web run format)
+
+requirements: setup ## Pin requirements/*.in again, by hash
+	python -m pip install --quiet uv
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/runtime.in -o requirements/runtime.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+
+bench-stream: setup ## Trades to bars, beside Kafka Streams; the last line is JSON
+	@python -m bench.stream
+
+clean: ## Remove all that was built, downloaded or stored
+	rm -rf build .livetape .venv web/dist web/node_modules

