@@ -1,0 +1,60 @@
+"""What can go wrong with the local servers, each error naming the thing and the remedy.
+
+LocalError
+ ├─ PortTaken         another program listens where a server should
+ ├─ SoftwareMissing   a program or download is not there
+ ├─ DiskFull          too little room for the servers' data
+ ├─ NotLocal          the settings point to another machine
+ └─ ServerFailed      a server ended or did not become ready; carries the end of its log
+"""
+
+from pathlib import Path
+
+
+class LocalError(Exception):
+    """The local servers cannot do what was asked; the message names the thing and the remedy."""
+
+
+class PortTaken(LocalError):
+    """Another program listens on a port that a server needs."""
+
+    def __init__(self, server: str, port: int, holder: str, setting: str) -> None:
+        super().__init__(
+            f"port {port}, which {server} needs, is taken by {holder}: "
+            f"stop that program, or choose another port with {setting}"
+        )
+
+
+class SoftwareMissing(LocalError):
+    """A program or a download is missing."""
+
+    def __init__(self, what: str, remedy: str = "run `make setup`") -> None:
+        super().__init__(f"{what} is missing: {remedy}")
+
+
+class DiskFull(LocalError):
+    """The folder of the servers' data has too little room."""
+
+    def __init__(self, folder: Path, free_mb: int, needed_mb: int) -> None:
+        super().__init__(
+            f"only {free_mb} MB are free in {folder} and the servers need {needed_mb} MB: "
+            "make room, or put their data elsewhere with LIVETAPE_HOME"
+        )
+
+
+class NotLocal(LocalError):
+    """The settings name a server on another machine."""
+
+    def __init__(self, server: str, address: str, setting: str) -> None:
+        super().__init__(
+            f"{server} at {address} is not on this machine: `livetape up` starts local servers only ({setting})"
+        )
+
+
+class ServerFailed(LocalError):
+    """A server ended or did not become ready in time."""
+
+    def __init__(self, server: str, why: str, log: Path, tail: str) -> None:
+        full = "No space left on device" in tail
+        remedy = " The disk is full: make room and start again." if full else ""
+        super().__init__(f"{server} {why}.{remedy}\n{tail}\nThe whole log: {log}")

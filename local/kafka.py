@@ -1,0 +1,106 @@
+"""Apache Kafka on one machine: a single KRaft node, broker and controller in one process."""
+
+import subprocess
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from local.errors import ServerFailed, SoftwareMissing
+from local.java import java
+from local.process import Command
+from local.server import SERVERS, Server
+
+JARS = SERVERS / "kafka"
+CLUSTER_ID = "bGl2ZXRhcGUtbG9jYWwtMQ"  # any base64 UUID will do: it only has to stay the same
+LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaConfig=warn",
+)
+
+
+class Kafka(Server):
+    """A KRaft node at 127.0.0.1; its controller listens on a port of its own."""
+
+    name = "kafka"
+    title = "Kafka"
+    setting = "LIVETAPE_KAFKA_BOOTSTRAP"
+
+    def __init__(self, home: Path, port: int, controller_port: int) -> None:
+        super().__init__(home, {"clients": port, "controller": controller_port})
+
+    def prepare(self) -> None:
+        """Write the node's settings and format its log folder once."""
+        self._configuration.parent.mkdir(parents=True, exist_ok=True)
+        self._configuration.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
+        if (self._logs / "meta.properties").exists():
+            return
+        tool = [
+            *self._java("-Xmx128m"),
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            CLUSTER_ID,
+            "-c",
+            str(self._configuration),
+        ]
+        done = subprocess.run(tool, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ServerFailed(self.title, "could not format its data folder", self.log, done.stdout + done.stderr)
+
+    def command(self) -> Command:
+        """The broker, in a modest heap."""
+        return Command([*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)], {})
+
+    def is_ready(self) -> bool:
+        """Whether the broker answers a metadata request."""
+        if self.running() is None:
+            return False
+        client = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.ports['clients']}", "log_level": 0})
+        try:
+            return bool(client.list_topics(timeout=1.0).brokers)
+        except KafkaException:
+            return False
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data / "server.properties"
+
+    @property
+    def _logs(self) -> Path:
+        return self.data / "log"
+
+    def _java(self, *heap: str) -> list[str]:
+        if not JARS.is_dir():
+            raise SoftwareMissing("Kafka", "run `make servers`")
+        return [str(java()), *heap, *LOGGING, "-cp", f"{JARS}/*"]
+
+    def _properties(self) -> dict[str, object]:
+        clients, controller = self.ports["clients"], self.ports["controller"]
+        return {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://127.0.0.1:{clients},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{clients}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": self._logs,
+            "auto.create.topics.enable": "false",
+            "num.partitions": 1,
+            "default.replication.factor": 1,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "message.max.bytes": 12 * 1024 * 1024,
+            "replica.fetch.max.bytes": 12 * 1024 * 1024,
+            "log.retention.check.interval.ms": 30_000,
+        }

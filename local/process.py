@@ -1,0 +1,143 @@
+"""Child processes that never outlive what they belong to, and that are only ended when they are surely ours."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from local.errors import SoftwareMissing
+
+POLL_S = 0.05
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours."""
+
+    arguments: Sequence[str | Path]
+    environment: Mapping[str, str]
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 15.0
+
+
+class Child:
+    """A running process, known by its id and start time, so that a reused id is never mistaken for it."""
+
+    def __init__(self, process: psutil.Process, command: Command) -> None:
+        self._process = process
+        self._command = command
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also its group's."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def ask_to_stop(self) -> None:
+        """Send its stop signal; return at once."""
+        self._signal(self._command.stop_signal)
+
+    def stop(self) -> None:
+        """End it in order, by force after its timeout, and its whole group with it."""
+        self.ask_to_stop()
+        if not self.wait(self._command.stop_timeout_s):
+            self._signal_group(signal.SIGKILL)
+            self.wait(self._command.stop_timeout_s)
+        self._signal_group(signal.SIGKILL)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for its end; False when it still runs after the timeout."""
+        deadline = time.monotonic() + timeout_s
+        while self.is_alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        self._reap()
+        return True
+
+    def _reap(self) -> None:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            self._process.wait(timeout=0)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process.send_signal(number)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def spawn(command: Command, log: Path, *, detached: bool) -> Child:
+    """Start a program in a group of its own with its output in `log` (the run before is kept as `.1`).
+
+    Unless detached, the kernel sends it its stop signal when the calling thread ends, however that comes about;
+    so spawn from a thread that lives as long as the child should.
+
+    Raises:
+        SoftwareMissing: the program is not there.
+    """
+    program = str(command.arguments[0])
+    if shutil.which(program) is None:
+        raise SoftwareMissing(f"the program {program}")
+    bound = [] if detached else ["setpriv", "--pdeathsig", command.stop_signal.name.removeprefix("SIG"), "--"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_name(log.name + ".1"))
+    with log.open("wb") as output:
+        started = subprocess.Popen(
+            [*bound, *map(str, command.arguments)],
+            env={**os.environ, **command.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    started.returncode = 0  # psutil reaps it: silences the warning of a Popen object dropped while its child runs
+    return Child(psutil.Process(started.pid), command)
+
+
+def save(child: Child, pid_file: Path) -> None:
+    """Write a child's id and start time for a later command to find it."""
+    pid_file.parent.mkdir(parents=True, exist_ok=True)
+    pid_file.write_text(f"{child.pid} {_start_ticks(child.pid)}\n")
+
+
+def find(pid_file: Path, command: Command) -> Child | None:
+    """The child that `save` wrote, or None when it no longer runs."""
+    try:
+        pid, ticks = map(int, pid_file.read_text().split())
+        process = psutil.Process(pid)
+        if _start_ticks(pid) != ticks:
+            return None
+    except (OSError, ValueError, psutil.NoSuchProcess):
+        return None
+    child = Child(process, command)
+    return child if child.is_alive() else None
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """The end of a log file."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 64 * 1024))
+        return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def _start_ticks(pid: int) -> int:
+    """Start time in clock ticks since boot: field 22 of /proc/PID/stat (proc(5))."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

@@ -1,0 +1,95 @@
+"""What the local servers have in common: a name, ports, a log, and a way to start, to be ready and to stop."""
+
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.settings import PROJECT
+from local import ports, process
+from local.errors import PortTaken, ServerFailed
+from local.process import Child, Command
+
+SERVERS = PROJECT / ".livetape" / "servers"
+POLL_S = 0.1
+
+
+class Server(ABC):
+    """One server of one machine; its data, log and pid file are under `home`."""
+
+    name: str
+    """Short name, also of its folder and its log."""
+    title: str
+    """What people call it."""
+    setting: str
+    """The setting that chooses its port."""
+    ready_timeout_s: float = 60.0
+
+    def __init__(self, home: Path, ports: Mapping[str, int]) -> None:
+        self.home = home
+        self.ports = dict(ports)
+        self.data = home / "data" / self.name
+        self.log = home / "logs" / f"{self.name}.log"
+        self.pid_file = home / "run" / f"{self.name}.pid"
+        self._child: Child | None = None
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the data folder ready for a first start; quick when it is."""
+
+    @abstractmethod
+    def command(self) -> Command:
+        """The program that serves."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it answers its own protocol, not only its port."""
+
+    def settle(self) -> None:  # noqa: B027 - most servers need nothing more
+        """Bring a ready server into the state that livetape expects."""
+
+    def check_ports(self) -> None:
+        """Raise PortTaken when another program listens on a port of this server."""
+        for port in self.ports.values():
+            if not ports.is_free(port):
+                raise PortTaken(self.title, port, ports.holder(port), self.setting)
+
+    def running(self) -> Child | None:
+        """Its process, when it was started by us and still runs."""
+        return self._child or process.find(self.pid_file, self.command())
+
+    def launch(self, *, detached: bool) -> None:
+        """Start the process from the main thread; `wait_ready` tells when it serves."""
+        self.check_ports()
+        self._child = process.spawn(self.command(), self.log, detached=detached)
+        process.save(self._child, self.pid_file)
+
+    def wait_ready(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            ServerFailed: it ended, or was not ready in time; the message has the end of its log.
+        """
+        deadline = time.monotonic() + self.ready_timeout_s
+        while not self.is_ready():
+            if self._child is not None and not self._child.is_alive():
+                raise ServerFailed(self.title, "ended while starting", self.log, process.tail(self.log))
+            if time.monotonic() > deadline:
+                raise ServerFailed(
+                    self.title, f"was not ready in {self.ready_timeout_s:.0f} s", self.log, process.tail(self.log)
+                )
+            time.sleep(POLL_S)
+        self.settle()
+
+    def stop(self) -> None:
+        """End it in order; nothing happens when it does not run."""
+        child = self.running()
+        if child is not None:
+            child.stop()
+        self._child = None
+        self.pid_file.unlink(missing_ok=True)
+
+    def clean(self) -> None:
+        """Remove its data; the server must not run."""
+        shutil.rmtree(self.data, ignore_errors=True)

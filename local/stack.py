@@ -1,0 +1,131 @@
+"""All servers of one machine together: start in parallel, stop in reverse, clean."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.settings import Settings
+from local import ports
+from local.errors import DiskFull, NotLocal
+from local.kafka import Kafka
+from local.postgres import Postgres
+from local.registry import Registry
+from local.server import Server
+
+NEEDED_MB = 1024
+LOOPBACK = {"127.0.0.1", "localhost"}
+Report = Callable[[Server, str], None]
+
+
+def _silent(server: Server, state: str) -> None:
+    """Hear nothing of the steps."""
+
+
+class Stack:
+    """Kafka, the schema registry and Postgres, where the settings say that they are."""
+
+    def __init__(self, settings: Settings) -> None:
+        kafka = _local_port("Kafka", f"//{settings.kafka_bootstrap}", Kafka.setting)
+        registry = _local_port("the schema registry", settings.registry_url, Registry.setting)
+        postgres = _local_port("Postgres", settings.postgres_url, Postgres.setting)
+        self.home = settings.home
+        self.servers: list[Server] = [
+            Postgres(settings.home, postgres),
+            Kafka(settings.home, kafka, kafka + 1),
+            Registry(settings.home, registry),
+        ]
+
+    def start(self, *, detached: bool, report: Report = _silent) -> None:
+        """Start what does not run yet and wait until all serve; `report` hears of each step from this thread.
+
+        On any failure what this call started is stopped again.
+
+        Raises:
+            LocalError: a port is taken, the disk is full, a program is missing, or a server failed.
+        """
+        _check_room(self.home)
+        idle = [server for server in self.servers if server.running() is None]
+        for server in idle:
+            server.check_ports()
+        try:
+            self._start(idle, report, detached=detached)
+        except BaseException:
+            for server in reversed(idle):
+                server.stop()
+            raise
+
+    def _start(self, servers: list[Server], report: Report, *, detached: bool) -> None:
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            preparing = {pool.submit(server.prepare): server for server in servers}
+            for server in servers:
+                report(server, "preparing")
+            starting = {}
+            for done in as_completed(preparing):
+                done.result()
+                server = preparing[done]
+                server.launch(detached=detached)
+                report(server, "starting")
+                starting[pool.submit(server.wait_ready)] = server
+            for ready in as_completed(starting):
+                ready.result()
+                report(starting[ready], "ready")
+
+    def stop(self, report: Report = _silent) -> None:
+        """Stop every server of ours that runs: all are asked at once, then waited for."""
+        running = [server for server in self.servers if server.running() is not None]
+        with ThreadPoolExecutor(max(1, len(running))) as pool:
+            stopping = {pool.submit(server.stop): server for server in running}
+            for done in as_completed(stopping):
+                done.result()
+                report(stopping[done], "stopped")
+
+    def clean(self) -> None:
+        """Stop every server and remove its data."""
+        self.stop()
+        for server in self.servers:
+            server.clean()
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Stack]:
+    """All servers for as long as the block runs."""
+    stack = Stack(settings)
+    stack.start(detached=False)
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+def on_free_ports(settings: Settings, home: Path) -> Settings:
+    """The settings with every port a free one and all files under `home`: a run that meets no other."""
+    kafka, _controller, registry, postgres, api, data, retry, metrics = ports.free_ports(8)
+    return settings.model_copy(
+        update={
+            "home": home,
+            "kafka_bootstrap": f"127.0.0.1:{kafka}",
+            "registry_url": f"http://127.0.0.1:{registry}/apis/ccompat/v7",
+            "postgres_url": f"postgresql+psycopg://livetape@127.0.0.1:{postgres}",
+            "api_port": api,
+            "zmq_data": f"tcp://127.0.0.1:{data}",
+            "zmq_retry": f"tcp://127.0.0.1:{retry}",
+            "bridge_metrics": f"127.0.0.1:{metrics}",
+        }
+    )
+
+
+def _local_port(server: str, address: str, setting: str) -> int:
+    parts = urlsplit(address)
+    if parts.hostname not in LOOPBACK or parts.port is None:
+        raise NotLocal(server, address.removeprefix("//"), setting)
+    return parts.port
+
+
+def _check_room(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    free_mb = shutil.disk_usage(home).free // 2**20
+    if free_mb < NEEDED_MB:
+        raise DiskFull(home, free_mb, NEEDED_MB)

@@ -1,0 +1,26 @@
+"""Real servers for tests: one Kafka, schema registry and Postgres a session, a namespace of its own a test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from app.settings import Settings
+from local import stack
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The real servers on free ports with their files in a temporary folder, as settings that reach them."""
+    settings = stack.on_free_ports(Settings(namespace="test"), tmp_path_factory.mktemp("livetape"))
+    with stack.running(settings):
+        yield settings
+
+
+@pytest.fixture
+def settings(servers: Settings) -> Settings:
+    """Settings of one test: the session's servers, a namespace that no other test has."""
+    return servers.model_copy(update={"namespace": f"test-{os.getpid()}-{next(_numbers)}"})
