@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         return f"{self.postgres_url.rstrip('/')}/{self.namespace}"
 
     @property
-    def kafka_config(self) -> dict[str, str]:
+    def kafka_config(self) -> dict[str, str | int | float | bool]:
         """librdkafka properties that reach the cluster, to be extended by each client."""
         return {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_client}
 

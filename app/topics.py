@@ -18,7 +18,7 @@ class TopicsFileError(Exception):
 
 
 class Cleanup(StrEnum):
-    """What Kafka does with old records."""
+    """What becomes of old records."""
 
     DELETE = "delete"
     COMPACT = "compact"
@@ -35,7 +35,7 @@ def duration_ns(text: object) -> object:
 
 
 class Topic(BaseModel):
-    """One topic as topics.yaml declares it; `name` has no namespace."""
+    """One topic as topics.yaml declares it; `name` has no namespace, `schemas` are full record names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,7 +82,7 @@ def read_topics(path: Path) -> dict[str, Topic]:
     """
     try:
         declared = _File.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-        return {name: Topic(name=name, **fields) for name, fields in declared.items()}
+        return {name: Topic(name=name, **_with_partitions(declared, fields)) for name, fields in declared.items()}
     except OSError as error:
         raise TopicsFileError(
             f"{path}: {error.strerror}: set LIVETAPE_TOPICS_FILE to the project's topics.yaml"
@@ -91,6 +91,12 @@ def read_topics(path: Path) -> dict[str, Topic]:
         raise TopicsFileError(f"{path}: {error}") from error
     except ValidationError as error:
         raise TopicsFileError(f"{path}: {error}") from error
+
+
+def _with_partitions(declared: dict[str, dict[str, Any]], fields: dict[str, Any]) -> dict[str, Any]:
+    """A topic's fields with the partitions of the topic that it copies, where it names one."""
+    source = declared.get(fields.get("partitions", ""))
+    return fields if source is None else {**fields, "partitions": source.get("partitions")}
 
 
 def load_topics(settings: Settings) -> dict[str, Topic]:

@@ -29,7 +29,7 @@ def holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
             address = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and address != () and address.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         pass
