@@ -7,12 +7,33 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
 SECOND_NS = 1_000_000_000
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
+
+
+class Venue(BaseModel):
+    """An exchange to read: instruments are canonical (`BTC-USDT`);
+
+    `ca_file` holds the authority to trust when it is none of the system's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    instruments: tuple[str, ...]
+    ca_file: Path | None = None
+
+
+EXCHANGES = {
+    "binance": Venue(
+        url="wss://stream.binance.com:9443/stream", instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
+    ),
+    "kraken": Venue(url="wss://ws.kraken.com/v2", instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD")),
+}
 
 
 class Settings(BaseSettings):
@@ -46,6 +67,9 @@ class Settings(BaseSettings):
     zmq_data: str = "tcp://127.0.0.1:5556"
     zmq_retry: str = "tcp://127.0.0.1:5557"
     bridge_metrics: str = "127.0.0.1:9464"
+
+    venues: dict[str, Venue] = EXCHANGES
+    """The exchanges that the bridge reads, by name."""
 
     intervals: tuple[str, ...] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars; the first is the base interval that trades fold into."""

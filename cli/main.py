@@ -1,12 +1,36 @@
 """The `livetape` command: one sub-command a job."""
 
+import sys
+
 import typer
 
+from cli import demo, doctor, parts, servers
+from cli.console import EXPECTED, explain
+from cli.topics import topics
+
 app = typer.Typer(
-    name="livetape", no_args_is_help=True, help="Trades from many exchanges, folded into exact bars and shown live."
+    name="livetape",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Trades from many exchanges, folded into exact bars and shown live.",
 )
 
+for panel, commands in {
+    "Everything at once": (demo.demo, demo.live),
+    "Servers of one machine": (servers.up, servers.down, servers.status, doctor.doctor),
+    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 
-@app.callback()
-def _root() -> None:
-    """Keep sub-commands even while there is only one."""
+app.add_typer(topics, name="topics", rich_help_panel="Parts")
+
+
+def main() -> None:
+    """Run a command; an expected error ends it with a plain message and exit code 1."""
+    try:
+        app()
+    except EXPECTED as error:
+        explain(error)
+        sys.exit(1)

@@ -20,8 +20,7 @@ class PortTaken(LocalError):
 
     def __init__(self, server: str, port: int, holder: str, setting: str) -> None:
         super().__init__(
-            f"port {port}, which {server} needs, is taken by {holder}: "
-            f"stop that program, or choose another port with {setting}"
+            f"port {port} of {server} is taken by {holder}: stop that program, or choose another port with {setting}"
         )
 
 

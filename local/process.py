@@ -93,7 +93,7 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
     program = str(command.arguments[0])
     if shutil.which(program) is None:
         raise SoftwareMissing(f"the program {program}")
-    bound = [] if detached else ["setpriv", "--pdeathsig", command.stop_signal.name.removeprefix("SIG"), "--"]
+    bound = [] if detached else _bound_to_us(command.stop_signal)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))
@@ -108,6 +108,12 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
         )
     started.returncode = 0  # psutil reaps it: silences the warning of a Popen object dropped while its child runs
     return Child(psutil.Process(started.pid), command)
+
+
+def _bound_to_us(number: signal.Signals) -> list[str]:
+    """What to put before a command so that it ends with this thread, even if we are gone before it has begun."""
+    still_ours = 'test "$PPID" = "$0" && exec "$@"'
+    return ["setpriv", "--pdeathsig", number.name.removeprefix("SIG"), "--", "sh", "-c", still_ours, str(os.getpid())]
 
 
 def save(child: Child, pid_file: Path) -> None:

@@ -16,7 +16,7 @@ class Registry(Server):
     """Serves the Confluent API under /apis/ccompat/v7, with BACKWARD compatibility for every subject."""
 
     name = "registry"
-    title = "the schema registry"
+    title = "schema registry"
     setting = "LIVETAPE_REGISTRY_URL"
 
     def __init__(self, home: Path, port: int) -> None:

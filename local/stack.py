@@ -29,9 +29,10 @@ class Stack:
 
     def __init__(self, settings: Settings) -> None:
         kafka = _local_port("Kafka", f"//{settings.kafka_bootstrap}", Kafka.setting)
-        registry = _local_port("the schema registry", settings.registry_url, Registry.setting)
+        registry = _local_port("schema registry", settings.registry_url, Registry.setting)
         postgres = _local_port("Postgres", settings.postgres_url, Postgres.setting)
         self.home = settings.home
+        self._started: list[Server] = []
         self.servers: list[Server] = [
             Postgres(settings.home, postgres),
             Kafka(settings.home, kafka, kafka + 1),
@@ -47,14 +48,13 @@ class Stack:
             LocalError: a port is taken, the disk is full, a program is missing, or a server failed.
         """
         _check_room(self.home)
-        idle = [server for server in self.servers if server.running() is None]
-        for server in idle:
+        self._started = [server for server in self.servers if server.running() is None]
+        for server in self._started:
             server.check_ports()
         try:
-            self._start(idle, report, detached=detached)
+            self._start(self._started, report, detached=detached)
         except BaseException:
-            for server in reversed(idle):
-                server.stop()
+            self.stop_started()
             raise
 
     def _start(self, servers: list[Server], report: Report, *, detached: bool) -> None:
@@ -74,8 +74,15 @@ class Stack:
                 report(starting[ready], "ready")
 
     def stop(self, report: Report = _silent) -> None:
-        """Stop every server of ours that runs: all are asked at once, then waited for."""
-        running = [server for server in self.servers if server.running() is not None]
+        """Stop every server of ours that runs, whichever command started it."""
+        self._stop(self.servers, report)
+
+    def stop_started(self) -> None:
+        """Stop what this stack's own `start` has started."""
+        self._stop(self._started, _silent)
+
+    def _stop(self, servers: list[Server], report: Report) -> None:
+        running = [server for server in servers if server.running() is not None]
         with ThreadPoolExecutor(max(1, len(running))) as pool:
             stopping = {pool.submit(server.stop): server for server in running}
             for done in as_completed(stopping):
@@ -97,7 +104,7 @@ def running(settings: Settings) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        stack.stop()
+        stack.stop_started()
 
 
 def on_free_ports(settings: Settings, home: Path) -> Settings:

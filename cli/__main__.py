@@ -1,0 +1,5 @@
+"""`python -m cli` is `livetape`."""
+
+from cli.main import main
+
+main()

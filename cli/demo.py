@@ -1,0 +1,193 @@
+"""`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
+
+import fcntl
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import httpx
+import typer
+
+from app import topic_admin
+from app.settings import Settings, Venue
+from cli.console import console, fail, step
+from cli.servers import start as start_servers
+from cli.supervisor import Part, PartFailed, Supervisor
+from local import certificates, ports
+from local.errors import LocalError, PortTaken
+from local.process import Command, tail
+from local.stack import Stack
+
+READY_TIMEOUT_S = 90.0
+DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
+DEMO_HISTORY = "10m"
+DEMO_RATE = 200
+DEMO_SEED = 1
+Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many seconds after it is ready.")]
+
+
+def demo(seconds: Seconds = None) -> None:
+    """Run everything with simulated exchanges, from a fresh market each time."""
+    settings = Settings()
+    home = settings.home / "demo"
+    venue_ports = dict(zip(("binance", "kraken"), ports.free_ports(2), strict=True))
+    settings = settings.model_copy(
+        update={"namespace": "demo", "home": home, "venues": _simulated(venue_ports, home / "certs" / "ca.pem")}
+    )
+    with _alone(home):
+        stack = Stack(settings)
+        stack.clean()  # the same market comes again with the same trade ids
+        _run(settings, stack, [_exchanges(settings, venue_ports)], seconds)
+
+
+def live(seconds: Seconds = None) -> None:
+    """Run everything with the real exchanges; what was stored before is kept."""
+    settings = Settings()
+    with _alone(settings.home):
+        _run(settings, Stack(settings), [], seconds)
+
+
+def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float | None) -> None:
+    """Start the servers, prepare topics and database, start the parts, tell when it is ready, and end everything."""
+    supervisor = Supervisor()
+    _stop_on_signals()
+    console.print(f"[bold]livetape {settings.namespace}[/]")
+    try:
+        _check_api_port(settings)
+        start_servers(stack, detached=False)
+        _prepare(settings)
+        _start_parts(settings, supervisor, sources)
+        _announce(settings, seconds)
+        supervisor.run(seconds, lambda: _watch_servers(stack))
+    except KeyboardInterrupt:
+        console.print()
+    except PartFailed as error:
+        fail(str(error))
+        raise typer.Exit(1) from error
+    finally:
+        with step("everything stopped"):
+            supervisor.stop()
+            stack.stop_started()
+
+
+def _prepare(settings: Settings) -> None:
+    from app import database, schema_registry  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    certificates.ensure(settings.certs_dir)
+    with step("topics", "as topics.yaml says"):
+        topic_admin.apply(settings)
+    with step("schemas", "registered"):
+        schema_registry.register_all(settings)
+    with step("database", settings.namespace):
+        database.migrate(settings)
+
+
+def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]) -> None:
+    for part in [*sources, *_parts(settings)]:
+        supervisor.start(part)
+    for part in [*sources, *_parts(settings)]:
+        with step(part.name):
+            supervisor.wait_ready(part.name, READY_TIMEOUT_S)
+    venue, instrument = next((name, venue.instruments[0]) for name, venue in settings.venues.items())
+    worker_log = settings.logs_dir / "worker.log"
+    with step("first bar", f"{venue} {instrument} {settings.intervals[-1]}"):
+        supervisor.wait_until(lambda: _has_bar(settings, venue, instrument), READY_TIMEOUT_S, "no bar came", worker_log)
+
+
+def _parts(settings: Settings) -> list[Part]:
+    """Bridge, fold, SQL sink and API, in the data's way."""
+
+    def part(name: str, command: str) -> Part:
+        return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log")
+
+    api = Part(
+        "API", _livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{_url(settings)}/readyz")
+    )
+    return [part("bridge", "bridge"), part("fold", "worker"), part("SQL sink", "sink"), api]
+
+
+def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
+    certs = certificates.ensure(settings.certs_dir)
+    venues = [part for name, port in venue_ports.items() for part in ("--venue", f"{name}={port}")]
+    market = ["--instruments", ",".join(DEMO_INSTRUMENTS), "--rate", str(DEMO_RATE), "--seed", str(DEMO_SEED)]
+    tls = ["--cert", str(certs.server), "--key", str(certs.key)]
+    command = _livetape(settings, "replay", "market", *venues, *market, "--history", DEMO_HISTORY, *tls)
+    listening = lambda: all(ports.answers(port) for port in venue_ports.values())  # noqa: E731
+    return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening)
+
+
+def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:
+    paths = {"binance": "/stream", "kraken": "/v2"}
+    return {
+        name: Venue(url=f"wss://127.0.0.1:{port}{paths[name]}", instruments=DEMO_INSTRUMENTS, ca_file=ca_file)
+        for name, port in venue_ports.items()
+    }
+
+
+def _livetape(settings: Settings, *arguments: str) -> Command:
+    return Command([sys.executable, "-m", "cli", *arguments], settings.environment())
+
+
+def _announce(settings: Settings, seconds: float | None) -> None:
+    end = "Ctrl-C stops everything" if seconds is None else f"stops by itself in {seconds:.0f} s"
+    console.print(f"\n[bold green]ready[/]: [bold]{_url(settings)}[/]")
+    console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
+
+
+def _has_bar(settings: Settings, venue: str, instrument: str) -> bool:
+    query = {"venue": venue, "instrument": instrument, "interval": settings.intervals[-1], "limit": "1"}
+    try:
+        answer = httpx.get(f"{_url(settings)}/api/v1/bars", params=query, timeout=5.0)
+        return answer.is_success and bool(answer.json()["bars"])
+    except httpx.HTTPError:
+        return False
+
+
+def _is_ok(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _url(settings: Settings) -> str:
+    return f"http://{settings.api_host}:{settings.api_port}"
+
+
+def _watch_servers(stack: Stack) -> None:
+    for server in stack.servers:
+        child = server.running()
+        if child is None or not child.is_alive():
+            raise PartFailed(f"{server.title} ended\n{tail(server.log)}\nThe whole log: {server.log}")
+
+
+def _check_api_port(settings: Settings) -> None:
+    if not ports.is_free(settings.api_port):
+        raise PortTaken("the API", settings.api_port, ports.holder(settings.api_port), "LIVETAPE_API_PORT")
+
+
+def _stop_on_signals() -> None:
+    """Let SIGTERM and a closed terminal end a run in order, as Ctrl-C does."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold a folder's lock, so that a second run does not take the first one's servers for left-overs."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LocalError(
+                f"a run with its files in {home} is under way: stop it, or choose another folder with LIVETAPE_HOME"
+            ) from error
+        yield

@@ -1,0 +1,78 @@
+"""The commands that run one part in this process: worker, SQL sink, API, bridge."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from app.settings import PROJECT, Settings
+from local.errors import SoftwareMissing
+
+BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
+
+
+def worker() -> None:
+    """Fold trades into bars: the Faust worker of `agents.worker`."""
+    _become(_faust("agents.worker"))
+
+
+def sink() -> None:
+    """Write trades and bars to Postgres: the Faust worker of `agents.sql_sink`."""
+    _become(_faust("agents.sql_sink"))
+
+
+def serve() -> None:
+    """Serve the API and the page."""
+    settings = Settings()
+    address = ["--host", settings.api_host, "--port", str(settings.api_port)]
+    quick = ["--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--no-access-log"]
+    _become([sys.executable, "-m", "uvicorn", "app:app", *address, *quick])
+
+
+def bridge() -> None:
+    """Read the exchanges and write their trades to Kafka and ZeroMQ."""
+    from app.schema_registry import register_all  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    if not BRIDGE.exists():
+        raise SoftwareMissing(f"the bridge ({BRIDGE})", "run `make bridge`")
+    settings = Settings()
+    file = settings.home / "run" / "bridge.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(bridge_config(settings, register_all(settings)), indent=2))
+    _become([str(BRIDGE), "--config", str(file)])
+
+
+def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, object]:
+    """The bridge's configuration file; `schema_ids` are keyed by full record name."""
+    venues = [
+        {
+            "venue": name,
+            "url": venue.url,
+            "ca_file": None if venue.ca_file is None else str(venue.ca_file),
+            "instruments": list(venue.instruments),
+            "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
+        }
+        for name, venue in settings.venues.items()
+    ]
+    return {
+        "namespace": settings.namespace,
+        "kafka": settings.kafka_config,
+        "topic": settings.topic("trades"),
+        "schema_ids": {"trade": schema_ids["livetape.Trade"], "clock": schema_ids["livetape.Clock"]},
+        "zmq": {"data": settings.zmq_data},
+        "metrics": settings.bridge_metrics,
+        "errors_dir": str(settings.home / "decode-errors"),
+        "clock_interval_ms": settings.clock_interval_ms,
+        "venues": venues,
+    }
+
+
+def _faust(module: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("faust")), "-A", module, "worker", "--without-web", "--loglevel", "info"]
+
+
+def _become(command: list[str]) -> NoReturn:
+    """Replace this process, so that signals reach the part itself."""
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted

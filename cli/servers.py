@@ -1,0 +1,77 @@
+"""`livetape up`, `down`, `status`: the servers of one machine."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from app.settings import Settings
+from cli.console import console, done, working
+from local import ports
+from local.server import Server
+from local.stack import Report, Stack
+
+
+def up() -> None:
+    """Start Kafka, the schema registry and Postgres on this machine, and leave them running."""
+    stack = Stack(Settings())
+    for server in stack.servers:
+        if server.running() is not None:
+            done(server.title, f"{_address(server)}, already running")
+    start(stack, detached=True)
+    console.print(f"\nLogs are in {stack.home / 'logs'}. `livetape down` stops the servers.")
+
+
+def down(
+    *,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove their data too: topics, schemas, databases.")] = False,
+) -> None:
+    """Stop the servers that `livetape up` started."""
+    stack = Stack(Settings())
+    if not any(server.running() for server in stack.servers):
+        console.print("No server of ours is running.")
+    with working("Stopping the servers"):
+        stack.stop(lambda server, state: done(server.title, state))
+    if clean:
+        stack.clean()
+        done("data", f"removed from {stack.home / 'data'}")
+
+
+def status() -> None:
+    """Show what runs where."""
+    stack = Stack(Settings())
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("server", "state", "address", "pid", "log"):
+        table.add_column(column)
+    for server in stack.servers:
+        child = server.running()
+        table.add_row(server.title, _state(server), _address(server), str(child.pid) if child else "", str(server.log))
+    console.print(table)
+
+
+def start(stack: Stack, *, detached: bool) -> None:
+    """Start a stack's servers, telling of each as it becomes ready."""
+    with working("Starting the servers"):
+        stack.start(detached=detached, report=_teller())
+
+
+def _teller() -> Report:
+    began = time.monotonic()
+
+    def tell(server: Server, state: str) -> None:
+        if state == "ready":
+            done(server.title, _address(server), time.monotonic() - began)
+
+    return tell
+
+
+def _state(server: Server) -> str:
+    if server.running() is not None:
+        return "[green]ready[/]" if server.is_ready() else "[yellow]not answering[/]"
+    port = next(iter(server.ports.values()))
+    return "[dim]stopped[/]" if ports.is_free(port) else f"[red]port taken by {ports.holder(port)}[/]"
+
+
+def _address(server: Server) -> str:
+    return f"127.0.0.1:{next(iter(server.ports.values()))}"

@@ -1,0 +1,66 @@
+"""What the local servers say when they cannot start."""
+
+import os
+import shutil
+import socket
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from local import stack
+from local.errors import DiskFull, NotLocal, PortTaken, ServerFailed
+from local.process import Command
+from local.server import Server
+from local.stack import Stack
+
+Usage = namedtuple("Usage", "total used free")
+
+
+class Failing(Server):
+    """A server that ends at once, as one does on a full disk."""
+
+    name = "failing"
+    title = "Failing"
+    setting = "LIVETAPE_FAILING"
+
+    def prepare(self) -> None:
+        """Prepare nothing."""
+
+    def command(self) -> Command:
+        """End with a message."""
+        return Command(["sh", "-c", "echo No space left on device; exit 1"], {})
+
+    def is_ready(self) -> bool:
+        """Never be ready."""
+        return False
+
+
+def test_a_taken_port_is_named_with_its_holder_and_the_setting_that_moves_it(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(), tmp_path)
+    with socket.create_server(("127.0.0.1", int(settings.kafka_bootstrap.split(":")[1]))) as taken:
+        expected = (
+            rf"port {taken.getsockname()[1]} of Kafka is taken by .*\(pid {os.getpid()}\).*LIVETAPE_KAFKA_BOOTSTRAP"
+        )
+        with pytest.raises(PortTaken, match=expected):
+            Stack(settings).start(detached=False)
+
+
+def test_too_little_room_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 12 * 2**20))
+    with pytest.raises(DiskFull, match=rf"only 12 MB are free in {tmp_path}.*LIVETAPE_HOME"):
+        Stack(stack.on_free_ports(Settings(), tmp_path)).start(detached=False)
+
+
+def test_servers_of_another_machine_are_not_started_here() -> None:
+    with pytest.raises(NotLocal, match=r"Kafka at kafka\.example:9092"):
+        Stack(Settings(kafka_bootstrap="kafka.example:9092"))
+
+
+def test_a_server_that_ends_shows_its_log_and_the_remedy(tmp_path: Path) -> None:
+    server = Failing(tmp_path, {})
+    server.launch(detached=False)
+    with pytest.raises(ServerFailed, match=r"Failing ended while starting\. The disk is full: make room"):
+        server.wait_ready()
+    server.stop()
