@@ -24,6 +24,7 @@ from app.settings import SECOND_NS, Settings
 from app.topics import Topic, load_topics
 
 TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 5.0
 BASE_BAR_BYTES = 256  # one base bar in the fold's memory with its index entries, rounded up
 HASHED_ID_BYTES = 32  # one 128-bit trade id in a half-full hash set
 
@@ -111,7 +112,7 @@ def apply(settings: Settings) -> list[Action]:
 
 def read_cluster(client: AdminClient, settings: Settings, topics: Mapping[str, Topic]) -> dict[str, ClusterTopic]:
     """The namespace's declared topics as the cluster has them, by full name; missing ones are left out."""
-    present = client.list_topics(timeout=TIMEOUT_S).topics
+    present = client.list_topics(timeout=CONNECT_TIMEOUT_S).topics
     found = {settings.topic(name): topic for name, topic in topics.items() if settings.topic(name) in present}
     configs = _configs(client, {name: topic.kafka_config(settings) for name, topic in found.items()})
     return {

@@ -55,9 +55,9 @@ def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float |
     supervisor = Supervisor()
     _stop_on_signals()
     console.print(f"[bold]livetape {settings.namespace}[/]")
+    _check_api_port(settings)
+    start_servers(stack, detached=False)
     try:
-        _check_api_port(settings)
-        start_servers(stack, detached=False)
         _prepare(settings)
         _start_parts(settings, supervisor, sources)
         _announce(settings, seconds)

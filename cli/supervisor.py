@@ -10,8 +10,9 @@ from local import process
 from local.process import Child, Command
 
 POLL_S = 0.25
-RESTARTS = 3
-"""How often a part may end by itself before the run is given up."""
+RESTART_DELAYS_S = (0.5, 1.0, 2.0)
+"""How long to wait before each restart of a part that ends by itself; after the last the run is given up."""
+RESTARTS = len(RESTART_DELAYS_S)
 HEALTHY_AFTER_S = 60.0
 """A part that ran this long has its earlier ends forgotten."""
 
@@ -92,17 +93,24 @@ class _Running:
 
     def _start(self) -> None:
         self._began = time.monotonic()
+        self._restart_at: float | None = None
         self.child: Child = process.spawn(self.part.command, self.part.log, detached=False)
 
     def watch(self) -> None:
-        if self.child.is_alive():
-            if self._ends and time.monotonic() - self._began > HEALTHY_AFTER_S:
-                self._ends = 0
-            return
+        now = time.monotonic()
+        if self._restart_at is not None:
+            if now >= self._restart_at:
+                self._start()
+        elif not self.child.is_alive():
+            self._ended(now)
+        elif now - self._began > HEALTHY_AFTER_S:
+            self._ends = 0
+
+    def _ended(self, now: float) -> None:
         self._ends += 1
         tail = process.tail(self.part.log)
         if self._ends > RESTARTS:
             raise PartFailed(f"{self.part.name} ended {self._ends} times\n{tail}\nThe whole log: {self.part.log}")
         broken(self.part.name, f"ended by itself; restart {self._ends} of {RESTARTS}")
         fail(f"the end of its log\n{tail}")
-        self._start()
+        self._restart_at = now + RESTART_DELAYS_S[self._ends - 1]

@@ -56,8 +56,8 @@ class Postgres(Server):
             "timezone": "UTC",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        arguments: list[str | Path] = [*_unprivileged(), _program("postgres"), "-D", self.data, *options]
-        return Command(arguments, {"LC_ALL": "C"}, stop_signal=signal.SIGINT)
+        arguments: list[str | Path] = [_program("postgres"), "-D", self.data, *options]
+        return Command(arguments, {"LC_ALL": "C"}, stop_signal=signal.SIGINT, as_user=_unprivileged())
 
     def is_ready(self) -> bool:
         """Whether it answers a query."""

@@ -20,12 +20,16 @@ TAIL_LINES = 20
 
 @dataclass(frozen=True)
 class Command:
-    """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours."""
+    """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours.
+
+    `as_user` is put before everything else where it must run as another user: a change of user loses the bond to us.
+    """
 
     arguments: Sequence[str | Path]
     environment: Mapping[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 15.0
+    as_user: Sequence[str] = ()
 
 
 class Child:
@@ -99,7 +103,7 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
         log.replace(log.with_name(log.name + ".1"))
     with log.open("wb") as output:
         started = subprocess.Popen(
-            [*bound, *map(str, command.arguments)],
+            [*command.as_user, *bound, *map(str, command.arguments)],
             env={**os.environ, **command.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -72,8 +72,9 @@ class Server(ABC):
             ServerFailed: it ended, or was not ready in time; the message has the end of its log.
         """
         deadline = time.monotonic() + self.ready_timeout_s
+        child = self._child
         while not self.is_ready():
-            if self._child is not None and not self._child.is_alive():
+            if child is None or not child.is_alive():
                 raise ServerFailed(self.title, "ended while starting", self.log, process.tail(self.log))
             if time.monotonic() > deadline:
                 raise ServerFailed(

@@ -51,27 +51,25 @@ class Stack:
         self._started = [server for server in self.servers if server.running() is None]
         for server in self._started:
             server.check_ports()
-        try:
-            self._start(self._started, report, detached=detached)
-        except BaseException:
-            self.stop_started()
-            raise
-
-    def _start(self, servers: list[Server], report: Report, *, detached: bool) -> None:
         with ThreadPoolExecutor(len(self.servers)) as pool:
-            preparing = {pool.submit(server.prepare): server for server in servers}
-            for server in servers:
-                report(server, "preparing")
-            starting = {}
-            for done in as_completed(preparing):
-                done.result()
-                server = preparing[done]
-                server.launch(detached=detached)
-                report(server, "starting")
-                starting[pool.submit(server.wait_ready)] = server
-            for ready in as_completed(starting):
-                ready.result()
-                report(starting[ready], "ready")
+            try:
+                self._start_in(pool, report, detached=detached)
+            except BaseException:
+                self.stop_started()  # before the pool ends: it waits for those who wait for a server
+                raise
+
+    def _start_in(self, pool: ThreadPoolExecutor, report: Report, *, detached: bool) -> None:
+        preparing = {pool.submit(server.prepare): server for server in self._started}
+        starting = {}
+        for done in as_completed(preparing):
+            done.result()
+            server = preparing[done]
+            server.launch(detached=detached)
+            report(server, "starting")
+            starting[pool.submit(server.wait_ready)] = server
+        for ready in as_completed(starting):
+            ready.result()
+            report(starting[ready], "ready")
 
     def stop(self, report: Report = _silent) -> None:
         """Stop every server of ours that runs, whichever command started it."""

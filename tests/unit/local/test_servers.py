@@ -11,11 +11,30 @@ import pytest
 from app.settings import Settings
 from local import stack
 from local.errors import DiskFull, NotLocal, PortTaken, ServerFailed
-from local.process import Command
+from local.process import Child, Command
 from local.server import Server
 from local.stack import Stack
 
 Usage = namedtuple("Usage", "total used free")
+
+
+class Waiting(Server):
+    """A server that runs and never becomes ready."""
+
+    name = "waiting"
+    title = "Waiting"
+    setting = "LIVETAPE_WAITING"
+
+    def prepare(self) -> None:
+        """Prepare nothing."""
+
+    def command(self) -> Command:
+        """Run for long."""
+        return Command(["sleep", "600"], {})
+
+    def is_ready(self) -> bool:
+        """Never be ready."""
+        return False
 
 
 class Failing(Server):
@@ -64,3 +83,15 @@ def test_a_server_that_ends_shows_its_log_and_the_remedy(tmp_path: Path) -> None
     with pytest.raises(ServerFailed, match=r"Failing ended while starting\. The disk is full: make room"):
         server.wait_ready()
     server.stop()
+
+
+def test_when_one_server_fails_those_started_with_it_are_stopped(tmp_path: Path) -> None:
+    servers = Stack(stack.on_free_ports(Settings(), tmp_path))
+    waiting = Waiting(tmp_path, {})
+    servers.servers = [waiting, Failing(tmp_path, {})]
+    seen: list[Child | None] = []
+    with pytest.raises(ServerFailed, match="Failing ended"):
+        servers.start(detached=False, report=lambda server, _: seen.append(server.running()))
+    assert seen
+    assert not any(child is not None and child.is_alive() for child in seen)
+    assert waiting.running() is None

@@ -1,0 +1,72 @@
+"""The commands as people meet them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import PROJECT, Settings, Venue
+from cli.parts import bridge_config
+
+
+def livetape(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_wrong_setting_is_named_with_no_traceback() -> None:
+    ended = livetape("status", LIVETAPE_NAMESPACE="Über")
+    assert ended.returncode == 1
+    assert "LIVETAPE_NAMESPACE" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_topics_are_listed_with_their_namespace() -> None:
+    listed = livetape("topics", "list", LIVETAPE_NAMESPACE="demo").stdout
+    assert "demo.trades " in listed
+    assert "demo.fold-bars-changelog" in listed
+
+
+def test_a_cluster_that_is_not_there_is_an_error_that_names_it() -> None:
+    ended = livetape("topics", "apply", LIVETAPE_KAFKA_BOOTSTRAP="127.0.0.1:1")
+    assert ended.returncode == 1
+    assert "Kafka at 127.0.0.1:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge"]
+)
+def test_every_command_tells_what_it_does(command: str) -> None:
+    assert livetape(command, "--help").stdout.count("\n") > 2
+
+
+def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Path) -> None:
+    kraken = Venue(url="wss://127.0.0.1:9444/v2", instruments=("BTC-USDT",), ca_file=tmp_path / "ca.pem")
+    settings = Settings(namespace="demo", home=tmp_path, venues={"kraken": kraken}, kafka_client={"acks": "all"})
+    assert bridge_config(settings, {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Bar": 3}) == {
+        "namespace": "demo",
+        "kafka": {"bootstrap.servers": "127.0.0.1:29092", "acks": "all"},
+        "topic": "demo.trades",
+        "schema_ids": {"trade": 7, "clock": 9},
+        "zmq": {"data": "tcp://127.0.0.1:5556"},
+        "metrics": "127.0.0.1:9464",
+        "errors_dir": str(tmp_path / "decode-errors"),
+        "clock_interval_ms": 250,
+        "venues": [
+            {
+                "venue": "kraken",
+                "url": "wss://127.0.0.1:9444/v2",
+                "ca_file": str(tmp_path / "ca.pem"),
+                "instruments": ["BTC-USDT"],
+                "clock_delay_ms": 1000,
+            }
+        ],
+    }
