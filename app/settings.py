@@ -21,7 +21,7 @@ class Venue(BaseModel):
     `ca_file` holds the authority to trust when it is none of the system's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     url: str
     instruments: tuple[str, ...]
@@ -39,34 +39,49 @@ EXCHANGES = {
 class Settings(BaseSettings):
     """What a run of livetape needs to know. Times ending in `_ns` are nanoseconds, in `_ms` milliseconds."""
 
-    model_config = SettingsConfigDict(env_prefix="LIVETAPE_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="LIVETAPE_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     namespace: Namespace = "live"
     """Prefix of topics, groups and transactional ids, and the database's name."""
 
     home: Path = PROJECT / ".livetape"
-    """Downloaded servers, their data, logs and certificates."""
+    """Data, logs and certificates of local servers, and logs of local parts."""
     schemas_dir: Path = PROJECT / "schemas"
+    """The Avro schemas, a file a record type."""
     topics_file: Path = PROJECT / "topics.yaml"
+    """What topics there are."""
 
     kafka_bootstrap: str = "127.0.0.1:29092"
+    """Brokers to reach the cluster by, as `host:port,host:port`."""
     kafka_client: dict[str, str] = {}
     """More librdkafka properties for every client: SASL, TLS."""
     replication_factor: int = Field(default=1, ge=1)
+    """Replicas of every topic; 3 on a cluster."""
     min_insync_replicas: int = Field(default=1, ge=1)
+    """Replicas that must have a record before a write counts; 2 on a cluster."""
 
     registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+    """Confluent-compatible schema registry."""
     registry_user: str | None = None
+    """User of the registry, when it wants one."""
     registry_password: SecretStr | None = None
+    """Password of that user."""
 
     postgres_url: str = "postgresql+psycopg://livetape@127.0.0.1:54329"
     """Server and role; the database's name is the namespace."""
 
     api_host: str = "127.0.0.1"
+    """Address the API listens on."""
     api_port: int = Field(default=8000, ge=0, le=65535)
+    """Port the API listens on."""
     zmq_data: str = "tcp://127.0.0.1:5556"
+    """Where the bridge publishes instant trades."""
     zmq_retry: str = "tcp://127.0.0.1:5557"
+    """Where the bridge answers for instant trades that were missed."""
     bridge_metrics: str = "127.0.0.1:9464"
+    """Where the bridge serves its own /metrics."""
 
     venues: dict[str, Venue] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
@@ -74,16 +89,23 @@ class Settings(BaseSettings):
     intervals: tuple[str, ...] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars; the first is the base interval that trades fold into."""
     out_of_order_ns: int = Field(default=SECOND_NS, ge=0)
+    """How far an instrument's watermark stays behind its newest trade."""
     grace_ns: int = Field(default=SECOND_NS, ge=0)
+    """How long after its end, by the watermark, a bar becomes final."""
     clock_delay_ns: int = Field(default=SECOND_NS, ge=0)
+    """How far a venue's clock records stay behind its newest time."""
     clock_interval_ms: int = Field(default=250, ge=1)
+    """How often a venue's clock is written."""
     horizon_ns: int = Field(default=900 * SECOND_NS, ge=0)
     """How long after its window a trade may still be accepted."""
     longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
     max_ahead_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    """A trade dated further ahead of its receive time goes to dead letters."""
     flush_ms: int = Field(default=100, ge=1)
+    """How often the fold commits a transaction."""
     live_ms: int = Field(default=20, ge=1)
+    """Least time between two records of an instrument on `bars.live`."""
 
     @property
     def database_url(self) -> str:

@@ -1,0 +1,41 @@
+"""What the docs name is there, and every setting is told."""
+
+import re
+import subprocess
+
+import pytest
+from typer.testing import CliRunner
+
+from app.settings import PROJECT, Settings
+from cli.main import app as livetape
+
+README = (PROJECT / "README.md").read_text()
+MAKE_TARGETS = sorted(set(re.findall(r"(?:`|^|[0-9] )make ([a-z-]+)", README, re.MULTILINE)))
+COMMANDS = sorted(set(re.findall(r"`livetape ([a-z]+(?: [a-z]+)?)`", README)))
+
+
+@pytest.mark.parametrize("target", MAKE_TARGETS)
+def test_every_make_target_of_the_readme_exists(target: str) -> None:
+    planned = subprocess.run(["make", "--dry-run", target], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert planned.returncode == 0, planned.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_readme_exists(command: str) -> None:
+    told = CliRunner().invoke(livetape, [*command.split(), "--help"])
+    assert told.exit_code == 0, told.output
+
+
+def test_the_readme_names_commands_at_all() -> None:
+    assert {"demo", "test", "help"} <= set(MAKE_TARGETS)
+    assert {"up", "demo", "bridge", "topics apply"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("file", re.findall(r"\]\((?!http)([^)]+)\)", README))
+def test_every_file_the_readme_links_is_there(file: str) -> None:
+    assert (PROJECT / file).exists()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is(name: str) -> None:
+    assert Settings.model_fields[name].description
