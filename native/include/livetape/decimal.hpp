@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "livetape/int128.hpp"
+#include "livetape/uint256.hpp"
+
+/// Exact decimals: a price or size is a 128-bit integer count of 10^-18, as decimal(38,18) of the schemas has it.
+namespace livetape {
+
+inline constexpr int kDecimalScale = 18;
+inline constexpr int kDecimalPrecision = 38;
+inline constexpr UInt128 kDecimalLimit = power_of_ten(kDecimalPrecision);  // exclusive, of the absolute value
+inline constexpr std::size_t kMaxDecimalBytes = 16;
+inline constexpr std::size_t kMaxNotionalBytes = 33;
+
+enum class DecimalError : std::uint8_t {
+  none,
+  malformed,     // no decimal number in JSON's notation
+  too_precise,   // a digit other than 0 beyond the 18th decimal place
+  out_of_range,  // 10^20 or more
+};
+
+struct ParsedDecimal {
+  Int128 unscaled = 0;
+  DecimalError error = DecimalError::none;
+};
+
+namespace detail {
+
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+/// The significant digits of a number, without the zeros on either side, and the power of ten of the last of them.
+class Digits {
+ public:
+  constexpr void push(char digit, int exponent) noexcept {
+    if (digit == '0') {
+      zeros_ += count_ > 0;
+      return;
+    }
+    count_ += zeros_ + 1;
+    if (count_ <= kDecimalPrecision) {
+      for (; zeros_ > 0; --zeros_) value_ *= 10;
+      value_ = value_ * 10 + static_cast<unsigned>(digit - '0');
+    }
+    zeros_ = 0;
+    last_exponent_ = exponent;
+  }
+
+  constexpr ParsedDecimal scaled(bool negative, int exponent) const noexcept {
+    if (count_ == 0) return {};
+    const int shift = last_exponent_ + exponent + kDecimalScale;
+    if (shift < 0) return {0, DecimalError::too_precise};
+    if (count_ + shift > kDecimalPrecision) return {0, DecimalError::out_of_range};
+    const auto unscaled = static_cast<Int128>(value_ * power_of_ten(shift));
+    return {negative ? -unscaled : unscaled, DecimalError::none};
+  }
+
+ private:
+  UInt128 value_ = 0;
+  int count_ = 0;  // digits from the first that is not 0 to the last that is not 0
+  int zeros_ = 0;  // zeros since then
+  int last_exponent_ = 0;
+};
+
+}  // namespace detail
+
+/// Reads a number in JSON's notation, such as `61234.10` or `1e-8`, exactly or not at all.
+constexpr ParsedDecimal parse_decimal(std::string_view text) noexcept {
+  constexpr ParsedDecimal malformed{0, DecimalError::malformed};
+  constexpr int kExponentBound = 100'000;  // far beyond any that fits, and sums of two still fit an int
+  std::size_t at = 0;
+  const bool negative = !text.empty() && text[0] == '-';
+  at += negative;
+  if (text.size() > static_cast<std::size_t>(kExponentBound)) return malformed;
+
+  std::size_t whole_end = at;
+  while (whole_end < text.size() && detail::is_digit(text[whole_end])) ++whole_end;
+  if (whole_end == at) return malformed;
+  detail::Digits digits;
+  for (; at < whole_end; ++at) digits.push(text[at], static_cast<int>(whole_end - at) - 1);
+
+  if (at < text.size() && text[at] == '.') {
+    const std::size_t point = at++;
+    for (; at < text.size() && detail::is_digit(text[at]); ++at) digits.push(text[at], -static_cast<int>(at - point));
+    if (at == point + 1) return malformed;
+  }
+
+  int exponent = 0;
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    const bool is_signed = at < text.size() && (text[at] == '-' || text[at] == '+');
+    const bool is_negative = is_signed && text[at] == '-';
+    at += is_signed;
+    const std::size_t first = at;
+    for (; at < text.size() && detail::is_digit(text[at]); ++at) {
+      exponent = std::min(exponent * 10 + (text[at] - '0'), kExponentBound);
+    }
+    if (at == first) return malformed;
+    if (is_negative) exponent = -exponent;
+  }
+  return at == text.size() ? digits.scaled(negative, exponent) : malformed;
+}
+
+/// Writes the shortest big-endian two's complement form, as Avro's decimal has it; returns its length, at least 1.
+inline std::size_t encode_decimal(Int128 unscaled, std::span<std::uint8_t, kMaxDecimalBytes> out) noexcept {
+  std::size_t length = 1;
+  while (length < kMaxDecimalBytes) {
+    const auto shift = static_cast<int>(8 * length - 1);  // what is left of the sign bit must be sign alone
+    const Int128 rest = unscaled >> shift;
+    if (rest == 0 || rest == -1) break;
+    ++length;
+  }
+  for (std::size_t i = length; i-- > 0; unscaled >>= 8) out[i] = static_cast<std::uint8_t>(unscaled);
+  return length;
+}
+
+/// The same for a non-negative 256-bit number, which may need a leading zero byte.
+inline std::size_t encode_notional(const UInt256& notional, std::span<std::uint8_t, kMaxNotionalBytes> out) noexcept {
+  std::array<std::uint8_t, kMaxNotionalBytes> bytes{};
+  UInt128 low = notional.low();
+  UInt128 high = notional.high();
+  for (std::size_t i = kMaxNotionalBytes; i-- > 1;) {
+    UInt128& half = i > 16 ? low : high;
+    bytes[i] = static_cast<std::uint8_t>(half);
+    half >>= 8;
+  }
+  std::size_t first = 0;
+  while (first + 1 < bytes.size() && bytes[first] == 0 && bytes[first + 1] < 0x80) ++first;
+  std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(first), bytes.end(), out.begin());
+  return bytes.size() - first;
+}
+
+/// Reads Avro's decimal bytes; false when they are empty or the number is not below 10^38.
+inline bool decode_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled) noexcept {
+  if (bytes.empty()) return false;
+  const std::uint8_t sign = bytes[0] & 0x80 ? 0xff : 0x00;
+  while (bytes.size() > kMaxDecimalBytes && bytes[0] == sign) bytes = bytes.subspan(1);
+  if (bytes.size() > kMaxDecimalBytes) return false;
+  if ((bytes[0] & 0x80) != (sign & 0x80)) return false;  // a stripped sign byte was not only a sign
+  UInt128 value = sign ? ~UInt128{0} : UInt128{0};
+  for (const std::uint8_t byte : bytes) value = (value << 8) | byte;
+  unscaled = static_cast<Int128>(value);
+  const UInt128 magnitude = unscaled < 0 ? -value : value;
+  return magnitude < kDecimalLimit;
+}
+
+}  // namespace livetape

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+
+#include "livetape/int128.hpp"
+
+namespace livetape {
+
+/// An unsigned 256-bit integer, for sums of price times size. Arithmetic wraps; callers check their bounds first.
+class UInt256 {
+ public:
+  constexpr UInt256() noexcept = default;
+  constexpr explicit UInt256(UInt128 value) noexcept
+      : limbs_{static_cast<std::uint64_t>(value), static_cast<std::uint64_t>(value >> 64), 0, 0} {}
+  constexpr UInt256(UInt128 high, UInt128 low) noexcept
+      : limbs_{static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(low >> 64), static_cast<std::uint64_t>(high),
+               static_cast<std::uint64_t>(high >> 64)} {}
+
+  /// The full product of two 128-bit numbers.
+  static constexpr UInt256 product(UInt128 a, UInt128 b) noexcept {
+    const auto a0 = static_cast<std::uint64_t>(a), a1 = static_cast<std::uint64_t>(a >> 64);
+    const auto b0 = static_cast<std::uint64_t>(b), b1 = static_cast<std::uint64_t>(b >> 64);
+    const UInt128 low = static_cast<UInt128>(a0) * b0;
+    const UInt128 cross1 = static_cast<UInt128>(a1) * b0;
+    const UInt128 cross2 = static_cast<UInt128>(a0) * b1;
+    const UInt128 middle = (low >> 64) + static_cast<std::uint64_t>(cross1) + static_cast<std::uint64_t>(cross2);
+    const UInt128 high = static_cast<UInt128>(a1) * b1 + (cross1 >> 64) + (cross2 >> 64) + (middle >> 64);
+    return {high, (middle << 64) | static_cast<std::uint64_t>(low)};
+  }
+
+  constexpr UInt256& operator+=(const UInt256& other) noexcept {
+    UInt128 carry = 0;
+    for (std::size_t i = 0; i < limbs_.size(); ++i) {
+      carry += static_cast<UInt128>(limbs_[i]) + other.limbs_[i];
+      limbs_[i] = static_cast<std::uint64_t>(carry);
+      carry >>= 64;
+    }
+    return *this;
+  }
+  friend constexpr UInt256 operator+(UInt256 a, const UInt256& b) noexcept { return a += b; }
+
+  friend constexpr bool operator==(const UInt256&, const UInt256&) noexcept = default;
+  friend constexpr std::strong_ordering operator<=>(const UInt256& a, const UInt256& b) noexcept {
+    for (std::size_t i = a.limbs_.size(); i-- > 0;) {
+      if (a.limbs_[i] != b.limbs_[i]) return a.limbs_[i] <=> b.limbs_[i];
+    }
+    return std::strong_ordering::equal;
+  }
+
+  [[nodiscard]] constexpr UInt128 high() const noexcept { return (static_cast<UInt128>(limbs_[3]) << 64) | limbs_[2]; }
+  [[nodiscard]] constexpr UInt128 low() const noexcept { return (static_cast<UInt128>(limbs_[1]) << 64) | limbs_[0]; }
+
+ private:
+  std::array<std::uint64_t, 4> limbs_{};  // least significant first
+};
+
+}  // namespace livetape
