@@ -1,8 +1,8 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-stream
+SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-SETUP := python3 scripts/setup.py
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp')
 
 help: ## List these commands

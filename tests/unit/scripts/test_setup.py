@@ -1,0 +1,77 @@
+"""Set-up runs what is missing, only that, and says what it cannot do."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from app.settings import PROJECT
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The set-up script, at work in a folder of its own."""
+    spec = importlib.util.spec_from_file_location("setup_script", PROJECT / "scripts" / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "setup_script", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "PROJECT", tmp_path)
+    for name in ("STAMPS", "LOGS"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        monkeypatch.setattr(module, name, folder)
+    return module
+
+
+def test_a_step_runs_again_only_when_its_inputs_or_outputs_changed(setup: ModuleType, tmp_path: Path) -> None:
+    source, output = tmp_path / "source", tmp_path / "output"
+    source.write_text("1")
+    runs: list[str] = []
+
+    def build(_: object) -> None:
+        runs.append(source.read_text())
+        output.write_text("")
+
+    step = setup.Step("build", "build", ["sour*"], build, ["output"])
+    setup.run_step(step)
+    setup.run_step(step)
+    assert runs == ["1"]
+    source.write_text("2")
+    setup.run_step(step)
+    output.unlink()
+    setup.run_step(step)
+    assert runs == ["1", "2", "2"]
+
+
+def test_a_failing_command_is_shown_with_the_end_of_its_output_and_runs_again(setup: ModuleType) -> None:
+    step = setup.Step("build", "C++ bridge", [], lambda log: log.call("sh", "-c", "echo no such header; exit 1"))
+    for _ in range(2):
+        with pytest.raises(setup.SetupError, match=r"C\+\+ bridge failed: sh -c .*\n(.*\n)?no such header"):
+            setup.run_step(step)
+
+
+def test_what_a_step_needs_comes_before_it(setup: ModuleType) -> None:
+    assert setup.in_order(["web", "kernel"]) == ["packages", "python", "web", "kernel"]
+
+
+def test_who_may_not_install_packages_is_told_the_command_for_root(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(setup, "missing_packages", lambda: ["g++", "cmake"])
+    with pytest.raises(setup.SetupError, match=r"apt-get install g\+\+ cmake"):
+        setup.install_packages(setup.Log(setup.STEPS["packages"]))
+
+
+def test_another_system_is_told_what_to_install(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(setup, "missing_packages", lambda: ["g++"])
+    with pytest.raises(setup.SetupError, match=r"no Debian system.*untested.*g\+\+"):
+        setup.install_packages(setup.Log(setup.STEPS["packages"]))
