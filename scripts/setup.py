@@ -289,11 +289,18 @@ STEPS = {
     step.name: step
     for step in (
         Step("packages", "Debian packages", ["requirements/debian.txt"], install_packages),
-        Step("python", "Python environment", ["requirements/dev.txt"], install_python, [".venv/bin/npm"], ["packages"]),
+        Step(
+            "python",
+            "Python environment",
+            ["requirements/dev.txt", "scripts/setup.py"],
+            install_python,
+            [".venv/bin/npm"],
+            ["packages"],
+        ),
         Step(
             "servers",
             "Kafka, schema registry and Postgres",
-            ["local/pom.xml"],
+            ["local/pom.xml", "scripts/setup.py"],
             install_servers,
             [".livetape/servers/postgres/bin/postgres"],
             ["packages"],

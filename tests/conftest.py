@@ -9,6 +9,9 @@ import pytest
 from app.settings import Settings
 from local import stack
 
+for _name in [name for name in os.environ if name.startswith("LIVETAPE_")]:
+    del os.environ[_name]  # tests see the defaults, not the settings of who runs them
+
 _numbers = itertools.count(1)
 
 
