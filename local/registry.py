@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 
 from local.errors import ServerFailed, SoftwareMissing
-from local.java import java
+from local.java import QUICK_START, java
 from local.process import Command, tail
 from local.server import SERVERS, Server
 
@@ -44,7 +44,7 @@ class Registry(Server):
             "apicurio.datasource.jdbc.min-size": 2,
         }
         options = [f"-D{key}={value}" for key, value in settings.items()]
-        return Command([java(), "-Xmx384m", *options, "-jar", jar], {})
+        return Command([java(), "-Xmx384m", QUICK_START, *options, "-jar", jar], {})
 
     def is_ready(self) -> bool:
         """Whether it lists its subjects."""
