@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
 SECOND_NS = 1_000_000_000
+AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
 
@@ -25,7 +26,7 @@ class Venue(BaseModel):
 
     url: str
     instruments: tuple[str, ...]
-    ca_file: Path | None = None
+    ca_file: AbsolutePath | None = None
 
 
 EXCHANGES = {
@@ -46,11 +47,11 @@ class Settings(BaseSettings):
     namespace: Namespace = "live"
     """Prefix of topics, groups and transactional ids, and the database's name."""
 
-    home: Path = PROJECT / ".livetape"
+    home: AbsolutePath = PROJECT / ".livetape"
     """Data, logs and certificates of local servers, and logs of local parts."""
-    schemas_dir: Path = PROJECT / "schemas"
+    schemas_dir: AbsolutePath = PROJECT / "schemas"
     """The Avro schemas, a file a record type."""
-    topics_file: Path = PROJECT / "topics.yaml"
+    topics_file: AbsolutePath = PROJECT / "topics.yaml"
     """What topics there are."""
 
     kafka_bootstrap: str = "127.0.0.1:29092"

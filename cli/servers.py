@@ -42,12 +42,13 @@ def status() -> None:
     """Show what runs where."""
     stack = Stack(Settings())
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("server", "state", "address", "pid", "log"):
+    for column in ("server", "state", "address", "pid"):
         table.add_column(column)
     for server in stack.servers:
         child = server.running()
-        table.add_row(server.title, _state(server), _address(server), str(child.pid) if child else "", str(server.log))
+        table.add_row(server.title, _state(server), _address(server), str(child.pid) if child else "")
     console.print(table)
+    console.print(f"\nLogs are in {stack.home / 'logs'}.")
 
 
 def start(stack: Stack, *, detached: bool) -> None:
