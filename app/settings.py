@@ -1,6 +1,6 @@
 """Every setting of livetape, from the environment (`LIVETAPE_…`) or the defaults of one machine.
 
-A nested value is written with two underscores: `LIVETAPE_KAFKA_CLIENT__security.protocol=SASL_SSL`.
+Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL_SSL"}'`.
 """
 
 import json
@@ -17,16 +17,16 @@ Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
 
 class Venue(BaseModel):
-    """An exchange to read: instruments are canonical (`BTC-USDT`);
-
-    `ca_file` holds the authority to trust when it is none of the system's.
-    """
+    """An exchange to read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     url: str
+    """Its WebSocket address."""
     instruments: tuple[str, ...]
+    """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
+    """The authority to trust, when it is none of the system's."""
 
 
 EXCHANGES = {

@@ -29,6 +29,13 @@ def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch
     assert Settings() == settings
 
 
+def test_a_cluster_with_tls_is_reached_by_plain_librdkafka_properties(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVETAPE_KAFKA_CLIENT", '{"security.protocol": "SASL_SSL", "sasl.username": "u"}')
+    monkeypatch.setenv("LIVETAPE_KAFKA_BOOTSTRAP", "kafka.example:9092")
+    expected = {"bootstrap.servers": "kafka.example:9092", "security.protocol": "SASL_SSL", "sasl.username": "u"}
+    assert Settings().kafka_config == expected
+
+
 @pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])
 def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
     with pytest.raises(ValidationError):
