@@ -1,0 +1,37 @@
+"""Exact decimals between their stored form, an integer and a scale, and the text that JSON carries."""
+
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, Inexact
+
+PRICE_SCALE = 18
+"""Decimal places of prices, sizes, volumes and VWAP."""
+NOTIONAL_SCALE = 36
+"""Decimal places of price times size."""
+_EXACT = Context(prec=200, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN, traps=[Inexact])
+
+
+def unscaled(raw: bytes) -> int:
+    """The integer of an Avro decimal: two's complement, big-endian."""
+    return int.from_bytes(raw, "big", signed=True)
+
+
+def from_decimal(value: Decimal, scale: int) -> int:
+    """The integer that stands for a Decimal at a scale; raise decimal.Inexact where it has more places."""
+    return int(_EXACT.to_integral_exact(_EXACT.scaleb(value, scale)))
+
+
+def plain(value: int, scale: int) -> str:
+    """A scaled integer as a plain decimal: no exponent, no trailing zeros, no minus before zero."""
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value)).rjust(scale + 1, "0")
+    places = digits[-scale:].rstrip("0")
+    return f"{sign}{digits[:-scale]}.{places}" if places else f"{sign}{digits[:-scale]}"
+
+
+def vwap(notional: int, volume: int) -> int | None:
+    """Notional (scale 36) over volume (scale 18) at scale 18, half to even; None for a bar without volume."""
+    if volume == 0:
+        return None
+    quotient, rest = divmod(notional, volume)
+    twice = 2 * abs(rest)
+    rounds_up = twice > abs(volume) or (twice == abs(volume) and quotient % 2 == 1)
+    return quotient + 1 if rounds_up else quotient

@@ -1,0 +1,75 @@
+"""The application: one view of bars, the instant trades, and the doors to both."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from app.catalogue import Catalogue
+from app.feed import Feed, KeyedBars
+from app.metrics import Metrics
+from app.records import RecordReader
+from app.routes import bars, errors, health, instruments, page, websocket
+from app.schema_lookup import RegistrySchemas
+from app.services import Services
+from app.settings import Settings
+from app.status import Status
+from app.ticks import Ticks
+from app.views import BarView
+
+
+def build_api(settings: Settings) -> FastAPI:
+    """The application for these settings; it connects when it is started, not before."""
+    metrics = Metrics()
+    view = BarView()
+    catalogue = Catalogue(settings.intervals, view)
+    lookup = RegistrySchemas(settings)
+    ticks = Ticks(
+        settings.zmq_data,
+        reader=RecordReader(settings.schemas_dir, lookup),
+        catalogue=catalogue,
+        metrics=metrics,
+    )
+    services = Services(settings, view, catalogue, ticks, Status(), metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        feed = _feed(services, RecordReader(settings.schemas_dir, lookup))
+        feed.start()
+        ticking = asyncio.create_task(ticks.run())
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+            await asyncio.to_thread(feed.stop)
+
+    application = FastAPI(title="livetape", lifespan=lifespan)
+    application.state.services = services
+    errors.install(application, metrics)
+    for part in (instruments, bars, health, websocket):
+        application.include_router(part.router)
+    page.install(application)
+    return application
+
+
+def _feed(services: Services, reader: RecordReader) -> Feed:
+    loop = asyncio.get_running_loop()
+
+    def deliver(keyed: KeyedBars, applied: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(apply, keyed, applied)
+
+    def apply(keyed: KeyedBars, applied: Callable[[], None]) -> None:
+        services.view.apply(keyed)
+        applied()
+
+    return Feed(
+        services.settings,
+        reader=reader,
+        history=lambda: ((), {}),
+        deliver=deliver,
+        status=services.status,
+        metrics=services.metrics,
+    )

@@ -1,0 +1,88 @@
+"""What can be asked for, and the clear refusal of what cannot: one set of codes for REST and /ws."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from app.bars import Instrument, SeriesKey
+from app.views import BarView
+
+
+class Code(StrEnum):
+    """Why a request was refused."""
+
+    UNKNOWN_VENUE = "unknown_venue"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    UNKNOWN_INTERVAL = "unknown_interval"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    UNKNOWN_OP = "unknown_op"
+    BAD_MESSAGE = "bad_message"
+    BAD_PARAMETER = "bad_parameter"
+    NOT_FOUND = "not_found"
+    NOT_SUBSCRIBED = "not_subscribed"
+    TOO_MANY = "too_many_subscriptions"
+    NO_DATABASE = "database_unavailable"
+    SLOW_READER = "slow_reader"
+    INTERNAL = "internal"
+
+
+class RequestRefused(Exception):
+    """A request that cannot be answered; `reason` says what is wrong and what would be right."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+class Catalogue:
+    """Instruments that bars or trades have shown so far, and the intervals of the settings."""
+
+    def __init__(self, intervals: Iterable[str], view: BarView) -> None:
+        self.intervals = tuple(intervals)
+        self._view = view
+        self._traded: dict[Instrument, None] = {}
+
+    def instruments(self) -> list[Instrument]:
+        """Every known instrument, by venue and name."""
+        return sorted({*self._view.instruments(), *self._traded})
+
+    def saw_trade(self, instrument: Instrument) -> None:
+        """Learn of an instrument that may have no bar yet."""
+        self._traded[instrument] = None
+
+    def instrument(self, venue: str, instrument: str) -> Instrument:
+        """The instrument by its names.
+
+        Raises:
+            RequestRefused: the venue, or the instrument on it, has not been seen.
+        """
+        wanted = Instrument(venue, instrument)
+        if wanted not in self._traded and not self._view.knows(wanted):
+            raise self._unknown(wanted)
+        return wanted
+
+    def series(self, venue: str, instrument: str, interval: str) -> SeriesKey:
+        """The series by its names.
+
+        Raises:
+            RequestRefused: the interval is not published, or the instrument is not known.
+        """
+        if interval not in self.intervals:
+            reason = f"{interval!r} is not published; the intervals are {', '.join(self.intervals)}"
+            raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
+        return SeriesKey(*self.instrument(venue, instrument), interval)
+
+    def _unknown(self, wanted: Instrument) -> RequestRefused:
+        known = self.instruments()
+        venues = sorted({instrument.venue for instrument in known})
+        if wanted.venue not in venues:
+            reason = f"no instrument of venue {wanted.venue!r} has been seen; venues seen: {_listed(venues)}"
+            return RequestRefused(Code.UNKNOWN_VENUE, reason)
+        names = [instrument.instrument for instrument in known if instrument.venue == wanted.venue]
+        reason = f"{wanted.instrument!r} has not been seen on {wanted.venue}, which has {len(names)}: {_listed(names)}"
+        return RequestRefused(Code.UNKNOWN_INSTRUMENT, reason)
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    shown = [*names[:most], "…"] if len(names) > most else names
+    return ", ".join(shown) or "none yet"

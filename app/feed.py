@@ -1,0 +1,257 @@
+"""Kafka → view: a thread that reads `bars`, `bars.1s` and `bars.live` and hands bars to the event loop in log order.
+
+A thread of its own, with no consumer group: every replica reads every partition, and nothing is committed.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from app.bars import Bar, SeriesKey
+from app.metrics import Metrics
+from app.records import BadRecord, RecordReader
+from app.schema_lookup import RegistryAway
+from app.settings import Settings
+from app.status import State, Status
+
+logger = logging.getLogger(__name__)
+
+COMMITTED = ("bars", "bars.1s")
+LIVE = "bars.live"
+TOPIC_TAIL = 100_000
+"""Newest records of a partition read when there is no history in Postgres: bounds the start."""
+LIVE_TAIL = 2_000
+"""Newest records of a partition of `bars.live` read at the start, for the bars that are forming."""
+BATCH = 500
+POLL_S = 0.2
+RETRY_S = 1.0
+NEW_PARTITIONS_S = 30.0
+REQUEST_S = 10.0
+METADATA_S = 2.0
+MAX_UNDELIVERED = 16
+"""Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
+
+KeyedBars = Sequence[tuple[SeriesKey, Bar]]
+Positions = Mapping[tuple[str, int], int]
+"""Next offset by (topic name without namespace, partition)."""
+
+
+class Feed:
+    """Reads the topics from the positions of a history until it is stopped.
+
+    `deliver` is called from the feed's thread with bars and a function to call once they are applied.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reader: RecordReader,
+        history: Callable[[], tuple[Iterable[KeyedBars], Positions]],
+        deliver: Callable[[KeyedBars, Callable[[], None]], None],
+        status: Status,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._history = history
+        self._deliver = deliver
+        self._status = status
+        self._metrics = metrics
+        self._stopping = threading.Event()
+        self._room = threading.Semaphore(MAX_UNDELIVERED)
+        self._thread = threading.Thread(target=self._run, name="bar-feed", daemon=True)
+        self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE)}
+        self._partitions: dict[str, int] = {}
+        self._behind: set[tuple[str, int]] = set()
+        self._away: str | None = None
+        self._keys: dict[tuple[str, str, str], SeriesKey] = {}
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading and wait for the thread's end."""
+        self._stopping.set()
+        self._room.release()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            chunks, positions = self._history()
+            for chunk in chunks:
+                self._hand_over(chunk)
+            consumer = self._consumer()
+            try:
+                self._read(consumer, positions)
+            finally:
+                consumer.close()
+        except Exception as error:
+            logger.exception("the view's feed ended")
+            self._status.set(State.FAILED, f"the feed ended: {error}")
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **self._settings.kafka_config,
+                "group.id": f"{self._settings.namespace}.view",  # librdkafka insists on a name; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "error_cb": self._broker_error,
+                "log_level": 2,  # an absent broker is told once by the status, not twenty times a second
+                "reconnect.backoff.ms": 250,
+                "reconnect.backoff.max.ms": 2_000,
+            }
+        )
+
+    def _read(self, consumer: Consumer, positions: Positions) -> None:
+        self._wait_for_topics(consumer)
+        self._assign(consumer, positions)
+        checked = time.monotonic()
+        while not self._stopping.is_set():
+            messages = consumer.consume(1, POLL_S)
+            if messages:
+                self._take(messages + consumer.consume(BATCH, 0))
+            if self._away is not None:
+                self._ask_again(consumer)
+            elif time.monotonic() - checked > NEW_PARTITIONS_S:
+                self._assign(consumer, {})
+                checked = time.monotonic()
+
+    def _wait_for_topics(self, consumer: Consumer) -> None:
+        while not self._stopping.is_set():
+            try:
+                counts = self._partition_counts(consumer)
+            except KafkaException as error:
+                self._status.set(State.WAITING, self._kafka_says(error.args[0]))
+            else:
+                missing = sorted(set(self._names) - set(counts))
+                if not missing:
+                    return
+                self._status.set(
+                    State.WAITING, f"no such topic yet: {', '.join(missing)}; `livetape topics apply` makes it"
+                )
+            self._stopping.wait(RETRY_S)
+
+    def _assign(self, consumer: Consumer, positions: Positions) -> None:
+        """Begin with every partition that is not read yet."""
+        try:
+            counts = self._partition_counts(consumer)
+            news = [
+                TopicPartition(topic, partition, self._first_offset(consumer, topic, partition, positions))
+                for topic, count in counts.items()
+                for partition in range(self._partitions.get(topic, 0), count)
+            ]
+        except KafkaException as error:
+            self._away = self._kafka_says(error.args[0])
+            return
+        if not news:
+            return
+        self._behind |= {(new.topic, new.partition) for new in news}
+        self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
+        consumer.incremental_assign(news)
+        self._partitions = counts
+
+    def _first_offset(self, consumer: Consumer, topic: str, partition: int, positions: Positions) -> int:
+        name = self._names[topic]
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
+        if name == LIVE:
+            return max(low, high - LIVE_TAIL)
+        stored = positions.get((name, partition))
+        if stored is not None and low <= stored <= high:
+            return stored
+        if stored is not None:
+            logger.warning("%s[%d]: stored offset %d is outside %d..%d", topic, partition, stored, low, high)
+        return max(low, high - TOPIC_TAIL)
+
+    def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
+        topics = consumer.list_topics(timeout=METADATA_S).topics
+        return {name: len(topics[name].partitions) for name in self._names if name in topics}
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        bars: list[tuple[SeriesKey, Bar]] = []
+        last: Message | None = None
+        for message in messages:
+            error = message.error()
+            if error is None:
+                self._decode(message, bars)
+                last = message
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name begins with an underscore
+                self._caught_up(str(message.topic()), message.partition() or 0)
+            else:
+                self._away = self._kafka_says(error)
+        if last is not None:
+            topic = self._names[str(last.topic())]
+            self._metrics.view_lag.labels(topic).set(time.time_ns() - last.timestamp()[1] * 1_000_000)
+        if bars:
+            self._hand_over(bars)
+
+    def _decode(self, message: Message, bars: list[tuple[SeriesKey, Bar]]) -> None:
+        topic = self._names[str(message.topic())]
+        self._metrics.records.labels(topic).inc()
+        try:
+            name, fields = self._read_value(message.value())
+        except BadRecord as error:
+            self._metrics.bad_records.labels(topic).inc()
+            logger.warning("%s[%s] offset %s: %s", message.topic(), message.partition(), message.offset(), error)
+            return
+        if name == "livetape.Live":
+            bars.extend((self._key(fields, bar), Bar.forming(fields, bar)) for bar in fields["bars"])
+        elif name == "livetape.Bar":
+            bars.append((self._key(fields, fields), Bar.committed(fields)))
+
+    def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
+        while True:
+            try:
+                return self._reader.read(value)
+            except RegistryAway as error:
+                if self._stopping.is_set():
+                    raise BadRecord("not read: stopping") from error
+                before = self._status.now
+                self._status.set(State.WAITING, str(error))
+                self._stopping.wait(RETRY_S)
+                self._status.set(before.state, before.reason)
+
+    def _key(self, instrument: Mapping[str, Any], bar: Mapping[str, Any]) -> SeriesKey:
+        names = (instrument["venue"], instrument["instrument"], bar["interval"])
+        return self._keys.get(names) or self._keys.setdefault(names, SeriesKey(*names))
+
+    def _hand_over(self, bars: KeyedBars) -> None:
+        self._room.acquire()
+        if not self._stopping.is_set():
+            self._deliver(bars, self._room.release)
+
+    def _caught_up(self, topic: str, partition: int) -> None:
+        self._behind.discard((topic, partition))
+        if self._behind:
+            self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
+        else:
+            self._deliver((), self._applied_all)
+
+    def _applied_all(self) -> None:
+        """Called behind the last batch of the start, when the view holds all of it."""
+        if self._away is None and not self._behind:
+            self._status.set(State.READY)
+
+    def _broker_error(self, error: KafkaError) -> None:
+        self._away = self._kafka_says(error)
+
+    def _ask_again(self, consumer: Consumer) -> None:
+        """While Kafka is away say so, and find out when it is back: no message would tell on a quiet topic."""
+        self._status.set(State.WAITING, self._away)
+        try:
+            consumer.list_topics(timeout=METADATA_S)
+        except KafkaException:
+            return
+        self._away = None
+        self._status.set(State.CATCHING_UP if self._behind else State.READY)
+
+    def _kafka_says(self, error: KafkaError) -> str:
+        return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"

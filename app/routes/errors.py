@@ -1,0 +1,56 @@
+"""Every refusal and failure as `{"error": {"code", "reason"}}`."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.bars import encode
+from app.catalogue import Code, RequestRefused
+from app.metrics import Metrics
+from app.routes.context import json_text
+
+logger = logging.getLogger(__name__)
+
+STATUS = {
+    Code.UNKNOWN_VENUE: 404,
+    Code.UNKNOWN_INSTRUMENT: 404,
+    Code.UNKNOWN_INTERVAL: 404,
+    Code.BAD_PARAMETER: 400,
+    Code.NO_DATABASE: 503,
+    Code.INTERNAL: 500,
+}
+
+
+def install(application: FastAPI, metrics: Metrics) -> None:
+    """Answer every kind of error in the one form, and count it."""
+
+    def answer(code: str, reason: str, status: int) -> Response:
+        metrics.errors.labels("rest", code).inc()
+        return json_text(encode({"error": {"code": code, "reason": reason}}), status)
+
+    def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestRefused)  # noqa: S101 - tells the type checker what the framework guarantees
+        return answer(error.code, error.reason, STATUS[error.code])
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+        reasons = [f"{part['loc'][-1]}: {part['msg']}" for part in error.errors()]
+        return answer(Code.BAD_PARAMETER, "; ".join(reasons), STATUS[Code.BAD_PARAMETER])
+
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        if error.status_code == STATUS[Code.UNKNOWN_VENUE]:
+            return answer(Code.NOT_FOUND, f"there is nothing at {request.url.path}", error.status_code)
+        return answer(f"http_{error.status_code}", error.detail, error.status_code)
+
+    def failed(request: Request, error: Exception) -> Response:
+        logger.error("%s failed", request.url.path, exc_info=error)
+        return answer(Code.INTERNAL, "the request failed; the log says why", STATUS[Code.INTERNAL])
+
+    application.add_exception_handler(RequestRefused, refused)
+    application.add_exception_handler(RequestValidationError, invalid)
+    application.add_exception_handler(HTTPException, http)
+    application.add_exception_handler(Exception, failed)

@@ -1,0 +1,46 @@
+"""Schemas by id from the registry, each asked for once."""
+
+import httpx
+
+from app.records import BadRecord
+from app.settings import Settings
+
+TIMEOUT_S = 5.0
+NOT_FOUND = 404
+
+
+class RegistryAway(Exception):
+    """The registry did not answer; nothing is known about the schema, so ask again later."""
+
+
+class RegistrySchemas:
+    """Looks schemas up at the Confluent-compatible registry of the settings; connects on the first call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.registry_url.rstrip("/")
+        password = settings.registry_password
+        self._auth = (
+            (settings.registry_user, password.get_secret_value()) if settings.registry_user and password else None
+        )
+        self._known: dict[int, str] = {}
+
+    def __call__(self, schema_id: int) -> str:
+        """JSON text of the schema.
+
+        Raises:
+            BadRecord: the registry knows no such id.
+            RegistryAway: the registry could not be asked.
+        """
+        if schema_id not in self._known:
+            self._known[schema_id] = self._ask(schema_id)
+        return self._known[schema_id]
+
+    def _ask(self, schema_id: int) -> str:
+        try:
+            answer = httpx.get(f"{self._url}/schemas/ids/{schema_id}", auth=self._auth, timeout=TIMEOUT_S)
+            if answer.status_code == NOT_FOUND:
+                raise BadRecord(f"unknown schema id {schema_id}")
+            answer.raise_for_status()
+            return str(answer.json()["schema"])
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error

@@ -1,0 +1,30 @@
+"""What the doors of one application share."""
+
+from dataclasses import dataclass
+
+from app.catalogue import Catalogue
+from app.metrics import Metrics
+from app.settings import Settings
+from app.status import Status
+from app.ticks import Ticks
+from app.views import BarView
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that routes and /ws connections use."""
+
+    settings: Settings
+    view: BarView
+    catalogue: Catalogue
+    ticks: Ticks
+    status: Status
+    metrics: Metrics
+
+    def listing(self) -> dict[str, object]:
+        """Namespace, intervals and every instrument seen so far, as JSON values."""
+        return {
+            "namespace": self.settings.namespace,
+            "intervals": self.catalogue.intervals,
+            "instruments": [instrument._asdict() for instrument in self.catalogue.instruments()],
+        }

@@ -1,0 +1,52 @@
+"""How the view stands, for /readyz and the `hello` of /ws. Written by the feed's thread, read by the event loop's."""
+
+import logging
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+logger = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """How far the view has come."""
+
+    STARTING = "starting"
+    WAITING = "waiting"
+    CATCHING_UP = "catching_up"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Origin(StrEnum):
+    """Where the bars of before this process came from."""
+
+    UNKNOWN = "unknown"
+    POSTGRES = "postgres"
+    TOPIC = "topic"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One moment's status; each change replaces it whole, so that no reader sees half of one."""
+
+    state: State = State.STARTING
+    reason: str | None = "the view has not begun to read"
+    history: Origin = Origin.UNKNOWN
+    history_reason: str | None = None
+
+
+class Status:
+    """The current standing."""
+
+    def __init__(self) -> None:
+        self.now = Standing()
+
+    def set(self, state: State, reason: str | None = None) -> None:
+        """Say how far the view is, and why it is not further."""
+        if (self.now.state, self.now.reason) != (state, reason):
+            self.now = replace(self.now, state=state, reason=reason)
+            logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
+
+    def set_history(self, history: Origin, reason: str | None = None) -> None:
+        """Say where older bars come from, and why not from Postgres."""
+        self.now = replace(self.now, history=history, history_reason=reason)

@@ -1,0 +1,143 @@
+"""The view: for each series a bounded ring of its newest bars, and who wants to hear of changes.
+
+Only the event loop's thread touches it, so that a snapshot and a subscription are one step: no update is missed or
+told twice between them.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from app.bars import Bar, Instrument, SeriesKey, encode
+
+RING_BARS = 500
+MAX_SERIES = 20_000
+"""Bound of the view's memory: a series beyond it is counted and left out."""
+
+
+class BarListener(Protocol):
+    """Who hears of every new version of a series' bars."""
+
+    def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
+        """Take one update, already encoded; must not wait."""
+
+
+class Series:
+    """The newest `depth` bars of a series, each in its newest version."""
+
+    def __init__(self, key: SeriesKey, depth: int) -> None:
+        self.key = key
+        self.listeners: set[BarListener] = set()
+        self._depth = depth
+        self._bars: dict[int, Bar] = {}
+        self._starts: list[int] = []
+        names = encode({"channel": "bars", **key._asdict()})[1:-1]
+        self._update_head = f'{{"type":"update",{names},"bar":'
+        self._snapshot_head = f'{{"type":"snapshot",{names},"bars":['
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a further bar pushes out the oldest one."""
+        return len(self._starts) >= self._depth
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Start of the oldest bar."""
+        return self._starts[0] if self._starts else None
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Start of the newest bar."""
+        return self._starts[-1] if self._starts else None
+
+    def offer(self, bar: Bar) -> bool:
+        """Keep the bar where it is newer than the version known; whether listeners should hear of it.
+
+        A revision of a bar older than the ring is passed on and not kept.
+        """
+        known = self._bars.get(bar.start_ns)
+        if known is not None:
+            if bar.order <= known.order:
+                return False
+            self._bars[bar.start_ns] = bar
+            return True
+        if self.is_full:
+            if bar.start_ns < self._starts[0]:
+                return bar.order.committed
+            del self._bars[self._starts.pop(0)]
+        self._bars[bar.start_ns] = bar
+        insort(self._starts, bar.start_ns)
+        return True
+
+    def between(self, start_ns: int | None, end_ns: int | None, limit: int) -> list[Bar]:
+        """The newest `limit` bars that start in [start_ns, end_ns), oldest first."""
+        first = 0 if start_ns is None else bisect_left(self._starts, start_ns)
+        last = len(self._starts) if end_ns is None else bisect_left(self._starts, end_ns)
+        return [self._bars[start] for start in self._starts[max(first, last - limit) : last]]
+
+    def snapshot(self) -> str:
+        """The snapshot message: every bar of the ring, oldest first."""
+        return self._snapshot_head + ",".join(self._bars[start].text for start in self._starts) + "]}"
+
+    def tell(self, bar: Bar) -> None:
+        """Send one update to every listener, encoded once."""
+        message = f"{self._update_head}{bar.text}}}"
+        for listener in self.listeners:
+            listener.bar_changed(self.key, bar.start_ns, message)
+
+
+class BarView:
+    """Every series, by key. A series begins with its first bar."""
+
+    def __init__(self, *, depth: int = RING_BARS, max_series: int = MAX_SERIES) -> None:
+        self.depth = depth
+        self.left_out = 0
+        """Bars of series beyond the bound."""
+        self._max_series = max_series
+        self._series: dict[SeriesKey, Series] = {}
+        self._instruments: dict[Instrument, None] = {}
+
+    def apply(self, bars: Iterable[tuple[SeriesKey, Bar]]) -> None:
+        """Take bars in their log's order and tell the listeners of each that is news."""
+        for key, bar in bars:
+            series = self._series.get(key) or self._new_series(key)
+            if series is not None and series.offer(bar) and series.listeners:
+                series.tell(bar)
+
+    def series(self, key: SeriesKey) -> Series | None:
+        """A series, or None while it has no bar and no listener."""
+        return self._series.get(key)
+
+    def instruments(self) -> Iterator[Instrument]:
+        """Every instrument that has a series."""
+        return iter(self._instruments)
+
+    def newest_ns(self, interval: str) -> int | None:
+        """Start of the newest bar of an interval, over all instruments."""
+        series = (series for key, series in self._series.items() if key.interval == interval)
+        return max((one.newest_ns for one in series if one.newest_ns is not None), default=None)
+
+    def knows(self, instrument: Instrument) -> bool:
+        """Whether the instrument has a series."""
+        return instrument in self._instruments
+
+    def subscribe(self, key: SeriesKey, listener: BarListener) -> str:
+        """Begin to tell a listener of a series' changes; the snapshot message they follow on."""
+        series = self._series.get(key) or self._new_series(key)
+        if series is None:
+            return Series(key, self.depth).snapshot()
+        series.listeners.add(listener)
+        return series.snapshot()
+
+    def unsubscribe(self, key: SeriesKey, listener: BarListener) -> None:
+        """Stop telling the listener of this series."""
+        series = self._series.get(key)
+        if series is not None:
+            series.listeners.discard(listener)
+
+    def _new_series(self, key: SeriesKey) -> Series | None:
+        if len(self._series) >= self._max_series:
+            self.left_out += 1
+            return None
+        self._instruments[Instrument(key.venue, key.instrument)] = None
+        return self._series.setdefault(key, Series(key, self.depth))

@@ -1,0 +1,199 @@
+"""The view's order rules against a plain oracle, and what listeners are told."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.bars import Bar, SeriesKey
+from app.views import BarView
+
+KEY = SeriesKey("binance", "BTC-USDT", "1m")
+MINUTE_NS = 60_000_000_000
+DEPTH = 4
+
+
+def raw(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 8) // 8, "big", signed=True)
+
+
+def fields(start: int, *, seq: int, generation: int = 0, revision: int = 0, price: int = 100) -> dict[str, Any]:
+    unit = 10**18
+    return {
+        "venue": KEY.venue,
+        "instrument": KEY.instrument,
+        "interval": KEY.interval,
+        "start_ns": start * MINUTE_NS,
+        "state": "revised" if revision else "final",
+        "revision": revision,
+        **dict.fromkeys(("open", "high", "low", "close"), raw(price * unit)),
+        "volume": raw(2 * unit),
+        "notional": raw(2 * price * unit * unit),
+        "trade_count": 1,
+        "missing": 0,
+        "seq": seq,
+        "first_trade_id": "1",
+        "last_trade_id": "1",
+        "epoch": "log-0",
+        "generation": generation,
+    }
+
+
+def final(start: int, **how: int) -> Bar:
+    return Bar.committed(fields(start, **how))
+
+
+def forming(start: int, **how: int) -> Bar:
+    values = fields(start, **how)
+    return Bar.forming(values, values)
+
+
+class Heard:
+    """A listener that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.bars: list[Mapping[str, Any]] = []
+
+    def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
+        update = json.loads(message)
+        assert (update["type"], update["channel"], update["interval"]) == ("update", "bars", key.interval)
+        assert update["bar"]["start_ns"] == str(start_ns)
+        self.bars.append(update["bar"])
+
+
+def snapshot(view: BarView) -> list[Mapping[str, Any]]:
+    bars: list[Mapping[str, Any]] = json.loads(view.subscribe(KEY, Heard()))["bars"]
+    return bars
+
+
+def rank(bar: Mapping[str, Any], generation: int) -> tuple[int, int, bool, int]:
+    return generation, bar["seq"], bar["state"] != "forming", bar["revision"]
+
+
+versions = st.tuples(
+    st.integers(0, 8), st.integers(0, 5), st.integers(0, 1), st.integers(0, 2), st.booleans(), st.integers(1, 1_000)
+)
+
+
+@given(st.lists(versions, max_size=40))
+def test_the_ring_holds_the_newest_version_of_each_of_the_newest_bars(
+    offered: list[tuple[int, int, int, int, bool, int]],
+) -> None:
+    view = BarView(depth=DEPTH)
+    newest: dict[int, tuple[tuple[int, int, bool, int], int]] = {}
+    for start, seq, generation, revision, is_final, price in offered:
+        bar = final(start, seq=seq, generation=generation, revision=revision, price=price)
+        if not is_final:
+            bar = forming(start, seq=seq, generation=generation, price=price)
+        view.apply([(KEY, bar)])
+        order = (generation, seq, is_final, revision if is_final else 0)
+        if start not in newest and len(newest) == DEPTH:
+            if start < min(newest):
+                continue
+            del newest[min(newest)]
+        if start not in newest or order > newest[start][0]:
+            newest[start] = (order, price)
+    assert [(int(bar["start_ns"]) // MINUTE_NS, bar["open"]) for bar in snapshot(view)] == [
+        (start, str(newest[start][1])) for start in sorted(newest)
+    ]
+
+
+@given(st.lists(versions, max_size=40), st.integers(0, 40))
+def test_a_snapshot_and_its_updates_make_what_a_later_snapshot_shows(
+    offered: list[tuple[int, int, int, int, bool, int]], joined: int
+) -> None:
+    view, client = BarView(depth=100), Heard()
+    bars = [
+        final(start, seq=seq, generation=generation, revision=revision, price=price)
+        if is_final
+        else forming(start, seq=seq, generation=generation, price=price)
+        for start, seq, generation, revision, is_final, price in offered
+    ]
+    view.apply((KEY, bar) for bar in bars[:joined])
+    shown = {bar["start_ns"]: bar for bar in json.loads(view.subscribe(KEY, client))["bars"]}
+    view.apply((KEY, bar) for bar in bars[joined:])
+    shown |= {bar["start_ns"]: bar for bar in client.bars}
+    assert sorted(shown.values(), key=lambda bar: int(bar["start_ns"])) == snapshot(view)
+
+
+def test_at_an_equal_seq_a_final_bar_beats_a_forming_one_whichever_comes_first() -> None:
+    one, other = BarView(), BarView()
+    one.apply([(KEY, forming(1, seq=7, price=1)), (KEY, final(1, seq=7, price=2))])
+    other.apply([(KEY, final(1, seq=7, price=2)), (KEY, forming(1, seq=7, price=1))])
+    assert [bar["state"] for bar in snapshot(one)] == ["final"]
+    assert snapshot(one) == snapshot(other)
+
+
+def test_the_same_version_is_told_once() -> None:
+    view, client = BarView(), Heard()
+    view.subscribe(KEY, client)
+    view.apply([(KEY, forming(1, seq=7)), (KEY, forming(1, seq=7)), (KEY, forming(1, seq=6))])
+    assert [bar["seq"] for bar in client.bars] == [7]
+
+
+def test_a_reset_outranks_a_higher_seq_of_before() -> None:
+    view = BarView()
+    view.apply([(KEY, final(1, seq=900, price=1)), (KEY, final(1, seq=3, generation=1, price=2))])
+    assert [bar["open"] for bar in snapshot(view)] == ["2"]
+
+
+def test_a_revision_of_a_bar_older_than_the_ring_is_told_but_not_kept() -> None:
+    view, client = BarView(depth=2), Heard()
+    view.apply((KEY, final(start, seq=start)) for start in (5, 6))
+    view.subscribe(KEY, client)
+    view.apply([(KEY, final(1, seq=9, revision=1))])
+    assert [bar["state"] for bar in client.bars] == ["revised"]
+    assert [int(bar["start_ns"]) // MINUTE_NS for bar in snapshot(view)] == [5, 6]
+
+
+def test_a_range_is_cut_to_the_newest_of_its_bars() -> None:
+    view = BarView()
+    view.apply((KEY, final(start, seq=start)) for start in range(10))
+    series = view.series(KEY)
+    assert series is not None
+    assert [bar.start_ns // MINUTE_NS for bar in series.between(2 * MINUTE_NS, 8 * MINUTE_NS, 3)] == [5, 6, 7]
+
+
+def test_after_unsubscribing_nothing_more_is_told() -> None:
+    view, client = BarView(), Heard()
+    view.subscribe(KEY, client)
+    view.unsubscribe(KEY, client)
+    view.apply([(KEY, forming(1, seq=7))])
+    assert client.bars == []
+
+
+def test_series_beyond_the_bound_are_counted_and_left_out() -> None:
+    view = BarView(max_series=1)
+    other = KEY._replace(instrument="ETH-USDT")
+    view.apply([(KEY, forming(1, seq=7)), (other, forming(1, seq=8))])
+    assert (view.left_out, view.series(other)) == (1, None)
+
+
+def test_a_bar_is_written_as_the_contract_says() -> None:
+    view = BarView()
+    view.apply([(KEY, final(2, seq=41, price=64_000))])
+    assert snapshot(view) == [
+        {
+            "venue": "binance",
+            "instrument": "BTC-USDT",
+            "interval": "1m",
+            "start_ns": "120000000000",
+            "open": "64000",
+            "high": "64000",
+            "low": "64000",
+            "close": "64000",
+            "volume": "2",
+            "notional": "128000",
+            "vwap": "64000",
+            "trade_count": 1,
+            "missing": 0,
+            "state": "final",
+            "revision": 0,
+            "seq": 41,
+            "epoch": "log-0",
+            "first_trade_id": "1",
+            "last_trade_id": "1",
+        }
+    ]
