@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 from app.catalogue import Catalogue
 from app.feed import Feed, KeyedBars
+from app.history import History
 from app.metrics import Metrics
 from app.records import RecordReader
-from app.routes import bars, errors, health, instruments, page, websocket
+from app.routes import bars, errors, health, instruments, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
 from app.services import Services
 from app.settings import Settings
@@ -31,7 +32,7 @@ def build_api(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         metrics=metrics,
     )
-    services = Services(settings, view, catalogue, ticks, Status(), metrics)
+    services = Services(settings, view, catalogue, ticks, History(settings), Status(), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -45,11 +46,12 @@ def build_api(settings: Settings) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await ticking
             await asyncio.to_thread(feed.stop)
+            services.history.close()
 
     application = FastAPI(title="livetape", lifespan=lifespan)
     application.state.services = services
     errors.install(application, metrics)
-    for part in (instruments, bars, health, websocket):
+    for part in (instruments, bars, trades, health, websocket):
         application.include_router(part.router)
     page.install(application)
     return application
@@ -68,7 +70,8 @@ def _feed(services: Services, reader: RecordReader) -> Feed:
     return Feed(
         services.settings,
         reader=reader,
-        history=lambda: ((), {}),
+        history=services.history,
+        depth=services.view.depth,
         deliver=deliver,
         status=services.status,
         metrics=services.metrics,

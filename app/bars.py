@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from app.amounts import NOTIONAL_SCALE, PRICE_SCALE, plain, unscaled, vwap
+from app.amounts import NOTIONAL_SCALE, PRICE_SCALE, from_decimal, plain, unscaled, vwap
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """JSON text of a value, without spaces."""
-PRICES = ("open", "high", "low", "close", "volume")
+SCALES = {**dict.fromkeys(("open", "high", "low", "close", "volume"), PRICE_SCALE), "notional": NOTIONAL_SCALE}
+"""Decimal places of each amount of a bar."""
 COPIED = ("trade_count", "missing", "state", "revision", "seq", "epoch", "first_trade_id", "last_trade_id")
 
 
@@ -42,47 +43,62 @@ class Bar:
 
     __slots__ = ("_fields", "_text", "order", "start_ns")
 
-    def __init__(self, start_ns: int, order: Order, fields: Mapping[str, Any]) -> None:
+    def __init__(self, start_ns: int, order: Order, *, fields: Mapping[str, Any] | None = None, text: str = "") -> None:
         self.start_ns = start_ns
         self.order = order
-        self._fields: Mapping[str, Any] | None = fields
-        self._text = ""
+        self._fields = fields
+        self._text = text
 
     @classmethod
     def committed(cls, fields: Mapping[str, Any]) -> Self:
-        """A final or revised bar from the fields of a `livetape.Bar`; decimals are the raw bytes."""
-        order = Order(fields["generation"], fields["seq"], committed=True, revision=fields["revision"])
-        bar = cls(fields["start_ns"], order, fields)
-        _ = bar.text  # kept for long, and the text is a quarter of the fields
-        return bar
+        """A final or revised bar from the fields of a `livetape.Bar`; amounts are Avro's raw bytes.
+
+        Its text is made at once: it is kept for long, and is a quarter of the fields.
+        """
+        return cls(fields["start_ns"], _committed_order(fields), text=encode(as_json(fields, _from_avro(fields))))
+
+    @classmethod
+    def stored(cls, row: Mapping[str, Any]) -> Self:
+        """A final or revised bar from a row of the table `bar`; amounts are Decimals."""
+        return cls(row["start_ns"], _committed_order(row), text=encode(as_json(row, _from_decimals(row))))
 
     @classmethod
     def forming(cls, live: Mapping[str, Any], fields: Mapping[str, Any]) -> Self:
-        """A forming bar from a `livetape.Live` and one of its bars; decimals are the raw bytes."""
+        """A forming bar from a `livetape.Live` and one of its bars; amounts are Avro's raw bytes."""
         order = Order(live["generation"], fields["seq"], committed=False, revision=0)
         envelope = {name: live[name] for name in ("venue", "instrument", "epoch")}
-        return cls(fields["start_ns"], order, {**fields, **envelope, "state": "forming", "revision": 0})
+        return cls(fields["start_ns"], order, fields={**fields, **envelope, "state": "forming", "revision": 0})
 
     @property
     def text(self) -> str:
-        """The bar as JSON; prices are decimal text, times nanoseconds as text."""
+        """The bar as JSON."""
         if self._fields is not None:
-            self._text = encode(as_json(self._fields))
+            self._text = encode(as_json(self._fields, _from_avro(self._fields)))
             self._fields = None
         return self._text
 
 
-def as_json(fields: Mapping[str, Any]) -> dict[str, str | int | None]:
-    """The JSON object of a bar; `fields` has decimals as Avro's raw bytes."""
-    volume, notional = unscaled(fields["volume"]), unscaled(fields["notional"])
-    average = vwap(notional, volume)
+def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int]) -> dict[str, str | int | None]:
+    """The JSON object of a bar: amounts as decimal text, times as nanoseconds in text."""
+    average = vwap(amounts["notional"], amounts["volume"])
     return {
         "venue": fields["venue"],
         "instrument": fields["instrument"],
         "interval": fields["interval"],
         "start_ns": str(fields["start_ns"]),
-        **{name: plain(unscaled(fields[name]), PRICE_SCALE) for name in PRICES},
-        "notional": plain(notional, NOTIONAL_SCALE),
+        **{name: plain(amounts[name], scale) for name, scale in SCALES.items()},
         "vwap": None if average is None else plain(average, PRICE_SCALE),
         **{name: fields[name] for name in COPIED},
     }
+
+
+def _committed_order(fields: Mapping[str, Any]) -> Order:
+    return Order(fields["generation"], fields["seq"], committed=True, revision=fields["revision"])
+
+
+def _from_avro(fields: Mapping[str, Any]) -> dict[str, int]:
+    return {name: unscaled(fields[name]) for name in SCALES}
+
+
+def _from_decimals(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: from_decimal(row[name], scale) for name, scale in SCALES.items()}

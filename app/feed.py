@@ -12,11 +12,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.bars import Bar, SeriesKey
+from app.history import History, HistoryUnavailable, Positions
 from app.metrics import Metrics
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
-from app.status import State, Status
+from app.status import Origin, State, Status
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,6 @@ MAX_UNDELIVERED = 16
 """Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
 
 KeyedBars = Sequence[tuple[SeriesKey, Bar]]
-Positions = Mapping[tuple[str, int], int]
-"""Next offset by (topic name without namespace, partition)."""
 
 
 class Feed:
@@ -51,7 +50,8 @@ class Feed:
         settings: Settings,
         *,
         reader: RecordReader,
-        history: Callable[[], tuple[Iterable[KeyedBars], Positions]],
+        history: History,
+        depth: int,
         deliver: Callable[[KeyedBars, Callable[[], None]], None],
         status: Status,
         metrics: Metrics,
@@ -59,6 +59,7 @@ class Feed:
         self._settings = settings
         self._reader = reader
         self._history = history
+        self._depth = depth
         self._deliver = deliver
         self._status = status
         self._metrics = metrics
@@ -83,9 +84,7 @@ class Feed:
 
     def _run(self) -> None:
         try:
-            chunks, positions = self._history()
-            for chunk in chunks:
-                self._hand_over(chunk)
+            positions = self._load()
             consumer = self._consumer()
             try:
                 self._read(consumer, positions)
@@ -94,6 +93,17 @@ class Feed:
         except Exception as error:
             logger.exception("the view's feed ended")
             self._status.set(State.FAILED, f"the feed ended: {error}")
+
+    def _load(self) -> Positions:
+        """Take the stored bars; without a database the topics' own tail has to do."""
+        try:
+            positions = self._history.load(self._depth, self._hand_over)
+        except HistoryUnavailable as error:
+            logger.warning("no history, the view begins with what the topics hold: %s", error)
+            self._status.set_history(Origin.TOPIC, str(error))
+            return {}
+        self._status.set_history(Origin.POSTGRES)
+        return positions
 
     def _consumer(self) -> Consumer:
         return Consumer(

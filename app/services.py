@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.catalogue import Catalogue
+from app.history import History
 from app.metrics import Metrics
 from app.settings import Settings
 from app.status import Status
@@ -18,6 +19,7 @@ class Services:
     view: BarView
     catalogue: Catalogue
     ticks: Ticks
+    history: History
     status: Status
     metrics: Metrics
 

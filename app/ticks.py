@@ -143,15 +143,16 @@ class Ticks:
 def trade_message(fields: Mapping[str, Any]) -> str:
     """The /ws message of a trade; `fields` has decimals as Avro's raw bytes."""
     names = {"venue": fields["venue"], "instrument": fields["instrument"]}
-    return encode({"type": "trade", "channel": "trades", **names, "trade": trade_json(fields)})
+    trade = trade_json(fields, unscaled(fields["price"]), unscaled(fields["size"]))
+    return encode({"type": "trade", "channel": "trades", **names, "trade": trade})
 
 
-def trade_json(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The JSON object of a trade."""
+def trade_json(fields: Mapping[str, Any], price: int, size: int) -> dict[str, str]:
+    """The JSON object of a trade; price and size are integers of scale 18."""
     return {
         "trade_id": fields["trade_id"],
-        "price": plain(unscaled(fields["price"]), PRICE_SCALE),
-        "size": plain(unscaled(fields["size"]), PRICE_SCALE),
+        "price": plain(price, PRICE_SCALE),
+        "size": plain(size, PRICE_SCALE),
         "aggressor": fields["aggressor"],
         "event_time_ns": str(fields["event_time_ns"]),
         "receive_time_ns": str(fields["receive_time_ns"]),

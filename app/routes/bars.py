@@ -1,16 +1,23 @@
 """GET /api/v1/bars."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.bars import Bar, SeriesKey
+from app.history import HistoryUnavailable
 from app.routes.context import Shared, json_text
+from app.services import Services
 
 router = APIRouter(prefix="/api/v1", tags=["market"])
 
 MAX_BARS = 5_000
+FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
+"""What a time in nanoseconds can hold."""
 
 
 class BarAnswer(BaseModel):
@@ -58,8 +65,23 @@ class BarsQuery(BaseModel):
 
 @router.get("/bars", response_model=BarsAnswer)
 async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response:
-    """The newest bars of a series that start in [start_ns, end_ns), oldest first, forming ones among them."""
+    """The newest bars of a series that start in [start_ns, end_ns), oldest first, forming ones among them.
+
+    Bars older than the view's ring come from Postgres; without it the answer ends where the ring does.
+    """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval)
     series = shared.view.series(key)
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
+    if len(found) < query.limit:
+        with suppress(HistoryUnavailable):
+            found = await _older(shared, key, query, found) + found
     return json_text(f'{{"bars":[{",".join(bar.text for bar in found)}]}}')
+
+
+async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:
+    """What Postgres has before the bars found in the ring."""
+    first_ns = max(query.start_ns or FIRST_NS, FIRST_NS)
+    end_ns = found[0].start_ns if found else min(query.end_ns or LAST_NS, LAST_NS)
+    if first_ns >= end_ns:
+        return []
+    return await run_in_threadpool(shared.history.bars, key, first_ns, end_ns, query.limit - len(found))

@@ -1,0 +1,62 @@
+"""GET /api/v1/trades."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.amounts import PRICE_SCALE, from_decimal
+from app.bars import encode
+from app.catalogue import Code, RequestRefused
+from app.history import HistoryUnavailable
+from app.routes.context import Shared, json_text
+from app.ticks import trade_json
+
+router = APIRouter(prefix="/api/v1", tags=["market"])
+
+MAX_TRADES = 5_000
+
+
+class TradeAnswer(BaseModel):
+    """One trade. Price and size are decimal text; times are nanoseconds since 1970 UTC as text."""
+
+    trade_id: str
+    price: str
+    size: str
+    aggressor: str
+    event_time_ns: str
+    receive_time_ns: str
+
+
+class TradesAnswer(BaseModel):
+    """Trades, oldest first."""
+
+    trades: list[TradeAnswer]
+
+
+class TradesQuery(BaseModel):
+    """Which trades."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    venue: str
+    instrument: str
+    limit: int = Field(default=100, ge=1, le=MAX_TRADES, description="The newest so many.")
+
+
+@router.get("/trades", response_model=TradesAnswer)
+async def trades(shared: Shared, query: Annotated[TradesQuery, Query()]) -> Response:
+    """The newest trades of an instrument that Postgres holds, oldest first."""
+    key = shared.catalogue.instrument(query.venue, query.instrument)
+    try:
+        rows = await run_in_threadpool(shared.history.trades, key, query.limit)
+    except HistoryUnavailable as error:
+        raise RequestRefused(Code.NO_DATABASE, f"trades are kept in Postgres only, which is away: {error}") from error
+    return json_text(encode({"trades": [_as_json(row) for row in rows]}))
+
+
+def _as_json(row: Mapping[str, Any]) -> dict[str, str]:
+    return trade_json(row, from_decimal(row["price"], PRICE_SCALE), from_decimal(row["size"], PRICE_SCALE))

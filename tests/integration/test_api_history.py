@@ -1,0 +1,149 @@
+"""The API on the real broker and Postgres: stored bars and the topic meet at the stored offset."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import psycopg.sql
+import pytest
+
+from app.settings import Settings
+from app.topic_admin import apply
+from tests.integration.api_kit import BINANCE_BTC, Fields, Writer, bar, serving, shown
+
+TABLES = """
+    CREATE TABLE bar (
+        venue text, instrument text, interval text, start_ns bigint, day date DEFAULT '1970-01-01',
+        open numeric, high numeric, low numeric, close numeric, volume numeric, notional numeric,
+        trade_count bigint, missing bigint, state text, revision int, generation int, epoch text, seq bigint,
+        partition int, first_offset bigint, last_offset bigint, first_trade_id text, last_trade_id text,
+        PRIMARY KEY (venue, instrument, interval, start_ns, day));
+    CREATE TABLE trade (
+        venue text, instrument text, trade_id text, day date DEFAULT '1970-01-01', trade_seq bigint, price numeric,
+        size numeric, aggressor text, event_time_ns bigint, receive_time_ns bigint, action text, source text,
+        partition int, "offset" bigint, PRIMARY KEY (venue, instrument, trade_id, day));
+    CREATE TABLE stream_offset (
+        topic text, partition int, epoch text, next_offset bigint, PRIMARY KEY (topic, partition));
+"""
+
+
+class Database:
+    """Writes rows as the SQL sink does."""
+
+    def __init__(self, connection: psycopg.Connection[Any], settings: Settings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    def store(self, bars: Iterable[Fields]) -> None:
+        """Insert bars."""
+        for fields in bars:
+            self._insert("bar", fields)
+
+    def trade(self, number: int, price: str) -> None:
+        """Insert a trade."""
+        row = {
+            "trade_id": str(number),
+            "trade_seq": number,
+            "price": Decimal(price),
+            "size": Decimal("0.5000"),
+            "aggressor": "buy",
+            "event_time_ns": number * 10**9,
+            "receive_time_ns": number * 10**9 + 1,
+        }
+        self._insert("trade", BINANCE_BTC | row)
+
+    def read_up_to(self, topic: str, next_offset: int) -> None:
+        """Say how far partition 0 of a topic is stored."""
+        row = {"topic": self._settings.topic(topic), "partition": 0, "epoch": "log-0", "next_offset": next_offset}
+        self._insert("stream_offset", row)
+
+    def _insert(self, table: str, row: Fields) -> None:
+        columns = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, row))
+        values = psycopg.sql.SQL(", ").join(map(psycopg.sql.Placeholder, row))
+        statement = psycopg.sql.SQL("INSERT INTO {} ({}) VALUES ({})")
+        self._connection.execute(statement.format(psycopg.sql.Identifier(table), columns, values), row)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    server = settings.postgres_url.replace("+psycopg", "")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        name = psycopg.sql.Identifier(settings.namespace)
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(name))
+    with psycopg.connect(f"{server}/{settings.namespace}", autocommit=True) as connection:
+        connection.execute(TABLES)
+        yield Database(connection, settings)
+
+
+@pytest.fixture
+def writer(settings: Settings) -> Writer:
+    apply(settings)
+    return Writer(settings)
+
+
+async def test_the_topic_goes_on_exactly_where_the_stored_bars_end(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    writer.flush([bar(0, seq=1, close="1"), bar(60, seq=2, close="2")])  # offsets 0 and 1, 2 is the commit's own
+    writer.flush([bar(120, seq=3), bar(60, seq=4, revision=1, close="44")])
+    stored = bar(60, seq=2, close="2.000")  # bar 0 is not stored: it must not come from the topic
+    database.store([stored])
+    database.read_up_to("bars", 3)
+    expected = [shown(bar(60, seq=4, revision=1, close="44")), shown(bar(120, seq=3))]
+    with serving(settings) as api:
+        assert api.bars() == expected
+        assert api.get("/readyz").json()["history"] == "postgres"
+        async with api.ws() as client:
+            assert client.hello["history"] == "postgres"
+            assert await client.subscribe() == expected
+
+
+def test_rest_goes_back_further_than_the_ring(settings: Settings, writer: Writer, database: Database) -> None:
+    bars = [bar(60 * number, seq=number) for number in range(700)]
+    database.store(bars[:-1])
+    writer.flush(bars[-1:])
+    with serving(settings) as api:
+        assert api.bars(limit=5000) == [shown(fields) for fields in bars]
+        assert api.bars(limit=600) == [shown(fields) for fields in bars[100:]]
+        assert api.bars(limit=3, end_ns=bars[50]["start_ns"]) == [shown(fields) for fields in bars[47:50]]
+        assert api.bars(start_ns=bars[10]["start_ns"], end_ns=bars[12]["start_ns"]) == [
+            shown(fields) for fields in bars[10:12]
+        ]
+
+
+def test_the_newest_stored_trades_are_shown_oldest_first(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    writer.flush([bar(0, seq=1)])
+    for number in (1, 3, 2):
+        database.trade(number, f"6400{number}.10")
+    with serving(settings) as api:
+        trades = api.get("/api/v1/trades", **BINANCE_BTC, limit=2).json()["trades"]
+    assert trades == [
+        {
+            "trade_id": str(number),
+            "price": f"6400{number}.1",
+            "size": "0.5",
+            "aggressor": "buy",
+            "event_time_ns": f"{number}000000000",
+            "receive_time_ns": f"{number}000000001",
+        }
+        for number in (2, 3)
+    ]
+
+
+async def test_without_postgres_the_bars_of_the_topic_are_served_and_the_api_says_so(
+    settings: Settings, writer: Writer
+) -> None:
+    alone = settings.model_copy(update={"postgres_url": "postgresql+psycopg://livetape@127.0.0.1:1"})
+    writer.flush([bar(0, seq=1), bar(60, seq=2)])
+    with serving(alone) as api:
+        assert api.bars() == [shown(bar(0, seq=1)), shown(bar(60, seq=2))]
+        standing = api.get("/readyz")
+        assert (standing.status_code, standing.json()["history"]) == (200, "topic")
+        assert "127.0.0.1:1" in standing.json()["history_reason"]
+        async with api.ws() as client:
+            assert client.hello["history"] == "topic"
+        trades = api.get("/api/v1/trades", **BINANCE_BTC)
+        assert (trades.status_code, trades.json()["error"]["code"]) == (503, "database_unavailable")
