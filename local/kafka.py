@@ -1,5 +1,6 @@
 """Apache Kafka on one machine: a single KRaft node, broker and controller in one process."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -53,7 +54,11 @@ class Kafka(Server):
 
     def command(self) -> Command:
         """The broker, in a modest heap."""
-        return Command([*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)], {})
+        return Command(
+            [*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)],
+            {},
+            orphan_signal=signal.SIGTERM,
+        )
 
     def is_ready(self) -> bool:
         """Whether the broker answers a metadata request."""

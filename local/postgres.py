@@ -57,7 +57,9 @@ class Postgres(Server):
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         arguments: list[str | Path] = [_program("postgres"), "-D", self.data, *options]
-        return Command(arguments, {"LC_ALL": "C"}, stop_signal=signal.SIGINT, as_user=_unprivileged())
+        return Command(
+            arguments, {"LC_ALL": "C"}, stop_signal=signal.SIGINT, orphan_signal=signal.SIGINT, as_user=_unprivileged()
+        )
 
     def is_ready(self) -> bool:
         """Whether it answers a query."""

@@ -22,12 +22,14 @@ TAIL_LINES = 20
 class Command:
     """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours.
 
+    `orphan_signal` is sent when we are gone ourselves: by default one that no program can ignore.
     `as_user` is put before everything else where it must run as another user: a change of user loses the bond to us.
     """
 
     arguments: Sequence[str | Path]
     environment: Mapping[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL
     stop_timeout_s: float = 15.0
     as_user: Sequence[str] = ()
 
@@ -88,7 +90,7 @@ class Child:
 def spawn(command: Command, log: Path, *, detached: bool) -> Child:
     """Start a program in a group of its own with its output in `log` (the run before is kept as `.1`).
 
-    Unless detached, the kernel sends it its stop signal when the calling thread ends, however that comes about;
+    Unless detached, the kernel sends it its orphan signal when the calling thread ends, however that comes about;
     so spawn from a thread that lives as long as the child should.
 
     Raises:
@@ -97,7 +99,7 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
     program = str(command.arguments[0])
     if shutil.which(program) is None:
         raise SoftwareMissing(f"the program {program}")
-    bound = [] if detached else _bound_to_us(command.stop_signal)
+    bound = [] if detached else _bound_to_us(command.orphan_signal)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(log.name + ".1"))

@@ -1,5 +1,6 @@
 """Apicurio Registry on one machine: the Confluent-compatible schema registry, its schemas in a file."""
 
+import signal
 from pathlib import Path
 
 import httpx
@@ -44,7 +45,7 @@ class Registry(Server):
             "apicurio.datasource.jdbc.min-size": 2,
         }
         options = [f"-D{key}={value}" for key, value in settings.items()]
-        return Command([java(), "-Xmx384m", QUICK_START, *options, "-jar", jar], {})
+        return Command([java(), "-Xmx384m", QUICK_START, *options, "-jar", jar], {}, orphan_signal=signal.SIGTERM)
 
     def is_ready(self) -> bool:
         """Whether it lists its subjects."""
