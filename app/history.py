@@ -91,7 +91,12 @@ class History:
             positions = {(row.topic.removeprefix(prefix), row.partition): row.next_offset for row in rows}
             bars = connection.execution_options(yield_per=CHUNK).execute(NEWEST_BARS, {"depth": depth})
             for chunk in bars.mappings().partitions():
-                take([(SeriesKey(row["venue"], row["instrument"], row["interval"]), Bar.stored(dict(row))) for row in chunk])
+                take(
+                    [
+                        (SeriesKey(row["venue"], row["instrument"], row["interval"]), Bar.stored(dict(row)))
+                        for row in chunk
+                    ]
+                )
         return positions
 
     def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int) -> list[Bar]:

@@ -74,15 +74,16 @@ def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float |
 
 
 def _prepare(settings: Settings) -> None:
-    from app import database, schema_registry  # type: ignore[attr-defined]  # noqa: PLC0415
+    from app.database import migrate  # noqa: PLC0415 - `livetape --help` should not wait for it
+    from app.schema_registry import register_all  # noqa: PLC0415 - nor for this
 
     certificates.ensure(settings.certs_dir)
     with step("topics", "as topics.yaml says"):
         topic_admin.apply(settings)
     with step("schemas", "registered"):
-        schema_registry.register_all(settings)
+        register_all(settings)
     with step("database", settings.namespace):
-        database.migrate(settings)
+        migrate(settings)
 
 
 def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]) -> None:

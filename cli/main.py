@@ -1,6 +1,8 @@
 """The `livetape` command: one sub-command a job."""
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
@@ -25,6 +27,8 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 
 app.add_typer(topics, name="topics", rich_help_panel="Parts")
+if find_spec("replay.command"):  # the simulated exchanges are not yet there
+    app.add_typer(import_module("replay.command").app, name="replay", rich_help_panel="Parts")
 
 
 def main() -> None:

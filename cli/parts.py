@@ -32,7 +32,7 @@ def serve() -> None:
 
 def bridge() -> None:
     """Read the exchanges and write their trades to Kafka and ZeroMQ."""
-    from app.schema_registry import register_all  # type: ignore[import-untyped]  # noqa: PLC0415
+    from app.schema_registry import register_all  # noqa: PLC0415 - `livetape --help` should not wait for it
 
     if not BRIDGE.exists():
         raise SoftwareMissing(f"the bridge ({BRIDGE})", "run `make bridge`")
@@ -69,7 +69,11 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
 
 
 def _faust(module: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("faust")), "-A", module, "worker", "--without-web", "--loglevel", "info"]
+    """A worker of Faust's own command line, with its files below the settings' home."""
+    program = str(Path(sys.executable).with_name("faust"))
+    folder = Settings().home / "faust" / module
+    folder.mkdir(parents=True, exist_ok=True)
+    return [program, "--datadir", str(folder), "--app", module, "worker", "--without-web", "--loglevel", "info"]
 
 
 def _become(command: list[str]) -> NoReturn:

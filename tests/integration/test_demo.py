@@ -1,0 +1,81 @@
+"""`livetape demo`: from nothing to a served bar, and nothing left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from app.settings import PROJECT, Settings
+from cli.parts import BRIDGE
+from local import ports, stack
+from local.stack import Stack
+
+MODULES = ("app.database", "app.schema_registry", "agents.worker", "agents.sql_sink", "replay.command")
+MISSING = [name for name in MODULES if find_spec(name) is None] + ([] if BRIDGE.exists() else ["the bridge"])
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"the demo needs {', '.join(MISSING)}")
+
+
+def start_demo(settings: Settings, *options: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", "demo", *options],
+        cwd=PROJECT,
+        env={**os.environ, **settings.environment()},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_until_ready(demo: "subprocess.Popen[str]") -> str:
+    """The address that the demo prints."""
+    assert demo.stdout is not None
+    told = []
+    for line in demo.stdout:
+        told.append(line)
+        if found := re.match(r"ready: (http://\S+)", line):
+            return found[1]
+    raise AssertionError("the demo was never ready:\n" + "".join(told))
+
+
+def taken_ports(settings: Settings) -> list[int]:
+    servers = {port for server in Stack(settings).servers for port in server.ports.values()}
+    return [port for port in servers | {settings.api_port} if not ports.is_free(port)]
+
+
+def test_a_ready_demo_has_bars_of_both_exchanges_and_ends_by_itself(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(), tmp_path)
+    with start_demo(settings, "--seconds", "5") as demo:
+        address = read_until_ready(demo)
+        for venue in ("binance", "kraken"):
+            query = {"venue": venue, "instrument": "BTC-USDT", "interval": "1m"}
+            assert httpx.get(f"{address}/api/v1/bars", params=query).json()["bars"]
+    assert demo.returncode == 0
+    assert taken_ports(settings) == []
+
+
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(), tmp_path)
+    with start_demo(settings) as demo:
+        read_until_ready(demo)
+        family = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(signal.SIGINT)
+    assert demo.returncode == 0
+    assert not any(member.is_running() for member in family)
+    assert taken_ports(settings) == []
+
+
+def test_a_killed_demo_leaves_no_process_and_no_port_behind(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(), tmp_path)
+    with start_demo(settings) as demo:
+        read_until_ready(demo)
+        family = psutil.Process(demo.pid).children(recursive=True)
+        demo.kill()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []
+    assert taken_ports(settings) == []
