@@ -1,0 +1,57 @@
+"""The fold of trades into bars, in C++: a pure function of a partition's state and the bytes of record sets.
+
+Nothing in here knows a broker, a clock or a thread. Times are nanoseconds, offsets are Kafka's, and every call that
+reads bytes releases the interpreter's lock.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.kernel import _native
+from agents.kernel._native import CorruptBatch, CorruptState, FoldConfig, FoldOutcome, Flush, PartitionFold, Progress
+from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
+
+__all__ = [
+    "CorruptBatch",
+    "CorruptState",
+    "Flush",
+    "FoldConfig",
+    "FoldOutcome",
+    "IncompatibleSchema",
+    "PartitionFold",
+    "Progress",
+    "Record",
+    "WriterSchemas",
+    "read_records",
+]
+
+
+class WriterSchemas(_native.WriterSchemas):
+    """How to read each schema met so far, by its registry id; shared by all partitions of a worker."""
+
+    def add(self, schema_id: int, schema_json: str) -> None:
+        """Read records of this schema from now on.
+
+        Raises:
+            IncompatibleSchema: they cannot be read as the trades or clocks that the fold knows.
+        """
+        self.add_plan(schema_id, *compile_plan(schema_json))
+
+
+class Record(NamedTuple):
+    """One record of a record set."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+def read_records(record_set: bytes, aborted: Sequence[tuple[int, int]] = ()) -> list[Record]:
+    """The committed records of a record set; `aborted` are the (producer id, first offset) pairs of the fetch.
+
+    Raises:
+        CorruptBatch: a batch is damaged or compressed by a codec that is refused; the message has its offset.
+    """
+    return [Record(*record) for record in _native.read_records(record_set, list(aborted))]

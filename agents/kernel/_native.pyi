@@ -1,0 +1,130 @@
+from collections.abc import Sequence
+
+from agents.kernel.decode_plan import Step
+
+Aborted = Sequence[tuple[int, int]]
+"""Aborted transactions of a read_committed fetch: (producer id, first offset)."""
+
+class CorruptBatch(Exception):
+    """A batch is damaged, or compressed by a codec that is refused."""
+
+class CorruptState(Exception):
+    """The changelog cannot be restored."""
+
+class FoldConfig:
+    """How trades become bars. Intervals are (name, length), finest first; the first is the base.
+
+    Raises ValueError when one does not divide a day or is no multiple of a finer one.
+    """
+
+    def __init__(
+        self,
+        *,
+        intervals: Sequence[tuple[str, int]],
+        out_of_order_ns: int,
+        grace_ns: int,
+        horizon_ns: int,
+        max_ahead_ns: int,
+    ) -> None: ...
+
+class WriterSchemas:
+    def __init__(self) -> None: ...
+    def add_plan(self, schema_id: int, kind: str, steps: list[Step]) -> None: ...
+    def refuse(self, schema_id: int, reason: str) -> None:
+        """Send records of this schema to the dead letters for this reason."""
+
+class Progress:
+    """How far the restored state has come: everything below `next_offset` is in it."""
+
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def clocks(self) -> dict[str, int]:
+        """Last clock of each venue, in ns."""
+
+class FoldOutcome:
+    """What one call of `fold` did; the counts are of this call."""
+
+    @property
+    def next_offset(self) -> int:
+        """Everything below is folded."""
+    @property
+    def needs_schema(self) -> int | None:
+        """The fold stopped at `next_offset`, before a record of this unknown schema: add or refuse it, and go on."""
+    @property
+    def corrupt(self) -> str:
+        """The fold stopped at `next_offset`, before a batch that cannot be read for this reason."""
+    @property
+    def records(self) -> int: ...
+    @property
+    def trades(self) -> int: ...
+    @property
+    def duplicates(self) -> int: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def clocks(self) -> int: ...
+    @property
+    def finals(self) -> int: ...
+    @property
+    def revisions(self) -> int: ...
+    @property
+    def newest_event_time_ns(self) -> int:
+        """Of the trades accepted by this call; the least int64 when there was none."""
+
+class Flush:
+    """What changed since the last flush, to be written in one transaction. Each list is made anew when it is read."""
+
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def changelog(self) -> list[tuple[bytes, bytes | None]]:
+        """Key and value, None for a tombstone; the progress record is the last."""
+    @property
+    def bars(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def bars_1s(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def late(self) -> list[tuple[bytes | None, bytes | None, int, str]]:
+        """Key and value as they came, and the offset; the reason is empty."""
+    @property
+    def dead(self) -> list[tuple[bytes | None, bytes | None, int, str]]:
+        """Key and value as they came, the offset, and the reason."""
+
+class PartitionFold:
+    """The fold of one partition of `trades`. To be used by one thread at a time."""
+
+    def __init__(
+        self,
+        config: FoldConfig,
+        writer_schemas: WriterSchemas,
+        *,
+        bar_schema_id: int,
+        live_schema_id: int,
+        partition: int,
+        epoch: str,
+        generation: int,
+    ) -> None: ...
+    def restore(self, record_set: bytes, aborted: Aborted) -> int:
+        """Take a record set of the changelog into the state; returns the next offset. Raises CorruptState."""
+    def restored(self) -> Progress | None:
+        """End the restore; None when the changelog was empty. Raises CorruptState."""
+    def fold(self, record_set: bytes, aborted: Aborted, start_offset: int) -> FoldOutcome:
+        """Fold the records from `start_offset` on."""
+    def live(self) -> list[tuple[bytes, bytes]]:
+        """Key and value of a `bars.live` record for each instrument whose forming bars changed since the last call."""
+    def live_all(self) -> list[tuple[bytes, bytes]]:
+        """The same for every instrument that has a forming bar."""
+    def take_flush(self) -> Flush: ...
+
+def read_records(
+    record_set: bytes, aborted: Aborted
+) -> list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]: ...

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "livetape/decimal.hpp"
+#include "livetape/uint256.hpp"
+
+/// Bars: what trades sum up to, and where a bar stands in its life.
+namespace livetape::kernel {
+
+inline constexpr UInt256 kNotionalLimit = UInt256::product(kDecimalLimit, kDecimalLimit);  // 10^76, exclusive
+
+/// A venue's trade id: a number where the id is a canonical non-negative decimal, else its text.
+struct TradeId {
+  std::int64_t number = -1;
+  std::string text;  // empty when there is a number
+
+  static TradeId parse(std::string_view id);
+  [[nodiscard]] std::string as_text() const { return number >= 0 ? std::to_string(number) : text; }
+  [[nodiscard]] bool is_number() const noexcept { return number >= 0; }
+};
+
+/// Order of trades within an instrument: the venue's own number, or else event time, then offset.
+struct OrderKey {
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+  friend constexpr auto operator<=>(const OrderKey&, const OrderKey&) noexcept = default;
+};
+
+/// A trade that is to be folded.
+struct Trade {
+  TradeId id;
+  OrderKey order;
+  Int128 price = 0;
+  UInt128 size = 0;
+  UInt256 notional;
+  std::int64_t event_time_ns = 0;
+  std::int64_t offset = 0;
+};
+
+/// What a set of trades sums up to. Merging is exact and knows no order: any grouping of the same trades gives the same.
+struct Aggregate {
+  std::int64_t trade_count = 0;
+  OrderKey first_order;
+  OrderKey last_order;
+  Int128 open = 0;
+  Int128 high = 0;
+  Int128 low = 0;
+  Int128 close = 0;
+  UInt128 volume = 0;  // sums stay below 10^38: PartitionFold checks before it adds
+  UInt256 notional;
+  std::int64_t first_offset = std::numeric_limits<std::int64_t>::max();
+  std::int64_t last_offset = -1;
+  std::int64_t newest_event_ns = std::numeric_limits<std::int64_t>::min();
+  TradeId first_id;
+  TradeId last_id;
+
+  void add(const Trade& trade);
+  void merge(const Aggregate& other);
+};
+
+/// A window of one instrument. `sum` holds the trades of a base bar, and of a coarser bar those of its final children.
+struct Bar {
+  std::int64_t start_ns = 0;
+  Aggregate sum;
+  std::int64_t seq = -1;  // offset that finalised or last revised it; unused while it forms
+  std::int32_t revision = 0;
+  bool is_final = false;
+  bool is_dirty = false;      // differs from the changelog
+  bool is_logged = false;     // the changelog has a record of it
+  bool is_announced = false;  // waits to be published by the next flush
+};
+
+}  // namespace livetape::kernel

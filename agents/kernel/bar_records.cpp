@@ -1,0 +1,77 @@
+#include "bar_records.hpp"
+
+#include "livetape/avro_writer.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+// Names and ids are at most 256 bytes each (PartitionFold sees to it), numbers at most 34: a bar needs less than this.
+constexpr std::size_t kMaxBarBytes = 2048;
+
+std::string_view written(const AvroWriter& out) {
+  return {reinterpret_cast<const char*>(out.written().data()), out.written().size()};
+}
+
+void write_values(AvroWriter& out, const Aggregate& sum) {
+  out.write_decimal(sum.open);
+  out.write_decimal(sum.high);
+  out.write_decimal(sum.low);
+  out.write_decimal(sum.close);
+  out.write_decimal(static_cast<Int128>(sum.volume));
+  out.write_notional(sum.notional);
+  out.write_long(sum.trade_count);
+  out.write_long(0);  // missing is null: nothing counts gaps yet
+}
+
+void write_lineage(AvroWriter& out, std::int64_t seq, const Aggregate& sum) {
+  out.write_long(seq);
+  out.write_long(sum.first_offset);
+  out.write_long(sum.last_offset);
+  out.write_string(sum.first_id.as_text());
+  out.write_string(sum.last_id.as_text());
+}
+
+void write_origin(AvroWriter& out, const Origin& origin) {
+  out.write_string(origin.epoch);
+  out.write_long(origin.generation);
+  out.write_long(origin.partition);
+}
+
+}  // namespace
+
+KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& level, const Bar& bar) {
+  std::uint8_t buffer[kMaxBarBytes];
+  AvroWriter out(buffer);
+  out.write_wire_header(origin.bar_schema_id);
+  out.write_string(series.venue);
+  out.write_string(series.instrument);
+  out.write_string(level.name);
+  out.write_long(bar.start_ns);
+  out.write_long(bar.revision == 0 ? 0 : 1);  // final, revised
+  out.write_long(bar.revision);
+  write_values(out, bar.sum);
+  write_lineage(out, bar.seq, bar.sum);
+  write_origin(out, origin);
+  return {series.venue + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns),
+          std::string(written(out))};
+}
+
+KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars) {
+  std::vector<std::uint8_t> buffer(kMaxBarBytes * (bars.size() + 1));
+  AvroWriter out(buffer);
+  out.write_wire_header(origin.live_schema_id);
+  out.write_string(series.venue);
+  out.write_string(series.instrument);
+  write_origin(out, origin);
+  if (!bars.empty()) out.write_long(static_cast<std::int64_t>(bars.size()));
+  for (const LiveBar& bar : bars) {
+    out.write_string(bar.level->name);
+    out.write_long(bar.start_ns);
+    write_values(out, bar.sum);
+    write_lineage(out, bar.sum.last_offset, bar.sum);  // what changed a forming bar last is its newest trade
+  }
+  out.write_long(0);
+  return {series.venue + ':' + series.instrument, std::string(written(out))};
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bar.hpp"
+#include "series.hpp"
+
+/// Bars as the outside reads them: bar.avsc and live.avsc in Confluent's wire format.
+namespace livetape::kernel {
+
+/// Where the fold runs and how its records are marked.
+struct Origin {
+  std::int32_t partition;
+  std::string epoch;
+  std::int32_t generation;
+  std::int32_t bar_schema_id;
+  std::int32_t live_schema_id;
+};
+
+struct KeyedRecord {
+  std::string key;
+  std::string value;
+};
+
+/// A final or revised bar.
+[[nodiscard]] KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& level, const Bar& bar);
+
+/// A forming bar and what it shows.
+struct LiveBar {
+  const Level* level;
+  std::int64_t start_ns;
+  Aggregate sum;
+};
+[[nodiscard]] KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars);
+
+}  // namespace livetape::kernel

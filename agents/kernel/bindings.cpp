@@ -1,0 +1,222 @@
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "partition_fold.hpp"
+
+/// The kernel as Python sees it. Bytes are read in place, with the interpreter's lock released.
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace livetape::kernel {
+namespace {
+
+using AbortedPairs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+class CorruptBatch : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+Bytes view(const nb::bytes& bytes) { return {static_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
+
+std::vector<AbortedTransaction> aborted_from(const AbortedPairs& pairs) {
+  std::vector<AbortedTransaction> aborted;
+  for (const auto& [producer_id, first_offset] : pairs) aborted.push_back({producer_id, first_offset});
+  return aborted;
+}
+
+nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
+nb::bytes to_bytes(Bytes bytes) { return nb::bytes(bytes.data(), bytes.size()); }
+
+template <typename T>
+nb::object optional_bytes(const std::optional<T>& value) {
+  return value ? nb::object(to_bytes(*value)) : nb::none();
+}
+
+nb::list to_list(const std::vector<KeyedRecord>& records) {
+  nb::list list;
+  for (const auto& [key, value] : records) list.append(nb::make_tuple(to_bytes(key), to_bytes(value)));
+  return list;
+}
+
+nb::list to_list(const std::vector<StateRecord>& records) {
+  nb::list list;
+  for (const auto& [key, value] : records) list.append(nb::make_tuple(to_bytes(key), optional_bytes(value)));
+  return list;
+}
+
+nb::list refused_to_list(const std::vector<RefusedRecord>& records) {
+  nb::list list;
+  for (const RefusedRecord& record : records) {
+    const nb::object value = record.has_value ? nb::object(to_bytes(record.value)) : nb::none();
+    list.append(nb::make_tuple(optional_bytes(record.key), value, record.offset, record.reason));
+  }
+  return list;
+}
+
+FoldConfig make_config(const std::vector<std::pair<std::string, std::int64_t>>& intervals, std::int64_t out_of_order_ns,
+                       std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
+  return {make_levels(intervals), out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns};
+}
+
+/// A step as decode_plan.py makes it.
+Step make_step(const nb::tuple& step) {
+  static const std::unordered_map<std::string, Step::Code> kCodes{
+      {"skip_varint", Step::Code::skip_varint}, {"skip_bytes", Step::Code::skip_bytes},
+      {"skip_fixed", Step::Code::skip_fixed},   {"text", Step::Code::text},
+      {"number", Step::Code::number},           {"decimal", Step::Code::decimal},
+      {"action", Step::Code::action},           {"union_of", Step::Code::union_of},
+      {"record_of", Step::Code::record_of},     {"blocks_of", Step::Code::blocks_of}};
+  static const std::unordered_map<std::string, Slot> kSlots{
+      {"", Slot{}},
+      {"venue", Slot::venue},
+      {"instrument", Slot::instrument},
+      {"trade_id", Slot::trade_id},
+      {"trade_seq", Slot::trade_seq},
+      {"price", Slot::price},
+      {"size", Slot::size},
+      {"event_time_ns", Slot::event_time_ns},
+      {"receive_time_ns", Slot::receive_time_ns},
+      {"action", Slot::action}};
+  Step made{kCodes.at(nb::cast<std::string>(step[0])), kSlots.at(nb::cast<std::string>(step[1])),
+            nb::cast<std::int64_t>(step[2]), {}, {}};
+  for (const nb::handle symbol : nb::cast<nb::tuple>(step[3])) {
+    made.symbols.push_back(nb::cast<std::uint8_t>(symbol));
+  }
+  for (const nb::handle child : nb::cast<nb::tuple>(step[4])) {
+    made.children.push_back(make_step(nb::cast<nb::tuple>(child)));
+  }
+  return made;
+}
+
+void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string& kind, const nb::list& steps) {
+  DecodePlan plan{kind == "clock" ? RecordKind::clock : RecordKind::trade, {}};
+  for (const nb::handle step : steps) plan.steps.push_back(make_step(nb::cast<nb::tuple>(step)));
+  schemas.add(schema_id, std::move(plan));
+}
+
+FoldOutcome fold(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
+                 std::int64_t start_offset) {
+  const nb::gil_scoped_release released;
+  return partition.fold(view(record_set), aborted_from(aborted), start_offset);
+}
+
+std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted) {
+  const nb::gil_scoped_release released;
+  return partition.restore(view(record_set), aborted_from(aborted));
+}
+
+/// All records of a set, for sinks and tests.
+nb::list read_records(const nb::bytes& record_set, const AbortedPairs& aborted) {
+  thread_local Decompressor decompressor;
+  RecordSetReader reader(view(record_set), aborted_from(aborted), decompressor);
+  nb::list records;
+  while (const Record* record = reader.next(true)) {
+    nb::list headers;
+    for (const Header& header : record->headers) {
+      headers.append(nb::make_tuple(nb::str(header.key.data(), header.key.size()), optional_bytes(header.value)));
+    }
+    records.append(nb::make_tuple(record->offset, record->timestamp_ms, optional_bytes(record->key),
+                                  optional_bytes(record->value), headers));
+  }
+  if (!reader.error().empty()) {
+    throw CorruptBatch("offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
+  }
+  return records;
+}
+
+void bind_values(nb::module_& module) {
+  nb::class_<FoldConfig>(module, "FoldConfig")
+      .def("__init__",
+           [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
+              std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
+             new (self) FoldConfig(make_config(intervals, out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns));
+           },
+           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a);
+  nb::class_<WriterSchemas>(module, "WriterSchemas")
+      .def(nb::init<>())
+      .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
+      .def("refuse", &WriterSchemas::refuse, "schema_id"_a, "reason"_a);
+  nb::class_<FoldOutcome>(module, "FoldOutcome")
+      .def_ro("next_offset", &FoldOutcome::next_offset)
+      .def_ro("needs_schema", &FoldOutcome::needs_schema)
+      .def_ro("corrupt", &FoldOutcome::corrupt)
+      .def_ro("records", &FoldOutcome::records)
+      .def_ro("trades", &FoldOutcome::trades)
+      .def_ro("duplicates", &FoldOutcome::duplicates)
+      .def_ro("late", &FoldOutcome::late)
+      .def_ro("dead", &FoldOutcome::dead)
+      .def_ro("clocks", &FoldOutcome::clocks)
+      .def_ro("finals", &FoldOutcome::finals)
+      .def_ro("revisions", &FoldOutcome::revisions)
+      .def_ro("newest_event_time_ns", &FoldOutcome::newest_event_time_ns);
+  nb::class_<Progress>(module, "Progress")
+      .def_ro("epoch", &Progress::epoch)
+      .def_ro("generation", &Progress::generation)
+      .def_ro("next_offset", &Progress::next_offset)
+      .def_prop_ro("clocks", [](const Progress& progress) {
+        nb::dict clocks;
+        for (const VenueClock& clock : progress.clocks) clocks[clock.venue.c_str()] = clock.time_ns;
+        return clocks;
+      });
+  nb::class_<Flush>(module, "Flush")
+      .def_ro("next_offset", &Flush::next_offset)
+      .def_ro("is_empty", &Flush::is_empty)
+      .def_prop_ro("changelog", [](const Flush& flush) { return to_list(flush.changelog); })
+      .def_prop_ro("bars", [](const Flush& flush) { return to_list(flush.bars); })
+      .def_prop_ro("bars_1s", [](const Flush& flush) { return to_list(flush.bars_1s); })
+      .def_prop_ro("late", [](const Flush& flush) { return refused_to_list(flush.late); })
+      .def_prop_ro("dead", [](const Flush& flush) { return refused_to_list(flush.dead); });
+}
+
+std::vector<KeyedRecord> live(PartitionFold& partition) {
+  const nb::gil_scoped_release released;
+  return partition.live();
+}
+
+std::vector<KeyedRecord> live_all(PartitionFold& partition) {
+  const nb::gil_scoped_release released;
+  return partition.live_all();
+}
+
+void bind_fold(nb::module_& module) {
+  nb::class_<PartitionFold>(module, "PartitionFold")
+      .def("__init__",
+           [](PartitionFold* self, const FoldConfig& config, std::shared_ptr<WriterSchemas> schemas,
+              std::int32_t bar_schema_id, std::int32_t live_schema_id, std::int32_t partition, std::string epoch,
+              std::int32_t generation) {
+             new (self) PartitionFold(
+                 config, std::move(schemas),
+                 Origin{partition, std::move(epoch), generation, bar_schema_id, live_schema_id});
+           },
+           "config"_a, "writer_schemas"_a, nb::kw_only(), "bar_schema_id"_a, "live_schema_id"_a, "partition"_a,
+           "epoch"_a, "generation"_a)
+      .def("restore", &restore, "record_set"_a, "aborted"_a)
+      .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
+      .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("live", [](PartitionFold& partition) { return to_list(live(partition)); })
+      .def("live_all", [](PartitionFold& partition) { return to_list(live_all(partition)); })
+      .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());
+}
+
+}  // namespace
+}  // namespace livetape::kernel
+
+NB_MODULE(_native, module) {
+  using namespace livetape::kernel;
+  nb::exception<CorruptBatch>(module, "CorruptBatch");
+  nb::exception<CorruptState>(module, "CorruptState");
+  bind_values(module);
+  bind_fold(module);
+  module.def("read_records", &read_records, "record_set"_a, "aborted"_a);
+}

@@ -1,0 +1,239 @@
+#include "changelog.hpp"
+
+#include <utility>
+
+#include "livetape/avro_writer.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+/// A growing version of AvroWriter for the few places where the size is not known beforehand.
+class StateWriter {
+ public:
+  StateWriter() { bytes_.push_back(static_cast<char>(kChangelogVersion)); }
+
+  StateWriter& raw(std::uint8_t byte) {
+    bytes_.push_back(static_cast<char>(byte));
+    return *this;
+  }
+  StateWriter& number(std::int64_t value) {
+    return append([&](AvroWriter& out) { out.write_long(value); });
+  }
+  StateWriter& decimal(Int128 value) {
+    return append([&](AvroWriter& out) { out.write_decimal(value); });
+  }
+  StateWriter& notional(const UInt256& value) {
+    return append([&](AvroWriter& out) { out.write_notional(value); });
+  }
+  StateWriter& text(std::string_view value) {
+    number(static_cast<std::int64_t>(value.size()));
+    bytes_.append(value);
+    return *this;
+  }
+  [[nodiscard]] std::string take() { return std::move(bytes_); }
+
+ private:
+  template <typename Write>
+  StateWriter& append(Write write) {
+    std::uint8_t buffer[64];
+    AvroWriter out(buffer);
+    write(out);
+    bytes_.append(reinterpret_cast<const char*>(out.written().data()), out.written().size());
+    return *this;
+  }
+
+  std::string bytes_;
+};
+
+StateWriter key_of(StateKind kind) {
+  StateWriter key;
+  key.raw(static_cast<std::uint8_t>(kind));
+  return key;
+}
+
+std::string bar_key(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
+  return key_of(StateKind::bar).text(series.venue).text(series.instrument).number(length_ns).number(start_ns).take();
+}
+
+std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
+  return key_of(StateKind::ids)
+      .text(series.venue)
+      .text(series.instrument)
+      .number(bucket_ns)
+      .number(static_cast<std::int64_t>(kind))
+      .number(static_cast<std::int64_t>(chunk))
+      .take();
+}
+
+std::optional<ByteReader> open_value(std::span<const std::uint8_t> value) {
+  if (value.empty() || value[0] != kChangelogVersion) return std::nullopt;
+  return ByteReader(value.subspan(1));
+}
+
+bool is_done(const ByteReader& in) { return in.ok() && in.remaining() == 0; }
+
+Int128 read_decimal(ByteReader& in) {
+  Int128 value = 0;
+  if (!decode_decimal(in.prefixed_bytes(), value)) in.fail();
+  return value;
+}
+
+UInt256 read_notional(ByteReader& in) {
+  auto bytes = in.prefixed_bytes();
+  if (!bytes.empty() && bytes[0] == 0) bytes = bytes.subspan(1);
+  if (bytes.size() > 32) in.fail();
+  UInt128 high = 0;
+  UInt128 low = 0;
+  for (const std::uint8_t byte : bytes) {
+    high = (high << 8) | (low >> 120);
+    low = (low << 8) | byte;
+  }
+  return {high, low};
+}
+
+OrderKey read_order(ByteReader& in) {
+  const std::int64_t first = in.varlong();
+  return {first, in.varlong()};
+}
+
+}  // namespace
+
+StateRecord progress_record(const Progress& progress) {
+  StateWriter value;
+  value.text(progress.epoch).number(progress.generation).number(progress.next_offset);
+  value.number(static_cast<std::int64_t>(progress.clocks.size()));
+  for (const VenueClock& clock : progress.clocks) value.text(clock.venue).number(clock.time_ns);
+  return {key_of(StateKind::progress).take(), value.take()};
+}
+
+StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& bar) {
+  const Aggregate& sum = bar.sum;
+  StateWriter value;
+  value.number(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
+  value.number(sum.first_order.first).number(sum.first_order.second);
+  value.number(sum.last_order.first).number(sum.last_order.second);
+  value.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
+  value.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
+  value.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
+  value.text(sum.first_id.as_text()).text(sum.last_id.as_text());
+  return {bar_key(series, length_ns, bar.start_ns), value.take()};
+}
+
+StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
+  return {bar_key(series, length_ns, start_ns), std::nullopt};
+}
+
+StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk) {
+  StateWriter value;
+  if (kind == IdKind::ranges) {
+    const auto all = std::span(bucket.numbers.ranges());
+    const auto part = all.subspan(chunk * kRangesPerChunk).first(
+        std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
+    for (const auto& range : part) value.number(range.first).number(range.last);
+  } else {
+    const auto all = std::span(bucket.hashes);
+    const auto part = all.subspan(chunk * kHashesPerChunk).first(
+        std::min(kHashesPerChunk, all.size() - chunk * kHashesPerChunk));
+    for (const IdHash& hash : part) {
+      for (const std::uint64_t half : {hash.high, hash.low}) {
+        for (int shift = 56; shift >= 0; shift -= 8) value.raw(static_cast<std::uint8_t>(half >> shift));
+      }
+    }
+  }
+  return {ids_key(series, bucket.start_ns, kind, chunk), value.take()};
+}
+
+StateRecord ids_tombstone(const IdChunkRef& chunk) {
+  return {ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk), std::nullopt};
+}
+
+std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
+  if (key.size() < 2 || key[0] != kChangelogVersion) return std::nullopt;
+  ByteReader in(key.subspan(2));
+  StateKey found{static_cast<StateKind>(key[1]), {}, {}};
+  switch (found.kind) {
+    case StateKind::progress:
+      break;
+    case StateKind::bar:
+      found.venue = in.prefixed_text();
+      found.instrument = in.prefixed_text();
+      found.length_ns = in.varlong();
+      found.start_ns = in.varlong();
+      break;
+    case StateKind::ids:
+      found.venue = in.prefixed_text();
+      found.instrument = in.prefixed_text();
+      found.start_ns = in.varlong();
+      found.id_kind = in.varlong() == 0 ? IdKind::ranges : IdKind::hashes;
+      found.chunk = static_cast<std::size_t>(in.varlong());
+      break;
+    default:
+      return std::nullopt;
+  }
+  return is_done(in) ? std::optional(found) : std::nullopt;
+}
+
+std::optional<Progress> read_progress(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  Progress progress;
+  progress.epoch = in->prefixed_text();
+  progress.generation = static_cast<std::int32_t>(in->varlong());
+  progress.next_offset = in->varlong();
+  for (std::int64_t left = in->varlong(); left > 0 && in->ok(); --left) {
+    const std::string_view venue = in->prefixed_text();
+    progress.clocks.push_back({std::string(venue), in->varlong()});
+  }
+  return is_done(*in) ? std::optional(std::move(progress)) : std::nullopt;
+}
+
+std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  Bar bar;
+  bar.start_ns = start_ns;
+  bar.is_logged = true;
+  bar.is_final = in->varlong() != 0;
+  bar.revision = static_cast<std::int32_t>(in->varlong());
+  bar.seq = in->varlong();
+  Aggregate& sum = bar.sum;
+  sum.trade_count = in->varlong();
+  sum.first_order = read_order(*in);
+  sum.last_order = read_order(*in);
+  sum.open = read_decimal(*in);
+  sum.high = read_decimal(*in);
+  sum.low = read_decimal(*in);
+  sum.close = read_decimal(*in);
+  sum.volume = static_cast<UInt128>(read_decimal(*in));
+  sum.notional = read_notional(*in);
+  sum.first_offset = in->varlong();
+  sum.last_offset = in->varlong();
+  sum.newest_event_ns = in->varlong();
+  sum.first_id = TradeId::parse(in->prefixed_text());
+  sum.last_id = TradeId::parse(in->prefixed_text());
+  return is_done(*in) ? std::optional(std::move(bar)) : std::nullopt;
+}
+
+std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  std::vector<IdRanges::Range> ranges;
+  while (in->ok() && in->remaining() > 0) {
+    const std::int64_t first = in->varlong();
+    ranges.push_back({first, in->varlong()});
+  }
+  return in->ok() ? std::optional(std::move(ranges)) : std::nullopt;
+}
+
+std::optional<std::vector<IdHash>> read_hashes(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  std::vector<IdHash> hashes;
+  while (in->ok() && in->remaining() > 0) {
+    const auto high = in->big_endian<std::uint64_t>();
+    hashes.push_back({high, in->big_endian<std::uint64_t>()});
+  }
+  return in->ok() ? std::optional(std::move(hashes)) : std::nullopt;
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "byte_reader.hpp"
+#include "series.hpp"
+
+/// The fold's state as records of its changelog. Every key and value begins with the format's version; a key's second
+/// byte is its kind. Numbers and text are in Avro's encoding.
+namespace livetape::kernel {
+
+inline constexpr std::uint8_t kChangelogVersion = 1;
+
+enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', ids = 'I' };
+
+/// One record; no value is a tombstone.
+struct StateRecord {
+  std::string key;
+  std::optional<std::string> value;
+};
+
+struct VenueClock {
+  std::string venue;
+  std::int64_t time_ns;
+};
+
+/// How far the fold has come: everything below `next_offset` is in the state.
+struct Progress {
+  std::string epoch;
+  std::int32_t generation = 0;
+  std::int64_t next_offset = 0;
+  std::vector<VenueClock> clocks;
+};
+
+/// A state key, taken apart.
+struct StateKey {
+  StateKind kind;
+  std::string_view venue;
+  std::string_view instrument;
+  std::int64_t length_ns = 0;  // of a bar's interval
+  std::int64_t start_ns = 0;   // of a bar, or of a bucket of ids
+  IdKind id_kind = IdKind::ranges;
+  std::size_t chunk = 0;
+};
+
+[[nodiscard]] StateRecord progress_record(const Progress& progress);
+[[nodiscard]] StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& bar);
+[[nodiscard]] StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns);
+[[nodiscard]] StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
+[[nodiscard]] StateRecord ids_tombstone(const IdChunkRef& chunk);
+
+/// Nothing when the record is not of this version or not well formed; keys point into `key`.
+[[nodiscard]] std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key);
+[[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<std::vector<IdHash>> read_hashes(std::span<const std::uint8_t> value);
+
+}  // namespace livetape::kernel

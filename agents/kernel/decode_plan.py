@@ -1,0 +1,171 @@
+"""From a writer's Avro schema to the steps by which the kernel walks through a record's bytes.
+
+A step is a tuple `(code, slot, size, symbols, children)` as `decode_plan.hpp` describes it. The plan follows Avro's
+schema resolution as far as the fold needs it: wanted fields are read, all others skipped, and a wanted field that the
+writer did not have must have a default that the kernel knows.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+
+Json: TypeAlias = Any  # an Avro schema is JSON of many shapes; each is checked where it is read
+
+
+class IncompatibleSchema(Exception):
+    """Records of this schema cannot be read as the trades or clocks that the fold knows."""
+
+
+class Step(NamedTuple):
+    """One step; `code` and `slot` are the names of `Step::Code` and `Slot` in decode_plan.hpp."""
+
+    code: str
+    slot: str = ""
+    size: int = 0
+    symbols: tuple[int, ...] = ()
+    children: tuple["Step", ...] = ()
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A field the fold wants: how it is read, and whether the reader's schema has a default for it."""
+
+    read_as: str
+    has_default: bool = False
+
+
+_ACTIONS: Final = ("trade", "correct", "cancel")
+_WANTED: Final = {
+    "livetape.Trade": {
+        "venue": _Wanted("text"),
+        "instrument": _Wanted("text"),
+        "trade_id": _Wanted("text"),
+        "trade_seq": _Wanted("number", has_default=True),
+        "price": _Wanted("decimal"),
+        "size": _Wanted("decimal"),
+        "event_time_ns": _Wanted("number"),
+        "receive_time_ns": _Wanted("number"),
+        "action": _Wanted("action", has_default=True),
+    },
+    "livetape.Clock": {"venue": _Wanted("text"), "time_ns": _Wanted("number")},
+}
+_SLOTS: Final = {"time_ns": "event_time_ns"}
+_TYPES_READ_AS: Final = {
+    "text": {"string", "bytes"},
+    "number": {"int", "long"},
+    "decimal": {"bytes"},
+    "action": {"enum"},
+}
+_SKIPS: Final = {
+    "null": Step("skip_fixed", size=0),
+    "boolean": Step("skip_fixed", size=1),
+    "int": Step("skip_varint"),
+    "long": Step("skip_varint"),
+    "float": Step("skip_fixed", size=4),
+    "double": Step("skip_fixed", size=8),
+    "bytes": Step("skip_bytes"),
+    "string": Step("skip_bytes"),
+    "enum": Step("skip_varint"),
+}
+_MAX_DEPTH: Final = 16
+
+
+def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
+    """The record's kind (`trade` or `clock`) and the steps through one record of this writer's schema.
+
+    Raises:
+        IncompatibleSchema: it is no Trade or Clock, or a wanted field is missing or of another type.
+    """
+    try:
+        schema = json.loads(schema_json)
+    except json.JSONDecodeError as error:
+        raise IncompatibleSchema(f"the schema is no JSON: {error}") from error
+    name = _full_name(schema) if isinstance(schema, dict) and schema.get("type") == "record" else "no record"
+    wanted = _WANTED.get(name)
+    if wanted is None:
+        raise IncompatibleSchema(f"{name} is neither of {' and '.join(_WANTED)}")
+    steps = list(_Compiler(wanted).record_fields(schema))
+    missing = [
+        field_name
+        for field_name, how in wanted.items()
+        if not how.has_default and field_name not in {part["name"] for part in schema["fields"]}
+    ]
+    if missing:
+        raise IncompatibleSchema(f"{name} has no field {', '.join(missing)}, and no default is known for it")
+    return name.removeprefix("livetape.").lower(), steps
+
+
+@dataclass
+class _Compiler:
+    wanted: dict[str, _Wanted]
+    named: dict[str, Json] = field(default_factory=dict)
+
+    def record_fields(self, schema: Json) -> Iterator[Step]:
+        self.named[_full_name(schema)] = schema
+        for part in schema["fields"]:
+            how = self.wanted.get(part["name"])
+            if how is None:
+                yield self.skip(part["type"])
+            else:
+                yield self.read(part["name"], how, part["type"])
+
+    def read(self, name: str, how: _Wanted, schema: Json) -> Step:
+        if isinstance(schema, list):
+            branches = tuple(_SKIPS["null"] if part == "null" else self.read(name, how, part) for part in schema)
+            if _SKIPS["null"] in branches and not how.has_default:
+                raise IncompatibleSchema(f"field {name} may be null, and the fold needs it")
+            return Step("union_of", children=branches)
+        kind = schema["type"] if isinstance(schema, dict) else schema
+        if kind not in _TYPES_READ_AS[how.read_as]:
+            raise IncompatibleSchema(f"field {name} is {kind}, which cannot be read as {how.read_as}")
+        if how.read_as == "decimal":
+            _check_decimal(name, schema)
+        symbols = _action_symbols(schema) if how.read_as == "action" else ()
+        if isinstance(schema, dict) and "name" in schema:
+            self.named[_full_name(schema)] = schema
+        return Step(how.read_as, slot=_SLOTS.get(name, name), symbols=symbols)
+
+    def skip(self, schema: Json, depth: int = 0) -> Step:
+        if depth > _MAX_DEPTH:
+            raise IncompatibleSchema(f"types are nested deeper than {_MAX_DEPTH}, or contain themselves")
+        if isinstance(schema, list):
+            return Step("union_of", children=tuple(self.skip(part, depth + 1) for part in schema))
+        if isinstance(schema, str):
+            if schema in _SKIPS:
+                return _SKIPS[schema]
+            named = self.named.get(schema) or self.named.get(f"livetape.{schema}")
+            if named is None:
+                raise IncompatibleSchema(f"unknown type {schema}")
+            return self.skip(named, depth + 1)
+        kind = schema["type"]
+        if "name" in schema:
+            self.named[_full_name(schema)] = schema
+        if kind == "fixed":
+            return Step("skip_fixed", size=int(schema["size"]))
+        if kind == "array":
+            return Step("blocks_of", children=(self.skip(schema["items"], depth + 1),))
+        if kind == "map":
+            return Step("blocks_of", children=(_SKIPS["string"], self.skip(schema["values"], depth + 1)))
+        if kind == "record":
+            return Step("record_of", children=tuple(self.skip(part["type"], depth + 1) for part in schema["fields"]))
+        return self.skip(kind, depth + 1)
+
+
+def _full_name(schema: Json) -> str:
+    name: str = schema.get("name", "")
+    namespace = schema.get("namespace", "livetape")
+    return name if "." in name else f"{namespace}.{name}"
+
+
+def _check_decimal(name: str, schema: Json) -> None:
+    scale = schema.get("scale", 0) if isinstance(schema, dict) else None
+    if not isinstance(schema, dict) or schema.get("logicalType") != "decimal" or scale != 18:
+        raise IncompatibleSchema(f"field {name} is no decimal of scale 18")
+
+
+def _action_symbols(schema: Json) -> tuple[int, ...]:
+    unknown = [symbol for symbol in schema["symbols"] if symbol not in _ACTIONS]
+    if unknown:
+        raise IncompatibleSchema(f"unknown actions: {', '.join(unknown)}")
+    return tuple(_ACTIONS.index(symbol) for symbol in schema["symbols"])

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace livetape::kernel {
+
+/// Compression of a record batch: the lowest three bits of its attributes.
+enum class Codec : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
+
+/// Decompresses batch after batch into one buffer that it keeps. Not for two threads at once.
+class Decompressor {
+ public:
+  Decompressor();
+  ~Decompressor();
+  Decompressor(Decompressor&&) noexcept;
+  Decompressor& operator=(Decompressor&&) noexcept;
+
+  /// The plain bytes, valid until the next call; empty `error` means success.
+  struct Result {
+    std::span<const std::uint8_t> data;
+    std::string error;
+  };
+  [[nodiscard]] Result decompress(Codec codec, std::span<const std::uint8_t> compressed);
+
+ private:
+  struct Contexts;
+  std::unique_ptr<Contexts> contexts_;
+  std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace livetape::kernel

@@ -1,0 +1,322 @@
+#include "partition_fold.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::size_t kWireHeaderBytes = 5;
+constexpr std::size_t kMaxTextBytes = 256;
+constexpr std::string_view kOneSecond = "1s";
+
+std::string copy(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+RefusedRecord refused(const Record& record, std::string reason) {
+  RefusedRecord refused;
+  if (record.key) refused.key = copy(*record.key);
+  refused.has_value = record.value.has_value();
+  if (record.value) refused.value = copy(*record.value);
+  refused.offset = record.offset;
+  refused.reason = std::move(reason);
+  return refused;
+}
+
+const char* describe(DecodeError error) {
+  switch (error) {
+    case DecodeError::none:
+      break;
+    case DecodeError::corrupt:
+      return "the Avro body is corrupt";
+    case DecodeError::trailing_bytes:
+      return "the Avro body has bytes left over";
+    case DecodeError::decimal_out_of_range:
+      return "price or size is out of range: at most 38 digits";
+  }
+  return "";
+}
+
+/// Names and ids become parts of keys and of JSON: printable, and short enough for a record's buffer.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxTextBytes &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+std::string name_flaw(const char* field) {
+  return std::string(field) + " is empty, longer than 256 bytes or not printable ASCII";
+}
+
+}  // namespace
+
+PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin)
+    : config_(std::move(config)), schemas_(std::move(schemas)), origin_(std::move(origin)) {}
+
+FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset) {
+  FoldOutcome outcome;
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  next_offset_ = std::max(next_offset_, start_offset);
+  const Record* record = reader.next();
+  for (; record != nullptr; record = reader.next()) {
+    if (record->offset < start_offset) continue;
+    if (fold_record(*record, outcome) == Step::needs_schema) break;
+    ++outcome.records;
+    next_offset_ = record->offset + 1;
+  }
+  if (record == nullptr) {
+    outcome.corrupt = reader.error();
+    next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be none at the end of a batch
+  }
+  outcome.next_offset = next_offset_;
+  outcome.finals = std::exchange(changes_.finals, 0);
+  outcome.revisions = std::exchange(changes_.revisions, 0);
+  return outcome;
+}
+
+PartitionFold::Step PartitionFold::fold_record(const Record& record, FoldOutcome& outcome) {
+  if (!record.value) return refuse(record, "the record has no value", outcome), Step::done;
+  ByteReader in(*record.value);
+  const auto magic = in.big_endian<std::uint8_t>();
+  const auto schema_id = in.big_endian<std::int32_t>();
+  if (!in.ok() || magic != 0) return refuse(record, "the value has no wire header", outcome), Step::done;
+  const WriterSchemas::Entry* writer = schema(schema_id);
+  if (writer == nullptr) {
+    outcome.needs_schema = schema_id;
+    return Step::needs_schema;
+  }
+  if (!writer->plan) return refuse(record, writer->refusal, outcome), Step::done;
+  Decoded decoded;
+  const DecodeError error = decode(*writer->plan, record.value->subspan(kWireHeaderBytes), decoded);
+  if (error != DecodeError::none) {
+    refuse(record, describe(error), outcome);
+  } else if (writer->plan->kind == RecordKind::clock) {
+    fold_clock(record, decoded, outcome);
+  } else {
+    fold_trade(record, decoded, outcome);
+  }
+  return Step::done;
+}
+
+void PartitionFold::fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
+  if (std::string reason = flaw(decoded); !reason.empty()) return refuse(record, std::move(reason), outcome);
+  Trade trade;
+  trade.id = TradeId::parse(decoded.trade_id);
+  if (!trade.id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
+  Series* found = find_series(decoded.venue, decoded.instrument);
+  if (found == nullptr) {
+    if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
+    if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);
+    found = &series(decoded.venue, decoded.instrument);
+  }
+  const std::int64_t watermark_ns = std::max(found->own_watermark(), found->home.clock_ns);
+  if (found->is_late(decoded.event_time_ns, watermark_ns)) {
+    ++outcome.late;
+    late_.push_back(refused(record, {}));
+    return;
+  }
+  if (found->ids.contains(trade.id)) {
+    ++outcome.duplicates;
+    return;
+  }
+  trade.order = decoded.has_trade_seq ? OrderKey{decoded.trade_seq, 0} : OrderKey{decoded.event_time_ns, record.offset};
+  trade.price = decoded.price;
+  trade.size = static_cast<UInt128>(decoded.size);
+  trade.notional = UInt256::product(static_cast<UInt128>(decoded.price), trade.size);
+  trade.event_time_ns = decoded.event_time_ns;
+  trade.offset = record.offset;
+  if (found->would_overflow(trade)) return refuse(record, "a bar's volume or notional would overflow", outcome);
+
+  ++outcome.trades;
+  outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, trade.event_time_ns);
+  found->fold(trade, watermark_ns, changes_);
+  const std::int64_t moved_ns = std::max(found->own_watermark(), found->home.clock_ns);
+  if (moved_ns >= found->due_ns()) found->advance(moved_ns, record.offset, changes_);
+  found->home.schedule(*found);
+}
+
+void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
+  const std::int64_t bound_ns = config_.time_bound_ns();
+  if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) {
+    return refuse(record, "the clock's time is out of range", outcome);
+  }
+  if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
+  ++outcome.clocks;
+  Venue& home = venue(decoded.venue);
+  home.clock_ns = std::max(home.clock_ns, decoded.event_time_ns);
+  while (!home.due.empty() && home.due.top().first <= home.clock_ns) {
+    Series& waiting = *home.due.top().second;
+    home.due.pop();
+    waiting.scheduled_ns = kNever;
+    const std::int64_t watermark_ns = std::max(waiting.own_watermark(), home.clock_ns);
+    if (watermark_ns >= waiting.due_ns()) waiting.advance(watermark_ns, record.offset, changes_);
+    home.schedule(waiting);
+  }
+}
+
+std::string PartitionFold::flaw(const Decoded& decoded) const {
+  if (decoded.action == Action::correct) return "action correct is not supported";
+  if (decoded.action == Action::cancel) return "action cancel is not supported";
+  if (decoded.price <= 0) return "price is not positive";
+  if (decoded.size <= 0) return "size is not positive";
+  const std::int64_t bound_ns = config_.time_bound_ns();
+  if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) return "event time is out of range";
+  const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
+  if (ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
+  return {};
+}
+
+void PartitionFold::refuse(const Record& record, std::string reason, FoldOutcome& outcome) {
+  ++outcome.dead;
+  dead_.push_back(refused(record, std::move(reason)));
+}
+
+std::size_t PartitionFold::TextHash::operator()(std::string_view text) const noexcept {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+Venue& PartitionFold::venue(std::string_view name) {
+  auto found = venues_.find(name);
+  if (found == venues_.end()) {
+    found = venues_.emplace(std::string(name), std::make_unique<Venue>()).first;
+    found->second->name = name;
+  }
+  return *found->second;
+}
+
+Series* PartitionFold::find_series(std::string_view venue_name, std::string_view instrument) {
+  // No name that passes `is_name` has a blank in it: the two cannot be confused.
+  series_key_.assign(venue_name).append(1, ' ').append(instrument);
+  const auto found = series_.find(series_key_);
+  return found == series_.end() ? nullptr : found->second.get();
+}
+
+Series& PartitionFold::series(std::string_view venue_name, std::string_view instrument) {
+  if (Series* found = find_series(venue_name, instrument)) return *found;
+  auto made = std::make_unique<Series>(std::string(venue_name), std::string(instrument), venue(venue_name), config_);
+  return *series_.emplace(series_key_, std::move(made)).first->second;
+}
+
+const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
+  if (id != last_schema_id_ || last_schema_ == nullptr) {
+    last_schema_ = schemas_->find(id);
+    last_schema_id_ = id;
+  }
+  return last_schema_;
+}
+
+std::vector<KeyedRecord> PartitionFold::live() {
+  std::vector<KeyedRecord> records;
+  for (Series* changed : changes_.live) {
+    changed->is_live_listed = false;
+    if (auto record = live_of(*changed)) records.push_back(std::move(*record));
+  }
+  changes_.live.clear();
+  return records;
+}
+
+std::vector<KeyedRecord> PartitionFold::live_all() {
+  std::vector<KeyedRecord> records;
+  for (auto& [key, each] : series_) {
+    if (auto record = live_of(*each)) records.push_back(std::move(*record));
+  }
+  return records;
+}
+
+std::optional<KeyedRecord> PartitionFold::live_of(Series& changed) {
+  std::vector<LiveBar> bars;
+  for (std::size_t level = 0; level < config_.levels.size(); ++level) {
+    for (const Bar& bar : changed.bars(level).forming()) {
+      bars.push_back({&config_.levels[level], bar.start_ns, changed.total(level, bar)});
+    }
+  }
+  if (bars.empty()) return std::nullopt;
+  return live_record(origin_, changed, bars);
+}
+
+Flush PartitionFold::take_flush() {
+  Flush flush;
+  flush.next_offset = next_offset_;
+  flush.is_empty = next_offset_ == flushed_offset_;
+  if (flush.is_empty) return flush;
+  take_bars(flush);
+  take_state(flush);
+  flush.late = std::exchange(late_, {});
+  flush.dead = std::exchange(dead_, {});
+  flushed_offset_ = next_offset_;
+  return flush;
+}
+
+/// In the order of seq, so that each series is written in it. Several revisions of a bar are its last.
+void PartitionFold::take_bars(Flush& flush) {
+  struct Announced {
+    const Series* series;
+    std::size_t level;
+    const Bar* bar;
+  };
+  std::vector<Announced> all;
+  for (const Farewell& gone : changes_.farewells) all.push_back({gone.series, gone.level, &gone.bar});
+  for (const BarRef& ref : changes_.announced) {
+    Bar* bar = ref.series->find(ref.level, ref.start_ns);
+    if (bar == nullptr) continue;  // evicted since, and said farewell to
+    bar->is_announced = false;
+    all.push_back({ref.series, ref.level, bar});
+  }
+  std::ranges::stable_sort(all, {}, [](const Announced& announced) { return announced.bar->seq; });
+  for (const Announced& each : all) {
+    const Level& level = config_.levels[each.level];
+    auto& topic = level.name == kOneSecond ? flush.bars_1s : flush.bars;
+    topic.push_back(bar_record(origin_, *each.series, level, *each.bar));
+  }
+  changes_.announced.clear();
+  changes_.farewells.clear();
+}
+
+void PartitionFold::take_state(Flush& flush) {
+  for (const BarRef& ref : changes_.dirty) {
+    Bar* bar = ref.series->find(ref.level, ref.start_ns);
+    if (bar == nullptr) continue;  // evicted since
+    bar->is_dirty = false;
+    bar->is_logged = true;
+    flush.changelog.push_back(bar_state(*ref.series, config_.levels[ref.level].length_ns, *bar));
+  }
+  for (Series* changed : changes_.ids) {
+    changed->are_ids_listed = false;
+    take_ids(*changed, flush.changelog);
+  }
+  for (const BarRef& ref : changes_.evicted) {
+    flush.changelog.push_back(bar_tombstone(*ref.series, config_.levels[ref.level].length_ns, ref.start_ns));
+  }
+  for (const IdChunkRef& chunk : changes_.evicted_ids) flush.changelog.push_back(ids_tombstone(chunk));
+  changes_.dirty.clear();
+  changes_.ids.clear();
+  changes_.evicted.clear();
+  changes_.evicted_ids.clear();
+
+  Progress progress{origin_.epoch, origin_.generation, next_offset_, {}};
+  for (const auto& [name, home] : venues_) {
+    if (home->clock_ns != kBeginning) progress.clocks.push_back({name, home->clock_ns});
+  }
+  flush.changelog.push_back(progress_record(progress));
+}
+
+void PartitionFold::take_ids(Series& changed, std::vector<StateRecord>& changelog) {
+  for (IdBucket& bucket : changed.ids.buckets()) {
+    for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
+      const auto which = static_cast<std::size_t>(kind);
+      if (bucket.dirty_from[which] == IdBucket::kClean) continue;
+      const std::size_t chunks = bucket.chunks(kind);
+      for (std::size_t chunk = bucket.dirty_from[which]; chunk < chunks; ++chunk) {
+        changelog.push_back(ids_state(changed, bucket, kind, chunk));
+      }
+      for (std::size_t chunk = chunks; chunk < bucket.logged_chunks[which]; ++chunk) {
+        changelog.push_back(ids_tombstone({&changed, bucket.start_ns, kind, chunk}));  // ranges have grown together
+      }
+      bucket.logged_chunks[which] = chunks;
+      bucket.dirty_from[which] = IdBucket::kClean;
+    }
+  }
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "bar_records.hpp"
+#include "changelog.hpp"
+#include "decode_plan.hpp"
+#include "record_batch.hpp"
+#include "venue.hpp"
+#include "window.hpp"
+
+namespace livetape::kernel {
+
+/// What one call of `fold` did.
+struct FoldOutcome {
+  std::int64_t next_offset = 0;            // everything below is folded
+  std::optional<std::int32_t> needs_schema;  // stopped before a record of this unknown schema
+  std::string corrupt;                     // stopped before a batch for this reason
+  std::int64_t records = 0;
+  std::int64_t trades = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t late = 0;
+  std::int64_t dead = 0;
+  std::int64_t clocks = 0;
+  std::int64_t finals = 0;
+  std::int64_t revisions = 0;
+  std::int64_t newest_event_time_ns = kBeginning;
+};
+
+/// A record as it came that could not be folded.
+struct RefusedRecord {
+  std::optional<std::string> key;
+  std::string value;
+  bool has_value = true;
+  std::int64_t offset = 0;
+  std::string reason;  // empty for late trades
+};
+
+/// Everything that changed since the last flush, to be written in one transaction.
+struct Flush {
+  std::int64_t next_offset = 0;
+  std::vector<StateRecord> changelog;  // progress last
+  std::vector<KeyedRecord> bars;
+  std::vector<KeyedRecord> bars_1s;
+  std::vector<RefusedRecord> late;
+  std::vector<RefusedRecord> dead;
+  bool is_empty = true;
+};
+
+/// Folds one partition of `trades` into bars: a pure function of its state and the bytes. One thread at a time.
+class PartitionFold {
+ public:
+  PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin);
+  PartitionFold(const PartitionFold&) = delete;
+  PartitionFold& operator=(const PartitionFold&) = delete;
+
+  /// Takes a record set of the changelog into the state; returns the next offset.
+  /// Throws CorruptState.
+  std::int64_t restore(Bytes record_set, std::vector<AbortedTransaction> aborted);
+  /// To be called when the whole changelog was restored, or at once when it is empty.
+  /// Throws CorruptState when there is state but no progress.
+  std::optional<Progress> restored();
+
+  FoldOutcome fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
+  /// A record for every instrument whose forming bars changed since the last call.
+  std::vector<KeyedRecord> live();
+  /// A record for every instrument that has a forming bar.
+  std::vector<KeyedRecord> live_all();
+  Flush take_flush();
+
+ private:
+  enum class Step { done, needs_schema };
+
+  Step fold_record(const Record& record, FoldOutcome& outcome);
+  void fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
+  void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
+  void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
+  [[nodiscard]] std::string flaw(const Decoded& decoded) const;
+
+  Venue& venue(std::string_view name);
+  Series* find_series(std::string_view venue, std::string_view instrument);
+  Series& series(std::string_view venue, std::string_view instrument);
+  const WriterSchemas::Entry* schema(std::int32_t id);
+
+  void restore_record(const Record& record);
+  void restore_bar(const StateKey& key, const Record& record);
+  void restore_ids(const StateKey& key, const Record& record);
+  void restore_progress(const Record& record);
+  void join_chunks();
+  [[nodiscard]] std::size_t level_of(std::int64_t length_ns) const;
+
+  std::optional<KeyedRecord> live_of(Series& series);
+  void take_bars(Flush& flush);
+  void take_state(Flush& flush);
+  void take_ids(Series& series, std::vector<StateRecord>& changelog);
+
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept;
+  };
+
+  const FoldConfig config_;
+  const std::shared_ptr<const WriterSchemas> schemas_;
+  const Origin origin_;
+  Decompressor decompressor_;
+
+  std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
+  std::unordered_map<std::string, std::unique_ptr<Series>, TextHash, std::equal_to<>> series_;
+  std::string series_key_;  // kept so that a look-up does not allocate
+  std::int32_t last_schema_id_ = -1;
+  const WriterSchemas::Entry* last_schema_ = nullptr;
+
+  Changes changes_;
+  std::vector<RefusedRecord> late_;
+  std::vector<RefusedRecord> dead_;
+  std::int64_t next_offset_ = 0;
+  std::int64_t flushed_offset_ = 0;
+
+  // Only while the changelog is restored: chunks come in any order, and older versions of each before the last.
+  struct Restoring {
+    using ChunkKey = std::tuple<Series*, std::int64_t, std::size_t>;
+    std::optional<Progress> progress;
+    std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
+    std::map<ChunkKey, std::vector<IdHash>> hashes;
+  };
+  Restoring restoring_;
+};
+
+/// The changelog cannot be restored: it is of another version or intervals, or its state has no progress record.
+class CorruptState : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace livetape::kernel

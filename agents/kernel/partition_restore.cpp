@@ -1,0 +1,113 @@
+#include <utility>
+
+#include "partition_fold.hpp"
+
+/// How a partition's state comes back from its changelog.
+namespace livetape::kernel {
+namespace {
+
+[[noreturn]] void corrupt(const Record& record, const std::string& what) {
+  throw CorruptState("changelog offset " + std::to_string(record.offset) + ": " + what +
+                     "; `livetape reset` folds the log again from its start");
+}
+
+template <typename T>
+T checked(std::optional<T> value, const Record& record) {
+  if (!value) corrupt(record, "the record is not of format version " + std::to_string(kChangelogVersion));
+  return std::move(*value);
+}
+
+}  // namespace
+
+std::int64_t PartitionFold::restore(Bytes record_set, std::vector<AbortedTransaction> aborted) {
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  while (const Record* record = reader.next()) restore_record(*record);
+  if (!reader.error().empty()) {
+    throw CorruptState("changelog offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
+  }
+  return reader.next_offset();
+}
+
+void PartitionFold::restore_record(const Record& record) {
+  if (!record.key) corrupt(record, "the record has no key");
+  const StateKey key = checked(read_state_key(*record.key), record);
+  switch (key.kind) {
+    case StateKind::progress:
+      return restore_progress(record);
+    case StateKind::bar:
+      return restore_bar(key, record);
+    case StateKind::ids:
+      return restore_ids(key, record);
+  }
+}
+
+void PartitionFold::restore_progress(const Record& record) {
+  if (!record.value) corrupt(record, "progress was deleted");
+  restoring_.progress = checked(read_progress(*record.value), record);
+}
+
+void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
+  const std::size_t level = level_of(key.length_ns);
+  if (level == Level::kNone) {
+    corrupt(record, "a bar of " + std::to_string(key.length_ns) + " ns, which is none of the configured intervals");
+  }
+  LevelBars& bars = series(key.venue, key.instrument).bars(level);
+  if (record.value) {
+    bars.restore(checked(read_bar_state(key.start_ns, *record.value), record));
+  } else {
+    bars.restore_without(key.start_ns);
+  }
+}
+
+void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
+  const Restoring::ChunkKey at{&series(key.venue, key.instrument), key.start_ns, key.chunk};
+  if (key.id_kind == IdKind::ranges) {
+    restoring_.ranges.erase(at);
+    if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
+  } else {
+    restoring_.hashes.erase(at);
+    if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+  }
+}
+
+std::optional<Progress> PartitionFold::restored() {
+  if (!restoring_.progress) {
+    if (!series_.empty()) throw CorruptState("the changelog has state but no progress record; see `livetape reset`");
+    return std::nullopt;
+  }
+  join_chunks();
+  for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
+  for (auto& [key, each] : series_) {
+    each->finish_restore();
+    each->home.schedule(*each);
+  }
+  next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
+  return std::exchange(restoring_, {}).progress;
+}
+
+void PartitionFold::join_chunks() {
+  for (auto& [at, part] : restoring_.ranges) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    IdBucket& bucket = owner->ids.bucket(bucket_ns);
+    std::vector<IdRanges::Range> all = bucket.numbers.ranges();
+    all.insert(all.end(), part.begin(), part.end());
+    bucket.numbers.restore(std::move(all));
+    bucket.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = chunk + 1;
+  }
+  for (auto& [at, part] : restoring_.hashes) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    IdBucket& bucket = owner->ids.bucket(bucket_ns);
+    bucket.hashes.insert(bucket.hashes.end(), part.begin(), part.end());
+    bucket.hash_index.insert(part.begin(), part.end());
+    bucket.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = chunk + 1;
+  }
+}
+
+std::size_t PartitionFold::level_of(std::int64_t length_ns) const {
+  for (std::size_t level = 0; level < config_.levels.size(); ++level) {
+    if (config_.levels[level].length_ns == length_ns) return level;
+  }
+  return Level::kNone;
+}
+
+}  // namespace livetape::kernel

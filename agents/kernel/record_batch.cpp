@@ -1,0 +1,139 @@
+#include "record_batch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "crc32c.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::size_t kBeforeLength = 12;      // base offset and batch length
+constexpr std::size_t kHeaderAfterLength = 49;  // everything from the leader epoch to the record count
+constexpr std::size_t kCrcFrom = 9;             // leader epoch, magic and the CRC itself are not covered
+constexpr std::int8_t kMagic = 2;
+constexpr std::uint16_t kCodecMask = 0x07;
+constexpr std::uint16_t kLogAppendTime = 0x08;
+constexpr std::uint16_t kTransactional = 0x10;
+constexpr std::uint16_t kControl = 0x20;
+
+std::optional<Bytes> nullable_bytes(ByteReader& in) {
+  const std::int64_t length = in.varlong();
+  if (length < 0) return std::nullopt;
+  return in.bytes(static_cast<std::size_t>(length));
+}
+
+}  // namespace
+
+RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor)
+    : set_(record_set), aborted_(std::move(aborted)), decompressor_(decompressor) {
+  std::ranges::sort(aborted_, {}, &AbortedTransaction::first_offset);
+}
+
+const Record* RecordSetReader::next(bool with_headers) {
+  while (records_left_ == 0) {
+    if (!error_.empty() || !open_batch()) return nullptr;
+  }
+  if (!read_record(with_headers)) return nullptr;
+  if (--records_left_ == 0) next_offset_ = batch_end_;
+  return &record_;
+}
+
+bool RecordSetReader::open_batch() {
+  if (set_.remaining() < kBeforeLength) return false;
+  ByteReader peek = set_;
+  base_offset_ = peek.big_endian<std::int64_t>();
+  const auto length = peek.big_endian<std::int32_t>();
+  if (length < static_cast<std::int32_t>(kHeaderAfterLength)) {
+    next_offset_ = base_offset_;
+    return corrupt("batch length " + std::to_string(length) + " is too short");
+  }
+  const Bytes batch = peek.bytes(static_cast<std::size_t>(length));
+  if (!peek.ok()) return false;  // the rest of this batch comes with the next fetch
+  next_offset_ = base_offset_;
+
+  ByteReader in(batch);
+  in.bytes(4);  // leader epoch
+  const auto magic = in.big_endian<std::int8_t>();
+  if (magic != kMagic) return corrupt("message format " + std::to_string(magic) + ", only 2 is supported");
+  const auto crc = in.big_endian<std::uint32_t>();
+  if (crc != crc32c(batch.subspan(kCrcFrom))) return corrupt("CRC mismatch");
+  const auto attributes = in.big_endian<std::uint16_t>();
+  const auto last_offset_delta = in.big_endian<std::int32_t>();
+  base_timestamp_ms_ = in.big_endian<std::int64_t>();
+  const auto max_timestamp_ms = in.big_endian<std::int64_t>();
+  const auto producer_id = in.big_endian<std::int64_t>();
+  in.bytes(6);  // producer epoch and base sequence
+  const auto count = in.big_endian<std::int32_t>();
+  const Bytes payload = in.bytes(in.remaining());
+  if (last_offset_delta < 0 || count < 0) return corrupt("negative record count");
+  log_append_time_ms_ = (attributes & kLogAppendTime) ? max_timestamp_ms : -1;
+  batch_end_ = base_offset_ + last_offset_delta + 1;
+  set_ = peek;
+
+  note_aborted(batch_end_ - 1);
+  const bool is_control = attributes & kControl;
+  if (is_control) end_transaction(payload, producer_id);
+  const bool is_aborted = (attributes & kTransactional) && aborted_producers_.contains(producer_id);
+  if (is_control || is_aborted || count == 0) {
+    next_offset_ = batch_end_;
+    return true;
+  }
+  auto [data, error] = decompressor_.decompress(static_cast<Codec>(attributes & kCodecMask), payload);
+  if (!error.empty()) return corrupt(std::move(error));
+  records_ = ByteReader(data);
+  records_left_ = count;
+  return true;
+}
+
+bool RecordSetReader::read_record(bool with_headers) {
+  const std::int64_t length = records_.varlong();
+  if (!records_.ok() || length < 0) return corrupt("a record has no valid length");
+  ByteReader in(records_.bytes(static_cast<std::size_t>(length)));
+  in.bytes(1);  // attributes, unused
+  const std::int64_t timestamp_delta_ms = in.varlong();
+  record_.offset = base_offset_ + in.varlong();
+  record_.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : base_timestamp_ms_ + timestamp_delta_ms;
+  record_.key = nullable_bytes(in);
+  record_.value = nullable_bytes(in);
+  if (!records_.ok() || !in.ok() || record_.offset < next_offset_ || record_.offset >= batch_end_) {
+    return corrupt("a record does not fit its batch");
+  }
+  if (with_headers) {
+    record_.headers.clear();
+    for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
+      const std::string_view key = in.prefixed_text();
+      record_.headers.push_back({key, nullable_bytes(in)});
+    }
+    if (!in.ok()) return corrupt("a record's headers do not fit it");
+  }
+  next_offset_ = record_.offset + 1;
+  return true;
+}
+
+void RecordSetReader::note_aborted(std::int64_t last_offset) {
+  for (; next_aborted_ < aborted_.size() && aborted_[next_aborted_].first_offset <= last_offset; ++next_aborted_) {
+    aborted_producers_.insert(aborted_[next_aborted_].producer_id);
+  }
+}
+
+/// A control record's key is its version and its type: 0 aborts and 1 commits what its producer wrote before it.
+void RecordSetReader::end_transaction(Bytes records, std::int64_t producer_id) {
+  ByteReader in(records);
+  in.varlong();  // length
+  in.bytes(1);   // attributes
+  in.varlong();  // timestamp
+  in.varlong();  // offset
+  in.varlong();  // key length
+  in.big_endian<std::int16_t>();
+  const auto type = in.big_endian<std::int16_t>();
+  if (in.ok() && type == 0) aborted_producers_.erase(producer_id);
+}
+
+bool RecordSetReader::corrupt(std::string reason) {
+  error_ = std::move(reason);
+  records_left_ = 0;
+  return false;
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "byte_reader.hpp"
+#include "decompress.hpp"
+
+/// Kafka's record batches, message format 2 ("Record Batch" of the protocol guide), as a fetch brings them.
+namespace livetape::kernel {
+
+using Bytes = std::span<const std::uint8_t>;
+
+/// A transaction that a read_committed fetch says was aborted: its producer, and the offset of its first record.
+struct AbortedTransaction {
+  std::int64_t producer_id;
+  std::int64_t first_offset;
+};
+
+struct Header {
+  std::string_view key;
+  std::optional<Bytes> value;
+};
+
+/// One record; its bytes are valid until the next batch is read.
+struct Record {
+  std::int64_t offset = 0;
+  std::int64_t timestamp_ms = 0;
+  std::optional<Bytes> key;
+  std::optional<Bytes> value;
+  std::vector<Header> headers;  // only when asked for
+};
+
+/// Walks the records of a record set: checks each batch's CRC, decompresses it, and passes over control batches and
+/// aborted transactions. A partial batch at the end, which a broker may send, ends the walk without an error.
+class RecordSetReader {
+ public:
+  RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor);
+
+  /// The next record, or null at the end of the set or at a corrupt batch; then `error` tells which.
+  [[nodiscard]] const Record* next(bool with_headers = false);
+
+  /// Offset behind all that was read or passed over; at a corrupt batch, the batch's first.
+  [[nodiscard]] std::int64_t next_offset() const noexcept { return next_offset_; }
+  /// What is wrong with the batch at `next_offset`, or nothing.
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+
+ private:
+  bool open_batch();
+  bool read_record(bool with_headers);
+  void note_aborted(std::int64_t last_offset);
+  void end_transaction(Bytes records, std::int64_t producer_id);
+  bool corrupt(std::string reason);
+
+  ByteReader set_;
+  std::vector<AbortedTransaction> aborted_;  // by first offset
+  std::size_t next_aborted_ = 0;
+  std::unordered_set<std::int64_t> aborted_producers_;
+  Decompressor& decompressor_;
+
+  ByteReader records_{Bytes{}};
+  std::int32_t records_left_ = 0;
+  std::int64_t base_offset_ = 0;
+  std::int64_t batch_end_ = 0;
+  std::int64_t base_timestamp_ms_ = 0;
+  std::int64_t log_append_time_ms_ = -1;
+  std::int64_t next_offset_ = -1;
+  Record record_;
+  std::string error_;
+};
+
+}  // namespace livetape::kernel

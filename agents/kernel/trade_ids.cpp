@@ -1,0 +1,85 @@
+#include "trade_ids.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "window.hpp"
+
+namespace livetape::kernel {
+
+bool IdRanges::contains(std::int64_t id) const {
+  const auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
+  return after != ranges_.begin() && std::prev(after)->last >= id;
+}
+
+std::size_t IdRanges::insert(std::int64_t id) {
+  auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
+  const auto index = after - ranges_.begin();
+  const bool touches_before = index > 0 && std::prev(after)->last == id - 1;
+  const bool touches_after = after != ranges_.end() && after->first - 1 == id;
+  if (touches_before && touches_after) {
+    std::prev(after)->last = after->last;
+    ranges_.erase(after);
+  } else if (touches_before) {
+    std::prev(after)->last = id;
+  } else if (touches_after) {
+    after->first = id;
+  } else {
+    ranges_.insert(after, {id, id});
+  }
+  return static_cast<std::size_t>(index - touches_before);
+}
+
+IdHash IdHash::of(std::string_view id) noexcept {
+  const XXH128_hash_t hash = XXH3_128bits(id.data(), id.size());
+  return {hash.high64, hash.low64};
+}
+
+std::size_t IdBucket::chunks(IdKind kind) const noexcept {
+  return kind == IdKind::ranges ? (numbers.ranges().size() + kRangesPerChunk - 1) / kRangesPerChunk
+                                : (hashes.size() + kHashesPerChunk - 1) / kHashesPerChunk;
+}
+
+bool TradeIds::contains(const TradeId& id) const {
+  if (id.is_number()) {
+    if (id.number > newest_number_) return false;
+    return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.numbers.contains(id.number); });
+  }
+  const IdHash hash = IdHash::of(id.text);
+  return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.hash_index.contains(hash); });
+}
+
+void TradeIds::insert(const TradeId& id, std::int64_t event_time_ns) {
+  IdBucket& found = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
+  if (id.is_number()) {
+    newest_number_ = std::max(newest_number_, id.number);
+    auto& dirty = found.dirty_from[static_cast<int>(IdKind::ranges)];
+    dirty = std::min(dirty, found.numbers.insert(id.number) / kRangesPerChunk);
+  } else {
+    auto& dirty = found.dirty_from[static_cast<int>(IdKind::hashes)];
+    dirty = std::min(dirty, found.hashes.size() / kHashesPerChunk);
+    found.hashes.push_back(IdHash::of(id.text));
+    found.hash_index.insert(found.hashes.back());
+  }
+}
+
+IdBucket& TradeIds::bucket(std::int64_t start_ns) {
+  if (!buckets_.empty() && buckets_.back().start_ns == start_ns) return buckets_.back();
+  const auto at = std::ranges::lower_bound(buckets_, start_ns, {}, &IdBucket::start_ns);
+  if (at != buckets_.end() && at->start_ns == start_ns) return *at;
+  IdBucket made;
+  made.start_ns = start_ns;
+  return *buckets_.insert(at, std::move(made));
+}
+
+void TradeIds::find_newest() {
+  newest_number_ = -1;
+  for (const IdBucket& bucket : buckets_) {
+    const auto& ranges = bucket.numbers.ranges();
+    if (!ranges.empty()) newest_number_ = std::max(newest_number_, ranges.back().last);
+  }
+}
+
+}  // namespace livetape::kernel

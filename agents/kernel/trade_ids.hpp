@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "bar.hpp"
+
+/// Which trades of an instrument were counted already, kept for as long as one of them could be accepted again.
+namespace livetape::kernel {
+
+/// A set of ids as ranges: contiguous ids cost nothing more, however many they are.
+class IdRanges {
+ public:
+  struct Range {
+    std::int64_t first;
+    std::int64_t last;
+  };
+
+  [[nodiscard]] bool contains(std::int64_t id) const;
+  /// Adds an id that is not in the set; returns the index of the first range that changed.
+  std::size_t insert(std::int64_t id);
+  [[nodiscard]] const std::vector<Range>& ranges() const noexcept { return ranges_; }
+  void restore(std::vector<Range> ranges) { ranges_ = std::move(ranges); }
+
+ private:
+  std::vector<Range> ranges_;  // ascending, never touching
+};
+
+/// 128-bit hash of an id that is no number. Two of a billion ids share one with a chance of about 10^-21.
+struct IdHash {
+  std::uint64_t high;
+  std::uint64_t low;
+  static IdHash of(std::string_view id) noexcept;
+  friend bool operator==(const IdHash&, const IdHash&) noexcept = default;
+  struct Bucket {
+    std::size_t operator()(const IdHash& hash) const noexcept { return hash.low; }
+  };
+};
+
+/// What one chunk of ids in the changelog holds.
+enum class IdKind : std::uint8_t { ranges = 0, hashes = 1 };
+
+/// Chunks stay well below 256 KiB: 20 bytes a range at the most, 16 a hash.
+inline constexpr std::size_t kRangesPerChunk = 10'000;
+inline constexpr std::size_t kHashesPerChunk = 12'000;
+
+/// The ids of the trades whose event time is in one bucket of time.
+struct IdBucket {
+  static constexpr std::int64_t kLengthNs = 60'000'000'000;
+  static constexpr std::size_t kClean = std::numeric_limits<std::size_t>::max();
+
+  std::int64_t start_ns = 0;
+  IdRanges numbers;
+  std::vector<IdHash> hashes;  // in the order they came, so that only the last chunk ever changes
+  std::unordered_set<IdHash, IdHash::Bucket> hash_index;
+  // For each kind: the first chunk that differs from the changelog, and how many the changelog has.
+  std::size_t dirty_from[2] = {kClean, kClean};
+  std::size_t logged_chunks[2] = {0, 0};
+
+  [[nodiscard]] std::size_t chunks(IdKind kind) const noexcept;
+  [[nodiscard]] bool is_dirty() const noexcept { return dirty_from[0] != kClean || dirty_from[1] != kClean; }
+};
+
+/// All ids of one instrument.
+class TradeIds {
+ public:
+  [[nodiscard]] bool contains(const TradeId& id) const;
+  /// Adds an id that is not in the set.
+  void insert(const TradeId& id, std::int64_t event_time_ns);
+
+  [[nodiscard]] std::deque<IdBucket>& buckets() noexcept { return buckets_; }
+  [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }
+  /// The bucket that starts there, made when it is missing.
+  IdBucket& bucket(std::int64_t start_ns);
+  /// To be called once all buckets are restored.
+  void find_newest();
+
+ private:
+  std::deque<IdBucket> buckets_;  // by start
+  std::int64_t newest_number_ = -1;
+};
+
+}  // namespace livetape::kernel
