@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.kernel import _native
-from agents.kernel._native import CorruptBatch, CorruptState, FoldConfig, FoldOutcome, Flush, PartitionFold, Progress
+from agents.kernel._native import CorruptBatch, CorruptState, Flush, FoldConfig, FoldOutcome, PartitionFold, Progress
 from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
 
 __all__ = [

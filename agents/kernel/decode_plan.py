@@ -69,6 +69,7 @@ _SKIPS: Final = {
     "enum": Step("skip_varint"),
 }
 _MAX_DEPTH: Final = 16
+_SCALE: Final = 18
 
 
 def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
@@ -132,24 +133,29 @@ class _Compiler:
         if isinstance(schema, list):
             return Step("union_of", children=tuple(self.skip(part, depth + 1) for part in schema))
         if isinstance(schema, str):
-            if schema in _SKIPS:
-                return _SKIPS[schema]
-            named = self.named.get(schema) or self.named.get(f"livetape.{schema}")
-            if named is None:
-                raise IncompatibleSchema(f"unknown type {schema}")
-            return self.skip(named, depth + 1)
-        kind = schema["type"]
+            return _SKIPS[schema] if schema in _SKIPS else self.skip(self.definition(schema), depth + 1)
         if "name" in schema:
             self.named[_full_name(schema)] = schema
-        if kind == "fixed":
-            return Step("skip_fixed", size=int(schema["size"]))
-        if kind == "array":
-            return Step("blocks_of", children=(self.skip(schema["items"], depth + 1),))
-        if kind == "map":
-            return Step("blocks_of", children=(_SKIPS["string"], self.skip(schema["values"], depth + 1)))
-        if kind == "record":
-            return Step("record_of", children=tuple(self.skip(part["type"], depth + 1) for part in schema["fields"]))
-        return self.skip(kind, depth + 1)
+        return self.skip_complex(schema, depth + 1)
+
+    def skip_complex(self, schema: Json, depth: int) -> Step:
+        match schema["type"]:
+            case "fixed":
+                return Step("skip_fixed", size=int(schema["size"]))
+            case "array":
+                return Step("blocks_of", children=(self.skip(schema["items"], depth),))
+            case "map":
+                return Step("blocks_of", children=(_SKIPS["string"], self.skip(schema["values"], depth)))
+            case "record":
+                return Step("record_of", children=tuple(self.skip(part["type"], depth) for part in schema["fields"]))
+            case kind:
+                return self.skip(kind, depth)
+
+    def definition(self, name: str) -> Json:
+        found = self.named.get(name) or self.named.get(f"livetape.{name}")
+        if found is None:
+            raise IncompatibleSchema(f"unknown type {name}")
+        return found
 
 
 def _full_name(schema: Json) -> str:
@@ -160,8 +166,8 @@ def _full_name(schema: Json) -> str:
 
 def _check_decimal(name: str, schema: Json) -> None:
     scale = schema.get("scale", 0) if isinstance(schema, dict) else None
-    if not isinstance(schema, dict) or schema.get("logicalType") != "decimal" or scale != 18:
-        raise IncompatibleSchema(f"field {name} is no decimal of scale 18")
+    if not isinstance(schema, dict) or schema.get("logicalType") != "decimal" or scale != _SCALE:
+        raise IncompatibleSchema(f"field {name} is no decimal of scale {_SCALE}")
 
 
 def _action_symbols(schema: Json) -> tuple[int, ...]:
