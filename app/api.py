@@ -24,7 +24,8 @@ def build_api(settings: Settings) -> FastAPI:
     """The application for these settings; it connects when it is started, not before."""
     metrics = Metrics()
     view = BarView()
-    catalogue = Catalogue(settings.intervals, view)
+    status = Status()
+    catalogue = Catalogue(settings.intervals, view, status)
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
         settings.zmq_data,
@@ -32,7 +33,7 @@ def build_api(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         metrics=metrics,
     )
-    services = Services(settings, view, catalogue, ticks, History(settings), Status(), metrics)
+    services = Services(settings, view, catalogue, ticks, History(settings), status, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

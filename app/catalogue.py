@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from app.bars import Instrument, SeriesKey
+from app.status import State, Status
 from app.views import BarView
 
 
@@ -17,6 +18,7 @@ class Code(StrEnum):
     UNKNOWN_OP = "unknown_op"
     BAD_MESSAGE = "bad_message"
     BAD_PARAMETER = "bad_parameter"
+    NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY = "too_many_subscriptions"
@@ -37,9 +39,10 @@ class RequestRefused(Exception):
 class Catalogue:
     """Instruments that bars or trades have shown so far, and the intervals of the settings."""
 
-    def __init__(self, intervals: Iterable[str], view: BarView) -> None:
+    def __init__(self, intervals: Iterable[str], view: BarView, status: Status) -> None:
         self.intervals = tuple(intervals)
         self._view = view
+        self._status = status
         self._traded: dict[Instrument, None] = {}
 
     def instruments(self) -> list[Instrument]:
@@ -54,7 +57,7 @@ class Catalogue:
         """The instrument by its names.
 
         Raises:
-            RequestRefused: the venue, or the instrument on it, has not been seen.
+            RequestRefused: the venue, or the instrument on it, has not been seen, or not yet.
         """
         wanted = Instrument(venue, instrument)
         if wanted not in self._traded and not self._view.knows(wanted):
@@ -73,6 +76,12 @@ class Catalogue:
         return SeriesKey(*self.instrument(venue, instrument), interval)
 
     def _unknown(self, wanted: Instrument) -> RequestRefused:
+        standing = self._status.now
+        if standing.state is not State.READY:
+            reason = (
+                f"{wanted.instrument!r} on {wanted.venue!r} has not been seen yet, and the view is {standing.state}"
+            )
+            return RequestRefused(Code.NOT_READY, f"{reason} ({standing.reason}): ask again")
         known = self.instruments()
         venues = sorted({instrument.venue for instrument in known})
         if wanted.venue not in venues:

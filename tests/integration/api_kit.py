@@ -161,7 +161,7 @@ class Api:
     @asynccontextmanager
     async def ws(self) -> AsyncIterator["Client"]:
         """An open /ws connection that has been greeted."""
-        async with connect(f"{self.url.replace('http', 'ws')}/ws") as websocket:
+        async with connect(f"{self.url.replace('http', 'ws')}/ws", compression=None) as websocket:
             client = Client(websocket)
             client.hello = await client.next("hello")
             yield client

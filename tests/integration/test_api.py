@@ -175,6 +175,8 @@ def test_missing_topics_are_waited_for(settings: Settings) -> None:
         assert answer.status_code == 503
         assert settings.topic("bars.live") in answer.json()["reason"]
         assert api.get("/healthz").status_code == 200
+        refused = api.get("/api/v1/bars", **BINANCE_BTC, interval="1m")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
         apply(settings)
         eventually(lambda: standing(api) == "ready")
 
@@ -184,6 +186,30 @@ def test_without_kafka_the_api_answers_and_says_what_is_missing(settings: Settin
     with serving(alone, until="waiting") as api:
         assert "127.0.0.1:1" in api.get("/readyz").json()["reason"]
         assert api.get("/api/v1/instruments").json()["instruments"] == []
+
+
+async def test_who_reads_slowly_gets_every_snapshot_and_of_each_bar_the_newest_version(
+    settings: Settings, writer: Writer
+) -> None:
+    asked, last = 200, 1_049  # snapshots of 500 bars: more than the sockets between client and server hold
+    writer.flush([bar(0, seq=1), *(bar(number, seq=number, interval="1s") for number in range(500))])
+    with serving(settings) as api:
+        async with api.ws() as slow, api.ws() as quick:
+            await slow.subscribe()
+            for _ in range(asked):
+                await slow.send({**SUBSCRIBE, "interval": "1s"})
+            await quick.subscribe()
+            for seq in range(1_000, last + 1):
+                writer.live(bar(60, seq=seq))
+                await quick.next("update")
+            messages = [await slow.receive()]
+            while messages[-1].get("bar", {}).get("seq") != last:
+                messages.append(await slow.receive())
+            updates = [message["bar"]["seq"] for message in messages if message["type"] == "update"]
+            for _ in range(asked + len(updates) - len(messages)):
+                assert len((await slow.next("snapshot"))["bars"]) == 500
+    assert updates == sorted(set(updates))
+    assert len(updates) < 25
 
 
 TRADE = {
