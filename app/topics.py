@@ -24,14 +24,21 @@ class Cleanup(StrEnum):
     COMPACT = "compact"
 
 
-def duration_ns(text: object) -> object:
-    """Read `90s`, `15m`, `1h` or `3d` as nanoseconds; anything else than text is left for the type check."""
-    if not isinstance(text, str):
-        return text
+def duration_ns(text: str) -> int:
+    """Read `90s`, `15m`, `1h` or `3d` as nanoseconds.
+
+    Raises:
+        ValueError: it is no such duration.
+    """
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 1h or 3d")
     return int(match[1]) * _UNITS_NS[match[2]]
+
+
+def _read_duration(text: object) -> object:
+    """What is no text is left for the type check."""
+    return duration_ns(text) if isinstance(text, str) else text
 
 
 class Topic(BaseModel):
@@ -44,7 +51,7 @@ class Topic(BaseModel):
     schemas: tuple[str, ...]
     partitions: Annotated[int, Field(ge=1, le=10_000)]
     cleanup: Cleanup
-    retention_ns: Annotated[int | None, BeforeValidator(duration_ns), Field(alias="retention", gt=0)] = None
+    retention_ns: Annotated[int | None, BeforeValidator(_read_duration), Field(alias="retention", gt=0)] = None
     batch: bool = False
     view: bool = False
     config: dict[str, str | int | float | bool] = {}

@@ -1,0 +1,107 @@
+"""The table of bars: a Faust table whose state is in the kernel, one fold a partition."""
+
+import asyncio
+import logging
+from typing import Any
+
+import faust
+from faust.types import TP
+from prometheus_client import start_http_server
+
+from agents.flush import Fenced
+from agents.folding_partition import FoldingPartition
+from agents.live import LiveBars, live_producer
+from agents.recovery import make_setup, recover
+from agents.schema_lookup import WriterSchemaLookup
+from agents.transport import BatchApp, RecordSet
+from agents.transport.table_manager import SelfRecovering
+from app.schema_registry import register_all
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+COMMIT_INTERVAL_S = 0.2
+
+
+class BarTable(SelfRecovering, faust.Table[Any, Any]):
+    """Bars of every instrument, folded from record sets of `trades`.
+
+    State, outputs and progress are written by the table itself, one transaction a flush; Faust shows the table and its
+    changelog's name, and neither reads nor writes it.
+    """
+
+    app: BatchApp
+
+    def __init__(self, app: BatchApp, *, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(app, name="bars", default=None, **options)
+        self._settings = settings
+        self._trades = settings.topic("trades")
+        self._partitions: dict[int, FoldingPartition] = {}
+        app.read_batches_from(self)
+
+    async def on_start(self) -> None:
+        """Keep the group's committed offsets near the fold; the changelog topic is made by `livetape topics apply`."""
+        if self._settings.worker_metrics_port:
+            start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
+        self.add_future(self._commit_always())
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """Recover every partition that the worker has now, side by side."""
+        await self.revoked()
+        schema_ids = await asyncio.to_thread(register_all, self._settings)
+        self._setup = make_setup(self._settings, schema_ids)
+        self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
+        self._live = live_producer(self._settings)
+        await asyncio.gather(*(self._open(tp.partition) for tp in partitions))
+
+    async def revoked(self) -> None:
+        """Drop all state: the partitions may be another worker's already."""
+        partitions, self._partitions = self._partitions, {}
+        for partition in partitions.values():
+            await partition.close()
+
+    def position(self, tp: TP) -> int | None:
+        """Where fetching of a partition goes on."""
+        partition = self._partitions.get(tp.partition)
+        return None if partition is None else partition.next_offset
+
+    async def fold(self, record_set: RecordSet) -> None:
+        """Fold a record set of a partition that this worker has; one of any other came before a rebalance."""
+        partition = self._partitions.get(record_set.partition)
+        if partition is not None:
+            log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
+            await partition.fold(record_set, log_end or record_set.next_offset)
+
+    async def _open(self, number: int) -> None:
+        recovered = await recover(self._setup, number)
+        live = LiveBars(self._settings, self._live, number, recovered.fold)
+        partition = FoldingPartition(self._trades, number, recovered, live, self._schemas)
+        partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
+        self._partitions[number] = partition
+
+    def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
+        """Nobody knows what was committed: drop the state. Who was fenced waits to be assigned again."""
+        if self._partitions.get(partition.partition) is not partition:
+            return
+        del self._partitions[partition.partition]
+        if isinstance(error, Fenced):
+            log.warning("partition %d: fenced, its state is dropped: %s", partition.partition, error)
+        else:
+            log.error("partition %d: flush failed, recovering: %s", partition.partition, error)
+            self.add_future(self._reopen(partition.partition))
+
+    async def _reopen(self, number: int) -> None:
+        tp = TP(self._trades, number)
+        self.app.consumer.pause_partitions({tp})
+        await self._open(number)
+        await self.app.consumer.seek_wait({tp: self._partitions[number].next_offset})
+        self.app.consumer.resume_partitions({tp})
+
+    async def _commit_always(self) -> None:
+        committed: dict[TP, int] = {}
+        while not self.should_stop:
+            await self.sleep(COMMIT_INTERVAL_S)
+            flushed = {TP(self._trades, number): each.flushed_offset for number, each in self._partitions.items()}
+            if flushed != committed:
+                await self.app.commit_batches(flushed)
+                committed = flushed

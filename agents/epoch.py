@@ -1,0 +1,40 @@
+"""The identity of the log that bars are folded from: the same offsets in another log are other trades."""
+
+from typing import Final
+
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from app.settings import Settings
+
+FIRST_GENERATION: Final = 0
+TIMEOUT_S: Final = 30.0
+
+
+class EpochMismatch(Exception):
+    """The state was folded from another log than the one that is there now; the message says which, and what to do."""
+
+
+def epoch_of(settings: Settings, topic: str) -> str:
+    """Kafka's own id of the topic: deleting the topic and making it again gives another. Waits for the broker."""
+    admin = AdminClient(settings.kafka_config)
+    description = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic].result(TIMEOUT_S)
+    return str(description.topic_id)
+
+
+def check_progress(topic: str, *, recorded: str, current: str, next_offset: int, first: int, end: int) -> None:
+    """Refuse to go on from a progress that does not belong to the log.
+
+    Raises:
+        EpochMismatch: the topic was made anew, ends before the progress, or begins after it.
+    """
+    remedy = "`livetape reset` folds the log from its start again"
+    if recorded != current:
+        raise EpochMismatch(f"{topic} has id {current}, and the state was folded from {recorded}: {remedy}")
+    if next_offset > end:
+        raise EpochMismatch(f"{topic} ends at offset {end}, and the state has come to {next_offset}: {remedy}")
+    if next_offset < first:
+        raise EpochMismatch(
+            f"{topic} begins at offset {first}, and the state has come to {next_offset} only: the trades between are "
+            f"gone by retention. {remedy}"
+        )

@@ -1,0 +1,72 @@
+"""Forming bars, sent to `bars.live` as they change: soon, often enough, and outside of any transaction."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from confluent_kafka import Producer
+
+from agents.kernel import PartitionFold
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FAR_BEHIND_RECORDS: Final = 50_000
+"""A fold this far behind the log's end sends no forming bars: they would be history, and cost what catching up needs."""
+RESEND_S: Final = 15 * 60
+
+
+class LiveBars:
+    """Sends the forming bars of one partition: at once after a pause, then at most one record an instrument each 20 ms."""
+
+    def __init__(self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold) -> None:
+        self._topic = settings.topic("bars.live")
+        self._spacing_s = settings.live_ms / 1_000
+        self._producer = producer
+        self._partition = partition
+        self._fold = fold
+        self._sent_s = 0.0
+        self._waiting: asyncio.TimerHandle | None = None
+        self._resend = asyncio.get_running_loop().call_later(0, self._send_all)
+
+    def changed(self, lag_records: int) -> None:
+        """Send what changed, now or once the spacing has passed."""
+        if lag_records > FAR_BEHIND_RECORDS or self._waiting is not None:
+            return
+        wait_s = self._sent_s + self._spacing_s - time.monotonic()
+        if wait_s <= 0:
+            self._send_changed()
+        else:
+            self._waiting = asyncio.get_running_loop().call_later(wait_s, self._send_changed)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._resend.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _send_changed(self) -> None:
+        self._waiting = None
+        self._sent_s = time.monotonic()
+        self._send(self._fold.live())
+
+    def _send_all(self) -> None:
+        self._send(self._fold.live_all())
+        self._resend = asyncio.get_running_loop().call_later(RESEND_S, self._send_all)
+
+    def _send(self, records: list[tuple[bytes, bytes]]) -> None:
+        try:
+            for key, value in records:
+                self._producer.produce(self._topic, value, key, self._partition)
+        except BufferError:
+            # A provisional record that is not sent is made good by the next one, and by the final bar.
+            log.warning("partition %d: forming bars dropped, the broker takes them too slowly", self._partition)
+        self._producer.poll(0)
+
+
+def live_producer(settings: Settings) -> Producer:
+    """The producer that all partitions of a worker share: a lost record is followed by a newer one, latency counts."""
+    return Producer(
+        {**settings.kafka_config, "acks": "1", "linger.ms": 0, "retries": 0, "message.max.bytes": 10_000_000}
+    )

@@ -1,0 +1,140 @@
+"""A partition's state comes back from its changelog, and says where in `trades` the fold goes on.
+
+The order decides: first the transactional producer is started, which fences whoever had the partition before and ends
+what it left open; only then is the end of the changelog read. Whatever would come behind that end nobody can write.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from agents import crash_points, metrics
+from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
+from agents.flush import FlushWriter
+from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
+from agents.transport import RecordSet, undecoding_consumer
+from app.settings import Settings
+from app.topics import duration_ns
+
+log = logging.getLogger(__name__)
+
+FETCH_BYTES = 8 * 1024 * 1024
+POLL_MS = 1_000
+
+
+@dataclass(frozen=True)
+class FoldSetup:
+    """What every partition's fold of a worker is made with; `schema_ids` are keyed by full record name."""
+
+    settings: Settings
+    config: FoldConfig
+    writer_schemas: WriterSchemas
+    schema_ids: dict[str, int]
+
+
+def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
+    """The fold that the settings ask for, with no writer's schema known yet."""
+    config = FoldConfig(
+        intervals=[(name, duration_ns(name)) for name in settings.intervals],
+        out_of_order_ns=settings.out_of_order_ns,
+        grace_ns=settings.grace_ns,
+        horizon_ns=settings.horizon_ns,
+        max_ahead_ns=settings.max_ahead_ns,
+    )
+    return FoldSetup(settings, config, WriterSchemas(), schema_ids)
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A partition that is ready to fold from `next_offset` on."""
+
+    fold: PartitionFold
+    writer: FlushWriter
+    next_offset: int
+
+
+async def recover(setup: FoldSetup, partition: int) -> Recovered:
+    """Fence the partition's former owner, restore its state, and check that it belongs to the log.
+
+    Raises:
+        CorruptState: the changelog cannot be restored.
+        EpochMismatch: the state was folded from another log.
+        KafkaException, KafkaError: the broker refuses or does not answer.
+    """
+    started = time.monotonic()
+    settings = setup.settings
+    writer = FlushWriter(settings, partition)
+    await asyncio.to_thread(writer.start)
+    epoch = await asyncio.to_thread(epoch_of, settings, settings.topic("trades"))
+    fold = PartitionFold(
+        setup.config,
+        setup.writer_schemas,
+        bar_schema_id=setup.schema_ids["livetape.Bar"],
+        live_schema_id=setup.schema_ids["livetape.Live"],
+        partition=partition,
+        epoch=epoch,
+        generation=FIRST_GENERATION,
+    )
+    records = await _restore(setup, partition, fold)
+    next_offset = await _next_offset(settings, partition, fold, epoch)
+    seconds = time.monotonic() - started
+    metrics.RECOVERY_S.observe(seconds)
+    log.info("partition %d: %d changelog offsets in %.2f s, on from %d", partition, records, seconds, next_offset)
+    return Recovered(fold, writer, next_offset)
+
+
+async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int:
+    """Feed the changelog up to its end into the fold; returns how many offsets that were."""
+    changelog = setup.settings.topic("fold-bars-changelog")
+    async with _reader(setup.settings, changelog, partition) as (consumer, tp):
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        consumer.seek(tp, first)
+        while await consumer.position(tp) < end:
+            fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
+            for record in fetched.get(tp, ()):
+                record_set: RecordSet = record.value
+                await asyncio.to_thread(fold.restore, record_set.data, record_set.aborted)
+                crash_points.reach("during-recovery")
+    return int(end - first)
+
+
+async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, epoch: str) -> int:
+    trades = settings.topic("trades")
+    async with _reader(settings, trades, partition) as (consumer, tp):
+        first = int((await consumer.beginning_offsets([tp]))[tp])
+        end = int((await consumer.end_offsets([tp]))[tp])
+    progress = fold.restored()
+    if progress is None:
+        return first
+    check_progress(
+        trades, recorded=progress.epoch, current=epoch, next_offset=progress.next_offset, first=first, end=end
+    )
+    return progress.next_offset
+
+
+@asynccontextmanager
+async def _reader(
+    settings: Settings, topic: str, partition: int
+) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
+    """A consumer of one partition, outside of any group, that gives what is committed as record sets."""
+    consumer = undecoding_consumer(frozenset({topic}))(
+        bootstrap_servers=settings.kafka_bootstrap.split(","),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    tp = TopicPartition(topic, partition)
+    consumer.assign([tp])
+    await consumer.start()
+    try:
+        yield consumer, tp
+    finally:
+        await consumer.stop()

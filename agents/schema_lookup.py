@@ -1,0 +1,41 @@
+"""Teaches the kernel the schemas that it meets in `trades`."""
+
+import asyncio
+import logging
+from typing import Final
+
+from agents.kernel import IncompatibleSchema, WriterSchemas
+from app.records import BadRecord
+from app.schema_lookup import RegistryAway, RegistrySchemas
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+
+
+class WriterSchemaLookup:
+    """Asks the registry for a writer's schema once; an unknown or unusable one makes dead letters of its records."""
+
+    def __init__(self, settings: Settings, schemas: WriterSchemas) -> None:
+        self._registry = RegistrySchemas(settings)
+        self._schemas = schemas
+
+    async def learn(self, schema_id: int) -> None:
+        """Add or refuse the schema. Waits while the registry is away: not knowing is no reason to refuse."""
+        while True:
+            try:
+                schema_json = await asyncio.to_thread(self._registry, schema_id)
+            except RegistryAway as error:
+                log.warning("schema id %d: %s; asking again in %.0f s", schema_id, error, RETRY_S)
+                await asyncio.sleep(RETRY_S)
+            except BadRecord as error:
+                return self._schemas.refuse(schema_id, str(error))
+            else:
+                return self._add(schema_id, schema_json)
+
+    def _add(self, schema_id: int, schema_json: str) -> None:
+        try:
+            self._schemas.add(schema_id, schema_json)
+        except IncompatibleSchema as error:
+            self._schemas.refuse(schema_id, f"schema id {schema_id}: {error}")

@@ -1,0 +1,64 @@
+"""A Faust app with batch topics beside its ordinary ones."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import faust
+from faust.types import TP, TopicT
+
+from agents.transport.table_manager import BatchTableManager
+
+
+class BatchSource(Protocol):
+    """Knows where the partitions of batch topics go on. An app has one; see `BatchApp.read_batches_from`."""
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """Get ready to be handed record sets of these partitions, all that the worker has now.
+
+        It may take its time; it is cancelled when another rebalance comes. An exception ends the worker.
+        """
+
+    async def revoked(self) -> None:
+        """Let go of all partitions: what is not committed is another worker's from now on."""
+
+    def position(self, tp: TP) -> int | None:
+        """The offset at which fetching goes on; None leaves the partition alone."""
+
+
+class BatchApp(faust.App):
+    """Faust's app; `batch_topic` makes topics whose agents get one `RecordSet` for each partition and fetch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+        self.batch_topics: set[str] = set()
+        self._batch_source: BatchSource | None = None
+        super().__init__(*args, TableManager=BatchTableManager, **options)
+
+    def batch_topic(self, name: str) -> TopicT:
+        """A topic that is handed over as record sets, undecoded and not acked by offset."""
+        self.batch_topics.add(name)
+        return self.topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
+
+    def read_batches_from(self, source: BatchSource) -> None:
+        """Let `source` decide where batch topics are read from after each rebalance."""
+        self._batch_source = source
+        self.on_partitions_revoked.connect(self._release_batches)
+
+    def batch_position(self, tp: TP) -> int | None:
+        """Where fetching of a batch partition goes on."""
+        return None if self._batch_source is None else self._batch_source.position(tp)
+
+    async def prepare_batches(self) -> None:
+        """Get ready for the partitions of batch topics that are assigned now."""
+        if self._batch_source is not None:
+            await self._batch_source.assigned(
+                {tp for tp in self.consumer.assignment() if tp.topic in self.batch_topics}
+            )
+
+    async def commit_batches(self, offsets: Mapping[TP, int]) -> None:
+        """Store positions of batch topics as the group's offsets, for lag alone."""
+        consumer: Any = self.consumer  # ours, by the transport of the broker's address
+        await consumer.commit_positions(offsets)
+
+    async def _release_batches(self, *_args: Any, **_options: Any) -> None:  # noqa: ANN401 - a signal's
+        if self._batch_source is not None:
+            await self._batch_source.revoked()

@@ -1,0 +1,73 @@
+"""Faust's Kafka consumer for apps with batch topics."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import aiokafka
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP, Message
+
+from agents.transport.app import BatchApp
+from agents.transport.fetch import undecoding_consumer
+from agents.transport.record_set import RecordSet
+
+
+class ConsumerThread(AIOKafkaConsumerThread):
+    """Runs a consumer that leaves the app's batch topics undecoded and reads only what is committed."""
+
+    app: BatchApp
+
+    def _create_worker_consumer(self, transport: FaustTransport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # The class decides only what `start` builds, and that comes later: nothing is lost by changing it here.
+        consumer.__class__ = undecoding_consumer(frozenset(self.app.batch_topics))
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust knows no setting for it
+        return consumer
+
+    async def seek_committed(self, partitions: set[TP]) -> Mapping[TP, int]:
+        """Go to the committed offsets of some partitions."""
+        if not partitions:
+            return {}
+        offsets: Mapping[TP, int] = await self.call_thread(self._ensure_consumer().seek_to_committed, *partitions)
+        return offsets
+
+
+class Consumer(FaustConsumer):
+    """Accounts batch topics in spans: by the positions that the app knows, never by Faust's acks of single offsets."""
+
+    app: BatchApp
+    _thread: ConsumerThread
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go to where each partition goes on: batch topics by the app's positions, the others by committed offsets."""
+        assignment = self.assignment()
+        batch = {tp for tp in assignment if tp.topic in self.app.batch_topics}
+        positions = {tp: offset for tp in batch if (offset := self.app.batch_position(tp)) is not None}
+        committed = await self._thread.seek_committed(assignment - batch)
+        await self.seek_wait(positions)
+        return {**committed, **positions}
+
+    def track_message(self, message: Message) -> None:
+        """Remember ordinary messages until they are acked; what becomes of a record set is known by its position."""
+        if not isinstance(message.value, RecordSet):
+            super().track_message(message)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Watch ordinary partitions for processing that hangs; batch topics commit elsewhere and would look so."""
+        if tp.topic not in self.app.batch_topics:
+            super().verify_event_path(now, tp)
+
+    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+        """Store positions of batch topics as the group's offsets; they show its lag and decide nothing."""
+        await self._thread.commit(offsets)
+
+
+class Transport(FaustTransport):
+    """Faust's transport `livetape://`: its own aiokafka driver, which hands batch topics over as record sets."""
+
+    Consumer: ClassVar[Any] = Consumer

@@ -1,0 +1,48 @@
+"""The fold worker: `faust -A agents.worker worker`. trades → fold_trades → bars (table) → bars, bars.1s, bars.live."""
+
+from typing import Any, Final
+
+from faust.types import StreamT
+
+from agents.bar_table import BarTable
+from agents.transport import BatchApp
+from app.settings import Settings
+
+FETCH_BYTES: Final = 1024 * 1024
+BUFFERED_RECORD_SETS: Final = 16
+
+
+def build_worker(settings: Settings) -> BatchApp:
+    """The worker's app: topics, agent and table. It connects when it is started, not before."""
+    app = BatchApp(
+        f"{settings.namespace}.fold",
+        broker=f"livetape://{settings.kafka_bootstrap}",
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.session_timeout_ms / 1_000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 1_000 / 4,
+        stream_buffer_maxsize=BUFFERED_RECORD_SETS,
+    )
+    trades = app.batch_topic(settings.topic("trades"))
+    bars = BarTable(app, settings=settings)
+    app.tables.add(bars)
+
+    @app.agent(trades, name="fold_trades")
+    async def fold_trades(record_sets: StreamT[Any]) -> None:
+        """Trades and clocks into bars."""
+        async for record_set in record_sets:
+            await bars.fold(record_set)
+
+    return app
+
+
+def __getattr__(name: str) -> BatchApp:
+    """`app`, made when somebody asks for it: Faust's command line does, an import does not."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()[name] = build_worker(Settings())
+    return globals()[name]  # type: ignore[no-any-return]
