@@ -1,0 +1,98 @@
+"""Kafka Streams on the topic of a benchmark: started, timed, and its bars read back."""
+
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bench.bars import BarKey, BarValues
+from bench.trades_topic import PRICE_PLACES, SIZE_PLACES, VENUE
+
+_PROJECT = Path(__file__).parent / "kafka_streams"
+_BAR = struct.Struct(">9q")
+_WINDOW_START = struct.Struct(">q")
+
+# What a user who wants throughput sets: large fetches and batches, lz4, a cache that holds all open windows, and the
+# collector that costs the least CPU. The commit interval is a second where the default is thirty: the outputs of both
+# engines are to be seen while they run.
+_STREAMS_SETTINGS = {
+    "num.stream.threads": "1",
+    "processing.guarantee": "at_least_once",
+    "commit.interval.ms": "1000",
+    "statestore.cache.max.bytes": str(256 * 1024 * 1024),
+    "consumer.auto.offset.reset": "earliest",
+    "consumer.max.poll.records": "20000",
+    "consumer.max.partition.fetch.bytes": str(4 * 1024 * 1024),
+    "consumer.fetch.max.bytes": str(64 * 1024 * 1024),
+    "producer.linger.ms": "100",
+    "producer.batch.size": str(512 * 1024),
+    "producer.compression.type": "lz4",
+    "replication.factor": "1",
+}
+_JVM_SETTINGS = ("-Xms2g", "-Xmx2g", "-XX:+UseParallelGC")
+
+
+@dataclass(frozen=True)
+class StreamsJob:
+    """Where the engine reads and writes; `state_dir` is its own and is deleted by the caller."""
+
+    bootstrap: str
+    application_id: str
+    input_topic: str
+    output_topic: str
+    trade_schema_id: int
+    state_dir: Path
+
+
+def build(maven: str = "mvn") -> None:
+    """Compile the engine; raises CalledProcessError with Maven's own words on standard error."""
+    subprocess.run([maven, "-q", "-B", "package"], cwd=_PROJECT, check=True)
+
+
+@contextmanager
+def running(job: StreamsJob, java: Path) -> Iterator[int]:
+    """The engine's process id, from the moment it says that it runs; it is stopped, outputs flushed, at the end."""
+    job.state_dir.mkdir(parents=True)
+    settings = job.state_dir / "streams.properties"
+    settings.write_text("".join(f"{name}={value}\n" for name, value in _settings(job).items()))
+    classpath = f"{_PROJECT}/target/bench-kafka-streams-1.jar:{_PROJECT}/target/lib/*"
+    command = [str(java), *_JVM_SETTINGS, "-cp", classpath, "livetape.bench.MinuteBars", str(settings)]
+    with (
+        (job.state_dir / "engine.log").open("w") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdin and process.stdout  # both are pipes, by the call above
+        if process.stdout.readline().strip() != "RUNNING":
+            raise RuntimeError(f"Kafka Streams did not start: see {log.name}")
+        yield process.pid
+        process.stdin.close()
+
+
+def _settings(job: StreamsJob) -> dict[str, str]:
+    return _STREAMS_SETTINGS | {
+        "application.id": job.application_id,
+        "bootstrap.servers": job.bootstrap,
+        "state.dir": str(job.state_dir / "state"),
+        "bench.input": job.input_topic,
+        "bench.output": job.output_topic,
+        "bench.trade.schema.id": str(job.trade_schema_id),
+    }
+
+
+def decode(key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
+    """A record of the output topic: the windowed key's last 8 bytes are the start in ms, the value is Bar.java's."""
+    instrument = key[: -_WINDOW_START.size].decode().removeprefix(f"{VENUE}:")
+    (start_ms,) = _WINDOW_START.unpack(key[-_WINDOW_START.size :])
+    _, _, open_, high, low, close, volume, notional, trade_count = _BAR.unpack(value)
+    prices = (_scaled(price, PRICE_PLACES) for price in (open_, high, low, close))
+    return (
+        BarKey(instrument, start_ms * 1_000_000),
+        BarValues(*prices, _scaled(volume, SIZE_PLACES), _scaled(notional, PRICE_PLACES + SIZE_PLACES), trade_count),
+    )
+
+
+def _scaled(units: int, places: int) -> Decimal:
+    return Decimal(units).scaleb(-places)

@@ -1,0 +1,139 @@
+"""A topic of trades as a busy day leaves one: many instruments, a few of them far busier than the rest."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from confluent_kafka import Producer
+
+VENUE = "bench"
+PRICE_PLACES = 2
+SIZE_PLACES = 4
+SCALE = 18
+CLOCK_EVERY_NS = 250_000_000
+CLOCK_DELAY_NS = 1_000_000_000
+START_NS = 1_700_000_040_000_000_000  # a whole minute
+
+
+@dataclass(frozen=True)
+class TradesSpec:
+    """What the topic holds: `span_s` is the event time that the trades are spread over evenly."""
+
+    trades: int
+    instruments: int = 1_000
+    partitions: int = 4
+    span_s: int = 1_800
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class SchemaIds:
+    """Registry ids under which the records are written."""
+
+    trade: int
+    clock: int
+
+
+def produce_trades(bootstrap: str, topic: str, spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> None:
+    """Write the trades of `spec` to `topic`, with clocks in every partition, and wait until all are stored."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "linger.ms": 50,
+            "batch.size": 1_000_000,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 512 * 1024,
+            "enable.idempotence": True,
+        }
+    )
+    clock_schema = _without_logical_types(schemas_dir / "clock.avsc")
+    next_clock_ns = START_NS
+    for event_time_ns, key, value in _trades(spec, ids.trade, schemas_dir):
+        while event_time_ns >= next_clock_ns:
+            _send_clock(producer, topic, spec.partitions, _clock(next_clock_ns, ids.clock, clock_schema))
+            next_clock_ns += CLOCK_EVERY_NS
+        _send(producer, topic, key, value)
+    end_ns = START_NS + (spec.span_s + 3_600) * 1_000_000_000
+    _send_clock(producer, topic, spec.partitions, _clock(end_ns, ids.clock, clock_schema))
+    producer.flush()
+
+
+def _trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Event time, key and value of each trade, in event-time order."""
+    schema = _without_logical_types(schemas_dir / "trade.avsc")
+    chance = random.Random(spec.seed)
+    names = [f"I{number:06d}-USD" for number in range(spec.instruments)]
+    zipf = list(accumulate(1 / rank for rank in range(1, spec.instruments + 1)))
+    prices = [chance.randrange(1_000, 10_000_000) for _ in names]
+    counts = [0] * len(names)
+    header = b"\0" + schema_id.to_bytes(4, "big")
+    every_instrument = range(len(names))
+    step_ns = spec.span_s * 1_000_000_000 // spec.trades
+    event_time_ns = START_NS
+    for _ in range(spec.trades):
+        which = chance.choices(every_instrument, cum_weights=zipf)[0]
+        prices[which] = max(1, prices[which] + chance.randrange(-5, 6))
+        counts[which] += 1
+        trade = {
+            "venue": VENUE,
+            "instrument": names[which],
+            "trade_id": str(counts[which]),
+            "trade_seq": counts[which],
+            "price": _decimal(prices[which], PRICE_PLACES),
+            "size": _decimal(chance.randrange(1, 100_000), SIZE_PLACES),
+            "aggressor": "buy",
+            "event_time_ns": event_time_ns,
+            "receive_time_ns": event_time_ns,
+        }
+        body = BytesIO()
+        body.write(header)
+        fastavro.schemaless_writer(body, schema, trade)
+        yield event_time_ns, f"{VENUE}:{names[which]}".encode(), body.getvalue()
+        event_time_ns += step_ns
+
+
+def _clock(time_ns: int, schema_id: int, schema: Any) -> bytes:
+    body = BytesIO()
+    body.write(b"\0" + schema_id.to_bytes(4, "big"))
+    fastavro.schemaless_writer(body, schema, {"venue": VENUE, "time_ns": time_ns - CLOCK_DELAY_NS})
+    return body.getvalue()
+
+
+def _decimal(units: int, places: int) -> bytes:
+    unscaled: int = units * 10 ** (SCALE - places)
+    return unscaled.to_bytes(unscaled.bit_length() // 8 + 1, "big")
+
+
+def _without_logical_types(path: Path) -> Any:
+    """The schema with decimals as plain bytes, so that writing millions of them does not pass through `Decimal`."""
+
+    def strip(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {name: strip(value) for name, value in node.items() if name != "logicalType"}
+        if isinstance(node, list):
+            return [strip(value) for value in node]
+        return node
+
+    return fastavro.parse_schema(strip(json.loads(path.read_text())))
+
+
+def _send_clock(producer: Producer, topic: str, partitions: int, value: bytes) -> None:
+    for partition in range(partitions):
+        _send(producer, topic, VENUE.encode(), value, partition)
+
+
+def _send(producer: Producer, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
+    while True:
+        try:
+            producer.produce(topic, value, key, partition)
+            return
+        except BufferError:
+            producer.poll(0.1)
