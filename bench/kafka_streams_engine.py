@@ -2,13 +2,12 @@
 
 import struct
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from bench.bars import BarKey, BarValues
+from bench.processes import Cost, CostMeter
 from bench.trades_topic import PRICE_PLACES, SIZE_PLACES, VENUE
 
 _PROJECT = Path(__file__).parent / "kafka_streams"
@@ -43,18 +42,18 @@ class StreamsJob:
     application_id: str
     input_topic: str
     output_topic: str
+    trades: int
     trade_schema_id: int
     state_dir: Path
 
 
-def build(maven: str = "mvn") -> None:
+def build() -> None:
     """Compile the engine; raises CalledProcessError with Maven's own words on standard error."""
-    subprocess.run([maven, "-q", "-B", "package"], cwd=_PROJECT, check=True)
+    subprocess.run(["mvn", "-q", "-B", "package"], cwd=_PROJECT, check=True)
 
 
-@contextmanager
-def running(job: StreamsJob, java: Path) -> Iterator[int]:
-    """The engine's process id, from the moment it says that it runs; it is stopped, outputs flushed, at the end."""
+def run(job: StreamsJob, java: Path) -> Cost:
+    """What the engine spent from running to having aggregated all trades; returns when its outputs are flushed."""
     job.state_dir.mkdir(parents=True)
     settings = job.state_dir / "streams.properties"
     settings.write_text("".join(f"{name}={value}\n" for name, value in _settings(job).items()))
@@ -64,11 +63,15 @@ def running(job: StreamsJob, java: Path) -> Iterator[int]:
         (job.state_dir / "engine.log").open("w") as log,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
-        assert process.stdin and process.stdout  # both are pipes, by the call above
-        if process.stdout.readline().strip() != "RUNNING":
-            raise RuntimeError(f"Kafka Streams did not start: see {log.name}")
-        yield process.pid
-        process.stdin.close()
+        _expect(process, "RUNNING", log.name)
+        meter = CostMeter(process.pid)
+        _expect(process, "DONE", log.name)
+        return meter.read()
+
+
+def _expect(process: subprocess.Popen[str], line: str, log: str) -> None:
+    if process.stdout is None or process.stdout.readline().strip() != line:
+        raise RuntimeError(f"Kafka Streams ended before it said {line}: see {log}")
 
 
 def _settings(job: StreamsJob) -> dict[str, str]:
@@ -78,6 +81,7 @@ def _settings(job: StreamsJob) -> dict[str, str]:
         "state.dir": str(job.state_dir / "state"),
         "bench.input": job.input_topic,
         "bench.output": job.output_topic,
+        "bench.trades": str(job.trades),
         "bench.trade.schema.id": str(job.trade_schema_id),
     }
 

@@ -21,13 +21,16 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * One-minute bars of a topic of trades: `MinuteBars FILE`, a properties file with Kafka Streams' own settings and
- * `bench.input`, `bench.output` and `bench.trade.schema.id`. Says RUNNING on standard output once it runs and ends
+ * `bench.input`, `bench.output`, `bench.trades` and `bench.trade.schema.id`. Says RUNNING on standard output once it
+ * runs and DONE once it has aggregated `bench.trades` trades, before they are committed: the timing favours it. Ends
  * when standard input ends.
  */
 public final class MinuteBars {
   private static final Duration WINDOW = Duration.ofMinutes(1);
   private static final Duration GRACE = Duration.ofSeconds(1);
   private static final Duration RETENTION = Duration.ofHours(2);
+
+  private static long trades;
 
   private MinuteBars() {}
 
@@ -51,6 +54,7 @@ public final class MinuteBars {
   }
 
   private static Topology topology(Properties settings) {
+    long expected = Long.parseLong(settings.getProperty("bench.trades"));
     Serde<Trade> trades =
         Serdes.serdeFrom(
             (topic, trade) -> { throw new UnsupportedOperationException("trades are only read"); },
@@ -66,7 +70,12 @@ public final class MinuteBars {
         .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE))
         .aggregate(
             Bar::new,
-            (key, trade, bar) -> bar.add(trade),
+            (key, trade, bar) -> {
+              if (++trades == expected) {
+                System.out.println("DONE");
+              }
+              return bar.add(trade);
+            },
             Materialized.<Bytes, Bar>as(Stores.inMemoryWindowStore("bars", RETENTION, WINDOW, false))
                 .withKeySerde(Serdes.Bytes())
                 .withValueSerde(new BarSerde())

@@ -1,0 +1,79 @@
+"""livetape's own worker on the topic of a benchmark: started, timed, and its bars read back."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import fastavro
+from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from app.settings import Settings
+from bench.bars import BarKey, BarValues, Decoder
+from bench.processes import Cost, CostMeter
+
+_WIRE_HEADER_BYTES = 5
+_POLL_S = 0.01
+_TIMEOUT_S = 300.0
+
+
+def run(settings: Settings, log: Path) -> Cost:
+    """What the worker spent from a settled group to having committed its state and outputs for every record."""
+    group = f"{settings.namespace}.fold"
+    topic = settings.topic("trades")
+    ends = _end_offsets(settings, topic)
+    admin = AdminClient(settings.kafka_config)
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            ["livetape", "worker"], env=os.environ | settings.environment(), stdout=output, stderr=subprocess.STDOUT
+        ) as worker,
+    ):
+        try:
+            _wait(lambda: _is_settled(admin, group), worker, log)
+            meter = CostMeter(worker.pid)
+            _wait(lambda: _committed(admin, group, topic) == ends, worker, log)
+            return meter.read()
+        finally:
+            worker.terminate()
+
+
+def decoder(schemas_dir: Path) -> Decoder:
+    """Reads a record of the topic `bars`."""
+    schema = fastavro.schema.load_schema(schemas_dir / "bar.avsc")
+
+    def decode(_key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
+        bar = fastavro.schemaless_reader(BytesIO(value[_WIRE_HEADER_BYTES:]), schema, None)
+        return BarKey(bar["instrument"], bar["start_ns"]), BarValues(*(bar[name] for name in BarValues._fields))
+
+    return decode
+
+
+def _end_offsets(settings: Settings, topic: str) -> dict[int, int]:
+    consumer = Consumer(settings.kafka_config | {"group.id": "bench-ends"})
+    try:
+        partitions = consumer.list_topics(topic).topics[topic].partitions
+        return {number: consumer.get_watermark_offsets(TopicPartition(topic, number))[1] for number in partitions}
+    finally:
+        consumer.close()
+
+
+def _is_settled(admin: AdminClient, group: str) -> bool:
+    description = admin.describe_consumer_groups([group])[group].result()
+    return bool(description.state == ConsumerGroupState.STABLE)
+
+
+def _committed(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
+    offsets = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+    return {at.partition: at.offset for at in offsets.topic_partitions if at.topic == topic}
+
+
+def _wait(is_done: Callable[[], bool], worker: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not is_done():
+        if worker.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the worker ended or took more than {_TIMEOUT_S:.0f} s: see {log}")
+        time.sleep(_POLL_S)
