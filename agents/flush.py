@@ -15,7 +15,7 @@ _WAIT_S: Final = 10.0
 _LINGER_MS: Final = 5
 
 
-Headers: TypeAlias = "list[tuple[str, str | bytes | None]]"
+Headers: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
 class FlushFailed(Exception):

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import fastavro
-from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
@@ -62,7 +62,10 @@ def _end_offsets(settings: Settings, topic: str) -> dict[int, int]:
 
 
 def _is_settled(admin: AdminClient, group: str) -> bool:
-    description = admin.describe_consumer_groups([group])[group].result()
+    try:
+        description = admin.describe_consumer_groups([group])[group].result()
+    except KafkaException:
+        return False  # the broker has not loaded its groups yet
     return bool(description.state == ConsumerGroupState.STABLE)
 
 
