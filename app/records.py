@@ -46,11 +46,10 @@ class RecordReader:
         Raises:
             BadRecord: no value, no wire header, a schema that is unknown or no type of ours, or a corrupt body.
         """
-        if value is None or len(value) < _HEADER.size or value[0] != 0:
+        if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
         schema_id = _HEADER.unpack_from(value)[1]
-        plan = self._writers.get(schema_id) or self._plan(schema_id)
-        name, writer, reader = plan
+        name, writer, reader = self._writers.get(schema_id) or self._plan(schema_id)
         body = io.BytesIO(value)
         body.seek(_HEADER.size)
         try:
@@ -61,6 +60,10 @@ class RecordReader:
             raise BadRecord(f"corrupt {name}: {len(value) - body.tell()} bytes after its end")
         return name, fields
 
+    def must_ask(self, value: bytes) -> bool:
+        """Whether reading this value would ask the registry, which takes long."""
+        return _has_header(value) and _HEADER.unpack_from(value)[1] not in self._writers
+
     def _plan(self, schema_id: int) -> tuple[str, Any, Any]:
         schema = without_logical_types(json.loads(self._lookup(schema_id)))
         name = f"{schema.get('namespace')}.{schema.get('name')}" if isinstance(schema, dict) else str(schema)
@@ -70,3 +73,7 @@ class RecordReader:
         plan = (name, writer, None if writer == reader else reader)
         self._writers[schema_id] = plan
         return plan
+
+
+def _has_header(value: bytes) -> bool:
+    return len(value) >= _HEADER.size and value[0] == 0

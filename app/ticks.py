@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 SEQUENCE = struct.Struct(">16sQ")
 """Second frame: bridge session, and the message's number in it, from 1 over all messages of the venue."""
-FRAMES = 3
 RECEIVE_QUEUE = 100_000
 """Messages that ZeroMQ holds for us before it drops; a drop shows as a hole."""
 DRAIN = 200
@@ -129,7 +128,7 @@ class Ticks:
 
     async def _tell(self, instrument: Instrument, value: bytes, listeners: set[TradeListener]) -> None:
         try:
-            name, fields = self._reader.read(value)
+            name, fields = await self._read(value)
         except (BadRecord, RegistryAway) as error:
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
@@ -138,6 +137,11 @@ class Ticks:
             message = trade_message(fields)
             for listener in listeners:
                 listener.trade_happened(instrument, message)
+
+    async def _read(self, value: bytes) -> tuple[str, Mapping[str, Any]]:
+        if self._reader.must_ask(value):
+            return await asyncio.to_thread(self._reader.read, value)
+        return self._reader.read(value)
 
 
 def trade_message(fields: Mapping[str, Any]) -> str:
