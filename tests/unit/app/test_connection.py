@@ -1,0 +1,64 @@
+"""A /ws connection whose client does not read, on a real socket; the view is filled by hand."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from app.api import build_api
+from app.services import Services
+from app.settings import Settings
+from app.status import State
+from app.views import RING_BARS
+from app.websocket import connection
+from tests.unit.app.test_views import KEY, final
+
+ENOUGH = 200
+"""Snapshots of full rings: more than the sockets between client and server hold."""
+SUBSCRIBE = json.dumps({"op": "subscribe", "channel": "bars", **KEY._asdict()})
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[str, Services]]:
+    """The application without its feed: the address of /ws, and its parts."""
+    application = build_api(Settings())
+    services: Services = application.state.services
+    services.view.apply((KEY, final(start, seq=start)) for start in range(RING_BARS))
+    services.status.set(State.READY)
+    server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="error"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        yield f"ws://127.0.0.1:{listening.getsockname()[1]}/ws", services
+        server.should_exit = True
+        await task
+
+
+async def read_to_the_end(websocket: ClientConnection) -> None:
+    while True:
+        await websocket.recv()
+
+
+async def test_a_client_that_takes_nothing_is_disconnected_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 0.3)
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.1)
+    async with serving() as (url, services):
+        async with connect(url) as good, connect(url, compression=None, max_queue=1) as stalled:
+            for _ in range(ENOUGH):
+                await stalled.send(SUBSCRIBE)
+            async with asyncio.timeout(20):
+                while services.metrics.slow_disconnects._value.get() == 0:
+                    assert json.loads(await good.recv())["type"] in {"hello", "heartbeat"}
+                with pytest.raises(ConnectionClosed):
+                    await read_to_the_end(stalled)
+            await good.send('{"op":"ping"}')
+            while json.loads(await good.recv())["type"] != "pong":
+                pass
+        series = services.view.series(KEY)
+        assert series is not None
+        assert not series.listeners
