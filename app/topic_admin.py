@@ -101,7 +101,7 @@ def apply(settings: Settings) -> list[Action]:
         TopicsFileError: topics.yaml is wrong.
     """
     topics = load_topics(settings)
-    client = AdminClient(settings.kafka_config)
+    client = AdminClient({**settings.kafka_config, "log_level": 0})  # what goes wrong is raised
     try:
         actions = plan(topics, read_cluster(client, settings, topics), settings)
         _carry_out(client, actions, settings)

@@ -22,6 +22,7 @@ from local.process import Command, tail
 from local.stack import Stack
 
 READY_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 10.0
 DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
 DEMO_HISTORY = "10m"
 DEMO_RATE = 200
@@ -101,13 +102,13 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
 def _parts(settings: Settings) -> list[Part]:
     """Bridge, fold, SQL sink and API, in the data's way."""
 
-    def part(name: str, command: str) -> Part:
-        return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log")
+    def part(name: str, command: str, *, is_source: bool = False) -> Part:
+        return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
 
     api = Part(
         "API", _livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{_url(settings)}/readyz")
     )
-    return [part("bridge", "bridge"), part("fold", "worker"), part("SQL sink", "sink"), api]
+    return [part("bridge", "bridge", is_source=True), part("fold", "worker"), part("SQL sink", "sink"), api]
 
 
 def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
@@ -117,7 +118,7 @@ def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
     tls = ["--cert", str(certs.server), "--key", str(certs.key)]
     command = _livetape(settings, "replay", "market", *venues, *market, "--history", DEMO_HISTORY, *tls)
     listening = lambda: all(ports.answers(port) for port in venue_ports.values())  # noqa: E731
-    return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening)
+    return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening, is_source=True)
 
 
 def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:
@@ -129,7 +130,7 @@ def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:
 
 
 def _livetape(settings: Settings, *arguments: str) -> Command:
-    return Command([sys.executable, "-m", "cli", *arguments], settings.environment())
+    return Command([sys.executable, "-m", "cli", *arguments], settings.environment(), stop_timeout_s=STOP_TIMEOUT_S)
 
 
 def _announce(settings: Settings, seconds: float | None) -> None:
@@ -171,12 +172,12 @@ def _check_api_port(settings: Settings) -> None:
 
 
 def _stop_on_signals() -> None:
-    """Let SIGTERM and a closed terminal end a run in order, as Ctrl-C does."""
+    """Let SIGTERM, a closed terminal, and Ctrl-C even where a script has it ignored, end a run in order."""
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
 
 

@@ -23,12 +23,13 @@ class PartFailed(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """One process of a run; `is_ready` tells whether it does its work."""
+    """One process of a run; `is_ready` tells whether it does its work, a source brings records into the system."""
 
     name: str
     command: Command
     log: Path
     is_ready: Callable[[], bool] = lambda: True
+    is_source: bool = False
 
 
 class Supervisor:
@@ -77,9 +78,16 @@ class Supervisor:
             time.sleep(POLL_S)
 
     def stop(self) -> None:
-        """Stop all parts in the order they were started, sources first, so that what is under way is still written."""
-        for running in self._parts:
-            running.child.stop()
+        """Stop the sources first, so that what is under way is still written, then all the rest at once."""
+        children = {running.child: running.part.is_source for running in self._parts}
+        for child, is_source in children.items():
+            if is_source:
+                child.stop()
+        rest = [child for child, is_source in children.items() if not is_source]
+        for child in rest:
+            child.ask_to_stop()
+        for child in rest:
+            child.finish()
         self._parts.clear()
 
 

