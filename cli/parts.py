@@ -27,7 +27,8 @@ def serve() -> None:
     settings = Settings()
     address = ["--host", settings.api_host, "--port", str(settings.api_port)]
     quick = ["--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--no-access-log"]
-    _become([sys.executable, "-m", "uvicorn", "app:app", *address, *quick])
+    plain = ["--ws-per-message-deflate", "false"]  # compressing each update for each client costs more than it saves
+    _become([sys.executable, "-m", "uvicorn", "app:app", *address, *quick, *plain])
 
 
 def bridge() -> None:
