@@ -325,7 +325,7 @@ STEPS = {
         Step(
             "bridge",
             "C++ bridge",
-            ["bridge/**", "native/**", "CMakePresets.json"],
+            ["bridge/**", "native/**"],
             build_bridge,
             ["build/bridge/release/livetape-bridge"],
             ["packages"],
