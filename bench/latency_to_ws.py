@@ -10,22 +10,23 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import httpx
+import psutil
 import typer
 import uvloop
 from app.database import migrate
-from app.schema_registry import register_all
 
 from app import topic_admin
+from app.schema_registry import register_all
 from app.settings import Settings, Venue
 from bench.exchange_tap import ExchangeTap
+from bench.flow_times import first_covering, percentiles
 from bench.page_watch import VENUE, PageWatch
-from bench.topic_times import TradeKey, appended_bars, appended_trades
+from bench.topic_times import appended_bars, appended_trades
 from cli.supervisor import Part, Supervisor
 from local import certificates, ports, stack
 from local.process import Command
@@ -33,7 +34,6 @@ from local.process import Command
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
 WARM_UP_S = 10.0
 READY_S = 60.0
-Times = Mapping[TradeKey, int]
 
 
 def main(
@@ -74,24 +74,35 @@ def _measure(
     try:
         supervisor.start(_exchange(settings, certs, exchange_port, rate))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_watch(settings, supervisor, tap, page, seconds))
+            busy_percent = runner.run(_watch(settings, supervisor, tap, page, seconds))
     finally:
         supervisor.stop()
-    return _result(settings, tap, page, seconds)
+    return {**_result(settings, tap, page, seconds), "machine_busy_percent": busy_percent}
 
 
-async def _watch(settings: Settings, supervisor: Supervisor, tap: ExchangeTap, page: PageWatch, seconds: float) -> None:
+async def _watch(
+    settings: Settings, supervisor: Supervisor, tap: ExchangeTap, page: PageWatch, seconds: float
+) -> float:
+    """Start the parts and listen; how busy the machine was while measured, in percent of all its cores."""
     async with tap.listening():
         for part in _parts(settings):
-            await asyncio.to_thread(supervisor.start, part)
+            supervisor.start(part)
         await _until_bars_come(settings)
         watching = asyncio.create_task(page.run())
-        done, _ = await asyncio.wait([watching], timeout=WARM_UP_S + seconds)
-        for task in done:
-            task.result()
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        try:
+            await _listen(watching, WARM_UP_S)
+            psutil.cpu_percent()  # the next call tells of the time since this one
+            await _listen(watching, seconds)
+            return psutil.cpu_percent()
+        finally:
+            watching.cancel()
+
+
+async def _listen(watching: asyncio.Task[None], seconds: float) -> None:
+    """Let time pass; raise what ends the client before its time."""
+    done, _ = await asyncio.wait([watching], timeout=seconds)
+    for task in done:
+        task.result()
 
 
 async def _until_bars_come(settings: Settings) -> None:
@@ -130,37 +141,16 @@ def _result(settings: Settings, tap: ExchangeTap, page: PageWatch, seconds: floa
     last_ns = max(sent.values()) - 10**9  # a trade of the last moment may still be under way
     sent = {key: sent_ns for key, sent_ns in sent.items() if first_ns <= sent_ns < last_ns}
     flows = {
-        "standard": _first_covering(page.covered, sent),
+        "standard": first_covering(page.covered, sent),
         "low_latency": page.instant_ns,
         "to_bridge": page.received_ns,
         "to_trades_topic": appended_trades(settings),
-        "to_live_topic": _first_covering(appended_bars(settings, settings.intervals[0]), sent),
+        "to_live_topic": first_covering(appended_bars(settings, settings.intervals[0]), sent),
     }
     result: dict[str, float | int | None] = {"trades": len(sent), "trades_per_s": round(len(sent) / seconds)}
     for flow, times in flows.items():
-        result |= _percentiles(flow, sent, times)
+        result |= percentiles(flow, sent, times)
     return result
-
-
-def _first_covering(covered: Iterable[tuple[str, int, int]], sent: Times) -> dict[TradeKey, int]:
-    """For each trade the time of the first update whose last trade id is not below the trade's."""
-    waiting: dict[str, list[int]] = {}
-    for instrument, identity in sorted(sent, reverse=True):
-        waiting.setdefault(instrument, []).append(identity)
-    times = {}
-    for instrument, last, now_ns in covered:
-        identities = waiting.get(instrument, [])
-        while identities and identities[-1] <= last:
-            times[instrument, identities.pop()] = now_ns
-    return times
-
-
-def _percentiles(flow: str, sent: Times, times: Times) -> dict[str, float | int | None]:
-    taken = sorted((times[key] - sent_ns) / 1e6 for key, sent_ns in sent.items() if key in times)
-    found: dict[str, float | int | None] = {f"{flow}_trades": len(taken)}
-    for name, share in (("p50", 0.5), ("p99", 0.99)):
-        found[f"{flow}_{name}_ms"] = round(taken[int(len(taken) * share)], 2) if taken else None
-    return found
 
 
 if __name__ == "__main__":

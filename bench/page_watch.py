@@ -8,8 +8,6 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 VENUE = "binance"
-TradeKey = tuple[str, int]
-"""Canonical instrument and trade id."""
 
 
 class PageWatch:
@@ -19,9 +17,9 @@ class PageWatch:
     """
 
     def __init__(self, url: str, instruments: Iterable[str], interval: str) -> None:
-        self.instant_ns: dict[TradeKey, int] = {}
-        """When each trade came on the channel `trades`, in ns since 1970."""
-        self.received_ns: dict[TradeKey, int] = {}
+        self.instant_ns: dict[tuple[str, int], int] = {}
+        """When each trade, by instrument and id, came on the channel `trades`, in ns since 1970."""
+        self.received_ns: dict[tuple[str, int], int] = {}
         """When the bridge read each trade's frame, as the trade itself tells."""
         self.covered: list[tuple[str, int, int]] = []
         """Each bar update that covers new trades: instrument, last trade id, ns since 1970."""

@@ -8,11 +8,11 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
+from bench.flow_times import TradeKey
 
 TIMEOUT_S = 30.0
+POLL_S = 0.2
 NS_PER_MS = 1_000_000
-TradeKey = tuple[str, int]
-"""Canonical instrument and trade id."""
 
 
 def appended_trades(settings: Settings) -> dict[TradeKey, int]:
@@ -47,7 +47,7 @@ def _messages(settings: Settings, topic: str) -> Iterator[Message]:
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
         unfinished = set(partitions)
         while unfinished:
-            for message in consumer.consume(1_000, TIMEOUT_S):
+            for message in consumer.consume(1_000, POLL_S):
                 if message.error() is None:
                     yield message
                 else:
