@@ -43,7 +43,8 @@ struct Trade {
   std::int64_t offset = 0;
 };
 
-/// What a set of trades sums up to. Merging is exact and knows no order: any grouping of the same trades gives the same.
+/// What a set of trades sums up to. Merging is exact and knows no order: any grouping of the same trades gives the
+/// same.
 struct Aggregate {
   std::int64_t trade_count = 0;
   OrderKey first_order;

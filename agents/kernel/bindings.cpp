@@ -77,19 +77,21 @@ Step make_step(const nb::tuple& step) {
       {"number", Step::Code::number},           {"decimal", Step::Code::decimal},
       {"action", Step::Code::action},           {"union_of", Step::Code::union_of},
       {"record_of", Step::Code::record_of},     {"blocks_of", Step::Code::blocks_of}};
-  static const std::unordered_map<std::string, Slot> kSlots{
-      {"", Slot{}},
-      {"venue", Slot::venue},
-      {"instrument", Slot::instrument},
-      {"trade_id", Slot::trade_id},
-      {"trade_seq", Slot::trade_seq},
-      {"price", Slot::price},
-      {"size", Slot::size},
-      {"event_time_ns", Slot::event_time_ns},
-      {"receive_time_ns", Slot::receive_time_ns},
-      {"action", Slot::action}};
-  Step made{kCodes.at(nb::cast<std::string>(step[0])), kSlots.at(nb::cast<std::string>(step[1])),
-            nb::cast<std::int64_t>(step[2]), {}, {}};
+  static const std::unordered_map<std::string, Slot> kSlots{{"", Slot{}},
+                                                            {"venue", Slot::venue},
+                                                            {"instrument", Slot::instrument},
+                                                            {"trade_id", Slot::trade_id},
+                                                            {"trade_seq", Slot::trade_seq},
+                                                            {"price", Slot::price},
+                                                            {"size", Slot::size},
+                                                            {"event_time_ns", Slot::event_time_ns},
+                                                            {"receive_time_ns", Slot::receive_time_ns},
+                                                            {"action", Slot::action}};
+  Step made{kCodes.at(nb::cast<std::string>(step[0])),
+            kSlots.at(nb::cast<std::string>(step[1])),
+            nb::cast<std::int64_t>(step[2]),
+            {},
+            {}};
   for (const nb::handle symbol : nb::cast<nb::tuple>(step[3])) {
     made.symbols.push_back(nb::cast<std::uint8_t>(symbol));
   }
@@ -137,12 +139,13 @@ nb::list read_records(const nb::bytes& record_set, const AbortedPairs& aborted) 
 
 void bind_values(nb::module_& module) {
   nb::class_<FoldConfig>(module, "FoldConfig")
-      .def("__init__",
-           [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
-              std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
-             new (self) FoldConfig(make_config(intervals, out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns));
-           },
-           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a);
+      .def(
+          "__init__",
+          [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
+             std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
+            new (self) FoldConfig(make_config(intervals, out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns));
+          },
+          nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a);
   nb::class_<WriterSchemas>(module, "WriterSchemas")
       .def(nb::init<>())
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
@@ -191,16 +194,16 @@ std::vector<KeyedRecord> live_all(PartitionFold& partition) {
 
 void bind_fold(nb::module_& module) {
   nb::class_<PartitionFold>(module, "PartitionFold")
-      .def("__init__",
-           [](PartitionFold* self, const FoldConfig& config, std::shared_ptr<WriterSchemas> schemas,
-              std::int32_t bar_schema_id, std::int32_t live_schema_id, std::int32_t partition, std::string epoch,
-              std::int32_t generation) {
-             new (self) PartitionFold(
-                 config, std::move(schemas),
-                 Origin{partition, std::move(epoch), generation, bar_schema_id, live_schema_id});
-           },
-           "config"_a, "writer_schemas"_a, nb::kw_only(), "bar_schema_id"_a, "live_schema_id"_a, "partition"_a,
-           "epoch"_a, "generation"_a)
+      .def(
+          "__init__",
+          [](PartitionFold* self, const FoldConfig& config, std::shared_ptr<WriterSchemas> schemas,
+             std::int32_t bar_schema_id, std::int32_t live_schema_id, std::int32_t partition, std::string epoch,
+             std::int32_t generation) {
+            new (self) PartitionFold(config, std::move(schemas),
+                                     Origin{partition, std::move(epoch), generation, bar_schema_id, live_schema_id});
+          },
+          "config"_a, "writer_schemas"_a, nb::kw_only(), "bar_schema_id"_a, "live_schema_id"_a, "partition"_a,
+          "epoch"_a, "generation"_a)
       .def("restore", &restore, "record_set"_a, "aborted"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
       .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)

@@ -8,11 +8,12 @@
 
 namespace livetape::kernel {
 
-/// A cursor over bytes that never reads past their end: after a read that does not fit, `ok` is false for good and every
-/// further read gives zero or nothing.
+/// A cursor over bytes that never reads past their end: after a read that does not fit, `ok` is false for good and
+/// every further read gives zero or nothing.
 class ByteReader {
  public:
-  explicit ByteReader(std::span<const std::uint8_t> data) noexcept : at_(data.data()), end_(data.data() + data.size()) {}
+  explicit ByteReader(std::span<const std::uint8_t> data) noexcept
+      : at_(data.data()), end_(data.data() + data.size()) {}
 
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }

@@ -127,13 +127,13 @@ StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind,
   StateWriter value;
   if (kind == IdKind::ranges) {
     const auto all = std::span(bucket.numbers.ranges());
-    const auto part = all.subspan(chunk * kRangesPerChunk).first(
-        std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
+    const auto part =
+        all.subspan(chunk * kRangesPerChunk).first(std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
     for (const auto& range : part) value.number(range.first).number(range.last);
   } else {
     const auto all = std::span(bucket.hashes);
-    const auto part = all.subspan(chunk * kHashesPerChunk).first(
-        std::min(kHashesPerChunk, all.size() - chunk * kHashesPerChunk));
+    const auto part =
+        all.subspan(chunk * kHashesPerChunk).first(std::min(kHashesPerChunk, all.size() - chunk * kHashesPerChunk));
     for (const IdHash& hash : part) {
       for (const std::uint64_t half : {hash.high, hash.low}) {
         for (int shift = 56; shift >= 0; shift -= 8) value.raw(static_cast<std::uint8_t>(half >> shift));

@@ -8,7 +8,8 @@
 namespace livetape::kernel {
 namespace {
 
-constexpr std::int64_t kMaxBlockItems = 1 << 20;  // items may be of no bytes: a count alone must not cost more than this
+constexpr std::int64_t kMaxBlockItems = 1
+                                        << 20;  // items may be of no bytes: a count alone must not cost more than this
 
 class Decoder {
  public:

@@ -70,8 +70,7 @@ Result Decompressor::decompress(Codec codec, std::span<const std::uint8_t> compr
       LZ4F_resetDecompressionContext(contexts_->lz4);
       return drive(buffer_, compressed, "lz4",
                    [&](const void* in, std::size_t& consumed, void* out, std::size_t& produced, bool& is_complete) {
-                     const std::size_t hint =
-                         LZ4F_decompress(contexts_->lz4, out, &produced, in, &consumed, nullptr);
+                     const std::size_t hint = LZ4F_decompress(contexts_->lz4, out, &produced, in, &consumed, nullptr);
                      is_complete = hint == 0;
                      return LZ4F_isError(hint) == 0;
                    });

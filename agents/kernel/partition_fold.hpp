@@ -22,9 +22,9 @@ namespace livetape::kernel {
 
 /// What one call of `fold` did.
 struct FoldOutcome {
-  std::int64_t next_offset = 0;            // everything below is folded
+  std::int64_t next_offset = 0;              // everything below is folded
   std::optional<std::int32_t> needs_schema;  // stopped before a record of this unknown schema
-  std::string corrupt;                     // stopped before a batch for this reason
+  std::string corrupt;                       // stopped before a batch for this reason
   std::int64_t records = 0;
   std::int64_t trades = 0;
   std::int64_t duplicates = 0;

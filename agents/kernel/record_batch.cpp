@@ -8,7 +8,7 @@
 namespace livetape::kernel {
 namespace {
 
-constexpr std::size_t kBeforeLength = 12;      // base offset and batch length
+constexpr std::size_t kBeforeLength = 12;       // base offset and batch length
 constexpr std::size_t kHeaderAfterLength = 49;  // everything from the leader epoch to the record count
 constexpr std::size_t kCrcFrom = 9;             // leader epoch, magic and the CRC itself are not covered
 constexpr std::int8_t kMagic = 2;

@@ -167,8 +167,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
 void Series::evict(std::int64_t watermark_ns, Changes& changes) {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
-    while (!bars.empty() && bars.front().is_final &&
-           end_ns(level, bars.front()) + config_.horizon_ns <= watermark_ns) {
+    while (!bars.empty() && bars.front().is_final && end_ns(level, bars.front()) + config_.horizon_ns <= watermark_ns) {
       Bar& bar = bars.front();
       if (bar.is_logged) changes.evicted.push_back({this, level, bar.start_ns});
       if (bar.is_announced) changes.farewells.push_back({this, level, std::move(bar)});
@@ -179,8 +178,7 @@ void Series::evict(std::int64_t watermark_ns, Changes& changes) {
 
 void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
   auto& buckets = ids.buckets();
-  while (!buckets.empty() &&
-         buckets.front().start_ns + IdBucket::kLengthNs + config_.horizon_ns <= watermark_ns) {
+  while (!buckets.empty() && buckets.front().start_ns + IdBucket::kLengthNs + config_.horizon_ns <= watermark_ns) {
     const IdBucket& bucket = buckets.front();
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       for (std::size_t chunk = 0; chunk < bucket.logged_chunks[static_cast<int>(kind)]; ++chunk) {

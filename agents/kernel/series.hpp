@@ -83,14 +83,14 @@ class LevelBars {
  private:
   [[nodiscard]] std::vector<Bar>::iterator position(std::int64_t start_ns);
 
-  std::vector<Bar> bars_;    // [first_, forming_) final, [forming_, end) forming
-  std::size_t first_ = 0;    // those before it are evicted, and removed from time to time
+  std::vector<Bar> bars_;  // [first_, forming_) final, [forming_, end) forming
+  std::size_t first_ = 0;  // those before it are evicted, and removed from time to time
   std::size_t forming_ = 0;
 };
 
-/// All bars of one instrument. Trades are folded into the base bar; a coarser bar is the sum of its final children, kept
-/// in the bar, and of its forming ones, added when somebody asks. So a trade costs the same however many intervals there
-/// are, and the changelog need not hold a coarser bar each time that a trade comes.
+/// All bars of one instrument. Trades are folded into the base bar; a coarser bar is the sum of its final children,
+/// kept in the bar, and of its forming ones, added when somebody asks. So a trade costs the same however many intervals
+/// there are, and the changelog need not hold a coarser bar each time that a trade comes.
 class Series {
  public:
   Series(std::string venue, std::string instrument, Venue& home, const FoldConfig& config);

@@ -1,0 +1,47 @@
+#include "core/error_file.hpp"
+
+#include <string>
+#include <system_error>
+
+namespace livetape::bridge {
+namespace {
+
+/// JSON's escapes; bytes that are no ASCII are kept as numbers, since a broken frame need not be UTF-8.
+std::string escaped(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 0xf];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+ErrorFile::ErrorFile(const std::filesystem::path& folder, std::string_view venue) {
+  std::error_code ignored;  // a folder that cannot be made shows as a file that cannot be opened
+  std::filesystem::create_directories(folder, ignored);
+  const auto path = folder / (std::string(venue) + ".jsonl");
+  out_.open(path, std::ios::app);
+  const auto size = std::filesystem::file_size(path, ignored);
+  bytes_ = ignored ? 0 : size;
+}
+
+void ErrorFile::keep(std::int64_t receive_time_ns, std::string_view reason, std::string_view frame) {
+  if (bytes_ >= kMaxBytes) return;
+  const std::string line = "{\"receive_time_ns\":" + std::to_string(receive_time_ns) + ",\"reason\":\"" +
+                           std::string(reason) + "\",\"frame\":\"" + escaped(frame) + "\"}\n";
+  out_ << line << std::flush;
+  bytes_ += line.size();
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,78 @@
+#include "core/metrics.hpp"
+
+#include <sstream>
+#include <string_view>
+
+namespace livetape::bridge {
+namespace {
+
+class Text {
+ public:
+  void declare(std::string_view name, std::string_view type, std::string_view help) {
+    out_ << "# HELP " << name << ' ' << help << "\n# TYPE " << name << ' ' << type << '\n';
+  }
+  template <typename T>
+  void sample(std::string_view name, const std::string& labels, const T& value) {
+    out_ << name << labels << ' ' << value.load(std::memory_order_relaxed) << '\n';
+  }
+  [[nodiscard]] std::string take() const { return out_.str(); }
+
+ private:
+  std::ostringstream out_;
+};
+
+struct VenueCounter {
+  const char* name;
+  const char* help;
+  Counter VenueMetrics::*counter;
+};
+
+constexpr VenueCounter kVenueCounters[] = {
+    {"livetape_bridge_frames_total", "WebSocket frames read", &VenueMetrics::frames},
+    {"livetape_bridge_trades_total", "Trades decoded", &VenueMetrics::trades},
+    {"livetape_bridge_clocks_total", "Clock records made", &VenueMetrics::clocks},
+    {"livetape_bridge_ignored_frames_total", "Frames of a known kind that hold no trade", &VenueMetrics::ignored},
+    {"livetape_bridge_connects_total", "Connections made", &VenueMetrics::connects},
+    {"livetape_bridge_disconnects_total", "Connections lost", &VenueMetrics::disconnects},
+    {"livetape_bridge_refused_subscriptions_total", "Subscriptions that the venue refused",
+     &VenueMetrics::refused_subscriptions},
+    {"livetape_bridge_kafka_dropped_total", "Messages lost because Kafka was away for too long",
+     &VenueMetrics::kafka_dropped},
+    {"livetape_bridge_zeromq_dropped_total", "Messages not published because the publisher was too slow",
+     &VenueMetrics::zeromq_dropped}};
+
+}  // namespace
+
+std::string as_prometheus_text(const Metrics& metrics) {
+  Text text;
+  const auto label = [](const VenueMetrics& venue) { return "{venue=\"" + venue.venue + "\"}"; };
+  for (const VenueCounter& each : kVenueCounters) {
+    text.declare(each.name, "counter", each.help);
+    for (const VenueMetrics& venue : metrics.venues) text.sample(each.name, label(venue), venue.*each.counter);
+  }
+  text.declare("livetape_bridge_connected", "gauge", "1 while the venue is connected and subscribed");
+  for (const VenueMetrics& venue : metrics.venues) {
+    text.sample("livetape_bridge_connected", label(venue), venue.connected);
+  }
+  text.declare("livetape_bridge_decode_errors_total", "counter", "Frames that could not be decoded, by reason");
+  for (const VenueMetrics& venue : metrics.venues) {
+    for (std::size_t error = 1; error < kDecodeErrorCount; ++error) {
+      const std::string labels =
+          "{venue=\"" + venue.venue + "\",reason=\"" + std::string(name_of(static_cast<DecodeError>(error))) + "\"}";
+      text.sample("livetape_bridge_decode_errors_total", labels, venue.decode_errors[error]);
+    }
+  }
+  const auto plain = [&](const char* name, const char* help, const Counter& counter) {
+    text.declare(name, "counter", help);
+    text.sample(name, "", counter);
+  };
+  plain("livetape_bridge_kafka_produced_total", "Records handed to the Kafka producer", metrics.kafka_produced);
+  plain("livetape_bridge_kafka_delivered_total", "Records that the brokers have", metrics.kafka_delivered);
+  plain("livetape_bridge_kafka_failed_total", "Records that the brokers refused", metrics.kafka_failed);
+  plain("livetape_bridge_kafka_queue_full_total", "Times that the Kafka producer's queue was full",
+        metrics.kafka_queue_full);
+  plain("livetape_bridge_zeromq_sent_total", "Messages published on ZeroMQ", metrics.zeromq_sent);
+  return text.take();
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+namespace livetape::bridge {
+
+/// A bounded queue between one producing and one consuming thread, with no lock and no allocation after it is made.
+template <typename T>
+class SpscRing {
+ public:
+  /// `capacity` must be a power of two.
+  explicit SpscRing(std::size_t capacity) : slots_(std::make_unique<T[]>(capacity)), mask_(capacity - 1) {}
+
+  /// Producer: false when the ring is full.
+  [[nodiscard]] bool push(const T& item) noexcept {
+    const std::size_t head = head_.load(std::memory_order_relaxed);
+    if (head - seen_tail_ > mask_) {
+      seen_tail_ = tail_.load(std::memory_order_acquire);
+      if (head - seen_tail_ > mask_) return false;
+    }
+    slots_[head & mask_] = item;
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+
+  /// Consumer: the oldest item, to be released by `pop`; null when the ring is empty.
+  [[nodiscard]] const T* front() noexcept {
+    const std::size_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail == seen_head_) {
+      seen_head_ = head_.load(std::memory_order_acquire);
+      if (tail == seen_head_) return nullptr;
+    }
+    return &slots_[tail & mask_];
+  }
+  void pop() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+
+ private:
+  static constexpr std::size_t kCacheLine = 64;  // each side's counters on a line of their own
+
+  std::unique_ptr<T[]> slots_;
+  std::size_t mask_;
+  alignas(kCacheLine) std::atomic<std::size_t> head_{0};
+  std::size_t seen_tail_ = 0;  // producer's
+  alignas(kCacheLine) std::atomic<std::size_t> tail_{0};
+  std::size_t seen_head_ = 0;  // consumer's
+};
+
+}  // namespace livetape::bridge

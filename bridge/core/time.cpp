@@ -1,0 +1,84 @@
+#include "core/time.hpp"
+
+#include <charconv>
+#include <chrono>
+
+namespace livetape::bridge {
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+/// Two or four digits and nothing else.
+std::optional<int> digits(std::string_view text) {
+  int value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+std::optional<std::int64_t> fraction_ns(std::string_view text) {
+  constexpr std::size_t kPlaces = 9;
+  if (text.empty() || text.size() > kPlaces) return std::nullopt;
+  std::int64_t value = 0;
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    const char c = i < text.size() ? text[i] : '0';
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+std::optional<std::int64_t> scale(std::int64_t value, std::int64_t factor) {
+  std::int64_t scaled = 0;
+  if (__builtin_mul_overflow(value, factor, &scaled)) return std::nullopt;
+  return scaled;
+}
+
+}  // namespace
+
+std::int64_t utc_now_ns() noexcept {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t steady_now_ns() noexcept {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
+  using namespace std::chrono;
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (text.size() <= kShape.size() || text.back() != 'Z') return std::nullopt;
+  for (const std::size_t at : {4, 7, 10, 13, 16}) {
+    if (text[at] != kShape[at]) return std::nullopt;
+  }
+  const auto year_number = digits(text.substr(0, 4)), month_number = digits(text.substr(5, 2));
+  const auto day_number = digits(text.substr(8, 2)), hour = digits(text.substr(11, 2));
+  const auto minute = digits(text.substr(14, 2)), second = digits(text.substr(17, 2));
+  if (!year_number || !month_number || !day_number || !hour || !minute || !second) return std::nullopt;
+  const year_month_day date{year{*year_number}, month{static_cast<unsigned>(*month_number)},
+                            day{static_cast<unsigned>(*day_number)}};
+  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+
+  const std::string_view rest = text.substr(kShape.size(), text.size() - kShape.size() - 1);
+  std::int64_t below_second_ns = 0;
+  if (!rest.empty()) {
+    const auto fraction = rest.front() == '.' ? fraction_ns(rest.substr(1)) : std::nullopt;
+    if (!fraction) return std::nullopt;
+    below_second_ns = *fraction;
+  }
+  const std::int64_t days_in_seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86'400};
+  const auto whole_ns = scale(days_in_seconds + *hour * 3600 + *minute * 60 + *second, kSecondNs);
+  std::int64_t time_ns = 0;
+  if (!whole_ns || __builtin_add_overflow(*whole_ns, below_second_ns, &time_ns)) return std::nullopt;
+  return time_ns;
+}
+
+std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept {
+  return scale(milliseconds, 1'000'000);
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace livetape::bridge {
+
+/// Nanoseconds since 1970-01-01T00:00:00Z by this machine's clock.
+[[nodiscard]] std::int64_t utc_now_ns() noexcept;
+/// Nanoseconds that only ever grow, from an unknown start.
+[[nodiscard]] std::int64_t steady_now_ns() noexcept;
+
+/// `2024-08-08T23:54:00.123456Z` (RFC 3339 in UTC, up to nine decimals) in nanoseconds since 1970; nothing when it is
+/// no such time or int64 cannot hold it.
+[[nodiscard]] std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept;
+
+/// Milliseconds as nanoseconds; nothing when int64 cannot hold them.
+[[nodiscard]] std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept;
+
+}  // namespace livetape::bridge

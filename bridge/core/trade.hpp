@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "livetape/int128.hpp"
+
+namespace livetape::bridge {
+
+/// Side of the order that took liquidity, in the order of trade.avsc's symbols.
+enum class Aggressor : std::uint8_t { unknown, buy, sell };
+
+/// A venue's trade id, in place.
+class TradeId {
+ public:
+  static constexpr std::size_t kMaxBytes = 40;  // a UUID has 36
+
+  TradeId() = default;
+  /// False when the id is longer than any venue's.
+  [[nodiscard]] bool assign(std::string_view id) noexcept {
+    if (id.empty() || id.size() > kMaxBytes) return false;
+    std::memcpy(bytes_.data(), id.data(), id.size());
+    size_ = static_cast<std::uint8_t>(id.size());
+    return true;
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, kMaxBytes> bytes_{};
+  std::uint8_t size_ = 0;
+};
+
+/// One trade as a venue reported it: fixed in size, so that it travels through rings with no allocation.
+struct Trade {
+  std::uint32_t instrument = 0;  // index into the venue's instruments
+  TradeId id;
+  std::int64_t seq = 0;  // the venue's own order number; valid when has_seq
+  bool has_seq = false;
+  Aggressor aggressor = Aggressor::unknown;
+  Int128 price = 0;  // 10^-18 of quote currency
+  Int128 size = 0;   // 10^-18 of base currency
+  std::int64_t event_time_ns = 0;
+  std::int64_t receive_time_ns = 0;
+};
+
+/// What travels from a venue's thread to the publishers: a trade, or the venue's clock.
+struct Message {
+  enum class Kind : std::uint8_t { trade, clock };
+  Kind kind = Kind::trade;
+  std::uint64_t sequence = 0;      // within the session, from 1
+  std::int64_t clock_time_ns = 0;  // of a clock
+  Trade trade;                     // of a trade
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/error_file.hpp"
+#include "core/metrics.hpp"
+#include "core/spsc_ring.hpp"
+#include "core/trade.hpp"
+#include "core/venue_clock.hpp"
+#include "exchange/session.hpp"
+
+namespace livetape::bridge {
+
+using MessageRing = SpscRing<Message>;
+
+/// Id of one run of a venue's client: 16 random bytes.
+using SessionId = std::array<unsigned char, 16>;
+
+/// One venue's thread: reads frames, numbers the trades and the venue's clocks, and puts them into a ring for each
+/// publisher.
+class VenueThread final : SessionListener {
+ public:
+  VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics);
+  ~VenueThread() override;
+
+  void start();
+  void stop();
+
+  [[nodiscard]] const std::string& venue_name() const noexcept { return config_.venue; }
+  [[nodiscard]] const std::vector<std::string>& instruments() const noexcept { return config_.instruments; }
+  [[nodiscard]] const SessionId& session_id() const noexcept { return session_id_; }
+  [[nodiscard]] MessageRing& kafka_ring() noexcept { return kafka_ring_; }
+  [[nodiscard]] MessageRing& zeromq_ring() noexcept { return zeromq_ring_; }
+
+ private:
+  static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
+
+  void on_connected() override;
+  void on_disconnected(std::string_view reason) override;
+  void on_frame(std::string_view frame) override;
+  void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
+  void publish(Message& message);
+  boost::asio::awaitable<void> tick();
+
+  VenueConfig config_;
+  std::chrono::milliseconds clock_interval_;
+  VenueMetrics& metrics_;
+  std::unique_ptr<Venue> venue_;
+  SessionId session_id_;
+  ErrorFile errors_;
+  VenueClock clock_;
+  std::uint64_t sequence_ = 0;
+  std::vector<Trade> trades_;  // of one frame; kept so that decoding does not allocate
+  MessageRing kafka_ring_{kRingMessages};
+  MessageRing zeromq_ring_{kRingMessages};
+  boost::asio::io_context context_{1};
+  std::unique_ptr<Session> session_;
+  std::thread thread_;
+};
+
+}  // namespace livetape::bridge

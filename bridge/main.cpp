@@ -1,0 +1,57 @@
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/metrics.hpp"
+#include "exchange/venue_thread.hpp"
+#include "publish/kafka_publisher.hpp"
+#include "publish/metrics_server.hpp"
+#include "publish/zeromq_publisher.hpp"
+
+using namespace livetape::bridge;
+
+namespace {
+
+void run(const Config& config) {
+  Metrics metrics;
+  std::vector<std::unique_ptr<VenueThread>> venues;
+  for (const VenueConfig& venue : config.venues) {
+    metrics.venues.emplace_back().venue = venue.venue;
+    venues.push_back(std::make_unique<VenueThread>(venue, config, metrics.venues.back()));
+  }
+  boost::asio::io_context context(1);
+  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](const auto&, int) { context.stop(); });
+  const MetricsServer server(context, config.metrics_host, config.metrics_port, metrics);
+  ZeroMqPublisher zeromq(config, venues, metrics);
+  KafkaPublisher kafka(config, venues, metrics);
+  zeromq.start();
+  kafka.start();
+  for (const auto& venue : venues) venue->start();
+  context.run();
+  // What was read is published before the end: first the sources stop, then the publishers empty their rings.
+  for (const auto& venue : venues) venue->stop();
+  zeromq.stop();
+  kafka.stop();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3 || std::string_view(argv[1]) != "--config") {
+    std::cerr << "usage: livetape-bridge --config FILE.json\n";
+    return 2;
+  }
+  try {
+    run(read_config(argv[2]));
+  } catch (const std::exception& error) {
+    std::cerr << "livetape-bridge: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}

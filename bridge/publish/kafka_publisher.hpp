@@ -1,0 +1,51 @@
+#pragma once
+
+#include <librdkafka/rdkafkacpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/metrics.hpp"
+#include "exchange/venue_thread.hpp"
+#include "publish/publisher_thread.hpp"
+#include "publish/record.hpp"
+
+namespace livetape::bridge {
+
+/// Writes every message to `trades`: a trade to its key's partition, a clock to each partition, in the order that they
+/// came. Idempotent and acknowledged by all replicas, so that librdkafka's own retries neither lose nor reorder.
+class KafkaPublisher final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
+ public:
+  /// Waits until the topic's partitions are known.
+  /// Throws std::runtime_error for a setting that librdkafka refuses, or a topic that does not exist.
+  KafkaPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues, Metrics& metrics);
+  ~KafkaPublisher() override;
+  KafkaPublisher(const KafkaPublisher&) = delete;
+  KafkaPublisher& operator=(const KafkaPublisher&) = delete;
+
+  void start();
+  /// Publishes what is in the rings and waits until the brokers have it, for ten seconds at most.
+  void stop();
+
+ private:
+  void dr_cb(RdKafka::Message& message) override;
+  void event_cb(RdKafka::Event& event) override;
+  void make_producer(const Config& config);
+  void find_partitions();
+  void take(std::size_t ring, const Message& message);
+  void produce(std::string_view key, std::span<const std::uint8_t> value, std::int32_t partition);
+
+  std::string topic_;
+  Metrics& metrics_;
+  std::vector<RecordEncoder> encoders_;
+  std::vector<MessageRing*> rings_;
+  std::unique_ptr<RdKafka::Producer> producer_;
+  std::int32_t partitions_ = 0;
+  std::uint64_t since_poll_ = 0;
+  std::unique_ptr<PublisherThread> thread_;
+};
+
+}  // namespace livetape::bridge

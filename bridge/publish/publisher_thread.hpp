@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "core/idle.hpp"
+#include "core/spsc_ring.hpp"
+#include "core/trade.hpp"
+
+namespace livetape::bridge {
+
+/// Empties the rings of all venues in turn, in one thread, until it is stopped and they are empty.
+class PublisherThread {
+ public:
+  /// Takes a message of the ring with this number; called from the publisher's thread.
+  using Take = std::function<void(std::size_t ring, const Message& message)>;
+
+  PublisherThread(std::vector<SpscRing<Message>*> rings, Take take)
+      : rings_(std::move(rings)), take_(std::move(take)), thread_([this] { run(); }) {}
+  ~PublisherThread() { stop(); }
+  PublisherThread(const PublisherThread&) = delete;
+  PublisherThread& operator=(const PublisherThread&) = delete;
+
+  /// Publishes what is still in the rings, then ends. The venues must be stopped before.
+  void stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void run() {
+    BackOffIdle idle;
+    for (;;) {
+      const bool last_round = stopping_;
+      if (take_some()) {
+        idle.reset();
+      } else if (last_round) {
+        return;
+      } else {
+        idle.idle();
+      }
+    }
+  }
+
+  bool take_some() {
+    bool took = false;
+    for (std::size_t ring = 0; ring < rings_.size(); ++ring) {
+      while (const Message* message = rings_[ring]->front()) {
+        take_(ring, *message);
+        rings_[ring]->pop();
+        took = true;
+      }
+    }
+    return took;
+  }
+
+  std::vector<SpscRing<Message>*> rings_;
+  Take take_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace livetape::bridge

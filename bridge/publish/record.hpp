@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/trade.hpp"
+
+namespace livetape::bridge {
+
+/// Writes messages of one venue's session as records of `trades`: trade.avsc and clock.avsc behind the wire header.
+class RecordEncoder {
+ public:
+  RecordEncoder(std::string venue, std::vector<std::string> instruments, std::string session_hex,
+                std::int32_t trade_schema_id, std::int32_t clock_schema_id);
+
+  /// The record's value, valid until the next call.
+  [[nodiscard]] std::span<const std::uint8_t> encode(const Message& message) noexcept;
+  /// `venue:INSTRUMENT` of a trade, `venue` of a clock.
+  [[nodiscard]] std::string_view key(const Message& message) const noexcept;
+
+ private:
+  static constexpr std::size_t kMaxBytes = 1024;  // names are configured and short, everything else is fixed
+
+  [[nodiscard]] std::span<const std::uint8_t> encode_trade(const Message& message) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;
+
+  std::string venue_;
+  std::vector<std::string> instruments_;
+  std::vector<std::string> keys_;
+  std::string session_hex_;
+  std::int32_t trade_schema_id_;
+  std::int32_t clock_schema_id_;
+  std::array<std::uint8_t, kMaxBytes> buffer_{};
+};
+
+/// Bytes as lower-case hexadecimal digits.
+[[nodiscard]] std::string as_hex(std::span<const unsigned char> bytes);
+
+}  // namespace livetape::bridge

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+#include <zmq.hpp>
+
+#include "core/config.hpp"
+#include "core/metrics.hpp"
+#include "exchange/venue_thread.hpp"
+#include "publish/publisher_thread.hpp"
+#include "publish/record.hpp"
+
+namespace livetape::bridge {
+
+/// Publishes every message at once on a PUB socket, in three frames: the key, the session's 16 bytes with the message's
+/// number (8 bytes, big-endian), and the same value that Kafka gets. A slow subscriber loses messages and sees the
+/// hole.
+class ZeroMqPublisher {
+ public:
+  /// Throws std::runtime_error that names the address when it cannot be bound.
+  ZeroMqPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues, Metrics& metrics);
+
+  void start();
+  void stop();
+
+ private:
+  void take(std::size_t ring, const Message& message);
+
+  Metrics& metrics_;
+  std::vector<RecordEncoder> encoders_;
+  std::vector<SessionId> sessions_;
+  std::vector<MessageRing*> rings_;
+  zmq::context_t context_{1};
+  zmq::socket_t socket_{context_, zmq::socket_type::pub};
+  std::unique_ptr<PublisherThread> thread_;
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,59 @@
+#include "publish/record.hpp"
+
+#include <gtest/gtest.h>
+
+#include "livetape/decimal.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+RecordEncoder encoder() { return {"kraken", {"BTC-USDT"}, "00ff", 1, 258}; }
+
+TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
+  Message message;
+  message.sequence = 3;
+  ASSERT_TRUE(message.trade.id.assign("42"));
+  message.trade.seq = 42;
+  message.trade.has_seq = true;
+  message.trade.aggressor = Aggressor::sell;
+  message.trade.price = parse_decimal("0.000000000000000002").unscaled;
+  message.trade.size = parse_decimal("0.000000000000000128").unscaled;
+  message.trade.event_time_ns = 1;
+  message.trade.receive_time_ns = -1;
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken:BTC-USDT");
+  EXPECT_EQ(as_hex(out.encode(message)),
+            "0000000001"          // wire header, schema 1
+            "0c6b72616b656e"      // venue
+            "104254432d55534454"  // instrument
+            "043432"              // trade_id
+            "0254"                // trade_seq: branch 1, 42
+            "0202"                // price, one byte
+            "040080"              // size 128 needs a sign byte
+            "04"                  // aggressor sell
+            "0201"                // event and receive time
+            "00"                  // action trade
+            "00"                  // refers_to null
+            "00"                  // no conditions
+            "00"                  // source live
+            "0830306666"          // bridge_session
+            "06");                // bridge_sequence
+}
+
+TEST(Record, OfAClockHasTheVenueAsKey) {
+  Message message;
+  message.kind = Message::Kind::clock;
+  message.sequence = 4;
+  message.clock_time_ns = 64;
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken");
+  EXPECT_EQ(as_hex(out.encode(message)),
+            "0000000102"
+            "0c6b72616b656e"
+            "8001"
+            "0830306666"
+            "08");
+}
+
+}  // namespace
+}  // namespace livetape::bridge

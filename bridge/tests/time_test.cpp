@@ -1,0 +1,30 @@
+#include "core/time.hpp"
+
+#include <gtest/gtest.h>
+
+namespace livetape::bridge {
+namespace {
+
+TEST(Rfc3339, IsReadToTheNanosecond) {
+  EXPECT_EQ(parse_rfc3339_ns("1970-01-01T00:00:00Z"), 0);
+  EXPECT_EQ(parse_rfc3339_ns("1969-12-31T23:59:59.999999999Z"), -1);
+  EXPECT_EQ(parse_rfc3339_ns("2024-02-29T12:34:56.7Z"), 1'709'210'096'700'000'000);
+  EXPECT_EQ(parse_rfc3339_ns("2262-04-11T23:47:16.854775807Z"), 9'223'372'036'854'775'807);
+}
+
+TEST(Rfc3339, OutsideOfInt64OrOfTheCalendarIsRefused) {
+  for (const char* text :
+       {"2262-04-11T23:47:16.854775808Z", "2300-01-01T00:00:00Z", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z",
+        "2024-01-01T24:00:00Z", "2024-01-01T00:00:60Z", "2024-01-01T00:00:00", "2024-01-01T00:00:00.Z",
+        "2024-01-01T00:00:00.1234567890Z", "2024-01-01 00:00:00Z", "", "Z"}) {
+    EXPECT_FALSE(parse_rfc3339_ns(text).has_value()) << text;
+  }
+}
+
+TEST(Milliseconds, ThatDoNotFitAreRefused) {
+  EXPECT_EQ(milliseconds_as_ns(1'723'161'240'122), 1'723'161'240'122'000'000);
+  EXPECT_FALSE(milliseconds_as_ns(9'223'372'036'855).has_value());
+}
+
+}  // namespace
+}  // namespace livetape::bridge
