@@ -18,9 +18,9 @@ import httpx
 import psutil
 import typer
 import uvloop
-from app.database import migrate
 
 from app import topic_admin
+from app.database import migrate
 from app.schema_registry import register_all
 from app.settings import Settings, Venue
 from bench.exchange_tap import ExchangeTap
