@@ -1,0 +1,5 @@
+"""`python -m replay` is `livetape replay`."""
+
+from replay.command import app
+
+app()

@@ -1,0 +1,151 @@
+"""`livetape replay`: simulated exchanges, from a seeded market or from a recording."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from app.topics import duration_ns
+from replay.binance import BinanceProtocol
+from replay.control import serve_control
+from replay.exchange import Exchange, VenueProtocol
+from replay.kraken import KrakenProtocol
+from replay.ledger import Ledger
+from replay.market import Market, MarketSpec
+from replay.market_clock import HistoryClock, WallClock
+from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
+
+app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols, over TLS.")
+console = Console(stderr=True)
+MAXIMUM_SPEED: Final = "max"
+
+
+class VenueName(StrEnum):
+    """The venues that can be simulated."""
+
+    BINANCE = "binance"
+    KRAKEN = "kraken"
+
+
+PATHS: Final = {VenueName.BINANCE: "/stream", VenueName.KRAKEN: "/v2"}
+RESOLUTION_NS: Final = {
+    VenueName.BINANCE: BinanceProtocol.resolution_ns,
+    VenueName.KRAKEN: KrakenProtocol.resolution_ns,
+}
+Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
+Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
+LedgerFile = Annotated[Path | None, typer.Option("--ledger", help="Append every trade made to this file.")]
+Control = Annotated[int | None, typer.Option("--control", help="Port on which faults are told.")]
+
+
+@app.command()
+def market(  # noqa: PLR0917 - each an option of the command line
+    cert: Certificate,
+    key: Key,
+    venue: Annotated[list[str], typer.Option(help="VENUE=PORT, as often as there are venues.")],
+    instruments: Annotated[str, typer.Option(help="Canonical names, comma-separated.")] = "BTC-USDT,ETH-USDT",
+    rate: Annotated[int, typer.Option(min=1, help="Trades a second and venue.")] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same market.")] = 1,
+    history: Annotated[str | None, typer.Option(help="Begin this long ago and run fast until now: 10m, 1h.")] = None,
+    ledger: LedgerFile = None,
+    control: Control = None,
+) -> None:
+    """Serve a seeded market."""
+    names = [name.strip() for name in instruments.split(",") if name.strip()]
+    if not names or any(name.count("-") != 1 for name in names):
+        _fail(f"--instruments {instruments!r}: canonical names are needed, such as BTC-USDT,ETH-USDT")
+    history_ns = 0
+    try:
+        history_ns = duration_ns(history) if history else 0
+        ports = {VenueName(name): int(port) for name, _, port in (part.partition("=") for part in venue)}
+    except ValueError as error:
+        _fail(f"{error}: --venue wants VENUE=PORT with one of {', '.join(VenueName)}, --history a time such as 10m")
+    tls = _tls(cert, key)
+    with Ledger(ledger) as book:
+        exchanges = []
+        for name, port in ports.items():
+            spec = MarketSpec(names, rate, seed + list(VenueName).index(name), RESOLUTION_NS[name])
+            clock = HistoryClock(history_ns) if history_ns else WallClock()
+            exchanges.append(Exchange(protocol_of(name, names), Market(spec, clock), tls, port=port, ledger=book))
+        _run(exchanges, list(ports), control)
+
+
+@app.command()
+def recording(  # noqa: PLR0917 - each an option of the command line
+    file: Annotated[Path, typer.Argument(help="*.frames.gz, or an answer of Kraken's REST Trades as JSON.")],
+    cert: Certificate,
+    key: Key,
+    venue: Annotated[VenueName, typer.Option(help="Whose protocol is spoken.")],
+    port: Annotated[int, typer.Option(help="Port to serve on.")],
+    instrument: Annotated[str, typer.Option(help="Of a REST answer, which does not name it.")] = "BTC-USDT",
+    speed: Annotated[str, typer.Option(help="1 for its own pace, N times as fast, or max.")] = "1",
+    control: Control = None,
+) -> None:
+    """Serve a recording."""
+    factor = _speed(speed)
+    try:
+        if file.suffix == ".json":
+            source: FrameRecording | TradeRecording = TradeRecording(read_kraken_trades(file, instrument), factor)
+        else:
+            file.open("rb").close()
+            source = FrameRecording(file, factor)
+    except (BadRecording, OSError) as error:
+        _fail(str(error))
+    exchange = Exchange(protocol_of(venue, [instrument]), source, _tls(cert, key), port=port)
+    _run([exchange], [venue], control)
+
+
+def protocol_of(venue: VenueName, instruments: Sequence[str]) -> VenueProtocol:
+    """The protocol of a venue; Kraken refuses instruments that it does not have."""
+    return BinanceProtocol() if venue is VenueName.BINANCE else KrakenProtocol(instruments)
+
+
+def _run(exchanges: Sequence[Exchange], venues: Sequence[VenueName], control: int | None) -> None:
+    async def serve() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for exchange, venue in zip(exchanges, venues, strict=True):
+                await stack.enter_async_context(exchange)
+                console.print(f"{venue} at wss://{exchange.address}{PATHS[venue]}")
+            if control is not None:
+                stack.push_async_callback((await serve_control(exchanges, control)).cleanup)
+            await asyncio.gather(*(exchange.wait() for exchange in exchanges))
+            console.print("played to the end; the connections stay open until you stop it")
+            await asyncio.Event().wait()
+
+    try:
+        asyncio.run(serve())
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        _fail(f"{error.strerror or error}: choose another port with --venue or --port")
+    except BadRecording as error:
+        _fail(str(error))
+
+
+def _tls(cert: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def _speed(text: str) -> float | None:
+    if text == MAXIMUM_SPEED:
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if speed <= 0:
+        _fail(f"--speed {text!r}: a number above 0, or {MAXIMUM_SPEED}")
+    return speed
+
+
+def _fail(message: str) -> NoReturn:
+    console.print(f"[red]{message}[/]")
+    raise typer.Exit(1)

@@ -1,0 +1,46 @@
+"""What a simulated exchange can be told to do wrong."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from replay.trade import SimulatedTrade
+
+LAST_DAY_OF_2099_NS: Final = 4_102_358_400_000_000_000
+
+
+class Faults:
+    """Faults that wait to happen; each is used up by the trades or frames that it strikes."""
+
+    def __init__(self) -> None:
+        self._to_skip = 0
+        self._to_repeat = 0
+        self._to_spoil = 0
+
+    def skip(self, count: int) -> None:
+        """Leave out the next trades: their ids are missing."""
+        self._to_skip += count
+
+    def repeat(self, count: int) -> None:
+        """Send each of the next trades twice."""
+        self._to_repeat += count
+
+    def garbage(self, count: int) -> None:
+        """Send three broken frames before each of the next trades: no JSON, a price of 1e400, a date in 2099."""
+        self._to_spoil += count
+
+    def spoils(self) -> bool:
+        """Whether garbage comes before the next trade."""
+        if self._to_spoil == 0:
+            return False
+        self._to_spoil -= 1
+        return True
+
+    def apply(self, trade: SimulatedTrade) -> Iterator[SimulatedTrade]:
+        """What is sent of a trade: nothing, itself, or itself twice."""
+        if self._to_skip:
+            self._to_skip -= 1
+            return
+        yield trade
+        if self._to_repeat:
+            self._to_repeat -= 1
+            yield trade

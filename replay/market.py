@@ -1,0 +1,65 @@
+"""A seeded market: the same seed, instruments and rate make the same trades at the same times after its start."""
+
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from replay.market_clock import MarketClock
+from replay.trade import SimulatedTrade, decimal_text
+
+SECOND_NS: Final = 1_000_000_000
+PRICE_PLACES: Final = 2
+SIZE_PLACES: Final = 5
+_LOWEST_TICKS: Final = 100
+
+
+@dataclass(frozen=True)
+class MarketSpec:
+    """What is traded: `rate` is trades a second over all instruments, the first of them the busiest."""
+
+    instruments: Sequence[str]
+    rate: int
+    seed: int
+    resolution_ns: int = 1_000_000
+
+
+def trades(spec: MarketSpec, start_ns: int) -> Iterator[SimulatedTrade]:
+    """The market's trades without end, in event-time order, from its start on."""
+    chance = random.Random(f"{spec.seed}")  # noqa: S311 - no secret, and the same market in every run
+    weights = list(accumulate(1 / rank for rank in range(1, len(spec.instruments) + 1)))
+    every = range(len(spec.instruments))
+    ticks = [chance.randrange(10_000, 10_000_000) for _ in every]
+    counts = [chance.randrange(1, 1_000_000) for _ in every]
+    mean_gap_ns = SECOND_NS // spec.rate
+    time_ns = start_ns
+    while True:
+        time_ns += chance.randrange(0, 2 * mean_gap_ns + 1)
+        which = chance.choices(every, cum_weights=weights)[0]
+        widest_step = ticks[which] // 20_000 + 1
+        ticks[which] = max(_LOWEST_TICKS, ticks[which] + chance.randint(-widest_step, widest_step))
+        counts[which] += 1
+        yield SimulatedTrade(
+            instrument=spec.instruments[which],
+            trade_id=counts[which],
+            price=decimal_text(ticks[which], PRICE_PLACES),
+            size=decimal_text(chance.randrange(1, 200_000), SIZE_PLACES),
+            aggressor="buy" if chance.randrange(2) else "sell",
+            event_time_ns=time_ns // spec.resolution_ns * spec.resolution_ns,
+        )
+
+
+class Market:
+    """A market on a clock: trades come when their time has come."""
+
+    def __init__(self, spec: MarketSpec, clock: MarketClock) -> None:
+        self._spec = spec
+        self._clock = clock
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        """The trades, each not before its time."""
+        for trade in trades(self._spec, self._clock.now_ns()):
+            while trade.event_time_ns > self._clock.now_ns():
+                await self._clock.tick()
+            yield trade

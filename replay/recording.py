@@ -1,0 +1,122 @@
+"""Recordings of real exchanges, played back: frames as they were, at their own pace, faster, or as fast as they go."""
+
+import asyncio
+import gzip
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from replay.trade import SimulatedTrade
+
+_SIDES: Final = {"b": "buy", "s": "sell"}
+_NS_PLACES: Final = 9
+
+
+class BadRecording(Exception):
+    """The file is missing or is no recording; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFrame:
+    """A frame of a combined stream as the venue sent it, and when it was received."""
+
+    receive_time_ns: int
+    stream: str
+    text: str
+
+
+def read_frames(path: Path) -> Iterator[RecordedFrame]:
+    """The frames of a `*.frames.gz`: a line has the receive time in ns and the frame.
+
+    Raises:
+        BadRecording: the file is missing or a line is no frame of a combined stream.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                received, _, text = line.rstrip("\n").partition(" ")
+                try:
+                    yield RecordedFrame(int(received), json.loads(text)["stream"], text)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of a combined stream") from error
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error}") from error
+
+
+def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
+    """The trades of an answer of Kraken's REST `Trades`, times to the nanosecond as its decimals say.
+
+    Raises:
+        BadRecording: the file is missing or is no such answer.
+    """
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        pair = next(name for name in answer["result"] if name != "last")
+        return [
+            SimulatedTrade(
+                instrument,
+                trade_id,
+                price,
+                size,
+                "buy" if _SIDES[side] == "buy" else "sell",
+                int(Decimal(seconds).scaleb(_NS_PLACES)),
+            )
+            for price, size, seconds, side, _kind, _misc, trade_id in answer["result"][pair]
+        ]
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        raise BadRecording(f"{path} is no answer of Kraken's REST Trades: {error!r}") from error
+
+
+class Pace:
+    """Waits so that recorded times pass `speed` times as fast as they did; no speed means as fast as it goes."""
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._first_ns: int | None = None
+        self._began_s = 0.0
+
+    async def until(self, recorded_ns: int) -> None:
+        """Wait until this recorded time has come."""
+        if self._speed is None:
+            return
+        if self._first_ns is None:
+            self._first_ns, self._began_s = recorded_ns, time.monotonic()
+        wait_s = self._began_s + (recorded_ns - self._first_ns) / 1e9 / self._speed - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+
+class FrameRecording:
+    """A recording of frames as a source of an exchange."""
+
+    def __init__(self, path: Path, speed: float | None) -> None:
+        self._path = path
+        self._speed = speed
+
+    async def __aiter__(self) -> AsyncIterator[RecordedFrame]:
+        """The frames, each when its time has come."""
+        pace = Pace(self._speed)
+        for frame in read_frames(self._path):
+            await pace.until(frame.receive_time_ns)
+            yield frame
+
+
+class TradeRecording:
+    """A list of recorded trades as a source of an exchange."""
+
+    def __init__(self, trades: list[SimulatedTrade], speed: float | None) -> None:
+        self._trades = trades
+        self._speed = speed
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        """The trades, each when its time has come."""
+        pace = Pace(self._speed)
+        for trade in self._trades:
+            await pace.until(trade.event_time_ns)
+            yield trade

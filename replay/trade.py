@@ -1,0 +1,24 @@
+"""A trade of a simulated exchange, exact: prices and sizes are decimal text, as a venue would write them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["buy", "sell"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTrade:
+    """One trade. `aggressor` is the side that took liquidity; `instrument` is canonical (BTC-USDT)."""
+
+    instrument: str
+    trade_id: int
+    price: str
+    size: str
+    aggressor: Side
+    event_time_ns: int
+
+
+def decimal_text(units: int, places: int) -> str:
+    """A count of 10^-places as decimal text, with integers alone: `decimal_text(1205, 2)` is `12.05`."""
+    digits = str(units).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits

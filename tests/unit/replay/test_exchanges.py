@@ -1,0 +1,227 @@
+"""The simulated exchanges speak their venues' protocols, as a plain WebSocket client sees them."""
+
+import asyncio
+import gzip
+import json
+import ssl
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from local import certificates
+from replay.binance import BinanceProtocol
+from replay.exchange import Exchange
+from replay.kraken import KrakenProtocol, rfc3339
+from replay.ledger import Ledger, read_ledger
+from replay.market import Market, MarketSpec, trades
+from replay.market_clock import SteppedClock
+from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
+from replay.trade import SimulatedTrade
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
+SPEC = MarketSpec(INSTRUMENTS, rate=100, seed=7)
+RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings"
+needs_recordings = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of server and client."""
+    certs = certificates.ensure(tmp_path_factory.mktemp("certs"))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certs.server, certs.key)
+    return server, ssl.create_default_context(cafile=str(certs.ca))
+
+
+def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> SimulatedTrade:
+    return SimulatedTrade(instrument, number, price, "0.50", "buy", START_NS + number * SECOND_NS)
+
+
+def recorded(*some: SimulatedTrade) -> TradeRecording:
+    return TradeRecording(list(some), None)
+
+
+def dial(exchange: Exchange, path: str, client: ssl.SSLContext) -> connect:
+    return connect(f"wss://{exchange.address}{path}", ssl=client, server_hostname="localhost")
+
+
+async def receive(socket: ClientConnection) -> Any:
+    return json.loads(await asyncio.wait_for(socket.recv(), 10), parse_float=Decimal)
+
+
+async def receive_until_closed(socket: ClientConnection) -> None:
+    while True:
+        await receive(socket)
+
+
+async def ask(socket: ClientConnection, **request: object) -> Any:
+    await socket.send(json.dumps(request))
+    return await receive(socket)
+
+
+async def test_binance_acknowledges_and_sends_only_what_is_subscribed(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    source = recorded(trade(1), trade(2, "ETH-USDT"), trade(3))
+    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+        answer = await ask(socket, method="SUBSCRIBE", params=["btcusdt@trade"], id=1)
+        frames = [await receive(socket), await receive(socket)]
+    assert answer == {"result": None, "id": 1}
+    assert [frame["data"]["t"] for frame in frames] == [1, 3]
+    assert frames[0] == {
+        "stream": "btcusdt@trade",
+        "data": {
+            "e": "trade",
+            "E": 1_700_000_001_000,
+            "s": "BTCUSDT",
+            "t": 1,
+            "p": "100.10",
+            "q": "0.50",
+            "T": 1_700_000_001_000,
+            "m": False,
+            "M": True,
+        },
+    }
+
+
+async def test_binance_takes_streams_from_the_address(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    path = "/stream?streams=btcusdt@trade/ethusdt@trade"
+    source = recorded(trade(1), trade(2, "ETH-USDT"))
+    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, path, tls[1]) as socket:
+        assert [(await receive(socket))["stream"] for _ in range(2)] == ["btcusdt@trade", "ethusdt@trade"]
+        listed = await ask(socket, method="LIST_SUBSCRIPTIONS", id=2)
+    assert listed == {"result": ["btcusdt@trade", "ethusdt@trade"], "id": 2}
+
+
+async def test_binance_refuses_what_it_does_not_know(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    async with Exchange(BinanceProtocol(), recorded(), tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+        assert (await ask(socket, method="DANCE", id=1))["error"]["code"] == 2
+        await socket.send("{")
+        assert (await receive(socket))["error"]["code"] == 3
+        many = [f"a{number}@trade" for number in range(1_025)]
+        assert "1024" in (await ask(socket, method="SUBSCRIBE", params=many, id=3))["error"]["msg"]
+
+
+async def test_binance_cuts_a_client_that_asks_too_often(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    async with Exchange(BinanceProtocol(), recorded(), tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+        for number in range(6):
+            await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": number}))
+        with pytest.raises(ConnectionClosed) as closed:
+            await receive_until_closed(socket)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+async def test_kraken_greets_acknowledges_and_writes_numbers_exactly(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    source = recorded(trade(1, price="105433.60000000000000001"))
+    protocol = KrakenProtocol(INSTRUMENTS)
+    async with Exchange(protocol, source, tls[0]) as exchange, dial(exchange, "/v2", tls[1]) as socket:
+        status = await receive(socket)
+        params = {"channel": "trade", "symbol": ["BTC/USDT", "X/Y"], "snapshot": False}
+        accepted = await ask(socket, method="subscribe", params=params)
+        answers = [await receive(socket), await receive(socket)]
+        pong = await ask(socket, method="ping", req_id=9)
+    refused, update = sorted(answers, key=lambda answer: "channel" in answer)
+    assert status["channel"] == "status"
+    assert accepted["success"] is True
+    assert refused["error"] == "Currency pair not supported X/Y"
+    assert update["data"][0]["price"] == Decimal("105433.60000000000000001")
+    assert update["data"][0]["timestamp"] == "2023-11-14T22:13:21.000000000Z"
+    assert pong == {"method": "pong", "req_id": 9}
+
+
+async def test_kraken_beats_while_idle(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    protocol = KrakenProtocol(INSTRUMENTS)
+    async with Exchange(protocol, recorded(), tls[0]) as exchange, dial(exchange, "/v2", tls[1]) as socket:
+        await receive(socket)
+        await ask(socket, method="subscribe", params={"channel": "trade", "symbol": ["BTC/USDT"]})
+        assert await receive(socket) == {"channel": "heartbeat"}
+
+
+async def test_faults_skip_repeat_and_spoil(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    source = recorded(*(trade(number) for number in range(1, 6)))
+    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange:
+        exchange.faults.skip(1)
+        exchange.faults.repeat(1)
+        exchange.faults.garbage(1)
+        async with dial(exchange, "/stream?streams=btcusdt@trade", tls[1]) as socket:
+            with pytest.raises(json.JSONDecodeError):
+                await receive(socket)
+            broken = [await receive(socket), await receive(socket)]
+            sent = [(await receive(socket))["data"]["t"] for _ in range(5)]
+    assert broken[0]["data"]["p"] == "1e400"
+    assert broken[1]["data"]["T"] == 4_102_358_400_000
+    assert sent == [2, 2, 3, 4, 5]
+
+
+async def test_a_dropped_connection_can_come_back(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    clock = SteppedClock(START_NS)
+    async with Exchange(BinanceProtocol(), Market(SPEC, clock), tls[0]) as exchange:
+        path = "/stream?streams=btcusdt@trade/ethusdt@trade"
+        async with dial(exchange, path, tls[1]) as socket:
+            clock.advance(SECOND_NS)
+            await receive(socket)
+            await exchange.drop_connections()
+            with pytest.raises(ConnectionClosed):
+                await receive_until_closed(socket)
+        async with dial(exchange, path, tls[1]) as again:
+            clock.advance(SECOND_NS)
+            assert (await receive(again))["data"]["e"] == "trade"
+
+
+def test_the_same_seed_makes_the_same_market() -> None:
+    def first(spec: MarketSpec) -> list[SimulatedTrade]:
+        return [made for made, _ in zip(trades(spec, START_NS), range(500), strict=False)]
+
+    assert first(SPEC) == first(MarketSpec(INSTRUMENTS, rate=100, seed=7))
+    assert first(SPEC) != first(MarketSpec(INSTRUMENTS, rate=100, seed=8))
+
+
+def test_trade_ids_of_an_instrument_have_no_holes_and_times_never_go_back() -> None:
+    made = [each for each, _ in zip(trades(SPEC, START_NS), range(2_000), strict=False)]
+    for instrument in INSTRUMENTS:
+        ids = [each.trade_id for each in made if each.instrument == instrument]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+    times = [each.event_time_ns for each in made]
+    assert times == sorted(times)
+    assert times[-1] - START_NS == pytest.approx(20 * SECOND_NS, rel=0.1)
+
+
+async def test_a_ledger_has_every_trade_also_those_skipped(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], tmp_path: Path
+) -> None:
+    made = [trade(number) for number in range(1, 4)]
+    path = tmp_path / "ledger.jsonl"
+    with Ledger(path) as ledger:
+        async with Exchange(BinanceProtocol(), recorded(*made), tls[0], ledger=ledger) as exchange:
+            exchange.faults.skip(2)
+            async with dial(exchange, "/stream?streams=btcusdt@trade", tls[1]) as socket:
+                assert (await receive(socket))["data"]["t"] == 3
+                await exchange.played_out.wait()
+    assert read_ledger(path) == made
+
+
+@needs_recordings
+async def test_a_recording_is_sent_frame_by_frame_as_it_was(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    path = RECORDINGS / "binance" / "spot-ethusdt-20240808.frames.gz"
+    with gzip.open(path, "rt") as lines:
+        expected = [line.split(" ", 1)[1].rstrip("\n") for line in lines if '"stream":"ethusdt@trade"' in line]
+    source = FrameRecording(path, None)
+    stream = "/stream?streams=ethusdt@trade"
+    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, stream, tls[1]) as socket:
+        assert [await asyncio.wait_for(socket.recv(), 10) for _ in expected] == expected
+
+
+@needs_recordings
+def test_krakens_rest_times_are_read_to_the_nanosecond() -> None:
+    first = read_kraken_trades(RECORDINGS / "kraken" / "rest-trades-xbtusdt.json", "BTC-USDT")[0]
+    assert first == SimulatedTrade("BTC-USDT", 10218208, "105433.60000", "0.00027625", "buy", 1_762_795_433_971_744_500)
+    assert rfc3339(first.event_time_ns) == "2025-11-10T17:23:53.971744500Z"
