@@ -19,6 +19,7 @@ from replay.trade import SimulatedTrade
 Source = AsyncIterable[SimulatedTrade | RecordedFrame]
 MAX_REQUEST_BYTES: Final = 1 << 20
 DAY_S: Final = 24 * 60 * 60
+YIELD_EVERY: Final = 100
 
 
 class Subscriptions:
@@ -88,6 +89,7 @@ class Exchange:
         self._host = host
         self._port = port
         self._ledger = ledger or Ledger(None)
+        self._played = 0
         self._subscriptions = Subscriptions()
         self._server: Server | None = None
         self._player: asyncio.Task[None] | None = None
@@ -145,6 +147,9 @@ class Exchange:
     async def _play(self) -> None:
         await self._subscriptions.first.wait()
         async for item in self._source:
+            self._played += 1
+            if self._played % YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # frames that nobody listens to must not keep the requests of clients waiting
             if isinstance(item, RecordedFrame):
                 await self._send(item.stream, item.text)
             else:

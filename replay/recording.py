@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from replay.trade import SimulatedTrade
 
 _SIDES: Final = {"b": "buy", "s": "sell"}
 _NS_PLACES: Final = 9
+_STREAM_FIRST: Final = re.compile(r'\{"stream":"([^"\\]+)"')
 
 
 class BadRecording(Exception):
@@ -40,11 +42,17 @@ def read_frames(path: Path) -> Iterator[RecordedFrame]:
             for number, line in enumerate(lines, 1):
                 received, _, text = line.rstrip("\n").partition(" ")
                 try:
-                    yield RecordedFrame(int(received), json.loads(text)["stream"], text)
+                    yield RecordedFrame(int(received), _stream_of(text), text)
                 except (ValueError, KeyError, TypeError) as error:
                     raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of a combined stream") from error
     except OSError as error:
         raise BadRecording(f"{path} cannot be read: {error}") from error
+
+
+def _stream_of(frame: str) -> str:
+    """The stream's name, which a combined stream puts first: the depth behind it need not be parsed for it."""
+    named = _STREAM_FIRST.match(frame)
+    return named[1] if named else str(json.loads(frame)["stream"])
 
 
 def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
