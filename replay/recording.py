@@ -24,7 +24,10 @@ class BadRecording(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordedFrame:
-    """A frame of a combined stream as the venue sent it, and when it was received."""
+    """A frame of a combined stream as the venue sent it, and when it was received.
+
+    `stream` is empty for what no stream carried: recorders keep the order book's REST snapshot among the frames.
+    """
 
     receive_time_ns: int
     stream: str
@@ -43,7 +46,7 @@ def read_frames(path: Path) -> Iterator[RecordedFrame]:
                 received, _, text = line.rstrip("\n").partition(" ")
                 try:
                     yield RecordedFrame(int(received), _stream_of(text), text)
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, AttributeError) as error:
                     raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of a combined stream") from error
     except OSError as error:
         raise BadRecording(f"{path} cannot be read: {error}") from error
@@ -52,7 +55,7 @@ def read_frames(path: Path) -> Iterator[RecordedFrame]:
 def _stream_of(frame: str) -> str:
     """The stream's name, which a combined stream puts first: the depth behind it need not be parsed for it."""
     named = _STREAM_FIRST.match(frame)
-    return named[1] if named else str(json.loads(frame)["stream"])
+    return named[1] if named else str(json.loads(frame).get("stream", ""))
 
 
 def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
