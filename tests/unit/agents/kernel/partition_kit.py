@@ -1,0 +1,195 @@
+"""Trades and clocks as bytes, and a partition whose process may die at any time."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import fastavro
+
+from agents.kernel import Flush, FoldConfig, FoldOutcome, PartitionFold, WriterSchemas
+from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Event, Published, Rules, Trade, Window
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+
+Json: TypeAlias = Any
+
+SCHEMAS: Final = Path(__file__).parents[4] / "schemas"
+TRADE_ID, CLOCK_ID, BAR_ID, LIVE_ID = 11, 12, 13, 14
+EPOCH: Final = "topic-id-0"
+SECOND: Final = 1_000_000_000
+UNREADABLE: Final = b"\0\0\0\0\x0b\xff"
+NOON: Final = 1_700_049_600 * SECOND  # a whole hour, so windows of every test's intervals begin there
+
+
+def schema_text(name: str) -> str:
+    return (SCHEMAS / f"{name}.avsc").read_text()
+
+
+@cache
+def parsed(name: str) -> Json:
+    return fastavro.parse_schema(json.loads(schema_text(name)))
+
+
+def wire(schema_id: int, body: bytes) -> bytes:
+    return b"\0" + schema_id.to_bytes(4, "big") + body
+
+
+def avro(schema: Json, record: Json) -> bytes:
+    out = BytesIO()
+    fastavro.schemaless_writer(out, schema, record)
+    return out.getvalue()
+
+
+@cache
+def with_plain_bytes(name: str) -> Json:
+    """The schema without its logical types, to write decimals that no Decimal could be."""
+
+    def strip(node: Json) -> Json:
+        if isinstance(node, dict):
+            return {key: strip(value) for key, value in node.items() if key != "logicalType"}
+        return [strip(part) for part in node] if isinstance(node, list) else node
+
+    return fastavro.parse_schema(strip(json.loads(schema_text(name))))
+
+
+def decimal_bytes(amount: Decimal) -> bytes:
+    unscaled = int(EXACT.scaleb(amount, 18))
+    return unscaled.to_bytes(unscaled.bit_length() // 8 + 1, "big", signed=True)
+
+
+def trade_fields(trade: Trade) -> dict[str, Json]:
+    return {
+        "venue": trade.venue,
+        "instrument": trade.instrument,
+        "trade_id": trade.trade_id,
+        "trade_seq": trade.trade_seq,
+        "price": decimal_bytes(trade.price),
+        "size": decimal_bytes(trade.size),
+        "aggressor": "buy",
+        "event_time_ns": trade.event_time_ns,
+        "receive_time_ns": trade.receive_time_ns,
+        "conditions": ["@", "T"],
+    }
+
+
+def trade_value(trade: Trade, **changed: Json) -> bytes:
+    return wire(TRADE_ID, avro(with_plain_bytes("trade"), trade_fields(trade) | changed))
+
+
+def value_of(event: Event) -> bytes:
+    match event:
+        case Trade():
+            return trade_value(event)
+        case Clock():
+            return wire(CLOCK_ID, avro(parsed("clock"), {"venue": event.venue, "time_ns": event.time_ns}))
+        case _:
+            return UNREADABLE
+
+
+def records_of(events: Sequence[Event]) -> list[KafkaRecord]:
+    return [KafkaRecord(b"key", value_of(event)) for event in events]
+
+
+def a_trade(offset: int, seconds: float, price: str = "10", size: str = "1", trade_id: str = "") -> Trade:
+    """A trade `seconds` after noon, received at once."""
+    time_ns = NOON + int(seconds * SECOND)
+    return Trade(
+        offset, "binance", "BTC-USDT", trade_id or str(offset), None, Decimal(price), Decimal(size), time_ns, time_ns
+    )
+
+
+def a_clock(offset: int, seconds: float, venue: str = "binance") -> Clock:
+    return Clock(offset, venue, NOON + int(seconds * SECOND))
+
+
+def new_schemas() -> WriterSchemas:
+    schemas = WriterSchemas()
+    schemas.add(TRADE_ID, schema_text("trade"))
+    schemas.add(CLOCK_ID, schema_text("clock"))
+    return schemas
+
+
+def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFold:
+    config = FoldConfig(
+        intervals=rules.intervals,
+        out_of_order_ns=rules.out_of_order_ns,
+        grace_ns=rules.grace_ns,
+        horizon_ns=rules.horizon_ns,
+        max_ahead_ns=rules.max_ahead_ns,
+    )
+    return PartitionFold(
+        config,
+        schemas or new_schemas(),
+        bar_schema_id=BAR_ID,
+        live_schema_id=LIVE_ID,
+        partition=3,
+        epoch=EPOCH,
+        generation=2,
+    )
+
+
+def compacted(changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+    """What compaction leaves at the least: the last record of each key, where it stood."""
+    last = {key: place for place, (key, _) in enumerate(changelog)}
+    return [record for place, record in enumerate(changelog) if last[record[0]] == place]
+
+
+class Partition:
+    """The fold of one partition and the topics it writes to: `changelog`, `bars`, `late`, `dead`."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._fold = new_fold(rules)
+        self.next_offset = 0
+        self.changelog: list[tuple[bytes, bytes | None]] = []
+        self.bars: list[tuple[bytes, bytes]] = []
+        self.late: list[int] = []
+        self.dead: list[int] = []
+
+    def fold(self, record_set: bytes) -> FoldOutcome:
+        outcome = self._fold.fold(record_set, [], self.next_offset)
+        self.next_offset = outcome.next_offset
+        return outcome
+
+    def flush(self) -> Flush:
+        flush = self._fold.take_flush()
+        self.changelog += flush.changelog
+        self.bars += flush.bars + flush.bars_1s
+        self.late += [offset for _, _, offset, _ in flush.late]
+        self.dead += [offset for _, _, offset, _ in flush.dead]
+        return flush
+
+    def live_all(self) -> dict[bytes, bytes]:
+        return dict(self._fold.live_all())
+
+    def crash_and_restore(self, *, is_compacted: bool) -> None:
+        """Lose what was not flushed and come back from the changelog, whole or with only the last of each key."""
+        self._fold = new_fold(self._rules)
+        records = compacted(self.changelog) if is_compacted else self.changelog
+        if records:
+            self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [])
+        progress = self._fold.restored()
+        self.next_offset = progress.next_offset if progress else 0
+
+
+def read_bar(key: bytes, value: bytes) -> Published:
+    """A published bar, after a look at what every one of them must carry."""
+    assert value[:5] == wire(BAR_ID, b"")
+    body = BytesIO(value[5:])
+    bar: Json = fastavro.schemaless_reader(body, parsed("bar"), None)
+    assert body.read() == b""
+    window = Window(bar.pop("venue"), bar.pop("instrument"), bar.pop("interval"), bar.pop("start_ns"))
+    assert key.decode() == f"{window.venue}:{window.instrument}:{window.interval}:{window.start_ns}"
+    origin = {name: bar.pop(name) for name in ("epoch", "generation", "partition", "missing")}
+    assert origin == {"epoch": EPOCH, "generation": 2, "partition": 3, "missing": None}
+    return Published(window, **bar)
+
+
+def read_live(value: bytes) -> dict[Window, Json]:
+    """The forming bars of a `bars.live` record."""
+    assert value[:5] == wire(LIVE_ID, b"")
+    live: Json = fastavro.schemaless_reader(BytesIO(value[5:]), parsed("live"), None)
+    return {Window(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]): bar for bar in live["bars"]}

@@ -1,0 +1,134 @@
+"""Writes Kafka's record batches, message format 2, by the protocol guide's "Record Batch" and nothing of the kernel."""
+
+import ctypes
+import ctypes.util
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+TRANSACTIONAL: Final = 0x10
+CONTROL: Final = 0x20
+ABORT: Final = 0
+COMMIT: Final = 1
+_CRC32C_REVERSED: Final = 0x82F63B78
+
+
+@dataclass(frozen=True)
+class KafkaRecord:
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def record_batch(
+    base_offset: int,
+    records: Sequence[KafkaRecord],
+    *,
+    codec: int = NONE,
+    flags: int = 0,
+    producer_id: int = -1,
+    base_timestamp_ms: int = 0,
+) -> bytes:
+    """One batch with records at consecutive offsets; `flags` are TRANSACTIONAL and CONTROL."""
+    body = b"".join(_record(delta, record) for delta, record in enumerate(records))
+    covered = struct.pack(
+        ">hiqqqhii",
+        codec | flags,
+        len(records) - 1,
+        base_timestamp_ms,
+        base_timestamp_ms,
+        producer_id,
+        0 if producer_id >= 0 else -1,
+        -1,
+        len(records),
+    )
+    covered += _compress(codec, body)
+    after_length = struct.pack(">ibI", -1, 2, crc32c(covered)) + covered
+    return struct.pack(">qi", base_offset, len(after_length)) + after_length
+
+
+def end_of_transaction(offset: int, producer_id: int, outcome: int) -> bytes:
+    """A control batch that aborts or commits what its producer wrote before."""
+    marker = KafkaRecord(struct.pack(">hh", 0, outcome), struct.pack(">hi", 0, 0))
+    return record_batch(offset, [marker], flags=TRANSACTIONAL | CONTROL, producer_id=producer_id)
+
+
+def has_codec(codec: int) -> bool:
+    library = {LZ4: "lz4", ZSTD: "zstd"}.get(codec)
+    return library is None or ctypes.util.find_library(library) is not None
+
+
+def varint(value: int) -> bytes:
+    """Zig-zag, 7 bits a byte."""
+    rest = value * 2 if value >= 0 else -value * 2 - 1
+    encoded = bytearray()
+    while rest > 0x7F:
+        encoded.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    encoded.append(rest)
+    return bytes(encoded)
+
+
+def _record(offset_delta: int, record: KafkaRecord) -> bytes:
+    body = b"\0" + varint(0) + varint(offset_delta) + _nullable(record.key) + _nullable(record.value)
+    body += varint(len(record.headers))
+    for name, value in record.headers:
+        body += _nullable(name.encode()) + _nullable(value)
+    return varint(len(body)) + body
+
+
+def _nullable(data: bytes | None) -> bytes:
+    return varint(-1) if data is None else varint(len(data)) + data
+
+
+def _compress(codec: int, body: bytes) -> bytes:
+    if codec == LZ4:
+        lz4 = _library("lz4")
+        return _into_buffer(
+            _size(lz4.LZ4F_compressFrameBound, len(body), None),
+            lambda out, room: _size(lz4.LZ4F_compressFrame, out, room, body, len(body), None),
+        )
+    if codec == ZSTD:
+        zstd = _library("zstd")
+        return _into_buffer(
+            _size(zstd.ZSTD_compressBound, len(body)),
+            lambda out, room: _size(zstd.ZSTD_compress, out, room, body, len(body), 3),
+        )
+    return body
+
+
+def _into_buffer(room: int, write: Callable[["ctypes.Array[ctypes.c_char]", ctypes.c_size_t], int]) -> bytes:
+    out = ctypes.create_string_buffer(room)
+    return out.raw[: write(out, ctypes.c_size_t(room))]
+
+
+def _size(function: "ctypes._NamedFuncPointer", *arguments: object) -> int:
+    function.restype = ctypes.c_size_t
+    sized = [ctypes.c_size_t(value) if isinstance(value, int) and value > 3 else value for value in arguments]
+    return int(function(*sized))
+
+
+def _library(name: str) -> ctypes.CDLL:
+    return ctypes.CDLL(ctypes.util.find_library(name))
+
+
+def _table() -> list[int]:
+    table = []
+    for byte in range(256):
+        rest = byte
+        for _ in range(8):
+            rest = (rest >> 1) ^ (_CRC32C_REVERSED if rest & 1 else 0)
+        table.append(rest)
+    return table
+
+
+_TABLE: Final = _table()
