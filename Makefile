@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-stream bench-latency-ws
+.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-kernel bench-stream bench-latency-ws
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp')
@@ -39,6 +39,9 @@ requirements: setup ## Pin requirements/*.in again, by hash
 
 bench-stream: setup ## Trades to bars, beside Kafka Streams; the last line is JSON
 	@python -m bench.stream
+
+bench-kernel: setup ## What a trade costs the fold kernel alone; the last line is JSON
+	@python -m bench.kernel_fold
 
 bench-latency-ws: setup ## A trade from the exchange to /ws, by both flows; the last line is JSON
 	@python -m bench.latency_to_ws

@@ -58,7 +58,7 @@ def produce_trades(bootstrap: str, topic: str, spec: TradesSpec, ids: SchemaIds,
     )
     clock_schema = _without_logical_types(schemas_dir / "clock.avsc")
     next_clock_ns = START_NS
-    for event_time_ns, key, value in _trades(spec, ids.trade, schemas_dir):
+    for event_time_ns, key, value in trades(spec, ids.trade, schemas_dir):
         while event_time_ns >= next_clock_ns:
             _send_clock(producer, topic, spec.partitions, _clock(next_clock_ns, ids.clock, clock_schema))
             next_clock_ns += CLOCK_EVERY_NS
@@ -68,7 +68,7 @@ def produce_trades(bootstrap: str, topic: str, spec: TradesSpec, ids: SchemaIds,
     producer.flush()
 
 
-def _trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
+def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
     """Event time, key and value of each trade, in event-time order."""
     schema = _without_logical_types(schemas_dir / "trade.avsc")
     chance = random.Random(spec.seed)  # noqa: S311 - no secret, and the same topic in every run

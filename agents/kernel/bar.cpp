@@ -5,14 +5,14 @@
 
 namespace livetape::kernel {
 
-TradeId TradeId::parse(std::string_view id) {
+TradeIdView TradeIdView::parse(std::string_view id) noexcept {
   const bool is_canonical = !id.empty() && id[0] >= '0' && id[0] <= '9' && (id[0] != '0' || id.size() == 1);
-  TradeId parsed;
+  TradeIdView parsed;
   if (is_canonical) {
     const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), parsed.number);
     if (error == std::errc{} && end == id.data() + id.size()) return parsed;
   }
-  return {-1, std::string(id)};
+  return {-1, id};
 }
 
 void Aggregate::add(const Trade& trade) {

@@ -15,14 +15,30 @@ namespace livetape::kernel {
 
 inline constexpr UInt256 kNotionalLimit = UInt256::product(kDecimalLimit, kDecimalLimit);  // 10^76, exclusive
 
-/// A venue's trade id: a number where the id is a canonical non-negative decimal, else its text.
-struct TradeId {
+/// A venue's trade id as a record has it: a number where it is a canonical non-negative decimal, else its text.
+struct TradeIdView {
   std::int64_t number = -1;
-  std::string text;  // empty when there is a number
+  std::string_view text;  // empty when there is a number
 
-  static TradeId parse(std::string_view id);
-  [[nodiscard]] std::string as_text() const { return number >= 0 ? std::to_string(number) : text; }
+  static TradeIdView parse(std::string_view id) noexcept;
   [[nodiscard]] bool is_number() const noexcept { return number >= 0; }
+};
+
+/// The same, kept. Nearly all venues have numbers: those cost no string.
+class TradeId {
+ public:
+  TradeId() = default;
+  explicit TradeId(TradeIdView id) { *this = id; }
+  TradeId& operator=(TradeIdView id) {
+    number_ = id.number;
+    if (!id.text.empty() || !text_.empty()) text_.assign(id.text);
+    return *this;
+  }
+  [[nodiscard]] std::string as_text() const { return number_ >= 0 ? std::to_string(number_) : text_; }
+
+ private:
+  std::int64_t number_ = -1;
+  std::string text_;
 };
 
 /// Order of trades within an instrument: the venue's own number, or else event time, then offset.
@@ -34,7 +50,7 @@ struct OrderKey {
 
 /// A trade that is to be folded.
 struct Trade {
-  TradeId id;
+  TradeIdView id;
   OrderKey order;
   Int128 price = 0;
   UInt128 size = 0;

@@ -209,8 +209,8 @@ std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::ui
   sum.first_offset = in->varlong();
   sum.last_offset = in->varlong();
   sum.newest_event_ns = in->varlong();
-  sum.first_id = TradeId::parse(in->prefixed_text());
-  sum.last_id = TradeId::parse(in->prefixed_text());
+  sum.first_id = TradeIdView::parse(in->prefixed_text());
+  sum.last_id = TradeIdView::parse(in->prefixed_text());
   return is_done(*in) ? std::optional(std::move(bar)) : std::nullopt;
 }
 

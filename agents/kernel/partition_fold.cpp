@@ -100,11 +100,11 @@ PartitionFold::Step PartitionFold::fold_record(const Record& record, FoldOutcome
 }
 
 void PartitionFold::fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
-  if (std::string reason = flaw(decoded); !reason.empty()) return refuse(record, std::move(reason), outcome);
+  if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
   Trade trade;
-  trade.id = TradeId::parse(decoded.trade_id);
+  trade.id = TradeIdView::parse(decoded.trade_id);
   if (!trade.id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
-  Series* found = find_series(decoded.venue, decoded.instrument);
+  Series* found = series_.find(decoded.venue, decoded.instrument);
   if (found == nullptr) {
     if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
     if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);
@@ -155,7 +155,7 @@ void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, Fol
   }
 }
 
-std::string PartitionFold::flaw(const Decoded& decoded) const {
+const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {
   if (decoded.action == Action::correct) return "action correct is not supported";
   if (decoded.action == Action::cancel) return "action cancel is not supported";
   if (decoded.price <= 0) return "price is not positive";
@@ -164,7 +164,7 @@ std::string PartitionFold::flaw(const Decoded& decoded) const {
   if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) return "event time is out of range";
   const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
   if (ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
-  return {};
+  return nullptr;
 }
 
 void PartitionFold::refuse(const Record& record, std::string reason, FoldOutcome& outcome) {
@@ -185,17 +185,10 @@ Venue& PartitionFold::venue(std::string_view name) {
   return *found->second;
 }
 
-Series* PartitionFold::find_series(std::string_view venue_name, std::string_view instrument) {
-  // No name that passes `is_name` has a blank in it: the two cannot be confused.
-  series_key_.assign(venue_name).append(1, ' ').append(instrument);
-  const auto found = series_.find(series_key_);
-  return found == series_.end() ? nullptr : found->second.get();
-}
-
 Series& PartitionFold::series(std::string_view venue_name, std::string_view instrument) {
-  if (Series* found = find_series(venue_name, instrument)) return *found;
-  auto made = std::make_unique<Series>(std::string(venue_name), std::string(instrument), venue(venue_name), config_);
-  return *series_.emplace(series_key_, std::move(made)).first->second;
+  if (Series* found = series_.find(venue_name, instrument)) return *found;
+  return series_.insert(
+      std::make_unique<Series>(std::string(venue_name), std::string(instrument), venue(venue_name), config_));
 }
 
 const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
@@ -218,7 +211,7 @@ std::vector<KeyedRecord> PartitionFold::live() {
 
 std::vector<KeyedRecord> PartitionFold::live_all() {
   std::vector<KeyedRecord> records;
-  for (auto& [key, each] : series_) {
+  for (const auto& each : series_.all()) {
     if (auto record = live_of(*each)) records.push_back(std::move(*record));
   }
   return records;

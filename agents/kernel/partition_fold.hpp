@@ -15,6 +15,7 @@
 #include "changelog.hpp"
 #include "decode_plan.hpp"
 #include "record_batch.hpp"
+#include "series_table.hpp"
 #include "venue.hpp"
 #include "window.hpp"
 
@@ -84,10 +85,10 @@ class PartitionFold {
   void fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
-  [[nodiscard]] std::string flaw(const Decoded& decoded) const;
+  /// Why a trade is refused, or null.
+  [[nodiscard]] const char* flaw(const Decoded& decoded) const noexcept;
 
   Venue& venue(std::string_view name);
-  Series* find_series(std::string_view venue, std::string_view instrument);
   Series& series(std::string_view venue, std::string_view instrument);
   const WriterSchemas::Entry* schema(std::int32_t id);
 
@@ -114,8 +115,7 @@ class PartitionFold {
   Decompressor decompressor_;
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
-  std::unordered_map<std::string, std::unique_ptr<Series>, TextHash, std::equal_to<>> series_;
-  std::string series_key_;  // kept so that a look-up does not allocate
+  SeriesTable series_;
   std::int32_t last_schema_id_ = -1;
   const WriterSchemas::Entry* last_schema_ = nullptr;
 

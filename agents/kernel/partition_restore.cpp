@@ -72,12 +72,13 @@ void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
 
 std::optional<Progress> PartitionFold::restored() {
   if (!restoring_.progress) {
-    if (!series_.empty()) throw CorruptState("the changelog has state but no progress record; see `livetape reset`");
+    if (!series_.all().empty())
+      throw CorruptState("the changelog has state but no progress record; see `livetape reset`");
     return std::nullopt;
   }
   join_chunks();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
-  for (auto& [key, each] : series_) {
+  for (const auto& each : series_.all()) {
     each->finish_restore();
     each->home.schedule(*each);
   }

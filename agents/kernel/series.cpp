@@ -74,7 +74,15 @@ Series::Series(std::string venue_name, std::string instrument_name, Venue& venue
 
 bool Series::is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept {
   if (watermark_ns == kBeginning) return false;
-  return floor_to(event_time_ns, config_.levels[0].length_ns) < watermark_ns - config_.horizon_ns;
+  return base_start(event_time_ns) < watermark_ns - config_.horizon_ns;
+}
+
+std::int64_t Series::base_start(std::int64_t event_time_ns) const noexcept {
+  const std::int64_t length_ns = config_.levels[0].length_ns;
+  if (event_time_ns < base_start_ns_ || event_time_ns - length_ns >= base_start_ns_) {
+    base_start_ns_ = floor_to(event_time_ns, length_ns);
+  }
+  return base_start_ns_;
 }
 
 bool Series::would_overflow(const Trade& trade) {
@@ -91,7 +99,7 @@ bool Series::would_overflow(const Trade& trade) {
 }
 
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
-  Bar& base = open(0, floor_to(trade.event_time_ns, config_.levels[0].length_ns), watermark_ns);
+  Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns);
   if (base.is_final) {
     fold_late(0, base, trade, changes);
   } else {

@@ -132,12 +132,14 @@ class Series {
   void evict(std::int64_t watermark_ns, Changes& changes);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
   void find_due();
+  [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
   [[nodiscard]] std::int64_t end_ns(std::size_t level, const Bar& bar) const noexcept;
 
   const FoldConfig& config_;
   std::vector<LevelBars> levels_;
+  mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
   std::int64_t due_ns_ = kNever;
   // Sums of all that was ever folded: as long as they are in bounds, no bar can be out of them.

@@ -15,6 +15,10 @@ bool IdRanges::contains(std::int64_t id) const {
 }
 
 std::size_t IdRanges::insert(std::int64_t id) {
+  if (!ranges_.empty() && ranges_.back().last == id - 1) {  // the usual one
+    ranges_.back().last = id;
+    return ranges_.size() - 1;
+  }
   auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
   const auto index = after - ranges_.begin();
   const bool touches_before = index > 0 && std::prev(after)->last == id - 1;
@@ -42,7 +46,7 @@ std::size_t IdBucket::chunks(IdKind kind) const noexcept {
                                 : (hashes.size() + kHashesPerChunk - 1) / kHashesPerChunk;
 }
 
-bool TradeIds::contains(const TradeId& id) const {
+bool TradeIds::contains(const TradeIdView& id) const {
   if (id.is_number()) {
     if (id.number > newest_number_) return false;
     return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.numbers.contains(id.number); });
@@ -51,7 +55,7 @@ bool TradeIds::contains(const TradeId& id) const {
   return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.hash_index.contains(hash); });
 }
 
-void TradeIds::insert(const TradeId& id, std::int64_t event_time_ns) {
+void TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
   IdBucket& found = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
   if (id.is_number()) {
     newest_number_ = std::max(newest_number_, id.number);

@@ -69,9 +69,9 @@ struct IdBucket {
 /// All ids of one instrument.
 class TradeIds {
  public:
-  [[nodiscard]] bool contains(const TradeId& id) const;
+  [[nodiscard]] bool contains(const TradeIdView& id) const;
   /// Adds an id that is not in the set.
-  void insert(const TradeId& id, std::int64_t event_time_ns);
+  void insert(const TradeIdView& id, std::int64_t event_time_ns);
 
   [[nodiscard]] std::deque<IdBucket>& buckets() noexcept { return buckets_; }
   [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }

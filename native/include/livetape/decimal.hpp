@@ -143,8 +143,15 @@ inline bool decode_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled
   while (bytes.size() > kMaxDecimalBytes && bytes[0] == sign) bytes = bytes.subspan(1);
   if (bytes.size() > kMaxDecimalBytes) return false;
   if ((bytes[0] & 0x80) != (sign & 0x80)) return false;  // a stripped sign byte was not only a sign
-  UInt128 value = sign ? ~UInt128{0} : UInt128{0};
-  for (const std::uint8_t byte : bytes) value = (value << 8) | byte;
+  constexpr std::size_t kHalf = sizeof(std::uint64_t);
+  std::uint64_t high = sign ? ~std::uint64_t{0} : 0;
+  std::uint64_t low = high;
+  if (bytes.size() > kHalf) {
+    for (const std::uint8_t byte : bytes.first(bytes.size() - kHalf)) high = (high << 8) | byte;
+    bytes = bytes.last(kHalf);
+  }
+  for (const std::uint8_t byte : bytes) low = (low << 8) | byte;
+  const UInt128 value = (UInt128{high} << 64) | low;
   unscaled = static_cast<Int128>(value);
   const UInt128 magnitude = unscaled < 0 ? -value : value;
   return magnitude < kDecimalLimit;

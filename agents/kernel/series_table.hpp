@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "series.hpp"
+
+namespace livetape::kernel {
+
+/// The series of a partition by venue and instrument. Every trade is looked up here: one hash and, nearly always, one
+/// slot, with nothing allocated.
+class SeriesTable {
+ public:
+  [[nodiscard]] Series* find(std::string_view venue, std::string_view instrument) const noexcept;
+  /// Adds a series that is not there yet.
+  Series& insert(std::unique_ptr<Series> series);
+  /// All of them, in the order they came.
+  [[nodiscard]] const std::vector<std::unique_ptr<Series>>& all() const noexcept { return all_; }
+
+ private:
+  struct Slot {
+    std::uint64_t hash = 0;
+    Series* series = nullptr;
+  };
+
+  void place(Slot slot) noexcept;
+  void grow();
+
+  std::vector<Slot> slots_ = std::vector<Slot>(64);  // a power of two, at most half full
+  std::vector<std::unique_ptr<Series>> all_;
+};
+
+}  // namespace livetape::kernel
