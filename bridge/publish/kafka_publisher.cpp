@@ -53,8 +53,9 @@ void KafkaPublisher::make_producer(const Config& config) {
 
 void KafkaPublisher::find_partitions() {
   std::string error;
-  const std::unique_ptr<RdKafka::Conf> conf(RdKafka::Conf::create(RdKafka::Conf::CONF_TOPIC));
-  const std::unique_ptr<RdKafka::Topic> topic(RdKafka::Topic::create(producer_.get(), topic_, conf.get(), error));
+  // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
+  // producer's.
+  const std::unique_ptr<RdKafka::Topic> topic(RdKafka::Topic::create(producer_.get(), topic_, nullptr, error));
   if (!topic) throw std::runtime_error("Kafka topic " + topic_ + ": " + error);
   RdKafka::Metadata* raw = nullptr;
   const RdKafka::ErrorCode code = producer_->metadata(false, topic.get(), &raw, kMetadataTimeoutMs);

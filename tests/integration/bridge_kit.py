@@ -1,0 +1,295 @@
+"""What the tests of the bridge share: the real program, simulated exchanges to read, and what came out at both ends.
+
+Kafka is read by the stock consumer and Avro by fastavro, from the schemas of schemas/: nothing of the bridge's own
+writing is used to say what it should have written.
+"""
+
+import asyncio
+import io
+import itertools
+import json
+import signal
+import ssl
+import struct
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import fastavro
+import httpx
+import zmq
+from confluent_kafka import Consumer, TopicPartition
+
+from app.schema_registry import register_all
+from app.settings import PROJECT, Settings, Venue
+from app.topic_admin import apply
+from cli.parts import BRIDGE, bridge_config
+from local import certificates, ports
+from replay.command import PATHS, VenueName
+from replay.exchange import Exchange
+from replay.recording import RecordedFrame
+from replay.trade import SimulatedTrade
+
+WAIT_S = 30.0
+POLL_S = 0.2
+HEADER = struct.Struct(">bI")
+POSITION = struct.Struct(">16sQ")
+SCHEMAS = {
+    name: fastavro.parse_schema(json.loads((PROJECT / "schemas" / f"{name.lower()}.avsc").read_text()))
+    for name in ("Trade", "Clock")
+}
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of `trades`, its value decoded; `raw` are the value's own bytes."""
+
+    partition: int
+    offset: int
+    key: str
+    kind: str
+    fields: Fields
+    raw: bytes
+
+    @property
+    def sequence(self) -> int:
+        """The bridge's number of it."""
+        return int(self.fields["bridge_sequence"])
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message that a ZeroMQ subscriber got."""
+
+    topic: str
+    session: str
+    sequence: int
+    value: bytes
+
+
+class Bridge:
+    """A running bridge."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, metrics: str) -> None:
+        self.process = process
+        self._log = log
+        self._metrics = metrics
+
+    @property
+    def log(self) -> str:
+        """All that it has said."""
+        return self._log.read_text()
+
+    def metrics(self) -> str:
+        """The text of /metrics; empty while it does not serve."""
+        try:
+            return httpx.get(f"http://{self._metrics}/metrics", timeout=WAIT_S).text
+        except httpx.TransportError:
+            return ""
+
+    def metric(self, sample: str) -> float | None:
+        """Value of a sample of /metrics, nothing when there is none."""
+        lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
+        return next((float(value) for name, value in lines if name == f"livetape_bridge_{sample}"), None)
+
+    async def counts(self, sample: str, least: float) -> None:
+        """Wait until a sample of /metrics has come to a number."""
+        await self.until(lambda: (self.metric(sample) or 0) >= least, f"{sample} at {least}")
+
+    async def says(self, text: str) -> None:
+        """Wait until it has said something."""
+        await self.until(lambda: text in self.log, text)
+
+    async def until(self, condition: Callable[[], bool], wanted: str) -> None:
+        """Wait until a condition holds, as long as the bridge runs."""
+        deadline = time.monotonic() + WAIT_S
+        while not await asyncio.to_thread(condition):
+            state = f"waited for {wanted}\n{self.log}\n{await asyncio.to_thread(self.metrics)}"
+            assert self.process.poll() is None, state
+            assert time.monotonic() < deadline, state
+            await asyncio.sleep(0.02)
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; its exit code."""
+        self.process.send_signal(number)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        return await asyncio.to_thread(self.process.wait, WAIT_S)
+
+
+def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings:
+    """The test's settings with these venues and with ports and a folder that no other test has."""
+    data, metrics = ports.free_ports(2)
+    return settings.model_copy(
+        update={
+            "home": home,
+            "venues": venues,
+            "zmq_data": f"tcp://127.0.0.1:{data}",
+            "bridge_metrics": f"127.0.0.1:{metrics}",
+        }
+    )
+
+
+@contextmanager
+def bridging(settings: Settings) -> Iterator[Bridge]:
+    """The bridge as its own process, its topics and schemas in place; it may have ended when the block does."""
+    apply(settings)
+    file, log = settings.home / "bridge.json", settings.home / "bridge.log"
+    file.write_text(json.dumps(bridge_config(settings, register_all(settings))))
+    with log.open("ab") as output:
+        process = subprocess.Popen([BRIDGE, "--config", file], stdout=output, stderr=output)
+    try:
+        yield Bridge(process, log, settings.bridge_metrics)
+    finally:
+        process.kill()
+        process.wait(WAIT_S)
+
+
+def server_tls(certs: certificates.Certificates) -> ssl.SSLContext:
+    """The TLS of a simulated exchange."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs.server, certs.key)
+    return context
+
+
+def venue_of(name: VenueName, exchange: Exchange, instruments: Iterable[str], ca_file: Path | None) -> Venue:
+    """How the bridge finds a simulated exchange."""
+    return Venue(url=f"wss://{exchange.address}{PATHS[name]}", instruments=tuple(instruments), ca_file=ca_file)
+
+
+class Script:
+    """A source of trades and frames that a test writes while the exchange plays it."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[SimulatedTrade | RecordedFrame] = asyncio.Queue()
+
+    def say(self, *items: SimulatedTrade | RecordedFrame) -> None:
+        """Play these next."""
+        for item in items:
+            self._items.put_nowait(item)
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | RecordedFrame]:
+        """The items, as they are written."""
+        while True:
+            yield await self._items.get()
+
+
+class Listener:
+    """A ZeroMQ subscriber of everything."""
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.set(zmq.RCVHWM, 0)
+        self._socket.set(zmq.RCVTIMEO, int(WAIT_S * 1000))
+        self._socket.subscribe(b"")
+        self._socket.connect(address)
+
+    def next(self) -> Heard:
+        """The next message."""
+        topic, position, value = self._socket.recv_multipart()
+        session, sequence = POSITION.unpack(position)
+        return Heard(topic.decode(), session.hex(), sequence, value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.destroy(linger=0)
+
+
+def decode(value: bytes, schema_ids: Mapping[str, int]) -> tuple[str, Fields]:
+    """Record name and fields of a value behind the wire header."""
+    magic, schema_id = HEADER.unpack_from(value)
+    assert magic == 0
+    name = next(name for name in SCHEMAS if schema_ids[f"livetape.{name}"] == schema_id)
+    body = io.BytesIO(value[HEADER.size :])
+    fields = fastavro.schemaless_reader(body, SCHEMAS[name], None)
+    assert isinstance(fields, dict)
+    assert body.read() == b""
+    return name, fields
+
+
+def read_topic(settings: Settings) -> list[Record]:
+    """All records of `trades`, partition by partition."""
+    ids = register_all(settings)
+    consumer = Consumer({**settings.kafka_config, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        topic = settings.topic("trades")
+        partitions = [
+            TopicPartition(topic, number, 0) for number in consumer.list_topics(topic).topics[topic].partitions
+        ]
+        ends = {part.partition: consumer.get_watermark_offsets(part, WAIT_S)[1] for part in partitions}
+        consumer.assign(partitions)
+        records: list[Record] = []
+        while len(records) < sum(ends.values()):
+            for message in consumer.consume(1_000, POLL_S):
+                assert message.error() is None
+                value, key = message.value(), message.key()
+                assert isinstance(value, bytes)
+                assert isinstance(key, bytes)
+                kind, fields = decode(value, ids)
+                records.append(
+                    Record(message.partition() or 0, message.offset() or 0, key.decode(), kind, fields, value)
+                )
+    finally:
+        consumer.close()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def trades_of(records: Iterable[Record], venue: str) -> list[Record]:
+    """A venue's trades in the order of the bridge's numbers."""
+    return sorted((each for each in records if each.kind == "Trade" and each.fields["venue"] == venue), key=sequence)
+
+
+def clocks_of(records: Iterable[Record], venue: str) -> list[Record]:
+    """A venue's clock records, in the order of the bridge's numbers, one a partition."""
+    return sorted((each for each in records if each.kind == "Clock" and each.fields["venue"] == venue), key=sequence)
+
+
+def sequence(record: Record) -> int:
+    """The bridge's number of a record."""
+    return record.sequence
+
+
+def assert_in_order(records: list[Record]) -> None:
+    """The bridge's numbers rise within each partition, and have no hole over all of them."""
+    for earlier, later in itertools.pairwise(records):
+        assert earlier.partition != later.partition or earlier.sequence < later.sequence
+    assert {record.sequence for record in records} == {*range(1, max(map(sequence, records)) + 1)}
+
+
+def as_told(record: Record) -> SimulatedTrade:
+    """A trade's record as the simulated exchange's ledger has it, amounts without trailing zeros."""
+    of = record.fields
+    assert of["aggressor"] in ("buy", "sell")
+    return SimulatedTrade(
+        of["instrument"],
+        int(of["trade_id"]),
+        plain(of["price"]),
+        plain(of["size"]),
+        of["aggressor"],
+        of["event_time_ns"],
+    )
+
+
+def told(trade: SimulatedTrade) -> SimulatedTrade:
+    """A ledger's trade, amounts without trailing zeros."""
+    amounts = plain(Decimal(trade.price)), plain(Decimal(trade.size))
+    return SimulatedTrade(trade.instrument, trade.trade_id, *amounts, trade.aggressor, trade.event_time_ns)
+
+
+def plain(amount: Decimal) -> str:
+    """A decimal's digits, without zeros at their end."""
+    return f"{amount.normalize():f}"

@@ -1,0 +1,97 @@
+"""Simulated exchanges → bridge → Kafka and ZeroMQ, all real: every trade once, exactly, in order."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiokafka.partitioner import murmur2
+
+from app.settings import Settings
+from local import certificates
+from replay.command import RESOLUTION_NS, VenueName, protocol_of
+from replay.exchange import Exchange
+from replay.ledger import Ledger, read_ledger
+from replay.market import MarketSpec, trades
+from replay.trade import SimulatedTrade
+from tests.integration.bridge_kit import (
+    Heard,
+    Listener,
+    as_told,
+    assert_in_order,
+    bridge_settings,
+    bridging,
+    clocks_of,
+    read_topic,
+    sequence,
+    server_tls,
+    told,
+    trades_of,
+    venue_of,
+)
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+PARTITIONS = 4
+TRADES = 20_000
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
+    return certificates.ensure(tmp_path_factory.mktemp("bridge-certs"))
+
+
+class Market:
+    """A seeded market of some trades, slow until a subscriber has heard the bridge, then as fast as it goes."""
+
+    def __init__(self, venue: VenueName) -> None:
+        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=7, resolution_ns=RESOLUTION_NS[venue])
+        self._trades = itertools.islice(trades(spec, START_NS), TRADES)
+        self.is_heard = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        for trade in self._trades:
+            yield trade
+            if not self.is_heard.is_set():
+                await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("venue", list(VenueName))
+async def test_every_trade_of_a_market_is_in_kafka_once_and_on_zeromq(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    market, ledger = Market(venue), tmp_path / "ledger.jsonl"
+    protocol = protocol_of(venue, INSTRUMENTS)
+    with Ledger(ledger) as book:
+        async with Exchange(protocol, market, server_tls(certs), ledger=book) as exchange:
+            settings = bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})
+            with bridging(settings) as bridge, Listener(settings.zmq_data) as listener:
+                heard = [await asyncio.to_thread(listener.next)]
+                market.is_heard.set()
+                await bridge.counts(f'trades_total{{venue="{venue}"}}', TRADES)
+                assert await bridge.stop() == 0, bridge.log
+                records = await asyncio.to_thread(read_topic, settings)
+                last = max(map(sequence, records))
+                heard += [await asyncio.to_thread(listener.next) for _ in range(heard[0].sequence, last)]
+
+    written = trades_of(records, venue)
+    assert [as_told(record) for record in written] == [told(trade) for trade in read_ledger(ledger)]
+    assert len(written) == TRADES
+    for record in written:
+        of = record.fields
+        assert record.key == f"{venue}:{of['instrument']}"
+        assert record.partition == (murmur2(record.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+        assert of["trade_seq"] == int(of["trade_id"])
+        assert of["receive_time_ns"] > START_NS
+        assert (of["action"], of["refers_to"], of["conditions"], of["source"]) == ("trade", None, [], "live")
+    assert {record.key for record in clocks_of(records, venue)} == {venue}
+
+    assert_in_order(records)
+    (session,) = {record.fields["bridge_session"] for record in records}
+    by_sequence = {record.sequence: record for record in records}
+    assert heard == [
+        Heard(by_sequence[number].key, session, number, by_sequence[number].raw)
+        for number in range(heard[0].sequence, last + 1)
+    ]
