@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     """How long a worker may be silent before its partitions go to another."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the fold worker's /metrics on this machine; 0 for none."""
+    sink_flush_ms: int = Field(default=200, ge=1)
+    """How long the SQL sink gathers rows for one database transaction."""
+    sink_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the SQL sink's /metrics on this machine; 0 for none."""
     live_ms: int = Field(default=20, ge=1)
     """Least time between two records of an instrument on `bars.live`."""
 

@@ -1,0 +1,24 @@
+"""Where the logs of partitions begin and end."""
+
+from collections.abc import Collection
+from typing import Final
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from faust.types import TP
+
+from app.settings import Settings
+
+TIMEOUT_S: Final = 30.0
+
+
+def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple[int, int]]:
+    """First and next offset of each partition. Waits for the broker; raises KafkaException when it refuses."""
+    admin = AdminClient(settings.kafka_config)
+    first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+    return {tp: (first[tp], end[tp]) for tp in partitions}
+
+
+def _offsets(admin: AdminClient, partitions: Collection[TP], spec: OffsetSpec) -> dict[TP, int]:
+    asked = admin.list_offsets({TopicPartition(*tp): spec for tp in partitions}, request_timeout=TIMEOUT_S)
+    return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}

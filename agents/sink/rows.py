@@ -1,0 +1,114 @@
+"""Records of the topics as rows of the tables; what is no row becomes a dead letter."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import Column, Table
+
+from agents.kernel import read_records
+from agents.transport import RecordSet
+from app.amounts import plain, unscaled
+from app.database import tables
+from app.database.partitions import day_of
+from app.records import BadRecord, RecordReader
+
+Row = tuple[Any, ...]
+"""Values in the order of the table's columns; amounts as plain decimals in text."""
+Fields = Mapping[str, Any]
+
+AMOUNT_LIMIT: Final = 10**38
+"""Of prices and sizes, unscaled and exclusive: what the fold takes."""
+TABLES: Final = {
+    "livetape.Trade": (tables.trade, "event_time_ns"),
+    "livetape.Bar": (tables.bar, "start_ns"),
+    "livetape.Gap": (tables.gap, None),
+}
+
+
+@dataclass
+class Rows:
+    """Rows by table, and the days whose partitions they need."""
+
+    of: dict[str, list[Row]] = field(default_factory=dict)
+    days: set[date] = field(default_factory=set)
+
+    def add(self, table: str, row: Row) -> None:
+        """Add a row of a table."""
+        self.of.setdefault(table, []).append(row)
+
+    def extend(self, later: "Rows") -> None:
+        """Add all of the rows that came later."""
+        for table, rows in later.of.items():
+            self.of.setdefault(table, []).extend(rows)
+        self.days |= later.days
+
+
+class RowMaker:
+    """Makes rows of the records of a record set."""
+
+    def __init__(self, reader: RecordReader, max_ahead_ns: int) -> None:
+        self._reader = reader
+        self._max_ahead_ns = max_ahead_ns
+        self._columns = {
+            name: [_getter(column, day_of_field) for column in table.columns]
+            for name, (table, day_of_field) in TABLES.items()
+        }
+
+    def rows(self, record_set: RecordSet, from_offset: int) -> Rows:
+        """Rows of all records at `from_offset` and behind it.
+
+        Raises:
+            CorruptBatch: a batch of the set is damaged.
+            RegistryAway: a writer's schema is not known and cannot be asked for now.
+        """
+        rows = Rows()
+        for offset, _, key, value, _ in read_records(record_set.data, record_set.aborted):
+            if offset < from_offset:
+                continue
+            try:
+                self._add(rows, value, record_set.partition, offset)
+            except BadRecord as bad:
+                rows.add("dead_letter", (record_set.topic, record_set.partition, offset, str(bad), key, value))
+        return rows
+
+    def _add(self, rows: Rows, value: bytes | None, partition: int, offset: int) -> None:
+        name, fields = self._reader.read(value)
+        if name == "livetape.Clock":
+            return
+        if name not in TABLES:
+            raise BadRecord(f"{name} belongs into no table")
+        if name == "livetape.Trade":
+            self._check_trade(fields)
+        if any("\0" in text for text in fields.values() if isinstance(text, str)):
+            raise BadRecord("a text has a NUL character in it, which Postgres does not store")
+        table, day_of_field = TABLES[name]
+        placed = {"partition": partition, "offset": offset, **fields}
+        rows.add(table.name, tuple(get(placed) for get in self._columns[name]))
+        if day_of_field is not None:
+            rows.days.add(day_of(fields[day_of_field]))
+
+    def _check_trade(self, trade: Fields) -> None:
+        """Refuse what the fold refuses: a row that is in no bar would be a trade that nobody counted."""
+        for name in ("price", "size"):
+            if not 0 < unscaled(trade[name]) < AMOUNT_LIMIT:
+                raise BadRecord(f"{name} is not positive or has more than 38 digits")
+        if trade["event_time_ns"] - trade["receive_time_ns"] > self._max_ahead_ns:
+            raise BadRecord("event time is too far ahead of its receive time")
+
+
+def _getter(column: Column[Any], day_of_field: str | None) -> Callable[[Fields], Any]:
+    """How to read a column's value off the fields of a record."""
+    name = column.name
+    if name == "day":
+        return lambda fields: day_of(fields[str(day_of_field)])
+    if tables.SCALE in column.info:
+        scale = int(column.info[tables.SCALE])
+        return lambda fields: plain(unscaled(fields[name]), scale)
+    return lambda fields: fields[name]
+
+
+def columns_of(table: Table) -> list[str]:
+    """Names of a table's columns, in the order of a row."""
+    return [column.name for column in table.columns]

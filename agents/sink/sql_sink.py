@@ -1,0 +1,194 @@
+"""What the SQL sink does with record sets: gather, write at short intervals, go on from where the database is."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import psycopg
+from faust.types import TP
+from prometheus_client import start_http_server
+from sqlalchemy.exc import OperationalError
+
+from agents import crash_points
+from agents.epoch import check_progress, epoch_of
+from agents.kernel import CorruptBatch
+from agents.log_bounds import log_bounds
+from agents.sink import metrics
+from agents.sink.rows import RowMaker
+from agents.sink.writer import Pending, SqlWriter
+from agents.transport import BatchApp, RecordSet
+from app.database import migrate
+from app.records import RecordReader
+from app.schema_lookup import RegistryAway, RegistrySchemas
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BUFFER_BYTES: Final = 16 * 1024 * 1024
+"""Gathered and not yet written; above it the sink takes no more, and fetching stops by itself."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+_AWAY: Final = (psycopg.OperationalError, OperationalError, RegistryAway)
+
+T = TypeVar("T")
+
+
+class SqlSink:
+    """Stores `trades`, `bars`, `bars.1s` and `gaps`, each record once, in the namespace's database."""
+
+    def __init__(self, app: BatchApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._writer = SqlWriter(settings)
+        self._maker = RowMaker(RecordReader(settings.schemas_dir, RegistrySchemas(settings)), settings.max_ahead_ns)
+        self._positions: dict[TP, int] = {}  # behind what was gathered
+        self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that is ignored
+        self._pending: dict[TP, Pending] = {}
+        self._gathered = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        app.read_batches_from(self)
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """Bring the database up to date, and find out where each partition goes on.
+
+        Raises:
+            EpochMismatch: what is stored came from another log than the one that is there now.
+        """
+        await self.revoked()
+        if self._settings.sink_metrics_port:
+            await asyncio.to_thread(_serve_metrics, self._settings.sink_metrics_port)
+        await _patiently(lambda: asyncio.to_thread(migrate, self._settings))
+        bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
+        epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
+        for tp, (first, end) in bounds.items():
+            self._positions[tp] = await self._begin(tp, epochs[tp.topic], first, end)
+            crash_points.reach("during-recovery")
+        self._has_room.set()
+        self._task = asyncio.create_task(self._write_always())
+
+    async def revoked(self) -> None:
+        """Let go of everything that is not stored: it will be read again by whoever has the partition then."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        self._positions.clear()
+        self._sought.clear()
+        self._pending.clear()
+        self._has_room.set()
+
+    def position(self, tp: TP) -> int | None:
+        """Where fetching of a partition goes on."""
+        return self._positions.get(tp)
+
+    async def take(self, record_set: RecordSet) -> None:
+        """Gather the rows of a record set; waits while too much is gathered already."""
+        await self._has_room.wait()
+        tp = TP(record_set.topic, record_set.partition)
+        if not self._is_next(tp, record_set):
+            return
+        start = self._positions[tp]
+        try:
+            rows = await _patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, start))
+        except CorruptBatch as error:
+            log.critical("%s partition %d is stored no further: %s", *tp, error)
+            del self._positions[tp]
+            return
+        if self._positions.get(tp) != start:
+            return  # it was taken away meanwhile
+        pending = self._pending.setdefault(tp, Pending(tp, start, start, type(rows)()))
+        pending.rows.extend(rows)
+        pending.end = self._positions[tp] = record_set.next_offset
+        pending.size_bytes += len(record_set.data)
+        self._gathered.set()
+        if sum(each.size_bytes for each in self._pending.values()) > BUFFER_BYTES:
+            self._has_room.clear()
+
+    def _is_next(self, tp: TP, record_set: RecordSet) -> bool:
+        """Whether a record set has what comes next. A set that begins too late was fetched before a seek.
+
+        Raises:
+            LookupError: records between what was gathered and this set are missing.
+        """
+        position = self._positions.get(tp)
+        if position is None or record_set.next_offset <= position:
+            return False
+        if record_set.start_offset <= position:
+            self._sought.pop(tp, None)
+            return True
+        if tp in self._sought:
+            return False
+        raise LookupError(
+            f"{tp.topic} partition {tp.partition}: offset {position} is next, and the fetch begins at "
+            f"{record_set.start_offset}"
+        )
+
+    async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> int:
+        stored_epoch, position = await _patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))
+        check_progress(tp.topic, recorded=stored_epoch, current=epoch, next_offset=position, first=first, end=end)
+        return position
+
+    async def _write_always(self) -> None:
+        while True:
+            await self._gathered.wait()
+            await asyncio.sleep(self._settings.sink_flush_ms / 1_000)
+            self._gathered.clear()
+            batch, self._pending = list(self._pending.values()), {}
+            self._has_room.set()
+            await self._write(batch)
+
+    async def _write(self, batch: list[Pending]) -> None:
+        began = time.monotonic()
+        stored = await _patiently(lambda: asyncio.to_thread(self._writer.write, batch))
+        metrics.WRITE_S.observe(time.monotonic() - began)
+        for pending in batch:
+            if stored[pending.tp] == pending.end:
+                _report(pending)
+            else:
+                await self._go_on_from(pending.tp, stored[pending.tp])
+        ours = {pending.tp for pending in batch} & self._positions.keys()
+        await self._app.commit_batches({tp: stored[tp] for tp in ours})
+
+    async def _go_on_from(self, tp: TP, offset: int) -> None:
+        """Another sink has moved the partition on: drop what was gathered, and read from where the database is."""
+        log.warning("%s partition %d: another sink has stored up to offset %d; going on from there", *tp, offset)
+        metrics.FENCED.labels(topic=tp.topic).inc()
+        self._pending.pop(tp, None)
+        if tp in self._positions and tp in self._app.consumer.assignment():
+            self._positions[tp] = self._sought[tp] = offset
+            await self._app.consumer.seek_wait({tp: offset})
+
+
+def _report(pending: Pending) -> None:
+    """Count what was stored, and log every dead letter."""
+    for table, rows in pending.rows.of.items():
+        metrics.ROWS.labels(table=table).inc(len(rows))
+    for topic, partition, offset, reason, _, _ in pending.rows.of.get("dead_letter", ()):
+        log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)
+        metrics.DEAD.labels(topic=topic).inc()
+    metrics.STORED.labels(topic=pending.tp.topic, partition=pending.tp.partition).set(pending.end)
+
+
+def _serve_metrics(port: int) -> None:
+    if port not in _served:
+        start_http_server(port, addr="127.0.0.1")
+        _served.add(port)
+
+
+_served: set[int] = set()
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until Postgres and the registry answer, at growing intervals."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return await attempt()
+        except _AWAY as error:
+            log.warning("waiting %.1f s: %s", pause_s, str(error).strip().partition("\n")[0])
+            metrics.AWAY.inc()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

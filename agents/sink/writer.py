@@ -1,0 +1,181 @@
+"""One database transaction a write: the rows, and how far each topic is stored, together or not at all.
+
+The row of `stream_offset` is the fence. It is locked and compared before anything is written, so of two sinks that
+believe to own a partition only the one that begins where the other ended can write.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import psycopg
+from faust.types import TP
+from psycopg import sql
+from sqlalchemy import Table
+
+from agents import crash_points
+from agents.sink.rows import Rows, columns_of
+from app.database import conninfo, tables
+from app.database.partitions import ensure_days
+from app.settings import Settings
+
+CONNECT_S: Final = 5
+STATEMENT_MS: Final = 60_000
+
+LOCK: Final = """
+    SELECT topic, partition, next_offset FROM stream_offset
+    JOIN unnest(%s::text[], %s::bigint[]) AS wanted (topic, partition) USING (topic, partition)
+    ORDER BY topic, partition FOR UPDATE OF stream_offset
+"""
+ADVANCE: Final = """
+    UPDATE stream_offset SET next_offset = written.next_offset
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS written (topic, partition, next_offset)
+    WHERE (stream_offset.topic, stream_offset.partition) = (written.topic, written.partition)
+"""
+BEGIN: Final = """
+    INSERT INTO stream_offset (topic, partition, epoch, next_offset) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (topic, partition) DO UPDATE SET topic = excluded.topic
+    RETURNING epoch, next_offset
+"""
+
+
+@dataclass
+class Pending:
+    """What is to be written of one partition: the rows of the offsets [start, end)."""
+
+    tp: TP
+    start: int
+    end: int
+    rows: Rows
+    size_bytes: int = 0
+
+
+class SqlWriter:
+    """Writes to the namespace's database. Its methods wait, one at a time: call them in a thread.
+
+    Every method raises psycopg.OperationalError when Postgres does not answer; the next call connects anew.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._busy = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._days: set[date] = set()
+
+    def begin(self, tp: TP, epoch: str, first_offset: int) -> tuple[str, int]:
+        """Epoch and next offset of a partition; `epoch` and `first_offset` where nothing of it is stored yet."""
+        with self._busy:
+            row = self._connected().execute(BEGIN, [tp.topic, tp.partition, epoch, first_offset]).fetchone()
+        if row is None:
+            raise RuntimeError("INSERT … RETURNING gave no row")
+        return str(row[0]), int(row[1])
+
+    def write(self, batch: Sequence[Pending]) -> Mapping[TP, int]:
+        """Write what begins where the database ends; returns the next offset of every partition afterwards.
+
+        One that differs from what the caller wanted to reach was moved by another sink, and nothing of it was written.
+        """
+        with self._busy:
+            connection = self._connected()
+            self._ensure_days(connection, batch)
+            with connection.transaction(), connection.cursor() as cursor:
+                stored = _lock(cursor, batch)
+                due = [pending for pending in batch if stored[pending.tp] == pending.start]
+                rows = Rows()
+                for pending in due:
+                    rows.extend(pending.rows)
+                for table, statements in _INSERTS.items():
+                    _insert(cursor, table, statements, rows)
+                crash_points.reach("mid-flush")
+                _advance(cursor, due)
+                crash_points.reach("before-commit")
+            crash_points.reach("after-commit")
+            return {**stored, **{pending.tp: pending.end for pending in due}}
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._busy:
+            if self._connection is not None:
+                self._connection.close()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            connection = psycopg.connect(
+                conninfo(self._settings),
+                autocommit=True,
+                connect_timeout=CONNECT_S,
+                options=f"-c statement_timeout={STATEMENT_MS}",
+            )
+            for table in _INSERTS:
+                connection.execute(_TEMPORARY.format(incoming=_incoming(table), table=sql.Identifier(table.name)))
+            self._connection = connection
+        return self._connection
+
+    def _ensure_days(self, connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> None:
+        new = set().union(*(pending.rows.days for pending in batch)) - self._days
+        if new:
+            for table in tables.BY_DAY:
+                ensure_days(connection, table.name, new)
+            self._days |= new
+
+
+def _lock(cursor: psycopg.Cursor[Any], batch: Sequence[Pending]) -> dict[TP, int]:
+    cursor.execute(LOCK, [[pending.tp.topic for pending in batch], [pending.tp.partition for pending in batch]])
+    return {TP(topic, partition): next_offset for topic, partition, next_offset in cursor.fetchall()}
+
+
+def _advance(cursor: psycopg.Cursor[Any], due: Sequence[Pending]) -> None:
+    columns = zip(*((pending.tp.topic, pending.tp.partition, pending.end) for pending in due), strict=True)
+    if due:
+        cursor.execute(ADVANCE, [list(column) for column in columns])
+
+
+def _insert(cursor: psycopg.Cursor[Any], table: Table, statements: Sequence[sql.Composed], rows: Rows) -> None:
+    incoming = rows.of.get(table.name)
+    if not incoming:
+        return
+    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_incoming(table))) as copy:
+        for row in incoming:
+            copy.write_row(row)
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def _incoming(table: Table) -> sql.Identifier:
+    return sql.Identifier(f"incoming_{table.name}")
+
+
+def _insert_new(table: Table, into: Table | None = None) -> sql.Composed:
+    """Rows whose key is not there yet; of two with one key, the first that came."""
+    return sql.SQL("INSERT INTO {into} SELECT * FROM {incoming} ON CONFLICT DO NOTHING").format(
+        into=sql.Identifier((table if into is None else into).name), incoming=_incoming(table)
+    )
+
+
+def _upsert_bars() -> sql.Composed:
+    """The latest version of each bar, over an older one only."""
+    key = [column.name for column in tables.bar.primary_key.columns]
+    others = [name for name in columns_of(tables.bar) if name not in key]
+    names = sql.SQL(", ").join(map(sql.Identifier, key))
+    return sql.SQL("""
+        INSERT INTO bar SELECT DISTINCT ON ({names}) * FROM {incoming}
+        ORDER BY {names}, generation DESC, revision DESC
+        ON CONFLICT ({names}) DO UPDATE SET ({others}) = ROW({excluded})
+        WHERE (excluded.generation, excluded.revision) > (bar.generation, bar.revision)
+    """).format(
+        names=names,
+        incoming=_incoming(tables.bar),
+        others=sql.SQL(", ").join(map(sql.Identifier, others)),
+        excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
+    )
+
+
+_TEMPORARY: Final = sql.SQL("CREATE TEMP TABLE {incoming} (LIKE {table}) ON COMMIT DELETE ROWS")
+_INSERTS: Final = {
+    tables.trade: [_insert_new(tables.trade)],
+    tables.bar: [_upsert_bars(), _insert_new(tables.bar, tables.bar_revision)],
+    tables.gap: [_insert_new(tables.gap)],
+    tables.dead_letter: [_insert_new(tables.dead_letter)],
+}

@@ -1,0 +1,47 @@
+"""The namespace's database: its tables, and the migrations that make them."""
+
+from importlib.resources import as_file, files
+from typing import Final
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from app.settings import Settings
+
+LOCK: Final = 0x6C74_6D67  # any number that every process agrees on
+CONNECT_S: Final = 10
+
+
+def conninfo(settings: Settings, database: str | None = None) -> str:
+    """psycopg's address of the namespace's database, or of another on the same server."""
+    url = make_url(settings.database_url).set(drivername="postgresql")
+    return url.set(database=database or url.database).render_as_string(hide_password=False)
+
+
+def migrate(settings: Settings) -> None:
+    """Create the database if it is missing and bring its tables up to date; several processes may do so at once.
+
+    Raises:
+        psycopg.OperationalError, sqlalchemy.exc.OperationalError: Postgres does not answer or refuses the role.
+    """
+    _create_database(settings)
+    engine = create_engine(settings.database_url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_S})
+    with as_file(files(__name__) / "migrations") as folder, engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _create_database(settings: Settings) -> None:
+    """Advisory locks count within one database: `postgres` is the one that all can meet in."""
+    name = settings.namespace
+    with psycopg.connect(conninfo(settings, "postgres"), autocommit=True, connect_timeout=CONNECT_S) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

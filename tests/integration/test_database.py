@@ -1,0 +1,80 @@
+"""The database on a real Postgres: migrations make exactly the tables that the code declares."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from app.database import conninfo, migrate
+from app.database.partitions import day_of, ensure_days
+from app.database.tables import BY_DAY, metadata
+from app.settings import Settings
+
+NEW_YEAR = date(2026, 1, 1)
+
+
+def test_processes_that_migrate_at_once_and_again_make_the_tables_once(settings: Settings) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(migrate, settings) for _ in range(4)]:
+            done.result()
+    migrate(settings)
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+    finally:
+        engine.dispose()
+
+
+def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:
+    migrate(settings)
+
+    def make() -> None:
+        with psycopg.connect(conninfo(settings)) as connection:
+            for table in BY_DAY:
+                ensure_days(connection, table.name, {NEW_YEAR})
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(make) for _ in range(4)]:
+            done.result()
+    with psycopg.connect(conninfo(settings)) as connection:
+        found = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'bar'::regclass")
+        assert found.fetchall() == [("bar_20260101",)]
+
+
+def test_the_analysts_view_has_the_vwap_and_the_start_as_a_time(settings: Settings) -> None:
+    migrate(settings)
+    start_ns = 1_767_225_600_000_000_000
+    with psycopg.connect(conninfo(settings)) as connection:
+        ensure_days(connection, "bar", {NEW_YEAR})
+        connection.execute(
+            """
+            INSERT INTO bar SELECT 'binance', instrument, '1s', %s, %s, 1, 1, 1, 1, volume, 2, 1, NULL, 'final', 0, 0,
+                'log-0', 1, 0, 1, 1, '1', '1' FROM (VALUES ('BTC-USDT', 3), ('ETH-USDT', 0)) AS of (instrument, volume)
+            """,
+            [start_ns, NEW_YEAR],
+        )
+        rows = connection.execute("SELECT vwap, start_time FROM bar_vwap ORDER BY instrument").fetchall()
+    assert [vwap for vwap, _ in rows] == [Decimal("0.666666666666666667"), None]
+    assert rows[0][1].isoformat() == "2026-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "day"),
+    [
+        (0, date(1970, 1, 1)),
+        (-1, date(1969, 12, 31)),
+        (86_400 * 10**9 - 1, date(1970, 1, 1)),
+        (86_400 * 10**9, date(1970, 1, 2)),
+        (2**63 - 1, date(2262, 4, 11)),
+        (-(2**63), date(1677, 9, 21)),
+    ],
+)
+def test_the_day_is_the_utc_day_of_the_time(time_ns: int, day: date) -> None:
+    assert day_of(time_ns) == day

@@ -1,0 +1,127 @@
+"""What is in the topics is in the tables: each record once, amounts exact, whatever happens to the sink meanwhile."""
+
+from decimal import Decimal
+
+import pytest
+
+from app import topic_admin
+from app.settings import Settings
+from tests.integration.api_kit import bar, eventually
+from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
+from tests.parts import Part, running
+
+
+@pytest.fixture
+def tape(settings: Settings) -> Tape:
+    topic_admin.apply(settings)
+    return Tape(settings)
+
+
+def stored(sink: Part, database: Database, **counts: int) -> None:
+    """Wait until the tables have so many rows."""
+    eventually(
+        lambda: all(database.count(table) == count for table, count in counts.items()),
+        lambda: f"{ {table: database.count(table) for table in counts} }\n{sink.printed}",
+    )
+
+
+def test_trades_bars_and_gaps_are_stored_as_they_are(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    trades = [trade(1), trade(2, price="0.000000000000000001", size="99999999999999999999"), trade(3)]
+    bars = [bar(NOON_S, seq=3), bar(NOON_S, seq=3, interval="1s"), bar(NOON_S + 60, seq=7, close="1e-18")]
+    tape.trades(trades)
+    tape.bars(bars)
+    tape.gaps([gap(4, 9)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=3, bar=3, bar_revision=3, gap=1)
+    assert database.trades() == {fields["trade_id"]: fields for fields in trades}
+    assert database.bars() == [bars[0], bars[2], bars[1]]
+    assert database.rows("SELECT first_missing_id, last_missing_id, reason FROM gap") == [(4, 9, "cut")]
+
+
+def test_a_trade_delivered_twice_is_stored_once(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1), trade(1), trade(2)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2)
+        tape.trades([trade(2), trade(3)])
+        stored(sink, database, trade=3)
+    assert list(database.trades()) == ["1", "2", "3"]
+
+
+def test_the_table_of_bars_has_the_last_revision_and_bar_revision_all_of_them(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    versions = [bar(NOON_S, seq=seq, close=str(seq), revision=revision) for revision, seq in enumerate((5, 8, 13, 21))]
+    tape.bars(versions[:2])
+    with running("sink", settings) as sink:
+        stored(sink, database, bar_revision=2)
+        assert database.bars() == [versions[1]]
+        tape.bars(versions[2:])
+        stored(sink, database, bar_revision=4)
+    assert database.bars() == [versions[3]]
+    assert database.bars("bar_revision") == versions
+
+
+def test_what_the_fold_did_not_commit_is_not_stored(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.bars([bar(NOON_S, seq=1)], commit=False)
+    tape.bars([bar(NOON_S + 60, seq=2)])
+    with running("sink", settings) as sink:
+        stored(sink, database, bar=1)
+    assert [fields["seq"] for fields in database.bars()] == [2]
+
+
+def test_a_sink_that_starts_again_goes_on_where_the_database_is(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)], partition=2)
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+        assert sink.stop() == 0
+    assert database.rows("SELECT next_offset FROM stream_offset WHERE topic LIKE '%.trades' AND partition = 2") == [
+        (1,)
+    ]
+    tape.trades([trade(2)], partition=2)
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2)
+
+
+def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    in_2099 = trade(4, at_s=4_070_908_800) | {"receive_time_ns": NOON_S * 10**9}
+    values = [tape.corrupt_trade(), tape.unknown_schema()]
+    tape.trades([trade(3, price="0"), in_2099, trade(5) | {"trade_id": "5\0"}])
+    tape.raw("trades", [b""])
+    tape.trades([trade(6)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1, dead_letter=6)
+        assert sink.printed.count("dead letter:") == 6
+    letters = database.rows('SELECT "offset", reason, value FROM dead_letter ORDER BY "offset"')
+    assert [value for _, _, value in letters[:2]] == values
+    assert [reason.partition(":")[0] for _, reason, _ in letters] == [
+        "corrupt livetape.Trade",
+        "unknown schema id 999999",
+        "price is not positive or has more than 38 digits",
+        "event time is too far ahead of its receive time",
+        "a text has a NUL character in it, which Postgres does not store",
+        "no Confluent wire header",
+    ]
+    assert list(database.trades()) == ["6"]
+
+
+def test_a_topic_made_anew_is_refused_by_name(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+    database.rows("UPDATE stream_offset SET epoch = 'another' RETURNING 1")
+    with running("sink", settings) as sink:
+        assert sink.wait() != 0
+        assert "the state was folded from another" in sink.printed
+
+
+def test_volumes_add_up_by_sql(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(number, size="0.1", price="3") for number in range(1, 11)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=10)
+    assert database.rows("SELECT sum(size), sum(size * price) FROM trade") == [(Decimal(1), Decimal(3))]
