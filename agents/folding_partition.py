@@ -4,15 +4,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agents import dead_letters, metrics
-from agents.flush import FlushWriter
 from agents.kernel import Flush, FoldOutcome, PartitionFold
 from agents.live import LiveBars
 from agents.recovery import Recovered
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
+
+if TYPE_CHECKING:
+    from agents.flush import FlushWriter
 
 log = logging.getLogger(__name__)
 

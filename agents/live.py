@@ -13,12 +13,12 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 FAR_BEHIND_RECORDS: Final = 50_000
-"""A fold this far behind the log's end sends no forming bars: they would be history, and cost what catching up needs."""
+"""A fold this far behind the end sends no forming bars: they would be history, and cost what catching up needs."""
 RESEND_S: Final = 15 * 60
 
 
 class LiveBars:
-    """Sends the forming bars of one partition: at once after a pause, then at most one record an instrument each 20 ms."""
+    """Sends the forming bars of one partition: at once after a pause, then one an instrument each 20 ms at most."""
 
     def __init__(self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold) -> None:
         self._topic = settings.topic("bars.live")

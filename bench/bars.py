@@ -30,7 +30,7 @@ class BarValues(NamedTuple):
 
 def read_bars(bootstrap: str, topic: str, decode: Decoder) -> dict[BarKey, BarValues]:
     """The last committed value of every bar in `topic`."""
-    return dict(decode(message.key(), message.value()) for message in _committed_records(bootstrap, topic))
+    return dict(decode(*_key_and_value(message)) for message in _committed_records(bootstrap, topic))
 
 
 def differences(ours: Mapping[BarKey, BarValues], theirs: Mapping[BarKey, BarValues]) -> list[str]:
@@ -40,6 +40,13 @@ def differences(ours: Mapping[BarKey, BarValues], theirs: Mapping[BarKey, BarVal
         for key in sorted(ours.keys() | theirs.keys())
         if ours.get(key) != theirs.get(key)
     ]
+
+
+def _key_and_value(message: Message) -> tuple[bytes, bytes]:
+    key, value = message.key(), message.value()
+    if key is None or value is None:
+        raise ValueError(f"the record at offset {message.offset()} has no key or no value")
+    return key, value
 
 
 def _committed_records(bootstrap: str, topic: str) -> Iterable[Message]:
@@ -59,11 +66,12 @@ def _committed_records(bootstrap: str, topic: str) -> Iterable[Message]:
         unread = len(partitions)
         while unread:
             for message in consumer.consume(10_000, timeout=1.0):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     yield message
-                elif message.error().name() == "_PARTITION_EOF":
+                elif error.name() == "_PARTITION_EOF":
                     unread -= 1
                 else:
-                    raise KafkaException(message.error())
+                    raise KafkaException(error)
     finally:
         consumer.close()

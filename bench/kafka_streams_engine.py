@@ -91,11 +91,16 @@ def decode(key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
     instrument = key[: -_WINDOW_START.size].decode().removeprefix(f"{VENUE}:")
     (start_ms,) = _WINDOW_START.unpack(key[-_WINDOW_START.size :])
     _, _, open_, high, low, close, volume, notional, trade_count = _BAR.unpack(value)
-    prices = (_scaled(price, PRICE_PLACES) for price in (open_, high, low, close))
-    return (
-        BarKey(instrument, start_ms * 1_000_000),
-        BarValues(*prices, _scaled(volume, SIZE_PLACES), _scaled(notional, PRICE_PLACES + SIZE_PLACES), trade_count),
+    values = BarValues(
+        open=_scaled(open_, PRICE_PLACES),
+        high=_scaled(high, PRICE_PLACES),
+        low=_scaled(low, PRICE_PLACES),
+        close=_scaled(close, PRICE_PLACES),
+        volume=_scaled(volume, SIZE_PLACES),
+        notional=_scaled(notional, PRICE_PLACES + SIZE_PLACES),
+        trade_count=trade_count,
     )
+    return BarKey(instrument, start_ms * 1_000_000), values
 
 
 def _scaled(units: int, places: int) -> Decimal:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import fastavro
 from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -43,10 +44,10 @@ def run(settings: Settings, log: Path) -> Cost:
 
 def decoder(schemas_dir: Path) -> Decoder:
     """Reads a record of the topic `bars`."""
-    schema = fastavro.schema.load_schema(schemas_dir / "bar.avsc")
+    schema = fastavro.schema.load_schema(str(schemas_dir / "bar.avsc"))
 
     def decode(_key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
-        bar = fastavro.schemaless_reader(BytesIO(value[_WIRE_HEADER_BYTES:]), schema, None)
+        bar: Any = fastavro.schemaless_reader(BytesIO(value[_WIRE_HEADER_BYTES:]), schema, None)
         return BarKey(bar["instrument"], bar["start_ns"]), BarValues(*(bar[name] for name in BarValues._fields))
 
     return decode

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import fastavro
 from confluent_kafka import Producer
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
+Json: TypeAlias = Any
 
 VENUE = "bench"
 PRICE_PLACES = 2
@@ -124,8 +124,7 @@ def _without_logical_types(path: Path) -> Json:
             return [strip(value) for value in node]
         return node
 
-    parsed: Json = fastavro.parse_schema(strip(json.loads(path.read_text())))
-    return parsed
+    return fastavro.parse_schema(strip(json.loads(path.read_text())))
 
 
 def _send_clock(producer: Producer, topic: str, partitions: int, value: bytes) -> None:

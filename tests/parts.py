@@ -65,7 +65,7 @@ def running(command: str, settings: Settings, **environment: str) -> Iterator[Pa
     """`livetape <command>` with these settings."""
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     log = settings.logs_dir / f"{settings.namespace}-{command}-{next(_numbers)}.log"
-    arguments = [Path(sys.executable).with_name("livetape"), command]
+    arguments = [str(Path(sys.executable).with_name("livetape")), command]
     with log.open("wb") as output:
         process = subprocess.Popen(
             arguments,

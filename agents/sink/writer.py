@@ -7,8 +7,7 @@ believe to own a partition only the one that begins where the other ended can wr
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from faust.types import TP
@@ -20,6 +19,9 @@ from agents.sink.rows import Rows, columns_of
 from app.database import conninfo, tables
 from app.database.partitions import ensure_days
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import date
 
 CONNECT_S: Final = 5
 STATEMENT_MS: Final = 60_000

@@ -2,8 +2,8 @@
 
 aiokafka builds the decoding of a fetch response inside one method, and its fetcher inside another. Both are taken as
 they are, with the one name that matters bound to something of ours, so that everything else (positions, seeks, pauses,
-leader changes, errors) stays aiokafka's. `tests/unit/agents/transport/test_pinned_internals.py` fails when a new version
-no longer has these names.
+leader changes, errors) stays aiokafka's. `tests/unit/agents/transport/test_pinned_internals.py` fails when a new
+version no longer has these names.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +80,8 @@ class UndecodedRecords(Iterator[ConsumerRecord]):
 
 def rebind(function: Callable[..., Any], **names: object) -> FunctionType:
     """The same function with some of its module's names bound to other things."""
-    assert isinstance(function, FunctionType)  # a plain method, with no closure
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"{function!r} is no plain function")
     bound = FunctionType(
         function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__, None
     )
@@ -95,7 +96,7 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
     def partition_records(
         tp: TopicPartition,
         records: KeptRecords,
-        aborted: Any,
+        aborted: Any,  # noqa: ANN401
         fetch_offset: int,
         *decoding: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401 - aiokafka's own class for the other topics

@@ -5,12 +5,13 @@ so that nothing of the sink's own reading and writing says what it should have d
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from confluent_kafka import Producer
+from psycopg import sql
 
 from app.settings import Settings
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Fields, Writer, bar
@@ -87,30 +88,31 @@ class Database:
         url = settings.database_url.replace("+psycopg", "")
         self._address = url
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: LiteralString | sql.Composed) -> list[tuple[Any, ...]]:
         """Rows of a query; none while there is no such database or table."""
         try:
             with psycopg.connect(self._address) as connection:
-                return connection.execute(query.encode()).fetchall()
+                return connection.execute(query).fetchall()
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
             return []
 
     def count(self, table: str) -> int:
         """Rows of a table, 0 while it is not there."""
-        return sum(number for (number,) in self.rows(f"SELECT count(*) FROM {table}"))
+        return sum(number for (number,) in self.rows(_select([sql.SQL("count(*)")], table)))
 
     def trades(self) -> dict[str, Fields]:
         """All trades by id."""
         names = ["venue", "instrument", "trade_seq", "price", "size", "aggressor", "event_time_ns", "receive_time_ns"]
         names += ["trade_id", "conditions"]
-        return {
-            row[8]: dict(zip(names, row, strict=True)) for row in self.rows(f"SELECT {', '.join(names)} FROM trade")
-        }
+        rows = self.rows(_select(map(sql.Identifier, names), "trade"))
+        return {row[8]: dict(zip(names, row, strict=True)) for row in rows}
 
     def bars(self, table: str = "bar") -> list[Fields]:
         """All bars of a table by interval, start and revision, as the fields of bar.avsc."""
         names = list(bar(0, seq=0))
-        order = "ORDER BY interval, start_ns, revision"
-        return [
-            dict(zip(names, row, strict=True)) for row in self.rows(f"SELECT {', '.join(names)} FROM {table} {order}")
-        ]
+        select = _select(map(sql.Identifier, names), table) + sql.SQL(" ORDER BY interval, start_ns, revision")
+        return [dict(zip(names, row, strict=True)) for row in self.rows(select)]
+
+
+def _select(columns: Iterable[sql.Composable], table: str) -> sql.Composed:
+    return sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier(table))
