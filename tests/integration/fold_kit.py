@@ -1,0 +1,303 @@
+"""What the tests of the fold share: trades and clocks on the real broker, a real worker, and what came out of it.
+
+Records are written by fastavro and the stock producer and read back the same way, so that nothing of the fold's own
+codecs says what it should have read or written.
+"""
+
+import io
+import os
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import fastavro
+import httpx
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from app.schema_registry import register_all
+from app.settings import PROJECT, SECOND_NS, Settings
+from app.topic_admin import apply
+from local import ports
+from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.fold_oracle import Fields, PartitionOracle
+
+START_NS: Final = 1_700_000_100 * SECOND_NS  # a whole minute, five minutes and quarter of an hour
+PARTITIONS: Final = 4
+_HEADER = struct.Struct(">bI")
+
+
+def trade(trade_id: str, price: str, at_s: float, **other: Any) -> Fields:
+    """A trade of BTC-USDT on Binance, `at_s` seconds after START_NS, received a moment later."""
+    event_time_ns = START_NS + round(at_s * 1_000) * 1_000_000
+    return {
+        "venue": "binance",
+        "instrument": "BTC-USDT",
+        "trade_id": trade_id,
+        "trade_seq": int(trade_id) if trade_id.isdecimal() else None,
+        "price": Decimal(price),
+        "size": Decimal("0.5"),
+        "aggressor": "buy",
+        "event_time_ns": event_time_ns,
+        "receive_time_ns": event_time_ns + 5_000_000,
+        **other,
+    }
+
+
+class Avro:
+    """Writes and reads values of schemas/*.avsc by the registry ids of the settings' registry."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ids = register_all(settings)
+        self._schemas = {
+            f"livetape.{path.stem.capitalize()}": fastavro.schema.load_schema(str(path))
+            for path in settings.schemas_dir.glob("*.avsc")
+        }
+        self._names = {schema_id: name for name, schema_id in self.ids.items()}
+
+    def write(self, name: str, fields: Fields) -> bytes:
+        """The Kafka value of a record of the type `livetape.<name>`."""
+        full_name = f"livetape.{name}"
+        body = io.BytesIO()
+        with localcontext(prec=100):
+            fastavro.schemaless_writer(body, self._schemas[full_name], fields)
+        return _HEADER.pack(0, self.ids[full_name]) + body.getvalue()
+
+    def read(self, value: bytes) -> tuple[str, Fields]:
+        """Record name without namespace, and fields."""
+        name = self._names[_HEADER.unpack_from(value)[1]]
+        with localcontext(prec=100):
+            fields = fastavro.schemaless_reader(io.BytesIO(value[_HEADER.size :]), self._schemas[name], None)
+        assert isinstance(fields, dict)
+        return name.removeprefix("livetape."), fields
+
+
+class Tape:
+    """Writes `trades` as the bridge does: a trade to its instrument's partition, a clock into every one."""
+
+    def __init__(self, settings: Settings, **producer: Any) -> None:
+        self.avro = Avro(settings)
+        self.topic = settings.topic("trades")
+        self._producer = Producer(
+            {**settings.kafka_config, "partitioner": "murmur2_random", "enable.idempotence": True, **producer}
+        )
+
+    def trade(self, fields: Fields) -> None:
+        """Write a trade."""
+        self.raw(self.avro.write("Trade", fields), key=f"{fields['venue']}:{fields['instrument']}".encode())
+
+    def clock(self, at_s: float, venue: str = "binance") -> None:
+        """Write a venue's clock, `at_s` seconds after START_NS."""
+        value = self.avro.write("Clock", {"venue": venue, "time_ns": START_NS + round(at_s * 1_000) * 1_000_000})
+        for partition in range(PARTITIONS):
+            self.raw(value, key=venue.encode(), partition=partition)
+
+    def raw(self, value: bytes | None, *, key: bytes = b"binance:BTC-USDT", partition: int = -1) -> None:
+        """Write any bytes."""
+        self._producer.produce(self.topic, value, key, partition)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until all is stored; what is written before one flush and not another is a batch of its own."""
+        assert self._producer.flush(WAIT_S) == 0
+
+
+class Worker:
+    """A fold worker as its own process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, metrics_port: int) -> None:
+        self.process = process
+        self._log = log
+        self._metrics_port = metrics_port
+
+    @property
+    def log(self) -> str:
+        """All that the worker has said."""
+        return self._log.read_text()
+
+    def metric(self, sample: str) -> float:
+        """Value of a sample of /metrics, 0 where it has not been counted yet."""
+        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return next((float(value) for name, value in lines if name == sample), 0.0)
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.process.kill()
+        self.process.wait(WAIT_S)
+
+    def stop(self) -> int:
+        """Ask it to end, and wait for that; its exit code."""
+        self.process.terminate()
+        return self.process.wait(WAIT_S)
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def folding(settings: Settings, *, app: str | None = None, **environment: str) -> Iterator[Worker]:
+    """A fold worker for as long as the block runs: `livetape worker`, or Faust's own command with another app."""
+    (port,) = ports.free_ports(1)
+    settings = settings.model_copy(update={"worker_metrics_port": port})
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    log = settings.logs_dir / f"worker-{settings.namespace}-{port}.log"
+    command = [sys.executable, "-m", "cli", "worker"]
+    if app is not None:
+        datadir = settings.home / "faust" / f"{settings.namespace}-{port}"
+        faust = str(Path(sys.executable).with_name("faust"))
+        command = [faust, "--datadir", str(datadir), "--app", app, "worker", "--without-web", "--loglevel", "info"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **settings.environment(), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Worker(process, log, port)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(WAIT_S)
+
+
+class Stored(NamedTuple):
+    """A record as the broker has it."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+def read(settings: Settings, topic: str) -> list[Stored]:
+    """Every committed record of a topic, by partition and offset."""
+    consumer = Consumer(
+        {
+            **settings.kafka_config,
+            "group.id": "fold-kit",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    records = []
+    try:
+        consumer.assign([TopicPartition(settings.topic(topic), number, 0) for number in range(PARTITIONS)])
+        unread = PARTITIONS
+        while unread:
+            for message in consumer.consume(10_000, timeout=1.0):
+                error = message.error()
+                if error is None:
+                    records.append(_stored(message))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    unread -= 1
+                else:
+                    raise KafkaException(error)
+    finally:
+        consumer.close()
+    return sorted(records)
+
+
+def _stored(message: Message) -> Stored:
+    partition, offset, key, value = message.partition(), message.offset(), message.key(), message.value()
+    assert partition is not None
+    assert offset is not None
+    assert not isinstance(key, str)
+    assert not isinstance(value, str)
+    headers = dict(cast("list[tuple[str, bytes]]", message.headers() or []))
+    return Stored(partition, offset, key, value, headers)
+
+
+def read_bars(settings: Settings, avro: Avro) -> list[Fields]:
+    """Every committed version of every bar, in the order of each topic."""
+    return [avro.read(record.value or b"")[1] for topic in ("bars.1s", "bars") for record in read(settings, topic)]
+
+
+def oracles(settings: Settings, avro: Avro, dead: Collection[tuple[int, int]] = ()) -> list[PartitionOracle]:
+    """What each partition's fold should have made of the log as it is now, without its `dead` (partition, offset)s."""
+    made = [PartitionOracle(settings, number) for number in range(PARTITIONS)]
+    for record in read(settings, "trades"):
+        if (record.partition, record.offset) in dead:
+            continue
+        name, fields = avro.read(record.value or b"")
+        oracle = made[record.partition]
+        (oracle.clock if name == "Clock" else oracle.trade)(record.offset, fields)
+    return made
+
+
+class Group:
+    """The fold's consumer group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._name = f"{settings.namespace}.fold"
+        self._admin = AdminClient({**settings.kafka_config, "log_level": 0})
+
+    def has_flushed_all(self) -> bool:
+        """Whether everything that is in `trades` now is in committed flushes."""
+        ends = self.ends()
+        return all(self.committed().get(number, 0) == end for number, end in ends.items() if end)
+
+    def ends(self) -> dict[int, int]:
+        """Where each partition of `trades` ends."""
+        consumer = Consumer({**self.settings.kafka_config, "group.id": "fold-kit"})
+        try:
+            topic = self.settings.topic("trades")
+            return {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), WAIT_S)[1]
+                for number in range(PARTITIONS)
+            }
+        finally:
+            consumer.close()
+
+    def committed(self) -> dict[int, int]:
+        """The group's offsets."""
+        asked = [ConsumerGroupTopicPartitions(self._name)]
+        try:
+            offsets = self._admin.list_consumer_group_offsets(asked)[self._name].result(WAIT_S)
+        except KafkaException:
+            return {}  # the broker has not loaded its groups yet
+        return {at.partition: at.offset for at in offsets.topic_partitions}
+
+    def members(self) -> int:
+        """How many workers the broker counts."""
+        try:
+            return len(self._admin.describe_consumer_groups([self._name])[self._name].result(WAIT_S).members)
+        except KafkaException:
+            return 0
+
+
+def wait_until_flushed(settings: Settings, worker: Worker) -> None:
+    """Wait until the workers have committed everything that is in `trades` now."""
+    group = Group(settings)
+    eventually(group.has_flushed_all, lambda: f"{group.committed()} of {group.ends()}\n{worker.log}")
+
+
+def with_topics(settings: Settings) -> Settings:
+    """The same settings, after their topics were made."""
+    apply(settings)
+    return settings

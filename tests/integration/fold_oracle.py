@@ -1,0 +1,208 @@
+"""What the fold should have made of a log: the rules of bars again, as plainly as possible, in Decimals.
+
+Nothing is incremental here: a bar is computed anew from the list of its trades each time that it is published.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from typing import Any
+
+from app.settings import Settings
+from app.topics import duration_ns
+
+Fields = dict[str, Any]
+EXACT = Context(prec=100)
+COMPUTED = (
+    "open", "high", "low", "close", "volume", "notional", "trade_count", "missing", "first_trade_id", "last_trade_id",
+    "first_offset", "last_offset", "state", "revision", "seq", "partition",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class BarKey:
+    """One window of one instrument."""
+
+    venue: str
+    instrument: str
+    interval: str
+    start_ns: int
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A trade that counts, and where it was in the log."""
+
+    fields: Fields
+    offset: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By the venue's own sequence, else by event time and offset."""
+        sequence = self.fields["trade_seq"]
+        return (self.fields["event_time_ns"], self.offset) if sequence is None else (sequence, 0)
+
+
+@dataclass
+class Window:
+    """The trades of a window and how often it was revised, once it is final."""
+
+    trades: list[Accepted] = field(default_factory=list)
+    is_final: bool = False
+    revision: int = 0
+
+
+@dataclass
+class Instrument:
+    """What is known of one instrument."""
+
+    ids: set[str] = field(default_factory=set)
+    newest_ns: int | None = None
+    windows: dict[tuple[str, int], Window] = field(default_factory=dict)
+
+
+class PartitionOracle:
+    """Folds one partition's records in the order of their offsets; `published` has every version of every bar."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._lengths = {name: duration_ns(name) for name in settings.intervals}
+        self._instruments: dict[tuple[str, str], Instrument] = defaultdict(Instrument)
+        self._clocks: dict[str, int] = {}
+        self.published: dict[BarKey, list[Fields]] = defaultdict(list)
+        self.late: list[int] = []
+        self.duplicates: list[int] = []
+
+    def clock(self, offset: int, fields: Fields) -> None:
+        """A venue's time has come so far."""
+        venue = fields["venue"]
+        self._clocks[venue] = max(self._clocks.get(venue, fields["time_ns"]), fields["time_ns"])
+        for name in [name for name in self._instruments if name[0] == venue]:
+            self._finalise(name, offset)
+
+    def trade(self, offset: int, fields: Fields) -> None:
+        """A trade that can be read."""
+        name = (fields["venue"], fields["instrument"])
+        instrument = self._instruments[name]
+        watermark = self._watermark(name)
+        event_ns = fields["event_time_ns"]
+        base = event_ns - event_ns % next(iter(self._lengths.values()))
+        if watermark is not None and base < watermark - self._settings.horizon_ns:
+            self.late.append(offset)
+        elif fields["trade_id"] in instrument.ids:
+            self.duplicates.append(offset)
+        else:
+            self._accept(name, watermark, Accepted(fields, offset))
+
+    def forming(self) -> dict[BarKey, Fields]:
+        """The bars that are not final yet."""
+        return {
+            BarKey(*name, interval, start): self._bar(window.trades)
+            for name, instrument in self._instruments.items()
+            for (interval, start), window in instrument.windows.items()
+            if not window.is_final
+        }
+
+    def _accept(self, name: tuple[str, str], watermark: int | None, trade: Accepted) -> None:
+        instrument = self._instruments[name]
+        event_ns = trade.fields["event_time_ns"]
+        instrument.ids.add(trade.fields["trade_id"])
+        for interval, length in self._lengths.items():
+            start = event_ns - event_ns % length
+            window = instrument.windows.get((interval, start))
+            if window is None:
+                window = instrument.windows[interval, start] = Window(is_final=self._is_past(start + length, watermark))
+            window.trades.append(trade)
+            if window.is_final:
+                window.revision += 1
+                self._publish(name, interval, start, trade.offset)
+        instrument.newest_ns = max(instrument.newest_ns or event_ns, event_ns)
+        self._finalise(name, trade.offset)
+
+    def _finalise(self, name: tuple[str, str], offset: int) -> None:
+        watermark = self._watermark(name)
+        for (interval, start), window in self._instruments[name].windows.items():
+            if not window.is_final and self._is_past(start + self._lengths[interval], watermark):
+                window.is_final = True
+                self._publish(name, interval, start, offset)
+
+    def _publish(self, name: tuple[str, str], interval: str, start_ns: int, offset: int) -> None:
+        window = self._instruments[name].windows[interval, start_ns]
+        self.published[BarKey(*name, interval, start_ns)].append(
+            {
+                **self._bar(window.trades),
+                "state": "revised" if window.revision else "final",
+                "revision": window.revision,
+                "seq": offset,
+                "partition": self._partition,
+            }
+        )
+
+    def _watermark(self, name: tuple[str, str]) -> int | None:
+        newest = self._instruments[name].newest_ns
+        own = [] if newest is None else [newest - self._settings.out_of_order_ns]
+        clock = [self._clocks[name[0]]] if name[0] in self._clocks else []
+        return max(own + clock, default=None)
+
+    def _is_past(self, end_ns: int, watermark: int | None) -> bool:
+        return watermark is not None and end_ns + self._settings.grace_ns <= watermark
+
+    @staticmethod
+    def _bar(trades: list[Accepted]) -> Fields:
+        first = min(trades, key=lambda trade: trade.order)
+        last = max(trades, key=lambda trade: trade.order)
+        prices = [trade.fields["price"] for trade in trades]
+        volume = notional = Decimal(0)
+        for trade in trades:
+            volume = EXACT.add(volume, trade.fields["size"])
+            notional = EXACT.add(notional, EXACT.multiply(trade.fields["price"], trade.fields["size"]))
+        return {
+            "open": first.fields["price"],
+            "high": max(prices),
+            "low": min(prices),
+            "close": last.fields["price"],
+            "volume": volume,
+            "notional": notional,
+            "trade_count": len(trades),
+            "missing": None,
+            "first_trade_id": first.fields["trade_id"],
+            "last_trade_id": last.fields["trade_id"],
+            "first_offset": min(trade.offset for trade in trades),
+            "last_offset": max(trade.offset for trade in trades),
+        }
+
+
+def key_of(bar: Mapping[str, Any]) -> BarKey:
+    """The window of a published bar."""
+    return BarKey(bar["venue"], bar["instrument"], bar["interval"], bar["start_ns"])
+
+
+def computed(bar: Mapping[str, Any]) -> Fields:
+    """The part of a published bar that the oracle has as well."""
+    return {name: bar[name] for name in COMPUTED}
+
+
+def differences(bars: Iterable[Mapping[str, Any]], expected: Iterable[PartitionOracle]) -> list[str]:
+    """A line for each bar that is lost, doubled, out of order, or has another value than it should.
+
+    A flush may leave a bar's intermediate versions out: what was published must be some of the versions that there
+    were, each once, in their order, and the last of them must be there.
+    """
+    published: dict[BarKey, list[Fields]] = defaultdict(list)
+    for bar in bars:
+        published[key_of(bar)].append(computed(bar))
+    wanted = {key: versions for oracle in expected for key, versions in oracle.published.items()}
+    return [
+        f"{key}: published {published.get(key)}, expected {wanted.get(key)}"
+        for key in sorted(published.keys() | wanted.keys())
+        if not _is_right(published.get(key, []), wanted.get(key, []))
+    ]
+
+
+def _is_right(published: list[Fields], wanted: list[Fields]) -> bool:
+    if not published or not wanted or published[-1] != wanted[-1]:
+        return False
+    remaining = iter(wanted)
+    return all(version in remaining for version in published)
