@@ -17,7 +17,8 @@ using namespace livetape::bridge;
 
 namespace {
 
-void run(const Config& config) {
+/// Runs until a signal ends it; false when records were lost.
+bool run(const Config& config) {
   Metrics metrics;
   std::vector<std::unique_ptr<VenueThread>> venues;
   for (const VenueConfig& venue : config.venues) {
@@ -25,11 +26,12 @@ void run(const Config& config) {
     venues.push_back(std::make_unique<VenueThread>(venue, config, metrics.venues.back()));
   }
   boost::asio::io_context context(1);
-  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](const auto&, int) { context.stop(); });
   const MetricsServer server(context, config.metrics_host, config.metrics_port, metrics);
   ZeroMqPublisher zeromq(config, venues, metrics);
-  KafkaPublisher kafka(config, venues, metrics);
+  KafkaPublisher kafka(config, venues, metrics, [&context] { context.stop(); });
+  // Until here there is nothing to flush: a signal ends the process at once, even while Kafka is waited for.
+  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](const auto&, int) { context.stop(); });
   zeromq.start();
   kafka.start();
   for (const auto& venue : venues) venue->start();
@@ -37,7 +39,7 @@ void run(const Config& config) {
   // What was read is published before the end: first the sources stop, then the publishers empty their rings.
   for (const auto& venue : venues) venue->stop();
   zeromq.stop();
-  kafka.stop();
+  return kafka.stop();
 }
 
 }  // namespace
@@ -47,11 +49,11 @@ int main(int argc, char** argv) {
     std::cerr << "usage: livetape-bridge --config FILE.json\n";
     return 2;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of our log or a socket that goes is an error code, not the end
   try {
-    run(read_config(argv[2]));
+    return run(read_config(argv[2])) ? 0 : 1;
   } catch (const std::exception& error) {
     std::cerr << "livetape-bridge: " << error.what() << '\n';
     return 1;
   }
-  return 0;
 }

@@ -2,47 +2,76 @@
 
 #include <simdjson.h>
 
+#include <charconv>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 
 namespace livetape::bridge {
 namespace {
 
 using simdjson::dom::element;
 
-std::string text(const element& json) { return std::string(std::string_view(json)); }
+/// A field that must be there.
+element field(const element& json, std::string_view name) {
+  element value;
+  if (json[name].get(value) != simdjson::SUCCESS) throw std::runtime_error("no field " + std::string(name));
+  return value;
+}
 
-std::string optional_text(const element& json) { return json.is_null() ? std::string() : text(json); }
+template <typename T>
+T field_as(const element& json, std::string_view name) {
+  T value{};
+  if (field(json, name).get(value) != simdjson::SUCCESS) {
+    throw std::runtime_error("field " + std::string(name) + " has a value of the wrong type");
+  }
+  return value;
+}
+
+std::string text(const element& json, std::string_view name) {
+  return std::string(field_as<std::string_view>(json, name));
+}
+
+std::int64_t number(const element& json, std::string_view name) { return field_as<std::int64_t>(json, name); }
 
 VenueConfig read_venue(const element& json) {
   VenueConfig venue;
-  venue.venue = text(json["venue"]);
-  venue.url = text(json["url"]);
-  venue.ca_file = optional_text(json["ca_file"]);
-  for (const element instrument : json["instruments"]) venue.instruments.push_back(text(instrument));
-  venue.clock_delay = std::chrono::milliseconds(std::int64_t(json["clock_delay_ms"]));
+  venue.venue = text(json, "venue");
+  venue.url = text(json, "url");
+  if (!field(json, "ca_file").is_null()) venue.ca_file = text(json, "ca_file");
+  for (const element instrument : field_as<simdjson::dom::array>(json, "instruments")) {
+    venue.instruments.emplace_back(std::string_view(instrument));
+  }
+  if (venue.instruments.empty()) throw std::runtime_error("venue " + venue.venue + " has no instruments");
+  venue.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
   return venue;
 }
 
 void read_address(const std::string& address, Config& config) {
   const auto colon = address.rfind(':');
-  if (colon == std::string::npos) throw std::runtime_error("metrics must be HOST:PORT, and is " + address);
+  const char* const end = address.data() + address.size();
+  const char* const port = colon == std::string::npos ? end : address.data() + colon + 1;
+  const auto [rest, error] = std::from_chars(port, end, config.metrics_port);
+  if (error != std::errc() || rest != end) throw std::runtime_error("metrics must be HOST:PORT, and is " + address);
   config.metrics_host = address.substr(0, colon);
-  config.metrics_port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
 }
 
 Config read(const element& json) {
   Config config;
-  config.topic = text(json["topic"]);
-  for (const auto [name, value] : simdjson::dom::object(json["kafka"])) {
-    config.kafka.emplace_back(std::string(name), text(value));
+  config.topic = text(json, "topic");
+  for (const auto [name, value] : field_as<simdjson::dom::object>(json, "kafka")) {
+    config.kafka.emplace_back(std::string(name), text(field(json, "kafka"), name));
   }
-  config.trade_schema_id = static_cast<std::int32_t>(std::int64_t(json["schema_ids"]["trade"]));
-  config.clock_schema_id = static_cast<std::int32_t>(std::int64_t(json["schema_ids"]["clock"]));
-  config.zeromq_data = text(json["zmq"]["data"]);
-  read_address(text(json["metrics"]), config);
-  config.errors_dir = text(json["errors_dir"]);
-  config.clock_interval = std::chrono::milliseconds(std::int64_t(json["clock_interval_ms"]));
-  for (const element venue : json["venues"]) config.venues.push_back(read_venue(venue));
+  const element ids = field(json, "schema_ids");
+  config.trade_schema_id = static_cast<std::int32_t>(number(ids, "trade"));
+  config.clock_schema_id = static_cast<std::int32_t>(number(ids, "clock"));
+  config.zeromq_data = text(field(json, "zmq"), "data");
+  read_address(text(json, "metrics"), config);
+  config.errors_dir = text(json, "errors_dir");
+  config.clock_interval = std::chrono::milliseconds(number(json, "clock_interval_ms"));
+  for (const element venue : field_as<simdjson::dom::array>(json, "venues")) {
+    config.venues.push_back(read_venue(venue));
+  }
   return config;
 }
 

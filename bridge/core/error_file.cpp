@@ -1,5 +1,8 @@
 #include "core/error_file.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -32,6 +35,8 @@ ErrorFile::ErrorFile(const std::filesystem::path& folder, std::string_view venue
   std::filesystem::create_directories(folder, ignored);
   const auto path = folder / (std::string(venue) + ".jsonl");
   out_.open(path, std::ios::app);
+  if (!out_)
+    throw std::runtime_error("undecodable frames cannot be kept in " + path.string() + ": " + std::strerror(errno));
   const auto size = std::filesystem::file_size(path, ignored);
   bytes_ = ignored ? 0 : size;
 }

@@ -11,6 +11,7 @@ namespace livetape::bridge {
 class ErrorFile {
  public:
   /// Appends to `<folder>/<venue>.jsonl`; the folder is made.
+  /// Throws std::runtime_error that names the file when it cannot be written.
   ErrorFile(const std::filesystem::path& folder, std::string_view venue);
 
   void keep(std::int64_t receive_time_ns, std::string_view reason, std::string_view frame);

@@ -34,6 +34,7 @@ constexpr VenueCounter kVenueCounters[] = {
     {"livetape_bridge_ignored_frames_total", "Frames of a known kind that hold no trade", &VenueMetrics::ignored},
     {"livetape_bridge_connects_total", "Connections made", &VenueMetrics::connects},
     {"livetape_bridge_disconnects_total", "Connections lost", &VenueMetrics::disconnects},
+    {"livetape_bridge_failed_connects_total", "Attempts to connect that failed", &VenueMetrics::failed_connects},
     {"livetape_bridge_refused_subscriptions_total", "Subscriptions that the venue refused",
      &VenueMetrics::refused_subscriptions},
     {"livetape_bridge_kafka_dropped_total", "Messages lost because Kafka was away for too long",
@@ -50,7 +51,7 @@ std::string as_prometheus_text(const Metrics& metrics) {
     text.declare(each.name, "counter", each.help);
     for (const VenueMetrics& venue : metrics.venues) text.sample(each.name, label(venue), venue.*each.counter);
   }
-  text.declare("livetape_bridge_connected", "gauge", "1 while the venue is connected and subscribed");
+  text.declare("livetape_bridge_connected", "gauge", "1 while the venue is connected");
   for (const VenueMetrics& venue : metrics.venues) {
     text.sample("livetape_bridge_connected", label(venue), venue.connected);
   }

@@ -21,6 +21,7 @@ struct VenueMetrics {
   Counter ignored{0};
   Counter connects{0};
   Counter disconnects{0};
+  Counter failed_connects{0};
   Counter refused_subscriptions{0};
   Counter kafka_dropped{0};
   Counter zeromq_dropped{0};

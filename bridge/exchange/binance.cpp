@@ -52,60 +52,86 @@ std::vector<std::string> Binance::subscribe_messages() const {
 
 FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) {
   out.clear();
-  simdjson::ondemand::document document;
-  object root;
-  if (parser_.iterate(padded(frame)).get(document) != simdjson::SUCCESS ||
-      document.get_object().get(root) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::malformed_json);
-  }
-  value field;
-  object data;
-  if (root.find_field_unordered("data").get(field) == simdjson::SUCCESS) {
-    if (field.get_object().get(data) != simdjson::SUCCESS) return FrameResult::failed(DecodeError::missing_field);
-  } else {
-    document.rewind();
-    if (document.get_object().get(data) != simdjson::SUCCESS) return FrameResult::failed(DecodeError::malformed_json);
-    if (data.find_field_unordered("error").get(field) == simdjson::SUCCESS) {
-      return {FrameKind::refused, DecodeError::none, std::string(frame)};
+  Fields fields;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    if (key == "data") {
+      fields.has_data = true;
+      read_data(field, fields);
+    } else {
+      read_field(key, field, fields);
     }
-    if (data.find_field_unordered("id").get(field) == simdjson::SUCCESS) return {FrameKind::subscribed};
+  });
+  if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
+  if (fields.has_error) return {FrameKind::refused, DecodeError::none, std::string(frame)};
+  if (!fields.has_data && fields.has_request_id) return {FrameKind::subscribed};
+  // bookTicker is the one stream whose frames have no event type; it has an update id instead.
+  if (fields.event.empty() && fields.has_update_id) return {};
+  if (fields.event != "trade") {
+    return is_harmless(fields.event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
   }
-  std::string_view event;
-  if (data.find_field_unordered("e").get(event) != simdjson::SUCCESS) {
-    // bookTicker is the one stream whose frames have no event type; it has an update id instead.
-    const bool is_book_ticker = data.find_field_unordered("u").get(field) == simdjson::SUCCESS;
-    return is_book_ticker ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
-  }
-  if (event != "trade") return is_harmless(event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
   Trade trade;
-  const DecodeError error = decode_trade(data, receive_time_ns, trade);
+  const DecodeError error = make_trade(fields, receive_time_ns, trade);
   if (error != DecodeError::none) return FrameResult::failed(error);
   out.push_back(trade);
   return {FrameKind::trades};
 }
 
-DecodeError Binance::decode_trade(object& data, std::int64_t receive_time_ns, Trade& trade) {
-  std::string_view symbol, price, size;
-  std::int64_t id = 0, time_ms = 0;
-  bool buyer_is_maker = false;
-  if (data.find_field_unordered("s").get(symbol) != simdjson::SUCCESS ||
-      data.find_field_unordered("t").get(id) != simdjson::SUCCESS ||
-      data.find_field_unordered("p").get(price) != simdjson::SUCCESS ||
-      data.find_field_unordered("q").get(size) != simdjson::SUCCESS) {
+void Binance::read_data(value& data, Fields& fields) {
+  object inner;
+  if (data.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
+  // What is broken inside is found to be so outside as well.
+  (void)each_field(inner, [&](std::string_view key, value& field) { read_field(key, field, fields); });
+}
+
+void Binance::read_field(std::string_view key, value& field, Fields& fields) {
+  if (key == "error") fields.has_error = true;
+  if (key == "id") fields.has_request_id = true;
+  if (key.size() != 1) return;
+  switch (key[0]) {
+    case 'e':
+      fields.event = as<std::string_view>(field).value_or("");
+      break;
+    case 's':
+      fields.symbol = as<std::string_view>(field);
+      break;
+    case 't':
+      fields.id = as<std::int64_t>(field);
+      break;
+    case 'p':
+      fields.price = as<std::string_view>(field);
+      break;
+    case 'q':
+      fields.size = as<std::string_view>(field);
+      break;
+    case 'T':
+      fields.has_time = true;
+      fields.time_ms = as<std::int64_t>(field);
+      break;
+    case 'm':
+      fields.buyer_is_maker = as<bool>(field);
+      break;
+    case 'u':
+      fields.has_update_id = true;
+      break;
+    default:
+      break;
+  }
+}
+
+DecodeError Binance::make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const {
+  if (!fields.symbol || !fields.id || !fields.price || !fields.size || !fields.has_time || !fields.buyer_is_maker) {
     return DecodeError::missing_field;
   }
-  if (data.find_field_unordered("T").get(time_ms) != simdjson::SUCCESS) return DecodeError::time_out_of_range;
-  if (data.find_field_unordered("m").get(buyer_is_maker) != simdjson::SUCCESS) return DecodeError::missing_field;
-  const auto instrument = symbols_.find(symbol);
+  const auto instrument = symbols_.find(*fields.symbol);
   if (!instrument) return DecodeError::unknown_instrument;
-  const auto time_ns = milliseconds_as_ns(time_ms);
+  const auto time_ns = fields.time_ms ? milliseconds_as_ns(*fields.time_ms) : std::nullopt;
   if (!time_ns) return DecodeError::time_out_of_range;
   trade.instrument = *instrument;
-  trade.aggressor = buyer_is_maker ? Aggressor::sell : Aggressor::buy;
+  trade.aggressor = *fields.buyer_is_maker ? Aggressor::sell : Aggressor::buy;
   trade.event_time_ns = *time_ns;
   trade.receive_time_ns = receive_time_ns;
-  if (const DecodeError error = set_numbered_id(id, trade); error != DecodeError::none) return error;
-  return read_amounts(price, size, trade);
+  if (const DecodeError error = set_numbered_id(*fields.id, trade); error != DecodeError::none) return error;
+  return read_amounts(*fields.price, *fields.size, trade);
 }
 
 }  // namespace livetape::bridge

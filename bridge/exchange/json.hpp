@@ -3,6 +3,8 @@
 #include <simdjson.h>
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/trade.hpp"
@@ -15,6 +17,38 @@ namespace livetape::bridge {
 /// The parser's view of a frame that has simdjson's padding behind it.
 [[nodiscard]] inline simdjson::padded_string_view padded(std::string_view frame) noexcept {
   return simdjson::padded_string_view(frame.data(), frame.size(), frame.size() + simdjson::SIMDJSON_PADDING);
+}
+
+/// Reads a frame's fields in one pass, as simdjson wants it: calls `visit(key, value)` for each of them and stops at
+/// the first place that is no JSON. A value that is not consumed is skipped. False when the object is broken.
+template <typename Visit>
+[[nodiscard]] bool each_field(simdjson::ondemand::object& object, Visit visit) {
+  for (auto field : object) {
+    std::string_view key;
+    simdjson::ondemand::value value;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS || field.value().get(value) != simdjson::SUCCESS)
+      return false;
+    visit(key, value);
+  }
+  return true;
+}
+
+/// The same for a whole frame, which must be one object from its first brace to its last.
+template <typename Visit>
+[[nodiscard]] bool each_field_of_frame(simdjson::ondemand::parser& parser, std::string_view frame, Visit visit) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object root;
+  return parser.iterate(padded(frame)).get(document) == simdjson::SUCCESS &&
+         document.get_object().get(root) == simdjson::SUCCESS && each_field(root, visit) &&
+         document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
+/// A value of the wanted type; nothing when it has another or does not fit.
+template <typename T>
+[[nodiscard]] std::optional<T> as(simdjson::ondemand::value& value) noexcept {
+  T result{};
+  if (value.get<T>().get(result) != simdjson::SUCCESS) return std::nullopt;
+  return result;
 }
 
 /// A number's own digits, for decimals that must not pass through a double.

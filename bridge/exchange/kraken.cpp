@@ -8,6 +8,7 @@
 namespace livetape::bridge {
 namespace {
 
+using simdjson::ondemand::array;
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
@@ -39,79 +40,84 @@ std::vector<std::string> Kraken::subscribe_messages() const {
 
 FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) {
   out.clear();
-  simdjson::ondemand::document document;
-  object root;
-  if (parser_.iterate(padded(frame)).get(document) != simdjson::SUCCESS ||
-      document.get_object().get(root) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::malformed_json);
+  Envelope envelope;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    if (key == "channel") envelope.channel = as<std::string_view>(field);
+    if (key == "type") envelope.type = as<std::string_view>(field);
+    if (key == "method") envelope.method = as<std::string_view>(field);
+    if (key == "success") envelope.success = as<bool>(field);
+    if (key == "data") envelope.flaw = decode_data(field, receive_time_ns, out);
+  });
+  const FrameResult result = is_json ? judge(envelope, frame) : FrameResult::failed(DecodeError::malformed_json);
+  const bool has_trades = is_json && envelope.channel == "trade" && envelope.type == "update";
+  if (!has_trades) out.clear();
+  return result;
+}
+
+/// A channel's message, or the answer to a request: `method` where Kraken could make it out, `success`, and `error`.
+FrameResult Kraken::judge(const Envelope& envelope, std::string_view frame) {
+  const auto failed = [](DecodeError error) { return FrameResult::failed(error); };
+  if (!envelope.channel) {
+    if (envelope.method == "pong") return {};
+    if (envelope.success == false) return {FrameKind::refused, DecodeError::none, std::string(frame)};
+    if (envelope.method != "subscribe") return failed(DecodeError::unknown_frame);
+    return envelope.success ? FrameResult{FrameKind::subscribed} : failed(DecodeError::missing_field);
   }
-  std::string_view channel, type;
-  if (root.find_field_unordered("channel").get(channel) != simdjson::SUCCESS) {
-    document.rewind();
-    if (document.get_object().get(root) != simdjson::SUCCESS) return FrameResult::failed(DecodeError::malformed_json);
-    return decode_answer(root, frame);
-  }
-  if (channel == "heartbeat" || channel == "status") return {};
-  if (channel != "trade") return FrameResult::failed(DecodeError::unknown_frame);
-  if (root.find_field_unordered("type").get(type) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::missing_field);
-  }
-  if (type == "snapshot") return {};  // trades from before the subscription, which was asked to do without them
-  simdjson::ondemand::array data;
-  if (root.find_field_unordered("data").get_array().get(data) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::missing_field);
-  }
-  for (auto element : data) {
-    object fields;
-    if (element.get_object().get(fields) != simdjson::SUCCESS) return FrameResult::failed(DecodeError::malformed_json);
+  if (envelope.channel == "heartbeat" || envelope.channel == "status") return {};
+  if (envelope.channel != "trade") return failed(DecodeError::unknown_frame);
+  if (envelope.type == "snapshot")
+    return {};  // trades from before the subscription, which was asked to do without them
+  if (envelope.type != "update" || !envelope.flaw) return failed(DecodeError::missing_field);
+  return *envelope.flaw == DecodeError::none ? FrameResult{FrameKind::trades} : failed(*envelope.flaw);
+}
+
+/// Takes the trades that are good, and tells the first flaw of the others; nothing when it is no list.
+std::optional<DecodeError> Kraken::decode_data(value& data, std::int64_t receive_time_ns, std::vector<Trade>& out) {
+  array list;
+  if (data.get_array().get(list) != simdjson::SUCCESS) return std::nullopt;
+  DecodeError first_flaw = DecodeError::none;
+  for (auto element : list) {
+    value item;
+    if (element.get(item) != simdjson::SUCCESS) return DecodeError::malformed_json;
     Trade trade;
-    const DecodeError error = decode_trade(fields, receive_time_ns, trade);
-    if (error != DecodeError::none) return FrameResult::failed(error);
-    out.push_back(trade);
+    const DecodeError flaw = decode_trade(item, receive_time_ns, trade);
+    if (flaw == DecodeError::none) out.push_back(trade);
+    if (first_flaw == DecodeError::none) first_flaw = flaw;
   }
-  return {FrameKind::trades};
+  return first_flaw;
 }
 
-/// An answer to a request: `method`, `success`, and `error` when there was none.
-FrameResult Kraken::decode_answer(object& root, std::string_view frame) {
-  std::string_view method;
-  bool success = false;
-  if (root.find_field_unordered("method").get(method) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::unknown_frame);
-  }
-  if (method == "pong") return {};
-  if (method != "subscribe") return FrameResult::failed(DecodeError::unknown_frame);
-  if (root.find_field_unordered("success").get(success) != simdjson::SUCCESS) {
-    return FrameResult::failed(DecodeError::missing_field);
-  }
-  if (success) return {FrameKind::subscribed};
-  return {FrameKind::refused, DecodeError::none, std::string(frame)};
+DecodeError Kraken::decode_trade(value& item, std::int64_t receive_time_ns, Trade& trade) const {
+  object data;
+  Fields fields;
+  if (item.get_object().get(data) != simdjson::SUCCESS) return DecodeError::missing_field;
+  const bool is_json = each_field(data, [&](std::string_view key, value& field) {
+    if (key == "symbol") fields.symbol = as<std::string_view>(field);
+    if (key == "side") fields.side = as<std::string_view>(field);
+    if (key == "price") fields.price = digits_of(field);
+    if (key == "qty") fields.size = digits_of(field);
+    if (key == "trade_id") fields.id = as<std::int64_t>(field);
+    if (key == "timestamp") fields.timestamp = as<std::string_view>(field);
+  });
+  return is_json ? make_trade(fields, receive_time_ns, trade) : DecodeError::malformed_json;
 }
 
-DecodeError Kraken::decode_trade(object& data, std::int64_t receive_time_ns, Trade& trade) {
-  std::string_view symbol, side, timestamp;
-  value price, size;
-  std::int64_t id = 0;
-  if (data.find_field_unordered("symbol").get(symbol) != simdjson::SUCCESS) return DecodeError::missing_field;
-  const auto instrument = symbols_.find(symbol);
-  if (!instrument) return DecodeError::unknown_instrument;
-  if (data.find_field_unordered("side").get(side) != simdjson::SUCCESS) return DecodeError::missing_field;
-  trade.instrument = *instrument;
-  trade.aggressor = side == "buy" ? Aggressor::buy : side == "sell" ? Aggressor::sell : Aggressor::unknown;
-  if (data.find_field_unordered("price").get(price) != simdjson::SUCCESS) return DecodeError::missing_field;
-  const std::string_view price_digits = digits_of(price);
-  if (data.find_field_unordered("qty").get(size) != simdjson::SUCCESS) return DecodeError::missing_field;
-  const DecodeError error = read_amounts(price_digits, digits_of(size), trade);
-  if (error != DecodeError::none) return error;
-  if (data.find_field_unordered("trade_id").get(id) != simdjson::SUCCESS ||
-      data.find_field_unordered("timestamp").get(timestamp) != simdjson::SUCCESS) {
+DecodeError Kraken::make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const {
+  if (!fields.symbol || !fields.side || !fields.price || !fields.size || !fields.id || !fields.timestamp) {
     return DecodeError::missing_field;
   }
-  const auto time_ns = parse_rfc3339_ns(timestamp);
+  const auto instrument = symbols_.find(*fields.symbol);
+  if (!instrument) return DecodeError::unknown_instrument;
+  const auto time_ns = parse_rfc3339_ns(*fields.timestamp);
   if (!time_ns) return DecodeError::time_out_of_range;
+  trade.instrument = *instrument;
+  trade.aggressor = fields.side == "buy"    ? Aggressor::buy
+                    : fields.side == "sell" ? Aggressor::sell
+                                            : Aggressor::unknown;
   trade.event_time_ns = *time_ns;
   trade.receive_time_ns = receive_time_ns;
-  return set_numbered_id(id, trade);
+  if (const DecodeError error = set_numbered_id(*fields.id, trade); error != DecodeError::none) return error;
+  return read_amounts(*fields.price, *fields.size, trade);
 }
 
 }  // namespace livetape::bridge

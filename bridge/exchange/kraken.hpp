@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <optional>
+
 #include "exchange/symbols.hpp"
 #include "exchange/venue.hpp"
 
@@ -21,8 +23,29 @@ class Kraken final : public Venue {
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) override;
 
  private:
-  FrameResult decode_answer(simdjson::ondemand::object& root, std::string_view frame);
-  DecodeError decode_trade(simdjson::ondemand::object& data, std::int64_t receive_time_ns, Trade& trade);
+  /// What stands around the trades of a frame, or in an answer; nothing where it is missing or of the wrong type.
+  struct Envelope {
+    std::optional<std::string_view> channel;
+    std::optional<std::string_view> type;
+    std::optional<std::string_view> method;
+    std::optional<bool> success;
+    std::optional<DecodeError> flaw;  // the first of the trades', `none` when all are good
+  };
+  /// The same of one trade. The texts are in the parser's memory until the next frame.
+  struct Fields {
+    std::optional<std::string_view> symbol;
+    std::optional<std::string_view> side;
+    std::optional<std::string_view> price;
+    std::optional<std::string_view> size;
+    std::optional<std::int64_t> id;
+    std::optional<std::string_view> timestamp;
+  };
+
+  static FrameResult judge(const Envelope& envelope, std::string_view frame);
+  std::optional<DecodeError> decode_data(simdjson::ondemand::value& data, std::int64_t receive_time_ns,
+                                         std::vector<Trade>& out);
+  DecodeError decode_trade(simdjson::ondemand::value& item, std::int64_t receive_time_ns, Trade& trade) const;
+  DecodeError make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const;
 
   std::vector<std::string> venue_symbols_;
   Symbols symbols_;

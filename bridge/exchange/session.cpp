@@ -3,16 +3,16 @@
 #include <simdjson.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <random>
+#include <stdexcept>
+#include <variant>
 
 namespace livetape::bridge {
 namespace {
@@ -28,10 +28,17 @@ constexpr std::size_t kMaxFrameBytes = std::size_t{4} << 20;
 
 std::string failed(const char* what, const error_code& error) { return std::string(what) + ": " + error.message(); }
 
+/// Has OpenSSL compare the certificate with the host; unlike Asio's own check, it can say afterwards what was wrong.
+bool expect_host(SSL* ssl, const std::string& host) {
+  error_code is_name;
+  asio::ip::make_address(host, is_name);
+  if (!is_name) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  return SSL_set_tlsext_host_name(ssl, host.c_str()) == 1 && SSL_set1_host(ssl, host.c_str()) == 1;
+}
+
 }  // namespace
 
-Session::Session(asio::io_context&, const std::string& url, const std::string& ca_file, const Venue& venue,
-                 SessionListener& listener)
+Session::Session(const std::string& url, const std::string& ca_file, const Venue& venue, SessionListener& listener)
     : url_(parse_wss_url(url)),
       tls_(asio::ssl::context::tls_client),
       venue_(venue),
@@ -40,34 +47,45 @@ Session::Session(asio::io_context&, const std::string& url, const std::string& c
   tls_.set_verify_mode(asio::ssl::verify_peer);
   tls_.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                    asio::ssl::context::no_tlsv1_1);
+  error_code error;
   if (ca_file.empty()) {
-    tls_.set_default_verify_paths();
+    tls_.set_default_verify_paths(error);
   } else {
-    tls_.load_verify_file(ca_file);
+    tls_.load_verify_file(ca_file, error);
   }
+  if (error)
+    throw std::runtime_error("authorities of " + url + " cannot be read from ca_file " + ca_file + ": " +
+                             error.message());
 }
 
 asio::awaitable<void> Session::run() {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (;;) {
-    const std::string reason = co_await connect_and_read();
-    listener_.on_disconnected(reason);
-    timer.expires_after(backoff_.next());
+    connected_at_.reset();
+    std::string reason;
+    try {
+      reason = co_await connect_and_read();
+    } catch (const std::exception& error) {  // whatever it was, it must not end the venue
+      reason = error.what();
+    }
+    using Clock = std::chrono::steady_clock;
+    const auto wait = backoff_.next(connected_at_ ? Clock::now() - *connected_at_ : Clock::duration::zero());
+    listener_.on_disconnected(reason, wait);
+    timer.expires_after(wait);
     co_await timer.async_wait(kCodes);
   }
 }
 
+/// Reads while it subscribes: a venue sends trades of the first instruments before it has heard of the last.
 asio::awaitable<std::string> Session::connect_and_read() {
   using namespace asio::experimental::awaitable_operators;
   Stream stream(co_await asio::this_coro::executor, tls_);
   std::string reason = co_await connect(stream);
-  if (reason.empty()) reason = co_await subscribe(stream);
   if (!reason.empty()) co_return reason;
+  connected_at_ = std::chrono::steady_clock::now();
   listener_.on_connected();
-  const auto rule = venue_.keep_alive();
-  if (!rule) co_return co_await read(stream);
-  const auto ended = co_await (read(stream) || keep_alive(stream, *rule));
-  co_return ended.index() == 0 ? std::get<0>(ended) : "keep-alive could not be sent";
+  auto ended = co_await (read(stream) || speak(stream));
+  co_return std::visit([](std::string& why) { return std::move(why); }, ended);
 }
 
 asio::awaitable<std::string> Session::connect(Stream& stream) {
@@ -78,13 +96,9 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
   tcp.expires_after(kConnectTimeout);
   auto [connect_error, endpoint] = co_await tcp.async_connect(addresses, kCodes);
   if (connect_error) co_return failed("connect", connect_error);
-  tcp.socket().set_option(asio::ip::tcp::no_delay(true));
-
-  auto& tls = stream.next_layer();
-  if (!SSL_set_tlsext_host_name(tls.native_handle(), url_.host.c_str())) co_return "TLS: the host name cannot be set";
-  tls.set_verify_callback(asio::ssl::host_name_verification(url_.host));
-  auto [tls_error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kCodes);
-  if (tls_error) co_return failed("TLS", tls_error);
+  error_code only_slower;
+  tcp.socket().set_option(asio::ip::tcp::no_delay(true), only_slower);
+  if (std::string reason = co_await handshake_tls(stream.next_layer()); !reason.empty()) co_return reason;
 
   tcp.expires_never();  // from here on the WebSocket stream has its own time-outs
   beast::websocket::stream_base::timeout timeout{kConnectTimeout, kIdleTimeout, true};
@@ -95,16 +109,14 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
   co_return std::string();
 }
 
-asio::awaitable<std::string> Session::subscribe(Stream& stream) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  for (const std::string& message : venue_.subscribe_messages()) {
-    stream.text(true);
-    auto [error, bytes] = co_await stream.async_write(asio::buffer(message), kCodes);
-    if (error) co_return failed("subscribe", error);
-    timer.expires_after(venue_.subscribe_pace());
-    co_await timer.async_wait(kCodes);
-  }
-  co_return std::string();
+asio::awaitable<std::string> Session::handshake_tls(asio::ssl::stream<beast::tcp_stream>& tls) {
+  SSL* const ssl = tls.native_handle();
+  if (!expect_host(ssl, url_.host)) co_return "TLS: the host name " + url_.host + " cannot be checked";
+  auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kCodes);
+  if (!error) co_return std::string();
+  const long verdict = SSL_get_verify_result(ssl);
+  if (verdict == X509_V_OK) co_return failed("TLS", error);
+  co_return "TLS: the certificate of " + url_.host + " is refused: " + X509_verify_cert_error_string(verdict);
 }
 
 asio::awaitable<std::string> Session::read(Stream& stream) {
@@ -112,21 +124,29 @@ asio::awaitable<std::string> Session::read(Stream& stream) {
   for (;;) {
     auto [error, bytes] = co_await stream.async_read(buffer, kCodes);
     if (error) co_return failed("read", error);
-    backoff_.reset();
     buffer.prepare(simdjson::SIMDJSON_PADDING);  // room behind the frame; it may move the frame, so before the view
     listener_.on_frame({static_cast<const char*>(buffer.data().data()), buffer.size()});
     buffer.consume(buffer.size());
   }
 }
 
-asio::awaitable<void> Session::keep_alive(Stream& stream, const KeepAlive& rule) {
+/// Subscribes, then keeps the connection alive; comes back only with what went wrong.
+asio::awaitable<std::string> Session::speak(Stream& stream) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
+  stream.text(true);
+  for (const std::string& message : venue_.subscribe_messages()) {
+    auto [error, bytes] = co_await stream.async_write(asio::buffer(message), kCodes);
+    if (error) co_return failed("subscribe", error);
+    timer.expires_after(venue_.subscribe_pace());
+    co_await timer.async_wait(kCodes);
+  }
+  const auto rule = venue_.keep_alive();
   for (;;) {
-    timer.expires_after(rule.every);
-    auto [wait_error] = co_await timer.async_wait(kCodes);
-    if (wait_error) co_return;
-    auto [error, bytes] = co_await stream.async_write(asio::buffer(rule.message), kCodes);
-    if (error) co_return;
+    timer.expires_at(rule ? std::chrono::steady_clock::now() + rule->every : asio::steady_timer::time_point::max());
+    co_await timer.async_wait(kCodes);
+    if (!rule) continue;
+    auto [error, bytes] = co_await stream.async_write(asio::buffer(rule->message), kCodes);
+    if (error) co_return failed("keep-alive", error);
   }
 }
 

@@ -49,8 +49,8 @@ class Venue {
   [[nodiscard]] virtual std::chrono::milliseconds subscribe_pace() const = 0;
   [[nodiscard]] virtual std::optional<KeepAlive> keep_alive() const { return std::nullopt; }
 
-  /// Decodes one frame; its trades go to `out`, which is cleared first. After an error, `out` has the trades before it.
-  /// There must be room for simdjson's padding behind the frame.
+  /// Decodes one frame; its trades go to `out`, which is cleared first. After an error, `out` has the
+  /// trades of the frame that are good all the same. There must be room for simdjson's padding behind the frame.
   virtual FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) = 0;
 };
 

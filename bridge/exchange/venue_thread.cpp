@@ -5,11 +5,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <iostream>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 
+#include "core/log.hpp"
+#include "core/thread.hpp"
 #include "core/time.hpp"
 
 namespace livetape::bridge {
@@ -32,13 +32,6 @@ std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
   return venue;
 }
 
-/// One line a message: several threads write, and a line must not be torn.
-void log(std::string_view venue, std::string_view what) {
-  std::ostringstream line;
-  line << venue << ": " << what << '\n';
-  std::cerr << line.str() << std::flush;
-}
-
 }  // namespace
 
 VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics)
@@ -49,15 +42,14 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       session_id_(random_session_id()),
       errors_(bridge.errors_dir, config.venue),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
-      session_(std::make_unique<Session>(context_, config.url, config.ca_file, *venue_,
-                                         static_cast<SessionListener&>(*this))) {}
+      session_(config.url, config.ca_file, *venue_, *this) {}
 
 VenueThread::~VenueThread() { stop(); }
 
 void VenueThread::start() {
-  asio::co_spawn(context_, session_->run(), asio::detached);
+  asio::co_spawn(context_, session_.run(), asio::detached);
   asio::co_spawn(context_, tick(), asio::detached);
-  thread_ = std::thread([this] { context_.run(); });
+  thread_ = start_thread(config_.venue, [this] { context_.run(); });
 }
 
 void VenueThread::stop() {
@@ -71,10 +63,11 @@ void VenueThread::on_connected() {
   log(config_.venue, "connected to " + config_.url);
 }
 
-void VenueThread::on_disconnected(std::string_view reason) {
-  ++metrics_.disconnects;
-  metrics_.connected = 0;
-  log(config_.venue, "disconnected, coming back: " + std::string(reason));
+void VenueThread::on_disconnected(std::string_view reason, std::chrono::milliseconds wait) {
+  const bool was_connected = metrics_.connected.exchange(0) != 0;
+  ++(was_connected ? metrics_.disconnects : metrics_.failed_connects);
+  log(config_.venue, (was_connected ? "connection lost: " : "cannot connect to " + config_.url + ": ") +
+                         std::string(reason) + "; next attempt in " + std::to_string(wait.count()) + " ms");
 }
 
 void VenueThread::on_frame(std::string_view frame) {
@@ -85,7 +78,7 @@ void VenueThread::on_frame(std::string_view frame) {
   if (result.kind == FrameKind::ignored) ++metrics_.ignored;
   if (result.kind == FrameKind::refused) {
     ++metrics_.refused_subscriptions;
-    log(config_.venue, "subscription refused: " + result.reason);
+    log(config_.venue, "the venue refused a subscription, the others go on: " + result.reason);
   }
   if (trades_.empty()) return;
   const std::int64_t steady_ns = steady_now_ns();
@@ -106,8 +99,20 @@ void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std:
 
 void VenueThread::publish(Message& message) {
   message.sequence = ++sequence_;
-  if (!zeromq_ring_.push(message)) ++metrics_.zeromq_dropped;
-  if (!kafka_ring_.push(message)) ++metrics_.kafka_dropped;
+  put(zeromq_ring_, message, metrics_.zeromq_dropped, zeromq_is_dropping_, "ZeroMQ");
+  put(kafka_ring_, message, metrics_.kafka_dropped, kafka_is_dropping_, "Kafka");
+}
+
+void VenueThread::put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
+                      std::string_view publisher) {
+  const bool was_dropping = is_dropping;
+  is_dropping = !ring.push(message);
+  if (is_dropping) ++dropped;
+  if (is_dropping == was_dropping) return;
+  log(config_.venue,
+      std::string(is_dropping ? "messages are lost from number " : "messages are kept again from number ") +
+          std::to_string(message.sequence) + " on: the queue to " + std::string(publisher) +
+          (is_dropping ? " is full" : " has room"));
 }
 
 /// The clock rides in the stream of trades, so that nobody hears of a time before the trades that it speaks of. It

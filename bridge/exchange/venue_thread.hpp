@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -27,6 +28,7 @@ using SessionId = std::array<unsigned char, 16>;
 /// publisher.
 class VenueThread final : SessionListener {
  public:
+  /// Throws std::runtime_error for a venue without a client, or an address or file that is of no use.
   VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics);
   ~VenueThread() override;
 
@@ -43,10 +45,11 @@ class VenueThread final : SessionListener {
   static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
 
   void on_connected() override;
-  void on_disconnected(std::string_view reason) override;
+  void on_disconnected(std::string_view reason, std::chrono::milliseconds wait) override;
   void on_frame(std::string_view frame) override;
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void publish(Message& message);
+  void put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping, std::string_view publisher);
   boost::asio::awaitable<void> tick();
 
   VenueConfig config_;
@@ -60,8 +63,10 @@ class VenueThread final : SessionListener {
   std::vector<Trade> trades_;  // of one frame; kept so that decoding does not allocate
   MessageRing kafka_ring_{kRingMessages};
   MessageRing zeromq_ring_{kRingMessages};
-  boost::asio::io_context context_{1};
-  std::unique_ptr<Session> session_;
+  bool kafka_is_dropping_ = false;
+  bool zeromq_is_dropping_ = false;
+  Session session_;
+  boost::asio::io_context context_{1};  // after the session: what still waits in it knows the session
   std::thread thread_;
 };
 

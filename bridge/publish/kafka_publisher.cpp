@@ -1,13 +1,17 @@
 #include "publish/kafka_publisher.hpp"
 
-#include <iostream>
+#include <algorithm>
+#include <chrono>
 #include <stdexcept>
+
+#include "core/log.hpp"
+#include "core/time.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 constexpr int kMetadataTimeoutMs = 30'000;
-constexpr int kFlushTimeoutMs = 10'000;
+constexpr std::int64_t kStopTimeoutNs = 8'000'000'000;
 constexpr std::uint64_t kPollEvery = 64;
 
 void set(RdKafka::Conf& conf, const std::string& name, const std::string& value) {
@@ -15,18 +19,23 @@ void set(RdKafka::Conf& conf, const std::string& name, const std::string& value)
   if (conf.set(name, value, error) != RdKafka::Conf::CONF_OK) throw std::runtime_error("Kafka setting: " + error);
 }
 
+std::string setting(const Config& config, std::string_view name) {
+  const auto found = std::ranges::find(config.kafka, name, &std::pair<std::string, std::string>::first);
+  return found == config.kafka.end() ? std::string() : found->second;
+}
+
 }  // namespace
 
 KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues,
-                               Metrics& metrics)
-    : topic_(config.topic), metrics_(metrics) {
+                               Metrics& metrics, std::function<void()> on_fatal)
+    : topic_(config.topic), metrics_(metrics), on_fatal_(std::move(on_fatal)) {
   for (const auto& venue : venues) {
     encoders_.emplace_back(venue->venue_name(), venue->instruments(), as_hex(venue->session_id()),
                            config.trade_schema_id, config.clock_schema_id);
     rings_.push_back(&venue->kafka_ring());
   }
   make_producer(config);
-  find_partitions();
+  find_partitions(setting(config, "bootstrap.servers"));
 }
 
 KafkaPublisher::~KafkaPublisher() { stop(); }
@@ -51,7 +60,7 @@ void KafkaPublisher::make_producer(const Config& config) {
   if (!producer_) throw std::runtime_error("Kafka producer: " + error);
 }
 
-void KafkaPublisher::find_partitions() {
+void KafkaPublisher::find_partitions(const std::string& brokers) {
   std::string error;
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
@@ -60,7 +69,10 @@ void KafkaPublisher::find_partitions() {
   RdKafka::Metadata* raw = nullptr;
   const RdKafka::ErrorCode code = producer_->metadata(false, topic.get(), &raw, kMetadataTimeoutMs);
   const std::unique_ptr<RdKafka::Metadata> metadata(raw);
-  if (code != RdKafka::ERR_NO_ERROR) throw std::runtime_error("Kafka: " + RdKafka::err2str(code));
+  if (code != RdKafka::ERR_NO_ERROR) {
+    throw std::runtime_error("Kafka at " + brokers + " does not answer: " + RdKafka::err2str(code) +
+                             ". Is it running (`livetape status`), and is LIVETAPE_KAFKA_BOOTSTRAP right?");
+  }
   for (const auto* each : *metadata->topics()) {
     if (each->topic() == topic_) partitions_ = static_cast<std::int32_t>(each->partitions()->size());
   }
@@ -69,16 +81,21 @@ void KafkaPublisher::find_partitions() {
 
 void KafkaPublisher::start() {
   thread_ = std::make_unique<PublisherThread>(
-      rings_, [this](std::size_t ring, const Message& message) { take(ring, message); });
+      "kafka", rings_, [this](std::size_t ring, const Message& message) { take(ring, message); },
+      [this] { producer_->poll(0); });
 }
 
-void KafkaPublisher::stop() {
-  if (!thread_) return;
+bool KafkaPublisher::stop() {
+  if (!thread_) return true;
+  const std::int64_t give_up_at_ns = steady_now_ns() + kStopTimeoutNs;
+  give_up_at_ns_ = give_up_at_ns;
   thread_->stop();
   thread_.reset();
-  if (producer_->flush(kFlushTimeoutMs) != RdKafka::ERR_NO_ERROR) {
-    std::cerr << "Kafka: " << producer_->outq_len() << " records were not delivered before the end\n";
-  }
+  const std::int64_t left_ms = (give_up_at_ns - steady_now_ns()) / 1'000'000;
+  producer_->flush(static_cast<int>(std::max<std::int64_t>(left_ms, 0)));
+  const std::uint64_t lost = static_cast<std::uint64_t>(producer_->outq_len()) + metrics_.kafka_failed;
+  if (lost > 0) log("Kafka", std::to_string(lost) + " records were not delivered before the end");
+  return lost == 0;
 }
 
 void KafkaPublisher::take(std::size_t ring, const Message& message) {
@@ -96,35 +113,47 @@ void KafkaPublisher::take(std::size_t ring, const Message& message) {
 /// Waits while the producer's queue is full: the ring behind it fills, and ZeroMQ has a ring of its own.
 void KafkaPublisher::produce(std::string_view key, std::span<const std::uint8_t> value, std::int32_t partition) {
   constexpr int kWaitMs = 100;
+  RdKafka::ErrorCode code = RdKafka::ERR_NO_ERROR;
   for (;;) {
-    const RdKafka::ErrorCode code = producer_->produce(
-        topic_, partition, RdKafka::Producer::RK_MSG_COPY, const_cast<std::uint8_t*>(value.data()), value.size(),
-        key.data(), key.size(), 0, nullptr);  // librdkafka copies: it only lacks the const
-    if (code == RdKafka::ERR_NO_ERROR) break;
-    if (code != RdKafka::ERR__QUEUE_FULL) {
-      ++metrics_.kafka_failed;
-      std::cerr << "Kafka: a record could not be produced: " << RdKafka::err2str(code) << '\n';
-      return;
-    }
+    code = producer_->produce(topic_, partition, RdKafka::Producer::RK_MSG_COPY,
+                              const_cast<std::uint8_t*>(value.data()),  // librdkafka copies: it only lacks the const
+                              value.size(), key.data(), key.size(), 0, nullptr);
+    if (code != RdKafka::ERR__QUEUE_FULL || steady_now_ns() >= give_up_at_ns_) break;
     ++metrics_.kafka_queue_full;
     producer_->poll(kWaitMs);
   }
-  ++metrics_.kafka_produced;
+  if (code == RdKafka::ERR_NO_ERROR) {
+    ++metrics_.kafka_produced;
+  } else {
+    refuse(code);
+  }
+}
+
+/// Counts a record that is lost, and says why once for many of a kind.
+void KafkaPublisher::refuse(RdKafka::ErrorCode code) {
+  ++metrics_.kafka_failed;
+  if (code == last_refusal_) return;
+  last_refusal_ = code;
+  log("Kafka", "a record was refused: " + RdKafka::err2str(code));
 }
 
 void KafkaPublisher::dr_cb(RdKafka::Message& message) {
-  if (message.err() == RdKafka::ERR_NO_ERROR) {
-    ++metrics_.kafka_delivered;
-  } else {
-    ++metrics_.kafka_failed;
-    std::cerr << "Kafka: a record was refused: " << message.errstr() << '\n';
-  }
+  if (message.err() != RdKafka::ERR_NO_ERROR) return refuse(message.err());
+  ++metrics_.kafka_delivered;
+  last_refusal_ = RdKafka::ERR_NO_ERROR;
+  if (!is_away_) return;
+  is_away_ = false;
+  log("Kafka", "the brokers are back; what waited is going out");
 }
 
 void KafkaPublisher::event_cb(RdKafka::Event& event) {
-  if (event.type() == RdKafka::Event::EVENT_ERROR || event.type() == RdKafka::Event::EVENT_LOG) {
-    std::cerr << "Kafka: " << event.str() << '\n';
-  }
+  if (event.type() == RdKafka::Event::EVENT_LOG) return log("Kafka", event.str());
+  if (event.type() != RdKafka::Event::EVENT_ERROR) return;
+  log("Kafka", event.str());
+  if (event.fatal()) return on_fatal_();
+  if (event.err() != RdKafka::ERR__ALL_BROKERS_DOWN || is_away_) return;
+  is_away_ = true;
+  log("Kafka", "the brokers are away: records wait in memory, and go out in order when they are back");
 }
 
 }  // namespace livetape::bridge

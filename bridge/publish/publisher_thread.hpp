@@ -2,11 +2,14 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/idle.hpp"
 #include "core/spsc_ring.hpp"
+#include "core/thread.hpp"
 #include "core/trade.hpp"
 
 namespace livetape::bridge {
@@ -16,9 +19,14 @@ class PublisherThread {
  public:
   /// Takes a message of the ring with this number; called from the publisher's thread.
   using Take = std::function<void(std::size_t ring, const Message& message)>;
+  /// What the publisher does when there is no message; called from its thread, often.
+  using Rest = std::function<void()>;
 
-  PublisherThread(std::vector<SpscRing<Message>*> rings, Take take)
-      : rings_(std::move(rings)), take_(std::move(take)), thread_([this] { run(); }) {}
+  PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, Rest rest)
+      : rings_(std::move(rings)),
+        take_(std::move(take)),
+        rest_(std::move(rest)),
+        thread_(start_thread(name, [this] { run(); })) {}
   ~PublisherThread() { stop(); }
   PublisherThread(const PublisherThread&) = delete;
   PublisherThread& operator=(const PublisherThread&) = delete;
@@ -39,15 +47,20 @@ class PublisherThread {
       } else if (last_round) {
         return;
       } else {
+        rest_();
         idle.idle();
       }
     }
   }
 
+  /// A busy venue must not keep the others waiting, so each has its turn after a few messages.
   bool take_some() {
+    constexpr int kTurn = 256;
     bool took = false;
     for (std::size_t ring = 0; ring < rings_.size(); ++ring) {
-      while (const Message* message = rings_[ring]->front()) {
+      for (int i = 0; i < kTurn; ++i) {
+        const Message* const message = rings_[ring]->front();
+        if (message == nullptr) break;
         take_(ring, *message);
         rings_[ring]->pop();
         took = true;
@@ -58,6 +71,7 @@ class PublisherThread {
 
   std::vector<SpscRing<Message>*> rings_;
   Take take_;
+  Rest rest_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

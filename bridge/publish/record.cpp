@@ -1,5 +1,7 @@
 #include "publish/record.hpp"
 
+#include <stdexcept>
+
 #include "livetape/avro_writer.hpp"
 
 namespace livetape::bridge {
@@ -20,7 +22,11 @@ RecordEncoder::RecordEncoder(std::string venue, std::vector<std::string> instrum
       session_hex_(std::move(session_hex)),
       trade_schema_id_(trade_schema_id),
       clock_schema_id_(clock_schema_id) {
-  for (const std::string& instrument : instruments_) keys_.push_back(venue_ + ':' + instrument);
+  for (const std::string& instrument : instruments_) {
+    if (venue_.size() + instrument.size() > kLongestNames)
+      throw std::invalid_argument("too long a name: " + instrument);
+    keys_.push_back(venue_ + ':' + instrument);
+  }
 }
 
 std::string_view RecordEncoder::key(const Message& message) const noexcept {

@@ -14,6 +14,7 @@ namespace livetape::bridge {
 /// Writes messages of one venue's session as records of `trades`: trade.avsc and clock.avsc behind the wire header.
 class RecordEncoder {
  public:
+  /// Throws std::invalid_argument for names that would not leave room for the rest of a record.
   RecordEncoder(std::string venue, std::vector<std::string> instruments, std::string session_hex,
                 std::int32_t trade_schema_id, std::int32_t clock_schema_id);
 
@@ -23,7 +24,8 @@ class RecordEncoder {
   [[nodiscard]] std::string_view key(const Message& message) const noexcept;
 
  private:
-  static constexpr std::size_t kMaxBytes = 1024;  // names are configured and short, everything else is fixed
+  static constexpr std::size_t kMaxBytes = 1024;
+  static constexpr std::size_t kLongestNames = 512;  // venue and instrument; everything else is bounded far below
 
   [[nodiscard]] std::span<const std::uint8_t> encode_trade(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;

@@ -8,6 +8,7 @@
 namespace livetape::bridge {
 namespace {
 
+constexpr int kLingerMs = 1'000;         // for what is still under way at the end
 constexpr int kHighWaterMark = 100'000;  // messages kept for each subscriber that reads slowly
 
 }  // namespace
@@ -22,7 +23,7 @@ ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<std::un
     rings_.push_back(&venue->zeromq_ring());
   }
   socket_.set(zmq::sockopt::sndhwm, kHighWaterMark);
-  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::linger, kLingerMs);
   try {
     socket_.bind(config.zeromq_data);
   } catch (const zmq::error_t& error) {
@@ -33,7 +34,7 @@ ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<std::un
 
 void ZeroMqPublisher::start() {
   thread_ = std::make_unique<PublisherThread>(
-      rings_, [this](std::size_t ring, const Message& message) { take(ring, message); });
+      "zeromq", rings_, [this](std::size_t ring, const Message& message) { take(ring, message); }, [] {});
 }
 
 void ZeroMqPublisher::stop() {

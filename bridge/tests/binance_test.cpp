@@ -81,6 +81,16 @@ TEST_F(BinanceTest, EachFlawHasItsName) {
   EXPECT_EQ(error_of("t", "\"x\""), DecodeError::missing_field);
 }
 
+TEST_F(BinanceTest, FrameCutShortIsMalformedWhereverItEnds) {
+  const std::string whole = kTrade;
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(decode(whole.substr(0, size)).kind, FrameKind::error) << whole.substr(0, size);
+    EXPECT_TRUE(trades_.empty()) << whole.substr(0, size);
+  }
+  EXPECT_EQ(decode(whole + "}").error, DecodeError::malformed_json);
+  EXPECT_EQ(decode(whole + " \n").kind, FrameKind::trades);
+}
+
 TEST_F(BinanceTest, SubscribesInChunks) {
   std::vector<std::string> many;
   for (int i = 0; i < 450; ++i) many.push_back("A" + std::to_string(i) + "-USDT");

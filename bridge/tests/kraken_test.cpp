@@ -48,6 +48,7 @@ TEST_F(KrakenTest, RefusedSubscriptionIsTold) {
       decode(R"({"error":"Currency pair not supported X/Y","method":"subscribe","success":false,"symbol":"X/Y"})");
   EXPECT_EQ(result.kind, FrameKind::refused);
   EXPECT_NE(result.reason.find("X/Y"), std::string::npos);
+  EXPECT_EQ(decode(R"({"error":"Malformed request","success":false})").kind, FrameKind::refused);
 }
 
 TEST_F(KrakenTest, EachFlawHasItsName) {
@@ -58,6 +59,23 @@ TEST_F(KrakenTest, EachFlawHasItsName) {
   EXPECT_EQ(decode(update("{}")).error, DecodeError::missing_field);
   EXPECT_EQ(decode(R"({"channel":"weather"})").error, DecodeError::unknown_frame);
   EXPECT_EQ(decode("garbage").error, DecodeError::malformed_json);
+}
+
+TEST_F(KrakenTest, OneBadTradeDoesNotCostTheOthers) {
+  const FrameResult result = decode(update(trade("1") + "," + trade("1e400") + ",7," + trade("3")));
+  EXPECT_EQ(result.kind, FrameKind::error);
+  EXPECT_EQ(result.error, DecodeError::malformed_price);
+  ASSERT_EQ(trades_.size(), 2U);
+  EXPECT_TRUE(trades_[0].price == parse_decimal("1").unscaled);
+  EXPECT_TRUE(trades_[1].price == parse_decimal("3").unscaled);
+}
+
+TEST_F(KrakenTest, FrameCutShortIsMalformedWhereverItEnds) {
+  const std::string whole = update(trade("1") + "," + trade("2"));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(decode(whole.substr(0, size)).kind, FrameKind::error) << whole.substr(0, size);
+    EXPECT_TRUE(trades_.empty()) << whole.substr(0, size);
+  }
 }
 
 TEST_F(KrakenTest, SubscribesBySlashedSymbols) {
