@@ -25,7 +25,7 @@ READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
 DEMO_HISTORY = "10m"
-DEMO_RATE = 200
+DEMO_RATE = 60
 DEMO_SEED = 1
 Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many seconds after it is ready.")]
 

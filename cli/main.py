@@ -1,14 +1,13 @@
 """The `livetape` command: one sub-command a job."""
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 
 from cli import demo, doctor, parts, servers
 from cli.console import EXPECTED, explain
 from cli.topics import topics
+from replay.command import app as replay
 
 app = typer.Typer(
     name="livetape",
@@ -27,8 +26,7 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 
 app.add_typer(topics, name="topics", rich_help_panel="Parts")
-if find_spec("replay.command"):  # the simulated exchanges are not yet there
-    app.add_typer(import_module("replay.command").app, name="replay", rich_help_panel="Parts")
+app.add_typer(replay, name="replay", rich_help_panel="Parts")
 
 
 def main() -> None:
