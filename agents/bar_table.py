@@ -40,25 +40,29 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         app.read_batches_from(self)
 
     async def on_start(self) -> None:
-        """Keep the group's committed offsets near the fold; the changelog topic is made by `livetape topics apply`."""
+        """Get ready what all partitions share, and keep the group's committed offsets near the fold."""
         if self._settings.worker_metrics_port:
             start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
-        self.add_future(self._commit_always())
-
-    async def assigned(self, partitions: set[TP]) -> None:
-        """Recover every partition that the worker has now, side by side."""
-        await self.revoked()
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
         self._live = live_producer(self._settings)
+        self.add_future(self._commit_always())
+
+    async def on_stop(self) -> None:
+        """Flush a last time."""
+        await self.revoked()
+        await super().on_stop()
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """Recover every partition that the worker has now, side by side."""
+        await self.revoked()
         await asyncio.gather(*(self._open(tp.partition) for tp in partitions))
 
     async def revoked(self) -> None:
-        """Drop all state: the partitions may be another worker's already."""
+        """Flush and drop all state: from now on the partitions may be another worker's."""
         partitions, self._partitions = self._partitions, {}
-        for partition in partitions.values():
-            await partition.close()
+        await asyncio.gather(*(partition.close() for partition in partitions.values()))
 
     def position(self, tp: TP) -> int | None:
         """Where fetching of a partition goes on."""
@@ -66,42 +70,44 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         return None if partition is None else partition.next_offset
 
     async def fold(self, record_set: RecordSet) -> None:
-        """Fold a record set of a partition that this worker has; one of any other came before a rebalance."""
+        """Fold a record set of a partition that this worker has; one of any other came before a rebalance.
+
+        An error ends the worker: started again, an agent would leave the record set out.
+        """
         partition = self._partitions.get(record_set.partition)
-        if partition is not None:
-            log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
+        if partition is None:
+            return
+        log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
+        try:
             await partition.fold(record_set, log_end or record_set.next_offset)
+        except Exception as error:
+            await self.app.crash(error)
+            raise
 
     async def _open(self, number: int) -> None:
         recovered = await recover(self._setup, number)
-        live = LiveBars(self._settings, self._live, number, recovered.fold)
-        partition = FoldingPartition(self._trades, number, recovered, live, self._schemas)
+        lock = asyncio.Lock()
+        live = LiveBars(self._settings, self._live, number, recovered.fold, lock)
+        partition = FoldingPartition(TP(self._trades, number), recovered, live, self._schemas, lock)
         partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
         self._partitions[number] = partition
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
-        """Nobody knows what was committed: drop the state. Who was fenced waits to be assigned again."""
+        """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
         if self._partitions.get(partition.partition) is not partition:
-            return
+            return  # on its way out
         del self._partitions[partition.partition]
+        partition.drop()
         if isinstance(error, Fenced):
             log.warning("partition %d: fenced, its state is dropped: %s", partition.partition, error)
         else:
-            log.error("partition %d: flush failed, recovering: %s", partition.partition, error)
-            self.add_future(self._reopen(partition.partition))
-
-    async def _reopen(self, number: int) -> None:
-        tp = TP(self._trades, number)
-        self.app.consumer.pause_partitions({tp})
-        await self._open(number)
-        await self.app.consumer.seek_wait({tp: self._partitions[number].next_offset})
-        self.app.consumer.resume_partitions({tp})
+            log.error("partition %d: flush failed, its state is dropped: %s", partition.partition, error)
+        self.add_future(self.app.rejoin())
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}
         while not self.should_stop:
             await self.sleep(COMMIT_INTERVAL_S)
             flushed = {TP(self._trades, number): each.flushed_offset for number, each in self._partitions.items()}
-            if flushed != committed:
-                await self.app.commit_batches(flushed)
+            if flushed != committed and await self.app.commit_batches(flushed):
                 committed = flushed

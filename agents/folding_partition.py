@@ -1,10 +1,12 @@
 """One partition of `trades` while this worker has it: record sets in, flushes and forming bars out."""
 
 import asyncio
-import logging
+import contextlib
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from faust.types import TP
 
 from agents import dead_letters, metrics
 from agents.kernel import Flush, FoldOutcome, PartitionFold
@@ -16,14 +18,14 @@ from agents.transport import RecordSet
 if TYPE_CHECKING:
     from agents.flush import FlushWriter
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
 
 
 class OffsetJump(Exception):
-    """A fetch did not begin where the one before it ended: records would be lost."""
+    """A fetch did not begin where the one before it ended: the log is not the one that was folded so far."""
 
 
 class CorruptRecords(Exception):
@@ -35,52 +37,55 @@ class FoldingPartition:
 
     def __init__(
         self,
-        topic: str,
-        partition: int,
+        tp: TP,
         recovered: Recovered,
         live: LiveBars,
         schemas: WriterSchemaLookup,
+        lock: asyncio.Lock,
     ) -> None:
-        self.topic = topic
-        self.partition = partition
+        """`lock` is held by whoever uses the fold: it takes one thread at a time."""
+        self.topic, self.partition = tp
         self.next_offset = recovered.next_offset
         self.flushed_offset = recovered.next_offset
         self._fold: PartitionFold = recovered.fold
         self._writer: FlushWriter = recovered.writer
         self._live = live
         self._schemas = schemas
-        self._lock = asyncio.Lock()
+        self._lock = lock
+        self._closing = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
 
     def start(self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]) -> None:
         """Flush at this interval from now on; a flush that fails ends it and is told."""
         self._flusher = asyncio.create_task(self._flush_always(interval_s, on_failure))
 
-    async def close(self) -> None:
-        """Let go of the partition: what was not flushed is not."""
+    def drop(self) -> None:
+        """Let go of the partition at once, and of what was not flushed."""
         self._live.close()
+        self._closing.set()
+
+    async def close(self) -> None:
+        """Flush what was folded and let go of the partition; who is fenced by now just lets go."""
+        self.drop()
         if self._flusher is not None:
-            self._flusher.cancel()
-            await asyncio.gather(self._flusher, return_exceptions=True)
+            await self._flusher
 
     async def fold(self, record_set: RecordSet, log_end: int) -> None:
-        """Fold what of the record set was not folded yet.
+        """Fold a record set.
 
         Raises:
-            OffsetJump: records between what was folded and this set are missing.
-            CorruptRecords: a batch in it is damaged, or of a codec that is refused.
+            OffsetJump: it does not begin where the fold is.
+            CorruptRecords: it cannot be told where its next batch begins.
         """
-        if record_set.next_offset <= self.next_offset:
-            return  # fetched before a seek
-        if record_set.start_offset > self.next_offset:
+        if record_set.start_offset != self.next_offset:
             raise OffsetJump(
-                f"{self.topic} partition {self.partition}: the fold expects offset {self.next_offset}, "
-                f"and the fetch begins at {record_set.start_offset}"
+                f"{self.topic} partition {self.partition}: the fold expects offset {self.next_offset}, and the fetch "
+                f"begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it checked"
             )
         async with self._lock:
             await self._fold_all(record_set)
-        metrics.LAG.labels(self.partition).set(log_end - self.next_offset)
-        self._live.changed(log_end - self.next_offset)
+            metrics.LAG.labels(self.partition).set(log_end - self.next_offset)
+            self._live.changed(log_end - self.next_offset)
 
     async def _fold_all(self, record_set: RecordSet) -> None:
         while True:
@@ -99,7 +104,7 @@ class FoldingPartition:
         arguments = (record_set.data, record_set.aborted, self.next_offset)
         if len(record_set.data) < THREAD_BYTES:
             return self._fold.fold(*arguments)
-        return await asyncio.to_thread(self._fold.fold, *arguments)
+        return await _uninterrupted(asyncio.to_thread(self._fold.fold, *arguments))
 
     def _count(self, outcome: FoldOutcome) -> None:
         for counter, count in (
@@ -116,11 +121,17 @@ class FoldingPartition:
         self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]
     ) -> None:
         try:
-            while True:
-                await asyncio.sleep(interval_s)
+            while not await self._is_closing(interval_s):
                 await self.flush()
+            await self.flush()
         except Exception as error:
             on_failure(self, error)
+
+    async def _is_closing(self, within_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._closing.wait()
+        return self._closing.is_set()
 
     async def flush(self) -> None:
         """Write what changed since the last flush. Raises FlushFailed."""
@@ -129,11 +140,20 @@ class FoldingPartition:
         if flush.is_empty:
             return
         started = time.monotonic()
-        # A commit that was begun is seen to its end even when this task is cancelled: the next owner fences it anyway.
-        await asyncio.to_thread(self._writer.write, flush)
+        await _uninterrupted(asyncio.to_thread(self._writer.write, flush))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self._flushed(flush)
 
     def _flushed(self, flush: Flush) -> None:
         self.flushed_offset = flush.next_offset
         dead_letters.report(self.topic, self.partition, flush)
+
+
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work in a thread. Who is cancelled waits for its end: the thread would go on with what it has."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -20,25 +20,29 @@ RESEND_S: Final = 15 * 60
 class LiveBars:
     """Sends the forming bars of one partition: at once after a pause, then one an instrument each 20 ms at most."""
 
-    def __init__(self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold) -> None:
+    def __init__(
+        self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold, lock: asyncio.Lock
+    ) -> None:
+        """`lock` is held by whoever uses the fold: it takes one thread at a time."""
         self._topic = settings.topic("bars.live")
         self._spacing_s = settings.live_ms / 1_000
         self._producer = producer
         self._partition = partition
         self._fold = fold
+        self._lock = lock
         self._sent_s = 0.0
         self._waiting: asyncio.TimerHandle | None = None
         self._resend = asyncio.get_running_loop().call_later(0, self._send_all)
 
     def changed(self, lag_records: int) -> None:
-        """Send what changed, now or once the spacing has passed."""
+        """Send what changed, now or once the spacing has passed. To be called by the holder of the lock."""
         if lag_records > FAR_BEHIND_RECORDS or self._waiting is not None:
             return
         wait_s = self._sent_s + self._spacing_s - time.monotonic()
         if wait_s <= 0:
             self._send_changed()
         else:
-            self._waiting = asyncio.get_running_loop().call_later(wait_s, self._send_changed)
+            self._waiting = asyncio.get_running_loop().call_later(wait_s, self._spacing_passed)
 
     def close(self) -> None:
         """Send nothing more."""
@@ -46,14 +50,22 @@ class LiveBars:
         if self._waiting is not None:
             self._waiting.cancel()
 
-    def _send_changed(self) -> None:
+    def _spacing_passed(self) -> None:
         self._waiting = None
+        if not self._lock.locked():  # who holds it calls `changed` at the end
+            self._send_changed()
+
+    def _send_changed(self) -> None:
         self._sent_s = time.monotonic()
         self._send(self._fold.live())
 
     def _send_all(self) -> None:
-        self._send(self._fold.live_all())
-        self._resend = asyncio.get_running_loop().call_later(RESEND_S, self._send_all)
+        again_s: float = RESEND_S
+        if self._lock.locked():
+            again_s = self._spacing_s
+        else:
+            self._send(self._fold.live_all())
+        self._resend = asyncio.get_running_loop().call_later(again_s, self._send_all)
 
     def _send(self, records: list[tuple[bytes, bytes]]) -> None:
         try:

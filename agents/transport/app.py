@@ -1,12 +1,15 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
 from faust.types import TP, TopicT
 
 from agents.transport.table_manager import BatchTableManager
+
+if TYPE_CHECKING:
+    from agents.transport.consumer import Consumer
 
 
 class BatchSource(Protocol):
@@ -54,10 +57,17 @@ class BatchApp(faust.App):
                 {tp for tp in self.consumer.assignment() if tp.topic in self.batch_topics}
             )
 
-    async def commit_batches(self, offsets: Mapping[TP, int]) -> None:
-        """Store positions of batch topics as the group's offsets, for lag alone."""
-        consumer: Any = self.consumer  # ours, by the transport of the broker's address
-        await consumer.commit_positions(offsets)
+    async def commit_batches(self, offsets: Mapping[TP, int]) -> bool:
+        """Store positions of batch topics as the group's offsets, for lag alone; whether they were stored."""
+        return await self._batch_consumer.commit_positions(offsets)
+
+    async def rejoin(self) -> None:
+        """Have the group assign its partitions anew: all are revoked, assigned again and read from their positions."""
+        await self._batch_consumer.rejoin()
+
+    @property
+    def _batch_consumer(self) -> "Consumer":
+        return cast("Consumer", self.consumer)  # ours, by the transport of the broker's address
 
     async def _release_batches(self, *_args: Any, **_options: Any) -> None:  # noqa: ANN401 - a signal's
         if self._batch_source is not None:

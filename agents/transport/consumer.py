@@ -1,10 +1,13 @@
 """Faust's Kafka consumer for apps with batch topics."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import aiokafka
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, Message
@@ -12,6 +15,8 @@ from faust.types import TP, Message
 from agents.transport.app import BatchApp
 from agents.transport.fetch import undecoding_consumer
 from agents.transport.record_set import RecordSet
+
+log = logging.getLogger(__name__)
 
 
 class ConsumerThread(AIOKafkaConsumerThread):
@@ -32,6 +37,33 @@ class ConsumerThread(AIOKafkaConsumerThread):
             return {}
         offsets: Mapping[TP, int] = await self.call_thread(self._ensure_consumer().seek_to_committed, *partitions)
         return offsets
+
+    async def commit_positions(self, offsets: Mapping[TP, int]) -> bool:
+        """Store offsets of partitions that are still assigned; whether that went well."""
+        return bool(await self.call_thread(self._commit_positions, offsets))
+
+    async def rejoin(self) -> None:
+        """Have the group's coordinator begin a rebalance."""
+        await self.call_thread(self._request_rejoin)
+
+    async def _request_rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - pinned by a test
+
+    async def _commit_positions(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        owned = {
+            ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in consumer.assignment()
+        }
+        if not owned:
+            return False
+        try:
+            await consumer.commit(owned)
+        except KafkaError as error:
+            log.warning("positions were not committed, which matters to lag alone: %r", error)
+            return False
+        return True
 
 
 class Consumer(FaustConsumer):
@@ -62,9 +94,13 @@ class Consumer(FaustConsumer):
         if tp.topic not in self.app.batch_topics:
             super().verify_event_path(now, tp)
 
-    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_positions(self, offsets: Mapping[TP, int]) -> bool:
         """Store positions of batch topics as the group's offsets; they show its lag and decide nothing."""
-        await self._thread.commit(offsets)
+        return await self._thread.commit_positions(offsets)
+
+    async def rejoin(self) -> None:
+        """Have the group assign its partitions anew."""
+        await self._thread.rejoin()
 
 
 class Transport(FaustTransport):
