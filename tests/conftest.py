@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.settings import Settings
-from local import stack
+from local import certificates, stack
 
 for _name in [name for name in os.environ if name.startswith("LIVETAPE_")]:
     del os.environ[_name]  # tests see the defaults, not the settings of who runs them
@@ -27,3 +27,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def settings(servers: Settings) -> Settings:
     """Settings of one test: the session's servers, a namespace that no other test has."""
     return servers.model_copy(update={"namespace": f"test-{os.getpid()}-{next(_numbers)}"})
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
+    """An authority and a server certificate for localhost."""
+    return certificates.ensure(tmp_path_factory.mktemp("certs"))

@@ -56,13 +56,13 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
     if (key == "data") {
       fields.has_data = true;
-      read_data(field, fields);
+      read_object(field, fields);
     } else {
       read_field(key, field, fields);
     }
   });
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
-  if (fields.has_error) return {FrameKind::refused, DecodeError::none, std::string(frame)};
+  if (fields.has_error) return {FrameKind::refused, DecodeError::none, std::string(fields.error)};
   if (!fields.has_data && fields.has_request_id) return {FrameKind::subscribed};
   // bookTicker is the one stream whose frames have no event type; it has an update id instead.
   if (fields.event.empty() && fields.has_update_id) return {};
@@ -76,15 +76,19 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   return {FrameKind::trades};
 }
 
-void Binance::read_data(value& data, Fields& fields) {
+void Binance::read_object(value& outer, Fields& fields) {
   object inner;
-  if (data.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
+  if (outer.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
   // What is broken inside is found to be so outside as well.
   (void)each_field(inner, [&](std::string_view key, value& field) { read_field(key, field, fields); });
 }
 
 void Binance::read_field(std::string_view key, value& field, Fields& fields) {
-  if (key == "error") fields.has_error = true;
+  if (key == "error") {
+    fields.has_error = true;
+    read_object(field, fields);
+  }
+  if (key == "msg") fields.error = as<std::string_view>(field).value_or("");
   if (key == "id") fields.has_request_id = true;
   if (key.size() != 1) return;
   switch (key[0]) {

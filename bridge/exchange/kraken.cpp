@@ -46,20 +46,21 @@ FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns,
     if (key == "type") envelope.type = as<std::string_view>(field);
     if (key == "method") envelope.method = as<std::string_view>(field);
     if (key == "success") envelope.success = as<bool>(field);
+    if (key == "error") envelope.error = as<std::string_view>(field).value_or("");
     if (key == "data") envelope.flaw = decode_data(field, receive_time_ns, out);
   });
-  const FrameResult result = is_json ? judge(envelope, frame) : FrameResult::failed(DecodeError::malformed_json);
+  const FrameResult result = is_json ? judge(envelope) : FrameResult::failed(DecodeError::malformed_json);
   const bool has_trades = is_json && envelope.channel == "trade" && envelope.type == "update";
   if (!has_trades) out.clear();
   return result;
 }
 
 /// A channel's message, or the answer to a request: `method` where Kraken could make it out, `success`, and `error`.
-FrameResult Kraken::judge(const Envelope& envelope, std::string_view frame) {
+FrameResult Kraken::judge(const Envelope& envelope) {
   const auto failed = [](DecodeError error) { return FrameResult::failed(error); };
   if (!envelope.channel) {
     if (envelope.method == "pong") return {};
-    if (envelope.success == false) return {FrameKind::refused, DecodeError::none, std::string(frame)};
+    if (envelope.success == false) return {FrameKind::refused, DecodeError::none, std::string(envelope.error)};
     if (envelope.method != "subscribe") return failed(DecodeError::unknown_frame);
     return envelope.success ? FrameResult{FrameKind::subscribed} : failed(DecodeError::missing_field);
   }

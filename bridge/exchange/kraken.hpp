@@ -29,6 +29,7 @@ class Kraken final : public Venue {
     std::optional<std::string_view> type;
     std::optional<std::string_view> method;
     std::optional<bool> success;
+    std::string_view error;
     std::optional<DecodeError> flaw;  // the first of the trades', `none` when all are good
   };
   /// The same of one trade. The texts are in the parser's memory until the next frame.
@@ -41,7 +42,7 @@ class Kraken final : public Venue {
     std::optional<std::string_view> timestamp;
   };
 
-  static FrameResult judge(const Envelope& envelope, std::string_view frame);
+  static FrameResult judge(const Envelope& envelope);
   std::optional<DecodeError> decode_data(simdjson::ondemand::value& data, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out);
   DecodeError decode_trade(simdjson::ondemand::value& item, std::int64_t receive_time_ns, Trade& trade) const;

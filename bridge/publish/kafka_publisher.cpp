@@ -10,7 +10,8 @@
 namespace livetape::bridge {
 namespace {
 
-constexpr int kMetadataTimeoutMs = 30'000;
+constexpr int kMetadataTimeoutMs = 2'000;
+constexpr int kMetadataAttempts = 15;
 constexpr std::int64_t kStopTimeoutNs = 8'000'000'000;
 constexpr std::uint64_t kPollEvery = 64;
 
@@ -22,6 +23,20 @@ void set(RdKafka::Conf& conf, const std::string& name, const std::string& value)
 std::string setting(const Config& config, std::string_view name) {
   const auto found = std::ranges::find(config.kafka, name, &std::pair<std::string, std::string>::first);
   return found == config.kafka.end() ? std::string() : found->second;
+}
+
+/// Asks until the brokers answer, or for half a minute: servers that start together need not wait for one another.
+std::unique_ptr<RdKafka::Metadata> ask_for_metadata(RdKafka::Producer& producer, const RdKafka::Topic& topic,
+                                                    const std::string& brokers) {
+  RdKafka::ErrorCode code = RdKafka::ERR_NO_ERROR;
+  for (int attempt = 1; attempt <= kMetadataAttempts; ++attempt) {
+    RdKafka::Metadata* metadata = nullptr;
+    code = producer.metadata(false, &topic, &metadata, kMetadataTimeoutMs);
+    if (code == RdKafka::ERR_NO_ERROR) return std::unique_ptr<RdKafka::Metadata>(metadata);
+    if (attempt == 1) log("Kafka", "waiting for the brokers at " + brokers);
+  }
+  throw std::runtime_error("Kafka at " + brokers + " does not answer: " + RdKafka::err2str(code) +
+                           ". Is it running (`livetape status`), and is LIVETAPE_KAFKA_BOOTSTRAP right?");
 }
 
 }  // namespace
@@ -66,13 +81,7 @@ void KafkaPublisher::find_partitions(const std::string& brokers) {
   // producer's.
   const std::unique_ptr<RdKafka::Topic> topic(RdKafka::Topic::create(producer_.get(), topic_, nullptr, error));
   if (!topic) throw std::runtime_error("Kafka topic " + topic_ + ": " + error);
-  RdKafka::Metadata* raw = nullptr;
-  const RdKafka::ErrorCode code = producer_->metadata(false, topic.get(), &raw, kMetadataTimeoutMs);
-  const std::unique_ptr<RdKafka::Metadata> metadata(raw);
-  if (code != RdKafka::ERR_NO_ERROR) {
-    throw std::runtime_error("Kafka at " + brokers + " does not answer: " + RdKafka::err2str(code) +
-                             ". Is it running (`livetape status`), and is LIVETAPE_KAFKA_BOOTSTRAP right?");
-  }
+  const std::unique_ptr<RdKafka::Metadata> metadata = ask_for_metadata(*producer_, *topic, brokers);
   for (const auto* each : *metadata->topics()) {
     if (each->topic() == topic_) partitions_ = static_cast<std::int32_t>(each->partitions()->size());
   }

@@ -38,6 +38,7 @@ from replay.trade import SimulatedTrade
 
 WAIT_S = 30.0
 POLL_S = 0.2
+METRICS_S = 5.0
 HEADER = struct.Struct(">bI")
 POSITION = struct.Struct(">16sQ")
 SCHEMAS = {
@@ -90,7 +91,7 @@ class Bridge:
     def metrics(self) -> str:
         """The text of /metrics; empty while it does not serve."""
         try:
-            return httpx.get(f"http://{self._metrics}/metrics", timeout=WAIT_S).text
+            return httpx.get(f"http://{self._metrics}/metrics", timeout=METRICS_S).text
         except httpx.TransportError:
             return ""
 
@@ -111,10 +112,12 @@ class Bridge:
         """Wait until a condition holds, as long as the bridge runs."""
         deadline = time.monotonic() + WAIT_S
         while not await asyncio.to_thread(condition):
-            state = f"waited for {wanted}\n{self.log}\n{await asyncio.to_thread(self.metrics)}"
-            assert self.process.poll() is None, state
-            assert time.monotonic() < deadline, state
+            assert self.process.poll() is None, self._state(wanted)
+            assert time.monotonic() < deadline, self._state(wanted)
             await asyncio.sleep(0.02)
+
+    def _state(self, wanted: str) -> str:
+        return f"waited for {wanted}\n{self.log}\n{self.metrics()}"
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; its exit code."""
@@ -140,11 +143,15 @@ def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings
 
 
 @contextmanager
-def bridging(settings: Settings) -> Iterator[Bridge]:
-    """The bridge as its own process, its topics and schemas in place; it may have ended when the block does."""
+def bridging(settings: Settings, **changes: object) -> Iterator[Bridge]:
+    """The bridge as its own process, its topics and schemas in place; it may have ended when the block does.
+
+    `changes` replace parts of its configuration file.
+    """
     apply(settings)
-    file, log = settings.home / "bridge.json", settings.home / "bridge.log"
-    file.write_text(json.dumps(bridge_config(settings, register_all(settings))))
+    count = len(list(settings.home.glob("bridge-*.log")))
+    file, log = settings.home / f"bridge-{count}.json", settings.home / f"bridge-{count}.log"
+    file.write_text(json.dumps({**bridge_config(settings, register_all(settings)), **changes}))
     with log.open("ab") as output:
         process = subprocess.Popen([BRIDGE, "--config", file], stdout=output, stderr=output)
     try:

@@ -38,11 +38,6 @@ PARTITIONS = 4
 TRADES = 20_000
 
 
-@pytest.fixture(scope="session")
-def certs(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    return certificates.ensure(tmp_path_factory.mktemp("bridge-certs"))
-
-
 class Market:
     """A seeded market of some trades, slow until a subscriber has heard the bridge, then as fast as it goes."""
 

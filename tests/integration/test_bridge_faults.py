@@ -1,0 +1,390 @@
+"""What the bridge does when an exchange, a certificate, Kafka or its own start is not as it should be."""
+
+import asyncio
+import datetime
+import json
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.settings import Settings, Venue
+from local import certificates, ports, stack
+from local.kafka import Kafka
+from replay.command import VenueName, protocol_of
+from replay.exchange import Exchange
+from replay.recording import RecordedFrame
+from replay.trade import SimulatedTrade
+from tests.integration.bridge_kit import (
+    Bridge,
+    Record,
+    Script,
+    as_told,
+    assert_in_order,
+    bridge_settings,
+    bridging,
+    clocks_of,
+    read_topic,
+    server_tls,
+    told,
+    trades_of,
+    venue_of,
+)
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+CLOCK_DELAY_NS = SECOND_NS
+CLOCK_INTERVAL_NS = 250_000_000
+PARTITIONS = 4
+BTC, ETH = "BTC-USDT", "ETH-USDT"
+DAY = datetime.timedelta(days=1)
+
+
+def trade(number: int, instrument: str = BTC, price: str = "100.10") -> SimulatedTrade:
+    return SimulatedTrade(instrument, number, price, "0.5", "buy", START_NS + number * SECOND_NS)
+
+
+def binance_frame(**changes: str) -> RecordedFrame:
+    """A good frame of Binance with some fields replaced, as JSON text."""
+    good = {"t": "77", "p": '"100.1"', "q": '"1"', "T": str(START_NS // 1_000_000), "s": '"BTCUSDT"', "m": "true"}
+    fields = ",".join(f'"{name}":{text}' for name, text in {**good, **changes}.items())
+    return RecordedFrame(0, "btcusdt@trade", f'{{"stream":"btcusdt@trade","data":{{"e":"trade",{fields}}}}}')
+
+
+class Run:
+    """A bridge that reads one simulated exchange, whose script the test writes."""
+
+    def __init__(self, venue: VenueName, bridge: Bridge, exchange: Exchange, script: Script) -> None:
+        self.bridge = bridge
+        self.exchange = exchange
+        self._venue = venue
+        self._script = script
+        self._frames = 0
+
+    async def subscribed(self, answers: int = 1) -> None:
+        """Wait for the exchange's answers to a subscription."""
+        self._frames += answers
+        await self._read()
+
+    async def play(self, *items: SimulatedTrade | RecordedFrame) -> None:
+        """Have the exchange send these, and wait until the bridge has read them."""
+        self._frames += len(items)
+        self._script.say(*items)
+        await self._read()
+
+    async def _read(self) -> None:
+        await self.bridge.counts(f'frames_total{{venue="{self._venue}"}}', self._frames)
+
+    def total(self, counter: str, **labels: str) -> float | None:
+        """A counter of the venue."""
+        text = ",".join(f'{name}="{value}"' for name, value in {"venue": self._venue, **labels}.items())
+        return self.bridge.metric(f"{counter}_total{{{text}}}")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, certs: certificates.Certificates, *, venue: VenueName = VenueName.BINANCE
+) -> AsyncIterator[Run]:
+    """A bridge that has subscribed to a simulated exchange; it is left to the test to stop it."""
+    script = Script()
+    async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs)) as exchange:
+        read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        with bridging(read) as bridge:
+            run = Run(venue, bridge, exchange, script)
+            await run.subscribed()
+            yield run
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    """The settings of a bridge of the test's own."""
+    return bridge_settings(settings, tmp_path)
+
+
+async def trades_in(settings: Settings) -> list[SimulatedTrade]:
+    records = await asyncio.to_thread(read_topic, settings)
+    assert_in_order(records)
+    return [as_told(record) for record in trades_of(records, VenueName.BINANCE)]
+
+
+def rounds(clocks: list[Record]) -> Iterator[Record]:
+    """One record of each clock, after checking that every partition has it."""
+    assert len(clocks) % PARTITIONS == 0
+    for first in range(0, len(clocks), PARTITIONS):
+        same = clocks[first : first + PARTITIONS]
+        assert {record.partition for record in same} == {*range(PARTITIONS)}
+        assert {record.raw for record in same} == {same[0].raw}
+        yield same[0]
+
+
+async def test_the_venues_clock_goes_into_every_partition_in_the_order_of_its_trades(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    began_ns = time.monotonic_ns()
+    async with running(here, certs) as run:
+        for number in (1, 50):
+            await run.play(trade(number))
+            await run.bridge.counts('clocks_total{venue="binance"}', (run.total("clocks") or 0) + 3)
+        assert await run.bridge.stop() == 0
+    took_ns = time.monotonic_ns() - began_ns
+    records = await asyncio.to_thread(read_topic, here)
+    assert_in_order(records)
+    newest_ns, told_ns = None, None
+    clocks = {clock.sequence: clock for clock in rounds(clocks_of(records, VenueName.BINANCE))}
+    trades = {record.sequence: record for record in trades_of(records, VenueName.BINANCE)}
+    for _, record in sorted({**clocks, **trades}.items()):
+        if record.kind == "Trade":
+            newest_ns, told_ns = record.fields["event_time_ns"], None
+            continue
+        time_ns = record.fields["time_ns"]
+        assert newest_ns is not None
+        assert newest_ns - CLOCK_DELAY_NS <= time_ns <= newest_ns - CLOCK_DELAY_NS + took_ns
+        assert told_ns is None or time_ns - told_ns >= CLOCK_INTERVAL_NS
+        told_ns = time_ns
+
+
+async def test_a_lost_connection_comes_back_after_growing_waits_and_subscribes_again(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        for number in range(1, 5):
+            await run.play(trade(number), trade(number, ETH))
+            await run.exchange.drop_connections()
+            await run.subscribed()
+        await run.play(trade(5))
+        assert (run.total("connects"), run.total("disconnects"), run.total("failed_connects")) == (5, 4, 0)
+        assert await run.bridge.stop() == 0
+        waits_ms = [
+            int(wait) for wait in re.findall(r"binance: connection lost: .*; next attempt in (\d+) ms", run.bridge.log)
+        ]
+    assert len(waits_ms) == 4
+    assert all(
+        bound_ms / 2 <= wait <= bound_ms for wait, bound_ms in zip(waits_ms, (250, 500, 1_000, 2_000), strict=True)
+    )
+    sent = [one for number in range(1, 5) for one in (trade(number), trade(number, ETH))]
+    assert await trades_in(here) == [told(one) for one in [*sent, trade(5)]]
+
+
+async def test_each_bad_frame_is_counted_by_its_reason_and_kept_and_nothing_else_stops(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    flaws = {
+        "time_out_of_range": binance_frame(T="9223372036854775807"),
+        "malformed_price": binance_frame(p='"1e400"'),
+        "malformed_size": binance_frame(q='"0.0000000000000000001"'),
+        "price_not_positive": binance_frame(p='"-1"'),
+        "unknown_instrument": binance_frame(s='"DOGEUSDT"'),
+        "missing_field": binance_frame(t='"seven"'),
+        "bad_trade_id": binance_frame(t="-1"),
+        "malformed_json": RecordedFrame(0, "btcusdt@trade", '{"stream": "broken é'),
+        "unknown_frame": RecordedFrame(0, "btcusdt@trade", '{"stream":"btcusdt@news","data":{"e":"news"}}'),
+    }
+    async with running(here, certs) as run:
+        for number, frame in enumerate(flaws.values()):
+            await run.play(trade(number), frame)
+        for reason in flaws:
+            assert run.total("decode_errors", reason=reason) == 1, reason
+        assert run.total("disconnects") == 0
+        assert await run.bridge.stop() == 0
+    kept = [json.loads(line) for line in (here.home / "decode-errors" / "binance.jsonl").read_text().splitlines()]
+    assert [line["reason"] for line in kept] == list(flaws)
+    assert [line["frame"].encode("latin-1").decode() for line in kept] == [frame.text for frame in flaws.values()]
+    assert all(line["receive_time_ns"] > START_NS for line in kept)
+    assert await trades_in(here) == [told(trade(number)) for number in range(len(flaws))]
+
+
+async def test_garbage_of_the_exchange_costs_no_trade_and_moves_no_clock(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        run.exchange.faults.garbage(1)
+        await run.play(trade(1))
+        await run.subscribed(answers=3)  # the garbage: no JSON, a price of 1e400, a trade of 2099
+        await run.play(trade(2))
+        await run.bridge.counts('clocks_total{venue="binance"}', 2)
+        assert run.total("decode_errors", reason="malformed_json") == 1
+        assert run.total("decode_errors", reason="malformed_price") == 1
+        assert await run.bridge.stop() == 0
+    records = await asyncio.to_thread(read_topic, here)
+    good = [told(trade(1)), told(trade(2))]
+    assert [
+        as_told(each) for each in trades_of(records, VenueName.BINANCE) if int(each.fields["trade_id"]) < 10
+    ] == good
+    last_clock = clocks_of(records, VenueName.BINANCE)[-1]
+    assert last_clock.fields["time_ns"] < START_NS + 3_600 * SECOND_NS
+
+
+async def test_a_refused_subscription_is_told_and_the_others_go_on(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    async with Exchange(protocol_of(VenueName.KRAKEN, (BTC,)), script, server_tls(certs)) as exchange:
+        venue = venue_of(VenueName.KRAKEN, exchange, ("FOO-USDT", BTC), certs.ca)
+        settings = here.model_copy(update={"venues": {"kraken": venue}})
+        with bridging(settings) as bridge:
+            await bridge.counts('refused_subscriptions_total{venue="kraken"}', 1)
+            await bridge.says(
+                "kraken: the venue refused a subscription, the others go on: Currency pair not supported FOO/USDT"
+            )
+            script.say(trade(1))
+            await bridge.counts('trades_total{venue="kraken"}', 1)
+            assert await bridge.stop() == 0
+
+
+def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
+    """A certificate for a name that ends at a time from now, signed by itself."""
+    now = datetime.datetime.now(datetime.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 2 * DAY)
+        .not_valid_after(now + ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = certificates.Certificates(folder / f"{name}.pem", folder / f"{name}.pem", folder / f"{name}.key")
+    files.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    files.key.write_bytes(private)
+    return files
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "trusted", "reason"),
+    [
+        ("exchange.test", DAY, True, "hostname mismatch"),
+        ("localhost", -DAY, True, "certificate has expired"),
+        ("localhost", DAY, False, "self-signed certificate"),
+    ],
+)
+async def test_a_certificate_that_proves_nothing_is_refused_and_told(
+    here: Settings, certs: certificates.Certificates, name: str, ends: datetime.timedelta, *, trusted: bool, reason: str
+) -> None:
+    forgery = forged(here.home, name, ends)
+    async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery)) as exchange:
+        port = exchange.address.rpartition(":")[2]
+        url = f"wss://localhost:{port}/stream"
+        venue = Venue(url=url, instruments=(BTC,), ca_file=forgery.ca if trusted else certs.ca)
+        with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
+            await bridge.says(
+                f"binance: cannot connect to {url}: TLS: the certificate of localhost is refused: {reason}"
+            )
+            await bridge.counts('failed_connects_total{venue="binance"}', 2)
+            assert bridge.metric('connects_total{venue="binance"}') == 0
+            assert await bridge.stop() == 0
+
+
+async def test_a_good_certificate_is_good_by_name_as_well_as_by_address(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(certs)) as exchange:
+        port = exchange.address.rpartition(":")[2]
+        venue = Venue(url=f"wss://localhost:{port}/stream", instruments=(BTC,), ca_file=certs.ca)
+        with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
+            await bridge.counts('connected{venue="binance"}', 1)
+
+
+async def test_trades_wait_while_kafka_is_away_and_none_is_lost(
+    tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    settings = stack.on_free_ports(Settings(namespace="test-bridge-outage"), tmp_path)
+    with stack.running(settings) as servers:
+        kafka = next(server for server in servers.servers if isinstance(server, Kafka))
+        settings = bridge_settings(settings, tmp_path)
+        sent = [trade(number) for number in range(1, 501)]
+        async with running(settings, certs) as run:
+            await run.play(sent[0])
+            await run.bridge.counts("kafka_delivered_total", 1)
+            kafka.stop()
+            await run.bridge.says("Kafka: the brokers are away")
+            await run.play(*sent[1:])
+            kafka.launch(detached=False)
+            await asyncio.to_thread(kafka.wait_ready)
+            await run.bridge.says("Kafka: the brokers are back")
+            assert await run.bridge.stop() == 0
+        assert await trades_in(settings) == [told(one) for one in sent]
+
+        async with running(settings, certs) as run:
+            kafka.stop()
+            await run.play(trade(501))
+            assert await run.bridge.stop() == 1
+            assert re.search(r"Kafka: \d+ records were not delivered before the end", run.bridge.log)
+
+
+async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    venue = Venue(url="wss://localhost:1/stream", instruments=(BTC,), ca_file=certs.ca)
+    (nobody,) = ports.free_ports(1)
+    settings = here.model_copy(update={"venues": {"binance": venue}})
+    with bridging(settings, kafka={"bootstrap.servers": f"127.0.0.1:{nobody}"}) as bridge:
+        await bridge.says(f"Kafka: waiting for the brokers at 127.0.0.1:{nobody}")
+        assert await bridge.stop() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"topic": "nowhere.trades"}, "Kafka has no topic nowhere.trades: run `livetape topics apply`"),
+        ({"metrics": "127.0.0.1"}, "metrics must be HOST:PORT, and is 127.0.0.1"),
+        ({"topic": 7}, "field topic has a value of the wrong type"),
+        ({"kafka": {"bootstrap.server": "x"}}, 'No such configuration property: "bootstrap.server"'),
+        ({"venues": [{"venue": "nyse"}]}, "no field url"),
+    ],
+)
+async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: dict[str, object], reason: str) -> None:
+    with bridging(here, **change) as bridge:
+        assert await bridge.ended() == 1
+        assert reason in bridge.log
+
+
+async def test_a_file_of_authorities_that_is_not_there_is_named(here: Settings) -> None:
+    venue = Venue(url="wss://localhost:1/stream", instruments=(BTC,), ca_file=Path("/nowhere/ca.pem"))
+    with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
+        assert await bridge.ended() == 1
+        assert "wss://localhost:1/stream cannot be read from ca_file /nowhere/ca.pem" in bridge.log
+
+
+async def test_a_second_bridge_on_the_same_ports_is_told_whose_they_are(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        with bridging(here) as second:
+            assert await second.ended() == 1
+            assert "LIVETAPE_BRIDGE_METRICS chooses another address" in second.log
+        await run.play(trade(1))
+
+
+async def test_metrics_are_what_prometheus_reads(here: Settings, certs: certificates.Certificates) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1), trade(2, ETH))
+        await run.bridge.counts("kafka_delivered_total", 2)
+        families = {family.name: family for family in text_string_to_metric_families(run.bridge.metrics())}
+        async with httpx.AsyncClient() as http:
+            other = await http.get(f"http://{here.bridge_metrics}/")
+    trades = families["livetape_bridge_trades"]
+    assert (trades.type, trades.documentation) == ("counter", "Trades decoded")
+    assert [(sample.name, sample.labels, sample.value) for sample in trades.samples] == [
+        ("livetape_bridge_trades_total", {"venue": "binance"}, 2.0)
+    ]
+    assert families["livetape_bridge_connected"].type == "gauge"
+    assert all(family.documentation for family in families.values())
+    assert other.status_code == 404
