@@ -1,0 +1,58 @@
+/** What the API says over /ws and REST: see docs/api.md. Amounts stay the exact decimal text that they came as. */
+
+export interface Instrument {
+  readonly venue: string;
+  readonly instrument: string;
+}
+
+export interface SeriesKey extends Instrument {
+  readonly interval: string;
+}
+
+export type BarState = "forming" | "final" | "revised";
+
+export interface Bar extends SeriesKey {
+  readonly start_ns: string;
+  readonly open: string;
+  readonly high: string;
+  readonly low: string;
+  readonly close: string;
+  readonly volume: string;
+  readonly vwap: string | null;
+  readonly trade_count: number;
+  readonly missing: number | null;
+  readonly state: BarState;
+  readonly revision: number;
+  readonly seq: number;
+  readonly epoch: string;
+}
+
+export interface Trade {
+  readonly trade_id: string;
+  readonly price: string;
+  readonly size: string;
+  readonly aggressor: string;
+  readonly event_time_ns: string;
+}
+
+export interface Listing {
+  readonly namespace: string;
+  readonly intervals: readonly string[];
+  readonly instruments: readonly Instrument[];
+}
+
+export type ServerMessage =
+  | { type: "hello"; namespace: string; heartbeat_s: number; history: string }
+  | ({ type: "list" } & Listing)
+  | ({ type: "snapshot"; bars: readonly Bar[] } & SeriesKey)
+  | ({ type: "update"; bar: Bar } & SeriesKey)
+  | ({ type: "trade"; trade: Trade } & Instrument)
+  | { type: "skipped"; count: number }
+  | { type: "heartbeat"; time_ns: string }
+  | { type: "error"; code: string; reason: string; id: string | null }
+  | { type: "other" };
+
+export type ClientMessage =
+  | { op: "list" }
+  | ({ op: "subscribe" | "unsubscribe"; channel: "bars"; id?: string } & SeriesKey)
+  | ({ op: "subscribe" | "unsubscribe"; channel: "trades"; id?: string } & Instrument);

@@ -1,0 +1,38 @@
+import type { Listing, SeriesKey } from "../feed/protocol";
+
+/** What one looks at is kept in the address, so that a chart can be linked to and survives a reload. */
+
+const USUAL_INTERVAL = "1m";
+const USUAL_BASE = "BTC-";
+
+/** The series that an address names; parts that it does not name are empty. */
+export function fromAddress(search: string): SeriesKey {
+  const query = new URLSearchParams(search);
+  const part = (name: string): string => query.get(name) ?? "";
+  return { venue: part("venue"), instrument: part("instrument"), interval: part("interval") };
+}
+
+export function toAddress(key: SeriesKey): string {
+  return `?${new URLSearchParams({ venue: key.venue, instrument: key.instrument, interval: key.interval }).toString()}`;
+}
+
+/** The wanted series as far as it is listed; what is not, gives way to the usual. Null while nothing is listed. */
+export function choose(wanted: SeriesKey, listing: Listing): SeriesKey | null {
+  const { instruments, intervals } = listing;
+  const onVenue = instruments.filter(({ venue }) => venue === wanted.venue);
+  const candidates = onVenue.length > 0 ? onVenue : instruments;
+  const chosen =
+    candidates.find(({ instrument }) => instrument === wanted.instrument) ??
+    candidates.find(({ instrument }) => instrument.startsWith(USUAL_BASE)) ??
+    candidates[0];
+  const interval = [wanted.interval, USUAL_INTERVAL].find((name) => intervals.includes(name)) ?? intervals[0];
+  return chosen && interval ? { venue: chosen.venue, instrument: chosen.instrument, interval } : null;
+}
+
+export function isSame(first: SeriesKey | null, second: SeriesKey | null): boolean {
+  return (
+    first?.venue === second?.venue &&
+    first?.instrument === second?.instrument &&
+    first?.interval === second?.interval
+  );
+}

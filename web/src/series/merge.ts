@@ -1,0 +1,34 @@
+import type { Bar } from "../feed/protocol";
+import { compareTimes } from "../time";
+
+/**
+ * The union of two lists of bars, both oldest first, with one version of each bar: the newer one.
+ *
+ * `later` was heard after `earlier`. That decides only between versions of different epochs, whose seqs count in
+ * different logs; a page of history counts as earlier than what the stream has said.
+ */
+export function merge(earlier: readonly Bar[], later: readonly Bar[]): Bar[] {
+  const merged: Bar[] = [];
+  let i = 0;
+  let j = 0;
+  for (let a = earlier[i], b = later[j]; a ?? b; a = earlier[i], b = later[j]) {
+    const order = !a ? 1 : !b ? -1 : compareTimes(a.start_ns, b.start_ns);
+    if (order <= 0) i += 1;
+    if (order >= 0) j += 1;
+    const newest = order < 0 ? a : order > 0 ? b : a && b && newer(a, b);
+    if (newest) merged.push(newest);
+  }
+  return merged;
+}
+
+/** The newer of two versions of one bar: the higher seq; at the same seq final beats forming, then the revision. */
+export function newer(earlier: Bar, later: Bar): Bar {
+  if (earlier.epoch !== later.epoch) return later;
+  const order =
+    later.seq - earlier.seq || settled(later) - settled(earlier) || later.revision - earlier.revision;
+  return order > 0 ? later : earlier;
+}
+
+function settled(bar: Bar): number {
+  return bar.state === "forming" ? 0 : 1;
+}

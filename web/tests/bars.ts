@@ -1,0 +1,24 @@
+import type { Bar, SeriesKey } from "../src/feed/protocol";
+
+export const KEY: SeriesKey = { venue: "binance", instrument: "BTC-USDT", interval: "1m" };
+
+/** The bar of a minute after 1970. */
+export function aBar(minute: number, changed: Partial<Bar> = {}): Bar {
+  return {
+    ...KEY,
+    start_ns: String(BigInt(minute) * 60_000_000_000n),
+    open: "1",
+    high: "2",
+    low: "0.5",
+    close: "1.5",
+    volume: "3",
+    vwap: "1.2",
+    trade_count: 4,
+    missing: null,
+    state: "final",
+    revision: 0,
+    seq: minute * 10,
+    epoch: "log-0",
+    ...changed,
+  };
+}
