@@ -94,14 +94,12 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
+        what = "fenced" if isinstance(error, Fenced) else "flush failed"
+        log.warning("partition %d: %s, its state is dropped: %s", partition.partition, what, error)
         if self._partitions.get(partition.partition) is not partition:
-            return  # on its way out
+            return  # revoked already
         del self._partitions[partition.partition]
         partition.drop()
-        if isinstance(error, Fenced):
-            log.warning("partition %d: fenced, its state is dropped: %s", partition.partition, error)
-        else:
-            log.error("partition %d: flush failed, its state is dropped: %s", partition.partition, error)
         self.add_future(self.app.rejoin())
 
     async def _commit_always(self) -> None:

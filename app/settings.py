@@ -105,8 +105,8 @@ class Settings(BaseSettings):
     """A trade dated further ahead of its receive time goes to dead letters."""
     flush_ms: int = Field(default=100, ge=1)
     """How often the fold commits a transaction."""
-    session_timeout_ms: int = Field(default=10_000, ge=6_000)
-    """How long a worker may be silent before its partitions go to another."""
+    session_timeout_ms: int = Field(default=10_000, ge=1_000)
+    """How long a worker may be silent before its partitions go to another; brokers take no less than 6 s by default."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the fold worker's /metrics on this machine; 0 for none."""
     sink_flush_ms: int = Field(default=200, ge=1)

@@ -105,6 +105,7 @@ class Kafka(Server):
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1_000,
             "message.max.bytes": 12 * 1024 * 1024,
             "replica.fetch.max.bytes": 12 * 1024 * 1024,
             "log.retention.check.interval.ms": 30_000,

@@ -27,6 +27,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.schema_registry import register_all
 from app.settings import PROJECT, SECOND_NS, Settings
@@ -128,11 +129,18 @@ class Worker:
         """All that the worker has said."""
         return self._log.read_text()
 
-    def metric(self, sample: str) -> float:
-        """Value of a sample of /metrics, 0 where it has not been counted yet."""
-        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
-        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return next((float(value) for name, value in lines if name == sample), 0.0)
+    def counted(self, name: str, **labels: str) -> float:
+        """Sum of a metric's samples that have these labels; 0 while there are none, or no worker answers yet."""
+        try:
+            text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
+        except httpx.TransportError:
+            return 0.0
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
 
     def kill(self) -> None:
         """End it as `kill -9` does."""
@@ -283,12 +291,13 @@ class Group:
         finally:
             consumer.close()
 
-    def members(self) -> int:
-        """How many workers the broker counts."""
+    def partitions_of_each(self) -> list[int]:
+        """How many partitions each worker of the group has, fewest first."""
         try:
-            return len(self._admin.describe_consumer_groups([self._name])[self._name].result(WAIT_S).members)
+            members = self._admin.describe_consumer_groups([self._name])[self._name].result(WAIT_S).members
         except KafkaException:
-            return 0
+            return []  # there is no such group yet
+        return sorted(len(member.assignment.topic_partitions) for member in members)
 
 
 def wait_until_flushed(settings: Settings, worker: Worker) -> None:
