@@ -1,0 +1,75 @@
+"""The page in a real browser, as one who looks at it finds things: by their roles and names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Locator, Page, ViewportSize, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE: ViewportSize = {"width": 1400, "height": 860}
+
+
+class MarketPage:
+    """The page, opened."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Load the page."""
+        self.page.goto(url)
+
+    @property
+    def connection(self) -> Locator:
+        """Where the page says how it is connected, to which namespace and with what lag."""
+        return self.page.get_by_role("status", name="Connection")
+
+    @property
+    def legend(self) -> Locator:
+        """The values of the newest bar, or of the one under the cross-hair."""
+        return self.page.get_by_label("Bar", exact=True)
+
+    @property
+    def trades(self) -> Locator:
+        """The rows of the tape."""
+        return self.page.get_by_role("region", name="Trades").locator("tbody tr")
+
+    @property
+    def bars(self) -> Locator:
+        """The rows of bars, newest first."""
+        return self.page.get_by_role("region", name="Bars").locator("tbody tr")
+
+    def told_bars(self) -> list[list[str]]:
+        """Start, open, high, low, close, volume, VWAP, trades and state of the newest bars, newest first."""
+        rows: list[list[str]] = self.bars.evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+        )
+        return rows
+
+    def chart(self) -> bytes:
+        """What the chart looks like now, as PNG."""
+        return self.page.locator(".canvas").screenshot()
+
+
+@contextmanager
+def browser_page() -> Iterator[MarketPage]:
+    """A page of a new Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            page = browser.new_page(viewport=WIDE, color_scheme="dark")
+            page.set_default_timeout(30_000)
+            yield MarketPage(page)
+        finally:
+            browser.close()

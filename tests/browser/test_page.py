@@ -1,0 +1,155 @@
+"""The page in Chromium, on a real API over real topics: what was produced is what one sees."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from app.settings import Settings
+from app.topic_admin import apply
+from local import ports
+from tests.browser.page_kit import MarketPage, browser_page
+from tests.integration.api_kit import Fields, Writer, bar, eventually, text
+from tests.integration.sql_kit import Database
+from tests.parts import Part, running
+
+ETHER_ON_KRAKEN = {"venue": "kraken", "instrument": "ETH-USD"}
+MINUTE_S = 60
+
+
+@pytest.fixture
+def served(settings: Settings) -> Settings:
+    """Settings of an API with a port of its own, which a second start of it has too."""
+    (port,) = ports.free_ports(1)
+    apply(settings)
+    return settings.model_copy(update={"api_port": port})
+
+
+@pytest.fixture
+def writer(served: Settings) -> Writer:
+    return Writer(served)
+
+
+@pytest.fixture
+def page() -> Iterator[MarketPage]:
+    with browser_page() as opened:
+        yield opened
+        assert opened.errors == []
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Part]:
+    """The API, from when it listens."""
+    with running("serve", settings) as api:
+        eventually(lambda: ports.answers(settings.api_port), lambda: api.printed)
+        yield api
+
+
+def url(settings: Settings, query: str = "") -> str:
+    return f"http://127.0.0.1:{settings.api_port}/{query}"
+
+
+def minutes(first: int, last: int) -> list[Fields]:
+    """A final bar a minute, each closing at another price."""
+    return [bar(minute * MINUTE_S, seq=minute, close=str(100 + minute % 10)) for minute in range(first, last)]
+
+
+def row(fields: Fields, state: str | None = None) -> list[str]:
+    """What the table should say of a bar: prices with the places of the longest one."""
+    places = len(text(fields["low"]).partition(".")[2])
+    prices = [f"{fields[name]:.{places}f}" for name in ("open", "high", "low", "close")]
+    started = datetime.fromtimestamp(fields["start_ns"] // 10**9, UTC)
+    revision = f" {fields['revision']}" if fields["revision"] else ""
+    return [
+        f"{started:%Y-%m-%d %H:%M:%S}",
+        *prices,
+        text(fields["volume"]),
+        "105.666666666666666667",
+        str(fields["trade_count"]),
+        (state or fields["state"]) + revision,
+    ]
+
+
+def test_bars_are_told_as_they_are_and_a_candle_moves(served: Settings, writer: Writer, page: MarketPage) -> None:
+    known = minutes(1, 4)
+    writer.flush(known)
+    writer.live(bar(4 * MINUTE_S, seq=100, close="101"))
+    with serving(served):
+        page.open(url(served))
+        expect(page.legend).to_contain_text("forming")
+        assert page.told_bars() == [
+            row(bar(4 * MINUTE_S, seq=100, close="101"), "forming"),
+            *(row(fields) for fields in reversed(known)),
+        ]
+        expect(page.connection).to_contain_text(served.namespace)
+        expect(page.connection).to_contain_text("live")
+        before = page.chart()
+        writer.live(bar(4 * MINUTE_S, seq=101, close="109"))
+        expect(page.legend).to_contain_text("109.000000000000000000")
+        assert page.chart() != before
+        writer.flush([bar(4 * MINUTE_S, seq=102, close="108"), bar(2 * MINUTE_S, seq=102, close="99", revision=1)])
+        expect(page.legend).to_contain_text("final")
+        expect(page.bars.nth(2)).to_contain_text("revised 1")
+        assert page.told_bars()[2] == row(bar(2 * MINUTE_S, seq=102, close="99", revision=1))
+
+
+def test_another_series_is_a_choice_away_and_stays_in_the_address(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    ether = bar(0, seq=3, close="7", interval="1h", of=ETHER_ON_KRAKEN)
+    writer.flush([*minutes(1, 3), bar(0, seq=2, close="5", of=ETHER_ON_KRAKEN), ether])
+    with serving(served):
+        page.open(url(served))
+        page.page.get_by_label("Venue").select_option("kraken")
+        expect(page.page.get_by_label("Instrument")).to_have_value("ETH-USD")
+        page.page.get_by_role("button", name="1h").click()
+        expect(page.legend).to_contain_text("7.000000000000000000")
+        assert page.told_bars() == [row(ether)]
+        page.page.reload()
+        expect(page.legend).to_contain_text("7.000000000000000000")
+        assert "venue=kraken&instrument=ETH-USD&interval=1h" in page.page.url
+
+
+def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, page: MarketPage) -> None:
+    writer.flush(minutes(1, 1_201))
+    with running("sink", served) as sink:
+        eventually(lambda: Database(served).count("bar") == 1_200, lambda: sink.printed)
+    with serving(served):
+        page.open(url(served))
+        expect(page.bars).to_have_count(40)
+        with page.page.expect_response(lambda answer: "/api/v1/bars" in answer.url) as answered:
+            box = page.page.locator(".canvas").bounding_box()
+            assert box is not None
+            page.page.mouse.move(box["x"] + 300, box["y"] + 200)
+            for _ in range(20):
+                page.page.mouse.wheel(-1_000, 0)
+        older = answered.value.json()["bars"]
+        assert [int(each["start_ns"]) // 10**9 for each in older] == [m * MINUTE_S for m in range(1, 701)]
+
+
+def test_after_a_restart_of_the_api_no_bar_is_missing_and_none_is_double(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 11))
+    with serving(served) as api:
+        page.open(url(served))
+        expect(page.bars).to_have_count(10)
+        api.kill()
+    expect(page.connection).to_contain_text("disconnected")
+    writer.flush(minutes(11, 21))
+    with serving(served):
+        expect(page.connection).to_contain_text("live")
+        expect(page.bars).to_have_count(20)
+    assert page.told_bars() == [row(fields) for fields in reversed(minutes(1, 21))]
+
+
+def test_a_market_without_trades_says_so_and_shows_the_first_bar_by_itself(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    with serving(served):
+        page.open(url(served))
+        expect(page.page.get_by_text("No instrument has traded yet")).to_be_visible()
+        writer.flush(minutes(1, 2))
+        expect(page.bars).to_have_count(1)
