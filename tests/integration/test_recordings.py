@@ -1,0 +1,231 @@
+"""Real trades through the whole system: every bar is what the venue's own frames, or its own candles, say it is.
+
+The expected bars are computed from the recording alone, in Decimals, and looked for wherever a user may look: in the
+topics, in Postgres, by REST and on /ws.
+"""
+
+import asyncio
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from app.settings import SECOND_NS, Settings
+from app.topics import duration_ns
+from local import certificates
+from replay.command import VenueName, protocol_of
+from replay.exchange import Exchange, Source
+from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
+from tests.integration.api_kit import Api, eventually, serving
+from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, venue_of
+from tests.integration.fold_kit import Avro, read_bars
+from tests.integration.sql_kit import Database
+from tests.parts import running
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
+
+EXACT = Context(prec=100)
+SNAPSHOT_BARS = 500
+MINUTE_S = 60
+VALUES = ("open", "high", "low", "close", "volume", "notional", "trade_count", "first_trade_id", "last_trade_id")
+
+
+class Told(NamedTuple):
+    """A trade as the recording has it."""
+
+    trade_id: int
+    price: Decimal
+    size: Decimal
+    time_ns: int
+
+
+class Key(NamedTuple):
+    """A window of the recording's only instrument."""
+
+    interval: str
+    start_ns: int
+
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """The running system behind an exchange that plays a recording."""
+
+    settings: Settings
+    api: Api
+    database: Database
+    venue: str
+    instrument: str
+
+    def rest_bars(self, interval: str) -> list[Values]:
+        """All bars of an interval by REST, forming ones too."""
+        query: dict[str, str | int] = {
+            "venue": self.venue,
+            "instrument": self.instrument,
+            "interval": interval,
+            "limit": 5_000,
+        }
+        answer = self.api.get("/api/v1/bars", **query)
+        return list(answer.json()["bars"]) if answer.status_code == 200 else []
+
+    async def snapshot(self, interval: str) -> list[Values]:
+        """The snapshot of an interval on /ws."""
+        of = {"venue": self.venue, "instrument": self.instrument, "interval": interval}
+        async with self.api.ws() as client:
+            await client.send({"op": "subscribe", "channel": "bars", **of})
+            return list((await client.next("snapshot"))["bars"])
+
+    def has_all(self, trades: int) -> bool:
+        """Whether the bars of a day count all of the recording's trades."""
+        return sum(int(bar["trade_count"]) for bar in self.rest_bars("1d")) == trades
+
+
+@asynccontextmanager
+async def replayed(
+    settings: Settings,
+    home: Path,
+    certs: certificates.Certificates,
+    *,
+    venue: VenueName,
+    instrument: str,
+    source: Source,
+) -> AsyncIterator[Everywhere]:
+    """Exchange, bridge, fold, sink and API, each as it really runs."""
+    async with Exchange(protocol_of(venue, [instrument]), source, server_tls(certs)) as exchange:
+        settings = bridge_settings(settings, home, **{venue: venue_of(venue, exchange, [instrument], certs.ca)})
+        with bridging(settings), running("worker", settings), running("sink", settings), serving(settings) as api:
+            yield Everywhere(settings, api, Database(settings), venue, instrument)
+
+
+def bars_of(trades: Iterable[Told], intervals: Iterable[str]) -> dict[Key, Values]:
+    """Every bar of the trades, from the list of its trades in the venue's order."""
+    windows: defaultdict[Key, list[Told]] = defaultdict(list)
+    for trade in sorted(trades):
+        for interval in intervals:
+            length_ns = duration_ns(interval)
+            windows[Key(interval, trade.time_ns // length_ns * length_ns)].append(trade)
+    return {key: bar_of(window) for key, window in windows.items()}
+
+
+def bar_of(trades: list[Told]) -> Values:
+    """The values of one bar."""
+    return {
+        "open": trades[0].price,
+        "high": max(trade.price for trade in trades),
+        "low": min(trade.price for trade in trades),
+        "close": trades[-1].price,
+        "volume": exact_sum(trade.size for trade in trades),
+        "notional": exact_sum(EXACT.multiply(trade.price, trade.size) for trade in trades),
+        "trade_count": len(trades),
+        "first_trade_id": str(trades[0].trade_id),
+        "last_trade_id": str(trades[-1].trade_id),
+    }
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    total = Decimal(0)
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return total
+
+
+def by_key(bars: Iterable[Mapping[str, Any]]) -> dict[Key, Values]:
+    """The last version of each bar, by value; JSON's texts become Decimals."""
+    amounts = set(VALUES[:6])
+    return {
+        Key(bar["interval"], int(bar["start_ns"])): {
+            name: Decimal(bar[name]) if name in amounts else bar[name] for name in VALUES
+        }
+        for bar in bars
+    }
+
+
+async def assert_equal_everywhere(system: Everywhere, trades: list[Told]) -> None:
+    """In the topics and in Postgres every bar that is due, by REST and on /ws every bar, is as the trades say."""
+    expected = bars_of(trades, system.settings.intervals)
+    due = due_bars(expected, max(trade.time_ns for trade in trades), system.settings)
+    final = by_key(await asyncio.to_thread(lambda: read_bars(system.settings, Avro(system.settings))))
+    assert final.items() <= expected.items()
+    assert final.keys() >= due
+    await asyncio.to_thread(eventually, lambda: by_key(system.database.bars()).keys() >= final.keys())
+    assert by_key(system.database.bars()).items() <= expected.items()
+    assert by_key(bar for interval in system.settings.intervals for bar in system.rest_bars(interval)) == expected
+    for interval in system.settings.intervals:
+        of_interval = {key: bar for key, bar in expected.items() if key.interval == interval}
+        newest = sorted(of_interval)[-SNAPSHOT_BARS:]
+        assert by_key(await system.snapshot(interval)) == {key: of_interval[key] for key in newest}
+
+
+def due_bars(expected: Iterable[Key], newest_ns: int, settings: Settings) -> set[Key]:
+    """The bars that the newest trade alone makes final, whatever clocks came after it."""
+    watermark_ns = newest_ns - settings.out_of_order_ns - settings.grace_ns
+    return {key for key in expected if key.start_ns + duration_ns(key.interval) <= watermark_ns}
+
+
+def binance_trades(path: Path) -> list[Told]:
+    """The trades of a recorded combined stream; duplicates would be counted twice here."""
+    told = []
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            frame = json.loads(line.partition(" ")[2])
+            if str(frame.get("stream", "")).endswith("@trade"):
+                of = frame["data"]
+                told.append(Told(of["t"], Decimal(of["p"]), Decimal(of["q"]), of["T"] * 1_000_000))
+    return told
+
+
+@pytest.mark.parametrize("symbol", ["BTC", "ETH"])
+async def test_every_bar_of_a_binance_recording_is_what_its_frames_say(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates, symbol: str
+) -> None:
+    path = RECORDINGS / "binance" / f"spot-{symbol.lower()}usdt-20240808.frames.gz"
+    trades = binance_trades(path)
+    source = FrameRecording(path, None)
+    async with replayed(
+        settings, tmp_path, certs, venue=VenueName.BINANCE, instrument=f"{symbol}-USDT", source=source
+    ) as system:
+        await asyncio.to_thread(eventually, lambda: system.has_all(len(trades)))
+        await assert_equal_everywhere(system, trades)
+
+
+async def test_krakens_trades_make_krakens_own_candles(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    path = RECORDINGS / "kraken" / "rest-trades-xbtusdt.json"
+    recorded = read_kraken_trades(path, "BTC-USDT")
+    trades = [Told(each.trade_id, Decimal(each.price), Decimal(each.size), each.event_time_ns) for each in recorded]
+    source = TradeRecording(recorded, None)
+    async with replayed(
+        settings, tmp_path, certs, venue=VenueName.KRAKEN, instrument="BTC-USDT", source=source
+    ) as system:
+        await asyncio.to_thread(eventually, lambda: system.has_all(len(trades)))
+        await assert_equal_everywhere(system, trades)
+        made = {int(bar["start_ns"]) // SECOND_NS: bar for bar in system.rest_bars("1m")}
+    candles = krakens_candles(trades)
+    assert len(candles) == 272
+    for start_s, (open_, high, low, close, _vwap, volume, count) in candles.items():
+        bar = made[start_s]
+        amounts = [Decimal(bar[name]) for name in ("open", "high", "low", "close", "volume")]
+        assert amounts == [Decimal(open_), Decimal(high), Decimal(low), Decimal(close), Decimal(volume)]
+        assert bar["trade_count"] == count
+
+
+def krakens_candles(trades: list[Told]) -> dict[int, list[Any]]:
+    """Kraken's candles of the minutes in which something traded and which the recorded trades cover as a whole."""
+    answer = json.loads((RECORDINGS / "kraken" / "rest-ohlc-1m-xbtusdt.json").read_text())
+    first_ns, last_ns = min(trade.time_ns for trade in trades), max(trade.time_ns for trade in trades)
+    return {
+        start_s: values
+        for start_s, *values in answer["result"]["XBTUSDT"]
+        if values[-1] > 0 and start_s * SECOND_NS >= first_ns and (start_s + MINUTE_S) * SECOND_NS <= last_ns
+    }
