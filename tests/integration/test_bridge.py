@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from aiokafka.partitioner import murmur2
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 
 from app.settings import Settings
 from local import certificates
@@ -82,6 +85,10 @@ async def test_every_trade_of_a_market_is_in_kafka_once_and_on_zeromq(
         assert of["receive_time_ns"] > START_NS
         assert (of["action"], of["refers_to"], of["conditions"], of["source"]) == ("trade", None, [], "live")
     assert {record.key for record in clocks_of(records, venue)} == {venue}
+
+    with SchemaRegistryClient({"url": settings.registry_url}) as registry:
+        stock, topic = AvroDeserializer(registry), SerializationContext(settings.topic("trades"), MessageField.VALUE)
+        assert [stock(record.raw, topic) for record in records] == [record.fields for record in records]
 
     assert_in_order(records)
     (session,) = {record.fields["bridge_session"] for record in records}

@@ -1,0 +1,63 @@
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <string>
+
+#include "livetape/decimal.hpp"
+#include "publish/record.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+using simdjson::dom::element;
+
+std::string text(const element& json) { return std::string(std::string_view(json)); }
+
+Int128 amount(const element& json) {
+  const ParsedDecimal parsed = parse_decimal(std::string_view(json));
+  EXPECT_EQ(parsed.error, DecimalError::none);
+  return parsed.unscaled;
+}
+
+Message message_of(const element& golden) {
+  const element fields = golden["fields"];
+  Message message;
+  message.sequence = static_cast<std::uint64_t>(std::int64_t(fields["bridge_sequence"]));
+  if (text(golden["type"]) == "Clock") {
+    message.kind = Message::Kind::clock;
+    message.clock_time_ns = std::int64_t(fields["time_ns"]);
+    return message;
+  }
+  Trade& trade = message.trade;
+  EXPECT_TRUE(trade.id.assign(text(fields["trade_id"])));
+  trade.has_seq = !fields["trade_seq"].is_null();
+  if (trade.has_seq) trade.seq = std::int64_t(fields["trade_seq"]);
+  trade.price = amount(fields["price"]);
+  trade.size = amount(fields["size"]);
+  const std::string side = text(fields["aggressor"]);
+  trade.aggressor = side == "buy" ? Aggressor::buy : side == "sell" ? Aggressor::sell : Aggressor::unknown;
+  trade.event_time_ns = std::int64_t(fields["event_time_ns"]);
+  trade.receive_time_ns = std::int64_t(fields["receive_time_ns"]);
+  return message;
+}
+
+/// The other side is tests/golden/test_trade_records.py: the same file, written and read by Python.
+TEST(GoldenRecords, AreWrittenByteForByte) {
+  simdjson::dom::parser parser;
+  int count = 0;
+  for (const element golden : parser.load(LIVETAPE_GOLDEN "/trade_records.json")["records"].get_array()) {
+    const element fields = golden["fields"];
+    const bool is_trade = text(golden["type"]) == "Trade";
+    const auto schema_id = static_cast<std::int32_t>(std::int64_t(golden["schema_id"]));
+    RecordEncoder encoder(text(fields["venue"]), {is_trade ? text(fields["instrument"]) : ""},
+                          text(fields["bridge_session"]), schema_id, schema_id);
+    std::string expected;
+    for (const element field : golden["bytes"].get_array()) expected += text(field.at(1));
+    EXPECT_EQ(as_hex(encoder.encode(message_of(golden))), expected) << text(golden["name"]);
+    ++count;
+  }
+  EXPECT_GE(count, 7);
+}
+
+}  // namespace
+}  // namespace livetape::bridge

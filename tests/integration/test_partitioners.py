@@ -1,0 +1,53 @@
+"""Every producer of `trades` places a key in the same partition: the bridge's librdkafka, aiokafka and Java."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from aiokafka.partitioner import DefaultPartitioner
+
+from app.settings import Settings
+from local import certificates
+from local.kafka import JARS
+from replay.command import VenueName, protocol_of
+from replay.exchange import Exchange
+from replay.trade import SimulatedTrade
+from tests.integration.bridge_kit import Script, bridge_settings, bridging, read_topic, server_tls, trades_of, venue_of
+
+KEYS = 1_000
+PARTITIONS = 4
+INSTRUMENTS = tuple(f"{'A' * (number % 9 + 1)}{number}-USDT" for number in range(KEYS))  # of every length modulo 4
+
+
+@pytest.fixture
+async def placed(settings: Settings, tmp_path: Path, certs: certificates.Certificates) -> dict[str, int]:
+    """The partition of each of a thousand keys, as the bridge wrote them."""
+    script = Script()
+    async with Exchange(protocol_of(VenueName.BINANCE, INSTRUMENTS), script, server_tls(certs)) as exchange:
+        venue = venue_of(VenueName.BINANCE, exchange, INSTRUMENTS, certs.ca)
+        settings = bridge_settings(settings, tmp_path, binance=venue)
+        with bridging(settings) as bridge:
+            await bridge.counts('frames_total{venue="binance"}', KEYS / 200)  # the answers to its subscriptions
+            script.say(*(SimulatedTrade(name, 1, "1", "1", "buy", 10**18) for name in INSTRUMENTS))
+            await bridge.counts('trades_total{venue="binance"}', KEYS)
+            assert await bridge.stop() == 0
+    records = await asyncio.to_thread(read_topic, settings)
+    return {record.key: record.partition for record in trades_of(records, "binance")}
+
+
+def java() -> list[str]:
+    """Debian's Java, which Maven brings: unlike the one that runs the servers, it can run a source file."""
+    probe = subprocess.run(["/usr/bin/java", "--list-modules"], capture_output=True, text=True, check=False)
+    if "jdk.compiler" not in probe.stdout:
+        pytest.skip("/usr/bin/java cannot run a source file: it has no module jdk.compiler")
+    return ["/usr/bin/java", "-cp", f"{JARS}/*", str(Path(__file__).with_name("PartitionOfKey.java")), str(PARTITIONS)]
+
+
+async def test_a_thousand_keys_are_placed_alike_by_the_bridge_aiokafka_and_java(placed: dict[str, int]) -> None:
+    assert set(placed) == {f"binance:{name}" for name in INSTRUMENTS}
+    assert set(placed.values()) == {*range(PARTITIONS)}
+    every = list(range(PARTITIONS))
+    assert {key: DefaultPartitioner()(key.encode(), every, every) for key in placed} == placed
+    told = await asyncio.to_thread(subprocess.check_output, java(), input="\n".join(placed), text=True)
+    assert dict(zip(placed, map(int, told.split()), strict=True)) == placed
