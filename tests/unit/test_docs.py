@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -31,9 +32,21 @@ def test_the_readme_names_commands_at_all() -> None:
     assert {"up", "demo", "bridge", "topics apply"} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("file", re.findall(r"\]\((?!http)([^)]+)\)", README))
-def test_every_file_the_readme_links_is_there(file: str) -> None:
-    assert (PROJECT / file).exists()
+LINKS = [
+    (document.relative_to(PROJECT), link)
+    for document in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("docker/*.md"))
+    for link in re.findall(r"\]\((?!http)([^)#]+)[^)]*\)", document.read_text())
+]
+
+
+@pytest.mark.parametrize(("document", "link"), LINKS, ids=str)
+def test_every_file_that_a_document_links_is_there(document: Path, link: str) -> None:
+    assert (PROJECT / document.parent / link).exists()
+
+
+def test_the_life_of_a_trade_names_its_files() -> None:
+    life = [link for document, link in LINKS if document.name == "ARCHITECTURE.md"]
+    assert {"agents/worker.py", "agents/kernel/partition_fold.cpp", "bridge/publish/kafka_publisher.cpp"} <= set(life)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
