@@ -18,7 +18,7 @@ from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
 from agents.flush import FlushWriter
 from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
-from agents.transport import RecordSet, undecoding_consumer
+from agents.transport import RecordSet, consumer_connection, undecoding_consumer
 from app.settings import Settings
 from app.topics import duration_ns
 
@@ -125,7 +125,7 @@ async def _reader(
 ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
     """A consumer of one partition, outside of any group, that gives what is committed as record sets."""
     consumer = undecoding_consumer(frozenset({topic}))(
-        bootstrap_servers=settings.kafka_bootstrap.split(","),
+        **consumer_connection(settings),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="none",

@@ -5,7 +5,7 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents.sink import SqlSink
-from agents.transport import BatchApp
+from agents.transport import BatchApp, app_connection
 from app.settings import Settings
 
 TOPICS: Final = ("trades", "bars", "bars.1s", "gaps")
@@ -17,7 +17,7 @@ def build_sink(settings: Settings) -> BatchApp:
     """The sink's app: an agent a topic, one sink for all. It connects when it is started, not before."""
     app = BatchApp(
         f"{settings.namespace}.sql",
-        broker=f"livetape://{settings.kafka_bootstrap}",
+        **app_connection(settings),
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -5,7 +5,7 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents.bar_table import BarTable
-from agents.transport import BatchApp
+from agents.transport import BatchApp, app_connection
 from app.settings import Settings
 
 FETCH_BYTES: Final = 1024 * 1024
@@ -16,7 +16,7 @@ def build_worker(settings: Settings) -> BatchApp:
     """The worker's app: topics, agent and table. It connects when it is started, not before."""
     app = BatchApp(
         f"{settings.namespace}.fold",
-        broker=f"livetape://{settings.kafka_bootstrap}",
+        **app_connection(settings),
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -1,8 +1,17 @@
 """Record sets through Faust: one event a partition and fetch, undecoded, for the topics that ask for it."""
 
 from agents.transport.app import BatchApp, BatchSource
+from agents.transport.connection import app_connection, consumer_connection
 from agents.transport.consumer import Transport
 from agents.transport.fetch import undecoding_consumer
 from agents.transport.record_set import RecordSet
 
-__all__ = ["BatchApp", "BatchSource", "RecordSet", "Transport", "undecoding_consumer"]
+__all__ = [
+    "BatchApp",
+    "BatchSource",
+    "RecordSet",
+    "Transport",
+    "app_connection",
+    "consumer_connection",
+    "undecoding_consumer",
+]

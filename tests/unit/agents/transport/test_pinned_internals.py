@@ -1,0 +1,140 @@
+"""What the batch transport relies on inside faust-streaming and aiokafka, none of which they promise.
+
+When one of these fails after an upgrade, read what has become of the named thing, and mend agents/transport.
+"""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import consumer as consumer_module
+from aiokafka.consumer import fetcher as fetcher_module
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.record.memory_records import MemoryRecords
+from faust.app.base import App
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
+from faust.transport.consumer import Consumer, ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from agents.transport.fetch import KeptRecords, UndecodedRecords, rebind, undecoding_consumer
+
+PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """The text of a function, its white space evened out."""
+    return " ".join(inspect.getsource(function).split())
+
+
+@pytest.mark.parametrize("package", PINNED)
+def test_the_version_is_the_one_that_was_read(package: str) -> None:
+    assert version(package) == PINNED[package], f"{package} has moved: check everything in this file against its source"
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (fetcher_module.Fetcher._proc_fetch_request, {"MemoryRecords", "PartitionRecords", "FetchResult"}),
+        (consumer_module.AIOKafkaConsumer.start, {"Fetcher"}),
+    ],
+)
+def test_a_method_that_is_rebound_takes_these_names_from_its_module(
+    function: Callable[..., Any], names: set[str]
+) -> None:
+    assert inspect.isfunction(function), f"{function} is no plain function any more: it cannot be rebound"
+    assert function.__closure__ is None, f"{function.__qualname__} has a closure now: rebinding would lose it"
+    missing = names - set(function.__code__.co_names)
+    assert not missing, f"{function.__qualname__} uses no global {missing} any more"
+
+
+@pytest.mark.parametrize("standing_in", [KeptRecords, MemoryRecords])
+def test_what_stands_in_for_memory_records_has_what_the_fetcher_calls(standing_in: type) -> None:
+    called = {"has_next", "size_in_bytes"}
+    assert all(f"records.{name}()" in source_of(fetcher_module.Fetcher._proc_fetch_request) for name in called)
+    assert called <= set(dir(standing_in)), f"{standing_in.__name__} lacks what the fetcher calls"
+
+
+def test_the_fetcher_builds_records_of_a_partition_in_this_order_of_arguments() -> None:
+    call = (
+        "PartitionRecords( tp, records, aborted_transactions, fetch_offset, self._key_deserializer, "
+        "self._value_deserializer, self._check_crcs, self._isolation_level, )"
+    )
+    assert call in source_of(fetcher_module.Fetcher._proc_fetch_request)
+
+
+def test_a_fetch_result_takes_records_by_iterating_and_positions_from_their_next_fetch_offset() -> None:
+    source = source_of(fetcher_module.FetchResult)
+    assert "for msg in self._partition_records:" in source
+    assert "state.consumed_to(self._partition_records.next_fetch_offset)" in source
+    assert hasattr(UndecodedRecords, "__next__")
+
+
+def test_the_consumer_is_made_with_a_fetcher_only_when_it_starts() -> None:
+    assert "self._fetcher = Fetcher(" in source_of(AIOKafkaConsumer.start)
+    assert "Fetcher(" not in source_of(AIOKafkaConsumer.__init__)
+    assert "isolation_level=self._isolation_level" in source_of(AIOKafkaConsumer.start)
+
+
+def test_rebinding_leaves_the_original_alone() -> None:
+    bound = rebind(AIOKafkaConsumer.start, Fetcher=None)
+    assert bound.__code__ is AIOKafkaConsumer.start.__code__
+    assert AIOKafkaConsumer.start.__globals__["Fetcher"] is fetcher_module.Fetcher
+    assert bound.__globals__["Fetcher"] is None
+
+
+def test_an_undecoding_consumer_is_an_aiokafka_consumer_of_the_same_shape() -> None:
+    made = undecoding_consumer(frozenset({"trades"}))
+    assert issubclass(made, AIOKafkaConsumer)
+    assert made.__init__ is AIOKafkaConsumer.__init__  # `__class__` may be set on an instance of the stock class
+
+
+def test_the_group_can_be_told_to_rebalance() -> None:
+    assert inspect.isfunction(GroupCoordinator.request_rejoin), "GroupCoordinator.request_rejoin has moved"
+    assert "self._coordinator = GroupCoordinator(" in source_of(AIOKafkaConsumer.start)
+
+
+def test_faust_makes_its_consumer_where_ours_is_changed() -> None:
+    assert "self._create_worker_consumer(transport)" in source_of(AIOKafkaConsumerThread._create_consumer)
+    start = source_of(AIOKafkaConsumerThread.on_start)
+    assert start.index("self._consumer = self._create_consumer(") < start.index("await self._consumer.start()")
+    assert "_thread = self._new_consumer_thread()" in source_of(ThreadDelegateConsumer.__init__)
+    assert driver.Transport.Consumer is driver.Consumer
+    assert issubclass(driver.Consumer, ThreadDelegateConsumer)
+
+
+def test_faust_seeks_by_the_method_that_ours_overrides_and_remembers_what_it_returns() -> None:
+    source = source_of(Consumer.perform_seek)
+    assert "await self.seek_to_committed()" in source
+    assert "read_offset.update(" in source, "a fetch after a seek backwards would be dropped as read already"
+
+
+@pytest.mark.parametrize("name", ["track_message", "verify_event_path", "seek_to_committed"])
+def test_faust_s_consumer_has_the_method_that_ours_overrides(name: str) -> None:
+    assert inspect.isfunction(getattr(driver.Consumer, name, None)), f"Consumer.{name} has moved"
+
+
+def test_every_way_out_of_recovery_passes_a_method_that_ours_overrides() -> None:
+    source = source_of(vars(Recovery)["_restart_recovery"].fun)
+    assert "self._resume_streams" in source
+    assert "self.on_recovery_completed" in source
+    for name in ("_resume_streams", "on_recovery_completed"):
+        method = getattr(Recovery, name)
+        assert inspect.iscoroutinefunction(method)
+        assert "perform_seek()" in source_of(method), f"Recovery.{name} no longer seeks: batches would begin elsewhere"
+
+
+def test_a_table_with_a_channel_gets_no_other_and_is_started_all_the_same() -> None:
+    source = source_of(TableManager._update_channels)
+    assert "if table not in self._channels:" in source
+    assert "await table.maybe_start()" in source
+    assert "self._recovery is None" in source_of(vars(TableManager)["recovery"].fget)
+
+
+def test_tables_are_stopped_after_fetching_and_revoked_before_the_group_is_told() -> None:
+    assert "await self.tables.stop()" in source_of(App._stop_consumer)
+    assert "self.on_partitions_revoked.send" in source_of(App._on_partitions_revoked)
