@@ -8,8 +8,9 @@ import faust
 from faust.types import TP
 from prometheus_client import start_http_server
 
-from agents.flush import Fenced
+from agents.flush import CHANGELOG, OUTPUTS, Fenced
 from agents.folding_partition import FoldingPartition
+from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, live_producer
 from agents.recovery import make_setup, recover
 from agents.schema_lookup import WriterSchemaLookup
@@ -38,6 +39,15 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._trades = settings.topic("trades")
         self._partitions: dict[int, FoldingPartition] = {}
         app.read_batches_from(self)
+
+    @property
+    def outputs(self) -> list[str]:
+        """All topics that it writes, and how."""
+        topic = self._settings.topic
+        return [
+            *(f"{topic(name)} (one transaction a flush)" for name in (CHANGELOG, *OUTPUTS)),
+            f"{topic(LIVE)} (outside of transactions)",
+        ]
 
     async def on_start(self) -> None:
         """Get ready what all partitions share, and keep the group's committed offsets near the fold."""

@@ -11,6 +11,9 @@ from agents.kernel import Flush
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
+CHANGELOG: Final = "fold-bars-changelog"
+OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
+"""Topics of a flush beside the changelog."""
 _WAIT_S: Final = 10.0
 _LINGER_MS: Final = 5
 
@@ -72,17 +75,18 @@ class FlushWriter:
 
     def _produce_all(self, flush: Flush) -> None:
         topic = self._settings.topic
-        for name, records in (("bars.1s", flush.bars_1s), ("bars", flush.bars)):
+        bars_1s, bars, late, dead = (topic(name) for name in OUTPUTS)
+        for name, records in ((bars_1s, flush.bars_1s), (bars, flush.bars)):
             for key, value in records:
-                self._produce(topic(name), key, value)
+                self._produce(name, key, value)
         for late_key, late_value, _offset, _reason in flush.late:
-            self._produce(topic("late"), late_key, late_value)
+            self._produce(late, late_key, late_value)
         for dead_key, dead_value, offset, reason in flush.dead:
             headers = dead_letter_headers(topic("trades"), self._partition, offset, reason)
-            self._produce(topic("trades.dead"), dead_key, dead_value, headers)
+            self._produce(dead, dead_key, dead_value, headers)
         crash_points.reach("mid-flush")
         for state_key, state_value in flush.changelog:
-            self._produce(topic("fold-bars-changelog"), state_key, state_value)
+            self._produce(topic(CHANGELOG), state_key, state_value)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
         while True:

@@ -12,6 +12,7 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
+OUTPUT: Final = "bars.live"
 FAR_BEHIND_RECORDS: Final = 50_000
 """A fold this far behind the end sends no forming bars: they would be history, and cost what catching up needs."""
 RESEND_S: Final = 15 * 60
@@ -24,7 +25,7 @@ class LiveBars:
         self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold, lock: asyncio.Lock
     ) -> None:
         """`lock` is held by whoever uses the fold: it takes one thread at a time."""
-        self._topic = settings.topic("bars.live")
+        self._topic = settings.topic(OUTPUT)
         self._spacing_s = settings.live_ms / 1_000
         self._producer = producer
         self._partition = partition

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
-from agents.flush import FlushWriter
+from agents.flush import CHANGELOG, FlushWriter
 from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
 from agents.transport import RecordSet, consumer_connection, undecoding_consumer
 from app.settings import Settings
@@ -91,7 +91,7 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
 
 async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int:
     """Feed the changelog up to its end into the fold; returns how many offsets that were."""
-    changelog = setup.settings.topic("fold-bars-changelog")
+    changelog = setup.settings.topic(CHANGELOG)
     async with _reader(setup.settings, changelog, partition) as (consumer, tp):
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]

@@ -20,7 +20,7 @@ app = typer.Typer(
 for panel, commands in {
     "Everything at once": (demo.demo, demo.live),
     "Servers of one machine": (servers.up, servers.down, servers.status, doctor.doctor),
-    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve),
+    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve, parts.topology),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

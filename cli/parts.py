@@ -22,6 +22,16 @@ def sink() -> None:
     _become(_faust("agents.sql_sink"))
 
 
+def topology() -> None:
+    """Show the way of records through the worker and the sink; needs no cluster."""
+    from agents.sql_sink import build_sink  # noqa: PLC0415 - `livetape --help` should not wait for Faust
+    from agents.topology import topology as text  # noqa: PLC0415
+    from agents.worker import build_worker  # noqa: PLC0415
+
+    settings = Settings()
+    print(text(build_worker(settings)), text(build_sink(settings)), sep="\n", end="")
+
+
 def serve() -> None:
     """Serve the API and the page."""
     settings = Settings()

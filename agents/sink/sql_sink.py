@@ -19,7 +19,7 @@ from agents.sink import metrics
 from agents.sink.rows import RowMaker
 from agents.sink.writer import Pending, SqlWriter
 from agents.transport import BatchApp, RecordSet
-from app.database import migrate
+from app.database import migrate, tables
 from app.records import RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 class SqlSink:
     """Stores `trades`, `bars`, `bars.1s` and `gaps`, each record once, in the namespace's database."""
+
+    name: Final = "sql"
+    outputs: Final = [f"{table} (Postgres)" for table in tables.metadata.tables]
 
     def __init__(self, app: BatchApp, settings: Settings) -> None:
         self._app = app

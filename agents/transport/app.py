@@ -1,6 +1,6 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 class BatchSource(Protocol):
-    """Knows where the partitions of batch topics go on. An app has one; see `BatchApp.read_batches_from`."""
+    """Takes what batch topics hold, and knows where their partitions go on. An app has one."""
+
+    @property
+    def name(self) -> str | None:
+        """What people call it."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Topics and tables that it writes, in words for people."""
 
     async def assigned(self, partitions: set[TP]) -> None:
         """Get ready to be handed record sets of these partitions, all that the worker has now.
@@ -33,7 +41,7 @@ class BatchApp(faust.App):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
         self.batch_topics: set[str] = set()
-        self._batch_source: BatchSource | None = None
+        self.batch_source: BatchSource | None = None
         super().__init__(*args, TableManager=BatchTableManager, **options)
 
     def batch_topic(self, name: str) -> TopicT:
@@ -43,19 +51,17 @@ class BatchApp(faust.App):
 
     def read_batches_from(self, source: BatchSource) -> None:
         """Let `source` decide where batch topics are read from after each rebalance."""
-        self._batch_source = source
+        self.batch_source = source
         self.on_partitions_revoked.connect(self._release_batches)
 
     def batch_position(self, tp: TP) -> int | None:
         """Where fetching of a batch partition goes on."""
-        return None if self._batch_source is None else self._batch_source.position(tp)
+        return None if self.batch_source is None else self.batch_source.position(tp)
 
     async def prepare_batches(self) -> None:
         """Get ready for the partitions of batch topics that are assigned now."""
-        if self._batch_source is not None:
-            await self._batch_source.assigned(
-                {tp for tp in self.consumer.assignment() if tp.topic in self.batch_topics}
-            )
+        if self.batch_source is not None:
+            await self.batch_source.assigned({tp for tp in self.consumer.assignment() if tp.topic in self.batch_topics})
 
     async def commit_batches(self, offsets: Mapping[TP, int]) -> bool:
         """Store positions of batch topics as the group's offsets, for lag alone; whether they were stored."""
@@ -70,5 +76,5 @@ class BatchApp(faust.App):
         return cast("Consumer", self.consumer)  # ours, by the transport of the broker's address
 
     async def _release_batches(self, *_args: Any, **_options: Any) -> None:  # noqa: ANN401 - a signal's
-        if self._batch_source is not None:
-            await self._batch_source.revoked()
+        if self.batch_source is not None:
+            await self.batch_source.revoked()

@@ -42,7 +42,7 @@ def test_a_cluster_that_is_not_there_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge"]
+    "command", ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge", "topology"]
 )
 def test_every_command_tells_what_it_does(command: str) -> None:
     assert livetape(command, "--help").stdout.count("\n") > 2
