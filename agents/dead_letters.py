@@ -1,25 +1,42 @@
 """The policy for a record that cannot be folded: it goes to `trades.dead` as it came, with where it was and why."""
 
 import logging
+import re
+from typing import Final, TypeAlias
 
 from agents import metrics
 from agents.kernel import Flush
 
 log = logging.getLogger(__name__)
 
+MAX_BYTES: Final = 900_000
+"""Of a key or value kept, together: brokers take 1 MiB by default, and what does not fit would be tried for ever."""
+Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+_NUMBERS: Final = re.compile(r" ?[0-9]+")
 
-def dead_letter_headers(topic: str, partition: int, offset: int, reason: str) -> list[tuple[str, str | bytes | None]]:
-    """Where the record was and why it is here, as text."""
-    return [
+
+def kept(key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """As much of a record as fits a dead letter, its value first of all."""
+    value = None if value is None else value[:MAX_BYTES]
+    room = MAX_BYTES - len(value or b"")
+    return None if key is None else key[:room], value
+
+
+def dead_letter_headers(topic: str, partition: int, offset: int, reason: str, value: bytes | None) -> Headers:
+    """Where the record was and why it is here, as text; and how long its value was, when that had to be cut."""
+    headers: Headers = [
         ("topic", topic.encode()),
         ("partition", str(partition).encode()),
         ("offset", str(offset).encode()),
         ("reason", reason.encode()),
     ]
+    if value is not None and len(value) > MAX_BYTES:
+        headers.append(("value_bytes", str(len(value)).encode()))
+    return headers
 
 
 def report(topic: str, partition: int, flush: Flush) -> None:
     """Log and count the dead letters of a flush that was committed."""
     for _key, _value, offset, reason in flush.dead:
         log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)
-        metrics.DEAD.labels(reason=reason).inc()
+        metrics.DEAD.labels(reason=_NUMBERS.sub("", reason)).inc()  # ids and offsets would make a series of each

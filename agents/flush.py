@@ -1,12 +1,12 @@
 """One transaction a flush: what the fold changed, how far it has come, and what it puts out, together or not at all."""
 
-from typing import Final, TypeAlias
+from typing import Final
 
 from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.error import KafkaError
 
 from agents import crash_points
-from agents.dead_letters import dead_letter_headers
+from agents.dead_letters import Headers, dead_letter_headers, kept
 from agents.kernel import Flush
 from app.settings import Settings
 
@@ -16,9 +16,6 @@ OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
 """Topics of a flush beside the changelog."""
 _WAIT_S: Final = 10.0
 _LINGER_MS: Final = 5
-
-
-Headers: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
 class FlushFailed(Exception):
@@ -82,8 +79,8 @@ class FlushWriter:
         for late_key, late_value, _offset, _reason in flush.late:
             self._produce(late, late_key, late_value)
         for dead_key, dead_value, offset, reason in flush.dead:
-            headers = dead_letter_headers(topic("trades"), self._partition, offset, reason)
-            self._produce(dead, dead_key, dead_value, headers)
+            headers = dead_letter_headers(topic("trades"), self._partition, offset, reason, dead_value)
+            self._produce(dead, *kept(dead_key, dead_value), headers)
         crash_points.reach("mid-flush")
         for state_key, state_value in flush.changelog:
             self._produce(topic(CHANGELOG), state_key, state_value)

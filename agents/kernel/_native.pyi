@@ -57,7 +57,7 @@ class FoldOutcome:
         """The fold stopped at `next_offset`, before a record of this unknown schema: add or refuse it, and go on."""
     @property
     def corrupt(self) -> str:
-        """The fold stopped at `next_offset`, before a batch that cannot be read for this reason."""
+        """The fold stopped at `next_offset`, for this reason, before a batch with no telling where the next begins."""
     @property
     def records(self) -> int: ...
     @property

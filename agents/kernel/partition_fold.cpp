@@ -10,6 +10,7 @@ namespace livetape::kernel {
 namespace {
 
 constexpr std::size_t kWireHeaderBytes = 5;
+constexpr std::size_t kMaxRecordBytes = 900'000;  // brokers take 1 MiB by default, and a late trade is sent on as it is
 constexpr std::size_t kMaxTextBytes = 256;
 constexpr std::string_view kOneSecond = "1s";
 
@@ -58,16 +59,8 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
   FoldOutcome outcome;
   RecordSetReader reader(record_set, std::move(aborted), decompressor_);
   next_offset_ = std::max(next_offset_, start_offset);
-  const Record* record = reader.next();
-  for (; record != nullptr; record = reader.next()) {
-    if (record->offset < start_offset) continue;
-    if (fold_record(*record, outcome) == Step::needs_schema) break;
-    ++outcome.records;
-    next_offset_ = record->offset + 1;
-  }
-  if (record == nullptr) {
-    outcome.corrupt = reader.error();
-    next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be none at the end of a batch
+  while (!fold_records(reader, start_offset, outcome)) {
+    if (!pass_over(reader, start_offset, outcome)) break;
   }
   outcome.next_offset = next_offset_;
   outcome.finals = std::exchange(changes_.finals, 0);
@@ -75,8 +68,42 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
   return outcome;
 }
 
+/// Folds up to the end of the set or a record of an unknown schema; false at a batch that cannot be read.
+bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome) {
+  while (const Record* record = reader.next()) {
+    if (record->offset < start_offset) continue;
+    if (fold_record(*record, outcome) == Step::needs_schema) return true;
+    ++outcome.records;
+    next_offset_ = record->offset + 1;
+  }
+  next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be no record at the end of a batch
+  return reader.error().empty();
+}
+
+/// A batch that cannot be read is one dead letter, as it came; false when nobody can tell where the next one begins.
+bool PartitionFold::pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome) {
+  std::string reason = reader.error();
+  const std::optional<DamagedBatch> batch = reader.pass_over();
+  if (!batch) {
+    outcome.corrupt = std::move(reason);
+    return false;
+  }
+  if (reader.next_offset() <= start_offset) return true;
+  next_offset_ = reader.next_offset();
+  ++outcome.dead;
+  RefusedRecord refused;
+  refused.value = copy(batch->bytes);
+  refused.offset = batch->first_offset;
+  refused.reason = "the record batch up to offset " + std::to_string(next_offset_ - 1) + " cannot be read: " + reason;
+  dead_.push_back(std::move(refused));
+  return true;
+}
+
 PartitionFold::Step PartitionFold::fold_record(const Record& record, FoldOutcome& outcome) {
   if (!record.value) return refuse(record, "the record has no value", outcome), Step::done;
+  if (record.value->size() + (record.key ? record.key->size() : 0) > kMaxRecordBytes) {
+    return refuse(record, "the record is larger than 900000 bytes", outcome), Step::done;
+  }
   ByteReader in(*record.value);
   const auto magic = in.big_endian<std::uint8_t>();
   const auto schema_id = in.big_endian<std::int32_t>();

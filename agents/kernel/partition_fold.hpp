@@ -25,7 +25,7 @@ namespace livetape::kernel {
 struct FoldOutcome {
   std::int64_t next_offset = 0;              // everything below is folded
   std::optional<std::int32_t> needs_schema;  // stopped before a record of this unknown schema
-  std::string corrupt;                       // stopped before a batch for this reason
+  std::string corrupt;                       // stopped before a batch with no telling where the next begins
   std::int64_t records = 0;
   std::int64_t trades = 0;
   std::int64_t duplicates = 0;
@@ -81,6 +81,8 @@ class PartitionFold {
  private:
   enum class Step { done, needs_schema };
 
+  bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
+  bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   Step fold_record(const Record& record, FoldOutcome& outcome);
   void fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);

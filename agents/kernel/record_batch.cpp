@@ -42,6 +42,8 @@ const Record* RecordSetReader::next(bool with_headers) {
 bool RecordSetReader::open_batch() {
   if (set_.remaining() < kBeforeLength) return false;
   ByteReader peek = set_;
+  ByteReader whole = set_;
+  batch_ = {};
   base_offset_ = peek.big_endian<std::int64_t>();
   const auto length = peek.big_endian<std::int32_t>();
   if (length < static_cast<std::int32_t>(kHeaderAfterLength)) {
@@ -57,19 +59,21 @@ bool RecordSetReader::open_batch() {
   const auto magic = in.big_endian<std::int8_t>();
   if (magic != kMagic) return corrupt("message format " + std::to_string(magic) + ", only 2 is supported");
   const auto crc = in.big_endian<std::uint32_t>();
-  if (crc != crc32c(batch.subspan(kCrcFrom))) return corrupt("CRC mismatch");
   const auto attributes = in.big_endian<std::uint16_t>();
   const auto last_offset_delta = in.big_endian<std::int32_t>();
+  if (last_offset_delta < 0) return corrupt("negative record count");
+  batch_end_ = base_offset_ + last_offset_delta + 1;
+  batch_ = whole.bytes(kBeforeLength + batch.size());
+  set_ = peek;
+  if (crc != crc32c(batch.subspan(kCrcFrom))) return corrupt("CRC mismatch");
   base_timestamp_ms_ = in.big_endian<std::int64_t>();
   const auto max_timestamp_ms = in.big_endian<std::int64_t>();
   const auto producer_id = in.big_endian<std::int64_t>();
   in.bytes(6);  // producer epoch and base sequence
   const auto count = in.big_endian<std::int32_t>();
   const Bytes payload = in.bytes(in.remaining());
-  if (last_offset_delta < 0 || count < 0) return corrupt("negative record count");
+  if (count < 0) return corrupt("negative record count");
   log_append_time_ms_ = (attributes & kLogAppendTime) ? max_timestamp_ms : -1;
-  batch_end_ = base_offset_ + last_offset_delta + 1;
-  set_ = peek;
 
   note_aborted(batch_end_ - 1);
   const bool is_control = attributes & kControl;
@@ -128,6 +132,13 @@ void RecordSetReader::end_transaction(Bytes records, std::int64_t producer_id) {
   in.big_endian<std::int16_t>();
   const auto type = in.big_endian<std::int16_t>();
   if (in.ok() && type == 0) aborted_producers_.erase(producer_id);
+}
+
+std::optional<DamagedBatch> RecordSetReader::pass_over() {
+  if (error_.empty() || batch_.empty()) return std::nullopt;
+  error_.clear();
+  next_offset_ = batch_end_;
+  return DamagedBatch{base_offset_, std::exchange(batch_, {})};
 }
 
 bool RecordSetReader::corrupt(std::string reason) {

@@ -35,6 +35,12 @@ struct Record {
   std::vector<Header> headers;  // only when asked for
 };
 
+/// A batch that cannot be read, as it came.
+struct DamagedBatch {
+  std::int64_t first_offset;
+  Bytes bytes;
+};
+
 /// Walks the records of a record set: checks each batch's CRC, decompresses it, and passes over control batches and
 /// aborted transactions. A partial batch at the end, which a broker may send, ends the walk without an error.
 class RecordSetReader {
@@ -48,6 +54,8 @@ class RecordSetReader {
   [[nodiscard]] std::int64_t next_offset() const noexcept { return next_offset_; }
   /// What is wrong with the batch at `next_offset`, or nothing.
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// Goes on behind the batch that `error` is about, and gives that batch; nothing when its end cannot be told.
+  [[nodiscard]] std::optional<DamagedBatch> pass_over();
 
  private:
   bool open_batch();
@@ -57,6 +65,7 @@ class RecordSetReader {
   bool corrupt(std::string reason);
 
   ByteReader set_;
+  Bytes batch_{};                            // all of the batch that is being read; empty while its end is not known
   std::vector<AbortedTransaction> aborted_;  // by first offset
   std::size_t next_aborted_ = 0;
   std::unordered_set<std::int64_t> aborted_producers_;

@@ -151,6 +151,7 @@ class Partition:
 
     def fold(self, record_set: bytes) -> FoldOutcome:
         outcome = self._fold.fold(record_set, [], self.next_offset)
+        assert outcome.corrupt == ""
         self.next_offset = outcome.next_offset
         return outcome
 

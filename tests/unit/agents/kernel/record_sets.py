@@ -108,7 +108,8 @@ def _compress(codec: int, body: bytes) -> bytes:
 
 def _into_buffer(room: int, write: Callable[["ctypes.Array[ctypes.c_char]", ctypes.c_size_t], int]) -> bytes:
     out = ctypes.create_string_buffer(room)
-    return out.raw[: write(out, ctypes.c_size_t(room))]
+    size = write(out, ctypes.c_size_t(room))
+    return out.raw[:size]
 
 
 def _size(function: "ctypes._NamedFuncPointer", *arguments: object) -> int:
