@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, Text
 
 from agents.kernel import read_records
 from agents.transport import RecordSet
@@ -20,6 +21,8 @@ Fields = Mapping[str, Any]
 
 AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
+KEY_TEXT_BYTES: Final = 500
+"""Longest text in a key; an index entry of Postgres holds 2,704 bytes, and a key has at most three texts."""
 TABLES: Final = {
     "livetape.Trade": (tables.trade, "event_time_ns"),
     "livetape.Bar": (tables.bar, "start_ns"),
@@ -33,6 +36,9 @@ class Rows:
 
     of: dict[str, list[Row]] = field(default_factory=dict)
     days: set[date] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.of.values()))
 
     def add(self, table: str, row: Row) -> None:
         """Add a row of a table."""
@@ -54,6 +60,10 @@ class RowMaker:
         self._columns = {
             name: [_getter(column, day_of_field) for column in table.columns]
             for name, (table, day_of_field) in TABLES.items()
+        }
+        self._key_texts = {
+            name: [column.name for column in table.primary_key if isinstance(column.type, Text)]
+            for name, (table, _) in TABLES.items()
         }
 
     def rows(self, record_set: RecordSet, from_offset: int) -> Rows:
@@ -81,13 +91,21 @@ class RowMaker:
             raise BadRecord(f"{name} belongs into no table")
         if name == "livetape.Trade":
             self._check_trade(fields)
-        if any("\0" in text for text in fields.values() if isinstance(text, str)):
-            raise BadRecord("a text has a NUL character in it, which Postgres does not store")
+        self._check_texts(name, fields)
         table, day_of_field = TABLES[name]
         placed = {"partition": partition, "offset": offset, **fields}
         rows.add(table.name, tuple(get(placed) for get in self._columns[name]))
         if day_of_field is not None:
             rows.days.add(day_of(fields[day_of_field]))
+
+    def _check_texts(self, name: str, fields: Fields) -> None:
+        """Refuse what Postgres would refuse, and every record of the transaction with it."""
+        texts = [text for text in fields.values() if isinstance(text, str)]
+        if "\0" in "".join(chain(texts, fields.get("conditions", ()))):
+            raise BadRecord("a text has a NUL character in it, which Postgres does not store")
+        for key in self._key_texts[name]:
+            if len(fields[key].encode()) > KEY_TEXT_BYTES:
+                raise BadRecord(f"{key} is longer than {KEY_TEXT_BYTES} bytes, which Postgres does not index")
 
     def _check_trade(self, trade: Fields) -> None:
         """Refuse what the fold refuses: a row that is in no bar would be a trade that nobody counted."""

@@ -26,11 +26,17 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BUFFER_BYTES: Final = 16 * 1024 * 1024
-"""Gathered and not yet written; above it the sink takes no more, and fetching stops by itself."""
+BUFFER_ROWS: Final = 50_000
+"""Gathered and not yet being written; above it the sink takes no more, and fetching stops by itself."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
-_AWAY: Final = (psycopg.OperationalError, OperationalError, RegistryAway)
+_AWAY: Final = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,  # we were frozen, and Postgres took the lock away
+    psycopg.errors.ReadOnlySqlTransaction,  # for a while after a failover
+    OperationalError,
+    RegistryAway,
+)
 
 T = TypeVar("T")
 
@@ -105,9 +111,8 @@ class SqlSink:
         pending = self._pending.setdefault(tp, Pending(tp, start, start, type(rows)()))
         pending.rows.extend(rows)
         pending.end = self._positions[tp] = record_set.next_offset
-        pending.size_bytes += len(record_set.data)
         self._gathered.set()
-        if sum(each.size_bytes for each in self._pending.values()) > BUFFER_BYTES:
+        if sum(len(each.rows) for each in self._pending.values()) > BUFFER_ROWS:
             self._has_room.clear()
 
     def _is_next(self, tp: TP, record_set: RecordSet) -> bool:
@@ -135,13 +140,19 @@ class SqlSink:
         return position
 
     async def _write_always(self) -> None:
-        while True:
-            await self._gathered.wait()
-            await asyncio.sleep(self._settings.sink_flush_ms / 1_000)
-            self._gathered.clear()
-            batch, self._pending = list(self._pending.values()), {}
-            self._has_room.set()
-            await self._write(batch)
+        """Write at intervals; what waiting cannot mend ends the worker."""
+        try:
+            while True:
+                await self._gathered.wait()
+                await asyncio.sleep(self._settings.sink_flush_ms / 1_000)
+                self._gathered.clear()
+                batch, self._pending = list(self._pending.values()), {}
+                self._has_room.set()
+                if batch:  # a rebalance may have taken all of it away
+                    await self._write(batch)
+        except Exception as error:
+            log.critical("nothing more is stored: %s", error)
+            await self._app.crash(error)
 
     async def _write(self, batch: list[Pending]) -> None:
         began = time.monotonic()

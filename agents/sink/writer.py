@@ -1,7 +1,8 @@
 """One database transaction a write: the rows, and how far each topic is stored, together or not at all.
 
-The row of `stream_offset` is the fence. It is locked and compared before anything is written, so of two sinks that
-believe to own a partition only the one that begins where the other ended can write.
+The row of `stream_offset` is the fence. It is locked and compared before any table is touched, so of two sinks that
+believe to own a partition only the one that begins where the other ended can write. What takes long, sending the rows,
+comes before the lock; and a sink that is frozen while it holds the lock is put out by Postgres.
 """
 
 import threading
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 STATEMENT_MS: Final = 60_000
+FROZEN_MS: Final = 10_000
+"""A session that does nothing for so long inside a transaction is ended by Postgres, and its locks with it."""
 
 LOCK: Final = """
     SELECT topic, partition, next_offset FROM stream_offset
@@ -51,7 +54,6 @@ class Pending:
     start: int
     end: int
     rows: Rows
-    size_bytes: int = 0
 
 
 class SqlWriter:
@@ -64,7 +66,6 @@ class SqlWriter:
         self._settings = settings
         self._busy = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
-        self._days: set[date] = set()
 
     def begin(self, tp: TP, epoch: str, first_offset: int) -> tuple[str, int]:
         """Epoch and next offset of a partition; `epoch` and `first_offset` where nothing of it is stored yet."""
@@ -81,20 +82,8 @@ class SqlWriter:
         """
         with self._busy:
             connection = self._connected()
-            self._ensure_days(connection, batch)
-            with connection.transaction(), connection.cursor() as cursor:
-                stored = _lock(cursor, batch)
-                due = [pending for pending in batch if stored[pending.tp] == pending.start]
-                rows = Rows()
-                for pending in due:
-                    rows.extend(pending.rows)
-                for table, statements in _INSERTS.items():
-                    _insert(cursor, table, statements, rows)
-                crash_points.reach("mid-flush")
-                _advance(cursor, due)
-                crash_points.reach("before-commit")
-            crash_points.reach("after-commit")
-            return {**stored, **{pending.tp: pending.end for pending in due}}
+            _ensure_days(connection, batch)
+            return _write(connection, batch)
 
     def close(self) -> None:
         """Close the connection."""
@@ -108,19 +97,49 @@ class SqlWriter:
                 conninfo(self._settings),
                 autocommit=True,
                 connect_timeout=CONNECT_S,
-                options=f"-c statement_timeout={STATEMENT_MS}",
+                options=f"-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={FROZEN_MS}",
             )
-            for table in _INSERTS:
-                connection.execute(_TEMPORARY.format(incoming=_incoming(table), table=sql.Identifier(table.name)))
+            for table in _INCOMING:
+                names = {"incoming": _incoming(table.name), "table": sql.Identifier(table.name)}
+                connection.execute(_TEMPORARY.format(**names))
             self._connection = connection
         return self._connection
 
-    def _ensure_days(self, connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> None:
-        new = set().union(*(pending.rows.days for pending in batch)) - self._days
-        if new:
-            for table in tables.BY_DAY:
-                ensure_days(connection, table.name, new)
-            self._days |= new
+
+def _ensure_days(connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> None:
+    days: set[date] = set().union(*(pending.rows.days for pending in batch))
+    for table in tables.BY_DAY:
+        ensure_days(connection, table.name, days)
+
+
+def _write(connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> dict[TP, int]:
+    """Write all of the batch; or, when something of it is not due, begin anew with what is."""
+    with connection.transaction() as transaction, connection.cursor() as cursor:
+        _stage(cursor, batch)
+        stored = _lock(cursor, batch)
+        due = [pending for pending in batch if stored[pending.tp] == pending.start]
+        if len(due) < len(batch):
+            raise psycopg.Rollback(transaction)
+        for statement in _MERGES:
+            cursor.execute(statement)
+        crash_points.reach("mid-flush")
+        _advance(cursor, due)
+        crash_points.reach("before-commit")
+    if len(due) < len(batch):
+        return {**stored, **(_write(connection, due) if due else {})}
+    crash_points.reach("after-commit")
+    return {pending.tp: pending.end for pending in batch}
+
+
+def _stage(cursor: psycopg.Cursor[Any], batch: Sequence[Pending]) -> None:
+    """Send the rows to tables that only this session sees."""
+    rows = Rows()
+    for pending in batch:
+        rows.extend(pending.rows)
+    for name, incoming in rows.of.items():
+        with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_incoming(name))) as copy:
+            for row in incoming:
+                copy.write_row(row)
 
 
 def _lock(cursor: psycopg.Cursor[Any], batch: Sequence[Pending]) -> dict[TP, int]:
@@ -130,29 +149,17 @@ def _lock(cursor: psycopg.Cursor[Any], batch: Sequence[Pending]) -> dict[TP, int
 
 def _advance(cursor: psycopg.Cursor[Any], due: Sequence[Pending]) -> None:
     columns = zip(*((pending.tp.topic, pending.tp.partition, pending.end) for pending in due), strict=True)
-    if due:
-        cursor.execute(ADVANCE, [list(column) for column in columns])
+    cursor.execute(ADVANCE, [list(column) for column in columns])
 
 
-def _insert(cursor: psycopg.Cursor[Any], table: Table, statements: Sequence[sql.Composed], rows: Rows) -> None:
-    incoming = rows.of.get(table.name)
-    if not incoming:
-        return
-    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_incoming(table))) as copy:
-        for row in incoming:
-            copy.write_row(row)
-    for statement in statements:
-        cursor.execute(statement)
-
-
-def _incoming(table: Table) -> sql.Identifier:
-    return sql.Identifier(f"incoming_{table.name}")
+def _incoming(table: str) -> sql.Identifier:
+    return sql.Identifier(f"incoming_{table}")
 
 
 def _insert_new(table: Table, into: Table | None = None) -> sql.Composed:
     """Rows whose key is not there yet; of two with one key, the first that came."""
     return sql.SQL("INSERT INTO {into} SELECT * FROM {incoming} ON CONFLICT DO NOTHING").format(
-        into=sql.Identifier((table if into is None else into).name), incoming=_incoming(table)
+        into=sql.Identifier((table if into is None else into).name), incoming=_incoming(table.name)
     )
 
 
@@ -168,16 +175,18 @@ def _upsert_bars() -> sql.Composed:
         WHERE (excluded.generation, excluded.revision) > (bar.generation, bar.revision)
     """).format(
         names=names,
-        incoming=_incoming(tables.bar),
+        incoming=_incoming(tables.bar.name),
         others=sql.SQL(", ").join(map(sql.Identifier, others)),
         excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
     )
 
 
 _TEMPORARY: Final = sql.SQL("CREATE TEMP TABLE {incoming} (LIKE {table}) ON COMMIT DELETE ROWS")
-_INSERTS: Final = {
-    tables.trade: [_insert_new(tables.trade)],
-    tables.bar: [_upsert_bars(), _insert_new(tables.bar, tables.bar_revision)],
-    tables.gap: [_insert_new(tables.gap)],
-    tables.dead_letter: [_insert_new(tables.dead_letter)],
-}
+_INCOMING: Final = (tables.trade, tables.bar, tables.gap, tables.dead_letter)
+_MERGES: Final = (
+    _insert_new(tables.trade),
+    _upsert_bars(),
+    _insert_new(tables.bar, tables.bar_revision),
+    _insert_new(tables.gap),
+    _insert_new(tables.dead_letter),
+)

@@ -228,9 +228,9 @@ def standing(api: Api) -> str:
         return "down"
 
 
-def eventually(condition: Any, say: Any = lambda: "it never happened") -> None:
+def eventually(condition: Any, say: Any = lambda: "it never happened", *, within_s: float = WAIT_S) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, say()
         time.sleep(0.02)

@@ -89,10 +89,11 @@ class Database:
         self._address = url
 
     def rows(self, query: LiteralString | sql.Composed) -> list[tuple[Any, ...]]:
-        """Rows of a query; none while there is no such database or table."""
+        """Rows of a statement; none of one that gives none, or while there is no such database or table."""
         try:
             with psycopg.connect(self._address) as connection:
-                return connection.execute(query).fetchall()
+                done = connection.execute(query)
+                return done.fetchall() if done.description else []
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
             return []
 

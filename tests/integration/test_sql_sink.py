@@ -1,12 +1,15 @@
 """What is in the topics is in the tables: each record once, amounts exact, whatever happens to the sink meanwhile."""
 
+import random
+import string
 from decimal import Decimal
 
 import pytest
 
 from app import topic_admin
+from app.database import migrate
 from app.settings import Settings
-from tests.integration.api_kit import bar, eventually
+from tests.integration.api_kit import WAIT_S, bar, eventually
 from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
 from tests.parts import Part, running
 
@@ -15,6 +18,12 @@ from tests.parts import Part, running
 def tape(settings: Settings) -> Tape:
     topic_admin.apply(settings)
     return Tape(settings)
+
+
+def random_text(length: int) -> str:
+    """Text that does not compress: Postgres would squeeze any other into an index after all."""
+    chance = random.Random(length)  # noqa: S311 - no secret
+    return "".join(chance.choices(string.ascii_letters, k=length))
 
 
 def stored(sink: Part, database: Database, **counts: int) -> None:
@@ -89,12 +98,13 @@ def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: S
     database = Database(settings)
     in_2099 = trade(4, at_s=4_070_908_800) | {"receive_time_ns": NOON_S * 10**9}
     values = [tape.corrupt_trade(), tape.unknown_schema()]
-    tape.trades([trade(3, price="0"), in_2099, trade(5) | {"trade_id": "5\0"}])
+    tape.trades([trade(3, price="0"), in_2099, trade(5) | {"trade_id": "5\0"}, trade(5) | {"conditions": ["\0"]}])
+    tape.trades([trade(5) | {"trade_id": random_text(3_000)}])
     tape.raw("trades", [b""])
     tape.trades([trade(6)])
     with running("sink", settings) as sink:
-        stored(sink, database, trade=1, dead_letter=6)
-        assert sink.printed.count("dead letter:") == 6
+        stored(sink, database, trade=1, dead_letter=8)
+        assert sink.printed.count("dead letter:") == 8
     letters = database.rows('SELECT "offset", reason, value FROM dead_letter ORDER BY "offset"')
     assert [value for _, _, value in letters[:2]] == values
     assert [reason.partition(":")[0] for _, reason, _ in letters] == [
@@ -103,6 +113,8 @@ def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: S
         "price is not positive or has more than 38 digits",
         "event time is too far ahead of its receive time",
         "a text has a NUL character in it, which Postgres does not store",
+        "a text has a NUL character in it, which Postgres does not store",
+        "trade_id is longer than 500 bytes, which Postgres does not index",
         "no Confluent wire header",
     ]
     assert list(database.trades()) == ["6"]
@@ -117,6 +129,32 @@ def test_a_topic_made_anew_is_refused_by_name(settings: Settings, tape: Tape) ->
     with running("sink", settings) as sink:
         assert sink.wait() != 0
         assert "the state was folded from another" in sink.printed
+
+
+def test_a_table_that_refuses_rows_ends_the_sink_and_nothing_is_lost(settings: Settings, tape: Tape) -> None:
+    migrate(settings)
+    database = Database(settings)
+    database.rows("ALTER TABLE trade ADD CONSTRAINT cheap CHECK (price < 200)")
+    tape.trades([trade(1), trade(2, price="300")])
+    with running("sink", settings) as sink:
+        assert sink.wait(WAIT_S) != 0
+        assert "nothing more is stored" in sink.printed
+        assert 'violates check constraint "cheap"' in sink.printed
+    assert database.trades() == {}
+    database.rows("ALTER TABLE trade DROP CONSTRAINT cheap")
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2)
+
+
+def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+        database.rows("DROP TABLE trade_20260101")
+        tape.trades([trade(2)])
+        stored(sink, database, trade=1)
+    assert list(database.trades()) == ["2"]
 
 
 def test_volumes_add_up_by_sql(settings: Settings, tape: Tape) -> None:
