@@ -14,6 +14,7 @@ from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, live_producer
 from agents.recovery import make_setup, recover
 from agents.schema_lookup import WriterSchemaLookup
+from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
 from app.schema_registry import register_all
@@ -50,9 +51,10 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         ]
 
     async def on_start(self) -> None:
-        """Get ready what all partitions share, and keep the group's committed offsets near the fold."""
+        """Make ready what all partitions share, and keep the group's committed offsets near the fold."""
         if self._settings.worker_metrics_port:
             start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
+        await asyncio.to_thread(check_topics, self._settings, "trades", CHANGELOG, *OUTPUTS, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)

@@ -93,7 +93,13 @@ class Tape:
         self.avro = Avro(settings)
         self.topic = settings.topic("trades")
         self._producer = Producer(
-            {**settings.kafka_config, "partitioner": "murmur2_random", "enable.idempotence": True, **producer}
+            {
+                **settings.kafka_config,
+                "log_level": 0,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                **producer,
+            }
         )
 
     def trade(self, fields: Fields) -> None:
@@ -288,6 +294,8 @@ class Group:
             topic = self.settings.topic("trades")
             offsets = consumer.committed([TopicPartition(topic, number) for number in range(PARTITIONS)], WAIT_S)
             return {at.partition: max(at.offset, 0) for at in offsets}
+        except KafkaException:
+            return {}  # the broker has not loaded its groups yet
         finally:
             consumer.close()
 

@@ -1,0 +1,32 @@
+"""A look at the cluster's topics before anything is folded: what is missing would only be waited for, in silence."""
+
+from typing import Final
+
+from confluent_kafka.admin import AdminClient
+
+from app.settings import Settings
+
+TIMEOUT_S: Final = 30.0
+_REMEDY: Final = "`livetape topics apply` makes the cluster agree with topics.yaml"
+
+
+class TopicsUnfit(Exception):
+    """Topics are missing, or have other partitions than their source; the message names them."""
+
+
+def check_topics(settings: Settings, source: str, *others: str) -> None:
+    """Make sure that the source and all others are there, with as many partitions. Names are without namespace.
+
+    Raises:
+        TopicsUnfit: they are not.
+        KafkaException: the broker does not answer.
+    """
+    present = AdminClient(settings.kafka_config).list_topics(timeout=TIMEOUT_S).topics
+    names = [settings.topic(name) for name in (source, *others)]
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise TopicsUnfit(f"these topics are not there: {', '.join(missing)}. {_REMEDY}")
+    partitions = {name: len(present[name].partitions) for name in names}
+    differing = [f"{name} has {count}" for name, count in partitions.items() if count != partitions[names[0]]]
+    if differing:
+        raise TopicsUnfit(f"{names[0]} has {partitions[names[0]]} partitions, and {', '.join(differing)}. {_REMEDY}")

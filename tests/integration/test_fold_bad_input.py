@@ -1,0 +1,170 @@
+"""What cannot be folded is a dead letter that says where it was and why, and everything else goes on."""
+
+import json
+import struct
+from io import BytesIO
+from pathlib import Path
+
+import fastavro
+
+from app.records import without_logical_types
+from app.settings import Settings
+from tests.integration.fold_kit import (
+    Stored,
+    Tape,
+    folding,
+    oracles,
+    read,
+    read_bars,
+    trade,
+    wait_until_flushed,
+    with_topics,
+)
+from tests.integration.fold_oracle import differences
+
+AHEAD = "event time is too far ahead of its receive time"
+YEAR_2099_NS = 4_070_908_800 * 10**9
+BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
+RECORDS_AT = 61  # bytes into a batch
+
+
+def with_price(tape: Tape, settings: Settings, unscaled: int) -> bytes:
+    """A trade's value with a price that no Decimal of the schema could be."""
+    schema = fastavro.parse_schema(without_logical_types(json.loads((settings.schemas_dir / "trade.avsc").read_text())))
+    fields = trade("900", "1", 1) | {"price": unscaled.to_bytes(unscaled.bit_length() // 8 + 1, "big"), "size": b"\1"}
+    body = BytesIO()
+    fastavro.schemaless_writer(body, schema, fields)
+    return tape.avro.write("Trade", trade("900", "1", 1))[:5] + body.getvalue()
+
+
+def write_some(tape: Tape, first: int, last: int) -> None:
+    """Good trades, a second apart, as a batch of their own."""
+    for number in range(first, last):
+        tape.trade(trade(str(number), f"{number}.5", number))
+    tape.flush()
+
+
+def places(settings: Settings) -> dict[bytes | None, tuple[int, int]]:
+    """Partition and offset of every value in `trades`."""
+    return {record.value: (record.partition, record.offset) for record in read(settings, "trades")}
+
+
+def headers_of(settings: Settings, place: tuple[int, int], reason: str) -> dict[str, bytes]:
+    """What a dead letter of the record at this place says."""
+    partition, offset = place
+    return {
+        "topic": settings.topic("trades").encode(),
+        "partition": str(partition).encode(),
+        "offset": str(offset).encode(),
+        "reason": reason.encode(),
+    }
+
+
+def test_every_bad_record_is_a_dead_letter_and_no_bar_misses_a_trade(settings: Settings) -> None:
+    tape = Tape(with_topics(settings))
+    good = tape.avro.write("Trade", trade("900", "1", 1))
+    bar_id = tape.avro.ids["livetape.Bar"]
+    bad: dict[bytes | None, str] = {
+        struct.pack(">bI", 0, 999_999) + good[5:]: "unknown schema id 999999",
+        struct.pack(">bI", 0, bar_id) + good[5:]: f"schema id {bar_id}: livetape.Bar is neither of livetape.Trade and "
+        "livetape.Clock",
+        good[:5] + b"\xff" * 20: "the Avro body is corrupt",
+        good + b"\0": "the Avro body has bytes left over",
+        b"hello": "the value has no wire header",
+        b'{"price": "12"}': "the value has no wire header",
+        with_price(tape, settings, 10**418): "price or size is out of range: at most 38 digits",
+        tape.avro.write("Trade", trade("901", "1", 1, event_time_ns=YEAR_2099_NS)): AHEAD,
+        tape.avro.write("Trade", trade("902", "0", 1)): "price is not positive",
+        tape.avro.write("Trade", trade("903", "1", 1, action="cancel")): "action cancel is not supported",
+        None: "the record has no value",
+    }
+    write_some(tape, 1, 60)
+    for value in bad:
+        tape.raw(value)
+    write_some(tape, 60, 120)
+    tape.clock(400)
+    tape.flush()
+    at = places(settings)
+    expected = oracles(settings, tape.avro, dead=[at[value] for value in bad])
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        dead = read(settings, "trades.dead")
+        assert [(record.value, record.key, record.headers) for record in dead] == [
+            (value, b"binance:BTC-USDT", headers_of(settings, at[value], reason)) for value, reason in bad.items()
+        ]
+        assert worker.counted("livetape_fold_dead_letters_total") == len(bad)
+        assert worker.counted("livetape_fold_dead_letters_total", reason="unknown schema id") == 1
+        assert worker.counted("livetape_fold_trades_total") == 119
+    assert differences(read_bars(settings, tape.avro), expected) == []
+
+
+def test_batches_that_cannot_be_read_are_dead_letters_and_their_neighbours_are_folded(settings: Settings) -> None:
+    tape = Tape(with_topics(settings), **{"compression.type": "zstd"})
+    firsts = {}
+    write_some(tape, 1, 60)
+    for number, codec in ((60, "gzip"), (70, "snappy"), (80, "lz4")):
+        write_some(Tape(settings, **{"compression.type": codec}), number, number + 10)
+        write_some(tape, 1_000 + number, 1_003 + number)
+        firsts[codec] = number
+    tape.clock(2_000)
+    tape.flush()
+    records = read(settings, "trades")
+    at = {tape.avro.read(record.value or b"")[1].get("trade_id"): record for record in records}
+    begins = {codec: at[str(first)] for codec, first in firsts.items()}
+    dead = {(begin.partition, begin.offset + delta) for begin in begins.values() for delta in range(10)}
+    expected = oracles(settings, tape.avro, dead)
+    damage(settings, begins["lz4"])
+    reasons = {
+        "gzip": "codec gzip is refused; supported are none, lz4 and zstd",
+        "snappy": "codec snappy is refused; supported are none, lz4 and zstd",
+        "lz4": "CRC mismatch",
+    }
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        assert [(record.value, record.headers) for record in read(settings, "trades.dead")] == [
+            (
+                batch_on_disk(settings, begin),
+                headers_of(
+                    settings,
+                    (begin.partition, begin.offset),
+                    f"the record batch up to offset {begin.offset + 9} cannot be read: {reasons[codec]}",
+                ),
+            )
+            for codec, begin in begins.items()
+        ]
+        assert worker.counted("livetape_fold_dead_letters_total") == 3
+    assert differences(read_bars(settings, tape.avro), expected) == []
+
+
+def segment(settings: Settings, partition: int) -> Path:
+    """The file that the broker keeps a partition of `trades` in."""
+    (file,) = settings.home.rglob(f"{settings.topic('trades')}-{partition}/00000000000000000000.log")
+    return file
+
+
+def batch_on_disk(settings: Settings, record: Stored) -> bytes:
+    """The batch that begins with a record."""
+    data = segment(settings, record.partition).read_bytes()
+    at = batch_at(data, record.offset)
+    return data[at : at + 12 + BASE_OFFSET_AND_LENGTH.unpack_from(data, at)[1]]
+
+
+def batch_at(data: bytes, base_offset: int) -> int:
+    """Where the batch with this base offset begins."""
+    at = 0
+    while True:
+        offset, length = BASE_OFFSET_AND_LENGTH.unpack_from(data, at)
+        if offset == base_offset:
+            return at
+        at += 12 + length
+
+
+def damage(settings: Settings, record: Stored) -> None:
+    """Turn a byte of the batch that begins with a record, below the broker."""
+    path = segment(settings, record.partition)
+    with path.open("r+b") as file:
+        at = batch_at(path.read_bytes(), record.offset) + RECORDS_AT
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0xFF]))
