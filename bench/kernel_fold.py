@@ -19,6 +19,7 @@ from app.topics import duration_ns
 from bench.trades_topic import TradesSpec, trades
 
 FETCH_BYTES: Final = 1024 * 1024
+TRADES_PER_S: Final = 2_778  # of event time, as in the topic of `make bench-stream`: so many trades make a bar
 RUNS: Final = 5
 FLUSH_EVERY: Final = 8
 TRADE_SCHEMA_ID: Final = 1
@@ -31,7 +32,7 @@ def main(
 ) -> None:
     """Fold the trades of a benchmark's topic out of memory, and say what one of them costs."""
     settings = Settings(intervals=tuple(intervals.split(",")))
-    spec = TradesSpec(count, instruments)
+    spec = TradesSpec(count, instruments, span_s=max(60, count // TRADES_PER_S))
     record_sets = list(_record_sets(spec, settings.schemas_dir))
     runs = [_run(settings, record_sets, count) for _ in range(RUNS)]
     print(json.dumps({"trades": count, "intervals": intervals, "instruments": instruments} | min(runs, key=_ns)))

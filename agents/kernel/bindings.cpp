@@ -125,7 +125,7 @@ nb::list read_records(const nb::bytes& record_set, const AbortedPairs& aborted) 
   nb::list records;
   while (const Record* record = reader.next(true)) {
     nb::list headers;
-    for (const Header& header : record->headers) {
+    for (const Header& header : reader.headers()) {
       headers.append(nb::make_tuple(nb::str(header.key.data(), header.key.size()), optional_bytes(header.value)));
     }
     records.append(nb::make_tuple(record->offset, record->timestamp_ms, optional_bytes(record->key),

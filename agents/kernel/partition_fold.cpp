@@ -70,11 +70,30 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
 
 /// Folds up to the end of the set or a record of an unknown schema; false at a batch that cannot be read.
 bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome) {
-  while (const Record* record = reader.next()) {
-    if (record->offset < start_offset) continue;
-    if (fold_record(*record, outcome) == Step::needs_schema) return true;
+  // How many records before its turn each step of bringing a record's series near is taken.
+  constexpr std::size_t kTablesAhead = 10;
+  constexpr std::size_t kBarAhead = 5;
+  bool is_read = false;
+  std::size_t first = 0;
+  std::size_t end = 0;
+  const auto at = [&](std::size_t number) -> Upcoming& { return upcoming_[number % kAhead]; };
+  while (true) {
+    while (!is_read && end - first < kAhead && (first == end || !reader.is_at_batch_end())) {
+      const Record* record = reader.next();
+      is_read = record == nullptr;
+      if (!is_read && record->offset >= start_offset) decode_ahead(*record, at(end++));
+    }
+    if (first == end) break;
+    if (first + kTablesAhead < end && at(first + kTablesAhead).guess) at(first + kTablesAhead).guess->prefetch_tables();
+    if (first + kBarAhead < end && at(first + kBarAhead).guess) at(first + kBarAhead).guess->prefetch_bar();
+    const Upcoming& next = at(first++);
+    if (next.unknown_schema) {
+      outcome.needs_schema = next.unknown_schema;
+      return true;
+    }
+    fold_record(next, outcome);
     ++outcome.records;
-    next_offset_ = record->offset + 1;
+    next_offset_ = next.record.offset + 1;
   }
   next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be no record at the end of a batch
   return reader.error().empty();
@@ -99,39 +118,66 @@ bool PartitionFold::pass_over(RecordSetReader& reader, std::int64_t start_offset
   return true;
 }
 
-PartitionFold::Step PartitionFold::fold_record(const Record& record, FoldOutcome& outcome) {
-  if (!record.value) return refuse(record, "the record has no value", outcome), Step::done;
+void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
+  upcoming.record = record;
+  upcoming.flaw = nullptr;
+  upcoming.unknown_schema.reset();
+  upcoming.guess = nullptr;
+  if (!record.value) {
+    upcoming.flaw = "the record has no value";
+    return;
+  }
   if (record.value->size() + (record.key ? record.key->size() : 0) > kMaxRecordBytes) {
-    return refuse(record, "the record is larger than 900000 bytes", outcome), Step::done;
+    upcoming.flaw = "the record is larger than 900000 bytes";
+    return;
   }
   ByteReader in(*record.value);
   const auto magic = in.big_endian<std::uint8_t>();
   const auto schema_id = in.big_endian<std::int32_t>();
-  if (!in.ok() || magic != 0) return refuse(record, "the value has no wire header", outcome), Step::done;
+  if (!in.ok() || magic != 0) {
+    upcoming.flaw = "the value has no wire header";
+    return;
+  }
   const WriterSchemas::Entry* writer = schema(schema_id);
   if (writer == nullptr) {
-    outcome.needs_schema = schema_id;
-    return Step::needs_schema;
+    upcoming.unknown_schema = schema_id;
+    return;
   }
-  if (!writer->plan) return refuse(record, writer->refusal, outcome), Step::done;
-  Decoded decoded;
-  const DecodeError error = decode(*writer->plan, record.value->subspan(kWireHeaderBytes), decoded);
+  if (!writer->plan) {
+    upcoming.flaw = writer->refusal.c_str();
+    return;
+  }
+  upcoming.kind = writer->plan->kind;
+  const DecodeError error = decode(*writer->plan, record.value->subspan(kWireHeaderBytes), upcoming.decoded);
   if (error != DecodeError::none) {
-    refuse(record, describe(error), outcome);
-  } else if (writer->plan->kind == RecordKind::clock) {
-    fold_clock(record, decoded, outcome);
-  } else {
-    fold_trade(record, decoded, outcome);
+    upcoming.flaw = describe(error);
+  } else if (upcoming.kind == RecordKind::trade) {
+    upcoming.guess = series_.guess(upcoming.decoded.venue, upcoming.decoded.instrument);
+    if (upcoming.guess != nullptr) upcoming.guess->prefetch();
   }
-  return Step::done;
 }
 
-void PartitionFold::fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
+void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) {
+  if (upcoming.flaw != nullptr) {
+    refuse(upcoming.record, upcoming.flaw, outcome);
+  } else if (upcoming.kind == RecordKind::clock) {
+    fold_clock(upcoming.record, upcoming.decoded, outcome);
+  } else {
+    fold_trade(upcoming, outcome);
+  }
+}
+
+void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
+  const Record& record = upcoming.record;
+  const Decoded& decoded = upcoming.decoded;
   if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
   Trade trade;
   trade.id = TradeIdView::parse(decoded.trade_id);
   if (!trade.id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
-  Series* found = series_.find(decoded.venue, decoded.instrument);
+  Series* found = upcoming.guess;
+  if (found == nullptr || !found->is(decoded.venue, decoded.instrument)) {
+    found = series_.find(decoded.venue, decoded.instrument);
+  }
   if (found == nullptr) {
     if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
     if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -79,12 +80,21 @@ class PartitionFold {
   Flush take_flush();
 
  private:
-  enum class Step { done, needs_schema };
+  /// A record that was decoded some records before it is folded, while its series comes from memory.
+  struct Upcoming {
+    Record record;
+    Decoded decoded;
+    const char* flaw = nullptr;  // why it cannot be folded
+    std::optional<std::int32_t> unknown_schema;
+    RecordKind kind = RecordKind::trade;
+    Series* guess = nullptr;
+  };
 
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
-  Step fold_record(const Record& record, FoldOutcome& outcome);
-  void fold_trade(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
+  void decode_ahead(const Record& record, Upcoming& upcoming);
+  void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
+  void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
   /// Why a trade is refused, or null.
@@ -118,6 +128,8 @@ class PartitionFold {
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
   SeriesTable series_;
+  static constexpr std::size_t kAhead = 16;  // a power of two
+  std::array<Upcoming, kAhead> upcoming_;
   std::int32_t last_schema_id_ = -1;
   const WriterSchemas::Entry* last_schema_ = nullptr;
 

@@ -104,10 +104,10 @@ bool RecordSetReader::read_record(bool with_headers) {
     return corrupt("a record does not fit its batch");
   }
   if (with_headers) {
-    record_.headers.clear();
+    headers_.clear();
     for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
       const std::string_view key = in.prefixed_text();
-      record_.headers.push_back({key, nullable_bytes(in)});
+      headers_.push_back({key, nullable_bytes(in)});
     }
     if (!in.ok()) return corrupt("a record's headers do not fit it");
   }

@@ -32,7 +32,6 @@ struct Record {
   std::int64_t timestamp_ms = 0;
   std::optional<Bytes> key;
   std::optional<Bytes> value;
-  std::vector<Header> headers;  // only when asked for
 };
 
 /// A batch that cannot be read, as it came.
@@ -49,6 +48,10 @@ class RecordSetReader {
 
   /// The next record, or null at the end of the set or at a corrupt batch; then `error` tells which.
   [[nodiscard]] const Record* next(bool with_headers = false);
+  /// Headers of the last record, when they were asked for.
+  [[nodiscard]] const std::vector<Header>& headers() const noexcept { return headers_; }
+  /// Whether the next record is in another batch: reading it ends the life of the bytes of all records so far.
+  [[nodiscard]] bool is_at_batch_end() const noexcept { return records_left_ == 0; }
 
   /// Offset behind all that was read or passed over; at a corrupt batch, the batch's first.
   [[nodiscard]] std::int64_t next_offset() const noexcept { return next_offset_; }
@@ -79,6 +82,7 @@ class RecordSetReader {
   std::int64_t log_append_time_ms_ = -1;
   std::int64_t next_offset_ = -1;
   Record record_;
+  std::vector<Header> headers_;
   std::string error_;
 };
 

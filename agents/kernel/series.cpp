@@ -98,6 +98,18 @@ bool Series::would_overflow(const Trade& trade) {
   return false;
 }
 
+void Series::prefetch() const noexcept { prefetch_object(this); }
+
+void Series::prefetch_tables() const noexcept {
+  prefetch_object(levels_.data());
+  ids.prefetch_bucket();
+}
+
+void Series::prefetch_bar() const noexcept {
+  levels_.front().prefetch_newest();
+  ids.prefetch_numbers();
+}
+
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
   Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns);
   if (base.is_final) {

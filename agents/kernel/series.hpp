@@ -4,9 +4,11 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bar.hpp"
+#include "prefetch.hpp"
 #include "trade_ids.hpp"
 #include "window.hpp"
 
@@ -68,6 +70,9 @@ class LevelBars {
   [[nodiscard]] bool empty() const noexcept { return first_ == bars_.size(); }
   [[nodiscard]] Bar& front() { return bars_[first_]; }
   void pop_front();
+  void prefetch_newest() const noexcept {
+    if (!bars_.empty()) prefetch_object(bars_.data() + bars_.size() - 1);
+  }
 
   /// Forming bars that start in [from, to).
   [[nodiscard]] std::span<Bar> forming(std::int64_t from_ns, std::int64_t to_ns);
@@ -114,6 +119,14 @@ class Series {
   }
   /// The earliest watermark at which `advance` has something to do.
   [[nodiscard]] std::int64_t due_ns() const noexcept { return due_ns_; }
+  [[nodiscard]] bool is(std::string_view venue_name, std::string_view instrument_name) const noexcept {
+    return instrument == instrument_name && venue == venue_name;
+  }
+  /// Brings what the next trade needs near, in this order and some trades apart: the series itself, what it points to,
+  /// and what that points to.
+  void prefetch() const noexcept;
+  void prefetch_tables() const noexcept;
+  void prefetch_bar() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
 

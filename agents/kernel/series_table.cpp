@@ -15,13 +15,21 @@ std::uint64_t hash_of(std::string_view venue, std::string_view instrument) noexc
 
 }  // namespace
 
+Series* SeriesTable::guess(std::string_view venue, std::string_view instrument) const noexcept {
+  const std::uint64_t hash = hash_of(venue, instrument);
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots_[at].series != nullptr && slots_[at].hash != hash) at = (at + 1) & mask;
+  return slots_[at].series;
+}
+
 Series* SeriesTable::find(std::string_view venue, std::string_view instrument) const noexcept {
   const std::uint64_t hash = hash_of(venue, instrument);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask; slots_[at].series != nullptr; at = (at + 1) & mask) {
     if (slots_[at].hash != hash) continue;
     Series* found = slots_[at].series;
-    if (found->instrument == instrument && found->venue == venue) return found;
+    if (found->is(venue, instrument)) return found;
   }
   return nullptr;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "prefetch.hpp"
 
 /// Which trades of an instrument were counted already, kept for as long as one of them could be accepted again.
 namespace livetape::kernel {
@@ -26,6 +27,9 @@ class IdRanges {
   std::size_t insert(std::int64_t id);
   [[nodiscard]] const std::vector<Range>& ranges() const noexcept { return ranges_; }
   void restore(std::vector<Range> ranges) { ranges_ = std::move(ranges); }
+  void prefetch_last() const noexcept {
+    if (!ranges_.empty()) prefetch_object(&ranges_.back());
+  }
 
  private:
   std::vector<Range> ranges_;  // ascending, never touching
@@ -77,6 +81,12 @@ class TradeIds {
   [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }
   /// The bucket that starts there, made when it is missing.
   IdBucket& bucket(std::int64_t start_ns);
+  void prefetch_bucket() const noexcept {
+    if (!buckets_.empty()) prefetch_object(&buckets_.back());
+  }
+  void prefetch_numbers() const noexcept {
+    if (!buckets_.empty()) buckets_.back().numbers.prefetch_last();
+  }
   /// To be called once all buckets are restored.
   void find_newest();
 
