@@ -1,9 +1,9 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-kernel bench-stream bench-latency-ws
+.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-kernel bench-stream bench-latency-ws
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp')
+CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp')
 
 help: ## List these commands
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/  make \1\t\2/' | expand -t 34
@@ -42,6 +42,9 @@ bench-stream: setup ## Trades to bars, beside Kafka Streams; the last line is JS
 
 bench-kernel: setup ## What a trade costs the fold kernel alone; the last line is JSON
 	@python -m bench.kernel_fold
+
+bench-bridge: setup ## What a frame costs the bridge from JSON to Avro; the last line is JSON
+	@python -m bench.bridge_frames
 
 bench-latency-ws: setup ## A trade from the exchange to /ws, by both flows; the last line is JSON
 	@python -m bench.latency_to_ws

@@ -1,7 +1,6 @@
 #include "core/error_file.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -36,15 +35,16 @@ ErrorFile::ErrorFile(const std::filesystem::path& folder, std::string_view venue
   const auto path = folder / (std::string(venue) + ".jsonl");
   out_.open(path, std::ios::app);
   if (!out_)
-    throw std::runtime_error("undecodable frames cannot be kept in " + path.string() + ": " + std::strerror(errno));
+    throw std::runtime_error("undecodable frames cannot be kept in " + path.string() + ": " +
+                             std::error_code(errno, std::generic_category()).message());
   const auto size = std::filesystem::file_size(path, ignored);
   bytes_ = ignored ? 0 : size;
 }
 
 void ErrorFile::keep(std::int64_t receive_time_ns, std::string_view reason, std::string_view frame) {
   if (bytes_ >= kMaxBytes) return;
-  const std::string line = "{\"receive_time_ns\":" + std::to_string(receive_time_ns) + ",\"reason\":\"" +
-                           std::string(reason) + "\",\"frame\":\"" + escaped(frame) + "\"}\n";
+  const std::string line = R"({"receive_time_ns":)" + std::to_string(receive_time_ns) + R"(,"reason":")" +
+                           std::string(reason) + R"(","frame":")" + escaped(frame) + "\"}\n";
   out_ << line << std::flush;
   bytes_ += line.size();
 }

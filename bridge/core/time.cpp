@@ -71,7 +71,8 @@ std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
     below_second_ns = *fraction;
   }
   const std::int64_t days_in_seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86'400};
-  const auto whole_ns = scale(days_in_seconds + *hour * 3600 + *minute * 60 + *second, kSecondNs);
+  const auto whole_ns =
+      scale(days_in_seconds + std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second, kSecondNs);
   std::int64_t time_ns = 0;
   if (!whole_ns || __builtin_add_overflow(*whole_ns, below_second_ns, &time_ns)) return std::nullopt;
   return time_ns;

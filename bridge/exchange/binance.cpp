@@ -22,6 +22,17 @@ std::string symbol_of(const std::string& instrument, int (*change_case)(int)) {
   return symbol;
 }
 
+/// What an error says.
+std::string_view message_of(value& error) {
+  object fields;
+  std::string_view message;
+  if (error.get_object().get(fields) != simdjson::SUCCESS) return message;
+  (void)each_field(fields, [&](std::string_view key, value& field) {
+    if (key == "msg") message = as<std::string_view>(field).value_or("");
+  });
+  return message;
+}
+
 bool is_harmless(std::string_view event) {
   constexpr std::string_view kOthers[] = {"depthUpdate", "bookTicker",     "aggTrade",      "kline",
                                           "24hrTicker",  "24hrMiniTicker", "serverShutdown"};
@@ -44,8 +55,8 @@ std::vector<std::string> Binance::subscribe_messages() const {
     for (std::size_t i = from; i < std::min(from + kStreamsPerMessage, streams_.size()); ++i) {
       params += (params.empty() ? "\"" : ",\"") + streams_[i] + "\"";
     }
-    messages.push_back("{\"method\":\"SUBSCRIBE\",\"params\":[" + params +
-                       "],\"id\":" + std::to_string(messages.size() + 1) + "}");
+    messages.push_back(R"({"method":"SUBSCRIBE","params":[)" + params + R"(],"id":)" +
+                       std::to_string(messages.size() + 1) + "}");
   }
   return messages;
 }
@@ -56,7 +67,10 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
     if (key == "data") {
       fields.has_data = true;
-      read_object(field, fields);
+      read_data(field, fields);
+    } else if (key == "error") {
+      fields.has_error = true;
+      fields.error = message_of(field);
     } else {
       read_field(key, field, fields);
     }
@@ -76,19 +90,14 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   return {FrameKind::trades};
 }
 
-void Binance::read_object(value& outer, Fields& fields) {
+void Binance::read_data(value& data, Fields& fields) {
   object inner;
-  if (outer.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
+  if (data.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
   // What is broken inside is found to be so outside as well.
   (void)each_field(inner, [&](std::string_view key, value& field) { read_field(key, field, fields); });
 }
 
 void Binance::read_field(std::string_view key, value& field, Fields& fields) {
-  if (key == "error") {
-    fields.has_error = true;
-    read_object(field, fields);
-  }
-  if (key == "msg") fields.error = as<std::string_view>(field).value_or("");
   if (key == "id") fields.has_request_id = true;
   if (key.size() != 1) return;
   switch (key[0]) {

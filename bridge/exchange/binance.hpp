@@ -38,7 +38,7 @@ class Binance final : public Venue {
     bool has_error = false;
   };
 
-  static void read_object(simdjson::ondemand::value& outer, Fields& fields);
+  static void read_data(simdjson::ondemand::value& data, Fields& fields);
   static void read_field(std::string_view key, simdjson::ondemand::value& field, Fields& fields);
   DecodeError make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const;
 

@@ -49,7 +49,7 @@ FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns,
     if (key == "error") envelope.error = as<std::string_view>(field).value_or("");
     if (key == "data") envelope.flaw = decode_data(field, receive_time_ns, out);
   });
-  const FrameResult result = is_json ? judge(envelope) : FrameResult::failed(DecodeError::malformed_json);
+  FrameResult result = is_json ? judge(envelope) : FrameResult::failed(DecodeError::malformed_json);
   const bool has_trades = is_json && envelope.channel == "trade" && envelope.type == "update";
   if (!has_trades) out.clear();
   return result;

@@ -109,7 +109,7 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
   co_return std::string();
 }
 
-asio::awaitable<std::string> Session::handshake_tls(asio::ssl::stream<beast::tcp_stream>& tls) {
+asio::awaitable<std::string> Session::handshake_tls(asio::ssl::stream<beast::tcp_stream>& tls) const {
   SSL* const ssl = tls.native_handle();
   if (!expect_host(ssl, url_.host)) co_return "TLS: the host name " + url_.host + " cannot be checked";
   auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kCodes);

@@ -44,7 +44,7 @@ class Session {
 
   boost::asio::awaitable<std::string> connect_and_read();
   boost::asio::awaitable<std::string> connect(Stream& stream);
-  boost::asio::awaitable<std::string> handshake_tls(boost::asio::ssl::stream<boost::beast::tcp_stream>& tls);
+  boost::asio::awaitable<std::string> handshake_tls(boost::asio::ssl::stream<boost::beast::tcp_stream>& tls) const;
   boost::asio::awaitable<std::string> read(Stream& stream);
   boost::asio::awaitable<std::string> speak(Stream& stream);
 

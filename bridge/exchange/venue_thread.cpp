@@ -104,7 +104,7 @@ void VenueThread::publish(Message& message) {
 }
 
 void VenueThread::put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
-                      std::string_view publisher) {
+                      std::string_view publisher) const {
   const bool was_dropping = is_dropping;
   is_dropping = !ring.push(message);
   if (is_dropping) ++dropped;

@@ -31,6 +31,8 @@ class VenueThread final : SessionListener {
   /// Throws std::runtime_error for a venue without a client, or an address or file that is of no use.
   VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics);
   ~VenueThread() override;
+  VenueThread(const VenueThread&) = delete;
+  VenueThread& operator=(const VenueThread&) = delete;
 
   void start();
   void stop();
@@ -49,7 +51,8 @@ class VenueThread final : SessionListener {
   void on_frame(std::string_view frame) override;
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void publish(Message& message);
-  void put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping, std::string_view publisher);
+  void put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
+           std::string_view publisher) const;
   boost::asio::awaitable<void> tick();
 
   VenueConfig config_;

@@ -124,9 +124,10 @@ void KafkaPublisher::produce(std::string_view key, std::span<const std::uint8_t>
   constexpr int kWaitMs = 100;
   RdKafka::ErrorCode code = RdKafka::ERR_NO_ERROR;
   for (;;) {
-    code = producer_->produce(topic_, partition, RdKafka::Producer::RK_MSG_COPY,
-                              const_cast<std::uint8_t*>(value.data()),  // librdkafka copies: it only lacks the const
-                              value.size(), key.data(), key.size(), 0, nullptr);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): librdkafka copies, it only lacks the const
+    auto* const bytes = const_cast<std::uint8_t*>(value.data());
+    code = producer_->produce(topic_, partition, RdKafka::Producer::RK_MSG_COPY, bytes, value.size(), key.data(),
+                              key.size(), 0, nullptr);
     if (code != RdKafka::ERR__QUEUE_FULL || steady_now_ns() >= give_up_at_ns_) break;
     ++metrics_.kafka_queue_full;
     producer_->poll(kWaitMs);

@@ -45,10 +45,10 @@ void ZeroMqPublisher::stop() {
 void ZeroMqPublisher::take(std::size_t ring, const Message& message) {
   const auto value = encoders_[ring].encode(message);
   const auto key = encoders_[ring].key(message);
-  std::array<unsigned char, sizeof(SessionId) + sizeof message.sequence> position;
-  const auto number = std::ranges::copy(sessions_[ring], position.begin()).out;
+  std::array<unsigned char, sizeof(SessionId) + sizeof message.sequence> position{};
+  std::ranges::copy(sessions_[ring], position.begin());
   for (std::size_t i = 0; i < sizeof message.sequence; ++i) {
-    number[static_cast<std::ptrdiff_t>(i)] = static_cast<unsigned char>(message.sequence >> (56 - 8 * i));
+    position[sizeof(SessionId) + i] = static_cast<unsigned char>(message.sequence >> (56 - 8 * i));
   }
   socket_.send(zmq::buffer(key), zmq::send_flags::sndmore);
   socket_.send(zmq::buffer(position), zmq::send_flags::sndmore);

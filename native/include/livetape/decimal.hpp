@@ -40,7 +40,7 @@ class Digits {
  public:
   constexpr void push(char digit, int exponent) noexcept {
     if (digit == '0') {
-      zeros_ += count_ > 0;
+      zeros_ += count_ > 0 ? 1 : 0;
       return;
     }
     count_ += zeros_ + 1;
@@ -52,7 +52,7 @@ class Digits {
     last_exponent_ = exponent;
   }
 
-  constexpr ParsedDecimal scaled(bool negative, int exponent) const noexcept {
+  [[nodiscard]] constexpr ParsedDecimal scaled(bool negative, int exponent) const noexcept {
     if (count_ == 0) return {};
     const int shift = last_exponent_ + exponent + kDecimalScale;
     if (shift < 0) return {0, DecimalError::too_precise};
@@ -68,16 +68,34 @@ class Digits {
   int last_exponent_ = 0;
 };
 
+inline constexpr int kExponentBound = 100'000;  // far beyond any that fits, and sums of two still fit an int
+
+/// Reads `e-8` at a place of a text and moves on behind it, or to npos when there
+/// is no number behind the `e`.
+constexpr int read_exponent(std::string_view text, std::size_t& at) noexcept {
+  if (at == text.size() || (text[at] != 'e' && text[at] != 'E')) return 0;
+  ++at;
+  const bool is_signed = at < text.size() && (text[at] == '-' || text[at] == '+');
+  const bool is_negative = is_signed && text[at] == '-';
+  at += is_signed ? 1 : 0;
+  int exponent = 0;
+  const std::size_t first = at;
+  for (; at < text.size() && is_digit(text[at]); ++at) {
+    exponent = std::min(exponent * 10 + (text[at] - '0'), kExponentBound);
+  }
+  if (at == first) at = std::string_view::npos;
+  return is_negative ? -exponent : exponent;
+}
+
 }  // namespace detail
 
 /// Reads a number in JSON's notation, such as `61234.10` or `1e-8`, exactly or not at all.
 constexpr ParsedDecimal parse_decimal(std::string_view text) noexcept {
   constexpr ParsedDecimal malformed{0, DecimalError::malformed};
-  constexpr int kExponentBound = 100'000;  // far beyond any that fits, and sums of two still fit an int
   std::size_t at = 0;
   const bool negative = !text.empty() && text[0] == '-';
-  at += negative;
-  if (text.size() > static_cast<std::size_t>(kExponentBound)) return malformed;
+  at += negative ? 1 : 0;
+  if (text.size() > static_cast<std::size_t>(detail::kExponentBound)) return malformed;
 
   std::size_t whole_end = at;
   while (whole_end < text.size() && detail::is_digit(text[whole_end])) ++whole_end;
@@ -91,19 +109,7 @@ constexpr ParsedDecimal parse_decimal(std::string_view text) noexcept {
     if (at == point + 1) return malformed;
   }
 
-  int exponent = 0;
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    const bool is_signed = at < text.size() && (text[at] == '-' || text[at] == '+');
-    const bool is_negative = is_signed && text[at] == '-';
-    at += is_signed;
-    const std::size_t first = at;
-    for (; at < text.size() && detail::is_digit(text[at]); ++at) {
-      exponent = std::min(exponent * 10 + (text[at] - '0'), kExponentBound);
-    }
-    if (at == first) return malformed;
-    if (is_negative) exponent = -exponent;
-  }
+  const int exponent = detail::read_exponent(text, at);
   return at == text.size() ? digits.scaled(negative, exponent) : malformed;
 }
 
