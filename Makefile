@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-bridge-publish bench-kernel bench-stream bench-latency-ws
+.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-bridge-publish bench-kernel bench-stream bench-sink bench-latency-ws
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp')
@@ -48,6 +48,9 @@ bench-bridge: setup ## What a frame costs the bridge from JSON to Avro; the last
 
 bench-bridge-publish: setup ## A trade from the bridge's socket to ZeroMQ and to Kafka; the last line is JSON
 	@python -m bench.bridge_publish
+
+bench-sink: setup ## Trades into Postgres; the last line is JSON
+	@python -m bench.sql_sink
 
 bench-latency-ws: setup ## A trade from the exchange to /ws, by both flows; the last line is JSON
 	@python -m bench.latency_to_ws

@@ -28,6 +28,11 @@ class Part:
         return self._log.read_text(errors="replace")
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """Its exit code, None while it runs."""
         return self._process.poll()

@@ -21,6 +21,7 @@ PATIENCE_S: Final = 90.0
 """For one thing to happen: a start and a session timeout on a busy machine are in it."""
 TOPICS: Final = ("trades", "bars", "bars.1s", "gaps")
 PARTITIONS: Final = 4
+CHUNK: Final = 10_000
 
 
 class Market:
@@ -50,6 +51,13 @@ class Market:
         self.gaps.append((next(self._numbers), next(self._numbers)))
         self._tape.gaps([gap(*self.gaps[-1])])
         self.dead.append(self._tape.corrupt_trade(self.chance.randrange(PARTITIONS)))
+
+    def flood(self, times: int) -> None:
+        """Write one new trade so many times."""
+        fields = self._trade()
+        self.trades[fields["trade_id"]] = fields
+        for count in (CHUNK,) * (times // CHUNK):
+            self._tape.trades([fields] * count, self.chance.randrange(PARTITIONS))
 
     def log_ends(self) -> dict[tuple[str, int], int]:
         """Where the log of each partition ends, for a consumer that reads what is committed."""
@@ -102,3 +110,10 @@ def wait_for(database: Database, offsets: int, *sinks: Part) -> None:
 def wait_until(condition: Callable[[], bool], *sinks: Part) -> None:
     """Wait until a condition holds; tell what the sinks printed when it never does."""
     eventually(condition, lambda: "\n".join(sink.printed for sink in sinks), within_s=PATIENCE_S)
+
+
+def finish(market: Market, database: Database, *sinks: Part) -> None:
+    """Wait until all there is is stored, and compare it."""
+    ends = market.log_ends()
+    wait_until(lambda: stored(database) == ends, *sinks)
+    market.check(database)

@@ -9,7 +9,7 @@ import pytest
 
 from agents.crash_points import VARIABLE
 from app.settings import Settings
-from tests.chaos.sink_kit import PATIENCE_S, Market, stored, wait_for, wait_until
+from tests.chaos.sink_kit import PATIENCE_S, Market, finish, stored, wait_for, wait_until
 from tests.integration.sql_kit import Database
 from tests.parts import Part, running
 
@@ -38,13 +38,6 @@ def side_by_side(survive: Callable[[T], None], cases: Iterable[T]) -> None:
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(survive, case) for case in cases]:
             done.result()
-
-
-def finish(market: Market, database: Database, *sinks: Part) -> None:
-    """Wait until all there is is stored, and compare it."""
-    ends = market.log_ends()
-    wait_until(lambda: stored(database) == ends, *sinks)
-    market.check(database)
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings) -> None:

@@ -1,0 +1,62 @@
+"""The SQL sink while Postgres goes away and comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from local import stack
+from local.postgres import Postgres
+from tests.chaos.sink_kit import Market, finish, wait_until
+from tests.integration.sql_kit import Database
+from tests.parts import Part, running
+
+SEED = 20_261_124
+MUCH = 400_000
+"""Trades; the sink may gather 50,000."""
+GROWTH_MB = 200
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Servers of the test's own, since it stops one of them."""
+    return stack.on_free_ports(Settings(namespace="test-away"), tmp_path)
+
+
+@pytest.fixture
+def postgres(settings: Settings) -> Iterator[Postgres]:
+    """The running Postgres among them."""
+    with stack.running(settings) as servers:
+        yield next(server for server in servers.servers if isinstance(server, Postgres))
+
+
+def test_all_is_stored_when_postgres_is_back_and_memory_stays_bounded(settings: Settings, postgres: Postgres) -> None:
+    market, database = Market(settings, SEED), Database(settings)
+    market.write()
+    with running("sink", settings) as sink:
+        finish(market, database, sink)
+        before = peak_mb(sink)
+        postgres.stop()
+        market.write()
+        wait_until(lambda: "waiting 1.6 s" in sink.printed, sink)
+        market.flood(MUCH)
+        postgres.launch(detached=False)
+        postgres.wait_ready()
+        finish(market, database, sink)
+        assert peak_mb(sink) - before < GROWTH_MB
+
+
+def peak_mb(sink: Part) -> float:
+    """The most memory that it had so far: VmHWM of proc(5), in MiB."""
+    status = Path(f"/proc/{sink.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def test_a_sink_that_waits_for_postgres_stops_when_it_is_asked_to(settings: Settings, postgres: Postgres) -> None:
+    market = Market(settings, SEED)
+    market.write()
+    postgres.stop()
+    with running("sink", settings) as sink:
+        wait_until(lambda: "waiting" in sink.printed, sink)
+        assert sink.stop() == 0
