@@ -14,6 +14,7 @@ from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
 __all__ = [
     "CorruptBatch",
     "CorruptState",
+    "Damaged",
     "Flush",
     "FoldConfig",
     "FoldOutcome",
@@ -48,10 +49,22 @@ class Record(NamedTuple):
     headers: list[tuple[str, bytes | None]]
 
 
-def read_records(record_set: bytes, aborted: Sequence[tuple[int, int]] = ()) -> list[Record]:
-    """The committed records of a record set; `aborted` are the (producer id, first offset) pairs of the fetch.
+class Damaged(NamedTuple):
+    """A batch with the offsets [first_offset, next_offset) that cannot be read, as it came."""
+
+    first_offset: int
+    next_offset: int
+    data: bytes
+    reason: str
+
+
+def read_records(record_set: bytes, aborted: Sequence[tuple[int, int]] = ()) -> tuple[list[Record], list[Damaged]]:
+    """The committed records of a record set, and its batches that are damaged or of a codec that is refused.
+
+    `aborted` are the (producer id, first offset) pairs of the fetch.
 
     Raises:
-        CorruptBatch: a batch is damaged or compressed by a codec that is refused; the message has its offset.
+        CorruptBatch: nobody can tell where the next batch begins; the message has the offset.
     """
-    return [Record(*record) for record in _native.read_records(record_set, list(aborted))]
+    records, damaged = _native.read_records(record_set, list(aborted))
+    return [Record(*record) for record in records], [Damaged(*batch) for batch in damaged]

@@ -6,7 +6,7 @@ Aborted = Sequence[tuple[int, int]]
 """Aborted transactions of a read_committed fetch: (producer id, first offset)."""
 
 class CorruptBatch(Exception):
-    """A batch is damaged, or compressed by a codec that is refused."""
+    """A batch is damaged so that nobody can tell where the next one begins."""
 
 class CorruptState(Exception):
     """The changelog cannot be restored."""
@@ -127,4 +127,7 @@ class PartitionFold:
 
 def read_records(
     record_set: bytes, aborted: Aborted
-) -> list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]: ...
+) -> tuple[
+    list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]],
+    list[tuple[int, int, bytes, str]],
+]: ...

@@ -118,23 +118,30 @@ std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, cons
   return partition.restore(view(record_set), aborted_from(aborted));
 }
 
-/// All records of a set, for sinks and tests.
-nb::list read_records(const nb::bytes& record_set, const AbortedPairs& aborted) {
+void append(nb::list& records, const Record& record, const std::vector<Header>& with) {
+  nb::list headers;
+  for (const Header& header : with) {
+    headers.append(nb::make_tuple(nb::str(header.key.data(), header.key.size()), optional_bytes(header.value)));
+  }
+  records.append(nb::make_tuple(record.offset, record.timestamp_ms, optional_bytes(record.key),
+                                optional_bytes(record.value), headers));
+}
+
+/// All records of a set, and the batches that cannot be read, for sinks and tests.
+nb::tuple read_records(const nb::bytes& record_set, const AbortedPairs& aborted) {
   thread_local Decompressor decompressor;
   RecordSetReader reader(view(record_set), aborted_from(aborted), decompressor);
   nb::list records;
-  while (const Record* record = reader.next(true)) {
-    nb::list headers;
-    for (const Header& header : reader.headers()) {
-      headers.append(nb::make_tuple(nb::str(header.key.data(), header.key.size()), optional_bytes(header.value)));
-    }
-    records.append(nb::make_tuple(record->offset, record->timestamp_ms, optional_bytes(record->key),
-                                  optional_bytes(record->value), headers));
+  nb::list damaged;
+  while (true) {
+    while (const Record* record = reader.next(true)) append(records, *record, reader.headers());
+    if (reader.error().empty()) return nb::make_tuple(records, damaged);
+    const std::string reason = reader.error();
+    const std::optional<DamagedBatch> batch = reader.pass_over();
+    if (!batch) throw CorruptBatch("offset " + std::to_string(reader.next_offset()) + ": " + reason);
+    damaged.append(nb::make_tuple(batch->first_offset, reader.next_offset(),
+                                  nb::bytes(batch->bytes.data(), batch->bytes.size()), reason));
   }
-  if (!reader.error().empty()) {
-    throw CorruptBatch("offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
-  }
-  return records;
 }
 
 void bind_values(nb::module_& module) {

@@ -70,17 +70,23 @@ class RowMaker:
         """Rows of all records at `from_offset` and behind it.
 
         Raises:
-            CorruptBatch: a batch of the set is damaged.
+            CorruptBatch: nobody can tell where the batch behind a damaged one begins.
             RegistryAway: a writer's schema is not known and cannot be asked for now.
         """
         rows = Rows()
-        for offset, _, key, value, _ in read_records(record_set.data, record_set.aborted):
+        source = (record_set.topic, record_set.partition)
+        records, damaged = read_records(record_set.data, record_set.aborted)
+        for offset, _, key, value, _ in records:
             if offset < from_offset:
                 continue
             try:
                 self._add(rows, value, record_set.partition, offset)
             except BadRecord as bad:
-                rows.add("dead_letter", (record_set.topic, record_set.partition, offset, str(bad), key, value))
+                rows.add("dead_letter", (*source, offset, str(bad), key, value))
+        for first, end, batch, reason in damaged:
+            if end > from_offset:
+                told = f"the record batch up to offset {end - 1} cannot be read: {reason}"
+                rows.add("dead_letter", (*source, first, told, None, batch))
         return rows
 
     def _add(self, rows: Rows, value: bytes | None, partition: int, offset: int) -> None:

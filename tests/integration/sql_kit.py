@@ -18,6 +18,8 @@ from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Fields, Writer, bar
 
 NOON_S = 1_767_268_800  # 2026-01-01T12:00:00Z
 CORRUPT_TRADE = b"\xff"
+LINGER_MS = 100
+"""What is written by one call is one batch, unless it is large."""
 
 
 def trade(number: int, *, price: str = "100.5", size: str = "0.1", at_s: float = NOON_S) -> Fields:
@@ -45,10 +47,10 @@ def gap(first_id: int, last_id: int) -> Fields:
 class Tape:
     """Writes to the topics that the sink reads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, codec: str = "none") -> None:
         self._settings = settings
         self._writer = Writer(settings)
-        self._producer = Producer({**settings.kafka_config, "linger.ms": 0})
+        self._producer = Producer({**settings.kafka_config, "linger.ms": LINGER_MS, "compression.type": codec})
 
     def trades(self, trades: Sequence[Fields], partition: int = 0) -> None:
         """Write trades as a bridge does."""

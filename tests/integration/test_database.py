@@ -56,12 +56,13 @@ def test_the_analysts_view_has_the_vwap_and_the_start_as_a_time(settings: Settin
         connection.execute(
             """
             INSERT INTO bar SELECT 'binance', instrument, '1s', %s, %s, 1, 1, 1, 1, volume, 2, 1, NULL, 'final', 0, 0,
-                'log-0', 1, 0, 1, 1, '1', '1' FROM (VALUES ('BTC-USDT', 3), ('ETH-USDT', 0)) AS of (instrument, volume)
+                'log-0', 1, 0, 1, 1, '1', '1'
+            FROM (VALUES ('BTC-USDT', 3), ('ETH-USDT', 0), ('XRP-USDT', 0.000003)) AS of (instrument, volume)
             """,
             [start_ns, NEW_YEAR],
         )
         rows = connection.execute("SELECT vwap, start_time FROM bar_vwap ORDER BY instrument").fetchall()
-    assert [vwap for vwap, _ in rows] == [Decimal("0.666666666666666667"), None]
+    assert [vwap for vwap, _ in rows] == [Decimal("0.666666666666666667"), None, Decimal("666666.666666666666666667")]
     assert rows[0][1].isoformat() == "2026-01-01T00:00:00+00:00"
 
 

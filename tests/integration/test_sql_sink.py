@@ -120,6 +120,20 @@ def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: S
     assert list(database.trades()) == ["6"]
 
 
+def test_a_batch_that_cannot_be_read_is_one_dead_letter_and_what_is_behind_it_is_stored(
+    settings: Settings, tape: Tape
+) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    Tape(settings, codec="gzip").trades([trade(2), trade(3)])
+    tape.trades([trade(4)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2, dead_letter=1)
+    assert list(database.trades()) == ["1", "4"]
+    reason = "the record batch up to offset 2 cannot be read: codec gzip is refused; supported are none, lz4 and zstd"
+    assert database.rows('SELECT "offset", reason FROM dead_letter') == [(1, reason)]
+
+
 def test_a_topic_made_anew_is_refused_by_name(settings: Settings, tape: Tape) -> None:
     database = Database(settings)
     tape.trades([trade(1)])

@@ -8,12 +8,13 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# In quote currency, to 18 places, null for a bar without volume; numeric rounds half away from zero.
+# In quote currency, to 18 places, null for a bar without volume; numeric rounds half away from zero. A quotient has as
+# many places as its longer operand, or 16 digits: so notional is given its 36 places, and loses none.
 BAR_VWAP = """
     CREATE VIEW bar_vwap AS
     SELECT bar.*,
            timestamptz 'epoch' + start_ns / 1000 * interval '1 microsecond' AS start_time,
-           round(notional / nullif(volume, 0), 18) AS vwap
+           round(round(notional, 36) / nullif(volume, 0), 18) AS vwap
     FROM bar
 """
 

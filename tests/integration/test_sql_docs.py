@@ -1,0 +1,81 @@
+"""Every query of docs/sql.md does what the page says, on tables that the sink has filled."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from app import topic_admin
+from app.database import conninfo
+from app.settings import PROJECT, Settings
+from tests.integration.api_kit import bar, eventually
+from tests.integration.sql_kit import NOON_S, Database, Tape, trade
+from tests.parts import running
+
+SECTION = re.compile(r"^## (.+?)\n(?:(?!^## ).)*?^```sql\n(.+?)^```", re.MULTILINE | re.DOTALL)
+QUERIES = dict(SECTION.findall((PROJECT / "docs" / "sql.md").read_text()))
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+NOON_NS = NOON_S * 10**9
+MINUTE_NS = 60 * 10**9
+OHLC = (Decimal(100), Decimal("110.10"), Decimal("1e-18"), Decimal("101.5"))
+VOLUME = Decimal("0.3")
+VWAP = Decimal("105.666666666666666667")
+
+ANSWERS: dict[str, list[tuple[Any, ...]]] = {
+    "The newest bars": [
+        (NOON.replace(minute=1), *OHLC[:3], Decimal(102), VOLUME, VWAP),
+        (NOON, *OHLC, VOLUME, VWAP),
+    ],
+    "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("0.6"), Decimal("105.66666667"))],
+    "Bars of another length": [(NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.6"))],
+    "A bar beside its own trades": [(NOON_NS, 3, 3, VOLUME, VOLUME), (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME)],
+    "How a bar changed after it was final": [
+        (0, "final", Decimal("101.5"), VOLUME, 7),
+        (1, "revised", Decimal(102), VOLUME, 9),
+    ],
+    "Bars that are not complete": [(NOON_NS, 3, 2)],
+    "What could not be stored": [("test.trades", 1, 0, "unknown schema id 999999")],
+}
+
+
+@pytest.fixture
+def filled(settings: Settings) -> Settings:
+    """Two minutes of trades and their bars, the second revised; and a record that is no row."""
+    topic_admin.apply(settings)
+    tape, database = Tape(settings), Database(settings)
+    tape.trades([trade(number, at_s=NOON_S + 20 * number) for number in range(6)])
+    tape.unknown_schema(partition=1)
+    later = NOON_S + 60
+    tape.bars([bar(NOON_S, seq=3) | {"missing": 2}, bar(later, seq=7), bar(later, seq=9, close="102", revision=1)])
+    counts = {"trade": 6, "bar_revision": 3, "dead_letter": 1}
+    with running("sink", settings) as sink:
+        eventually(lambda: {table: database.count(table) for table in counts} == counts, lambda: sink.printed)
+    return settings
+
+
+def test_every_query_gives_what_the_page_says(filled: Settings) -> None:
+    with psycopg.connect(conninfo(filled)) as connection:
+        answers = {title: _rows(connection, filled, title) for title in ANSWERS}
+        offsets = _rows(connection, filled, "How far the database is")
+        connection.execute(QUERIES["Making room"])
+        left = connection.execute("SELECT count(*) FROM bar, trade").fetchall()
+    assert answers == ANSWERS
+    assert ("test.trades", 0, 6) in offsets
+    assert left == [(0,)]
+
+
+def test_the_page_has_no_query_that_is_not_tested() -> None:
+    assert QUERIES.keys() == {*ANSWERS, "How far the database is", "Making room"}
+
+
+def _rows(connection: psycopg.Connection[Any], settings: Settings, title: str) -> list[tuple[Any, ...]]:
+    """Rows of a query of the page, with the run's namespace called `test`."""
+    rows = connection.execute(QUERIES[title]).fetchall()
+    return [
+        tuple(str(value).replace(settings.namespace, "test") if isinstance(value, str) else value for value in row)
+        for row in rows
+    ]
