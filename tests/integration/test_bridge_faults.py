@@ -153,7 +153,7 @@ async def test_the_venues_clock_goes_into_every_partition_in_the_order_of_its_tr
         told_ns = time_ns
 
 
-async def test_a_lost_connection_comes_back_after_growing_waits_and_subscribes_again(
+async def test_a_lost_connection_comes_back_after_jittered_waits_and_subscribes_again(
     here: Settings, certs: certificates.Certificates
 ) -> None:
     async with running(here, certs) as run:
@@ -167,10 +167,9 @@ async def test_a_lost_connection_comes_back_after_growing_waits_and_subscribes_a
         waits_ms = [
             int(wait) for wait in re.findall(r"binance: connection lost: .*; next attempt in (\d+) ms", run.bridge.log)
         ]
-    assert len(waits_ms) == 4
-    assert all(
-        bound_ms / 2 <= wait <= bound_ms for wait, bound_ms in zip(waits_ms, (250, 500, 1_000, 2_000), strict=True)
-    )
+    bounds_ms = (250, 500, 1_000, 2_000)  # or the first again, should a connection have held for ten seconds
+    assert len(waits_ms) == len(bounds_ms)
+    assert all(bounds_ms[0] / 2 <= wait <= bound for wait, bound in zip(waits_ms, bounds_ms, strict=True))
     sent = [one for number in range(1, 5) for one in (trade(number), trade(number, ETH))]
     assert await trades_in(here) == [told(one) for one in [*sent, trade(5)]]
 
