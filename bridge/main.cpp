@@ -1,6 +1,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string_view>
@@ -17,8 +18,8 @@ using namespace livetape::bridge;
 
 namespace {
 
-/// Runs until a signal ends it; false when records were lost.
-bool run(const Config& config) {
+/// Runs until a signal ends the process, with 1 when records were lost.
+[[noreturn]] void run(const Config& config) {
   Metrics metrics;
   std::vector<std::unique_ptr<VenueThread>> venues;
   for (const VenueConfig& venue : config.venues) {
@@ -39,7 +40,9 @@ bool run(const Config& config) {
   // What was read is published before the end: first the sources stop, then the publishers empty their rings.
   for (const auto& venue : venues) venue->stop();
   zeromq.stop();
-  return kafka.stop();
+  const bool is_all_delivered = kafka.stop();
+  // All is out. Destructors would wait for a name look-up that hangs, as long as the resolver's time-outs.
+  std::quick_exit(is_all_delivered ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 }  // namespace
@@ -51,7 +54,7 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);  // a reader of our log or a socket that goes is an error code, not the end
   try {
-    return run(read_config(argv[2])) ? 0 : 1;
+    run(read_config(argv[2]));
   } catch (const std::exception& error) {
     std::cerr << "livetape-bridge: " << error.what() << '\n';
     return 1;

@@ -40,6 +40,8 @@ void ZeroMqPublisher::start() {
 void ZeroMqPublisher::stop() {
   if (thread_) thread_->stop();
   thread_.reset();
+  socket_.close();
+  context_.close();  // waits for what is still under way, as long as it may linger
 }
 
 void ZeroMqPublisher::take(std::size_t ring, const Message& message) {

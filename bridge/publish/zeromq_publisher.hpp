@@ -21,6 +21,7 @@ class ZeroMqPublisher {
   ZeroMqPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues, Metrics& metrics);
 
   void start();
+  /// Publishes what is in the rings, and gives subscribers a second to take it.
   void stop();
 
  private:
