@@ -35,7 +35,8 @@ class ConsumerThread(AIOKafkaConsumerThread):
         """Go to the committed offsets of some partitions."""
         if not partitions:
             return {}
-        offsets: Mapping[TP, int] = await self.call_thread(self._ensure_consumer().seek_to_committed, *partitions)
+        wanted = [ensure_aiokafka_TP(tp) for tp in partitions]
+        offsets: Mapping[TP, int] = await self.call_thread(self._ensure_consumer().seek_to_committed, *wanted)
         return offsets
 
     async def commit_positions(self, offsets: Mapping[TP, int]) -> bool:

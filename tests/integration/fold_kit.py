@@ -177,6 +177,7 @@ def folding(settings: Settings, *, app: str | None = None, **environment: str) -
     command = [sys.executable, "-m", "cli", "worker"]
     if app is not None:
         datadir = settings.home / "faust" / f"{settings.namespace}-{port}"
+        datadir.mkdir(parents=True)
         faust = str(Path(sys.executable).with_name("faust"))
         command = [faust, "--datadir", str(datadir), "--app", app, "worker", "--without-web", "--loglevel", "info"]
     with log.open("wb") as output:
@@ -220,14 +221,14 @@ def read(settings: Settings, topic: str) -> list[Stored]:
     records = []
     try:
         consumer.assign([TopicPartition(settings.topic(topic), number, 0) for number in range(PARTITIONS)])
-        unread = PARTITIONS
-        while unread:
+        at_end: set[int | None] = set()
+        while len(at_end) < PARTITIONS:
             for message in consumer.consume(10_000, timeout=1.0):
                 error = message.error()
                 if error is None:
                     records.append(_stored(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    unread -= 1
+                    at_end.add(message.partition())
                 else:
                     raise KafkaException(error)
     finally:
