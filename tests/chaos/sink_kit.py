@@ -56,8 +56,8 @@ class Market:
         """Write one new trade so many times."""
         fields = self._trade()
         self.trades[fields["trade_id"]] = fields
-        for count in (CHUNK,) * (times // CHUNK):
-            self._tape.trades([fields] * count, self.chance.randrange(PARTITIONS))
+        for _ in range(times // CHUNK):
+            self._tape.repeat(fields, CHUNK, self.chance.randrange(PARTITIONS))
 
     def log_ends(self) -> dict[tuple[str, int], int]:
         """Where the log of each partition ends, for a consumer that reads what is committed."""

@@ -13,9 +13,9 @@ from tests.integration.sql_kit import Database
 from tests.parts import Part, running
 
 SEED = 20_261_124
-MUCH = 400_000
+MUCH = 300_000
 """Trades; the sink may gather 50,000."""
-GROWTH_MB = 200
+GROWTH_MB = 180
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ class Tape:
         """Write trades as a bridge does."""
         self.raw("trades", [self._writer.value("Trade", fields) for fields in trades], partition)
 
+    def repeat(self, fields: Fields, times: int, partition: int = 0) -> None:
+        """Write one trade so many times."""
+        self.raw("trades", [self._writer.value("Trade", fields)] * times, partition)
+
     def gaps(self, gaps: Sequence[Fields]) -> None:
         """Write gaps as a bridge does."""
         self.raw("gaps", [self._writer.value("Gap", fields) for fields in gaps])
