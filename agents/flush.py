@@ -15,6 +15,7 @@ CHANGELOG: Final = "fold-bars-changelog"
 OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
 """Topics of a flush beside the changelog."""
 _WAIT_S: Final = 10.0
+_START_WAIT_S: Final = 2.0
 _LINGER_MS: Final = 5
 
 
@@ -49,8 +50,12 @@ class FlushWriter:
         )
 
     def start(self) -> None:
-        """Fence other producers of this partition and end what they left open. Raises KafkaException."""
-        self._producer.init_transactions()
+        """Fence other producers of this partition and end what they left open; waits a moment only.
+
+        Raises:
+            KafkaException: the broker refuses; or has not answered yet, then `retriable`, and another call goes on.
+        """
+        self._producer.init_transactions(_START_WAIT_S)
 
     def write(self, flush: Flush) -> None:
         """Write one flush in one transaction.

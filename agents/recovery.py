@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
+from confluent_kafka import KafkaException
 
 from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
@@ -70,7 +71,7 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
     started = time.monotonic()
     settings = setup.settings
     writer = FlushWriter(settings, partition)
-    await asyncio.to_thread(writer.start)
+    await _start(writer, partition)
     epoch = await asyncio.to_thread(epoch_of, settings, settings.topic("trades"))
     fold = PartitionFold(
         setup.config,
@@ -87,6 +88,17 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
     metrics.RECOVERY_S.observe(seconds)
     log.info("partition %d: %d changelog offsets in %.2f s, on from %d", partition, records, seconds, next_offset)
     return Recovered(fold, writer, next_offset)
+
+
+async def _start(writer: FlushWriter, partition: int) -> None:
+    """Wait as long as it takes: a broker that has come back loads its transactions first."""
+    while True:
+        try:
+            return await asyncio.to_thread(writer.start)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+            log.warning("partition %d: still waiting to be its only writer: %s", partition, error.args[0].str())
 
 
 async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int:

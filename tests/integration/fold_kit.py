@@ -280,6 +280,7 @@ class Group:
         consumer = Consumer({**self.settings.kafka_config, "group.id": "fold-kit"})
         try:
             topic = self.settings.topic("trades")
+            consumer.list_topics(topic, WAIT_S)  # else a busy broker's partitions are not known yet
             return {
                 number: consumer.get_watermark_offsets(TopicPartition(topic, number), WAIT_S)[1]
                 for number in range(PARTITIONS)

@@ -23,14 +23,12 @@ INTERVALS = ("1s", "5s", "1m")
 def latest_live(settings: Settings, tape: Tape) -> dict[BarKey, Fields]:
     """The forming bars in the last record of each instrument on `bars.live`."""
     last = {record.key: record.value for record in read(settings, "bars.live")}
-    bars = {}
-    for value in last.values():
-        name, live = tape.avro.read(value or b"")
-        assert name == "Live"
-        bars |= {
-            BarKey(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]): bar for bar in live["bars"]
-        }
-    return bars
+    records = [tape.avro.read(value or b"")[1] for value in last.values()]
+    return {
+        BarKey(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]): bar
+        for live in records
+        for bar in live["bars"]
+    }
 
 
 def test_forming_bars_come_on_bars_live_as_trades_change_them_and_again_after_a_restart(settings: Settings) -> None:

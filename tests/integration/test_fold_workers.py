@@ -1,8 +1,11 @@
 """Workers come and go: stopped, started again, two in one group, one of them killed."""
 
+from confluent_kafka import Producer
+
 from app.settings import Settings
-from tests.integration.api_kit import eventually
+from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import (
+    PARTITIONS,
     Group,
     Tape,
     folding,
@@ -65,4 +68,18 @@ def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(sett
         write_minutes(tape, 3, 6)
         wait_until_flushed(settings, first)
         assert group.partitions_of_each() == [4]
+    assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
+
+
+def test_a_worker_that_is_fenced_while_the_group_counts_on_it_recovers_and_goes_on(settings: Settings) -> None:
+    tape = Tape(with_topics(settings))
+    write_minutes(tape, 0, 3)
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        for partition in range(PARTITIONS):
+            names = {"transactional.id": f"{settings.namespace}-fold-{partition}", "log_level": 0}
+            Producer({**settings.kafka_config, **names}).init_transactions(WAIT_S)
+        write_minutes(tape, 3, 6)
+        wait_until_flushed(settings, worker)
+        assert "fenced, its state is dropped" in worker.log
     assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []

@@ -1,0 +1,41 @@
+"""The fold worker while Kafka goes away and comes back."""
+
+from pathlib import Path
+
+from app.settings import Settings
+from app.topic_admin import apply
+from local import stack
+from local.kafka import Kafka
+from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed
+from tests.integration.fold_oracle import differences
+
+
+def write_seconds(tape: Tape, first: int, last: int) -> None:
+    """A trade a second."""
+    for number in range(first, last):
+        tape.trade(trade(str(number), "5", number))
+    tape.clock(last)
+
+
+def test_the_fold_goes_on_by_itself_when_kafka_is_back(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(namespace="test-outage"), tmp_path)
+    with stack.running(settings) as servers:
+        apply(settings)
+        tape = Tape(settings)
+        write_seconds(tape, 1, 60)
+        tape.flush()
+        kafka = next(server for server in servers.servers if isinstance(server, Kafka))
+        with folding(settings) as worker:
+            wait_until_flushed(settings, worker)
+            kafka.stop()
+            write_seconds(tape, 60, 120)
+            kafka.launch(detached=False)
+            kafka.wait_ready()
+            tape.flush()
+            wait_until_flushed(settings, worker)
+            assert worker.process.poll() is None
+            write_seconds(tape, 120, 400)
+            tape.flush()
+            wait_until_flushed(settings, worker)
+            assert worker.stop() == 0
+        assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
