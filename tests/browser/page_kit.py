@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -25,6 +25,12 @@ class MarketPage:
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        """Keep what the page calls an error; that a server is away is the browser's own remark, and no fault."""
+        if said.type == "error" and "net::ERR_CONNECTION" not in said.text:
+            self.errors.append(said.text)
 
     def open(self, url: str) -> None:
         """Load the page."""
@@ -56,6 +62,28 @@ class MarketPage:
             "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
         )
         return rows
+
+    @property
+    def problem(self) -> Locator:
+        """What the page says is wrong."""
+        return self.page.get_by_role("alert")
+
+    @property
+    def last_price(self) -> Locator:
+        """The price of the last trade, which no bar has yet."""
+        return self.page.get_by_label("Last price")
+
+    @property
+    def chart_group(self) -> Locator:
+        """The chart, as what takes keys."""
+        return self.page.get_by_role("group", name="Candles")
+
+    def settled_chart(self) -> bytes:
+        """What the chart looks like when nothing moves in it any more."""
+        seen, now = b"", self.chart()
+        while seen != now:
+            seen, now = now, self.chart()
+        return now
 
     def chart(self) -> bytes:
         """What the chart looks like now, as PNG."""

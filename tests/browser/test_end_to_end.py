@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from app.settings import Settings
 from local import stack
 from tests.browser.page_kit import browser_page
+from tests.integration.api_kit import eventually
 from tests.integration.test_demo import read_to_the_end, read_until_ready, start_demo
 
 
@@ -19,7 +20,7 @@ def test_a_candle_moves_with_the_trades_of_an_exchange(tmp_path: Path) -> None:
         expect(page.connection).to_contain_text("demo")
         drawn, told = page.chart(), page.legend.inner_text()
         page.page.wait_for_function("told => document.querySelector('.legend').innerText !== told", arg=told)
-        assert page.chart() != drawn
+        eventually(lambda: page.chart() != drawn)
         assert page.errors == []
         read_to_the_end(demo)
     assert demo.returncode == 0

@@ -1,10 +1,12 @@
 """The page in Chromium, on a real API over real topics: what was produced is what one sees."""
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
+import zmq
 from playwright.sync_api import expect
 
 from app.settings import Settings
@@ -12,11 +14,13 @@ from app.topic_admin import apply
 from local import ports
 from tests.browser.page_kit import MarketPage, browser_page
 from tests.integration.api_kit import Fields, Writer, bar, eventually, text
-from tests.integration.sql_kit import Database
+from tests.integration.sql_kit import Database, trade
 from tests.parts import Part, running
 
 ETHER_ON_KRAKEN = {"venue": "kraken", "instrument": "ETH-USD"}
 MINUTE_S = 60
+MOST_REPEATS = 10_000
+SEQUENCE = struct.Struct(">16sQ")
 
 
 @pytest.fixture
@@ -45,6 +49,21 @@ def serving(settings: Settings) -> Iterator[Part]:
     with running("serve", settings) as api:
         eventually(lambda: ports.answers(settings.api_port), lambda: api.printed)
         yield api
+
+
+@contextmanager
+def publishing(settings: Settings) -> Iterator[Callable[[bytes], Iterator[int]]]:
+    """The bridge's ZeroMQ socket: publishes a trade again and again, as often as the iterator is asked for the next."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as bridge:
+        bridge.bind(settings.zmq_data)
+
+        def publish(value: bytes) -> Iterator[int]:
+            for sequence in range(1, MOST_REPEATS):
+                bridge.send_multipart([b"binance:BTC-USDT", SEQUENCE.pack(b"session", sequence), value])
+                yield sequence
+            pytest.fail("the trade was never shown")
+
+        yield publish
 
 
 def url(settings: Settings, query: str = "") -> str:
@@ -79,6 +98,7 @@ def test_bars_are_told_as_they_are_and_a_candle_moves(served: Settings, writer: 
     with serving(served):
         page.open(url(served))
         expect(page.legend).to_contain_text("forming")
+        expect(page.bars).to_have_count(4)
         assert page.told_bars() == [
             row(bar(4 * MINUTE_S, seq=100, close="101"), "forming"),
             *(row(fields) for fields in reversed(known)),
@@ -88,7 +108,7 @@ def test_bars_are_told_as_they_are_and_a_candle_moves(served: Settings, writer: 
         before = page.chart()
         writer.live(bar(4 * MINUTE_S, seq=101, close="109"))
         expect(page.legend).to_contain_text("109.000000000000000000")
-        assert page.chart() != before
+        eventually(lambda: page.chart() != before)
         writer.flush([bar(4 * MINUTE_S, seq=102, close="108"), bar(2 * MINUTE_S, seq=102, close="99", revision=1)])
         expect(page.legend).to_contain_text("final")
         expect(page.bars.nth(2)).to_contain_text("revised 1")
@@ -142,7 +162,11 @@ def test_after_a_restart_of_the_api_no_bar_is_missing_and_none_is_double(
     with serving(served):
         expect(page.connection).to_contain_text("live")
         expect(page.bars).to_have_count(20)
-    assert page.told_bars() == [row(fields) for fields in reversed(minutes(1, 21))]
+        assert page.told_bars() == [row(fields) for fields in reversed(minutes(1, 21))]
+        drawn = page.settled_chart()
+        page.page.reload()
+        expect(page.bars).to_have_count(20)
+        assert page.settled_chart() == drawn, "the chart differs from one that is loaded anew"
 
 
 def test_a_market_without_trades_says_so_and_shows_the_first_bar_by_itself(
@@ -153,3 +177,63 @@ def test_a_market_without_trades_says_so_and_shows_the_first_bar_by_itself(
         expect(page.page.get_by_text("No instrument has traded yet")).to_be_visible()
         writer.flush(minutes(1, 2))
         expect(page.bars).to_have_count(1)
+
+
+def test_an_instrument_that_has_not_traded_is_named_and_shown_once_it_has(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 3))
+    with serving(served):
+        page.open(url(served, "?venue=kraken&instrument=ETH-USD&interval=1m"))
+        expect(page.problem).to_have_text("kraken ETH-USD has not traded yet. Until it does, this is binance BTC-USDT.")
+        expect(page.bars).to_have_count(2)
+        writer.flush([bar(MINUTE_S, seq=9, close="5", of=ETHER_ON_KRAKEN)])
+        expect(page.page.get_by_label("Instrument")).to_have_value("ETH-USD")
+        expect(page.bars).to_have_count(1)
+        expect(page.problem).to_be_hidden()
+
+
+def test_an_unknown_interval_is_told_and_another_shown(served: Settings, writer: Writer, page: MarketPage) -> None:
+    writer.flush(minutes(1, 3))
+    with serving(served):
+        page.open(url(served, "?venue=binance&instrument=BTC-USDT&interval=7m"))
+        expect(page.problem).to_have_text("There is no interval 7m: this is 1m.")
+        expect(page.bars).to_have_count(2)
+        page.page.get_by_role("button", name="5m", exact=True).click()
+        expect(page.page.get_by_text("No 5m bars of BTC-USDT yet")).to_be_visible()
+        expect(page.problem).to_be_hidden()
+
+
+def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 301))
+    with serving(served) as api:
+        page.open(url(served))
+        expect(page.bars).to_have_count(40)
+        api.kill()
+    expect(page.connection).to_contain_text("disconnected, again in")
+    page.chart_group.focus()
+    for _ in range(4):
+        page.page.keyboard.press("PageUp")
+    expect(page.problem).to_have_text("Older bars could not be loaded: the API cannot be reached.")
+    assert page.told_bars()[0] == row(minutes(300, 301)[0])
+    page.page.keyboard.press("End")
+    with serving(served):
+        page.page.get_by_role("button", name="now").click()
+        expect(page.connection).to_contain_text("live")
+
+
+def test_a_trade_of_zeromq_is_a_provisional_price_at_once(served: Settings, writer: Writer, page: MarketPage) -> None:
+    writer.flush(minutes(1, 3))
+    with publishing(served) as publish, serving(served):
+        page.open(url(served))
+        expect(page.bars).to_have_count(2)
+        for _ in publish(writer.value("Trade", trade(1, price="103.25", at_s=3 * MINUTE_S))):
+            if page.trades.count() > 0:
+                break
+        expect(page.last_price).to_contain_text("103.25")
+        expect(page.last_price).to_contain_text("provisional")
+        expect(page.trades).to_have_count(1)
+        writer.flush([bar(5 * MINUTE_S, seq=50, close="104")])
+        expect(page.last_price).to_be_hidden()

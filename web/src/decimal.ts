@@ -44,3 +44,13 @@ export function shortened(amount: string, most: number): string {
   const lost = places(amount) - most;
   return lost > 0 ? `${amount.slice(0, -lost)}…` : amount;
 }
+
+const VWAP_PLACES = 18;
+const VWAP_MORE_PLACES = 2;
+
+/** VWAP with a little more than the places of prices, of the 18 that the server gives. */
+export function vwapText(vwap: string | null, priceDigits: number): string {
+  if (vwap === null) return "–";
+  const digits = Math.min(VWAP_PLACES, priceDigits + VWAP_MORE_PLACES);
+  return padded(shortened(vwap, digits), digits);
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { compareDecimals, grouped, mostPlaces, padded, shortened } from "../src/decimal";
+import { compareDecimals, grouped, mostPlaces, padded, shortened, vwapText } from "../src/decimal";
 
 describe("amounts", () => {
   it("are compared exactly, beyond what a double holds", () => {
@@ -22,6 +22,13 @@ describe("amounts", () => {
   it("are marked where digits are left out", () => {
     expect(shortened("0.333333333333333333", 4)).toBe("0.3333…");
     expect(shortened("0.25", 4)).toBe("0.25");
+  });
+
+  it("are told as VWAP with two places more than prices, eighteen at most", () => {
+    expect(vwapText("80213.333333333333333333", 2)).toBe("80213.3333…");
+    expect(vwapText("80213.3", 2)).toBe("80213.3000");
+    expect(vwapText("105.666666666666666667", 18)).toBe("105.666666666666666667");
+    expect(vwapText(null, 2)).toBe("–");
   });
 
   it("have thin spaces between thousands", () => {

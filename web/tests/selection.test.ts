@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { choose, fromAddress, toAddress } from "../src/market/selection";
+import { choose, fromAddress, settled, toAddress, unmet } from "../src/market/selection";
 
 const listing = {
   namespace: "demo",
@@ -30,5 +30,23 @@ describe("the series one looks at", () => {
 
   it("is none while nothing is listed", () => {
     expect(choose(nothing, { ...listing, instruments: [] })).toBeNull();
+  });
+
+  it("is not what comes to be listed later, unless the address named it", () => {
+    const first = { ...listing, instruments: listing.instruments.slice(0, 1) };
+    const chosen = choose(nothing, first) ?? nothing;
+    expect(choose(settled(nothing, chosen), listing)?.instrument).toBe("ADA-USDT");
+    const named = { ...nothing, venue: "kraken", instrument: "BTC-USD" };
+    expect(choose(named, first)?.venue).toBe("binance");
+    expect(choose(settled(named, chosen), listing)?.venue).toBe("kraken");
+  });
+
+  it("says in words what the address names and is not there", () => {
+    const wanted = { venue: "kraken", instrument: "DOGE-USD", interval: "7m" };
+    const chosen = choose(wanted, listing);
+    expect(chosen && unmet(wanted, chosen)).toBe(
+      "kraken DOGE-USD has not traded yet. Until it does, this is kraken BTC-USD. There is no interval 7m: this is 1m.",
+    );
+    expect(chosen && unmet(chosen, chosen)).toBe("");
   });
 });

@@ -6,25 +6,33 @@ import {
   CrosshairMode,
   HistogramSeries,
   LineSeries,
+  LineStyle,
   type IChartApi,
+  type IPriceLine,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   type Time,
 } from "lightweight-charts";
 
+import { forDrawing } from "../decimal";
 import type { Bar } from "../feed/protocol";
-import { candle, marker, precision, time, volume, vwap } from "./points";
+import { candle, marker, precision, PriceLabels, time, volume, vwap } from "./points";
 import type { Theme } from "./theme";
 
 /** Bars left of the screen below which older ones are asked for. */
 const NEAR_OLDEST = 60;
 const VOLUME_SHARE = 0.22;
+const USUAL_BAR_PX = 8;
+const LEAST_BAR_PX = 1;
+const ZOOM = 1.25;
 
 export interface ChartListener {
   /** The cross-hair is on the bar that starts at this second, or on none. */
   pointed(second: number | null): void;
   /** The oldest bar drawn is near the left edge. */
   olderWanted(): void;
+  /** Whether the newest bar is on the screen. */
+  newestShown(isShown: boolean): void;
 }
 
 /** Candles with VWAP, volume beneath. */
@@ -34,15 +42,21 @@ export class MarketChart {
   private readonly vwaps: ISeriesApi<"Line">;
   private readonly volumes: ISeriesApi<"Histogram">;
   private readonly markers: ISeriesMarkersPluginApi<Time>;
+  private readonly labels = new PriceLabels();
+  private provisional: IPriceLine | null = null;
   private drawn: readonly Bar[] = [];
-  private precision = -1;
 
   constructor(
     place: HTMLElement,
     private theme: Theme,
     private readonly listener: ChartListener,
   ) {
-    this.chart = createChart(place, { autoSize: true });
+    this.chart = createChart(place, {
+      autoSize: true,
+      crosshair: { mode: CrosshairMode.Normal },
+      rightPriceScale: { minimumWidth: 72 },
+      timeScale: { timeVisible: true, rightOffset: 6, minBarSpacing: LEAST_BAR_PX },
+    });
     this.candles = this.chart.addSeries(CandlestickSeries);
     this.vwaps = this.chart.addSeries(LineSeries, {
       lineWidth: 1,
@@ -63,29 +77,72 @@ export class MarketChart {
     this.chart.subscribeCrosshairMove(({ time }) => {
       this.listener.pointed(typeof time === "number" ? time : null);
     });
-    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && range.from < NEAR_OLDEST && this.drawn.length > 0) this.listener.olderWanted();
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange(() => {
+      this.tellRange();
     });
   }
 
   /** Draw these bars, oldest first; the place one looks at stays where it is. */
   show(bars: readonly Bar[]): void {
-    const changed = changes(this.drawn, bars);
+    const before = this.drawn;
+    const changed = changes(before, bars);
     this.drawn = bars;
+    this.labels.tell("close", bars.at(-1)?.close);
     this.setPrecision(precision(bars));
-    if (changed)
-      changed.forEach((bar) => {
-        this.update(bar);
-      });
-    else this.drawAll();
-    this.markers.setMarkers(bars.flatMap((bar) => marker(bar, this.theme)));
+    if (!changed) {
+      this.drawAll();
+      this.tellRange(); // one who looks past the oldest bar gets older ones without scrolling again
+      return;
+    }
+    for (const bar of changed) this.draw(bar, before.at(-1));
+    if (changed.some((bar) => bar.state === "revised")) this.markRevised();
+  }
+
+  /** Draw the price of a trade that no bar has yet, beside the newest bar's own; null takes it away. */
+  showProvisional(price: string | null): void {
+    this.labels.tell("provisional", price ?? undefined);
+    const hasOwn = price === null;
+    this.candles.applyOptions({ priceLineVisible: hasOwn, lastValueVisible: hasOwn });
+    if (price === null) {
+      if (this.provisional) this.candles.removePriceLine(this.provisional);
+      this.provisional = null;
+      return;
+    }
+    const line = { price: forDrawing(price), color: this.theme.provisional, axisLabelTextColor: "#ffffff" };
+    if (this.provisional) this.provisional.applyOptions(line);
+    else
+      this.provisional = this.candles.createPriceLine({ ...line, lineWidth: 1, lineStyle: LineStyle.Dotted });
   }
 
   /** Show the newest bars, at the usual zoom. */
   toNewest(): void {
-    this.chart.timeScale().applyOptions({ barSpacing: 8 });
-    this.chart.timeScale().scrollToRealTime();
+    const scale = this.chart.timeScale();
+    scale.applyOptions({ barSpacing: USUAL_BAR_PX });
+    scale.scrollToPosition(scale.options().rightOffset, false);
     this.candles.priceScale().applyOptions({ autoScale: true });
+  }
+
+  /** Move by so many bars, to the newer ones where positive. */
+  scroll(bars: number): void {
+    const scale = this.chart.timeScale();
+    scale.scrollToPosition(scale.scrollPosition() + bars, false);
+  }
+
+  /** Move by so many screens, to the newer ones where positive. */
+  scrollScreens(screens: number): void {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    if (range) this.scroll(screens * (range.to - range.from));
+  }
+
+  /** Make bars wider by so many steps, narrower where negative. */
+  zoom(steps: number): void {
+    const scale = this.chart.timeScale();
+    scale.applyOptions({ barSpacing: Math.max(LEAST_BAR_PX, scale.options().barSpacing * ZOOM ** steps) });
+  }
+
+  /** Tell seconds on the time axis; an axis of longer bars has none to tell. */
+  setSecondsVisible(areVisible: boolean): void {
+    this.chart.timeScale().applyOptions({ secondsVisible: areVisible });
   }
 
   setTheme(theme: Theme): void {
@@ -98,15 +155,8 @@ export class MarketChart {
         attributionLogo: true, // the library's licence asks for it
       },
       grid: { vertLines: { color: theme.grid }, horzLines: { color: theme.grid } },
-      crosshair: { mode: CrosshairMode.Normal },
-      rightPriceScale: { borderColor: theme.border, minimumWidth: 72 },
-      timeScale: {
-        borderColor: theme.border,
-        timeVisible: true,
-        secondsVisible: true,
-        rightOffset: 6,
-        minBarSpacing: 1,
-      },
+      rightPriceScale: { borderColor: theme.border },
+      timeScale: { borderColor: theme.border },
     });
     this.candles.applyOptions({
       upColor: theme.up,
@@ -117,6 +167,7 @@ export class MarketChart {
       wickDownColor: theme.down,
     });
     this.vwaps.applyOptions({ color: theme.vwap });
+    this.provisional?.applyOptions({ color: theme.provisional });
     this.drawAll();
   }
 
@@ -124,24 +175,40 @@ export class MarketChart {
     this.chart.remove();
   }
 
+  private tellRange(): void {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    if (!range || this.drawn.length === 0) return;
+    if (range.from < NEAR_OLDEST) this.listener.olderWanted();
+    this.listener.newestShown(range.to >= this.drawn.length - 1);
+  }
+
   private drawAll(): void {
     this.candles.setData(this.drawn.map((bar) => candle(bar, this.theme)));
     this.vwaps.setData(this.drawn.map(vwap));
     this.volumes.setData(this.drawn.map((bar) => volume(bar, this.theme)));
+    this.markRevised();
   }
 
-  private update(bar: Bar): void {
-    const newest = this.drawn.at(-1);
-    const historical = newest !== undefined && time(bar) < time(newest);
-    this.candles.update(candle(bar, this.theme), historical);
-    this.vwaps.update(vwap(bar), historical);
-    this.volumes.update(volume(bar, this.theme), historical);
+  /** Draw a bar that is new, or in the place of an older version; `newest` is the newest one drawn before the change. */
+  private draw(bar: Bar, newest: Bar | undefined): void {
+    const isHistorical = newest !== undefined && time(bar) < time(newest);
+    this.candles.update(candle(bar, this.theme), isHistorical);
+    this.vwaps.update(vwap(bar), isHistorical);
+    this.volumes.update(volume(bar, this.theme), isHistorical);
+  }
+
+  private markRevised(): void {
+    this.markers.setMarkers(this.drawn.flatMap((bar) => marker(bar, this.theme)));
   }
 
   private setPrecision(digits: number): void {
-    if (digits === this.precision) return;
-    this.precision = digits;
-    const priceFormat = { type: "price" as const, precision: digits, minMove: 10 ** -digits };
+    if (digits === this.labels.digits) return;
+    this.labels.digits = digits;
+    const priceFormat = {
+      type: "custom" as const,
+      minMove: 10 ** -digits,
+      formatter: (price: number) => this.labels.of(price),
+    };
     this.candles.applyOptions({ priceFormat });
     this.vwaps.applyOptions({ priceFormat });
   }

@@ -7,12 +7,15 @@ import type {
   WhitespaceData,
 } from "lightweight-charts";
 
-import { forDrawing, places } from "../decimal";
+import { forDrawing, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
 
-/** Bars as what the chart draws. All amounts become numbers here, and are read from nowhere else than the bars. */
+/**
+ * Bars as what the chart draws. Amounts become numbers here, since a chart library places points by double: a pixel is
+ * coarser than a double by far. What is read as text is the bar's own text, never such a number.
+ */
 
 export function time(bar: Bar): UTCTimestamp {
   return seconds(bar.start_ns) as UTCTimestamp;
@@ -52,4 +55,22 @@ export function precision(bars: readonly Bar[]): number {
     MOST_PLACES,
     Math.max(0, ...bars.slice(-100).flatMap((bar) => [places(bar.high), places(bar.low)])),
   );
+}
+
+/** Labels of the price axis. One that stands at a price that was told has that price's own digits, not a double's. */
+export class PriceLabels {
+  digits = 0;
+  private readonly told = new Map<string, string>();
+
+  /** The price that has this name, or that nothing has it now. */
+  tell(name: string, price: string | undefined): void {
+    if (price === undefined) this.told.delete(name);
+    else this.told.set(name, price);
+  }
+
+  /** The label at a height of the axis. */
+  of(height: number): string {
+    const exact = [...this.told.values()].find((price) => forDrawing(price) === height);
+    return exact === undefined ? height.toFixed(this.digits) : padded(exact, this.digits);
+  }
 }

@@ -11,6 +11,7 @@ export interface Theme {
   readonly hollow: string;
   readonly vwap: string;
   readonly revised: string;
+  readonly provisional: string;
 }
 
 export const dark: Theme = {
@@ -25,6 +26,7 @@ export const dark: Theme = {
   hollow: "#0d1117",
   vwap: "#e3b341",
   revised: "#b58bf8",
+  provisional: "#2f6fc0",
 };
 
 export const light: Theme = {
@@ -39,4 +41,5 @@ export const light: Theme = {
   hollow: "#ffffff",
   vwap: "#9a6700",
   revised: "#7c4ddb",
+  provisional: "#0969da",
 };

@@ -50,6 +50,15 @@ export function parseBars(data: unknown): Bar[] {
   return list(object(data, "answer"), "bars").map(bar);
 }
 
+/** The reason in an error of the API; null where the answer is not one of the API's, but of a proxy before it. */
+export function parseReason(body: string): string | null {
+  try {
+    return text(object(object(parseJson(body), "answer").error, "error"), "reason");
+  } catch {
+    return null;
+  }
+}
+
 function parseJson(data: string): unknown {
   try {
     return JSON.parse(data);

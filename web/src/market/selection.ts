@@ -1,4 +1,4 @@
-import type { Listing, SeriesKey } from "../feed/protocol";
+import type { Instrument, Listing, SeriesKey } from "../feed/protocol";
 
 /** What one looks at is kept in the address, so that a chart can be linked to and survives a reload. */
 
@@ -29,10 +29,32 @@ export function choose(wanted: SeriesKey, listing: Listing): SeriesKey | null {
   return chosen && interval ? { venue: chosen.venue, instrument: chosen.instrument, interval } : null;
 }
 
+/** The wanted series with the chosen one where it names nothing: what comes to be listed later changes no choice. */
+export function settled(wanted: SeriesKey, chosen: SeriesKey): SeriesKey {
+  return {
+    venue: wanted.venue || chosen.venue,
+    instrument: wanted.instrument || chosen.instrument,
+    interval: wanted.interval || chosen.interval,
+  };
+}
+
+/** In words, what was wanted and cannot be shown; empty where the chosen series is the wanted one. */
+export function unmet(wanted: SeriesKey, chosen: SeriesKey): string {
+  const isOther = wanted.venue !== chosen.venue || wanted.instrument !== chosen.instrument;
+  return [
+    isOther &&
+      `${wanted.venue} ${wanted.instrument} has not traded yet. Until it does, this is ${chosen.venue} ${chosen.instrument}.`,
+    wanted.interval !== chosen.interval &&
+      `There is no interval ${wanted.interval}: this is ${chosen.interval}.`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+export function isSameInstrument(first: Instrument | null, second: Instrument | null): boolean {
+  return first?.venue === second?.venue && first?.instrument === second?.instrument;
+}
+
 export function isSame(first: SeriesKey | null, second: SeriesKey | null): boolean {
-  return (
-    first?.venue === second?.venue &&
-    first?.instrument === second?.instrument &&
-    first?.interval === second?.interval
-  );
+  return isSameInstrument(first, second) && first?.interval === second?.interval;
 }

@@ -1,22 +1,27 @@
-import { fetchBars, fetchRange, PAGE_BARS } from "../feed/history";
+import { fetchBars, PAGE_BARS } from "../feed/history";
 import type { Bar, SeriesKey } from "../feed/protocol";
 import { merge } from "../series/merge";
 import { compareTimes } from "../time";
 
 export interface SeriesListener {
   barsChanged(bars: readonly Bar[]): void;
-  historyFailed(reason: string): void;
+  /** History has answered; the problem is empty where it did so well. */
+  historyAnswered(problem: string): void;
 }
 
 /**
  * The bars of one series without a hole and without a double: what the stream says, and history before it.
  *
- * A snapshot has the newest bars only. After a reconnect there may be bars between what was held and what the snapshot
- * begins with: they are fetched, and until they are there nothing older than the snapshot is shown.
+ * A snapshot has the newest bars only. What was held from before a reconnect may end before the snapshot begins, may
+ * have been revised, or have become final meanwhile: so all that is older than the snapshot is asked for anew, newest
+ * page first, as far back as was held. Bars that do not reach the snapshot are not shown until then, since a hole
+ * between them could not be seen.
  */
 export class SeriesBars {
   private bars: readonly Bar[] = [];
-  private readonly abort = new AbortController();
+  /** Updates of bars before the oldest shown one: they join once history has brought what is between. */
+  private early: readonly Bar[] = [];
+  private requests = new AbortController();
   private isLoading = false;
   private isComplete = false;
 
@@ -27,57 +32,87 @@ export class SeriesBars {
 
   /** No answer that is still under way changes anything from now on. */
   drop(): void {
-    this.abort.abort();
+    this.requests.abort();
   }
 
   takeSnapshot(snapshot: readonly Bar[]): void {
+    this.forgetRequests();
     const held = this.bars;
-    const newestHeld = held.at(-1);
-    const oldestTold = snapshot[0];
-    const leavesHole =
-      newestHeld !== undefined &&
-      oldestTold !== undefined &&
-      compareTimes(newestHeld.start_ns, oldestTold.start_ns) < 0;
-    this.set(leavesHole ? snapshot : merge(held, snapshot));
-    if (leavesHole) void this.fill(held, newestHeld, oldestTold);
+    this.early = [];
+    this.set(joins(held, snapshot) ? merge(held, snapshot) : snapshot);
+    const [oldestHeld, oldestTold] = [held[0], snapshot[0]];
+    if (oldestHeld && oldestTold) void this.restore(oldestHeld.start_ns, oldestTold.start_ns);
   }
 
   takeUpdate(bar: Bar): void {
-    this.set(merge(this.bars, [bar]));
+    const oldest = this.bars[0];
+    if (oldest && compareTimes(bar.start_ns, oldest.start_ns) < 0) this.early = merge(this.early, [bar]);
+    else this.set(merge(this.bars, [bar]));
   }
 
   /** Load the page of history before the oldest bar, unless it is under way or there is none. */
   async loadOlder(): Promise<void> {
     const oldest = this.bars[0];
     if (!oldest || this.isLoading || this.isComplete) return;
-    this.isLoading = true;
-    await this.fetching(async () => {
-      const page = await fetchBars(this.key, { end_ns: oldest.start_ns }, this.abort.signal);
+    await this.fetching(async (signal) => {
+      const page = await this.page(oldest.start_ns, signal);
       this.isComplete = page.length < PAGE_BARS;
-      this.set(merge(page, this.bars));
-    });
-    this.isLoading = false;
-  }
-
-  private async fill(held: readonly Bar[], newestHeld: Bar, oldestTold: Bar): Promise<void> {
-    await this.fetching(async () => {
-      const between = await fetchRange(this.key, newestHeld.start_ns, oldestTold.start_ns, this.abort.signal);
-      this.set(merge(merge(held, between), this.bars));
     });
   }
 
-  private async fetching(work: () => Promise<void>): Promise<void> {
+  /** Ask anew for the bars that start in [start_ns, end_ns), page by page from the newest. */
+  private async restore(start_ns: string, end_ns: string): Promise<void> {
+    if (compareTimes(start_ns, end_ns) >= 0) return;
+    await this.fetching(async (signal) => {
+      for (let end = end_ns; compareTimes(start_ns, end) < 0;) {
+        const page = await this.page(end, signal);
+        if (!page[0] || page.length < PAGE_BARS) return;
+        end = page[0].start_ns;
+      }
+    });
+  }
+
+  private async page(end_ns: string, signal: AbortSignal): Promise<Bar[]> {
+    const page = await fetchBars(this.key, end_ns, signal);
+    signal.throwIfAborted();
+    const oldest = page[0];
+    if (!oldest) return page;
+    const joining = this.early.filter(({ start_ns }) => compareTimes(start_ns, oldest.start_ns) >= 0);
+    this.set(merge(merge(page, joining), this.bars));
+    return page;
+  }
+
+  private async fetching(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { signal } = this.requests;
+    this.isLoading = true;
+    let problem = "";
     try {
-      await work();
+      await work(signal);
     } catch (error) {
-      if (!this.abort.signal.aborted)
-        this.listener.historyFailed(error instanceof Error ? error.message : String(error));
+      problem = error instanceof Error ? error.message : String(error);
     }
+    if (signal.aborted) return;
+    this.isLoading = false;
+    this.listener.historyAnswered(problem);
+  }
+
+  /** Answers to what was asked before would be merged with bars that they do not join. */
+  private forgetRequests(): void {
+    this.requests.abort();
+    this.requests = new AbortController();
+    this.isLoading = false;
+    this.isComplete = false;
   }
 
   private set(bars: readonly Bar[]): void {
-    if (this.abort.signal.aborted) return;
     this.bars = bars;
     this.listener.barsChanged(bars);
   }
+}
+
+/** Whether no bar can be missing between what was held and the snapshot; another log (epoch) is another story. */
+function joins(held: readonly Bar[], snapshot: readonly Bar[]): boolean {
+  const [newestHeld, oldestTold, newestTold] = [held.at(-1), snapshot[0], snapshot.at(-1)];
+  if (!newestHeld || !oldestTold || !newestTold) return true;
+  return newestHeld.epoch === newestTold.epoch && compareTimes(newestHeld.start_ns, oldestTold.start_ns) >= 0;
 }

@@ -1,28 +1,35 @@
-import { computed, onScopeDispose, ref, shallowRef, type Ref, type ShallowRef } from "vue";
+import { refThrottled, useEventListener } from "@vueuse/core";
+import { computed, onScopeDispose, ref, shallowRef, type Ref } from "vue";
 
 import { Connection, type ConnectionState } from "../feed/connection";
 import type { Bar, Listing, SeriesKey, ServerMessage, Trade } from "../feed/protocol";
 import { milliseconds } from "../time";
-import { choose, fromAddress, isSame, toAddress } from "./selection";
+import { choose, fromAddress, isSame, isSameInstrument, settled, toAddress, unmet } from "./selection";
 import { SeriesBars } from "./series";
+import { heard } from "./tape";
 
-const TRADES_KEPT = 60;
 const RETRY_MS = 1_000;
+/** The page is drawn anew at most this often: a busy market says more than an eye can see. */
+const FRAME_MS = 40;
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
 export interface Market {
-  readonly connection: Ref<ConnectionState>;
-  readonly retryAt: Ref<number>;
-  readonly namespace: Ref<string>;
-  readonly listing: ShallowRef<Listing | null>;
-  readonly selection: ShallowRef<SeriesKey | null>;
-  readonly bars: ShallowRef<readonly Bar[]>;
+  readonly connection: Readonly<Ref<ConnectionState>>;
+  /** Milliseconds of Date.now(), 0 unless waiting. */
+  readonly retryAt: Readonly<Ref<number>>;
+  readonly namespace: Readonly<Ref<string>>;
+  readonly listing: Readonly<Ref<Listing | null>>;
+  readonly selection: Readonly<Ref<SeriesKey | null>>;
+  /** Whether the series has been told since it was chosen: only then does "no bars" mean that there are none. */
+  readonly isTold: Readonly<Ref<boolean>>;
+  /** Oldest first. */
+  readonly bars: Readonly<Ref<readonly Bar[]>>;
   /** Newest first. */
-  readonly trades: ShallowRef<readonly Trade[]>;
+  readonly trades: Readonly<Ref<readonly Trade[]>>;
   /** How long after its event time the newest trade was heard of, in milliseconds; null before the first. */
-  readonly lagMs: Ref<number | null>;
-  readonly problem: Ref<string>;
+  readonly lagMs: Readonly<Ref<number | null>>;
+  readonly problem: Readonly<Ref<string>>;
   select(change: Partial<SeriesKey>): void;
   loadOlder(): void;
   reconnect(): void;
@@ -34,24 +41,28 @@ export function useMarket(address: string): Market {
   const retryAt = ref(0);
   const namespace = ref("");
   const listing = shallowRef<Listing | null>(null);
+  const wanted = shallowRef(fromAddress(window.location.search));
   const selection = shallowRef<SeriesKey | null>(null);
+  const isTold = ref(false);
   const bars = shallowRef<readonly Bar[]>([]);
   const trades = shallowRef<readonly Trade[]>([]);
   const lagMs = ref<number | null>(null);
-  const problem = ref("");
-  let wanted = fromAddress(window.location.search);
+  const refusal = ref("");
+  const historyProblem = ref("");
   let series: SeriesBars | null = null;
+  let isSubscribed = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   const socket = new Connection(address, {
     stateChanged(state, at) {
       connection.value = state;
       retryAt.value = at;
+      isSubscribed = false;
       if (state === "open") askAgain(0);
     },
     messageReceived: take,
     messageRefused(error) {
-      problem.value = `The server sent what this page does not understand: ${error.message}`;
+      refusal.value = `The server sent what this page does not understand: ${error.message}`;
     },
   });
 
@@ -63,22 +74,24 @@ export function useMarket(address: string): Market {
       case "list":
         takeListing(message);
         break;
+      case "heartbeat": // as good a moment as any to hear of instruments that have begun to trade
+        askAgain(0);
+        break;
       case "snapshot":
-        problem.value = "";
-        if (isSame(series?.key ?? null, message)) series?.takeSnapshot(message.bars);
+        takeSnapshot(message, message.bars);
         break;
       case "update":
-        if (isSame(series?.key ?? null, message)) series?.takeUpdate(message.bar);
+        if (isSame(selection.value, message)) series?.takeUpdate(message.bar);
         break;
       case "trade":
-        if (message.venue === selection.value?.venue && message.instrument === selection.value.instrument) {
-          trades.value = [message.trade, ...trades.value].slice(0, TRADES_KEPT);
-          lagMs.value = Date.now() - milliseconds(message.trade.event_time_ns);
-        }
+        if (isSameInstrument(selection.value, message)) takeTrade(message.trade);
         break;
       case "error":
-        problem.value = message.reason;
-        if (PASSING.includes(message.code)) askAgain(RETRY_MS);
+        refusal.value = message.reason;
+        if (PASSING.includes(message.code)) {
+          isSubscribed = false;
+          askAgain(RETRY_MS);
+        }
         break;
     }
   }
@@ -93,47 +106,72 @@ export function useMarket(address: string): Market {
 
   function takeListing(told: Listing): void {
     listing.value = told;
-    const chosen = choose(wanted, told);
-    if (chosen) look(chosen);
-    else askAgain(RETRY_MS);
+    const chosen = choose(wanted.value, told);
+    if (!chosen) {
+      askAgain(RETRY_MS);
+      return;
+    }
+    wanted.value = settled(wanted.value, chosen);
+    window.history.replaceState(null, "", toAddress(wanted.value));
+    look(chosen);
+  }
+
+  function takeSnapshot(key: SeriesKey, told: readonly Bar[]): void {
+    if (!isSame(selection.value, key)) return;
+    refusal.value = "";
+    historyProblem.value = "";
+    isTold.value = true;
+    series?.takeSnapshot(told);
+  }
+
+  function takeTrade(trade: Trade): void {
+    trades.value = heard(trades.value, trade);
+    lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
   }
 
   function look(key: SeriesKey): void {
     if (!isSame(selection.value, key)) {
-      leave();
+      leave(key);
       selection.value = key;
-      window.history.replaceState(null, "", toAddress(key));
+      series = new SeriesBars(key, {
+        barsChanged(changed) {
+          bars.value = changed;
+        },
+        historyAnswered(problem) {
+          historyProblem.value = problem && `Older bars could not be loaded: ${problem}.`;
+        },
+      });
     }
-    series ??= new SeriesBars(key, {
-      barsChanged(changed) {
-        bars.value = changed;
-      },
-      historyFailed(reason) {
-        problem.value = `Older bars could not be loaded: ${reason}`;
-      },
-    });
+    if (isSubscribed) return;
     const { venue, instrument } = key;
     socket.send({ op: "subscribe", channel: "bars", ...key });
     socket.send({ op: "subscribe", channel: "trades", venue, instrument });
+    isSubscribed = true;
   }
 
-  function leave(): void {
+  /** End what the next series does not share with the present one. */
+  function leave(next: SeriesKey): void {
     const left = selection.value;
-    if (left) {
+    const keepsTrades = isSameInstrument(left, next);
+    if (left && isSubscribed) {
       const { venue, instrument } = left;
       socket.send({ op: "unsubscribe", channel: "bars", ...left });
-      socket.send({ op: "unsubscribe", channel: "trades", venue, instrument });
+      if (!keepsTrades) socket.send({ op: "unsubscribe", channel: "trades", venue, instrument });
     }
+    isSubscribed = false;
     series?.drop();
-    series = null;
     bars.value = [];
+    isTold.value = false;
+    refusal.value = "";
+    historyProblem.value = "";
+    if (keepsTrades) return;
     trades.value = [];
     lagMs.value = null;
-    problem.value = "";
   }
 
   function select(change: Partial<SeriesKey>): void {
-    wanted = { ...(selection.value ?? wanted), ...change };
+    const asked = { ...(selection.value ?? wanted.value), ...change };
+    wanted.value = (listing.value && choose(asked, listing.value)) ?? asked;
     if (listing.value) takeListing(listing.value);
   }
 
@@ -142,6 +180,9 @@ export function useMarket(address: string): Market {
     series?.drop();
     socket.close();
   });
+  useEventListener(window, "online", () => {
+    socket.open();
+  });
   socket.open();
   return {
     connection,
@@ -149,10 +190,15 @@ export function useMarket(address: string): Market {
     namespace,
     listing,
     selection,
-    bars,
-    trades,
-    lagMs,
-    problem,
+    isTold,
+    bars: refThrottled(bars, FRAME_MS),
+    trades: refThrottled(trades, FRAME_MS),
+    lagMs: refThrottled(lagMs, FRAME_MS),
+    problem: computed(() =>
+      [selection.value && unmet(wanted.value, selection.value), refusal.value, historyProblem.value]
+        .filter(Boolean)
+        .join(" "),
+    ),
     select,
     loadOlder: () => void series?.loadOlder(),
     reconnect: () => {

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+
+import { changes } from "../src/chart/market_chart";
+import { candle, PriceLabels, volume, vwap } from "../src/chart/points";
+import { dark } from "../src/chart/theme";
+import { aBar } from "./bars";
+
+describe("what is drawn anew", () => {
+  const drawn = [aBar(1), aBar(2)];
+
+  it("is what is new or has changed at the end", () => {
+    const later = aBar(2, { close: "9", seq: 90 });
+    expect(changes(drawn, drawn.with(1, later))).toEqual([later]);
+    expect(changes(drawn, [...drawn, aBar(3), aBar(4)])).toEqual([aBar(3), aBar(4)]);
+    expect(changes(drawn, [...drawn])).toEqual([]);
+  });
+
+  it("is everything where bars came before or between, or where there was nothing", () => {
+    expect(changes(drawn, [aBar(0), ...drawn])).toBeNull();
+    expect(changes([aBar(1), aBar(3)], [aBar(1), aBar(2), aBar(3)])).toBeNull();
+    expect(changes([], drawn)).toBeNull();
+    expect(changes(drawn, drawn.slice(1))).toBeNull();
+  });
+});
+
+describe("a bar as it is drawn", () => {
+  it("stands at the second that it starts", () => {
+    expect(candle(aBar(2), dark)).toEqual({ time: 120, open: 1, high: 2, low: 0.5, close: 1.5 });
+  });
+
+  it("is hollow while it forms", () => {
+    expect(candle(aBar(2, { state: "forming" }), dark).color).toBe(dark.hollow);
+  });
+
+  it("without volume has no VWAP", () => {
+    expect(vwap(aBar(2, { volume: "0", vwap: null }))).toEqual({ time: 120 });
+  });
+
+  it("has its volume in the colour of its direction", () => {
+    expect(volume(aBar(2), dark)).toEqual({ time: 120, value: 3, color: dark.upVolume });
+    expect(volume(aBar(2, { open: "1.6" }), dark).color).toBe(dark.downVolume);
+  });
+});
+
+describe("labels of the price axis", () => {
+  it("have all digits of a price that was told, and no others", () => {
+    const labels = new PriceLabels();
+    labels.digits = 2;
+    const exact = "12345678901234567.123456789";
+    labels.tell("close", exact);
+    expect(labels.of(Number(exact))).toBe(exact);
+    labels.tell("close", "0.1");
+    expect(labels.of(0.1)).toBe("0.10");
+    expect(labels.of(0.125001)).toBe("0.13");
+    labels.tell("close", undefined);
+    expect(labels.of(2)).toBe("2.00");
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+
+import type { Trade } from "../src/feed/protocol";
+import { heard, provisionalTrades, TRADES_KEPT } from "../src/market/tape";
+import { aBar } from "./bars";
+
+function aTrade(number: number, at_ns = "0"): Trade {
+  return { trade_id: String(number), price: "1.5", size: "2", aggressor: "buy", event_time_ns: at_ns };
+}
+
+const tapeOf = (numbers: readonly number[]): readonly Trade[] =>
+  numbers.reduce<readonly Trade[]>((tape, number) => heard(tape, aTrade(number)), []);
+
+describe("the tape", () => {
+  it("has the newest trade first", () => {
+    expect(tapeOf([1, 2, 3]).map(({ trade_id }) => trade_id)).toEqual(["3", "2", "1"]);
+  });
+
+  it("has a trade once that is told again", () => {
+    expect(tapeOf([1, 2, 3, 1, 2, 4]).map(({ trade_id }) => trade_id)).toEqual(["4", "3", "2", "1"]);
+  });
+
+  it("forgets the oldest", () => {
+    const tape = tapeOf(Array.from({ length: 100 }, (_, i) => i));
+    expect(tape).toHaveLength(TRADES_KEPT);
+    expect(tape.at(-1)?.trade_id).toBe("40");
+  });
+});
+
+describe("the provisional price", () => {
+  const bar = aBar(2);
+
+  it("is that of a trade at or after the start of the newest bar", () => {
+    const tape = [aTrade(1, bar.start_ns)];
+    expect(provisionalTrades(tape, bar)).toBe(tape);
+    expect(provisionalTrades(tape, undefined)).toBe(tape);
+  });
+
+  it("is none where the newest bar has gone past the newest trade", () => {
+    expect(provisionalTrades([aTrade(1, aBar(1).start_ns)], bar)).toEqual([]);
+    expect(provisionalTrades([], bar)).toEqual([]);
+  });
+});
