@@ -8,6 +8,7 @@ ROWS: Final = Counter("livetape_sink_rows", "Rows handed to Postgres in committe
 DEAD: Final = Counter("livetape_sink_dead_letters", "Records that could not be stored as rows", ["topic"])
 FENCED: Final = Counter("livetape_sink_fenced", "Writes refused because another sink was further", ["topic"])
 AWAY: Final = Counter("livetape_sink_waits", "Waits for Postgres or the registry to answer")
+FULL: Final = Counter("livetape_sink_full", "Times that fetching stopped because too many rows waited to be written")
 STORED: Final = Gauge("livetape_sink_next_offset", "All before this offset is stored", ["topic", "partition"])
 WRITE_S: Final = Histogram(
     "livetape_sink_write_seconds", "Duration of a write's transaction", buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)

@@ -114,6 +114,7 @@ class SqlSink:
         self._gathered.set()
         if sum(len(each.rows) for each in self._pending.values()) > BUFFER_ROWS:
             self._has_room.clear()
+            metrics.FULL.inc()
 
     def _is_next(self, tp: TP, record_set: RecordSet) -> bool:
         """Whether a record set has what comes next. A set that begins too late was fetched before a seek.

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.settings import Settings
-from local import stack
+from local import ports, stack
 from local.postgres import Postgres
 from tests.chaos.sink_kit import Market, finish, wait_until
+from tests.integration.api_kit import WAIT_S
 from tests.integration.sql_kit import Database
 from tests.parts import Part, running
 
@@ -21,7 +23,8 @@ GROWTH_MB = 180
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Servers of the test's own, since it stops one of them."""
-    return stack.on_free_ports(Settings(namespace="test-away"), tmp_path)
+    settings = stack.on_free_ports(Settings(namespace="test-away"), tmp_path)
+    return settings.model_copy(update={"sink_metrics_port": ports.free_ports(1)[0]})
 
 
 @pytest.fixture
@@ -41,10 +44,18 @@ def test_all_is_stored_when_postgres_is_back_and_memory_stays_bounded(settings: 
         market.write()
         wait_until(lambda: "waiting 1.6 s" in sink.printed, sink)
         market.flood(MUCH)
+        wait_until(lambda: metric(settings, "livetape_sink_full_total") == 1, sink)
         postgres.launch(detached=False)
         postgres.wait_ready()
         finish(market, database, sink)
         assert peak_mb(sink) - before < GROWTH_MB
+
+
+def metric(settings: Settings, sample: str) -> float:
+    """Value of a sample of the sink's /metrics."""
+    answer = httpx.get(f"http://127.0.0.1:{settings.sink_metrics_port}/metrics", timeout=WAIT_S)
+    values = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    return float(values[sample])
 
 
 def peak_mb(sink: Part) -> float:
