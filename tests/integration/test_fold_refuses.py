@@ -1,116 +1,142 @@
 """State that does not belong to the log is refused, with a message that says what is wrong and what to do."""
 
+import re
+
+import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from agents.epoch import EpochMismatch
+from agents.kernel import CorruptState
+from agents.recovery import Recovered, make_setup, recover
 from app.settings import Settings
 from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Stored, Tape, folding, read, trade, wait_until_flushed, with_topics
-from tests.unit.agents.kernel.record_sets import varint
+from tests.integration.fold_kit import Stored, Tape, folding, read, trade, with_topics
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch, varint
 
 CHANGELOG = "fold-bars-changelog"
+PARTITION = 2
 PROGRESS = b"\1P"
 """Key of the progress record: version of the format, and kind."""
 REMEDY = "`livetape reset` folds the log from its start again"
 
 
 def write_some(tape: Tape, first: int, last: int) -> None:
-    """Trades of one instrument, a second apart."""
+    """Trades of one instrument, a second apart, in one partition."""
     for number in range(first, last):
-        tape.trade(trade(str(number), "5", number))
+        tape.raw(tape.avro.write("Trade", trade(str(number), "5", number)), partition=PARTITION)
     tape.flush()
 
 
-def fold_all(settings: Settings) -> list[Stored]:
-    """Fold what is in the log, and give the changelog."""
-    with folding(settings) as worker:
-        wait_until_flushed(settings, worker)
-        worker.stop()
-    return read(settings, CHANGELOG)
+async def recovered(settings: Settings, tape: Tape) -> Recovered:
+    """The partition as a worker gets it when it is assigned."""
+    setup = make_setup(settings, tape.avro.ids)
+    setup.writer_schemas.add(tape.avro.ids["livetape.Trade"], (settings.schemas_dir / "trade.avsc").read_text())
+    return await recover(setup, PARTITION)
 
 
-def refusal(settings: Settings) -> str:
-    """What a worker says that must end by itself."""
-    with folding(settings) as worker:
-        assert worker.process.wait(WAIT_S) != 0
-        return worker.log
+async def fold_29(settings: Settings) -> tuple[Tape, list[Stored]]:
+    """Write 29 trades and fold them in one flush; gives the changelog."""
+    tape = Tape(with_topics(settings))
+    write_some(tape, 1, 30)
+    partition = await recovered(settings, tape)
+    values = [KafkaRecord(record.key, record.value) for record in read(settings, "trades")]
+    assert partition.fold.fold(record_batch(0, values), [], 0).trades == 29
+    partition.writer.write(partition.fold.take_flush())
+    return tape, read(settings, CHANGELOG)
 
 
-def put(settings: Settings, records: list[tuple[int, bytes | None, bytes | None]]) -> None:
-    """Write (partition, key, value) to the changelog."""
+async def refuse(settings: Settings, tape: Tape, error: type[Exception], *said: str) -> None:
+    """Expect the partition to be refused, with all of this in the message."""
+    with pytest.raises(error, match=".*".join(re.escape(part) for part in said)):
+        await recovered(settings, tape)
+
+
+def put(settings: Settings, *records: tuple[bytes | None, bytes | None]) -> None:
+    """Write (key, value) to the changelog."""
     producer = Producer({**settings.kafka_config, "log_level": 0})
-    for partition, key, value in records:
-        producer.produce(settings.topic(CHANGELOG), value, key, partition)
+    for key, value in records:
+        producer.produce(settings.topic(CHANGELOG), value, key, PARTITION)
     assert producer.flush(WAIT_S) == 0
 
 
-def progress_of(records: list[Stored]) -> Stored:
-    """The last progress record of the one partition that has any."""
-    return [record for record in records if record.key == PROGRESS][-1]
+def progress_of(changelog: list[Stored]) -> bytes:
+    """Value of the last progress record."""
+    return [record.value or b"" for record in changelog if record.key == PROGRESS][-1]
 
 
-def test_state_with_no_progress_is_refused(settings: Settings, servers: Settings) -> None:
-    write_some(Tape(with_topics(settings)), 1, 30)
-    changelog = fold_all(settings)
-    other = with_topics(servers.model_copy(update={"namespace": f"{settings.namespace}-copy"}))
-    put(other, [(record.partition, record.key, record.value) for record in changelog if record.key != PROGRESS])
-    assert "the changelog has state but no progress record" in refusal(other)
-    assert read(other, "bars") == []
+def epoch_of(progress: bytes) -> str:
+    """The topic id in a progress record: text behind the version byte, its length first."""
+    return progress[2 : 2 + progress[1] // 2].decode()
 
 
-def test_state_of_another_log_is_refused_when_the_topic_was_made_anew(settings: Settings) -> None:
+def test_a_worker_ends_when_the_topic_of_trades_was_made_anew(settings: Settings) -> None:
     tape = Tape(with_topics(settings))
+    put(settings, (PROGRESS, progress(epoch="another-log", next_offset=0)))
     write_some(tape, 1, 30)
-    changelog = fold_all(settings)
-    admin = AdminClient(settings.kafka_config)
-    admin.delete_topics([settings.topic("trades")], operation_timeout=WAIT_S)[settings.topic("trades")].result(WAIT_S)
-    apply(settings)
-    write_some(tape, 1, 60)
-    told = refusal(settings)
-    assert f"{settings.topic('trades')} has id " in told
-    assert f"and the state was folded from {epoch_of(progress_of(changelog))}: {REMEDY}" in told
-    assert read(settings, CHANGELOG) == changelog
-
-
-def test_progress_past_the_end_of_the_log_is_refused(settings: Settings) -> None:
-    write_some(Tape(with_topics(settings)), 1, 30)
-    last = progress_of(fold_all(settings))
-    epoch = epoch_of(last).encode()
-    value = b"\1" + varint(len(epoch)) + epoch + varint(0) + varint(1_000) + varint(0)
-    put(settings, [(last.partition, PROGRESS, value)])
-    told = refusal(settings)
-    assert f"{settings.topic('trades')} ends at offset 29, and the state has come to 1000: {REMEDY}" in told
-
-
-def test_a_log_that_begins_after_the_progress_is_refused(settings: Settings) -> None:
-    tape = Tape(with_topics(settings))
-    write_some(tape, 1, 30)
-    partition = progress_of(fold_all(settings)).partition
-    write_some(tape, 30, 60)
-    trades = settings.topic("trades")
-    admin = AdminClient(settings.kafka_config)
-    (gone,) = admin.delete_records([TopicPartition(trades, partition, 40)]).values()
-    gone.result(WAIT_S)
-    told = refusal(settings)
-    assert f"{trades} begins at offset 40, and the state has come to 29 only" in told
-    assert REMEDY in told
-
-
-def test_a_changelog_of_another_version_is_refused(settings: Settings) -> None:
-    write_some(Tape(with_topics(settings)), 1, 30)
-    last = progress_of(fold_all(settings))
-    put(settings, [(last.partition, PROGRESS, b"\2" + (last.value or b"")[1:])])
-    assert "the record is not of format version 1" in refusal(settings)
+    with folding(settings) as worker:
+        assert worker.process.wait(WAIT_S) != 0
+        assert f"{settings.topic('trades')} has id " in worker.log
+        assert f"and the state was folded from another-log: {REMEDY}" in worker.log
+    assert read(settings, "bars.1s") == []
 
 
 def test_a_worker_whose_topics_are_missing_says_so(settings: Settings) -> None:
-    told = refusal(settings)
-    assert f"these topics are not there: {settings.topic('trades')}, {settings.topic(CHANGELOG)}" in told
-    assert "`livetape topics apply`" in told
+    with folding(settings) as worker:
+        assert worker.process.wait(WAIT_S) != 0
+        named = f"{settings.topic('trades')}, {settings.topic(CHANGELOG)}"
+        assert f"these topics are not there: {named}" in worker.log
+        assert "`livetape topics apply`" in worker.log
 
 
-def epoch_of(progress: Stored) -> str:
-    """The topic id in a progress record: text behind the version byte, its length first."""
-    value = progress.value or b""
-    return value[2 : 2 + value[1] // 2].decode()
+async def test_state_that_belongs_to_the_log_is_taken_up(settings: Settings) -> None:
+    tape, _ = await fold_29(settings)
+    assert (await recovered(settings, tape)).next_offset == 29
+
+
+async def test_state_with_no_progress_is_refused(settings: Settings, servers: Settings) -> None:
+    _, changelog = await fold_29(settings)
+    other = with_topics(servers.model_copy(update={"namespace": f"{settings.namespace}-copy"}))
+    put(other, *((record.key, record.value) for record in changelog if record.key != PROGRESS))
+    await refuse(other, Tape(other), CorruptState, "the changelog has state but no progress record")
+
+
+async def test_state_of_a_topic_that_was_deleted_and_made_anew_is_refused(settings: Settings) -> None:
+    tape, changelog = await fold_29(settings)
+    trades = settings.topic("trades")
+    admin = AdminClient(settings.kafka_config)
+    admin.delete_topics([trades], operation_timeout=WAIT_S)[trades].result(WAIT_S)
+    apply(settings)
+    write_some(tape, 1, 60)
+    folded_from = f"the state was folded from {epoch_of(progress_of(changelog))}"
+    await refuse(settings, tape, EpochMismatch, f"{trades} has id ", folded_from, REMEDY)
+    assert read(settings, CHANGELOG) == changelog
+
+
+async def test_progress_past_the_end_of_the_log_is_refused(settings: Settings) -> None:
+    tape, changelog = await fold_29(settings)
+    put(settings, (PROGRESS, progress(epoch=epoch_of(progress_of(changelog)), next_offset=1_000)))
+    said = f"{settings.topic('trades')} ends at offset 29, and the state has come to 1000: {REMEDY}"
+    await refuse(settings, tape, EpochMismatch, said)
+
+
+async def test_a_log_that_begins_after_the_progress_is_refused(settings: Settings) -> None:
+    tape, _ = await fold_29(settings)
+    write_some(tape, 30, 60)
+    admin = AdminClient(settings.kafka_config)
+    (gone,) = admin.delete_records([TopicPartition(settings.topic("trades"), PARTITION, 40)]).values()
+    gone.result(WAIT_S)
+    said = f"{settings.topic('trades')} begins at offset 40, and the state has come to 29 only"
+    await refuse(settings, tape, EpochMismatch, said, REMEDY)
+
+
+async def test_a_changelog_of_another_version_is_refused(settings: Settings) -> None:
+    tape, changelog = await fold_29(settings)
+    put(settings, (PROGRESS, b"\2" + progress_of(changelog)[1:]))
+    await refuse(settings, tape, CorruptState, "the record is not of format version 1", "`livetape reset`")
+
+
+def progress(*, epoch: str, next_offset: int) -> bytes:
+    """A progress record of generation 0 with no venue's clock."""
+    return b"\1" + varint(len(epoch)) + epoch.encode() + varint(0) + varint(next_offset) + varint(0)
