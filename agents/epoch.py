@@ -22,19 +22,20 @@ def epoch_of(settings: Settings, topic: str) -> str:
     return str(description.topic_id)
 
 
-def check_progress(topic: str, *, recorded: str, current: str, next_offset: int, first: int, end: int) -> None:
-    """Refuse to go on from a progress that does not belong to the log.
+def check_progress(
+    topic: str, *, recorded: str, current: str, next_offset: int, first: int, end: int, remedy: str
+) -> None:
+    """Refuse to go on from a progress that does not belong to the log; `remedy` says what can be done then.
 
     Raises:
         EpochMismatch: the topic was made anew, ends before the progress, or begins after it.
     """
-    remedy = "`livetape reset` folds the log from its start again"
     if recorded != current:
-        raise EpochMismatch(f"{topic} has id {current}, and the state was folded from {recorded}: {remedy}")
+        raise EpochMismatch(f"{topic} has id {current}, and what is stored came from {recorded}: {remedy}")
     if next_offset > end:
-        raise EpochMismatch(f"{topic} ends at offset {end}, and the state has come to {next_offset}: {remedy}")
+        raise EpochMismatch(f"{topic} ends at offset {end}, and what is stored has come to {next_offset}: {remedy}")
     if next_offset < first:
         raise EpochMismatch(
-            f"{topic} begins at offset {first}, and the state has come to {next_offset} only: the trades between are "
-            f"gone by retention. {remedy}"
+            f"{topic} begins at offset {first}, and what is stored has come to {next_offset} only: the "
+            f"records between are gone by retention. {remedy}"
         )

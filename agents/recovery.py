@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
-from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
+from agents.kernel import CorruptState, FoldConfig, PartitionFold, WriterSchemas
 from agents.transport import RecordSet, consumer_connection, undecoding_consumer
 from app.settings import Settings
 from app.topics import duration_ns
@@ -82,8 +82,13 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
         epoch=epoch,
         generation=FIRST_GENERATION,
     )
-    records = await _restore(setup, partition, fold)
-    next_offset = await _next_offset(settings, partition, fold, epoch)
+    try:
+        records = await _restore(setup, partition, fold)
+        next_offset = await _next_offset(settings, partition, fold, epoch)
+    except CorruptState as error:
+        raise CorruptState(
+            f"{settings.topic(CHANGELOG)} partition {partition}: {error}: {_remedy(settings)}"
+        ) from error
     seconds = time.monotonic() - started
     metrics.RECOVERY_S.observe(seconds)
     log.info("partition %d: %d changelog offsets in %.2f s, on from %d", partition, records, seconds, next_offset)
@@ -126,9 +131,22 @@ async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, 
     if progress is None:
         return first
     check_progress(
-        trades, recorded=progress.epoch, current=epoch, next_offset=progress.next_offset, first=first, end=end
+        trades,
+        recorded=progress.epoch,
+        current=epoch,
+        next_offset=progress.next_offset,
+        first=first,
+        end=end,
+        remedy=_remedy(settings),
     )
     return progress.next_offset
+
+
+def _remedy(settings: Settings) -> str:
+    return (
+        f"stop the workers, delete the topic {settings.topic(CHANGELOG)} and run `livetape topics apply`: "
+        "the log is then folded from its start again"
+    )
 
 
 @asynccontextmanager

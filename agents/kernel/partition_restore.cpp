@@ -7,8 +7,7 @@ namespace livetape::kernel {
 namespace {
 
 [[noreturn]] void corrupt(const Record& record, const std::string& what) {
-  throw CorruptState("changelog offset " + std::to_string(record.offset) + ": " + what +
-                     "; `livetape reset` folds the log again from its start");
+  throw CorruptState("changelog offset " + std::to_string(record.offset) + ": " + what);
 }
 
 template <typename T>
@@ -72,8 +71,7 @@ void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
 
 std::optional<Progress> PartitionFold::restored() {
   if (!restoring_.progress) {
-    if (!series_.all().empty())
-      throw CorruptState("the changelog has state but no progress record; see `livetape reset`");
+    if (!series_.all().empty()) throw CorruptState("the changelog has state but no progress record");
     return std::nullopt;
   }
   join_chunks();

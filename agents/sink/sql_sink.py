@@ -137,7 +137,18 @@ class SqlSink:
 
     async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> int:
         stored_epoch, position = await _patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))
-        check_progress(tp.topic, recorded=stored_epoch, current=epoch, next_offset=position, first=first, end=end)
+        remedy = (
+            f"delete the rows of {tp.topic} in stream_offset, and it is stored from its start; or use another namespace"
+        )
+        check_progress(
+            tp.topic,
+            recorded=stored_epoch,
+            current=epoch,
+            next_offset=position,
+            first=first,
+            end=end,
+            remedy=remedy,
+        )
         return position
 
     async def _write_always(self) -> None:

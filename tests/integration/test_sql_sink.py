@@ -142,7 +142,7 @@ def test_a_topic_made_anew_is_refused_by_name(settings: Settings, tape: Tape) ->
     database.rows("UPDATE stream_offset SET epoch = 'another' RETURNING 1")
     with running("sink", settings) as sink:
         assert sink.wait() != 0
-        assert "the state was folded from another" in sink.printed
+        assert "what is stored came from another" in sink.printed
 
 
 def test_a_table_that_refuses_rows_ends_the_sink_and_nothing_is_lost(settings: Settings, tape: Tape) -> None:
