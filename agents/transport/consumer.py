@@ -1,8 +1,9 @@
 """Faust's Kafka consumer for apps with batch topics."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import aiokafka
 from aiokafka.errors import KafkaError
@@ -18,6 +19,8 @@ from agents.transport.record_set import RecordSet
 
 log = logging.getLogger(__name__)
 
+STOP_S: Final = 5.0
+
 
 class ConsumerThread(AIOKafkaConsumerThread):
     """Runs a consumer that leaves the app's batch topics undecoded and reads only what is committed."""
@@ -30,6 +33,18 @@ class ConsumerThread(AIOKafkaConsumerThread):
         consumer.__class__ = undecoding_consumer(frozenset(self.app.batch_topics))
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust knows no setting for it
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Stop the consumer, within seconds.
+
+        aiokafka's fetcher raises CancelledError when it is stopped while it waits to try again, and a rebalance that
+        falls into the stop waits for an app that answers no more: Faust would wait a minute for either.
+        """
+        try:
+            async with asyncio.timeout(STOP_S):
+                await super().on_thread_stop()
+        except (asyncio.CancelledError, TimeoutError) as error:
+            log.warning("the consumer was not stopped in order: %r", error)
 
     async def seek_committed(self, partitions: set[TP]) -> Mapping[TP, int]:
         """Go to the committed offsets of some partitions."""

@@ -17,7 +17,7 @@ def write_seconds(tape: Tape, first: int, last: int) -> None:
     tape.clock(last)
 
 
-def test_the_fold_goes_on_by_itself_when_kafka_is_back(tmp_path: Path) -> None:
+def test_the_fold_goes_on_when_kafka_is_back_and_ends_when_asked_though_it_is_away(tmp_path: Path) -> None:
     settings = stack.on_free_ports(Settings(namespace="test-outage"), tmp_path)
     with stack.running(settings) as servers:
         apply(settings)
@@ -37,5 +37,6 @@ def test_the_fold_goes_on_by_itself_when_kafka_is_back(tmp_path: Path) -> None:
             write_seconds(tape, 120, 400)
             tape.flush()
             wait_until_flushed(settings, worker)
-            assert worker.stop() == 0
-        assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
+            assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
+            kafka.stop()
+            assert worker.stop() == 0, worker.log
