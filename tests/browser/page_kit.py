@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize, sync_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
@@ -15,6 +15,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WAIT_MS = 30_000
 WIDE: ViewportSize = {"width": 1400, "height": 860}
 
 
@@ -97,7 +98,8 @@ def browser_page() -> Iterator[MarketPage]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             page = browser.new_page(viewport=WIDE, color_scheme="dark")
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(WAIT_MS)
+            expect.set_options(timeout=WAIT_MS)
             yield MarketPage(page)
         finally:
             browser.close()
