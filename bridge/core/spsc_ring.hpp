@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "core/doorbell.hpp"
+
 namespace livetape::bridge {
 
 /// A bounded queue between one producing and one consuming thread, with no lock and no allocation after it is made.
@@ -12,6 +14,9 @@ class SpscRing {
  public:
   /// `capacity` must be a power of two.
   explicit SpscRing(std::size_t capacity) : slots_(std::make_unique<T[]>(capacity)), mask_(capacity - 1) {}
+
+  /// Rings this bell at every push; to be called before the producer starts.
+  void ring_at_push(Doorbell& doorbell) noexcept { doorbell_ = &doorbell; }
 
   /// Producer: false when the ring is full.
   [[nodiscard]] bool push(const T& item) noexcept {
@@ -22,6 +27,7 @@ class SpscRing {
     }
     slots_[head & mask_] = item;
     head_.store(head + 1, std::memory_order_release);
+    if (doorbell_ != nullptr) doorbell_->ring();
     return true;
   }
 
@@ -34,6 +40,8 @@ class SpscRing {
     }
     return &slots_[tail & mask_];
   }
+  /// Consumer.
+  [[nodiscard]] bool is_empty() noexcept { return front() == nullptr; }
   void pop() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
 
  private:
@@ -41,6 +49,7 @@ class SpscRing {
 
   std::unique_ptr<T[]> slots_;
   std::size_t mask_;
+  Doorbell* doorbell_ = nullptr;
   alignas(kCacheLine) std::atomic<std::size_t> head_{0};
   std::size_t seen_tail_ = 0;  // producer's
   alignas(kCacheLine) std::atomic<std::size_t> tail_{0};

@@ -1,13 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "core/idle.hpp"
+#include "core/doorbell.hpp"
 #include "core/spsc_ring.hpp"
 #include "core/thread.hpp"
 #include "core/trade.hpp"
@@ -19,14 +21,14 @@ class PublisherThread {
  public:
   /// Takes a message of the ring with this number; called from the publisher's thread.
   using Take = std::function<void(std::size_t ring, const Message& message)>;
-  /// What the publisher does when there is no message; called from its thread, often.
+  /// What the publisher does when there is no message; called from its thread, at least each `kLongestSleep`.
   using Rest = std::function<void()>;
 
   PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, Rest rest)
-      : rings_(std::move(rings)),
-        take_(std::move(take)),
-        rest_(std::move(rest)),
-        thread_(start_thread(name, [this] { run(); })) {}
+      : rings_(std::move(rings)), take_(std::move(take)), rest_(std::move(rest)) {
+    for (SpscRing<Message>* ring : rings_) ring->ring_at_push(doorbell_);
+    thread_ = start_thread(name, [this] { run(); });
+  }
   ~PublisherThread() { stop(); }
   PublisherThread(const PublisherThread&) = delete;
   PublisherThread& operator=(const PublisherThread&) = delete;
@@ -34,23 +36,24 @@ class PublisherThread {
   /// Publishes what is still in the rings, then ends. The venues must be stopped before.
   void stop() {
     stopping_ = true;
+    doorbell_.ring();
     if (thread_.joinable()) thread_.join();
   }
 
  private:
   void run() {
-    BackOffIdle idle;
+    constexpr std::chrono::milliseconds kLongestSleep{10};
     for (;;) {
       const bool last_round = stopping_;
-      if (take_some()) {
-        idle.reset();
-      } else if (last_round) {
-        return;
-      } else {
-        rest_();
-        idle.idle();
-      }
+      if (take_some()) continue;
+      if (last_round) return;
+      rest_();
+      doorbell_.sleep(kLongestSleep, [this] { return !stopping_ && are_rings_empty(); });
     }
+  }
+
+  [[nodiscard]] bool are_rings_empty() {
+    return std::ranges::all_of(rings_, [](SpscRing<Message>* ring) { return ring->is_empty(); });
   }
 
   /// A busy venue must not keep the others waiting, so each has its turn after a few messages.
@@ -72,6 +75,7 @@ class PublisherThread {
   std::vector<SpscRing<Message>*> rings_;
   Take take_;
   Rest rest_;
+  Doorbell doorbell_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
