@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+GOLDEN_RATIO: Final = 0.618
+"""Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
 THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
 
@@ -121,6 +123,7 @@ class FoldingPartition:
         self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]
     ) -> None:
         try:
+            await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
             while not await self._is_closing(interval_s):
                 await self.flush()
             await self.flush()

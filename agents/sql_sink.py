@@ -27,6 +27,7 @@ def build_sink(settings: Settings) -> BatchApp:
         broker_session_timeout=settings.session_timeout_ms / 1_000,
         broker_heartbeat_interval=settings.session_timeout_ms / 1_000 / 4,
         stream_buffer_maxsize=BUFFERED_RECORD_SETS,
+        fetch_wait_ms=settings.sink_flush_ms,
     )
     sink = SqlSink(app, settings)
 

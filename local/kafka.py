@@ -55,7 +55,7 @@ class Kafka(Server):
     def command(self) -> Command:
         """The broker, in a modest heap."""
         return Command(
-            [*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)],
+            [*self._java(QUICK_START, "-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)],
             {},
             orphan_signal=signal.SIGTERM,
         )

@@ -39,8 +39,15 @@ class BatchSource(Protocol):
 class BatchApp(faust.App):
     """Faust's app; `batch_topic` makes topics whose agents get one `RecordSet` for each partition and fetch."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - Faust's own
+        fetch_wait_ms: int | None = None,
+        **options: Any,  # noqa: ANN401 - Faust's own
+    ) -> None:
+        """`fetch_wait_ms` lets the broker gather records so long for one fetch; without it each comes at once."""
         self.batch_topics: set[str] = set()
+        self.fetch_wait_ms = fetch_wait_ms
         self.batch_source: BatchSource | None = None
         super().__init__(*args, TableManager=BatchTableManager, **options)
 

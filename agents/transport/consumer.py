@@ -32,6 +32,9 @@ class ConsumerThread(AIOKafkaConsumerThread):
         # The class decides only what `start` builds, and that comes later: nothing is lost by changing it here.
         consumer.__class__ = undecoding_consumer(frozenset(self.app.batch_topics))
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust knows no setting for it
+        if self.app.fetch_wait_ms is not None:
+            consumer._fetch_min_bytes = consumer._max_partition_fetch_bytes  # noqa: SLF001 - nor for these
+            consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001
         return consumer
 
     async def on_thread_stop(self) -> None:
