@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
@@ -17,8 +17,9 @@ from bench.bars import BarKey, BarValues, Decoder
 from bench.processes import Cost, CostMeter
 
 _WIRE_HEADER_BYTES = 5
-_POLL_S = 0.01
+_POLL_S = 0.05
 _TIMEOUT_S = 300.0
+_ANSWER_S = 10.0
 
 
 def run(settings: Settings, log: Path) -> Cost:
@@ -36,7 +37,7 @@ def run(settings: Settings, log: Path) -> Cost:
         try:
             _wait(lambda: _is_settled(admin, group), worker, log)
             meter = CostMeter(worker.pid)
-            _wait(lambda: _committed(admin, group, topic) == ends, worker, log)
+            _wait(lambda: _committed(settings, group, topic) == ends, worker, log)
             return meter.read()
         finally:
             worker.terminate()
@@ -70,9 +71,15 @@ def _is_settled(admin: AdminClient, group: str) -> bool:
     return bool(description.state == ConsumerGroupState.STABLE)
 
 
-def _committed(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
-    offsets = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
-    return {at.partition: at.offset for at in offsets.topic_partitions if at.topic == topic}
+def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
+    """The group's offsets, by a consumer: the admin client crashes here while the coordinator loads."""
+    consumer = Consumer(settings.kafka_config | {"group.id": group})
+    try:
+        partitions = consumer.list_topics(topic).topics[topic].partitions
+        offsets = consumer.committed([TopicPartition(topic, number) for number in partitions], _ANSWER_S)
+        return {at.partition: max(at.offset, 0) for at in offsets}
+    finally:
+        consumer.close()
 
 
 def _wait(is_done: Callable[[], bool], worker: subprocess.Popen[bytes], log: Path) -> None:

@@ -80,7 +80,8 @@ def _streams_job(settings: Settings, spec: TradesSpec, trade_schema_id: int, sta
 
 def _create_output(settings: Settings, partitions: int) -> None:
     topic = NewTopic(settings.topic(_OUTPUT), num_partitions=partitions, replication_factor=1)
-    AdminClient(settings.kafka_config).create_topics([topic])[topic.topic].result()
+    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
+    admin.create_topics([topic])[topic.topic].result()
 
 
 def _rates(engine: str, spec: TradesSpec, cost: Cost) -> dict[str, int]:

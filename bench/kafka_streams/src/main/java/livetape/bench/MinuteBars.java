@@ -30,7 +30,7 @@ public final class MinuteBars {
   private static final Duration GRACE = Duration.ofSeconds(1);
   private static final Duration RETENTION = Duration.ofHours(2);
 
-  private static long trades;
+  private static long folded;
 
   private MinuteBars() {}
 
@@ -71,7 +71,7 @@ public final class MinuteBars {
         .aggregate(
             Bar::new,
             (key, trade, bar) -> {
-              if (++trades == expected) {
+              if (++folded == expected) {
                 System.out.println("DONE");
               }
               return bar.add(trade);
