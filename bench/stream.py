@@ -79,7 +79,10 @@ def _streams_job(settings: Settings, spec: TradesSpec, trade_schema_id: int, sta
 
 
 def _create_output(settings: Settings, partitions: int) -> None:
-    topic = NewTopic(settings.topic(_OUTPUT), num_partitions=partitions, replication_factor=1)
+    # Kafka Streams stamps its bars with their event time, which is long ago: retention would delete them at once.
+    topic = NewTopic(
+        settings.topic(_OUTPUT), num_partitions=partitions, replication_factor=1, config={"retention.ms": "-1"}
+    )
     admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
     admin.create_topics([topic])[topic.topic].result()
 
