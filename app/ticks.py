@@ -24,6 +24,7 @@ RECEIVE_QUEUE = 100_000
 """Messages that ZeroMQ holds for us before it drops; a drop shows as a hole."""
 DRAIN = 200
 """Messages taken before other tasks get their turn."""
+REGISTRY_RETRY_S = 1.0
 
 
 class TradeListener(Protocol):
@@ -129,7 +130,7 @@ class Ticks:
     async def _tell(self, instrument: Instrument, value: bytes, listeners: set[TradeListener]) -> None:
         try:
             name, fields = await self._read(value)
-        except (BadRecord, RegistryAway) as error:
+        except BadRecord as error:
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
@@ -139,8 +140,12 @@ class Ticks:
                 listener.trade_happened(instrument, message)
 
     async def _read(self, value: bytes) -> tuple[str, Mapping[str, Any]]:
-        if self._reader.must_ask(value):
-            return await asyncio.to_thread(self._reader.read, value)
+        while self._reader.must_ask(value):
+            try:
+                return await asyncio.to_thread(self._reader.read, value)
+            except RegistryAway as error:  # later trades wait in ZeroMQ's queue; dropping this one would lose it
+                logger.warning("trades over ZeroMQ wait: %s", error)
+                await asyncio.sleep(REGISTRY_RETRY_S)
         return self._reader.read(value)
 
 

@@ -238,6 +238,9 @@ async def test_a_trade_of_the_bridge_is_told_at_once_and_holes_are_counted(
             await client.next("subscribed")
             for sequence in (1, 2, 5):
                 bridge.send_multipart([b"binance:BTC-USDT", struct.pack(">16sQ", b"session", sequence), value])
+            eventually(
+                lambda: api.metric('livetape_ticks_total{venue="binance"}') == 3, lambda: api.get("/metrics").text
+            )
             messages = [await client.next("trade") for _ in range(3)]
     assert messages[0] == {
         "type": "trade",
