@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.settings import Settings
-from local import certificates, stack
+from local import certificates, ports, stack
 
 for _name in [name for name in os.environ if name.startswith("LIVETAPE_")]:
     del os.environ[_name]  # tests see the defaults, not the settings of who runs them
@@ -25,8 +25,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def settings(servers: Settings) -> Settings:
-    """Settings of one test: the session's servers, a namespace that no other test has."""
-    return servers.model_copy(update={"namespace": f"test-{os.getpid()}-{next(_numbers)}"})
+    """Settings of one test: the session's servers, and a namespace and ZeroMQ address that no other test has."""
+    (data,) = ports.free_ports(1)
+    own = {"namespace": f"test-{os.getpid()}-{next(_numbers)}", "zmq_data": f"tcp://127.0.0.1:{data}"}
+    return servers.model_copy(update=own)
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,11 @@ class MarketPage:
         """The rows of bars, newest first."""
         return self.page.get_by_role("region", name="Bars").locator("tbody tr")
 
+    def press_and_see(self, key: str) -> None:
+        """Press a key and wait until what it does is drawn: the chart scrolls from where it was drawn last."""
+        self.page.keyboard.press(key)
+        self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
     def told_bars(self) -> list[list[str]]:
         """Start, open, high, low, close, volume, VWAP, trades and state of the newest bars, newest first."""
         rows: list[list[str]] = self.bars.evaluate_all(

@@ -215,7 +215,7 @@ def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give
     expect(page.connection).to_contain_text("disconnected, again in")
     page.chart_group.focus()
     for _ in range(4):
-        page.page.keyboard.press("PageUp")
+        page.press_and_see("PageUp")
     expect(page.problem).to_have_text("Older bars could not be loaded: the API cannot be reached.")
     assert page.told_bars()[0] == row(minutes(300, 301)[0])
     page.page.keyboard.press("End")
