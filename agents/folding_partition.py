@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
 GOLDEN_RATIO: Final = 0.618
 """Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
 THREAD_BYTES: Final = 128 * 1024
@@ -53,6 +54,7 @@ class FoldingPartition:
         self._writer: FlushWriter = recovered.writer
         self._live = live
         self._schemas = schemas
+        self._history = recovered.history
         self._lock = lock
         self._closing = asyncio.Event()
         self._flusher: asyncio.Task[None] | None = None
@@ -98,9 +100,17 @@ class FoldingPartition:
                 raise CorruptRecords(
                     f"{self.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
                 )
-            if outcome.needs_schema is None:
+            if outcome.needs_schema is not None:
+                await self._schemas.learn(outcome.needs_schema)
+            elif outcome.needs_history is not None:
+                await self._read_again(outcome.needs_history, outcome.next_offset)
+            else:
                 return
-            await self._schemas.learn(outcome.needs_schema)
+
+    async def _read_again(self, first: int, end: int) -> None:
+        """Give the fold the stretch of the log that the correction at its end needs."""
+        tp = TP(self.topic, self.partition)
+        await _uninterrupted(self._history.reread(tp, self._fold, first=first, end=end))
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
         arguments = (record_set.data, record_set.aborted, self.next_offset)
@@ -113,6 +123,7 @@ class FoldingPartition:
             (metrics.TRADES, outcome.trades),
             (metrics.DUPLICATES, outcome.duplicates),
             (metrics.LATE, outcome.late),
+            (metrics.CORRECTIONS, outcome.corrections),
             (metrics.FINALS, outcome.finals),
             (metrics.REVISIONS, outcome.revisions),
         ):

@@ -8,6 +8,12 @@ TRADES: Final = Counter("livetape_fold_trades", "Trades folded into bars", ["par
 DUPLICATES: Final = Counter("livetape_fold_duplicates", "Trades that were delivered again", ["partition"])
 LATE: Final = Counter("livetape_fold_late", "Trades refused as older than the correction horizon", ["partition"])
 DEAD: Final = Counter("livetape_fold_dead_letters", "Records that could not be folded", ["reason"])
+CORRECTIONS: Final = Counter(
+    "livetape_fold_corrections", "Corrections and cancellations that changed a bar", ["partition"]
+)
+REREADS: Final = Counter(
+    "livetape_fold_rereads", "Stretches of the log that were read again for a correction", ["partition"]
+)
 FINALS: Final = Counter("livetape_fold_final_bars", "Bars that became final", ["partition"])
 REVISIONS: Final = Counter("livetape_fold_revisions", "Revisions of final bars", ["partition"])
 LAG: Final = Gauge("livetape_fold_lag_records", "Records between the fold and the end of the log", ["partition"])

@@ -7,26 +7,25 @@ what it left open; only then is the end of the changelog read. Whatever would co
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
 from confluent_kafka import KafkaException
 
 from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
-from agents.kernel import CorruptState, FoldConfig, PartitionFold, WriterSchemas
-from agents.transport import RecordSet, consumer_connection, undecoding_consumer
+from agents.history import History
+from agents.kernel import CorruptState, FoldConfig, PartitionFold, VenueRules, WriterSchemas
+from agents.partition_reader import POLL_MS, partition_reader
 from app.settings import Settings
 from app.topics import duration_ns
+from app.venues import TradeIds, Venue, read_venues
+
+if TYPE_CHECKING:
+    from agents.transport import RecordSet
 
 log = logging.getLogger(__name__)
-
-FETCH_BYTES = 8 * 1024 * 1024
-POLL_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,24 @@ class FoldSetup:
 
 
 def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
-    """The fold that the settings ask for, with no writer's schema known yet."""
+    """The fold that the settings ask for, with no writer's schema known yet.
+
+    Raises:
+        VenuesFileError: venues.yaml cannot be followed.
+    """
     config = FoldConfig(
         intervals=[(name, duration_ns(name)) for name in settings.intervals],
         out_of_order_ns=settings.out_of_order_ns,
         grace_ns=settings.grace_ns,
         horizon_ns=settings.horizon_ns,
         max_ahead_ns=settings.max_ahead_ns,
+        venues={name: _rules(venue) for name, venue in read_venues(settings.venues_file).items()},
     )
     return FoldSetup(settings, config, WriterSchemas(), schema_ids)
+
+
+def _rules(venue: Venue) -> VenueRules:
+    return VenueRules(has_contiguous_ids=venue.trade_ids is TradeIds.CONTIGUOUS, conditions=venue.conditions)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class Recovered:
 
     fold: PartitionFold
     writer: FlushWriter
+    history: History
     next_offset: int
 
 
@@ -92,7 +101,7 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
     seconds = time.monotonic() - started
     metrics.RECOVERY_S.observe(seconds)
     log.info("partition %d: %d changelog offsets in %.2f s, on from %d", partition, records, seconds, next_offset)
-    return Recovered(fold, writer, next_offset)
+    return Recovered(fold, writer, History(settings), next_offset)
 
 
 async def _start(writer: FlushWriter, partition: int) -> None:
@@ -109,7 +118,7 @@ async def _start(writer: FlushWriter, partition: int) -> None:
 async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int:
     """Feed the changelog up to its end into the fold; returns how many offsets that were."""
     changelog = setup.settings.topic(CHANGELOG)
-    async with _reader(setup.settings, changelog, partition) as (consumer, tp):
+    async with partition_reader(setup.settings, changelog, partition) as (consumer, tp):
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
         consumer.seek(tp, first)
@@ -124,7 +133,7 @@ async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int
 
 async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, epoch: str) -> int:
     trades = settings.topic("trades")
-    async with _reader(settings, trades, partition) as (consumer, tp):
+    async with partition_reader(settings, trades, partition) as (consumer, tp):
         first = int((await consumer.beginning_offsets([tp]))[tp])
         end = int((await consumer.end_offsets([tp]))[tp])
     progress = fold.restored()
@@ -147,24 +156,3 @@ def _remedy(settings: Settings) -> str:
         f"stop the workers, delete the topic {settings.topic(CHANGELOG)} and run `livetape topics apply`: "
         "the log is then folded from its start again"
     )
-
-
-@asynccontextmanager
-async def _reader(
-    settings: Settings, topic: str, partition: int
-) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
-    """A consumer of one partition, outside of any group, that gives what is committed as record sets."""
-    consumer = undecoding_consumer(frozenset({topic}))(
-        **consumer_connection(settings),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
-    tp = TopicPartition(topic, partition)
-    consumer.assign([tp])
-    await consumer.start()
-    try:
-        yield consumer, tp
-    finally:
-        await consumer.stop()

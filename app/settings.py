@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """The Avro schemas, a file a record type."""
     topics_file: AbsolutePath = PROJECT / "topics.yaml"
     """What topics there are."""
+    venues_file: AbsolutePath = PROJECT / "venues.yaml"
+    """What the fold must know of the venues."""
 
     kafka_bootstrap: str = "127.0.0.1:29092"
     """Brokers to reach the cluster by, as `host:port,host:port`."""

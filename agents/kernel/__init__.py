@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.kernel import _native
-from agents.kernel._native import CorruptBatch, CorruptState, Flush, FoldConfig, FoldOutcome, PartitionFold, Progress
+from agents.kernel._native import (
+    CorruptBatch,
+    CorruptState,
+    Flush,
+    FoldConfig,
+    FoldOutcome,
+    PartitionFold,
+    Progress,
+    VenueRules,
+)
 from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
 
 __all__ = [
@@ -22,6 +31,7 @@ __all__ = [
     "PartitionFold",
     "Progress",
     "Record",
+    "VenueRules",
     "WriterSchemas",
     "read_records",
 ]

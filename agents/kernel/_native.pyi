@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agents.kernel.decode_plan import Step
 
@@ -10,6 +10,16 @@ class CorruptBatch(Exception):
 
 class CorruptState(Exception):
     """The changelog cannot be restored."""
+
+class VenueRules:
+    """What the fold must know of a venue.
+
+    `has_contiguous_ids`: its trade ids number an instrument's trades without a hole.
+    `conditions`: for a trade condition code, what such a trade counts for, of `open_close`, `high_low` and `volume`; a
+    code not named counts for all.
+    """
+
+    def __init__(self, *, has_contiguous_ids: bool, conditions: Mapping[str, Sequence[str]]) -> None: ...
 
 class FoldConfig:
     """How trades become bars. Intervals are (name, length), finest first; the first is the base.
@@ -25,6 +35,7 @@ class FoldConfig:
         grace_ns: int,
         horizon_ns: int,
         max_ahead_ns: int,
+        venues: Mapping[str, VenueRules] = ...,
     ) -> None: ...
 
 class WriterSchemas:
@@ -56,6 +67,12 @@ class FoldOutcome:
     def needs_schema(self) -> int | None:
         """The fold stopped at `next_offset`, before a record of this unknown schema: add or refuse it, and go on."""
     @property
+    def needs_history(self) -> int | None:
+        """The fold stopped at `next_offset`, before a correction.
+
+        Give the log from this offset up to `next_offset` to `reread`, and go on; or say that the `history_is_gone`.
+        """
+    @property
     def corrupt(self) -> str:
         """The fold stopped at `next_offset`, for this reason, before a batch with no telling where the next begins."""
     @property
@@ -70,6 +87,9 @@ class FoldOutcome:
     def dead(self) -> int: ...
     @property
     def clocks(self) -> int: ...
+    @property
+    def corrections(self) -> int:
+        """Corrections and cancellations that changed a bar."""
     @property
     def finals(self) -> int: ...
     @property
@@ -119,6 +139,10 @@ class PartitionFold:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
     def fold(self, record_set: bytes, aborted: Aborted, start_offset: int) -> FoldOutcome:
         """Fold the records from `start_offset` on."""
+    def reread(self, record_set: bytes, aborted: Aborted) -> None:
+        """Take a record set of the stretch that `needs_history` asked for; what is outside of it changes nothing."""
+    def history_is_gone(self) -> None:
+        """Say that the log no longer has that stretch: the correction becomes a dead letter."""
     def live(self) -> list[tuple[bytes, bytes]]:
         """Key and value of a `bars.live` record for each instrument whose forming bars changed since the last call."""
     def live_all(self) -> list[tuple[bytes, bytes]]:

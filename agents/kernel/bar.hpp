@@ -4,11 +4,14 @@
 #include <compare>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "decode_plan.hpp"
 #include "livetape/decimal.hpp"
 #include "livetape/uint256.hpp"
+#include "venue_rules.hpp"
 
 /// Bars: what trades sum up to, and where a bar stands in its life.
 namespace livetape::kernel {
@@ -22,6 +25,7 @@ struct TradeIdView {
 
   static TradeIdView parse(std::string_view id) noexcept;
   [[nodiscard]] bool is_number() const noexcept { return number >= 0; }
+  friend bool operator==(const TradeIdView&, const TradeIdView&) noexcept = default;
 };
 
 /// The same, kept. Nearly all venues have numbers: those cost no string.
@@ -29,16 +33,28 @@ class TradeId {
  public:
   TradeId() = default;
   explicit TradeId(TradeIdView id) { *this = id; }
-  TradeId& operator=(TradeIdView id) {
-    number_ = id.number;
-    if (!id.text.empty() || !text_.empty()) text_.assign(id.text);
+  TradeId(const TradeId& other) { *this = other; }
+  TradeId(TradeId&&) noexcept = default;
+  ~TradeId() = default;
+  TradeId& operator=(TradeId&&) noexcept = default;
+  TradeId& operator=(const TradeId& other) {
+    number_ = other.number_;
+    text_ = other.text_ ? std::make_unique<std::string>(*other.text_) : nullptr;
     return *this;
   }
-  [[nodiscard]] std::string as_text() const { return number_ >= 0 ? std::to_string(number_) : text_; }
+  TradeId& operator=(TradeIdView id) {
+    number_ = id.number;
+    if (!id.is_number() || text_) text_ = id.is_number() ? nullptr : std::make_unique<std::string>(id.text);
+    return *this;
+  }
+  friend bool operator==(const TradeId& a, const TradeId& b) noexcept {
+    return a.number_ == b.number_ && (a.text_ && b.text_ ? *a.text_ == *b.text_ : a.text_ == b.text_);
+  }
+  [[nodiscard]] std::string as_text() const { return text_ ? *text_ : number_ >= 0 ? std::to_string(number_) : ""; }
 
  private:
   std::int64_t number_ = -1;
-  std::string text_;
+  std::unique_ptr<std::string> text_;
 };
 
 /// Order of trades within an instrument: the venue's own number, or else event time, then offset.
@@ -57,6 +73,8 @@ struct Trade {
   UInt256 notional;
   std::int64_t event_time_ns = 0;
   std::int64_t offset = 0;
+  Aggressor aggressor = Aggressor::unknown;
+  CountsFor counts_for;
 };
 
 /// What a set of trades sums up to. Merging is exact and knows no order: any grouping of the same trades gives the
@@ -70,21 +88,28 @@ struct Aggregate {
   Int128 low = 0;
   Int128 close = 0;
   UInt128 volume = 0;  // sums stay below 10^38: PartitionFold checks before it adds
+  UInt128 buy_volume = 0;
+  UInt128 sell_volume = 0;
   UInt256 notional;
   std::int64_t first_offset = std::numeric_limits<std::int64_t>::max();
   std::int64_t last_offset = -1;
   std::int64_t newest_event_ns = std::numeric_limits<std::int64_t>::min();
   TradeId first_id;
   TradeId last_id;
+  bool has_open_close = false;  // whether a trade that counts for them was there
+  bool has_high_low = false;
+  bool has_sides = true;  // whether all of its trades told their aggressor's side to the state
 
   void add(const Trade& trade);
   void merge(const Aggregate& other);
+  friend bool operator==(const Aggregate&, const Aggregate&) = default;
 };
 
 /// A window of one instrument. `sum` holds the trades of a base bar, and of a coarser bar those of its final children.
 struct Bar {
   std::int64_t start_ns = 0;
   Aggregate sum;
+  std::int64_t missing = 0;  // trades that are known to be missing; of a venue without contiguous ids nobody knows
   std::int64_t seq = -1;  // offset that finalised or last revised it; unused while it forms
   std::int32_t revision = 0;
   bool is_final = false;

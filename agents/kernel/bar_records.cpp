@@ -1,6 +1,10 @@
 #include "bar_records.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "livetape/avro_writer.hpp"
+#include "venue.hpp"
 
 namespace livetape::kernel {
 namespace {
@@ -12,15 +16,17 @@ std::string_view written(const AvroWriter& out) {
   return {reinterpret_cast<const char*>(out.written().data()), out.written().size()};
 }
 
-void write_values(AvroWriter& out, const Aggregate& sum) {
+/// Prices are 0 where no trade of the bar counts for them: all were cancelled, or of conditions that do not.
+void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int64_t> missing) {
   out.write_decimal(sum.open);
-  out.write_decimal(sum.high);
-  out.write_decimal(sum.low);
+  out.write_decimal(sum.has_high_low ? sum.high : std::max(sum.open, sum.close));
+  out.write_decimal(sum.has_high_low ? sum.low : std::min(sum.open, sum.close));
   out.write_decimal(sum.close);
   out.write_decimal(static_cast<Int128>(sum.volume));
   out.write_notional(sum.notional);
   out.write_long(sum.trade_count);
-  out.write_long(0);  // missing is null: nothing counts gaps yet
+  out.write_long(missing ? 1 : 0);
+  if (missing) out.write_long(*missing);
 }
 
 void write_lineage(AvroWriter& out, std::int64_t seq, const Aggregate& sum) {
@@ -37,22 +43,27 @@ void write_origin(AvroWriter& out, const Origin& origin) {
   out.write_long(origin.partition);
 }
 
+/// Of a venue whose ids have holes by themselves nobody can tell.
+std::optional<std::int64_t> known_missing(const Series& series, std::int64_t missing) {
+  return series.ids.are_contiguous() ? std::optional(missing) : std::nullopt;
+}
+
 }  // namespace
 
 KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& level, const Bar& bar) {
   std::uint8_t buffer[kMaxBarBytes];
   AvroWriter out(buffer);
   out.write_wire_header(origin.bar_schema_id);
-  out.write_string(series.venue);
+  out.write_string(series.home.name);
   out.write_string(series.instrument);
   out.write_string(level.name);
   out.write_long(bar.start_ns);
   out.write_long(bar.revision == 0 ? 0 : 1);  // final, revised
   out.write_long(bar.revision);
-  write_values(out, bar.sum);
+  write_values(out, bar.sum, known_missing(series, bar.missing));
   write_lineage(out, bar.seq, bar.sum);
   write_origin(out, origin);
-  return {series.venue + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns),
+  return {series.home.name + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns),
           std::string(written(out))};
 }
 
@@ -60,18 +71,18 @@ KeyedRecord live_record(const Origin& origin, const Series& series, std::span<co
   std::vector<std::uint8_t> buffer(kMaxBarBytes * (bars.size() + 1));
   AvroWriter out(buffer);
   out.write_wire_header(origin.live_schema_id);
-  out.write_string(series.venue);
+  out.write_string(series.home.name);
   out.write_string(series.instrument);
   write_origin(out, origin);
   if (!bars.empty()) out.write_long(static_cast<std::int64_t>(bars.size()));
   for (const LiveBar& bar : bars) {
     out.write_string(bar.level->name);
     out.write_long(bar.start_ns);
-    write_values(out, bar.sum);
+    write_values(out, bar.sum, known_missing(series, bar.missing));
     write_lineage(out, bar.sum.last_offset, bar.sum);  // what changed a forming bar last is its newest trade
   }
   out.write_long(0);
-  return {series.venue + ':' + series.instrument, std::string(written(out))};
+  return {series.home.name + ':' + series.instrument, std::string(written(out))};
 }
 
 }  // namespace livetape::kernel

@@ -33,6 +33,7 @@ struct KeyedRecord {
 struct LiveBar {
   const Level* level;
   std::int64_t start_ns;
+  std::int64_t missing;
   Aggregate sum;
 };
 [[nodiscard]] KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars);

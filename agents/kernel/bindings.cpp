@@ -1,4 +1,5 @@
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -6,6 +7,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <tuple>
@@ -64,9 +66,22 @@ nb::list refused_to_list(const std::vector<RefusedRecord>& records) {
   return list;
 }
 
-FoldConfig make_config(const std::vector<std::pair<std::string, std::int64_t>>& intervals, std::int64_t out_of_order_ns,
-                       std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
-  return {make_levels(intervals), out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns};
+/// What a trade counts for, as venue rules name it: `open_close`, `high_low`, `volume`.
+CountsFor make_counts_for(const std::vector<std::string>& names) {
+  CountsFor counts{false, false, false};
+  for (const std::string& name : names) {
+    counts.open_close |= name == "open_close";
+    counts.high_low |= name == "high_low";
+    counts.volume |= name == "volume";
+  }
+  return counts;
+}
+
+VenueRules make_rules(bool has_contiguous_ids, const std::map<std::string, std::vector<std::string>>& conditions) {
+  VenueRules rules;
+  rules.has_contiguous_ids = has_contiguous_ids;
+  for (const auto& [code, names] : conditions) rules.conditions[code] = make_counts_for(names);
+  return rules;
 }
 
 /// A step as decode_plan.py makes it.
@@ -75,7 +90,7 @@ Step make_step(const nb::tuple& step) {
       {"skip_varint", Step::Code::skip_varint}, {"skip_bytes", Step::Code::skip_bytes},
       {"skip_fixed", Step::Code::skip_fixed},   {"text", Step::Code::text},
       {"number", Step::Code::number},           {"decimal", Step::Code::decimal},
-      {"action", Step::Code::action},           {"union_of", Step::Code::union_of},
+      {"symbol", Step::Code::symbol},           {"texts", Step::Code::texts}, {"union_of", Step::Code::union_of},
       {"record_of", Step::Code::record_of},     {"blocks_of", Step::Code::blocks_of}};
   static const std::unordered_map<std::string, Slot> kSlots{{"", Slot{}},
                                                             {"venue", Slot::venue},
@@ -84,9 +99,12 @@ Step make_step(const nb::tuple& step) {
                                                             {"trade_seq", Slot::trade_seq},
                                                             {"price", Slot::price},
                                                             {"size", Slot::size},
+                                                            {"aggressor", Slot::aggressor},
                                                             {"event_time_ns", Slot::event_time_ns},
                                                             {"receive_time_ns", Slot::receive_time_ns},
-                                                            {"action", Slot::action}};
+                                                            {"action", Slot::action},
+                                                            {"refers_to", Slot::refers_to},
+                                                            {"conditions", Slot::conditions}};
   Step made{kCodes.at(nb::cast<std::string>(step[0])),
             kSlots.at(nb::cast<std::string>(step[1])),
             nb::cast<std::int64_t>(step[2]),
@@ -102,15 +120,20 @@ Step make_step(const nb::tuple& step) {
 }
 
 void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string& kind, const nb::list& steps) {
-  DecodePlan plan{kind == "clock" ? RecordKind::clock : RecordKind::trade, {}};
-  for (const nb::handle step : steps) plan.steps.push_back(make_step(nb::cast<nb::tuple>(step)));
-  schemas.add(schema_id, std::move(plan));
+  std::vector<Step> made;
+  for (const nb::handle step : steps) made.push_back(make_step(nb::cast<nb::tuple>(step)));
+  schemas.add(schema_id, DecodePlan(kind == "clock" ? RecordKind::clock : RecordKind::trade, made));
 }
 
 FoldOutcome fold(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
                  std::int64_t start_offset) {
   const nb::gil_scoped_release released;
   return partition.fold(view(record_set), aborted_from(aborted), start_offset);
+}
+
+void reread(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted) {
+  const nb::gil_scoped_release released;
+  partition.reread(view(record_set), aborted_from(aborted));
 }
 
 std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted) {
@@ -145,14 +168,25 @@ nb::tuple read_records(const nb::bytes& record_set, const AbortedPairs& aborted)
 }
 
 void bind_values(nb::module_& module) {
+  nb::class_<VenueRules>(module, "VenueRules")
+      .def(
+          "__init__",
+          [](VenueRules* self, bool has_contiguous_ids,
+             const std::map<std::string, std::vector<std::string>>& conditions) {
+            new (self) VenueRules(make_rules(has_contiguous_ids, conditions));
+          },
+          nb::kw_only(), "has_contiguous_ids"_a, "conditions"_a);
   nb::class_<FoldConfig>(module, "FoldConfig")
       .def(
           "__init__",
           [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
-             std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns) {
-            new (self) FoldConfig(make_config(intervals, out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns));
+             std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns,
+             const std::map<std::string, VenueRules>& venues) {
+            new (self) FoldConfig{make_levels(intervals), out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns,
+                                  {venues.begin(), venues.end()}, {}};
           },
-          nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a);
+          nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a,
+          "venues"_a = std::map<std::string, VenueRules>{});
   nb::class_<WriterSchemas>(module, "WriterSchemas")
       .def(nb::init<>())
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
@@ -160,6 +194,7 @@ void bind_values(nb::module_& module) {
   nb::class_<FoldOutcome>(module, "FoldOutcome")
       .def_ro("next_offset", &FoldOutcome::next_offset)
       .def_ro("needs_schema", &FoldOutcome::needs_schema)
+      .def_ro("needs_history", &FoldOutcome::needs_history)
       .def_ro("corrupt", &FoldOutcome::corrupt)
       .def_ro("records", &FoldOutcome::records)
       .def_ro("trades", &FoldOutcome::trades)
@@ -167,6 +202,7 @@ void bind_values(nb::module_& module) {
       .def_ro("late", &FoldOutcome::late)
       .def_ro("dead", &FoldOutcome::dead)
       .def_ro("clocks", &FoldOutcome::clocks)
+      .def_ro("corrections", &FoldOutcome::corrections)
       .def_ro("finals", &FoldOutcome::finals)
       .def_ro("revisions", &FoldOutcome::revisions)
       .def_ro("newest_event_time_ns", &FoldOutcome::newest_event_time_ns);
@@ -214,6 +250,8 @@ void bind_fold(nb::module_& module) {
       .def("restore", &restore, "record_set"_a, "aborted"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
       .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("reread", &reread, "record_set"_a, "aborted"_a)
+      .def("history_is_gone", &PartitionFold::history_is_gone)
       .def("live", [](PartitionFold& partition) { return to_list(live(partition)); })
       .def("live_all", [](PartitionFold& partition) { return to_list(live_all(partition)); })
       .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());

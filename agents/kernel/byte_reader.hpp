@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -30,12 +31,14 @@ class ByteReader {
   /// Zig-zag and 7 bits a byte: Avro's long and Kafka's varint and varlong.
   std::int64_t varlong() noexcept {
     std::uint64_t zigzag = 0;
-    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const std::uint8_t byte = *at_++;
-      zigzag |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return static_cast<std::int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
+    if (at_ != end_ && *at_ < 0x80) {
+      zigzag = *at_++;
+    } else if (remaining() >= kMaxVarintBytes) {
+      zigzag = long_varint();
+    } else {
+      zigzag = short_varint();
     }
-    return fail(), 0;
+    return static_cast<std::int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
   }
 
   std::span<const std::uint8_t> bytes(std::size_t count) noexcept {
@@ -57,12 +60,52 @@ class ByteReader {
     return {reinterpret_cast<const char*>(found.data()), found.size()};
   }
 
+  /// The bytes from here to where another reader of the same bytes has come.
+  [[nodiscard]] std::span<const std::uint8_t> up_to(const ByteReader& later) const noexcept { return {at_, later.at_}; }
+
   void fail() noexcept {
     ok_ = false;
     at_ = end_;
   }
 
  private:
+  static constexpr std::size_t kMaxVarintBytes = 10;
+
+  /// Where there are 10 bytes or more: eight at once, since most that are no single byte are times of nine.
+  std::uint64_t long_varint() noexcept {
+    constexpr std::uint64_t kMore = 0x8080808080808080;
+    std::uint64_t word = 0;
+    std::memcpy(&word, at_, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    const std::uint64_t ends = ~word & kMore;
+    if (ends != 0) {
+      at_ += std::countr_zero(ends) / 8 + 1;
+      return joined(word & (ends ^ (ends - 1)));
+    }
+    const std::uint64_t low = joined(word) | static_cast<std::uint64_t>(at_[8] & 0x7f) << 56;
+    if (at_[8] < 0x80) return at_ += 9, low;
+    if (at_[9] >= 0x80) return fail(), 0;
+    const std::uint64_t top = at_[9];
+    return at_ += 10, low | top << 63;
+  }
+
+  /// Eight groups of 7 bits side by side, each from its byte.
+  static constexpr std::uint64_t joined(std::uint64_t bytes) noexcept {
+    bytes = (bytes & 0x7f007f007f007f00) >> 1 | (bytes & 0x007f007f007f007f);
+    bytes = (bytes & 0x3fff00003fff0000) >> 2 | (bytes & 0x00003fff00003fff);
+    return (bytes & 0x0fffffff00000000) >> 4 | (bytes & 0x000000000fffffff);
+  }
+
+  std::uint64_t short_varint() noexcept {
+    std::uint64_t zigzag = 0;
+    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
+      const std::uint8_t byte = *at_++;
+      zigzag |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return zigzag;
+    }
+    return fail(), 0;
+  }
+
   const std::uint8_t* at_;
   const std::uint8_t* end_;
   bool ok_ = true;

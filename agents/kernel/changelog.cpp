@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "livetape/avro_writer.hpp"
+#include "venue.hpp"
 
 namespace livetape::kernel {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 /// A growing version of AvroWriter for the few places where the size is not known beforehand.
 class StateWriter {
  public:
-  StateWriter() { bytes_.push_back(static_cast<char>(kChangelogVersion)); }
+  explicit StateWriter(std::uint8_t version = kValueVersion) { raw(version); }
 
   StateWriter& raw(std::uint8_t byte) {
     bytes_.push_back(static_cast<char>(byte));
@@ -46,18 +47,18 @@ class StateWriter {
 };
 
 StateWriter key_of(StateKind kind) {
-  StateWriter key;
+  StateWriter key(kKeyVersion);
   key.raw(static_cast<std::uint8_t>(kind));
   return key;
 }
 
 std::string bar_key(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
-  return key_of(StateKind::bar).text(series.venue).text(series.instrument).number(length_ns).number(start_ns).take();
+  return key_of(StateKind::bar).text(series.home.name).text(series.instrument).number(length_ns).number(start_ns).take();
 }
 
 std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
   return key_of(StateKind::ids)
-      .text(series.venue)
+      .text(series.home.name)
       .text(series.instrument)
       .number(bucket_ns)
       .number(static_cast<std::int64_t>(kind))
@@ -66,7 +67,7 @@ std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, s
 }
 
 std::optional<ByteReader> open_value(std::span<const std::uint8_t> value) {
-  if (value.empty() || value[0] != kChangelogVersion) return std::nullopt;
+  if (value.empty() || value[0] > kValueVersion || value[0] + 1 < kValueVersion) return std::nullopt;
   return ByteReader(value.subspan(1));
 }
 
@@ -116,6 +117,8 @@ StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& b
   value.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
   value.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
   value.text(sum.first_id.as_text()).text(sum.last_id.as_text());
+  value.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
+  value.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
   return {bar_key(series, length_ns, bar.start_ns), value.take()};
 }
 
@@ -143,12 +146,22 @@ StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind,
   return {ids_key(series, bucket.start_ns, kind, chunk), value.take()};
 }
 
+StateRecord runs_state(const Series& series, std::size_t chunk) {
+  const auto all = std::span(series.ids.runs.runs());
+  const auto part = all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
+  StateWriter value;
+  for (const IdRuns::Run& run : part) {
+    value.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);
+  }
+  return {ids_key(series, 0, IdKind::runs, chunk), value.take()};
+}
+
 StateRecord ids_tombstone(const IdChunkRef& chunk) {
   return {ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk), std::nullopt};
 }
 
 std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
-  if (key.size() < 2 || key[0] != kChangelogVersion) return std::nullopt;
+  if (key.size() < 2 || key[0] != kKeyVersion) return std::nullopt;
   ByteReader in(key.subspan(2));
   StateKey found{static_cast<StateKind>(key[1]), {}, {}};
   switch (found.kind) {
@@ -164,7 +177,8 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
       found.venue = in.prefixed_text();
       found.instrument = in.prefixed_text();
       found.start_ns = in.varlong();
-      found.id_kind = in.varlong() == 0 ? IdKind::ranges : IdKind::hashes;
+      found.id_kind = static_cast<IdKind>(in.varlong());
+      if (found.id_kind > IdKind::runs) return std::nullopt;
       found.chunk = static_cast<std::size_t>(in.varlong());
       break;
     default:
@@ -211,6 +225,17 @@ std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::ui
   sum.newest_event_ns = in->varlong();
   sum.first_id = TradeIdView::parse(in->prefixed_text());
   sum.last_id = TradeIdView::parse(in->prefixed_text());
+  if (value[0] == kValueVersion) {
+    bar.missing = in->varlong();
+    sum.has_open_close = in->varlong() != 0;
+    sum.has_high_low = in->varlong() != 0;
+    sum.has_sides = in->varlong() != 0;
+    sum.buy_volume = static_cast<UInt128>(read_decimal(*in));
+    sum.sell_volume = static_cast<UInt128>(read_decimal(*in));
+  } else {
+    sum.has_open_close = sum.has_high_low = sum.trade_count > 0;
+    sum.has_sides = false;
+  }
   return is_done(*in) ? std::optional(std::move(bar)) : std::nullopt;
 }
 
@@ -223,6 +248,19 @@ std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uin
     ranges.push_back({first, in->varlong()});
   }
   return in->ok() ? std::optional(std::move(ranges)) : std::nullopt;
+}
+
+std::optional<std::vector<IdRuns::Run>> read_runs(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  std::vector<IdRuns::Run> runs;
+  while (in->ok() && in->remaining() > 0) {
+    IdRuns::Run& run = runs.emplace_back();
+    for (std::int64_t* part : {&run.first, &run.last, &run.first_ns, &run.last_ns, &run.newest_ns}) {
+      *part = in->varlong();
+    }
+  }
+  return in->ok() ? std::optional(std::move(runs)) : std::nullopt;
 }
 
 std::optional<std::vector<IdHash>> read_hashes(std::span<const std::uint8_t> value) {

@@ -8,11 +8,13 @@
 #include "byte_reader.hpp"
 #include "series.hpp"
 
-/// The fold's state as records of its changelog. Every key and value begins with the format's version; a key's second
-/// byte is its kind. Numbers and text are in Avro's encoding.
+/// The fold's state as records of its changelog. Every key and value begins with its format's version; a key's second
+/// byte is its kind. Numbers and text are in Avro's encoding. The key's format never changes, or a newer record would
+/// not take an older one's place; a value of the version before is still read.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kChangelogVersion = 1;
+inline constexpr std::uint8_t kKeyVersion = 1;
+inline constexpr std::uint8_t kValueVersion = 2;
 
 enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', ids = 'I' };
 
@@ -50,6 +52,7 @@ struct StateKey {
 [[nodiscard]] StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& bar);
 [[nodiscard]] StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns);
 [[nodiscard]] StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
+[[nodiscard]] StateRecord runs_state(const Series& series, std::size_t chunk);
 [[nodiscard]] StateRecord ids_tombstone(const IdChunkRef& chunk);
 
 /// Nothing when the record is not of this version or not well formed; keys point into `key`.
@@ -57,6 +60,7 @@ struct StateKey {
 [[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<std::vector<IdRuns::Run>> read_runs(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdHash>> read_hashes(std::span<const std::uint8_t> value);
 
 }  // namespace livetape::kernel

@@ -30,14 +30,52 @@ std::uint32_t by_table(std::uint32_t crc, std::span<const std::uint8_t> data) no
 }
 
 #if defined(__x86_64__)
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+constexpr std::size_t kLane = 1024;
+
+__attribute__((target("sse4.2"))) inline std::uint64_t next_word(std::uint64_t crc, const std::uint8_t* at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return _mm_crc32_u64(crc, word);
+}
+
+/// What `kLane` zero bytes behind it make of a remainder: linear, so a table for each of its bytes is enough.
+class LaneShift {
+ public:
+  LaneShift() noexcept {
+    static constexpr std::array<std::uint8_t, kLane> kZeros{};
+    for (std::size_t place = 0; place < tables_.size(); ++place) {
+      for (std::uint32_t byte = 0; byte < tables_[place].size(); ++byte) {
+        tables_[place][byte] = by_table(byte << (8 * place), kZeros);
+      }
+    }
+  }
+  [[nodiscard]] std::uint32_t operator()(std::uint32_t crc) const noexcept {
+    return tables_[0][crc & 0xff] ^ tables_[1][crc >> 8 & 0xff] ^ tables_[2][crc >> 16 & 0xff] ^ tables_[3][crc >> 24];
+  }
+
+ private:
+  std::array<std::array<std::uint32_t, 256>, 4> tables_;
+};
+
+/// The instruction takes three cycles and can begin each cycle: three stretches side by side cost what one does.
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc,
                                                                std::span<const std::uint8_t> data) noexcept {
-  std::uint64_t wide = crc;
-  for (; data.size() >= sizeof wide; data = data.subspan(sizeof wide)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, data.data(), sizeof word);
-    wide = _mm_crc32_u64(wide, word);
+  static const LaneShift shift;
+  for (; data.size() >= 3 * kLane; data = data.subspan(3 * kLane)) {
+    std::uint64_t first = crc;
+    std::uint64_t second = 0;
+    std::uint64_t third = 0;
+    for (std::size_t at = 0; at < kLane; at += kWord) {
+      first = next_word(first, data.data() + at);
+      second = next_word(second, data.data() + kLane + at);
+      third = next_word(third, data.data() + 2 * kLane + at);
+    }
+    crc = shift(shift(static_cast<std::uint32_t>(first)) ^ static_cast<std::uint32_t>(second)) ^
+          static_cast<std::uint32_t>(third);
   }
+  std::uint64_t wide = crc;
+  for (; data.size() >= kWord; data = data.subspan(kWord)) wide = next_word(wide, data.data());
   return by_table(static_cast<std::uint32_t>(wide), data);
 }
 #endif

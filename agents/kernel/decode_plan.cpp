@@ -1,6 +1,7 @@
 #include "decode_plan.hpp"
 
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include "livetape/decimal.hpp"
@@ -8,104 +9,227 @@
 namespace livetape::kernel {
 namespace {
 
-constexpr std::int64_t kMaxBlockItems = 1
-                                        << 20;  // items may be of no bytes: a count alone must not cost more than this
+// Items may be of no bytes: a count alone must not cost more than this.
+constexpr std::int64_t kMaxBlockItems = 1 << 20;
+
+}  // namespace
+
+DecodePlan::DecodePlan(RecordKind kind, const std::vector<Step>& steps) : kind_(kind) {
+  for (const Step& step : steps) lay_out(step);
+}
+
+void DecodePlan::lay_out(const Step& step) {
+  switch (step.code) {
+    case Step::Code::record_of:
+      for (const Step& child : step.children) lay_out(child);
+      return;
+    case Step::Code::union_of:
+      return lay_out_union(step);
+    case Step::Code::blocks_of: {
+      const std::size_t at = instructions_.size();
+      instructions_.push_back({Code::repeat});
+      for (const Step& child : step.children) lay_out(child);
+      instructions_[at].argument = static_cast<std::int64_t>(instructions_.size());
+      return;
+    }
+    case Step::Code::symbol:
+      instructions_.push_back({code_of(step), static_cast<std::uint32_t>(step.symbols.size()),
+                               static_cast<std::int64_t>(tables_.size())});
+      tables_.insert(tables_.end(), step.symbols.begin(), step.symbols.end());
+      return;
+    default:
+      instructions_.push_back({code_of(step), 0, step.size});
+  }
+}
+
+void DecodePlan::lay_out_union(const Step& step) {
+  const std::size_t table = tables_.size();
+  tables_.resize(table + step.children.size());
+  instructions_.push_back(
+      {Code::choose, static_cast<std::uint32_t>(step.children.size()), static_cast<std::int64_t>(table)});
+  std::vector<std::size_t> jumps;
+  for (std::size_t branch = 0; branch < step.children.size(); ++branch) {
+    tables_[table + branch] = static_cast<std::uint32_t>(instructions_.size());
+    lay_out(step.children[branch]);
+    jumps.push_back(instructions_.size());
+    instructions_.push_back({Code::jump});
+  }
+  for (const std::size_t jump : jumps) instructions_[jump].argument = static_cast<std::int64_t>(instructions_.size());
+}
+
+DecodePlan::Code DecodePlan::code_of(const Step& step) {
+  switch (step.code) {
+    case Step::Code::skip_varint:
+      return Code::skip_varint;
+    case Step::Code::skip_bytes:
+      return Code::skip_bytes;
+    case Step::Code::skip_fixed:
+      return Code::skip_fixed;
+    default:
+      break;
+  }
+  switch (step.slot) {
+    case Slot::venue:
+      return Code::venue;
+    case Slot::instrument:
+      return Code::instrument;
+    case Slot::trade_id:
+      return Code::trade_id;
+    case Slot::refers_to:
+      return Code::refers_to;
+    case Slot::trade_seq:
+      return Code::trade_seq;
+    case Slot::event_time_ns:
+      return Code::event_time_ns;
+    case Slot::receive_time_ns:
+      return Code::receive_time_ns;
+    case Slot::price:
+      return Code::price;
+    case Slot::size:
+      return Code::size;
+    case Slot::aggressor:
+      return Code::aggressor;
+    case Slot::action:
+      return Code::action;
+    case Slot::conditions:
+      return Code::conditions;
+  }
+  throw std::logic_error("a step of a kind that no instruction does");
+}
 
 class Decoder {
  public:
-  Decoder(std::span<const std::uint8_t> body, Decoded& out) noexcept : in_(body), out_(out) {}
+  Decoder(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out) noexcept
+      : plan_(plan), in_(body), out_(out) {}
 
-  DecodeError run(const std::vector<Step>& steps) noexcept {
-    all(steps);
+  DecodeError run() noexcept {
+    out_.reset_defaults();
+    run(0, plan_.instructions_.size());
     if (!in_.ok()) return DecodeError::corrupt;
     if (in_.remaining() != 0) return DecodeError::trailing_bytes;
     return is_decimal_out_of_range_ ? DecodeError::decimal_out_of_range : DecodeError::none;
   }
 
  private:
-  void all(const std::vector<Step>& steps) noexcept {
-    for (const Step& step : steps) one(step);
-  }
+  using Code = DecodePlan::Code;
+  using Instruction = DecodePlan::Instruction;
 
-  void one(const Step& step) noexcept {
-    switch (step.code) {
-      case Step::Code::skip_varint:
-        in_.varlong();
-        return;
-      case Step::Code::skip_bytes:
-        in_.prefixed_bytes();
-        return;
-      case Step::Code::skip_fixed:
-        in_.bytes(static_cast<std::size_t>(step.size));
-        return;
-      case Step::Code::text:
-        text(step.slot) = in_.prefixed_text();
-        return;
-      case Step::Code::number:
-        number(step.slot) = in_.varlong();
-        out_.has_trade_seq |= step.slot == Slot::trade_seq;
-        return;
-      case Step::Code::decimal:
-        is_decimal_out_of_range_ |=
-            !decode_decimal(in_.prefixed_bytes(), step.slot == Slot::price ? out_.price : out_.size);
-        return;
-      case Step::Code::action:
-        return action(step);
-      case Step::Code::union_of:
-        return branch(step);
-      case Step::Code::record_of:
-        return all(step.children);
-      case Step::Code::blocks_of:
-        return blocks(step);
+  void run(std::size_t from, std::size_t to) noexcept {
+    const Instruction* const begin = plan_.instructions_.data();
+    const Instruction* const end = begin + to;
+    for (const Instruction* at = begin + from; at != end;) {
+      const Instruction& now = *at++;
+      switch (now.code) {
+        case Code::skip_varint:
+          in_.varlong();
+          break;
+        case Code::skip_bytes:
+          in_.prefixed_bytes();
+          break;
+        case Code::skip_fixed:
+          in_.bytes(static_cast<std::size_t>(now.argument));
+          break;
+        case Code::venue:
+          out_.venue = in_.prefixed_text();
+          break;
+        case Code::instrument:
+          out_.instrument = in_.prefixed_text();
+          break;
+        case Code::trade_id:
+          out_.trade_id = in_.prefixed_text();
+          break;
+        case Code::refers_to:
+          out_.refers_to = in_.prefixed_text();
+          break;
+        case Code::trade_seq:
+          out_.trade_seq = in_.varlong();
+          out_.has_trade_seq = true;
+          break;
+        case Code::event_time_ns:
+          out_.event_time_ns = in_.varlong();
+          break;
+        case Code::receive_time_ns:
+          out_.receive_time_ns = in_.varlong();
+          break;
+        case Code::price:
+          decimal(out_.price);
+          break;
+        case Code::size:
+          decimal(out_.size);
+          break;
+        case Code::aggressor:
+          out_.aggressor = static_cast<Aggressor>(entry(now));
+          break;
+        case Code::action:
+          out_.action = static_cast<Action>(entry(now));
+          break;
+        case Code::conditions:
+          conditions();
+          break;
+        case Code::choose:
+          at = begin + entry(now);
+          break;
+        case Code::jump:
+          at = begin + now.argument;
+          break;
+        case Code::repeat:
+          repeat(static_cast<std::size_t>(at - begin), static_cast<std::size_t>(now.argument));
+          at = begin + now.argument;
+          break;
+      }
+      if (!in_.ok()) return;
     }
   }
 
-  void action(const Step& step) noexcept {
+  /// What the table of an instruction has at the index that comes; 0 when there is no such.
+  std::uint32_t entry(const Instruction& now) noexcept {
     const auto index = static_cast<std::uint64_t>(in_.varlong());
-    if (index >= step.symbols.size()) return in_.fail();
-    out_.action = static_cast<Action>(step.symbols[index]);
+    if (index >= now.count) return in_.fail(), 0;
+    return plan_.tables_[static_cast<std::size_t>(now.argument) + index];
   }
 
-  void branch(const Step& step) noexcept {
-    const auto index = static_cast<std::uint64_t>(in_.varlong());
-    if (index >= step.children.size()) return in_.fail();
-    one(step.children[index]);
+  void decimal(Int128& unscaled) noexcept {
+    is_decimal_out_of_range_ |= !decode_decimal(in_.prefixed_bytes(), unscaled);
+  }
+
+  void conditions() noexcept {
+    const ByteReader before = in_;
+    bool is_empty = true;
+    for_each_item([&] {
+      in_.prefixed_bytes();
+      is_empty = false;
+    });
+    if (!is_empty) out_.conditions = before.up_to(in_);
+  }
+
+  void repeat(std::size_t from, std::size_t to) noexcept {
+    for_each_item([&] { run(from, to); });
   }
 
   /// Blocks of items, each behind its count; a negative count has the block's size in bytes behind it.
-  void blocks(const Step& step) noexcept {
+  template <typename Item>
+  void for_each_item(Item item) noexcept {
     std::int64_t items = 0;
     for (std::int64_t count = in_.varlong(); count != 0 && in_.ok(); count = in_.varlong()) {
       if (count < 0) {
-        in_.prefixed_bytes();
-        continue;
+        if (count < -kMaxBlockItems) return in_.fail();
+        count = -count;
+        in_.varlong();
       }
       items += count;
       if (count > kMaxBlockItems || items > kMaxBlockItems) return in_.fail();
-      for (; count > 0 && in_.ok(); --count) all(step.children);
+      for (; count > 0 && in_.ok(); --count) item();
     }
   }
 
-  std::string_view& text(Slot slot) noexcept {
-    return slot == Slot::venue ? out_.venue : slot == Slot::instrument ? out_.instrument : out_.trade_id;
-  }
-
-  std::int64_t& number(Slot slot) noexcept {
-    return slot == Slot::trade_seq       ? out_.trade_seq
-           : slot == Slot::event_time_ns ? out_.event_time_ns
-                                         : out_.receive_time_ns;
-  }
-
+  const DecodePlan& plan_;
   ByteReader in_;
   Decoded& out_;
   bool is_decimal_out_of_range_ = false;
 };
 
-}  // namespace
-
 DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out) noexcept {
-  out = Decoded{};
-  return Decoder(body, out).run(plan.steps);
+  return Decoder(plan, body, out).run();
 }
 
 void WriterSchemas::add(std::int32_t schema_id, DecodePlan plan) {

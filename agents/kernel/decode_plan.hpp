@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
@@ -19,18 +20,33 @@ enum class RecordKind : std::uint8_t { trade, clock };
 /// Actions of trade.avsc, in the order of its symbols.
 enum class Action : std::uint8_t { trade, correct, cancel };
 
-/// The fields of a trade or a clock that the fold wants; text points into the record.
+/// Aggressors of trade.avsc, in the order of its symbols.
+enum class Aggressor : std::uint8_t { unknown, buy, sell };
+
+/// The fields of a trade or a clock that the fold wants; text points into the record. A field without a default is
+/// what an earlier record had until it is decoded.
 struct Decoded {
   std::string_view venue;
   std::string_view instrument;
   std::string_view trade_id;
+  std::string_view refers_to;
+  std::span<const std::uint8_t> conditions;  // Avro's array of strings, as it came; empty when there are none
   Int128 price = 0;
   Int128 size = 0;
   std::int64_t trade_seq = 0;
   std::int64_t event_time_ns = 0;  // a clock's time as well
   std::int64_t receive_time_ns = 0;
   Action action = Action::trade;
+  Aggressor aggressor = Aggressor::unknown;
   bool has_trade_seq = false;
+
+  void reset_defaults() noexcept {
+    refers_to = {};
+    conditions = {};
+    action = Action::trade;
+    aggressor = Aggressor::unknown;
+    has_trade_seq = false;
+  }
 };
 
 /// Where a decoded value goes.
@@ -41,9 +57,12 @@ enum class Slot : std::uint8_t {
   trade_seq,
   price,
   size,
+  aggressor,
   event_time_ns,
   receive_time_ns,
   action,
+  refers_to,
+  conditions,
 };
 
 /// One step through a record's bytes. `children` are the branches of a union, the fields of a record, the items of an
@@ -56,7 +75,8 @@ struct Step {
     text,
     number,
     decimal,
-    action,  // `symbols` maps the writer's index to an Action
+    symbol,  // of an enum: `symbols` maps the writer's index to the reader's
+    texts,   // an array of strings
     union_of,
     record_of,
     blocks_of,  // arrays; a map is one whose items are a record of a string and a value
@@ -68,9 +88,49 @@ struct Step {
   std::vector<Step> children;
 };
 
-struct DecodePlan {
-  RecordKind kind;
-  std::vector<Step> steps;
+/// The steps of a record, laid out flat so that a record costs one pass over an array.
+class DecodePlan {
+ public:
+  DecodePlan(RecordKind kind, const std::vector<Step>& steps);
+
+  [[nodiscard]] RecordKind kind() const noexcept { return kind_; }
+
+ private:
+  friend class Decoder;
+
+  enum class Code : std::uint8_t {
+    skip_varint,
+    skip_bytes,
+    skip_fixed,
+    venue,
+    instrument,
+    trade_id,
+    refers_to,
+    trade_seq,
+    event_time_ns,
+    receive_time_ns,
+    price,
+    size,
+    aggressor,
+    action,
+    conditions,
+    choose,  // one of `count` branches: `tables_[argument + index]` is where it begins
+    jump,    // to `argument`
+    repeat,  // what comes up to `argument`, as often as the blocks say
+  };
+  struct Instruction {
+    Code code;
+    std::uint32_t count = 0;
+    std::int64_t argument = 0;
+  };
+
+  static Code code_of(const Step& step);
+  void lay_out(const Step& step);
+  void lay_out_union(const Step& step);
+
+  RecordKind kind_;
+  std::vector<Instruction> instructions_;
+  std::vector<std::uint32_t> tables_;  // of symbols, and of where branches begin
 };
 
 enum class DecodeError : std::uint8_t { none, corrupt, trailing_bytes, decimal_out_of_range };

@@ -35,7 +35,9 @@ class _Wanted:
     has_default: bool = False
 
 
-_ACTIONS: Final = ("trade", "correct", "cancel")
+_SYMBOLS: Final = {"action": ("trade", "correct", "cancel"), "aggressor": ("unknown", "buy", "sell")}
+_DEFAULT_SYMBOLS: Final = {"aggressor": "unknown"}
+"""What a symbol stands for that the reader's enum does not have; an enum without such a default refuses it."""
 _WANTED: Final = {
     "livetape.Trade": {
         "venue": _Wanted("text"),
@@ -44,9 +46,12 @@ _WANTED: Final = {
         "trade_seq": _Wanted("number", has_default=True),
         "price": _Wanted("decimal"),
         "size": _Wanted("decimal"),
+        "aggressor": _Wanted("symbol", has_default=True),
         "event_time_ns": _Wanted("number"),
         "receive_time_ns": _Wanted("number"),
-        "action": _Wanted("action", has_default=True),
+        "action": _Wanted("symbol", has_default=True),
+        "refers_to": _Wanted("text", has_default=True),
+        "conditions": _Wanted("texts", has_default=True),
     },
     "livetape.Clock": {"venue": _Wanted("text"), "time_ns": _Wanted("number")},
 }
@@ -55,7 +60,8 @@ _TYPES_READ_AS: Final = {
     "text": {"string", "bytes"},
     "number": {"int", "long"},
     "decimal": {"bytes"},
-    "action": {"enum"},
+    "symbol": {"enum"},
+    "texts": {"array"},
 }
 _SKIPS: Final = {
     "null": Step("skip_fixed", size=0),
@@ -122,7 +128,9 @@ class _Compiler:
             raise IncompatibleSchema(f"field {name} is {kind}, which cannot be read as {how.read_as}")
         if how.read_as == "decimal":
             _check_decimal(name, schema)
-        symbols = _action_symbols(schema) if how.read_as == "action" else ()
+        if how.read_as == "texts" and schema["items"] != "string":
+            raise IncompatibleSchema(f"field {name} is no array of strings")
+        symbols = _symbols(name, schema) if how.read_as == "symbol" else ()
         if isinstance(schema, dict) and "name" in schema:
             self.named[_full_name(schema)] = schema
         return Step(how.read_as, slot=_SLOTS.get(name, name), symbols=symbols)
@@ -170,8 +178,10 @@ def _check_decimal(name: str, schema: Json) -> None:
         raise IncompatibleSchema(f"field {name} is no decimal of scale {_SCALE}")
 
 
-def _action_symbols(schema: Json) -> tuple[int, ...]:
-    unknown = [symbol for symbol in schema["symbols"] if symbol not in _ACTIONS]
-    if unknown:
-        raise IncompatibleSchema(f"unknown actions: {', '.join(unknown)}")
-    return tuple(_ACTIONS.index(symbol) for symbol in schema["symbols"])
+def _symbols(name: str, schema: Json) -> tuple[int, ...]:
+    known = _SYMBOLS[name]
+    default = _DEFAULT_SYMBOLS.get(name)
+    unknown = [symbol for symbol in schema["symbols"] if symbol not in known]
+    if unknown and default is None:
+        raise IncompatibleSchema(f"unknown {name}s: {', '.join(unknown)}")
+    return tuple(known.index(default if default and symbol in unknown else symbol) for symbol in schema["symbols"])

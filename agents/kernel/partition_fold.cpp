@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "names.hpp"
+
 namespace livetape::kernel {
 namespace {
 
 constexpr std::size_t kWireHeaderBytes = 5;
 constexpr std::size_t kMaxRecordBytes = 900'000;  // brokers take 1 MiB by default, and a late trade is sent on as it is
-constexpr std::size_t kMaxTextBytes = 256;
 constexpr std::string_view kOneSecond = "1s";
 
 std::string copy(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -38,16 +39,6 @@ const char* describe(DecodeError error) {
       return "price or size is out of range: at most 38 digits";
   }
   return "";
-}
-
-/// Names and ids become parts of keys and of JSON: printable, and short enough for a record's buffer.
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxTextBytes &&
-         std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
-}
-
-std::string name_flaw(const char* field) {
-  return std::string(field) + " is empty, longer than 256 bytes or not printable ASCII";
 }
 
 }  // namespace
@@ -89,6 +80,10 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
     const Upcoming& next = at(first++);
     if (next.unknown_schema) {
       outcome.needs_schema = next.unknown_schema;
+      return true;
+    }
+    if (const auto from = history_needed(next)) {
+      outcome.needs_history = from;
       return true;
     }
     fold_record(next, outcome);
@@ -147,12 +142,13 @@ void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
     upcoming.flaw = writer->refusal.c_str();
     return;
   }
-  upcoming.kind = writer->plan->kind;
+  upcoming.kind = writer->plan->kind();
   const DecodeError error = decode(*writer->plan, record.value->subspan(kWireHeaderBytes), upcoming.decoded);
   if (error != DecodeError::none) {
     upcoming.flaw = describe(error);
   } else if (upcoming.kind == RecordKind::trade) {
-    upcoming.guess = series_.guess(upcoming.decoded.venue, upcoming.decoded.instrument);
+    const Venue* home = find_venue(upcoming.decoded.venue);
+    if (home != nullptr) upcoming.guess = series_.guess(*home, upcoming.decoded.instrument);
     if (upcoming.guess != nullptr) upcoming.guess->prefetch();
   }
 }
@@ -162,6 +158,8 @@ void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) 
     refuse(upcoming.record, upcoming.flaw, outcome);
   } else if (upcoming.kind == RecordKind::clock) {
     fold_clock(upcoming.record, upcoming.decoded, outcome);
+  } else if (upcoming.decoded.action != Action::trade) {
+    fold_correction(upcoming, outcome);
   } else {
     fold_trade(upcoming, outcome);
   }
@@ -171,42 +169,52 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
   if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
-  Trade trade;
-  trade.id = TradeIdView::parse(decoded.trade_id);
-  if (!trade.id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
+  const TradeIdView id = TradeIdView::parse(decoded.trade_id);
+  if (!id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
+  const Venue* home = find_venue(decoded.venue);
   Series* found = upcoming.guess;
-  if (found == nullptr || !found->is(decoded.venue, decoded.instrument)) {
-    found = series_.find(decoded.venue, decoded.instrument);
+  if (home != nullptr && (found == nullptr || !found->is(*home, decoded.instrument))) {
+    found = series_.find(*home, decoded.instrument);
   }
   if (found == nullptr) {
     if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
     if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);
     found = &series(decoded.venue, decoded.instrument);
   }
-  const std::int64_t watermark_ns = std::max(found->own_watermark(), found->home.clock_ns);
-  if (found->is_late(decoded.event_time_ns, watermark_ns)) {
-    ++outcome.late;
-    late_.push_back(refused(record, {}));
-    return;
-  }
-  if (found->ids.contains(trade.id)) {
+  const std::int64_t watermark_ns = found->watermark();
+  if (found->is_late(decoded.event_time_ns, watermark_ns)) return send_late(record, outcome);
+  if (found->ids.contains(id)) {
     ++outcome.duplicates;
     return;
   }
+  const Trade trade = trade_of(record, decoded, id, found->home);
+  if (found->would_overflow(trade)) return refuse(record, kOverflow, outcome);
+
+  ++outcome.trades;
+  outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, trade.event_time_ns);
+  found->fold(trade, watermark_ns, changes_);
+  const std::int64_t moved_ns = found->watermark();
+  if (moved_ns >= found->due_ns()) found->advance(moved_ns, record.offset, changes_);
+  found->home.schedule(*found);
+}
+
+Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const TradeIdView& id, const Venue& home) {
+  Trade trade;
+  trade.id = id;
   trade.order = decoded.has_trade_seq ? OrderKey{decoded.trade_seq, 0} : OrderKey{decoded.event_time_ns, record.offset};
   trade.price = decoded.price;
   trade.size = static_cast<UInt128>(decoded.size);
   trade.notional = UInt256::product(static_cast<UInt128>(decoded.price), trade.size);
   trade.event_time_ns = decoded.event_time_ns;
   trade.offset = record.offset;
-  if (found->would_overflow(trade)) return refuse(record, "a bar's volume or notional would overflow", outcome);
+  trade.aggressor = decoded.aggressor;
+  if (!decoded.conditions.empty()) trade.counts_for = home.rules.counts_for(decoded.conditions);
+  return trade;
+}
 
-  ++outcome.trades;
-  outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, trade.event_time_ns);
-  found->fold(trade, watermark_ns, changes_);
-  const std::int64_t moved_ns = std::max(found->own_watermark(), found->home.clock_ns);
-  if (moved_ns >= found->due_ns()) found->advance(moved_ns, record.offset, changes_);
-  found->home.schedule(*found);
+void PartitionFold::send_late(const Record& record, FoldOutcome& outcome) {
+  ++outcome.late;
+  late_.push_back(refused(record, {}));
 }
 
 void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
@@ -222,17 +230,16 @@ void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, Fol
     Series& waiting = *home.due.top().second;
     home.due.pop();
     waiting.scheduled_ns = kNever;
-    const std::int64_t watermark_ns = std::max(waiting.own_watermark(), home.clock_ns);
+    const std::int64_t watermark_ns = waiting.watermark();
     if (watermark_ns >= waiting.due_ns()) waiting.advance(watermark_ns, record.offset, changes_);
     home.schedule(waiting);
   }
 }
 
 const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {
-  if (decoded.action == Action::correct) return "action correct is not supported";
-  if (decoded.action == Action::cancel) return "action cancel is not supported";
-  if (decoded.price <= 0) return "price is not positive";
-  if (decoded.size <= 0) return "size is not positive";
+  const bool has_amounts = decoded.action != Action::cancel;
+  if (has_amounts && decoded.price <= 0) return "price is not positive";
+  if (has_amounts && decoded.size <= 0) return "size is not positive";
   const std::int64_t bound_ns = config_.time_bound_ns();
   if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) return "event time is out of range";
   const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
@@ -249,19 +256,25 @@ std::size_t PartitionFold::TextHash::operator()(std::string_view text) const noe
   return XXH3_64bits(text.data(), text.size());
 }
 
+Venue* PartitionFold::find_venue(std::string_view name) noexcept {
+  if (last_venue_ != nullptr && last_venue_->name == name) return last_venue_;
+  const auto found = venues_.find(name);
+  if (found != venues_.end()) last_venue_ = found->second.get();
+  return found == venues_.end() ? nullptr : last_venue_;
+}
+
 Venue& PartitionFold::venue(std::string_view name) {
-  auto found = venues_.find(name);
-  if (found == venues_.end()) {
-    found = venues_.emplace(std::string(name), std::make_unique<Venue>()).first;
-    found->second->name = name;
-  }
-  return *found->second;
+  if (Venue* found = find_venue(name)) return *found;
+  const auto rules = config_.venues.find(name);
+  auto made = std::make_unique<Venue>(std::string(name), venues_.size(),
+                                      rules == config_.venues.end() ? config_.other_venues : rules->second);
+  return *venues_.emplace(made->name, std::move(made)).first->second;
 }
 
 Series& PartitionFold::series(std::string_view venue_name, std::string_view instrument) {
-  if (Series* found = series_.find(venue_name, instrument)) return *found;
-  return series_.insert(
-      std::make_unique<Series>(std::string(venue_name), std::string(instrument), venue(venue_name), config_));
+  Venue& home = venue(venue_name);
+  if (Series* found = series_.find(home, instrument)) return *found;
+  return series_.insert(std::make_unique<Series>(std::string(instrument), home, config_));
 }
 
 const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
@@ -294,7 +307,7 @@ std::optional<KeyedRecord> PartitionFold::live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < config_.levels.size(); ++level) {
     for (const Bar& bar : changed.bars(level).forming()) {
-      bars.push_back({&config_.levels[level], bar.start_ns, changed.total(level, bar)});
+      bars.push_back({&config_.levels[level], bar.start_ns, bar.missing, changed.total(level, bar)});
     }
   }
   if (bars.empty()) return std::nullopt;
@@ -368,6 +381,7 @@ void PartitionFold::take_state(Flush& flush) {
 }
 
 void PartitionFold::take_ids(Series& changed, std::vector<StateRecord>& changelog) {
+  take_runs(changed, changelog);
   for (IdBucket& bucket : changed.ids.buckets()) {
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       const auto which = static_cast<std::size_t>(kind);
@@ -383,6 +397,20 @@ void PartitionFold::take_ids(Series& changed, std::vector<StateRecord>& changelo
       bucket.dirty_from[which] = IdBucket::kClean;
     }
   }
+}
+
+void PartitionFold::take_runs(Series& changed, std::vector<StateRecord>& changelog) {
+  IdRuns& runs = changed.ids.runs;
+  if (runs.dirty_from == IdRuns::kClean) return;
+  const std::size_t chunks = (runs.runs().size() + kRunsPerChunk - 1) / kRunsPerChunk;
+  for (std::size_t chunk = runs.dirty_from / kRunsPerChunk; chunk < chunks; ++chunk) {
+    changelog.push_back(runs_state(changed, chunk));
+  }
+  for (std::size_t chunk = chunks; chunk < changed.ids.logged_run_chunks; ++chunk) {
+    changelog.push_back(ids_tombstone({&changed, 0, IdKind::runs, chunk}));
+  }
+  changed.ids.logged_run_chunks = chunks;
+  runs.dirty_from = IdRuns::kClean;
 }
 
 }  // namespace livetape::kernel

@@ -17,15 +17,19 @@
 #include "decode_plan.hpp"
 #include "record_batch.hpp"
 #include "series_table.hpp"
+#include "trade_history.hpp"
 #include "venue.hpp"
 #include "window.hpp"
 
 namespace livetape::kernel {
 
+inline constexpr const char* kOverflow = "a bar's volume or notional would overflow";
+
 /// What one call of `fold` did.
 struct FoldOutcome {
   std::int64_t next_offset = 0;              // everything below is folded
-  std::optional<std::int32_t> needs_schema;  // stopped before a record of this unknown schema
+  std::optional<std::int32_t> needs_schema;   // stopped before a record of this unknown schema
+  std::optional<std::int64_t> needs_history;  // stopped before a correction: from here to it the log is to be read again
   std::string corrupt;                       // stopped before a batch with no telling where the next begins
   std::int64_t records = 0;
   std::int64_t trades = 0;
@@ -33,6 +37,7 @@ struct FoldOutcome {
   std::int64_t late = 0;
   std::int64_t dead = 0;
   std::int64_t clocks = 0;
+  std::int64_t corrections = 0;
   std::int64_t finals = 0;
   std::int64_t revisions = 0;
   std::int64_t newest_event_time_ns = kBeginning;
@@ -73,6 +78,11 @@ class PartitionFold {
   std::optional<Progress> restored();
 
   FoldOutcome fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
+  /// Takes a record set of the log again, of the stretch that `needs_history` asked for. To be followed by `fold` from
+  /// where it stopped.
+  void reread(Bytes record_set, std::vector<AbortedTransaction> aborted);
+  /// Says that the stretch is no longer in the log: the correction is refused.
+  void history_is_gone();
   /// A record for every instrument whose forming bars changed since the last call.
   std::vector<KeyedRecord> live();
   /// A record for every instrument that has a forming bar.
@@ -96,10 +106,22 @@ class PartitionFold {
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
+
+  /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
+  std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
+  [[nodiscard]] bool is_history_whole(const Decoded& decoded) const;
+  void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
+  void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
+  void reread_record(const Record& record);
+  [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const TradeIdView& id,
+                                      const Venue& home);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
+  void send_late(const Record& record, FoldOutcome& outcome);
   /// Why a trade is refused, or null.
   [[nodiscard]] const char* flaw(const Decoded& decoded) const noexcept;
 
+  /// The venue of this name; null when nothing came from it yet.
+  Venue* find_venue(std::string_view name) noexcept;
   Venue& venue(std::string_view name);
   Series& series(std::string_view venue, std::string_view instrument);
   const WriterSchemas::Entry* schema(std::int32_t id);
@@ -109,12 +131,14 @@ class PartitionFold {
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void join_chunks();
+  void join_runs();
   [[nodiscard]] std::size_t level_of(std::int64_t length_ns) const;
 
   std::optional<KeyedRecord> live_of(Series& series);
   void take_bars(Flush& flush);
   void take_state(Flush& flush);
   void take_ids(Series& series, std::vector<StateRecord>& changelog);
+  void take_runs(Series& series, std::vector<StateRecord>& changelog);
 
   struct TextHash {
     using is_transparent = void;
@@ -127,11 +151,23 @@ class PartitionFold {
   Decompressor decompressor_;
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
+  Venue* last_venue_ = nullptr;
   SeriesTable series_;
   static constexpr std::size_t kAhead = 16;  // a power of two
   std::array<Upcoming, kAhead> upcoming_;
   std::int32_t last_schema_id_ = -1;
   const WriterSchemas::Entry* last_schema_ = nullptr;
+
+  /// A correction that waits for the log to be read again.
+  struct Awaited {
+    std::int64_t offset;
+    std::int64_t from;
+    Series* series;
+    bool is_wide = false;
+    bool is_gone = false;
+    TradeHistory history;
+  };
+  std::optional<Awaited> awaited_;
 
   Changes changes_;
   std::vector<RefusedRecord> late_;
@@ -145,6 +181,7 @@ class PartitionFold {
     std::optional<Progress> progress;
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
+    std::map<ChunkKey, std::vector<IdRuns::Run>> runs;
   };
   Restoring restoring_;
 };

@@ -12,7 +12,7 @@ namespace {
 
 template <typename T>
 T checked(std::optional<T> value, const Record& record) {
-  if (!value) corrupt(record, "the record is not of format version " + std::to_string(kChangelogVersion));
+  if (!value) corrupt(record, "the record is of no format version up to " + std::to_string(kValueVersion));
   return std::move(*value);
 }
 
@@ -60,12 +60,19 @@ void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
 
 void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
   const Restoring::ChunkKey at{&series(key.venue, key.instrument), key.start_ns, key.chunk};
-  if (key.id_kind == IdKind::ranges) {
-    restoring_.ranges.erase(at);
-    if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
-  } else {
-    restoring_.hashes.erase(at);
-    if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+  switch (key.id_kind) {
+    case IdKind::ranges:
+      restoring_.ranges.erase(at);
+      if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
+      return;
+    case IdKind::hashes:
+      restoring_.hashes.erase(at);
+      if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+      return;
+    case IdKind::runs:
+      restoring_.runs.erase(at);
+      if (record.value) restoring_.runs[at] = checked(read_runs(*record.value), record);
+      return;
   }
 }
 
@@ -75,9 +82,10 @@ std::optional<Progress> PartitionFold::restored() {
     return std::nullopt;
   }
   join_chunks();
+  join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
   for (const auto& each : series_.all()) {
-    each->finish_restore();
+    each->finish_restore(changes_);
     each->home.schedule(*each);
   }
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
@@ -99,6 +107,16 @@ void PartitionFold::join_chunks() {
     bucket.hashes.insert(bucket.hashes.end(), part.begin(), part.end());
     bucket.hash_index.insert(part.begin(), part.end());
     bucket.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = chunk + 1;
+  }
+}
+
+void PartitionFold::join_runs() {
+  for (auto& [at, part] : restoring_.runs) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    std::vector<IdRuns::Run> all = owner->ids.runs.runs();
+    all.insert(all.end(), part.begin(), part.end());
+    owner->ids.runs.restore(std::move(all));
+    owner->ids.logged_run_chunks = chunk + 1;
   }
 }
 

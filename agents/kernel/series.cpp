@@ -4,7 +4,16 @@
 #include <iterator>
 #include <utility>
 
+#include "venue.hpp"
+
 namespace livetape::kernel {
+namespace {
+
+// 2^30 trades of less than 2^90 each: volumes stay below 2^120 and notionals below 2^210, far inside of their limits.
+constexpr std::int64_t kManyTrades = std::int64_t{1} << 30;
+constexpr UInt128 kLarge = UInt128{1} << 90;
+
+}  // namespace
 
 std::vector<Bar>::iterator LevelBars::position(std::int64_t start_ns) {
   const auto from = bars_.begin() + static_cast<std::ptrdiff_t>(first_);
@@ -41,10 +50,9 @@ void LevelBars::pop_front() {
   first_ = 0;
 }
 
-std::span<Bar> LevelBars::forming(std::int64_t from_ns, std::int64_t to_ns) {
-  const auto all = forming();
-  const auto from = std::ranges::lower_bound(all, from_ns, {}, &Bar::start_ns);
-  const auto to = std::ranges::lower_bound(from, all.end(), to_ns, {}, &Bar::start_ns);
+std::span<Bar> LevelBars::part(std::span<Bar> bars, std::int64_t from_ns, std::int64_t to_ns) {
+  const auto from = std::ranges::lower_bound(bars, from_ns, {}, &Bar::start_ns);
+  const auto to = std::ranges::lower_bound(from, bars.end(), to_ns, {}, &Bar::start_ns);
   return {from, to};
 }
 
@@ -65,12 +73,17 @@ void LevelBars::restore_forming() {
   forming_ = static_cast<std::size_t>(from - bars_.begin());
 }
 
-Series::Series(std::string venue_name, std::string instrument_name, Venue& venue_home, const FoldConfig& config)
-    : venue(std::move(venue_name)),
-      instrument(std::move(instrument_name)),
+Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config)
+    : instrument(std::move(instrument_name)),
       home(venue_home),
+      ids(venue_home.rules.has_contiguous_ids),
       config_(config),
       levels_(config.levels.size()) {}
+
+std::int64_t Series::watermark() const noexcept {
+  const std::int64_t own_ns = newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
+  return std::max(own_ns, home.clock_ns);
+}
 
 bool Series::is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept {
   if (watermark_ns == kBeginning) return false;
@@ -86,9 +99,8 @@ std::int64_t Series::base_start(std::int64_t event_time_ns) const noexcept {
 }
 
 bool Series::would_overflow(const Trade& trade) {
-  if (volume_bound_ < kDecimalLimit) volume_bound_ += trade.size;
-  if (notional_bound_ < kNotionalLimit) notional_bound_ += trade.notional;
-  if (volume_bound_ < kDecimalLimit && notional_bound_ < kNotionalLimit) return false;
+  has_large_ |= std::max(static_cast<UInt128>(trade.price), trade.size) >= kLarge;
+  if (++folded_ < kManyTrades && !has_large_) return false;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     Bar* bar = find(level, floor_to(trade.event_time_ns, config_.levels[level].length_ns));
     if (bar == nullptr) continue;
@@ -111,42 +123,49 @@ void Series::prefetch_bar() const noexcept {
 }
 
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
-  Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns);
+  Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns, changes);
   if (base.is_final) {
     fold_late(0, base, trade, changes);
   } else {
     base.sum.add(trade);
     mark_dirty(0, base, changes);
   }
-  const std::int64_t bucket_end_ns = floor_to(trade.event_time_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs;
-  ids.insert(trade.id, trade.event_time_ns);
-  due_ns_ = std::min(due_ns_, bucket_end_ns + config_.horizon_ns);
-  if (!std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+  learn(trade.id, trade.event_time_ns, trade.offset, changes);
   if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
   newest_event_ns_ = std::max(newest_event_ns_, trade.event_time_ns);
 }
 
+void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64_t offset, Changes& changes) {
+  const IdRuns::Change change = ids.insert(id, event_time_ns);
+  if (ids.are_contiguous() && id.is_number()) {
+    charge(change, offset, changes);
+  } else {
+    const std::int64_t bucket_end_ns = floor_to(event_time_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs;
+    due_ns_ = std::min(due_ns_, bucket_end_ns + config_.horizon_ns);
+  }
+  if (!std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+}
+
 /// The bar of a window; a new one gets its ancestors as well, so that a child always finds where to merge.
-Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns) {
+Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes) {
   if (Bar* bar = levels_[level].find(start_ns)) return *bar;
   for (const std::size_t parent : config_.levels[level].parents) {
-    open(parent, floor_to(start_ns, config_.levels[parent].length_ns), watermark_ns);
+    open(parent, floor_to(start_ns, config_.levels[parent].length_ns), watermark_ns, changes);
   }
   const std::int64_t end = start_ns + config_.levels[level].length_ns;
   const bool is_final = watermark_ns != kBeginning && end + config_.grace_ns <= watermark_ns;
   due_ns_ = std::min(due_ns_, end + std::min(config_.grace_ns, config_.horizon_ns));
-  return levels_[level].make(start_ns, is_final);
+  Bar& bar = levels_[level].make(start_ns, is_final);
+  bar.missing = ids.runs.missing_between(start_ns, end);
+  if (bar.missing != 0) mark_dirty(level, bar, changes);
+  return bar;
 }
 
 /// A trade for a bar that is final: the bar gets a new revision, and so does every ancestor that is final as well. The
 /// first that still forms takes the trade into the sum of its final children, and its own ancestors see it there.
 void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes& changes) {
   bar.sum.add(trade);
-  bar.seq = trade.offset;
-  ++bar.revision;
-  ++changes.revisions;
-  announce(level, bar, changes);
-  mark_dirty(level, bar, changes);
+  revise(level, bar, trade.offset, changes);
   for (const std::size_t parent : config_.levels[level].parents) {
     Bar& above = *find(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns));
     if (above.is_final) {
@@ -155,6 +174,98 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes&
       above.sum.add(trade);
       mark_dirty(parent, above, changes);
     }
+  }
+}
+
+/// What a record changed is to be stored, and published when the bar is final: one revision a record.
+void Series::revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& changes) {
+  if (bar.is_final) {
+    if (std::exchange(bar.seq, offset) != offset) {
+      ++bar.revision;
+      ++changes.revisions;
+    }
+    announce(level, bar, changes);
+  }
+  mark_dirty(level, bar, changes);
+}
+
+/// Missing ids belong to every window that the two trades beside them span, however many trades it has itself.
+void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes) {
+  const auto in_gap = [](const IdGap& gap, std::int64_t from_ns, std::int64_t to_ns) {
+    const auto [first_ns, last_ns] = std::minmax(gap.before_ns, gap.after_ns);
+    return first_ns < to_ns && last_ns >= from_ns ? gap.missing : 0;
+  };
+  std::int64_t first_ns = kNever;
+  std::int64_t last_ns = kBeginning;
+  for (const IdGap& gap : {change.closed, change.opened[0], change.opened[1]}) {
+    if (gap.missing == 0) continue;
+    first_ns = std::min({first_ns, gap.before_ns, gap.after_ns});
+    last_ns = std::max({last_ns, gap.before_ns, gap.after_ns});
+  }
+  if (last_ns == kBeginning) return;
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    const std::int64_t length_ns = config_.levels[level].length_ns;
+    for (Bar& bar : levels_[level].all(floor_to(first_ns, length_ns), last_ns + 1)) {
+      const std::int64_t end = end_ns(level, bar);
+      const std::int64_t more = in_gap(change.opened[0], bar.start_ns, end) +
+                                in_gap(change.opened[1], bar.start_ns, end) - in_gap(change.closed, bar.start_ns, end);
+      if (more == 0) continue;
+      bar.missing += more;
+      revise(level, bar, offset, changes);
+    }
+  }
+}
+
+std::optional<std::int64_t> Series::history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns) {
+  const IdBucket* bucket = is_wide ? nullptr : ids.bucket_of(id);
+  std::optional<std::int64_t> from;
+  for (const Bar& bar : levels_[0].all()) {
+    const bool is_in_bucket = bucket == nullptr || (bar.start_ns < bucket->start_ns + IdBucket::kLengthNs &&
+                                                    end_ns(0, bar) > bucket->start_ns);
+    if (!is_in_bucket || is_late(bar.start_ns, watermark_ns)) continue;
+    from = std::min(from.value_or(bar.sum.first_offset), bar.sum.first_offset);
+  }
+  return from;
+}
+
+bool Series::would_overflow(std::int64_t base_start_ns, const Aggregate& sum) {
+  if (sum.volume >= kDecimalLimit || sum.notional >= kNotionalLimit) return true;
+  const Bar* base = find(0, base_start_ns);
+  const UInt128 old_volume = base == nullptr ? 0 : base->sum.volume;
+  const UInt256 old_notional = base == nullptr ? UInt256{} : base->sum.notional;
+  for (std::size_t level = 1; level < levels_.size(); ++level) {
+    Bar* bar = find(level, floor_to(base_start_ns, config_.levels[level].length_ns));
+    if (bar == nullptr) continue;
+    const Aggregate before = total(level, *bar);
+    if (before.volume - old_volume + sum.volume >= kDecimalLimit) return true;
+    if (before.notional - old_notional + sum.notional >= kNotionalLimit) return true;
+  }
+  return false;
+}
+
+bool Series::replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t watermark_ns, std::int64_t offset,
+                     Changes& changes) {
+  Bar* base = find(0, base_start_ns);
+  if (base == nullptr) base = &open(0, base_start_ns, watermark_ns, changes);
+  sum.newest_event_ns = std::max(sum.newest_event_ns, base->sum.newest_event_ns);  // a watermark never falls
+  if (base->sum == sum) return false;
+  has_large_ |= sum.volume >= kLarge || static_cast<UInt128>(sum.high) >= kLarge;
+  base->sum = std::move(sum);
+  newest_event_ns_ = std::max(newest_event_ns_, base->sum.newest_event_ns);
+  revise(0, *base, offset, changes);
+  if (base->is_final) rebuild_above(0, *base, offset, changes);
+  if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
+  return true;
+}
+
+/// The bars above one that is final and no longer what it was, summed up anew: sums have no way back.
+void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes) {
+  for (const std::size_t parent : config_.levels[level].parents) {
+    Bar& above = *find(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns));
+    above.sum = {};
+    for (const Bar& child : levels_[level].final(above.start_ns, end_ns(parent, above))) above.sum.merge(child.sum);
+    revise(parent, above, offset, changes);
+    if (above.is_final) rebuild_above(parent, above, offset, changes);
   }
 }
 
@@ -184,10 +295,20 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
   }
 }
 
+/// A bar stays as long as one that sums it up may have to be summed up anew.
+std::int64_t Series::needed_until_ns(std::size_t level, const Bar& bar) const noexcept {
+  std::int64_t until = end_ns(level, bar);
+  for (const std::size_t parent : config_.levels[level].parents) {
+    const std::int64_t length_ns = config_.levels[parent].length_ns;
+    until = std::max(until, floor_to(bar.start_ns, length_ns) + length_ns);
+  }
+  return until + config_.horizon_ns;
+}
+
 void Series::evict(std::int64_t watermark_ns, Changes& changes) {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
-    while (!bars.empty() && bars.front().is_final && end_ns(level, bars.front()) + config_.horizon_ns <= watermark_ns) {
+    while (!bars.empty() && bars.front().is_final && needed_until_ns(level, bars.front()) <= watermark_ns) {
       Bar& bar = bars.front();
       if (bar.is_logged) changes.evicted.push_back({this, level, bar.start_ns});
       if (bar.is_announced) changes.farewells.push_back({this, level, std::move(bar)});
@@ -207,6 +328,8 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
     }
     buckets.pop_front();
   }
+  ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns);
+  if (ids.runs.dirty_from != IdRuns::kClean && !std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
 }
 
 void Series::find_due() {
@@ -214,12 +337,13 @@ void Series::find_due() {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
     if (bars.has_forming()) due_ns_ = std::min(due_ns_, end_ns(level, bars.first_forming()) + config_.grace_ns);
-    if (!bars.empty() && bars.front().is_final) {
-      due_ns_ = std::min(due_ns_, end_ns(level, bars.front()) + config_.horizon_ns);
-    }
+    if (!bars.empty() && bars.front().is_final) due_ns_ = std::min(due_ns_, needed_until_ns(level, bars.front()));
   }
   if (!ids.buckets().empty()) {
     due_ns_ = std::min(due_ns_, ids.buckets().front().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
+  }
+  if (ids.runs.runs().size() > 1) {
+    due_ns_ = std::min(due_ns_, ids.runs.kept_until_ns() + config_.horizon_ns + config_.levels[0].length_ns + 1);
   }
 }
 
@@ -231,17 +355,17 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   return sum;
 }
 
-void Series::finish_restore() {
+void Series::finish_restore(Changes& changes) {
   for (LevelBars& bars : levels_) bars.restore_forming();
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     // Opening an ancestor does not touch this level's own bars, and one that had nothing final yet is not final itself.
     for (const Bar& bar : levels_[level].all()) {
       for (const std::size_t parent : config_.levels[level].parents) {
-        if (!bar.is_final) open(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns), kBeginning);
+        if (!bar.is_final) open(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns), kBeginning, changes);
       }
       newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
-      if (volume_bound_ < kDecimalLimit) volume_bound_ += bar.sum.volume;
-      if (notional_bound_ < kNotionalLimit) notional_bound_ += bar.sum.notional;
+      folded_ += bar.sum.trade_count;
+      has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;
     }
   }
   ids.find_newest();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,8 +75,13 @@ class LevelBars {
     if (!bars_.empty()) prefetch_object(bars_.data() + bars_.size() - 1);
   }
 
-  /// Forming bars that start in [from, to).
-  [[nodiscard]] std::span<Bar> forming(std::int64_t from_ns, std::int64_t to_ns);
+  /// Bars that start in [from, to): all of them, those that are final, those that form.
+  [[nodiscard]] std::span<Bar> all(std::int64_t from_ns, std::int64_t to_ns) { return part(all(), from_ns, to_ns); }
+  [[nodiscard]] std::span<Bar> final(std::int64_t from_ns, std::int64_t to_ns) { return part(final(), from_ns, to_ns); }
+  [[nodiscard]] std::span<Bar> forming(std::int64_t from_ns, std::int64_t to_ns) {
+    return part(forming(), from_ns, to_ns);
+  }
+  [[nodiscard]] std::span<Bar> final() { return {bars_.data() + first_, forming_ - first_}; }
   [[nodiscard]] std::span<Bar> forming() { return {bars_.data() + forming_, bars_.size() - forming_}; }
   [[nodiscard]] std::span<Bar> all() { return {bars_.data() + first_, bars_.size() - first_}; }
   /// Puts a bar of the changelog in its place, over an older version of it; `restore_forming` is to follow.
@@ -87,6 +93,7 @@ class LevelBars {
 
  private:
   [[nodiscard]] std::vector<Bar>::iterator position(std::int64_t start_ns);
+  [[nodiscard]] static std::span<Bar> part(std::span<Bar> bars, std::int64_t from_ns, std::int64_t to_ns);
 
   std::vector<Bar> bars_;  // [first_, forming_) final, [forming_, end) forming
   std::size_t first_ = 0;  // those before it are evicted, and removed from time to time
@@ -98,7 +105,7 @@ class LevelBars {
 /// there are, and the changelog need not hold a coarser bar each time that a trade comes.
 class Series {
  public:
-  Series(std::string venue, std::string instrument, Venue& home, const FoldConfig& config);
+  Series(std::string instrument, Venue& home, const FoldConfig& config);
 
   /// Whether a trade of this time is refused as too late: its base window began before the horizon.
   [[nodiscard]] bool is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept;
@@ -108,19 +115,30 @@ class Series {
   void fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes);
   /// Lets a watermark finalise and evict what it passes; `offset` is that of the record that moved it.
   void advance(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
+  /// Where the log must be read again from to find the trade of this id and all others of its bar; nothing when no bar
+  /// that may still change can have it. `is_wide` asks for all bars, in case the first look was too narrow.
+  [[nodiscard]] std::optional<std::int64_t> history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns);
+  /// Whether some bar's volume or notional would leave its bounds with a base bar summing up to this.
+  [[nodiscard]] bool would_overflow(std::int64_t base_start_ns, const Aggregate& sum);
+  /// Puts what a base bar sums up to by a correction in its place; false when it is what it was.
+  bool replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t watermark_ns, std::int64_t offset,
+               Changes& changes);
+  /// Counts an id as come.
+  void learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64_t offset, Changes& changes);
+  [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
+  [[nodiscard]] std::int64_t base_length_ns() const noexcept { return config_.levels[0].length_ns; }
   /// What a bar shows: its final children and the forming ones.
   [[nodiscard]] Aggregate total(std::size_t level, const Bar& bar);
 
   /// To be called once all bars and ids are restored.
-  void finish_restore();
+  void finish_restore(Changes& changes);
 
-  [[nodiscard]] std::int64_t own_watermark() const noexcept {
-    return newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
-  }
+  /// Before it no trade is expected any more: by the instrument's own newest trade, or by its venue's clock.
+  [[nodiscard]] std::int64_t watermark() const noexcept;
   /// The earliest watermark at which `advance` has something to do.
   [[nodiscard]] std::int64_t due_ns() const noexcept { return due_ns_; }
-  [[nodiscard]] bool is(std::string_view venue_name, std::string_view instrument_name) const noexcept {
-    return instrument == instrument_name && venue == venue_name;
+  [[nodiscard]] bool is(const Venue& its_venue, std::string_view its_instrument) const noexcept {
+    return &home == &its_venue && instrument == its_instrument;
   }
   /// Brings what the next trade needs near, in this order and some trades apart: the series itself, what it points to,
   /// and what that points to.
@@ -130,7 +148,6 @@ class Series {
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
 
-  const std::string venue;
   const std::string instrument;
   Venue& home;
   TradeIds ids;
@@ -139,25 +156,28 @@ class Series {
   std::int64_t scheduled_ns = kNever;  // the earliest entry for it in its venue's schedule
 
  private:
-  Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns);
+  Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
   void fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes& changes);
+  void revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& changes);
+  void rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes);
+  void charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes);
   void finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
   void evict(std::int64_t watermark_ns, Changes& changes);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
   void find_due();
-  [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
   [[nodiscard]] std::int64_t end_ns(std::size_t level, const Bar& bar) const noexcept;
+  [[nodiscard]] std::int64_t needed_until_ns(std::size_t level, const Bar& bar) const noexcept;
 
   const FoldConfig& config_;
   std::vector<LevelBars> levels_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
   std::int64_t due_ns_ = kNever;
-  // Sums of all that was ever folded: as long as they are in bounds, no bar can be out of them.
-  UInt128 volume_bound_ = 0;
-  UInt256 notional_bound_;
+  // As long as there were few trades, and none of them large, no sum of any of them can leave its bounds.
+  std::int64_t folded_ = 0;
+  bool has_large_ = false;
 };
 
 }  // namespace livetape::kernel

@@ -4,18 +4,32 @@
 #include <xxhash.h>
 
 #include <cstddef>
+#include <cstring>
 #include <utility>
+
+#include "livetape/int128.hpp"
+#include "venue.hpp"
 
 namespace livetape::kernel {
 namespace {
 
-std::uint64_t hash_of(std::string_view venue, std::string_view instrument) noexcept {
-  return XXH3_64bits_withSeed(instrument.data(), instrument.size(), XXH3_64bits(venue.data(), venue.size()));
+/// Instruments have short names: two words that overlap are most of them.
+std::uint64_t hash_of(const Venue& venue, std::string_view instrument) noexcept {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (instrument.size() < kWord || instrument.size() > 2 * kWord) {
+    return XXH3_64bits_withSeed(instrument.data(), instrument.size(), venue.number);
+  }
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::memcpy(&first, instrument.data(), kWord);
+  std::memcpy(&last, instrument.data() + instrument.size() - kWord, kWord);
+  const UInt128 mixed = static_cast<UInt128>((first + venue.number) ^ 0x9e3779b97f4a7c15) * (last ^ 0xd6e8feb86659fd93);
+  return static_cast<std::uint64_t>(mixed) ^ static_cast<std::uint64_t>(mixed >> 64);
 }
 
 }  // namespace
 
-Series* SeriesTable::guess(std::string_view venue, std::string_view instrument) const noexcept {
+Series* SeriesTable::guess(const Venue& venue, std::string_view instrument) const noexcept {
   const std::uint64_t hash = hash_of(venue, instrument);
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
@@ -23,7 +37,7 @@ Series* SeriesTable::guess(std::string_view venue, std::string_view instrument) 
   return slots_[at].series;
 }
 
-Series* SeriesTable::find(std::string_view venue, std::string_view instrument) const noexcept {
+Series* SeriesTable::find(const Venue& venue, std::string_view instrument) const noexcept {
   const std::uint64_t hash = hash_of(venue, instrument);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = hash & mask; slots_[at].series != nullptr; at = (at + 1) & mask) {
@@ -38,7 +52,7 @@ Series& SeriesTable::insert(std::unique_ptr<Series> series) {
   if (2 * (all_.size() + 1) > slots_.size()) grow();
   all_.push_back(std::move(series));
   Series& added = *all_.back();
-  place({hash_of(added.venue, added.instrument), &added});
+  place({hash_of(added.home, added.instrument), &added});
   return added;
 }
 

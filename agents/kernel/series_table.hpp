@@ -13,9 +13,9 @@ namespace livetape::kernel {
 /// slot, with nothing allocated.
 class SeriesTable {
  public:
-  [[nodiscard]] Series* find(std::string_view venue, std::string_view instrument) const noexcept;
+  [[nodiscard]] Series* find(const Venue& venue, std::string_view instrument) const noexcept;
   /// The series that `find` would most likely give, without a look at it: its names are not compared. May be null.
-  [[nodiscard]] Series* guess(std::string_view venue, std::string_view instrument) const noexcept;
+  [[nodiscard]] Series* guess(const Venue& venue, std::string_view instrument) const noexcept;
   /// Adds a series that is not there yet.
   Series& insert(std::unique_ptr<Series> series);
   /// All of them, in the order they came.

@@ -47,15 +47,21 @@ std::size_t IdBucket::chunks(IdKind kind) const noexcept {
 }
 
 bool TradeIds::contains(const TradeIdView& id) const {
-  if (id.is_number()) {
-    if (id.number > newest_number_) return false;
-    return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.numbers.contains(id.number); });
-  }
-  const IdHash hash = IdHash::of(id.text);
-  return std::ranges::any_of(buckets_, [&](const IdBucket& bucket) { return bucket.hash_index.contains(hash); });
+  if (id.is_number() && runs.contains(id.number)) return true;
+  if (id.is_number() && id.number > newest_number_) return false;
+  return bucket_of(id) != nullptr;
 }
 
-void TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
+const IdBucket* TradeIds::bucket_of(const TradeIdView& id) const {
+  const IdHash hash = id.is_number() ? IdHash{} : IdHash::of(id.text);
+  const auto found = std::ranges::find_if(buckets_, [&](const IdBucket& bucket) {
+    return id.is_number() ? bucket.numbers.contains(id.number) : bucket.hash_index.contains(hash);
+  });
+  return found == buckets_.end() ? nullptr : &*found;
+}
+
+IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
+  if (are_contiguous_ && id.is_number()) return runs.insert(id.number, event_time_ns);
   IdBucket& found = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
   if (id.is_number()) {
     newest_number_ = std::max(newest_number_, id.number);
@@ -67,6 +73,7 @@ void TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
     found.hashes.push_back(IdHash::of(id.text));
     found.hash_index.insert(found.hashes.back());
   }
+  return {};
 }
 
 IdBucket& TradeIds::bucket(std::int64_t start_ns) {

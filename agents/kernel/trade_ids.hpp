@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "id_runs.hpp"
 #include "prefetch.hpp"
 
 /// Which trades of an instrument were counted already, kept for as long as one of them could be accepted again.
@@ -47,10 +48,11 @@ struct IdHash {
 };
 
 /// What one chunk of ids in the changelog holds.
-enum class IdKind : std::uint8_t { ranges = 0, hashes = 1 };
+enum class IdKind : std::uint8_t { ranges = 0, hashes = 1, runs = 2 };
 
-/// Chunks stay well below 256 KiB: 20 bytes a range at the most, 16 a hash.
+/// Chunks stay well below 256 KiB: 20 bytes a range at the most, 16 a hash, 50 a run.
 inline constexpr std::size_t kRangesPerChunk = 10'000;
+inline constexpr std::size_t kRunsPerChunk = 5'000;
 inline constexpr std::size_t kHashesPerChunk = 12'000;
 
 /// The ids of the trades whose event time is in one bucket of time.
@@ -70,27 +72,37 @@ struct IdBucket {
   [[nodiscard]] bool is_dirty() const noexcept { return dirty_from[0] != kClean || dirty_from[1] != kClean; }
 };
 
-/// All ids of one instrument.
+/// All ids of one instrument: runs where its venue numbers its trades without a hole, buckets of time elsewhere.
 class TradeIds {
  public:
+  explicit TradeIds(bool are_contiguous) : are_contiguous_(are_contiguous) {}
+
+  [[nodiscard]] bool are_contiguous() const noexcept { return are_contiguous_; }
   [[nodiscard]] bool contains(const TradeIdView& id) const;
-  /// Adds an id that is not in the set.
-  void insert(const TradeIdView& id, std::int64_t event_time_ns);
+  /// Adds an id that is not in the set; tells what it did to the gaps between the runs.
+  IdRuns::Change insert(const TradeIdView& id, std::int64_t event_time_ns);
 
   [[nodiscard]] std::deque<IdBucket>& buckets() noexcept { return buckets_; }
   [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }
   /// The bucket that starts there, made when it is missing.
   IdBucket& bucket(std::int64_t start_ns);
+  /// The bucket that has the id; null when none has.
+  [[nodiscard]] const IdBucket* bucket_of(const TradeIdView& id) const;
   void prefetch_bucket() const noexcept {
     if (!buckets_.empty()) prefetch_object(&buckets_.back());
   }
   void prefetch_numbers() const noexcept {
+    runs.prefetch_last();
     if (!buckets_.empty()) buckets_.back().numbers.prefetch_last();
   }
   /// To be called once all buckets are restored.
   void find_newest();
 
+  IdRuns runs;
+  std::size_t logged_run_chunks = 0;
+
  private:
+  bool are_contiguous_;
   std::deque<IdBucket> buckets_;  // by start
   std::int64_t newest_number_ = -1;
 };

@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "series.hpp"
+#include "venue_rules.hpp"
 
 namespace livetape::kernel {
 
 /// A venue's last clock in this partition, and which of its instruments a later clock will have to look at.
 struct Venue {
+  Venue(std::string its_name, std::uint64_t its_number, const VenueRules& its_rules)
+      : name(std::move(its_name)), number(its_number), rules(its_rules) {}
+
   /// Sees to it that a clock that reaches the series' due time finds it.
   void schedule(Series& series) {
     if (series.due_ns() >= series.scheduled_ns) return;
@@ -19,7 +23,9 @@ struct Venue {
     due.emplace(series.due_ns(), &series);
   }
 
-  std::string name;
+  const std::string name;
+  const std::uint64_t number;  // of the venue among the partition's
+  const VenueRules& rules;
   std::int64_t clock_ns = kBeginning;
   // An entry may be earlier than what the series waits for by now: it is looked at and scheduled again.
   using Entry = std::pair<std::int64_t, Series*>;

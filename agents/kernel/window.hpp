@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "venue_rules.hpp"
+
 namespace livetape::kernel {
 
 /// The largest multiple of `length` that is not above `time`, for negative times as well.
@@ -30,6 +32,8 @@ struct FoldConfig {
   std::int64_t grace_ns;
   std::int64_t horizon_ns;
   std::int64_t max_ahead_ns;
+  RulesByVenue venues{};
+  VenueRules other_venues{};
 
   /// Event times outside of this bound could overflow when a window's end, grace or horizon is added.
   [[nodiscard]] std::int64_t time_bound_ns() const noexcept;

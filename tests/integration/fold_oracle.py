@@ -3,10 +3,12 @@
 Nothing is incremental here: a bar is computed anew from the list of its trades each time that it is published.
 """
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from itertools import pairwise
 from typing import Any
 
 from app.settings import Settings
@@ -14,6 +16,8 @@ from app.topics import duration_ns
 
 Fields = dict[str, Any]
 EXACT = Context(prec=100)
+CONTIGUOUS = {"binance", "kraken", "coinbase"}
+"""Venues that number an instrument's trades without a hole."""
 COMPUTED = (
     "open", "high", "low", "close", "volume", "notional", "trade_count", "missing", "first_trade_id", "last_trade_id",
     "first_offset", "last_offset", "state", "revision", "seq", "partition",
@@ -51,6 +55,7 @@ class Window:
     trades: list[Accepted] = field(default_factory=list)
     is_final: bool = False
     revision: int = 0
+    missing: int = 0
 
 
 @dataclass
@@ -60,6 +65,27 @@ class Instrument:
     ids: set[str] = field(default_factory=set)
     newest_ns: int | None = None
     windows: dict[tuple[str, int], Window] = field(default_factory=dict)
+    numbers: list[tuple[int, int]] = field(default_factory=list)
+    """Ids in order, each with its event time."""
+    gaps: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """By the id before it: how many are missing, and the first and last time that its two neighbours span."""
+
+    def came(self, number: int, event_ns: int) -> bool:
+        """Take an id; whether that changed a gap."""
+        place = bisect(self.numbers, (number, event_ns))
+        self.numbers.insert(place, (number, event_ns))
+        before = dict(self.gaps)
+        for low, high in pairwise(self.numbers[max(0, place - 1) : place + 2]):
+            self.gaps.pop(low[0], None)
+            if high[0] - low[0] > 1:
+                self.gaps[low[0]] = (high[0] - low[0] - 1, min(low[1], high[1]), max(low[1], high[1]))
+        return self.gaps != before
+
+    def missing(self, start_ns: int, end_ns: int) -> int:
+        """Ids missing from a window."""
+        return sum(
+            count for count, first_ns, last_ns in self.gaps.values() if first_ns < end_ns and last_ns >= start_ns
+        )
 
 
 class PartitionOracle:
@@ -99,7 +125,7 @@ class PartitionOracle:
     def forming(self) -> dict[BarKey, Fields]:
         """The bars that are not final yet."""
         return {
-            BarKey(*name, interval, start): self._bar(window.trades)
+            BarKey(*name, interval, start): self._bar(name[0], window)
             for name, instrument in self._instruments.items()
             for (interval, start), window in instrument.windows.items()
             if not window.is_final
@@ -109,17 +135,47 @@ class PartitionOracle:
         instrument = self._instruments[name]
         event_ns = trade.fields["event_time_ns"]
         instrument.ids.add(trade.fields["trade_id"])
+        changed = set()
         for interval, length in self._lengths.items():
             start = event_ns - event_ns % length
             window = instrument.windows.get((interval, start))
             if window is None:
                 window = instrument.windows[interval, start] = Window(is_final=self._is_past(start + length, watermark))
+                window.missing = instrument.missing(start, start + length)
             window.trades.append(trade)
+            changed.add((interval, start))
+        trade_id = trade.fields["trade_id"]
+        if name[0] in CONTIGUOUS and trade_id.isdecimal() and instrument.came(int(trade_id), event_ns):
+            changed |= self._count_missing(instrument, watermark)
+        for interval, start in changed:
+            window = instrument.windows[interval, start]
             if window.is_final:
                 window.revision += 1
                 self._publish(name, interval, start, trade.offset)
         instrument.newest_ns = max(instrument.newest_ns or event_ns, event_ns)
         self._finalise(name, trade.offset)
+
+    def _count_missing(self, instrument: Instrument, watermark: int | None) -> set[tuple[str, int]]:
+        """Count again in every bar that is still kept; those of which another number is missing now."""
+        changed = set()
+        for (interval, start), window in instrument.windows.items():
+            missing = instrument.missing(start, start + self._lengths[interval])
+            if missing != window.missing and not self._is_gone(interval, start, watermark):
+                window.missing = missing
+                changed.add((interval, start))
+        return changed
+
+    def _is_gone(self, interval: str, start_ns: int, watermark: int | None) -> bool:
+        """A bar is kept until no bar that sums it up may change any more."""
+        lengths = list(self._lengths.values())
+        own = self._lengths[interval]
+        sums_it_up = [
+            length
+            for place, length in enumerate(lengths)
+            if own == max((finer for finer in lengths[:place] if length % finer == 0), default=None)
+        ]
+        until_ns = max((start_ns // length + 1) * length for length in [own, *sums_it_up])
+        return watermark is not None and until_ns + self._settings.horizon_ns <= watermark
 
     def _finalise(self, name: tuple[str, str], offset: int) -> None:
         watermark = self._watermark(name)
@@ -132,7 +188,7 @@ class PartitionOracle:
         window = self._instruments[name].windows[interval, start_ns]
         self.published[BarKey(*name, interval, start_ns)].append(
             {
-                **self._bar(window.trades),
+                **self._bar(name[0], window),
                 "state": "revised" if window.revision else "final",
                 "revision": window.revision,
                 "seq": offset,
@@ -150,7 +206,8 @@ class PartitionOracle:
         return watermark is not None and end_ns + self._settings.grace_ns <= watermark
 
     @staticmethod
-    def _bar(trades: list[Accepted]) -> Fields:
+    def _bar(venue: str, window: Window) -> Fields:
+        trades = window.trades
         first = min(trades, key=lambda trade: trade.order)
         last = max(trades, key=lambda trade: trade.order)
         prices = [trade.fields["price"] for trade in trades]
@@ -166,7 +223,7 @@ class PartitionOracle:
             "volume": volume,
             "notional": notional,
             "trade_count": len(trades),
-            "missing": None,
+            "missing": window.missing if venue in CONTIGUOUS else None,
             "first_trade_id": first.fields["trade_id"],
             "last_trade_id": last.fields["trade_id"],
             "first_offset": min(trade.offset for trade in trades),

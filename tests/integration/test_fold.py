@@ -1,9 +1,12 @@
 """Trades in, bars out, through a real worker, broker and registry."""
 
+from decimal import Decimal
+
 import pytest
 
 from app.settings import Settings
 from tests.integration.fold_kit import (
+    START_NS,
     Tape,
     folding,
     oracles,
@@ -40,3 +43,24 @@ def test_bars_of_every_interval_equal_a_plain_decimal_recomputation(settings: Se
         bars = read_bars(settings, tape.avro)
         assert len(bars) > 300
         assert differences(bars, oracles(settings, tape.avro)) == []
+
+
+def test_a_correction_reads_the_log_again_and_revises_the_bars(settings: Settings) -> None:
+    tape = Tape(with_topics(settings))
+    for number in range(1, 61):
+        tape.trade(trade(str(number), "100", number))
+    tape.clock(300)
+    tape.flush()
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        tape.trade(trade("30", "250", 30, action="correct", refers_to="30"))
+        tape.trade(trade("31", "0", 31, action="cancel", refers_to="31"))
+        tape.trade(trade("no", "0", 32, action="cancel", refers_to="77777"))
+        tape.flush()
+        wait_until_flushed(settings, worker)
+        bars = read_bars(settings, tape.avro)
+    last = {(bar["interval"], bar["start_ns"]): bar for bar in bars}
+    minute = last["1m", START_NS]
+    assert (minute["state"], minute["revision"], minute["high"]) == ("revised", 2, Decimal(250))
+    assert (minute["trade_count"], minute["volume"]) == (58, Decimal(29))
+    assert last["1s", START_NS + 31 * 10**9]["trade_count"] == 0

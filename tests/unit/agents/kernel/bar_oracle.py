@@ -5,9 +5,10 @@ nanoseconds.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
+from itertools import pairwise
 
 EXACT = Context(prec=200)
 MAX_UNSCALED_VOLUME = Decimal(10) ** 38
@@ -24,6 +25,10 @@ class Rules:
     grace_ns: int
     horizon_ns: int
     max_ahead_ns: int
+    contiguous: frozenset[str] = frozenset()
+    """Venues that number an instrument's trades without a hole."""
+    conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """By venue and trade condition code: what such a trade counts for."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,28 @@ class Trade:
     size: Decimal
     event_time_ns: int
     receive_time_ns: int
+    own_order: tuple[int, int] | None = None
+    """Of a trade in another's place that has no number of its own: the other's."""
 
     @property
     def order(self) -> tuple[int, int]:
+        if self.own_order is not None:
+            return self.own_order
         if self.trade_seq is not None:
             return self.trade_seq, 0
         return self.event_time_ns, self.offset
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a record that corrects or cancels says: the trade that is to stand in another's place, or none."""
+
+    offset: int
+    venue: str
+    instrument: str
+    refers_to: str
+    by: Trade | None
+    event_time_ns: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,7 @@ class Unreadable:
     offset: int
 
 
-Event = Trade | Clock | Unreadable
+Event = Trade | Correction | Clock | Unreadable
 
 
 @dataclass(frozen=True, order=True)
@@ -89,6 +110,19 @@ class Published:
     last_offset: int
     first_trade_id: str
     last_trade_id: str
+    missing: int | None
+
+
+@dataclass
+class Entry:
+    """An accepted trade as it stands now, None when it was cancelled, and what the records that made it so said."""
+
+    original: Trade
+    now: Trade | None
+    offsets: list[int]
+    times_ns: list[int]
+    ids: dict[str, int]
+    """When each of the ids by which it is known was."""
 
 
 @dataclass
@@ -97,6 +131,9 @@ class Tape:
 
     rules: Rules
     accepted: list[Trade] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    corrected: list[int] = field(default_factory=list)
+    instruments: set[tuple[str, str]] = field(default_factory=set)
     clocks: dict[str, int] = field(default_factory=dict)
     dead: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -104,6 +141,7 @@ class Tape:
     revisions: dict[Window, int] = field(default_factory=lambda: defaultdict(int))
     published: list[Published] = field(default_factory=list)
     finals: set[Window] = field(default_factory=set)
+    missing: dict[Window, int] = field(default_factory=dict)
 
     def take_all(self, events: Iterable[Event]) -> "Tape":
         for event in events:
@@ -114,6 +152,8 @@ class Tape:
         match event:
             case Trade():
                 self._take_trade(event)
+            case Correction():
+                self._take_correction(event)
             case Clock():
                 self.clocks[event.venue] = max(event.time_ns, self.clocks.get(event.venue, event.time_ns))
                 self._finalise(event.offset)
@@ -121,7 +161,11 @@ class Tape:
                 self.dead.append(event.offset)
 
     def watermark(self, venue: str, instrument: str) -> int | None:
-        times = [trade.event_time_ns - self.rules.out_of_order_ns for trade in self._trades_of(venue, instrument)]
+        times = [
+            time_ns - self.rules.out_of_order_ns
+            for entry in self._entries_of(venue, instrument)
+            for time_ns in entry.times_ns
+        ]
         if venue in self.clocks:
             times.append(self.clocks[venue])
         return max(times, default=None)
@@ -129,41 +173,45 @@ class Tape:
     def last_published(self) -> dict[Window, Published]:
         return {bar.window: bar for bar in self.published}
 
-    def forming(self) -> dict[Window, list[Trade]]:
-        """Windows that are not final yet, and their trades."""
-        windows: dict[Window, list[Trade]] = defaultdict(list)
-        for trade in self.accepted:
-            for window in self._windows(trade):
-                if not self._is_over(window, self.watermark(trade.venue, trade.instrument)):
-                    windows[window].append(trade)
+    def forming(self) -> dict[Window, list[Entry]]:
+        """Windows that are not final yet, and what was ever in them."""
+        windows: dict[Window, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            for window in self._windows_of(entry):
+                if not self._is_over(window, self.watermark(window.venue, window.instrument)):
+                    windows[window].append(entry)
         return dict(windows)
 
     def bar(self, window: Window, seq: int) -> Published:
         trades = sorted(self._trades_in(window), key=lambda trade: trade.order)
         revision = self.revisions[window]
+        offsets = [offset for entry in self._lineage(window) for offset in entry.offsets]
         return Published(
             window,
             "revised" if revision else "final",
             revision,
-            open=trades[0].price,
-            high=max(trade.price for trade in trades),
-            low=min(trade.price for trade in trades),
-            close=trades[-1].price,
+            open=trades[0].price if trades else Decimal(0),
+            high=max((trade.price for trade in trades), default=Decimal(0)),
+            low=min((trade.price for trade in trades), default=Decimal(0)),
+            close=trades[-1].price if trades else Decimal(0),
             volume=total(trade.size for trade in trades),
             notional=total(EXACT.multiply(trade.price, trade.size) for trade in trades),
             trade_count=len(trades),
             seq=seq,
-            first_offset=min(trade.offset for trade in trades),
-            last_offset=max(trade.offset for trade in trades),
-            first_trade_id=trades[0].trade_id,
-            last_trade_id=trades[-1].trade_id,
+            first_offset=min(offsets),
+            last_offset=max(offsets),
+            first_trade_id=trades[0].trade_id if trades else "",
+            last_trade_id=trades[-1].trade_id if trades else "",
+            missing=self.missing.get(window, 0) if window.venue in self.rules.contiguous else None,
         )
 
     def _take_trade(self, trade: Trade) -> None:
         watermark = self.watermark(trade.venue, trade.instrument)
         if self._is_dead(trade):
             self.dead.append(trade.offset)
-        elif self._is_late(trade, watermark):
+            return
+        self.instruments.add((trade.venue, trade.instrument))
+        if self._is_late(trade.event_time_ns, watermark):
             self.late.append(trade.offset)
         elif self._is_duplicate(trade, watermark):
             self.duplicates.append(trade.offset)
@@ -171,26 +219,84 @@ class Tape:
             self.dead.append(trade.offset)
         else:
             self.accepted.append(trade)
-            self._revise(trade, watermark)
+            self.entries.append(
+                Entry(trade, trade, [trade.offset], [trade.event_time_ns], {trade.trade_id: trade.event_time_ns})
+            )
+            self._revise(set(self._windows(trade)), trade, watermark)
             self._finalise(trade.offset)
+
+    def _take_correction(self, correction: Correction) -> None:
+        watermark = self.watermark(correction.venue, correction.instrument)
+        by = correction.by
+        entry = self._remembered(correction, watermark)
+        if by is not None and self._is_dead(by):
+            self.dead.append(correction.offset)
+        elif entry is None:
+            is_known = (correction.venue, correction.instrument) in self.instruments
+            is_late = is_known and self._is_late(correction.event_time_ns, watermark)
+            (self.late if is_late else self.dead).append(correction.offset)
+        elif self._is_late(min(entry.times_ns[-1], by.event_time_ns if by else entry.times_ns[-1]), watermark):
+            self.late.append(correction.offset)
+        elif entry.now is None:
+            (self.dead if by else self.duplicates).append(correction.offset)
+        else:
+            self._correct(entry, correction, watermark)
+
+    def _correct(self, entry: Entry, correction: Correction, watermark: int | None) -> None:
+        before, by = entry.now, correction.by
+        assert before is not None
+        if by is not None and (before.price, before.size, before.event_time_ns) == (
+            by.price,
+            by.size,
+            by.event_time_ns,
+        ):
+            self.duplicates.append(correction.offset)
+            entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            return
+        changed = set(self._windows(before))
+        entry.now = by and replace(by, own_order=None if by.trade_seq is not None else before.order)
+        entry.offsets.append(correction.offset)
+        if by is not None:
+            changed |= set(self._windows(by))
+            entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            entry.times_ns.append(by.event_time_ns)
+        self.corrected.append(correction.offset)
+        self._revise(changed, correction, watermark)
+        self._finalise(correction.offset)
+
+    def _remembered(self, correction: Correction, watermark: int | None) -> Entry | None:
+        return next(
+            (
+                entry
+                for entry in self._entries_of(correction.venue, correction.instrument)
+                if self._is_remembered(entry, correction.refers_to, watermark)
+            ),
+            None,
+        )
 
     def _is_dead(self, trade: Trade) -> bool:
         is_ahead = trade.event_time_ns > trade.receive_time_ns + self.rules.max_ahead_ns
         return trade.price <= 0 or trade.size <= 0 or is_ahead
 
-    def _is_late(self, trade: Trade, watermark: int | None) -> bool:
+    def _is_late(self, event_time_ns: int, watermark: int | None) -> bool:
         base_length = self.rules.intervals[0][1]
-        base_start = trade.event_time_ns // base_length * base_length
+        base_start = event_time_ns // base_length * base_length
         return watermark is not None and base_start < watermark - self.rules.horizon_ns
 
     def _is_duplicate(self, trade: Trade, watermark: int | None) -> bool:
-        """An id is remembered as long as another trade of its minute could be accepted."""
         return any(
-            earlier.trade_id == trade.trade_id
-            and watermark is not None
-            and (earlier.event_time_ns // ID_BUCKET_NS + 1) * ID_BUCKET_NS > watermark - self.rules.horizon_ns
-            for earlier in self._trades_of(trade.venue, trade.instrument)
+            self._is_remembered(entry, trade.trade_id, watermark)
+            for entry in self._entries_of(trade.venue, trade.instrument)
         )
+
+    def _is_remembered(self, entry: Entry, trade_id: str, watermark: int | None) -> bool:
+        """An id is remembered as long as another trade of its minute could be accepted."""
+        if trade_id not in entry.ids:
+            return False
+        if entry.original.venue in self.rules.contiguous:
+            return True
+        forgotten_ns = (entry.ids[trade_id] // ID_BUCKET_NS + 1) * ID_BUCKET_NS + self.rules.horizon_ns
+        return watermark is not None and watermark < forgotten_ns
 
     def _overflows(self, trade: Trade) -> bool:
         for window in self._windows(trade):
@@ -201,18 +307,58 @@ class Tape:
                 return True
         return False
 
-    def _revise(self, trade: Trade, watermark: int | None) -> None:
-        for window in self._windows(trade):
-            if self._is_over(window, watermark):
+    def _revise(self, changed: set[Window], by: Trade | Correction, watermark: int | None) -> None:
+        """Publish the final windows that a record changed, by a trade or by ids that it shows to be missing or not."""
+        for window in self.finals | changed:
+            if (window.venue, window.instrument) != (by.venue, by.instrument) or self._is_gone(window, watermark):
+                continue
+            missing = self._missing(window)
+            if (window in changed or missing != self.missing.get(window, 0)) and self._is_over(window, watermark):
+                self.missing[window] = missing
                 self.finals.add(window)
                 self.revisions[window] += 1
-                self.published.append(self.bar(window, trade.offset))
+                self.published.append(self.bar(window, by.offset))
 
     def _finalise(self, offset: int) -> None:
-        for window in sorted({window for trade in self.accepted for window in self._windows(trade)} - self.finals):
+        for window in sorted({window for entry in self.entries for window in self._windows_of(entry)} - self.finals):
+            self.missing[window] = self._missing(window)
             if self._is_over(window, self.watermark(window.venue, window.instrument)):
                 self.finals.add(window)
                 self.published.append(self.bar(window, offset))
+
+    def _missing(self, window: Window) -> int:
+        """Ids between neighbours of those that came, where the two are on both sides of the window or in it."""
+        if window.venue not in self.rules.contiguous:
+            return 0
+        came = sorted(
+            (int(trade_id), time_ns)
+            for entry in self._entries_of(window.venue, window.instrument)
+            for trade_id, time_ns in entry.ids.items()
+        )
+        end_ns = window.start_ns + dict(self.rules.intervals)[window.interval]
+        return sum(
+            after - before - 1
+            for (before, before_ns), (after, after_ns) in pairwise(came)
+            if min(before_ns, after_ns) < end_ns and max(before_ns, after_ns) >= window.start_ns
+        )
+
+    def _is_gone(self, window: Window, watermark: int | None) -> bool:
+        """A bar is kept until no bar that it is a part of may change any more."""
+        if watermark is None:
+            return False
+        names = [name for name, _ in self.rules.intervals]
+        place = names.index(window.interval)
+        ends_ns = [
+            (window.start_ns // length + 1) * length
+            for number, (_, length) in enumerate(self.rules.intervals)
+            if number == place or self._child(number) == place
+        ]
+        return max(ends_ns) + self.rules.horizon_ns <= watermark
+
+    def _child(self, number: int) -> int | None:
+        """The largest finer interval that divides this one."""
+        lengths = [length for _, length in self.rules.intervals]
+        return next((finer for finer in range(number - 1, -1, -1) if lengths[number] % lengths[finer] == 0), None)
 
     def _is_over(self, window: Window, watermark: int | None) -> bool:
         end = window.start_ns + dict(self.rules.intervals)[window.interval]
@@ -224,14 +370,25 @@ class Tape:
             for name, length in self.rules.intervals
         ]
 
-    def _trades_of(self, venue: str, instrument: str) -> list[Trade]:
-        return [trade for trade in self.accepted if (trade.venue, trade.instrument) == (venue, instrument)]
+    def _windows_of(self, entry: Entry) -> set[Window]:
+        """All windows that it was ever in."""
+        first = entry.original
+        return {window for time_ns in entry.times_ns for window in self._windows(replace(first, event_time_ns=time_ns))}
+
+    def _entries_of(self, venue: str, instrument: str) -> list[Entry]:
+        return [
+            entry for entry in self.entries if (entry.original.venue, entry.original.instrument) == (venue, instrument)
+        ]
+
+    def _lineage(self, window: Window) -> list[Entry]:
+        return [entry for entry in self.entries if window in self._windows_of(entry)]
 
     def _trades_in(self, window: Window) -> list[Trade]:
         return [
-            trade
-            for trade in self._trades_of(window.venue, window.instrument)
-            if 0 <= trade.event_time_ns - window.start_ns < dict(self.rules.intervals)[window.interval]
+            entry.now
+            for entry in self._entries_of(window.venue, window.instrument)
+            if entry.now
+            and 0 <= entry.now.event_time_ns - window.start_ns < dict(self.rules.intervals)[window.interval]
         ]
 
 

@@ -1,6 +1,7 @@
 """Trades and clocks as bytes, and a partition whose process may die at any time."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
@@ -10,8 +11,8 @@ from typing import Any, Final, TypeAlias
 
 import fastavro
 
-from agents.kernel import Flush, FoldConfig, FoldOutcome, PartitionFold, WriterSchemas
-from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Event, Published, Rules, Trade, Window
+from agents.kernel import Flush, FoldConfig, PartitionFold, VenueRules, WriterSchemas
+from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Correction, Event, Published, Rules, Trade, Window
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 Json: TypeAlias = Any
@@ -22,6 +23,9 @@ EPOCH: Final = "topic-id-0"
 SECOND: Final = 1_000_000_000
 UNREADABLE: Final = b"\0\0\0\0\x0b\xff"
 NOON: Final = 1_700_049_600 * SECOND  # a whole hour, so windows of every test's intervals begin there
+
+
+COUNTS: Final = ("records", "trades", "duplicates", "late", "dead", "clocks", "corrections", "finals", "revisions")
 
 
 def schema_text(name: str) -> str:
@@ -79,10 +83,28 @@ def trade_value(trade: Trade, **changed: Json) -> bytes:
     return wire(TRADE_ID, avro(with_plain_bytes("trade"), trade_fields(trade) | changed))
 
 
+def correction_value(event: Correction) -> bytes:
+    """A cancellation carries no amounts worth reading."""
+    by = event.by or Trade(
+        event.offset,
+        event.venue,
+        event.instrument,
+        "",
+        None,
+        Decimal(0),
+        Decimal(0),
+        event.event_time_ns,
+        event.event_time_ns,
+    )
+    return trade_value(by, action="correct" if event.by else "cancel", refers_to=event.refers_to)
+
+
 def value_of(event: Event) -> bytes:
     match event:
         case Trade():
             return trade_value(event)
+        case Correction():
+            return correction_value(event)
         case Clock():
             return wire(CLOCK_ID, avro(parsed("clock"), {"venue": event.venue, "time_ns": event.time_ns}))
         case _:
@@ -119,6 +141,10 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
         grace_ns=rules.grace_ns,
         horizon_ns=rules.horizon_ns,
         max_ahead_ns=rules.max_ahead_ns,
+        venues={
+            venue: VenueRules(has_contiguous_ids=venue in rules.contiguous, conditions=rules.conditions.get(venue, {}))
+            for venue in {*rules.contiguous, *rules.conditions}
+        },
     )
     return PartitionFold(
         config,
@@ -148,12 +174,24 @@ class Partition:
         self.bars: list[tuple[bytes, bytes]] = []
         self.late: list[int] = []
         self.dead: list[int] = []
+        self._log: dict[int, bytes] = {}
 
-    def fold(self, record_set: bytes) -> FoldOutcome:
-        outcome = self._fold.fold(record_set, [], self.next_offset)
-        assert outcome.corrupt == ""
-        self.next_offset = outcome.next_offset
-        return outcome
+    def fold(self, record_set: bytes, *, is_history_gone: bool = False) -> Counter[str]:
+        """Fold a record set, with what it needs of the log so far; the counts of what was made of its records."""
+        self._log[self.next_offset] = record_set
+        counts: Counter[str] = Counter()
+        while True:
+            outcome = self._fold.fold(record_set, [], self.next_offset)
+            assert outcome.corrupt == ""
+            self.next_offset = outcome.next_offset
+            counts.update({name: getattr(outcome, name) for name in COUNTS})
+            if outcome.needs_history is None:
+                return counts
+            if is_history_gone:
+                self._fold.history_is_gone()
+                continue
+            for first_offset in sorted(self._log):
+                self._fold.reread(self._log[first_offset], [])
 
     def flush(self) -> Flush:
         flush = self._fold.take_flush()
@@ -174,6 +212,7 @@ class Partition:
             self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [])
         progress = self._fold.restored()
         self.next_offset = progress.next_offset if progress else 0
+        self._log = {first: record_set for first, record_set in self._log.items() if first < self.next_offset}
 
 
 def read_bar(key: bytes, value: bytes) -> Published:
@@ -184,8 +223,8 @@ def read_bar(key: bytes, value: bytes) -> Published:
     assert body.read() == b""
     window = Window(bar.pop("venue"), bar.pop("instrument"), bar.pop("interval"), bar.pop("start_ns"))
     assert key.decode() == f"{window.venue}:{window.instrument}:{window.interval}:{window.start_ns}"
-    origin = {name: bar.pop(name) for name in ("epoch", "generation", "partition", "missing")}
-    assert origin == {"epoch": EPOCH, "generation": 2, "partition": 3, "missing": None}
+    origin = {name: bar.pop(name) for name in ("epoch", "generation", "partition")}
+    assert origin == {"epoch": EPOCH, "generation": 2, "partition": 3}
     return Published(window, **bar)
 
 

@@ -88,8 +88,8 @@ def test_a_notional_at_its_bound_is_exact_and_nothing_fits_beyond() -> None:
         ({"instrument": "A" * 257}, "instrument is empty, longer than 256 bytes or not printable ASCII"),
         ({"instrument": "BTC USDT"}, "instrument is empty, longer than 256 bytes or not printable ASCII"),
         ({"trade_id": "\n"}, "trade_id is empty, longer than 256 bytes or not printable ASCII"),
-        ({"action": "cancel"}, "action cancel is not supported"),
-        ({"action": "correct"}, "action correct is not supported"),
+        ({"action": "cancel", "refers_to": "7"}, "refers_to names no trade that was counted"),
+        ({"action": "correct", "refers_to": None}, "refers_to names no trade that was counted"),
     ],
 )
 def test_a_trade_that_is_none_is_a_dead_letter_with_its_reason(changed: dict[str, object], reason: str) -> None:

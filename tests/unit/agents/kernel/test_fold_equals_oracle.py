@@ -1,14 +1,24 @@
 """Whatever trades come, wherever batches, flushes and crashes fall: the bars are those of the plain recomputation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.agents.kernel.bar_oracle import Clock, Event, Published, Rules, Tape, Trade, Unreadable, Window
+from tests.unit.agents.kernel.bar_oracle import (
+    Clock,
+    Correction,
+    Event,
+    Published,
+    Rules,
+    Tape,
+    Trade,
+    Unreadable,
+    Window,
+)
 from tests.unit.agents.kernel.partition_kit import NOON, SECOND, Partition, read_bar, read_live, records_of
 from tests.unit.agents.kernel.record_sets import LZ4, NONE, ZSTD, has_codec, record_batch
 
@@ -66,7 +76,7 @@ def tapes(draw: st.DrawFn) -> list[Event]:
     events: list[Event] = []
     for offset in range(draw(st.integers(0, 35))):
         now_ns += draw(st.sampled_from([0, 1, SECOND // 4, SECOND, 7 * SECOND, 40 * SECOND]))
-        kind = draw(st.sampled_from(["trade"] * 8 + ["again", "clock", "unreadable"]))
+        kind = draw(st.sampled_from(["trade"] * 8 + ["again", "clock", "unreadable", "correct", "cancel"]))
         venue, instrument = draw(instruments)
         earlier = [event for event in events if isinstance(event, Trade)]
         if kind == "clock":
@@ -75,6 +85,8 @@ def tapes(draw: st.DrawFn) -> list[Event]:
             events.append(Unreadable(offset))
         elif kind == "again" and earlier:
             events.append(_same(draw(st.sampled_from(earlier)), offset))
+        elif kind in ("correct", "cancel"):
+            events.append(draw(corrections(offset, kind, events, now_ns)))
         else:
             event_time_ns = now_ns - draw(st.integers(0, 9)) * draw(st.sampled_from([0, SECOND // 2, 10 * SECOND]))
             trade_seq = offset * 17 % 101 if instrument == "ETH-USDT" else None
@@ -85,6 +97,36 @@ def tapes(draw: st.DrawFn) -> list[Event]:
                 Trade(offset, venue, instrument, trade_id, trade_seq, price, size, event_time_ns, received_ns)
             )
     return events
+
+
+@st.composite
+def corrections(draw: st.DrawFn, offset: int, kind: str, events: list[Event], now_ns: int) -> Event:
+    """A correction of some trade of the tape, or of none; or one that came before, once more."""
+    targets = [event for event in events if isinstance(event, Trade)] or [
+        Trade(0, "binance", "BTC-USDT", "none", None, Decimal(1), Decimal(1), now_ns, now_ns)
+    ]
+    again = [event for event in events if isinstance(event, Correction)]
+    is_again = draw(st.booleans())
+    if again and is_again:
+        last = draw(st.sampled_from(again))
+        return replace(last, offset=offset, by=last.by and replace(last.by, offset=offset))
+    target = draw(st.sampled_from(targets))
+    refers_to = draw(st.sampled_from([target.trade_id] * 3 + ["c1", "c2", "999"]))
+    if kind == "cancel":
+        return Correction(offset, target.venue, target.instrument, refers_to, None, now_ns)
+    moved_ns = target.event_time_ns + draw(st.sampled_from([0, 0, -1, 1, SECOND, -7 * SECOND]))
+    by = Trade(
+        offset,
+        target.venue,
+        target.instrument,
+        draw(st.sampled_from([target.trade_id, "c1", "c2"])),
+        target.trade_seq,
+        draw(amounts),
+        draw(amounts),
+        moved_ns,
+        moved_ns,
+    )
+    return Correction(offset, target.venue, target.instrument, refers_to, by, moved_ns)
 
 
 def _same(trade: Trade, offset: int) -> Trade:
@@ -138,23 +180,29 @@ def test_live_bars_are_the_forming_windows(rules: Rules, events: list[Event]) ->
     live = {window: bar for value in partition.live_all().values() for window, bar in read_live(value).items()}
     assert live.keys() == tape.forming().keys()
     for window, bar in live.items():
-        expected = tape.bar(window, max(trade.offset for trade in tape.forming()[window]))
-        assert {name: bar[name] for name in bar.keys() - {"interval", "start_ns", "missing"}} == {
-            name: getattr(expected, name) for name in bar.keys() - {"interval", "start_ns", "missing"}
+        expected = tape.bar(window, max(offset for entry in tape.forming()[window] for offset in entry.offsets))
+        assert {name: bar[name] for name in bar.keys() - {"interval", "start_ns"}} == {
+            name: getattr(expected, name) for name in bar.keys() - {"interval", "start_ns"}
         }
 
 
 @given(rules(), tapes())
 @bounded
 def test_each_record_is_counted_once_and_as_what_it_was(rules: Rules, events: list[Event]) -> None:
-    outcome = Partition(rules).fold(record_batch(0, records_of(events))) if events else None
+    assume(events)
+    counts = Partition(rules).fold(record_batch(0, records_of(events)))
     tape = Tape(rules).take_all(events)
-    if outcome is None:
-        return
-    counted = (outcome.trades, outcome.duplicates, outcome.late, outcome.dead, outcome.records)
-    assert counted == (len(tape.accepted), len(tape.duplicates), len(tape.late), len(tape.dead), len(events))
-    assert outcome.finals == sum(bar.revision == 0 for bar in tape.published)
-    assert outcome.revisions == sum(bar.revision > 0 for bar in tape.published)
+    assert counts == {
+        "records": len(events),
+        "trades": len(tape.accepted),
+        "duplicates": len(tape.duplicates),
+        "late": len(tape.late),
+        "dead": len(tape.dead),
+        "clocks": sum(isinstance(event, Clock) for event in events),
+        "corrections": len(tape.corrected),
+        "finals": sum(bar.revision == 0 for bar in tape.published),
+        "revisions": sum(bar.revision > 0 for bar in tape.published),
+    }
 
 
 def _run(partition: Partition, events: Sequence[Event], steps: Sequence[Step]) -> Partition:

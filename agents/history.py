@@ -1,0 +1,44 @@
+"""The log read once more: a correction needs the trades of its bar, and a bar has sums alone."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from faust.types import TP
+
+from agents import metrics
+from agents.kernel import PartitionFold
+from agents.partition_reader import POLL_MS, partition_reader
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.transport import RecordSet
+
+log = logging.getLogger(__name__)
+
+
+class History:
+    """Gives a fold its own log's records again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def reread(self, tp: TP, fold: PartitionFold, *, first: int, end: int) -> None:
+        """Give the records of the partition's offsets [first, end) to the fold again, or say that they are gone.
+
+        Raises:
+            KafkaError: the broker refuses or does not answer.
+        """
+        metrics.REREADS.labels(tp.partition).inc()
+        async with partition_reader(self._settings, *tp) as (consumer, partition):
+            begins = (await consumer.beginning_offsets([partition]))[partition]
+            if begins > first:
+                log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
+                fold.history_is_gone()
+                return
+            consumer.seek(partition, first)
+            while await consumer.position(partition) < end:
+                fetched = await consumer.getmany(partition, timeout_ms=POLL_MS)
+                for record in fetched.get(partition, ()):
+                    record_set: RecordSet = record.value
+                    await asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)

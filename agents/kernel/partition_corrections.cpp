@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <utility>
+
+#include "names.hpp"
+#include "partition_fold.hpp"
+
+/// Corrections and cancellations. A bar keeps sums, and sums have no way back: its trades are read from the log again.
+namespace livetape::kernel {
+
+std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcoming) {
+  const Decoded& decoded = upcoming.decoded;
+  if (upcoming.flaw != nullptr || upcoming.kind != RecordKind::trade || decoded.action == Action::trade) return {};
+  const Venue* home = find_venue(decoded.venue);
+  Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
+  const TradeIdView id = TradeIdView::parse(decoded.refers_to);
+  if (target == nullptr || flaw(decoded) != nullptr || !target->ids.contains(id)) return {};
+
+  const bool is_second_look = awaited_ && awaited_->offset == upcoming.record.offset;
+  if (is_second_look && (awaited_->is_wide || awaited_->is_gone || is_history_whole(decoded))) return {};
+  const auto from = target->history_from(id, is_second_look, target->watermark());
+  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_second_look, false, {}};
+  return from;
+}
+
+/// Whether what was read has all trades of the bars that the correction changes: it may move a trade, or find one moved.
+bool PartitionFold::is_history_whole(const Decoded& decoded) const {
+  const std::optional<std::int64_t> time_ns = awaited_->history.time_of(decoded.refers_to);
+  if (!time_ns) return false;
+  const auto is_whole = [&](std::int64_t event_time_ns) {
+    const Bar* bar = awaited_->series->find(0, awaited_->series->base_start(event_time_ns));
+    return bar == nullptr || bar->sum.first_offset >= awaited_->from;
+  };
+  return is_whole(*time_ns) && (decoded.action == Action::cancel || is_whole(decoded.event_time_ns));
+}
+
+void PartitionFold::reread(Bytes record_set, std::vector<AbortedTransaction> aborted) {
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  do {
+    while (const Record* record = reader.next()) reread_record(*record);
+  } while (!reader.error().empty() && reader.pass_over());  // what cannot be read was a dead letter
+}
+
+void PartitionFold::reread_record(const Record& record) {
+  if (!awaited_ || record.offset < awaited_->from || record.offset >= awaited_->offset) return;
+  Upcoming again;
+  decode_ahead(record, again);
+  const Decoded& decoded = again.decoded;
+  if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
+  const Venue* home = find_venue(decoded.venue);
+  if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
+  const Trade trade = trade_of(record, decoded, TradeIdView::parse(decoded.trade_id), *home);
+  switch (decoded.action) {
+    case Action::trade:
+      awaited_->history.add(trade, decoded.trade_id);
+      return;
+    case Action::correct:
+      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id, decoded.has_trade_seq);
+      return;
+    case Action::cancel:
+      awaited_->history.cancel(decoded.refers_to, record.offset);
+      return;
+  }
+}
+
+void PartitionFold::history_is_gone() {
+  if (awaited_) awaited_->is_gone = true;
+}
+
+void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outcome) {
+  const Record& record = upcoming.record;
+  const Decoded& decoded = upcoming.decoded;
+  std::optional<Awaited> awaited = std::exchange(awaited_, std::nullopt);
+  if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
+  const Venue* home = find_venue(decoded.venue);
+  Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
+  if (target == nullptr || !target->ids.contains(TradeIdView::parse(decoded.refers_to))) {
+    if (target != nullptr && target->is_late(decoded.event_time_ns, target->watermark())) {
+      return send_late(record, outcome);
+    }
+    return refuse(record, "refers_to names no trade that was counted", outcome);
+  }
+  if (awaited && awaited->is_gone) return refuse(record, "the log no longer has the trades of its bar", outcome);
+  if (!awaited || !awaited->history.time_of(decoded.refers_to)) return send_late(record, outcome);
+  apply(upcoming, *target, awaited->history, outcome);
+}
+
+void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome) {
+  const Record& record = upcoming.record;
+  const Decoded& decoded = upcoming.decoded;
+  const bool is_cancel = decoded.action == Action::cancel;
+  const std::int64_t watermark_ns = target.watermark();
+  const std::int64_t old_ns = *history.time_of(decoded.refers_to);
+  const std::int64_t new_ns = is_cancel ? old_ns : decoded.event_time_ns;
+  if (target.is_late(std::min(old_ns, new_ns), watermark_ns)) return send_late(record, outcome);
+  if (history.is_cancelled(decoded.refers_to)) {
+    if (!is_cancel) return refuse(record, "refers_to names a trade that was cancelled", outcome);
+    ++outcome.duplicates;
+    return;
+  }
+  const TradeIdView id = TradeIdView::parse(decoded.trade_id);
+  if (!is_cancel && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
+  if (is_cancel) {
+    history.cancel(decoded.refers_to, record.offset);
+  } else {
+    history.correct(decoded.refers_to, trade_of(record, decoded, id, target.home), decoded.trade_id,
+                    decoded.has_trade_seq);
+  }
+  const std::int64_t length_ns = target.base_length_ns();
+  const std::int64_t old_start_ns = target.base_start(old_ns);
+  const std::int64_t new_start_ns = target.base_start(new_ns);
+  Aggregate at_new = history.sum(new_start_ns, new_start_ns + length_ns);
+  if (target.would_overflow(new_start_ns, at_new)) return refuse(record, kOverflow, outcome);
+  bool is_changed = target.replace(new_start_ns, std::move(at_new), watermark_ns, record.offset, changes_);
+  if (old_start_ns != new_start_ns) {
+    Aggregate at_old = history.sum(old_start_ns, old_start_ns + length_ns);
+    is_changed |= target.replace(old_start_ns, std::move(at_old), watermark_ns, record.offset, changes_);
+  }
+  if (!is_cancel && !target.ids.contains(id)) target.learn(id, new_ns, record.offset, changes_);
+  ++(is_changed ? outcome.corrections : outcome.duplicates);
+  const std::int64_t moved_ns = target.watermark();
+  if (moved_ns >= target.due_ns()) target.advance(moved_ns, record.offset, changes_);
+  target.home.schedule(target);
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,76 @@
+#include "trade_history.hpp"
+
+#include <algorithm>
+
+namespace livetape::kernel {
+
+void TradeHistory::add(const Trade& trade, std::string_view id) {
+  if (!by_id_.try_emplace(std::string(id), entries_.size()).second) return;
+  entries_.push_back({trade, std::string(id), trade.offset, trade.offset});
+}
+
+bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return false;
+  const auto number = static_cast<std::size_t>(entry - entries_.data());
+  const Trade before = entry->trade;
+  if (before.price == by.price && before.size == by.size && before.event_time_ns == by.event_time_ns &&
+      before.aggressor == by.aggressor && before.counts_for == by.counts_for) {
+    return true;  // the same correction once more
+  }
+  entry->trade = by;
+  if (!has_own_order) entry->trade.order = before.order;
+  if (before.event_time_ns != by.event_time_ns) entry->former_times.push_back(before.event_time_ns);
+  entry->last_offset = by.offset;
+  entry->id = by_id;
+  by_id_.try_emplace(std::string(by_id), number);
+  return true;
+}
+
+bool TradeHistory::cancel(std::string_view id, std::int64_t offset) {
+  Entry* entry = find(id);
+  if (entry == nullptr) return false;
+  entry->is_cancelled = true;
+  entry->last_offset = offset;
+  return true;
+}
+
+bool TradeHistory::Entry::was_in(std::int64_t from_ns, std::int64_t to_ns) const {
+  const auto is_in = [&](std::int64_t time_ns) { return time_ns >= from_ns && time_ns < to_ns; };
+  return is_in(trade.event_time_ns) || std::ranges::any_of(former_times, is_in);
+}
+
+bool TradeHistory::is_cancelled(std::string_view id) const {
+  const auto found = by_id_.find(std::string(id));
+  return found != by_id_.end() && entries_[found->second].is_cancelled;
+}
+
+std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {
+  const auto found = by_id_.find(std::string(id));
+  if (found == by_id_.end()) return std::nullopt;
+  return entries_[found->second].trade.event_time_ns;
+}
+
+Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
+  Aggregate sum;
+  for (const Entry& entry : entries_) {
+    if (!entry.was_in(from_ns, to_ns)) continue;
+    const bool is_in = entry.trade.event_time_ns >= from_ns && entry.trade.event_time_ns < to_ns;
+    if (is_in && !entry.is_cancelled) {
+      Trade trade = entry.trade;
+      trade.id = TradeIdView::parse(entry.id);
+      sum.add(trade);
+    }
+    sum.first_offset = std::min(sum.first_offset, entry.first_offset);
+    sum.last_offset = std::max(sum.last_offset, entry.last_offset);
+  }
+  return sum;
+}
+
+TradeHistory::Entry* TradeHistory::find(std::string_view id) {
+  const auto found = by_id_.find(std::string(id));
+  if (found == by_id_.end() || entries_[found->second].is_cancelled) return nullptr;
+  return &entries_[found->second];
+}
+
+}  // namespace livetape::kernel

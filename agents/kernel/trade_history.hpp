@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "bar.hpp"
+
+namespace livetape::kernel {
+
+/// An instrument's trades as a stretch of the log tells them, with the corrections in it carried out: what a bar, which
+/// keeps sums alone, is summed up from again.
+class TradeHistory {
+ public:
+  /// Takes the next trade of the log; one that came before changes nothing.
+  void add(const Trade& trade, std::string_view id);
+  /// Puts another in a trade's place, from now on known by both ids; false when there is no such trade. It keeps the
+  /// place of the first in the venue's order unless it has one of its own.
+  bool correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order);
+  /// Takes a trade away; false when there is no such trade.
+  bool cancel(std::string_view id, std::int64_t offset);
+
+  [[nodiscard]] bool is_cancelled(std::string_view id) const;
+  /// When the trade of this id happened; nothing when the stretch does not have it.
+  [[nodiscard]] std::optional<std::int64_t> time_of(std::string_view id) const;
+  /// The sum of the trades in [from_ns, to_ns). Its offsets are those of all that made it what it is: trades that were
+  /// cancelled or moved away by a correction are among them, so that they can be found again.
+  [[nodiscard]] Aggregate sum(std::int64_t from_ns, std::int64_t to_ns) const;
+
+ private:
+  struct Entry {
+    Trade trade;
+    std::string id;
+    std::int64_t first_offset = 0;
+    std::int64_t last_offset = 0;              // of the record that changed it last
+    std::vector<std::int64_t> former_times{};  // where it was before corrections
+    bool is_cancelled = false;
+
+    [[nodiscard]] bool was_in(std::int64_t from_ns, std::int64_t to_ns) const;
+  };
+  [[nodiscard]] Entry* find(std::string_view id);
+
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, std::size_t> by_id_;
+};
+
+}  // namespace livetape::kernel

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace livetape::kernel {
+
+/// What of a bar a trade counts for. Every trade is counted, whatever its conditions say.
+struct CountsFor {
+  bool open_close = true;
+  bool high_low = true;
+  bool volume = true;
+  friend bool operator==(const CountsFor&, const CountsFor&) = default;
+};
+
+/// What the fold must know of a venue; by default it knows nothing, and every trade counts for everything.
+struct VenueRules {
+  bool has_contiguous_ids = false;  // an instrument's trades are numbered without a hole: what is missing can be told
+  std::map<std::string, CountsFor, std::less<>> conditions;  // a trade counts for what all of its conditions allow
+
+  /// What a trade counts for with these conditions: Avro's array of strings, as it came.
+  [[nodiscard]] CountsFor counts_for(std::span<const std::uint8_t> conditions_array) const;
+};
+
+using RulesByVenue = std::map<std::string, VenueRules, std::less<>>;
+
+}  // namespace livetape::kernel

@@ -1,0 +1,133 @@
+"""A correction or a cancellation changes the bars as if the trade had been right, or had never been, from the start."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.agents.kernel.bar_oracle import Correction, Event, Published, Rules, Trade
+from tests.unit.agents.kernel.partition_kit import (
+    NOON,
+    SECOND,
+    Partition,
+    a_clock,
+    a_trade,
+    read_bar,
+    records_of,
+    trade_value,
+)
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+
+RULES = Rules(
+    (("1s", SECOND), ("1m", 60 * SECOND), ("1h", 3600 * SECOND)),
+    out_of_order_ns=SECOND,
+    grace_ns=SECOND,
+    horizon_ns=600 * SECOND,
+    max_ahead_ns=SECOND,
+)
+MINUTE: list[Event] = [
+    a_trade(0, 1, price="10", size="1"),
+    a_trade(1, 2, price="99", size="2"),
+    a_trade(2, 3, price="11", size="3"),
+    a_clock(3, 100),
+]
+
+
+def cancel(offset: int, refers_to: str, seconds: float = 100) -> Correction:
+    return Correction(offset, "binance", "BTC-USDT", refers_to, None, NOON + int(seconds * SECOND))
+
+
+def correct(offset: int, refers_to: str, by: Trade) -> Correction:
+    return Correction(offset, by.venue, by.instrument, refers_to, replace(by, offset=offset), by.event_time_ns)
+
+
+def folded(events: Sequence[Event]) -> Partition:
+    partition = Partition(RULES)
+    partition.fold(record_batch(0, records_of(events)))
+    partition.flush()
+    return partition
+
+
+def minute(partition: Partition) -> Published:
+    """The last publication of the first minute's bar."""
+    bars = [read_bar(key, value) for key, value in partition.bars]
+    return next(bar for bar in reversed(bars) if (bar.window.interval, bar.window.start_ns) == ("1m", NOON))
+
+
+def test_a_cancelled_trade_leaves_the_final_bar_and_every_bar_above_it() -> None:
+    bar = minute(folded([*MINUTE, cancel(4, "1")]))
+    assert (bar.high, bar.volume, bar.notional, bar.trade_count) == (Decimal(11), Decimal(4), Decimal(43), 2)
+    assert (bar.state, bar.revision, bar.seq) == ("revised", 1, 4)
+    assert (bar.first_offset, bar.last_offset) == (0, 4)
+
+
+def test_a_corrected_trade_counts_as_what_it_is_now_in_the_place_it_had() -> None:
+    bar = minute(folded([*MINUTE, correct(4, "0", a_trade(0, 1, price="12", size="5", trade_id="77"))]))
+    assert (bar.open, bar.high, bar.low, bar.close) == (Decimal(12), Decimal(99), Decimal(11), Decimal(11))
+    assert (bar.volume, bar.trade_count, bar.first_trade_id) == (Decimal(10), 3, "77")
+
+
+def test_a_correction_may_be_cancelled_by_the_id_of_either() -> None:
+    corrected = correct(4, "0", a_trade(0, 1, price="12", trade_id="77"))
+    by_old, by_new = (minute(folded([*MINUTE, corrected, cancel(5, name)])) for name in ("0", "77"))
+    assert by_old == by_new
+    assert (by_old.open, by_old.trade_count, by_old.revision) == (Decimal(99), 2, 2)
+
+
+def test_the_same_cancellation_again_changes_nothing() -> None:
+    once, twice = folded([*MINUTE, cancel(4, "1")]), folded([*MINUTE, cancel(4, "1"), cancel(5, "1")])
+    assert once.bars == twice.bars
+
+
+def test_a_bar_whose_trades_are_all_cancelled_says_so() -> None:
+    bar = minute(folded([*MINUTE, cancel(4, "0"), cancel(5, "1"), cancel(6, "2")]))
+    assert (bar.trade_count, bar.first_trade_id, bar.revision) == (0, "", 3)
+    assert (bar.volume, bar.open, bar.close) == (Decimal(0), Decimal(0), Decimal(0))
+
+
+def test_a_correction_that_moves_a_trade_changes_both_bars() -> None:
+    partition = folded([*MINUTE, correct(4, "1", a_trade(1, 61, price="99", size="2")), a_clock(5, 200)])
+    bars = {
+        bar.window.start_ns: bar
+        for bar in (read_bar(key, value) for key, value in partition.bars)
+        if bar.window.interval == "1m"
+    }
+    assert bars[NOON].volume == Decimal(4)
+    assert (bars[NOON + 60 * SECOND].volume, bars[NOON + 60 * SECOND].trade_count) == (Decimal(2), 1)
+
+
+def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
+    partition = folded([*MINUTE, a_clock(4, 650), cancel(5, "1", seconds=640)])
+    assert partition.late == [5]
+    assert minute(partition).revision == 0
+
+
+@pytest.mark.parametrize("refers_to", ["no such trade", ""])
+def test_a_correction_of_no_known_trade_is_a_dead_letter(refers_to: str) -> None:
+    partition = folded([*MINUTE, cancel(4, refers_to, seconds=500)])
+    assert partition.dead == [4]
+
+
+def test_a_correction_whose_history_is_gone_is_a_dead_letter_and_the_fold_goes_on() -> None:
+    partition = Partition(RULES)
+    events = [*MINUTE, cancel(4, "1"), a_trade(5, 120)]
+    partition.fold(record_batch(0, records_of(events)), is_history_gone=True)
+    flush = partition.flush()
+    assert [(offset, reason) for _, _, offset, reason in flush.dead] == [
+        (4, "the log no longer has the trades of its bar")
+    ]
+    assert partition.next_offset == 6
+
+
+def test_a_trade_of_a_condition_that_does_not_count_is_counted_for_what_it_may() -> None:
+    rules = replace(RULES, conditions={"binance": {"odd lot": ("volume",)}})
+    partition = Partition(rules)
+    odd = trade_value(a_trade(1, 2, price="99", size="2"), conditions=["odd lot"])
+    values = [trade_value(a_trade(0, 1)), odd, trade_value(a_trade(2, 3, price="11"))]
+    records = [KafkaRecord(b"key", value) for value in values]
+    partition.fold(record_batch(0, [*records, *records_of([a_clock(3, 100)])]))
+    partition.flush()
+    bar = minute(partition)
+    assert (bar.open, bar.high, bar.low, bar.close) == (Decimal(10), Decimal(11), Decimal(10), Decimal(11))
+    assert (bar.volume, bar.trade_count) == (Decimal(4), 3)

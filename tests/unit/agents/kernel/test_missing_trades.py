@@ -1,0 +1,147 @@
+"""A bar says how many trades are missing from it, where the venue's ids can tell, and a trade that comes after all
+takes one away."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.agents.kernel.bar_oracle import Clock, Event, Rules, Tape, Trade
+from tests.unit.agents.kernel.partition_kit import (
+    NOON,
+    SECOND,
+    Partition,
+    a_clock,
+    a_trade,
+    read_bar,
+    read_live,
+    records_of,
+)
+from tests.unit.agents.kernel.record_sets import record_batch
+
+MINUTES = Rules(
+    (("1s", SECOND), ("1m", 60 * SECOND)),
+    out_of_order_ns=SECOND,
+    grace_ns=SECOND,
+    horizon_ns=600 * SECOND,
+    max_ahead_ns=SECOND,
+    contiguous=frozenset({"binance"}),
+)
+
+
+def folded(events: Sequence[Event], rules: Rules = MINUTES) -> Partition:
+    partition = Partition(rules)
+    partition.fold(record_batch(0, records_of(events)))
+    partition.flush()
+    return partition
+
+
+def missing(partition: Partition, interval: str) -> dict[float, list[int | None]]:
+    """By the window's start in seconds after noon: what each publication of the bar said."""
+    said: dict[float, list[int | None]] = {}
+    for key, value in partition.bars:
+        bar = read_bar(key, value)
+        if bar.window.interval == interval:
+            said.setdefault((bar.window.start_ns - NOON) / SECOND, []).append(bar.missing)
+    return said
+
+
+def test_ids_between_two_trades_are_missing_from_every_window_that_the_two_span() -> None:
+    partition = folded([a_trade(0, 10.5, trade_id="100"), a_trade(1, 70.5, trade_id="104"), a_clock(2, 200)])
+    assert missing(partition, "1m") == {0: [3], 60: [3]}
+    assert missing(partition, "1s") == {10: [3], 70: [3]}
+
+
+def test_a_gap_inside_of_one_window_is_missing_from_it_once() -> None:
+    partition = folded([a_trade(0, 10.1, trade_id="7"), a_trade(1, 12.5, trade_id="9"), a_clock(2, 200)])
+    assert missing(partition, "1m") == {0: [1]}
+    assert missing(partition, "1s") == {10: [1], 12: [1]}
+
+
+def test_a_trade_that_fills_a_gap_takes_one_away_from_every_bar_that_it_was_missing_from() -> None:
+    partition = folded([a_trade(0, 10, trade_id="7"), a_trade(1, 70, trade_id="9"), a_clock(2, 200)])
+    partition.fold(record_batch(3, records_of([a_trade(3, 30, trade_id="8")])))
+    partition.flush()
+    assert missing(partition, "1m") == {0: [1, 0], 60: [1, 0]}
+    assert missing(partition, "1s") == {10: [1, 0], 70: [1, 0], 30: [0]}
+
+
+def test_before_the_first_trade_that_ever_came_nothing_is_missing() -> None:
+    assert missing(folded([a_trade(0, 1, trade_id="1000"), a_clock(1, 90)]), "1m") == {0: [0]}
+
+
+def test_a_venue_whose_ids_have_holes_of_their_own_is_never_said_to_be_complete() -> None:
+    events: list[Event] = [
+        Trade(0, "bitstamp", "BTC-USD", "7", None, Decimal(1), Decimal(1), NOON, NOON),
+        Clock(1, "bitstamp", NOON + 90 * SECOND),
+    ]
+    assert missing(folded(events), "1m") == {0: [None]}
+
+
+def test_a_forming_bar_says_it_too() -> None:
+    partition = folded([a_trade(0, 1, trade_id="7"), a_trade(1, 2, trade_id="9")])
+    (live,) = partition.live_all().values()
+    assert {window.interval: bar["missing"] for window, bar in read_live(live).items()} == {"1s": 1, "1m": 1}
+
+
+@st.composite
+def tapes(draw: st.DrawFn) -> list[Event]:
+    """What a venue that numbers its trades sent, with some lost, some late and some twice."""
+    now_ns = NOON
+    sent: list[tuple[int, Trade]] = []
+    for number in range(draw(st.integers(1, 25))):
+        now_ns += draw(st.sampled_from([0, 1, SECOND // 3, SECOND, 8 * SECOND, 45 * SECOND]))
+        trade = Trade(0, "binance", "BTC-USDT", str(100 + number), None, Decimal(2), Decimal(3), now_ns, now_ns)
+        for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
+            delay_ns = draw(st.sampled_from([0, 0, 0, 5 * SECOND, 100 * SECOND]))
+            sent.append((now_ns + delay_ns, trade))
+    tape: list[Event] = []
+    for at_ns, trade in sorted(sent, key=lambda delivery: delivery[0]):
+        tape.append(Trade(**{**trade.__dict__, "offset": len(tape)}))
+        if draw(st.integers(0, 5)) == 0:
+            tape.append(Clock(len(tape), "binance", at_ns - draw(st.integers(0, 3)) * SECOND))
+    return tape
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rules:
+    return Rules(
+        (("1s", SECOND), ("5s", 5 * SECOND), ("1m", 60 * SECOND)),
+        out_of_order_ns=draw(st.sampled_from([0, 2 * SECOND])),
+        grace_ns=draw(st.sampled_from([0, SECOND])),
+        horizon_ns=draw(st.sampled_from([0, 10 * SECOND, 600 * SECOND])),
+        max_ahead_ns=SECOND,
+        contiguous=frozenset({"binance"}),
+    )
+
+
+@given(rules(), tapes())
+@settings(max_examples=200, deadline=None)
+def test_every_publication_says_what_a_count_of_all_ids_says(rules: Rules, events: list[Event]) -> None:
+    partition = Partition(rules)
+    tape = Tape(rules)
+    for event in events:
+        partition.fold(record_batch(event.offset, records_of([event])))
+        partition.flush()
+        tape.take(event)
+        published = [read_bar(key, value) for key, value in partition.bars]
+        assert {bar.window: bar for bar in published} == tape.last_published()
+
+
+@given(rules(), tapes(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_crash_at_any_record_changes_nothing(rules: Rules, events: list[Event], data: st.DataObject) -> None:
+    partition = Partition(rules)
+    while partition.next_offset < len(events):
+        count = data.draw(st.integers(1, 6))
+        first = partition.next_offset
+        partition.fold(record_batch(first, records_of(events[first : first + count])))
+        match data.draw(st.sampled_from(["flush", "flush", "crash", "nothing"])):
+            case "flush":
+                partition.flush()
+            case "crash":
+                partition.crash_and_restore(is_compacted=data.draw(st.booleans()))
+    partition.flush()
+    bars = {bar.window: bar for bar in (read_bar(key, value) for key, value in partition.bars)}
+    assert bars == Tape(rules).take_all(events).last_published()
