@@ -8,6 +8,7 @@ import faust
 from faust.types import TP
 from prometheus_client import start_http_server
 
+from agents import memory
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
 from agents.folding_partition import FoldingPartition
 from agents.live import OUTPUT as LIVE
@@ -59,6 +60,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
         self._live = live_producer(self._settings)
+        memory.settle()
         self.add_future(self._commit_always())
 
     async def on_stop(self) -> None:

@@ -1,53 +1,8 @@
 #include "bar.hpp"
 
-#include <bit>
-#include <charconv>
-#include <cstring>
-#include <system_error>
+#include <algorithm>
 
 namespace livetape::kernel {
-
-namespace {
-
-/// Eight digits, the first in the lowest byte, as a number: pairs, then pairs of pairs, then both halves.
-constexpr std::uint64_t eight_digits(std::uint64_t digits) noexcept {
-  digits = (digits & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
-  digits = (digits & 0x00ff00ff00ff00ff) * 6553601 >> 16;
-  return (digits & 0x0000ffff0000ffff) * 42949672960001 >> 32;
-}
-
-constexpr bool are_digits(std::uint64_t bytes) noexcept {
-  return ((bytes & 0xf0f0f0f0f0f0f0f0) | ((bytes + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) ==
-         0x3333333333333333;
-}
-
-}  // namespace
-
-TradeIdView TradeIdView::parse(std::string_view id) noexcept {
-  const bool is_canonical = !id.empty() && id[0] >= '0' && id[0] <= '9' && (id[0] != '0' || id.size() == 1);
-  constexpr std::size_t kAtOnce = sizeof(std::uint64_t);
-  constexpr std::size_t kSafeDigits = 18;  // cannot overflow
-  if (!is_canonical) return {-1, id};
-  TradeIdView parsed{0, {}};
-  std::string_view rest = id;
-  if (id.size() <= kSafeDigits && std::endian::native == std::endian::little) {
-    while (rest.size() >= kAtOnce) {
-      std::uint64_t bytes = 0;
-      std::memcpy(&bytes, rest.data(), sizeof bytes);
-      if (!are_digits(bytes)) return {-1, id};
-      parsed.number = parsed.number * 100'000'000 + static_cast<std::int64_t>(eight_digits(bytes));
-      rest.remove_prefix(kAtOnce);
-    }
-    for (const char c : rest) {
-      if (c < '0' || c > '9') return {-1, id};
-      parsed.number = parsed.number * 10 + (c - '0');
-    }
-    return parsed;
-  }
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), parsed.number);
-  if (error == std::errc{} && end == id.data() + id.size()) return parsed;
-  return {-1, id};
-}
 
 void Aggregate::add(const Trade& trade) {
   if (trade.counts_for.high_low) {

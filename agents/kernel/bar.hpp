@@ -4,58 +4,17 @@
 #include <compare>
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <string>
-#include <string_view>
 
 #include "decode_plan.hpp"
 #include "livetape/decimal.hpp"
 #include "livetape/uint256.hpp"
+#include "trade_id.hpp"
 #include "venue_rules.hpp"
 
 /// Bars: what trades sum up to, and where a bar stands in its life.
 namespace livetape::kernel {
 
 inline constexpr UInt256 kNotionalLimit = UInt256::product(kDecimalLimit, kDecimalLimit);  // 10^76, exclusive
-
-/// A venue's trade id as a record has it: a number where it is a canonical non-negative decimal, else its text.
-struct TradeIdView {
-  std::int64_t number = -1;
-  std::string_view text;  // empty when there is a number
-
-  static TradeIdView parse(std::string_view id) noexcept;
-  [[nodiscard]] bool is_number() const noexcept { return number >= 0; }
-  friend bool operator==(const TradeIdView&, const TradeIdView&) noexcept = default;
-};
-
-/// The same, kept. Nearly all venues have numbers: those cost no string.
-class TradeId {
- public:
-  TradeId() = default;
-  explicit TradeId(TradeIdView id) { *this = id; }
-  TradeId(const TradeId& other) { *this = other; }
-  TradeId(TradeId&&) noexcept = default;
-  ~TradeId() = default;
-  TradeId& operator=(TradeId&&) noexcept = default;
-  TradeId& operator=(const TradeId& other) {
-    number_ = other.number_;
-    text_ = other.text_ ? std::make_unique<std::string>(*other.text_) : nullptr;
-    return *this;
-  }
-  TradeId& operator=(TradeIdView id) {
-    number_ = id.number;
-    if (!id.is_number() || text_) text_ = id.is_number() ? nullptr : std::make_unique<std::string>(id.text);
-    return *this;
-  }
-  friend bool operator==(const TradeId& a, const TradeId& b) noexcept {
-    return a.number_ == b.number_ && (a.text_ && b.text_ ? *a.text_ == *b.text_ : a.text_ == b.text_);
-  }
-  [[nodiscard]] std::string as_text() const { return text_ ? *text_ : number_ >= 0 ? std::to_string(number_) : ""; }
-
- private:
-  std::int64_t number_ = -1;
-  std::unique_ptr<std::string> text_;
-};
 
 /// Order of trades within an instrument: the venue's own number, or else event time, then offset.
 struct OrderKey {
@@ -110,7 +69,7 @@ struct Bar {
   std::int64_t start_ns = 0;
   Aggregate sum;
   std::int64_t missing = 0;  // trades that are known to be missing; of a venue without contiguous ids nobody knows
-  std::int64_t seq = -1;  // offset that finalised or last revised it; unused while it forms
+  std::int64_t seq = -1;     // offset that finalised or last revised it; unused while it forms
   std::int32_t revision = 0;
   bool is_final = false;
   bool is_dirty = false;      // differs from the changelog

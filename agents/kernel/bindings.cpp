@@ -90,8 +90,9 @@ Step make_step(const nb::tuple& step) {
       {"skip_varint", Step::Code::skip_varint}, {"skip_bytes", Step::Code::skip_bytes},
       {"skip_fixed", Step::Code::skip_fixed},   {"text", Step::Code::text},
       {"number", Step::Code::number},           {"decimal", Step::Code::decimal},
-      {"symbol", Step::Code::symbol},           {"texts", Step::Code::texts}, {"union_of", Step::Code::union_of},
-      {"record_of", Step::Code::record_of},     {"blocks_of", Step::Code::blocks_of}};
+      {"symbol", Step::Code::symbol},           {"texts", Step::Code::texts},
+      {"union_of", Step::Code::union_of},       {"record_of", Step::Code::record_of},
+      {"blocks_of", Step::Code::blocks_of}};
   static const std::unordered_map<std::string, Slot> kSlots{{"", Slot{}},
                                                             {"venue", Slot::venue},
                                                             {"instrument", Slot::instrument},
@@ -182,8 +183,13 @@ void bind_values(nb::module_& module) {
           [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
              std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns,
              const std::map<std::string, VenueRules>& venues) {
-            new (self) FoldConfig{make_levels(intervals), out_of_order_ns, grace_ns, horizon_ns, max_ahead_ns,
-                                  {venues.begin(), venues.end()}, {}};
+            new (self) FoldConfig{make_levels(intervals),
+                                  out_of_order_ns,
+                                  grace_ns,
+                                  horizon_ns,
+                                  max_ahead_ns,
+                                  {venues.begin(), venues.end()},
+                                  {}};
           },
           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a,
           "venues"_a = std::map<std::string, VenueRules>{});

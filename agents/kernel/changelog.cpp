@@ -53,7 +53,12 @@ StateWriter key_of(StateKind kind) {
 }
 
 std::string bar_key(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
-  return key_of(StateKind::bar).text(series.home.name).text(series.instrument).number(length_ns).number(start_ns).take();
+  return key_of(StateKind::bar)
+      .text(series.home.name)
+      .text(series.instrument)
+      .number(length_ns)
+      .number(start_ns)
+      .take();
 }
 
 std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
@@ -148,7 +153,8 @@ StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind,
 
 StateRecord runs_state(const Series& series, std::size_t chunk) {
   const auto all = std::span(series.ids.runs.runs());
-  const auto part = all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
+  const auto part =
+      all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
   StateWriter value;
   for (const IdRuns::Run& run : part) {
     value.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);

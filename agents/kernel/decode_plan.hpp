@@ -10,6 +10,7 @@
 
 #include "byte_reader.hpp"
 #include "livetape/int128.hpp"
+#include "trade_id.hpp"
 
 /// Decoding of trades and clocks by the schema they were written with.
 namespace livetape::kernel {
@@ -28,7 +29,7 @@ enum class Aggressor : std::uint8_t { unknown, buy, sell };
 struct Decoded {
   std::string_view venue;
   std::string_view instrument;
-  std::string_view trade_id;
+  TradeIdView trade_id;
   std::string_view refers_to;
   std::span<const std::uint8_t> conditions;  // Avro's array of strings, as it came; empty when there are none
   Int128 price = 0;
@@ -114,6 +115,8 @@ class DecodePlan {
     aggressor,
     action,
     conditions,
+    maybe_trade_seq,  // a union of null and the value, in this order
+    maybe_refers_to,
     choose,  // one of `count` branches: `tables_[argument + index]` is where it begins
     jump,    // to `argument`
     repeat,  // what comes up to `argument`, as often as the blocks say
@@ -124,11 +127,13 @@ class DecodePlan {
     std::int64_t argument = 0;
   };
 
+  [[nodiscard]] bool has_usual_shape() const noexcept;
   static Code code_of(const Step& step);
   void lay_out(const Step& step);
   void lay_out_union(const Step& step);
 
   RecordKind kind_;
+  bool is_usual_ = false;  // trades of schemas/trade.avsc as it is now, which nearly all records are
   std::vector<Instruction> instructions_;
   std::vector<std::uint32_t> tables_;  // of symbols, and of where branches begin
 };

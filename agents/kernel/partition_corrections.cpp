@@ -22,7 +22,8 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
   return from;
 }
 
-/// Whether what was read has all trades of the bars that the correction changes: it may move a trade, or find one moved.
+/// Whether what was read has all trades of the bars that the correction changes: it may move a trade, or find one
+/// moved.
 bool PartitionFold::is_history_whole(const Decoded& decoded) const {
   const std::optional<std::int64_t> time_ns = awaited_->history.time_of(decoded.refers_to);
   if (!time_ns) return false;
@@ -48,13 +49,13 @@ void PartitionFold::reread_record(const Record& record) {
   if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
   const Venue* home = find_venue(decoded.venue);
   if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
-  const Trade trade = trade_of(record, decoded, TradeIdView::parse(decoded.trade_id), *home);
+  const Trade trade = trade_of(record, decoded, *home);
   switch (decoded.action) {
     case Action::trade:
-      awaited_->history.add(trade, decoded.trade_id);
+      awaited_->history.add(trade, decoded.trade_id.as_text());
       return;
     case Action::correct:
-      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id, decoded.has_trade_seq);
+      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text(), decoded.has_trade_seq);
       return;
     case Action::cancel:
       awaited_->history.cancel(decoded.refers_to, record.offset);
@@ -97,13 +98,12 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
     ++outcome.duplicates;
     return;
   }
-  const TradeIdView id = TradeIdView::parse(decoded.trade_id);
-  if (!is_cancel && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
+  const TradeIdView& id = decoded.trade_id;
+  if (!is_cancel && !id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
   if (is_cancel) {
     history.cancel(decoded.refers_to, record.offset);
   } else {
-    history.correct(decoded.refers_to, trade_of(record, decoded, id, target.home), decoded.trade_id,
-                    decoded.has_trade_seq);
+    history.correct(decoded.refers_to, trade_of(record, decoded, target.home), id.as_text(), decoded.has_trade_seq);
   }
   const std::int64_t length_ns = target.base_length_ns();
   const std::int64_t old_start_ns = target.base_start(old_ns);

@@ -117,6 +117,7 @@ void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
   upcoming.record = record;
   upcoming.flaw = nullptr;
   upcoming.unknown_schema.reset();
+  upcoming.home = nullptr;
   upcoming.guess = nullptr;
   if (!record.value) {
     upcoming.flaw = "the record has no value";
@@ -147,8 +148,8 @@ void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
   if (error != DecodeError::none) {
     upcoming.flaw = describe(error);
   } else if (upcoming.kind == RecordKind::trade) {
-    const Venue* home = find_venue(upcoming.decoded.venue);
-    if (home != nullptr) upcoming.guess = series_.guess(*home, upcoming.decoded.instrument);
+    upcoming.home = find_venue(upcoming.decoded.venue);
+    if (upcoming.home != nullptr) upcoming.guess = series_.guess(*upcoming.home, upcoming.decoded.instrument);
     if (upcoming.guess != nullptr) upcoming.guess->prefetch();
   }
 }
@@ -169,9 +170,9 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
   if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
-  const TradeIdView id = TradeIdView::parse(decoded.trade_id);
-  if (!id.is_number() && !is_name(decoded.trade_id)) return refuse(record, name_flaw("trade_id"), outcome);
-  const Venue* home = find_venue(decoded.venue);
+  const TradeIdView& id = decoded.trade_id;
+  if (!id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
+  const Venue* home = upcoming.home != nullptr ? upcoming.home : find_venue(decoded.venue);
   Series* found = upcoming.guess;
   if (home != nullptr && (found == nullptr || !found->is(*home, decoded.instrument))) {
     found = series_.find(*home, decoded.instrument);
@@ -187,7 +188,7 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
     ++outcome.duplicates;
     return;
   }
-  const Trade trade = trade_of(record, decoded, id, found->home);
+  const Trade trade = trade_of(record, decoded, found->home);
   if (found->would_overflow(trade)) return refuse(record, kOverflow, outcome);
 
   ++outcome.trades;
@@ -198,9 +199,9 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   found->home.schedule(*found);
 }
 
-Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const TradeIdView& id, const Venue& home) {
+Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const Venue& home) {
   Trade trade;
-  trade.id = id;
+  trade.id = decoded.trade_id;
   trade.order = decoded.has_trade_seq ? OrderKey{decoded.trade_seq, 0} : OrderKey{decoded.event_time_ns, record.offset};
   trade.price = decoded.price;
   trade.size = static_cast<UInt128>(decoded.size);

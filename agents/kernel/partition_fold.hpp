@@ -28,9 +28,10 @@ inline constexpr const char* kOverflow = "a bar's volume or notional would overf
 /// What one call of `fold` did.
 struct FoldOutcome {
   std::int64_t next_offset = 0;              // everything below is folded
-  std::optional<std::int32_t> needs_schema;   // stopped before a record of this unknown schema
-  std::optional<std::int64_t> needs_history;  // stopped before a correction: from here to it the log is to be read again
-  std::string corrupt;                       // stopped before a batch with no telling where the next begins
+  std::optional<std::int32_t> needs_schema;  // stopped before a record of this unknown schema
+  std::optional<std::int64_t>
+      needs_history;    // stopped before a correction: from here to it the log is to be read again
+  std::string corrupt;  // stopped before a batch with no telling where the next begins
   std::int64_t records = 0;
   std::int64_t trades = 0;
   std::int64_t duplicates = 0;
@@ -97,6 +98,7 @@ class PartitionFold {
     const char* flaw = nullptr;  // why it cannot be folded
     std::optional<std::int32_t> unknown_schema;
     RecordKind kind = RecordKind::trade;
+    Venue* home = nullptr;
     Series* guess = nullptr;
   };
 
@@ -113,8 +115,7 @@ class PartitionFold {
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
   void reread_record(const Record& record);
-  [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const TradeIdView& id,
-                                      const Venue& home);
+  [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
   void send_late(const Record& record, FoldOutcome& outcome);
   /// Why a trade is refused, or null.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "names.hpp"
 #include "prefetch.hpp"
 #include "trade_ids.hpp"
 #include "window.hpp"
@@ -117,7 +118,8 @@ class Series {
   void advance(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
   /// Where the log must be read again from to find the trade of this id and all others of its bar; nothing when no bar
   /// that may still change can have it. `is_wide` asks for all bars, in case the first look was too narrow.
-  [[nodiscard]] std::optional<std::int64_t> history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns);
+  [[nodiscard]] std::optional<std::int64_t> history_from(const TradeIdView& id, bool is_wide,
+                                                         std::int64_t watermark_ns);
   /// Whether some bar's volume or notional would leave its bounds with a base bar summing up to this.
   [[nodiscard]] bool would_overflow(std::int64_t base_start_ns, const Aggregate& sum);
   /// Puts what a base bar sums up to by a correction in its place; false when it is what it was.
@@ -138,7 +140,7 @@ class Series {
   /// The earliest watermark at which `advance` has something to do.
   [[nodiscard]] std::int64_t due_ns() const noexcept { return due_ns_; }
   [[nodiscard]] bool is(const Venue& its_venue, std::string_view its_instrument) const noexcept {
-    return &home == &its_venue && instrument == its_instrument;
+    return &home == &its_venue && is_same_name(instrument, its_instrument);
   }
   /// Brings what the next trade needs near, in this order and some trades apart: the series itself, what it points to,
   /// and what that points to.

@@ -75,7 +75,8 @@ inline std::uint64_t big_endian(std::span<const std::uint8_t> bytes) noexcept {
   const auto load = [&]<typename Word>(Word word, std::size_t at) {
     std::memcpy(&word, bytes.data() + at, sizeof word);
     if constexpr (std::endian::native == std::endian::big) return std::uint64_t{word};
-    return sizeof word == 8 ? __builtin_bswap64(word) : std::uint64_t{__builtin_bswap32(static_cast<std::uint32_t>(word))};
+    return sizeof word == 8 ? __builtin_bswap64(word)
+                            : std::uint64_t{__builtin_bswap32(static_cast<std::uint32_t>(word))};
   };
   const std::size_t size = bytes.size();
   if (size == 8) return load(std::uint64_t{}, 0);
@@ -175,6 +176,16 @@ inline bool decode_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled
   unscaled = static_cast<Int128>(value);
   const UInt128 magnitude = unscaled < 0 ? -value : value;
   return magnitude < kDecimalLimit;
+}
+
+/// The same for 1 to 16 bytes behind which so many may be read that there are 16, whatever those are: no step of it
+/// depends on the length.
+inline bool decode_padded_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled) noexcept {
+  const UInt128 high = detail::big_endian(std::span(bytes.data(), 8));
+  const UInt128 low = detail::big_endian(std::span(bytes.data() + 8, 8));
+  unscaled = static_cast<Int128>(high << 64 | low) >> (8 * (kMaxDecimalBytes - bytes.size()));
+  const auto value = static_cast<UInt128>(unscaled);
+  return (unscaled < 0 ? -value : value) < kDecimalLimit;
 }
 
 }  // namespace livetape
