@@ -27,6 +27,11 @@ class Fenced(FlushFailed):
     """Another worker has taken the partition over."""
 
 
+def transactional_id(settings: Settings, partition: int) -> str:
+    """Who starts a producer of this id is the only writer of the partition's state from then on."""
+    return f"{settings.namespace}-fold-{partition}"
+
+
 class FlushWriter:
     """The transactional producer of one partition number. Its methods wait for the broker: call them in a thread.
 
@@ -40,7 +45,7 @@ class FlushWriter:
         self._producer = Producer(
             {
                 **settings.kafka_config,
-                "transactional.id": f"{settings.namespace}-fold-{partition}",
+                "transactional.id": transactional_id(settings, partition),
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "linger.ms": _LINGER_MS,
                 "compression.type": "lz4",

@@ -153,6 +153,6 @@ async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, 
 
 def _remedy(settings: Settings) -> str:
     return (
-        f"stop the workers, delete the topic {settings.topic(CHANGELOG)} and run `livetape topics apply`: "
+        f"stop the workers of {settings.namespace} and run `livetape reset`: "
         "the log is then folded from its start again"
     )

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import demo, doctor, parts, servers
+from cli import demo, doctor, parts, servers, state
 from cli.console import EXPECTED, explain
 from cli.topics import topics
 from replay.command import app as replay
@@ -20,7 +20,7 @@ app = typer.Typer(
 for panel, commands in {
     "Everything at once": (demo.demo, demo.live),
     "Servers of one machine": (servers.up, servers.down, servers.status, doctor.doctor),
-    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve, parts.topology),
+    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve, parts.topology, state.reset),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

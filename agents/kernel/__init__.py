@@ -17,6 +17,8 @@ from agents.kernel._native import (
     PartitionFold,
     Progress,
     VenueRules,
+    progress_record,
+    read_progress,
 )
 from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
 
@@ -33,6 +35,8 @@ __all__ = [
     "Record",
     "VenueRules",
     "WriterSchemas",
+    "progress_record",
+    "read_progress",
     "read_records",
 ]
 

@@ -149,6 +149,12 @@ class PartitionFold:
         """The same for every instrument that has a forming bar."""
     def take_flush(self) -> Flush: ...
 
+def progress_record(epoch: str, generation: int, next_offset: int) -> tuple[bytes, bytes]:
+    """Key and value of a changelog's progress record: with it alone a fold begins at `next_offset` with no state."""
+
+def read_progress(value: bytes) -> Progress:
+    """What a progress record's value says. Raises CorruptState."""
+
 def read_records(
     record_set: bytes, aborted: Aborted
 ) -> tuple[

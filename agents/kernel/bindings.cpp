@@ -168,6 +168,18 @@ nb::tuple read_records(const nb::bytes& record_set, const AbortedPairs& aborted)
   }
 }
 
+nb::tuple make_progress_record(std::string epoch, std::int32_t generation, std::int64_t next_offset) {
+  const StateRecord record = progress_record({std::move(epoch), generation, next_offset, {}});
+  return nb::make_tuple(to_bytes(record.key), to_bytes(*record.value));
+}
+
+Progress progress_from(const nb::bytes& value) {
+  std::optional<Progress> progress = read_progress(view(value));
+  if (!progress)
+    throw CorruptState("the progress record is of no format version up to " + std::to_string(kValueVersion));
+  return *std::move(progress);
+}
+
 void bind_values(nb::module_& module) {
   nb::class_<VenueRules>(module, "VenueRules")
       .def(
@@ -272,5 +284,7 @@ NB_MODULE(_native, module) {
   nb::exception<CorruptState>(module, "CorruptState");
   bind_values(module);
   bind_fold(module);
+  module.def("progress_record", &make_progress_record, "epoch"_a, "generation"_a, "next_offset"_a);
+  module.def("read_progress", &progress_from, "value"_a);
   module.def("read_records", &read_records, "record_set"_a, "aborted"_a);
 }

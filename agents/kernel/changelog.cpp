@@ -162,6 +162,14 @@ StateRecord runs_state(const Series& series, std::size_t chunk) {
   return {ids_key(series, 0, IdKind::runs, chunk), value.take()};
 }
 
+StateRecord corrections_state(const Series& series) {
+  std::string key = key_of(StateKind::corrections).text(series.home.name).text(series.instrument).take();
+  if (series.corrections.empty()) return {std::move(key), std::nullopt};
+  StateWriter value;
+  for (const CarriedOut& correction : series.corrections) value.number(correction.offset).number(correction.newest_ns);
+  return {std::move(key), value.take()};
+}
+
 StateRecord ids_tombstone(const IdChunkRef& chunk) {
   return {ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk), std::nullopt};
 }
@@ -186,6 +194,10 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
       found.id_kind = static_cast<IdKind>(in.varlong());
       if (found.id_kind > IdKind::runs) return std::nullopt;
       found.chunk = static_cast<std::size_t>(in.varlong());
+      break;
+    case StateKind::corrections:
+      found.venue = in.prefixed_text();
+      found.instrument = in.prefixed_text();
       break;
     default:
       return std::nullopt;
@@ -254,6 +266,17 @@ std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uin
     ranges.push_back({first, in->varlong()});
   }
   return in->ok() ? std::optional(std::move(ranges)) : std::nullopt;
+}
+
+std::optional<std::vector<CarriedOut>> read_corrections(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  std::vector<CarriedOut> corrections;
+  while (in->ok() && in->remaining() > 0) {
+    const std::int64_t offset = in->varlong();
+    corrections.push_back({offset, in->varlong()});
+  }
+  return in->ok() ? std::optional(std::move(corrections)) : std::nullopt;
 }
 
 std::optional<std::vector<IdRuns::Run>> read_runs(std::span<const std::uint8_t> value) {

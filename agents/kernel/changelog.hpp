@@ -16,7 +16,7 @@ namespace livetape::kernel {
 inline constexpr std::uint8_t kKeyVersion = 1;
 inline constexpr std::uint8_t kValueVersion = 2;
 
-enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', ids = 'I' };
+enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', ids = 'I', corrections = 'C' };
 
 /// One record; no value is a tombstone.
 struct StateRecord {
@@ -53,6 +53,8 @@ struct StateKey {
 [[nodiscard]] StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns);
 [[nodiscard]] StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
 [[nodiscard]] StateRecord runs_state(const Series& series, std::size_t chunk);
+/// All corrections of the series that were carried out; a tombstone when there are none any more.
+[[nodiscard]] StateRecord corrections_state(const Series& series);
 [[nodiscard]] StateRecord ids_tombstone(const IdChunkRef& chunk);
 
 /// Nothing when the record is not of this version or not well formed; keys point into `key`.
@@ -60,6 +62,7 @@ struct StateKey {
 [[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<std::vector<CarriedOut>> read_corrections(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdRuns::Run>> read_runs(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdHash>> read_hashes(std::span<const std::uint8_t> value);
 

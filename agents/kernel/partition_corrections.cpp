@@ -49,6 +49,7 @@ void PartitionFold::reread_record(const Record& record) {
   if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
   const Venue* home = find_venue(decoded.venue);
   if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
+  if (decoded.action != Action::trade && !awaited_->series->has_carried_out(record.offset)) return;
   const Trade trade = trade_of(record, decoded, *home);
   switch (decoded.action) {
     case Action::trade:
@@ -115,7 +116,9 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
     Aggregate at_old = history.sum(old_start_ns, old_start_ns + length_ns);
     is_changed |= target.replace(old_start_ns, std::move(at_old), watermark_ns, record.offset, changes_);
   }
-  if (!is_cancel && !target.ids.contains(id)) target.learn(id, new_ns, record.offset, changes_);
+  const bool is_new_id = !is_cancel && !target.ids.contains(id);
+  if (is_new_id) target.learn(id, new_ns, record.offset, changes_);
+  if (is_changed || is_new_id) target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
   ++(is_changed ? outcome.corrections : outcome.duplicates);
   const std::int64_t moved_ns = target.watermark();
   if (moved_ns >= target.due_ns()) target.advance(moved_ns, record.offset, changes_);

@@ -365,12 +365,17 @@ void PartitionFold::take_state(Flush& flush) {
     changed->are_ids_listed = false;
     take_ids(*changed, flush.changelog);
   }
+  for (Series* changed : changes_.corrections) {
+    changed->are_corrections_listed = false;
+    flush.changelog.push_back(corrections_state(*changed));
+  }
   for (const BarRef& ref : changes_.evicted) {
     flush.changelog.push_back(bar_tombstone(*ref.series, config_.levels[ref.level].length_ns, ref.start_ns));
   }
   for (const IdChunkRef& chunk : changes_.evicted_ids) flush.changelog.push_back(ids_tombstone(chunk));
   changes_.dirty.clear();
   changes_.ids.clear();
+  changes_.corrections.clear();
   changes_.evicted.clear();
   changes_.evicted_ids.clear();
 

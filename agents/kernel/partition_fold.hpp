@@ -148,7 +148,7 @@ class PartitionFold {
 
   const FoldConfig config_;
   const std::shared_ptr<const WriterSchemas> schemas_;
-  const Origin origin_;
+  Origin origin_;
   Decompressor decompressor_;
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;

@@ -37,6 +37,12 @@ void PartitionFold::restore_record(const Record& record) {
       return restore_bar(key, record);
     case StateKind::ids:
       return restore_ids(key, record);
+    case StateKind::corrections: {
+      Series& owner = series(key.venue, key.instrument);
+      owner.corrections.clear();
+      if (record.value) owner.corrections = checked(read_corrections(*record.value), record);
+      return;
+    }
   }
 }
 
@@ -89,6 +95,7 @@ std::optional<Progress> PartitionFold::restored() {
     each->home.schedule(*each);
   }
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
+  origin_.generation = restoring_.progress->generation;
   return std::exchange(restoring_, {}).progress;
 }
 

@@ -273,6 +273,7 @@ void Series::advance(std::int64_t watermark_ns, std::int64_t offset, Changes& ch
   finalise(watermark_ns, offset, changes);
   evict(watermark_ns, changes);
   evict_ids(watermark_ns, changes);
+  evict_corrections(watermark_ns, changes);
   find_due();
 }
 
@@ -332,6 +333,26 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
   if (ids.runs.dirty_from != IdRuns::kClean && !std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
 }
 
+void Series::remember(CarriedOut correction, Changes& changes) {
+  corrections.push_back(correction);
+  due_ns_ = std::min(due_ns_, needed_until_ns(correction));
+  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
+}
+
+bool Series::has_carried_out(std::int64_t offset) const noexcept {
+  return std::ranges::binary_search(corrections, offset, {}, &CarriedOut::offset);
+}
+
+std::int64_t Series::needed_until_ns(const CarriedOut& correction) const noexcept {
+  return floor_to(correction.newest_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs + config_.horizon_ns;
+}
+
+void Series::evict_corrections(std::int64_t watermark_ns, Changes& changes) {
+  const auto is_old = [&](const CarriedOut& correction) { return needed_until_ns(correction) <= watermark_ns; };
+  if (std::erase_if(corrections, is_old) == 0) return;
+  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
+}
+
 void Series::find_due() {
   due_ns_ = kNever;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
@@ -342,6 +363,7 @@ void Series::find_due() {
   if (!ids.buckets().empty()) {
     due_ns_ = std::min(due_ns_, ids.buckets().front().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
   }
+  for (const CarriedOut& correction : corrections) due_ns_ = std::min(due_ns_, needed_until_ns(correction));
   if (ids.runs.runs().size() > 1) {
     due_ns_ = std::min(due_ns_, ids.runs.kept_until_ns() + config_.horizon_ns + config_.levels[0].length_ns + 1);
   }

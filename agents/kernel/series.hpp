@@ -38,6 +38,12 @@ struct IdChunkRef {
   std::size_t chunk;
 };
 
+/// A correction that was carried out: when the log is read again it counts, and one that was refused does not.
+struct CarriedOut {
+  std::int64_t offset;
+  std::int64_t newest_ns;  // of the times that it moved a trade from and to
+};
+
 /// A bar that was evicted before a flush could publish it.
 struct Farewell {
   Series* series;
@@ -53,7 +59,8 @@ struct Changes {
   std::vector<Series*> ids;  // whose ids changed
   std::vector<BarRef> evicted;
   std::vector<IdChunkRef> evicted_ids;
-  std::vector<Series*> live;  // whose forming bars changed since the last live record
+  std::vector<Series*> corrections;  // which have other corrections now
+  std::vector<Series*> live;         // whose forming bars changed since the last live record
   std::int64_t finals = 0;
   std::int64_t revisions = 0;
 };
@@ -127,6 +134,9 @@ class Series {
                Changes& changes);
   /// Counts an id as come.
   void learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64_t offset, Changes& changes);
+  /// Remembers a correction that was carried out, as long as one of its bars may change.
+  void remember(CarriedOut correction, Changes& changes);
+  [[nodiscard]] bool has_carried_out(std::int64_t offset) const noexcept;
   [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
   [[nodiscard]] std::int64_t base_length_ns() const noexcept { return config_.levels[0].length_ns; }
   /// What a bar shows: its final children and the forming ones.
@@ -153,9 +163,11 @@ class Series {
   const std::string instrument;
   Venue& home;
   TradeIds ids;
-  bool are_ids_listed = false;         // in Changes::ids
-  bool is_live_listed = false;         // in Changes::live
-  std::int64_t scheduled_ns = kNever;  // the earliest entry for it in its venue's schedule
+  std::vector<CarriedOut> corrections;  // by offset
+  bool are_corrections_listed = false;  // in Changes::corrections
+  bool are_ids_listed = false;          // in Changes::ids
+  bool is_live_listed = false;          // in Changes::live
+  std::int64_t scheduled_ns = kNever;   // the earliest entry for it in its venue's schedule
 
  private:
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
@@ -166,6 +178,8 @@ class Series {
   void finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
   void evict(std::int64_t watermark_ns, Changes& changes);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
+  void evict_corrections(std::int64_t watermark_ns, Changes& changes);
+  [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;
   void find_due();
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);

@@ -6,7 +6,7 @@ namespace livetape::kernel {
 
 void TradeHistory::add(const Trade& trade, std::string_view id) {
   if (!by_id_.try_emplace(std::string(id), entries_.size()).second) return;
-  entries_.push_back({trade, std::string(id), trade.offset, trade.offset});
+  entries_.push_back({trade, std::string(id), {{trade.event_time_ns, trade.offset}}});
 }
 
 bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order) {
@@ -20,8 +20,8 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   }
   entry->trade = by;
   if (!has_own_order) entry->trade.order = before.order;
-  if (before.event_time_ns != by.event_time_ns) entry->former_times.push_back(before.event_time_ns);
-  entry->last_offset = by.offset;
+  entry->touches.push_back({before.event_time_ns, by.offset});
+  entry->touches.push_back({by.event_time_ns, by.offset});
   entry->id = by_id;
   by_id_.try_emplace(std::string(by_id), number);
   return true;
@@ -31,13 +31,8 @@ bool TradeHistory::cancel(std::string_view id, std::int64_t offset) {
   Entry* entry = find(id);
   if (entry == nullptr) return false;
   entry->is_cancelled = true;
-  entry->last_offset = offset;
+  entry->touches.push_back({entry->trade.event_time_ns, offset});
   return true;
-}
-
-bool TradeHistory::Entry::was_in(std::int64_t from_ns, std::int64_t to_ns) const {
-  const auto is_in = [&](std::int64_t time_ns) { return time_ns >= from_ns && time_ns < to_ns; };
-  return is_in(trade.event_time_ns) || std::ranges::any_of(former_times, is_in);
 }
 
 bool TradeHistory::is_cancelled(std::string_view id) const {
@@ -52,17 +47,19 @@ std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {
 }
 
 Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
+  const auto is_in = [&](std::int64_t time_ns) { return time_ns >= from_ns && time_ns < to_ns; };
   Aggregate sum;
   for (const Entry& entry : entries_) {
-    if (!entry.was_in(from_ns, to_ns)) continue;
-    const bool is_in = entry.trade.event_time_ns >= from_ns && entry.trade.event_time_ns < to_ns;
-    if (is_in && !entry.is_cancelled) {
+    if (is_in(entry.trade.event_time_ns) && !entry.is_cancelled) {
       Trade trade = entry.trade;
       trade.id = TradeIdView::parse(entry.id);
       sum.add(trade);
     }
-    sum.first_offset = std::min(sum.first_offset, entry.first_offset);
-    sum.last_offset = std::max(sum.last_offset, entry.last_offset);
+    for (const Touch& touch : entry.touches) {
+      if (!is_in(touch.time_ns)) continue;
+      sum.first_offset = std::min(sum.first_offset, touch.offset);
+      sum.last_offset = std::max(sum.last_offset, touch.offset);
+    }
   }
   return sum;
 }

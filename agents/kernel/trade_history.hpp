@@ -31,15 +31,16 @@ class TradeHistory {
   [[nodiscard]] Aggregate sum(std::int64_t from_ns, std::int64_t to_ns) const;
 
  private:
+  /// A record of the log that said of a trade that it was at a time, or is there no more.
+  struct Touch {
+    std::int64_t time_ns;
+    std::int64_t offset;
+  };
   struct Entry {
     Trade trade;
     std::string id;
-    std::int64_t first_offset = 0;
-    std::int64_t last_offset = 0;              // of the record that changed it last
-    std::vector<std::int64_t> former_times{};  // where it was before corrections
+    std::vector<Touch> touches;
     bool is_cancelled = false;
-
-    [[nodiscard]] bool was_in(std::int64_t from_ns, std::int64_t to_ns) const;
   };
   [[nodiscard]] Entry* find(std::string_view id);
 

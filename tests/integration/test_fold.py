@@ -34,7 +34,7 @@ def write_a_market(tape: Tape) -> None:
     tape.flush()
 
 
-@pytest.mark.parametrize("codec", ["none", "lz4", "zstd"])
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_bars_of_every_interval_equal_a_plain_decimal_recomputation(settings: Settings, codec: str) -> None:
     tape = Tape(with_topics(settings), **{"compression.type": codec})
     write_a_market(tape)

@@ -10,6 +10,8 @@ from app import topic_admin
 from app.database import migrate
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, bar, eventually
+from tests.integration.broker_files import damage
+from tests.integration.fold_kit import read
 from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
 from tests.parts import Part, running
 
@@ -125,12 +127,13 @@ def test_a_batch_that_cannot_be_read_is_one_dead_letter_and_what_is_behind_it_is
 ) -> None:
     database = Database(settings)
     tape.trades([trade(1)])
-    Tape(settings, codec="gzip").trades([trade(2), trade(3)])
+    tape.trades([trade(2), trade(3)])
     tape.trades([trade(4)])
+    damage(settings, next(record for record in read(settings, "trades") if record.offset == 1))
     with running("sink", settings) as sink:
         stored(sink, database, trade=2, dead_letter=1)
     assert list(database.trades()) == ["1", "4"]
-    reason = "the record batch up to offset 2 cannot be read: codec gzip is refused; supported are none, lz4 and zstd"
+    reason = "the record batch up to offset 2 cannot be read: CRC mismatch"
     assert database.rows('SELECT "offset", reason FROM dead_letter') == [(1, reason)]
 
 

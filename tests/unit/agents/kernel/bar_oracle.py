@@ -119,8 +119,8 @@ class Entry:
 
     original: Trade
     now: Trade | None
-    offsets: list[int]
-    times_ns: list[int]
+    touches: list[tuple[int, int]]
+    """When each record that made it so says that it was, or was before, and the record's offset."""
     ids: dict[str, int]
     """When each of the ids by which it is known was."""
 
@@ -164,7 +164,7 @@ class Tape:
         times = [
             time_ns - self.rules.out_of_order_ns
             for entry in self._entries_of(venue, instrument)
-            for time_ns in entry.times_ns
+            for time_ns, _ in entry.touches
         ]
         if venue in self.clocks:
             times.append(self.clocks[venue])
@@ -182,10 +182,20 @@ class Tape:
                     windows[window].append(entry)
         return dict(windows)
 
+    def offsets(self, window: Window) -> list[int]:
+        """Of all records that said something of a trade in the window."""
+        length_ns = dict(self.rules.intervals)[window.interval]
+        return [
+            offset
+            for entry in self._entries_of(window.venue, window.instrument)
+            for time_ns, offset in entry.touches
+            if 0 <= time_ns - window.start_ns < length_ns
+        ]
+
     def bar(self, window: Window, seq: int) -> Published:
         trades = sorted(self._trades_in(window), key=lambda trade: trade.order)
         revision = self.revisions[window]
-        offsets = [offset for entry in self._lineage(window) for offset in entry.offsets]
+        offsets = self.offsets(window)
         return Published(
             window,
             "revised" if revision else "final",
@@ -219,9 +229,8 @@ class Tape:
             self.dead.append(trade.offset)
         else:
             self.accepted.append(trade)
-            self.entries.append(
-                Entry(trade, trade, [trade.offset], [trade.event_time_ns], {trade.trade_id: trade.event_time_ns})
-            )
+            time_ns = trade.event_time_ns
+            self.entries.append(Entry(trade, trade, [(time_ns, trade.offset)], {trade.trade_id: time_ns}))
             self._revise(set(self._windows(trade)), trade, watermark)
             self._finalise(trade.offset)
 
@@ -235,7 +244,7 @@ class Tape:
             is_known = (correction.venue, correction.instrument) in self.instruments
             is_late = is_known and self._is_late(correction.event_time_ns, watermark)
             (self.late if is_late else self.dead).append(correction.offset)
-        elif self._is_late(min(entry.times_ns[-1], by.event_time_ns if by else entry.times_ns[-1]), watermark):
+        elif self._is_late(min(entry.touches[-1][0], by.event_time_ns if by else entry.touches[-1][0]), watermark):
             self.late.append(correction.offset)
         elif entry.now is None:
             (self.dead if by else self.duplicates).append(correction.offset)
@@ -255,11 +264,11 @@ class Tape:
             return
         changed = set(self._windows(before))
         entry.now = by and replace(by, own_order=None if by.trade_seq is not None else before.order)
-        entry.offsets.append(correction.offset)
+        entry.touches.append((before.event_time_ns, correction.offset))
         if by is not None:
             changed |= set(self._windows(by))
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
-            entry.times_ns.append(by.event_time_ns)
+            entry.touches.append((by.event_time_ns, correction.offset))
         self.corrected.append(correction.offset)
         self._revise(changed, correction, watermark)
         self._finalise(correction.offset)
@@ -373,15 +382,14 @@ class Tape:
     def _windows_of(self, entry: Entry) -> set[Window]:
         """All windows that it was ever in."""
         first = entry.original
-        return {window for time_ns in entry.times_ns for window in self._windows(replace(first, event_time_ns=time_ns))}
+        return {
+            window for time_ns, _ in entry.touches for window in self._windows(replace(first, event_time_ns=time_ns))
+        }
 
     def _entries_of(self, venue: str, instrument: str) -> list[Entry]:
         return [
             entry for entry in self.entries if (entry.original.venue, entry.original.instrument) == (venue, instrument)
         ]
-
-    def _lineage(self, window: Window) -> list[Entry]:
-        return [entry for entry in self.entries if window in self._windows_of(entry)]
 
     def _trades_in(self, window: Window) -> list[Trade]:
         return [

@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import gzip
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def end_of_transaction(offset: int, producer_id: int, outcome: int) -> bytes:
 
 
 def has_codec(codec: int) -> bool:
-    library = {LZ4: "lz4", ZSTD: "zstd"}.get(codec)
+    library = {LZ4: "lz4", ZSTD: "zstd", SNAPPY: "snappy"}.get(codec)
     return library is None or ctypes.util.find_library(library) is not None
 
 
@@ -97,6 +98,10 @@ def _compress(codec: int, body: bytes) -> bytes:
             _size(lz4.LZ4F_compressFrameBound, len(body), None),
             lambda out, room: _size(lz4.LZ4F_compressFrame, out, room, body, len(body), None),
         )
+    if codec == GZIP:
+        return gzip.compress(body)
+    if codec == SNAPPY:
+        return snapped(body)
     if codec == ZSTD:
         zstd = _library("zstd")
         return _into_buffer(
@@ -104,6 +109,15 @@ def _compress(codec: int, body: bytes) -> bytes:
             lambda out, room: _size(zstd.ZSTD_compress, out, room, body, len(body), 3),
         )
     return body
+
+
+def snapped(body: bytes) -> bytes:
+    """One plain block of snappy, as librdkafka writes it."""
+    snappy = _library("snappy")
+    room = ctypes.c_size_t(_size(snappy.snappy_max_compressed_length, len(body)))
+    out = ctypes.create_string_buffer(room.value)
+    assert snappy.snappy_compress(body, ctypes.c_size_t(len(body)), out, ctypes.byref(room)) == 0
+    return out.raw[: room.value]
 
 
 def _into_buffer(room: int, write: Callable[["ctypes.Array[ctypes.c_char]", ctypes.c_size_t], int]) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_of
-from tests.unit.agents.kernel.record_sets import GZIP, LZ4, SNAPPY, ZSTD, record_batch
+from tests.unit.agents.kernel.record_sets import GZIP, LZ4, SNAPPY, ZSTD, crc32c, record_batch, snapped
 
 RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
 CRC_AT = 17
@@ -38,13 +38,43 @@ def test_a_batch_with_a_wrong_crc_is_a_dead_letter_as_it_came(codec: int) -> Non
     assert dead_of(trades(0, 3) + damaged + trades(7, 2)) == [(None, damaged, 3, reason)]
 
 
-@pytest.mark.parametrize(("codec", "name"), [(GZIP, "gzip"), (SNAPPY, "snappy")])
-def test_a_batch_of_a_codec_that_is_refused_is_a_dead_letter_that_names_it(codec: int, name: str) -> None:
-    refused = trades(0, 2, codec)
-    reason = (
-        f"the record batch up to offset 1 cannot be read: codec {name} is refused; supported are none, lz4 and zstd"
-    )
-    assert dead_of(refused + trades(2, 1)) == [(None, refused, 0, reason)]
+def recompressed(batch: bytes, data: bytes) -> bytes:
+    """The batch with other bytes where its compressed records are, and a CRC that agrees with them."""
+    covered = batch[CRC_AT + 4 : RECORDS_AT] + data
+    return batch[:8] + struct.pack(">iibI", len(covered) + 9, -1, 2, crc32c(covered)) + covered
+
+
+@pytest.mark.parametrize(("codec", "name"), [(GZIP, "gzip"), (SNAPPY, "snappy"), (LZ4, "lz4"), (ZSTD, "zstd")])
+def test_records_that_cannot_be_decompressed_are_a_dead_letter_that_names_the_codec(codec: int, name: str) -> None:
+    damaged = recompressed(trades(0, 2, codec), b"\x7f" * 40)
+    reason = f"the record batch up to offset 1 cannot be read: corrupt {name} data"
+    assert dead_of(damaged + trades(2, 1)) == [(None, damaged, 0, reason)]
+
+
+@pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
+def test_records_that_end_too_early_are_a_dead_letter(codec: int) -> None:
+    whole = trades(0, 9, codec)
+    damaged = recompressed(whole, whole[RECORDS_AT : len(whole) - 9])
+    ((_, value, _, reason),) = dead_of(damaged + trades(9, 1))
+    assert value == damaged
+    assert "cannot be read: " in reason
+
+
+def test_the_blocks_in_which_javas_client_writes_snappy_are_read() -> None:
+    plain = trades(0, 4)
+    half = (len(plain) - RECORDS_AT) // 2
+    blocks = [snapped(plain[RECORDS_AT : RECORDS_AT + half]), snapped(plain[RECORDS_AT + half :])]
+    stream = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
+    stream += b"".join(struct.pack(">i", len(block)) + block for block in blocks)
+    java = recompressed(trades(0, 4, SNAPPY), stream)
+    assert _bars_of(java) == _bars_of(plain)
+
+
+def test_a_batch_that_claims_more_than_it_can_hold_costs_no_memory() -> None:
+    gigabytes = b"\xff\xff\xff\xff\x0f" + b"\0" * 30
+    damaged = recompressed(trades(0, 2, SNAPPY), gigabytes)
+    reason = "the record batch up to offset 1 cannot be read: corrupt snappy data"
+    assert dead_of(damaged) == [(None, damaged, 0, reason)]
 
 
 def test_trades_around_a_damaged_batch_are_folded() -> None:

@@ -1,0 +1,56 @@
+"""The files in which a broker on this machine keeps `trades`, to damage what is in them."""
+
+import struct
+from pathlib import Path
+from typing import Protocol
+
+from app.settings import Settings
+
+BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
+RECORDS_AT = 61  # bytes into a batch
+
+
+class Place(Protocol):
+    """Where the first record of a batch is."""
+
+    @property
+    def partition(self) -> int:
+        """Partition of `trades`."""
+
+    @property
+    def offset(self) -> int:
+        """Offset in it."""
+
+
+def segment(settings: Settings, partition: int) -> Path:
+    """The file that the broker keeps a partition of `trades` in."""
+    (file,) = settings.home.rglob(f"{settings.topic('trades')}-{partition}/00000000000000000000.log")
+    return file
+
+
+def batch_on_disk(settings: Settings, record: Place) -> bytes:
+    """The batch that begins with a record."""
+    data = segment(settings, record.partition).read_bytes()
+    at = batch_at(data, record.offset)
+    return data[at : at + 12 + BASE_OFFSET_AND_LENGTH.unpack_from(data, at)[1]]
+
+
+def batch_at(data: bytes, base_offset: int) -> int:
+    """Where the batch with this base offset begins."""
+    at = 0
+    while True:
+        offset, length = BASE_OFFSET_AND_LENGTH.unpack_from(data, at)
+        if offset == base_offset:
+            return at
+        at += 12 + length
+
+
+def damage(settings: Settings, record: Place) -> None:
+    """Turn a byte of the batch that begins with a record, below the broker."""
+    path = segment(settings, record.partition)
+    with path.open("r+b") as file:
+        at = batch_at(path.read_bytes(), record.offset) + RECORDS_AT
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0xFF]))
