@@ -6,6 +6,7 @@ import typer
 
 from cli import demo, doctor, parts, servers, state
 from cli.console import EXPECTED, explain
+from cli.dead_letters import dead_letters
 from cli.topics import topics
 from replay.command import app as replay
 
@@ -26,6 +27,7 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 
 app.add_typer(topics, name="topics", rich_help_panel="Parts")
+app.add_typer(dead_letters, name="dead-letters", rich_help_panel="Parts")
 app.add_typer(replay, name="replay", rich_help_panel="Parts")
 
 

@@ -1,0 +1,137 @@
+"""The dead letters of a namespace: read as they came, and sent again once they are mended."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Final, cast
+
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.error import KafkaError
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.settings import Settings
+
+TOPIC: Final = "trades.dead"
+SOURCE: Final = "trades"
+TIMEOUT_S: Final = 30.0
+_HEX: Final = r"^([0-9a-f]{2})*$"
+HexBytes = Annotated[str, Field(pattern=_HEX)]
+
+
+class CannotSend(Exception):
+    """A dead letter cannot be sent again as it is; the message says which and why."""
+
+
+class DeadLetter(BaseModel):
+    """A record that could not be folded, where it was in `trades`, and why it is here.
+
+    Key and value are the record's own bytes in hexadecimal digits, so that whoever mends them sees every byte.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic: str
+    partition: int
+    offset: int
+    time: datetime
+    reason: str
+    key: HexBytes | None
+    value: HexBytes | None
+    value_bytes: int | None = None
+    """How long the value was, where it is kept only in part."""
+
+
+def read(settings: Settings) -> Iterator[DeadLetter]:
+    """Every dead letter that is there now, partition by partition in the order of the log.
+
+    Raises:
+        KafkaException: the broker refuses or does not answer, or there is no such topic.
+    """
+    consumer = Consumer(
+        {
+            **settings.kafka_config,
+            "group.id": f"{settings.namespace}.dead-letters",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        topic = settings.topic(TOPIC)
+        described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+        if described.error is not None:
+            raise KafkaException(described.error)
+        for partition in sorted(described.partitions):
+            yield from _read_partition(consumer, TopicPartition(topic, partition))
+    finally:
+        consumer.close()
+
+
+def _read_partition(consumer: Consumer, at: TopicPartition) -> Iterator[DeadLetter]:
+    at.offset, _ = consumer.get_watermark_offsets(at, TIMEOUT_S)
+    consumer.assign([at])
+    while True:
+        message = consumer.poll(TIMEOUT_S)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
+        error = message.error()
+        if error is None:
+            yield _letter(message)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name
+            return
+        else:
+            raise KafkaException(error)
+
+
+def _letter(message: Message) -> DeadLetter:
+    headers = cast("list[tuple[str, bytes]]", message.headers() or [])
+    said = {name: value.decode() for name, value in headers}
+    key, value = message.key(), message.value()
+    return DeadLetter(
+        topic=said["topic"],
+        partition=int(said["partition"]),
+        offset=int(said["offset"]),
+        time=datetime.fromtimestamp(message.timestamp()[1] / 1_000, UTC),
+        reason=said["reason"],
+        key=None if key is None else key.hex(),
+        value=None if value is None else value.hex(),
+        value_bytes=int(said["value_bytes"]) if "value_bytes" in said else None,
+    )
+
+
+def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
+    """Send records to `trades` again, each with its key and into its partition; how many that were.
+
+    All are looked at before the first is sent. One that was folded after all is a duplicate there and counts once.
+
+    Raises:
+        CannotSend: one is of another topic, kept only in part, or a batch that could not be read.
+        KafkaException: the broker refuses or does not answer.
+    """
+    sendable = [_checked(settings, letter) for letter in letters]
+    failed: list[KafkaError] = []
+    producer = Producer({**settings.kafka_config, "enable.idempotence": True})
+    for letter in sendable:
+        producer.produce(
+            letter.topic,
+            None if letter.value is None else bytes.fromhex(letter.value),
+            None if letter.key is None else bytes.fromhex(letter.key),
+            letter.partition,
+            on_delivery=lambda error, _: None if error is None else failed.append(error),
+        )
+        producer.poll(0)
+    if producer.flush(TIMEOUT_S) or failed:
+        raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as above
+    return len(sendable)
+
+
+def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
+    where = f"{letter.topic} partition {letter.partition} offset {letter.offset}"
+    if letter.topic != settings.topic(SOURCE):
+        raise CannotSend(f"{where}: not of {settings.topic(SOURCE)}, the trades of this namespace")
+    if letter.value_bytes is not None and len(letter.value or "") // 2 < letter.value_bytes:
+        raise CannotSend(
+            f"{where}: only the first part of its {letter.value_bytes} bytes was kept; put the whole there"
+        )
+    if letter.key is None and letter.reason.startswith("the record batch up to "):
+        raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
+    return letter

@@ -1,0 +1,88 @@
+"""`livetape dead-letters`: what could not be folded, and sending it again."""
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from confluent_kafka import KafkaException
+from pydantic import ValidationError
+from rich.markup import escape
+
+from app.dead_letters import CannotSend, DeadLetter, read, send
+from app.settings import Settings
+from cli.console import console, done, fail
+
+dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be folded.")
+SHOWN_BYTES = 48
+
+
+@dead_letters.command("list")
+def list_letters(
+    *,
+    reason: Annotated[str, typer.Option(help="Only those whose reason has this text in it.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1_000,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line, with every byte in hexadecimal.")
+    ] = False,
+) -> None:
+    """Show dead letters: where each was, why it is here, and its bytes."""
+    found = (letter for letter in _read() if reason in letter.reason)
+    for letter in itertools.islice(found, limit):
+        if json:
+            print(letter.model_dump_json())
+        else:
+            _show(letter)
+
+
+@dead_letters.command("send")
+def send_letters(
+    file: Annotated[Path, typer.Argument(help="Lines of `list --json`, mended or as they are; - reads them here.")],
+) -> None:
+    """Send dead letters to `trades` again: after their bytes were mended, or what was in their way is gone."""
+    try:
+        count = send(Settings(), _parsed(file))
+    except (CannotSend, KafkaException) as error:
+        fail(f"{error}\nnothing was sent" if isinstance(error, CannotSend) else str(error))
+        raise typer.Exit(1) from error
+    done(f"{count:,} records", "sent again")
+
+
+def _read() -> Iterator[DeadLetter]:
+    try:
+        yield from read(Settings())
+    except KafkaException as error:
+        fail(str(error))
+        raise typer.Exit(1) from error
+
+
+def _parsed(file: Path) -> Iterator[DeadLetter]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CannotSend(f"{file}: {error.strerror}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            yield DeadLetter.model_validate_json(line)
+        except ValidationError as error:
+            raise CannotSend(f"{file} line {number}: {error}") from error
+
+
+def _show(letter: DeadLetter) -> None:
+    where = f"{letter.topic} partition {letter.partition} offset {letter.offset}"
+    console.print(f"[bold]{escape(where)}[/]  {letter.time:%Y-%m-%d %H:%M:%S} UTC")
+    console.print(f"  {escape(letter.reason)}")
+    for name, data in (("key", letter.key), ("value", letter.value)):
+        console.print(f"  [dim]{name:<6}[/] {escape(_readable(data))}")
+
+
+def _readable(data: str | None) -> str:
+    """The bytes as text where they are printable, else escaped; cut where they are many."""
+    if data is None:
+        return "none"
+    raw = bytes.fromhex(data)
+    text = raw[:SHOWN_BYTES].decode("ascii", "backslashreplace")
+    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return shown if len(raw) <= SHOWN_BYTES else f"{shown}… ({len(raw):,} bytes)"

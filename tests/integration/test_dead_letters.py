@@ -1,0 +1,75 @@
+"""`livetape dead-letters`: what could not be folded is shown byte by byte, and counts once it was mended and sent."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from app.settings import Settings
+from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_oracle import differences
+
+
+def livetape(settings: Settings, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "dead-letters", *arguments],
+        env=os.environ | settings.environment(),
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_dead_letter_that_was_mended_and_sent_again_is_in_its_bar(settings: Settings, tmp_path: Path) -> None:
+    tape = Tape(with_topics(settings))
+    whole = tape.avro.write("Trade", trade("2", "250", 2))
+    tape.trade(trade("1", "100", 1))
+    tape.raw(whole + b"\0")
+    tape.trade(trade("3", "100", 3))
+    tape.flush()
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        shown = livetape(settings, "list").stdout
+        (line,) = livetape(settings, "list", "--json", "--reason", "left over").stdout.splitlines()
+        letter = json.loads(line)
+        mended = tmp_path / "mended.jsonl"
+        mended.write_text(json.dumps(letter | {"value": whole.hex()}))
+        sent = livetape(settings, "send", str(mended))
+        tape.clock(200)
+        tape.flush()
+        wait_until_flushed(settings, worker)
+    assert "the Avro body has bytes left over" in shown
+    assert bytes.fromhex(letter["value"]) == whole + b"\0"
+    assert bytes.fromhex(letter["key"]) == b"binance:BTC-USDT"
+    assert sent.returncode == 0, sent.stderr
+    at = (letter["partition"], letter["offset"])
+    assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro, [at])) == []
+    assert any(bar["high"] == 250 for bar in read_bars(settings, tape.avro))
+
+
+def test_nothing_is_sent_when_one_line_cannot_be(settings: Settings) -> None:
+    with_topics(settings)
+    good = {
+        "topic": settings.topic("trades"),
+        "partition": 0,
+        "offset": 5,
+        "time": "2026-01-01T00:00:00Z",
+        "reason": "any",
+        "key": "00",
+        "value": "00",
+    }
+    for bad, reason in (
+        (good | {"value": "0"}, "line 2"),
+        (good | {"topic": "another.trades"}, "not of"),
+        (good | {"value_bytes": 2_000_000}, "only the first part of its 2000000 bytes was kept"),
+        (good | {"key": None, "reason": "the record batch up to offset 6 cannot be read: CRC mismatch"}, "one by one"),
+    ):
+        refused = livetape(settings, "send", "-", said=f"{json.dumps(good)}\n{json.dumps(bad)}\n")
+        assert refused.returncode == 1
+        assert reason in refused.stderr
+        assert "nothing was sent" in refused.stderr
+    tape = Tape(settings)
+    assert oracles(settings, tape.avro)[0].published == {}
