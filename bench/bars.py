@@ -12,6 +12,7 @@ Decoder = Callable[[bytes, bytes], tuple["BarKey", "BarValues"]]
 class BarKey(NamedTuple):
     """One window of one instrument."""
 
+    interval: str
     instrument: str
     start_ns: int
 

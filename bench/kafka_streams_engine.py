@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from bench.bars import BarKey, BarValues
+from app.settings import SECOND_NS
+from app.topics import duration_ns
+from bench.bars import BarKey, BarValues, Decoder
 from bench.processes import Cost, CostMeter
 from bench.trades_topic import PRICE_PLACES, SIZE_PLACES, VENUE
 
@@ -19,7 +21,6 @@ _WINDOW_START = struct.Struct(">q")
 # engines are to be seen while they run.
 _STREAMS_SETTINGS = {
     "num.stream.threads": "1",
-    "processing.guarantee": "at_least_once",
     "commit.interval.ms": "1000",
     "statestore.cache.max.bytes": str(256 * 1024 * 1024),
     "consumer.auto.offset.reset": "earliest",
@@ -36,15 +37,26 @@ _JVM_SETTINGS = ("-Xms2g", "-Xmx2g", "-XX:+UseParallelGC")
 
 @dataclass(frozen=True)
 class StreamsJob:
-    """Where the engine reads and writes; `state_dir` is its own and is deleted by the caller."""
+    """Where the engine reads and writes; `state_dir` is its own and is deleted by the caller.
+
+    `output_topic` is the first part of the outputs' names: see `output_of`. `guarantee` is `at_least_once` or
+    `exactly_once_v2`.
+    """
 
     bootstrap: str
+    guarantee: str
+    intervals: tuple[str, ...]
     application_id: str
     input_topic: str
     output_topic: str
     trades: int
     trade_schema_id: int
     state_dir: Path
+
+
+def output_of(job: StreamsJob, interval: str) -> str:
+    """The topic of an interval's bars."""
+    return f"{job.output_topic}-{duration_ns(interval) // SECOND_NS}"
 
 
 def build() -> None:
@@ -58,7 +70,7 @@ def run(job: StreamsJob, java: Path) -> Cost:
     settings = job.state_dir / "streams.properties"
     settings.write_text("".join(f"{name}={value}\n" for name, value in _settings(job).items()))
     classpath = f"{_PROJECT}/target/bench-kafka-streams-1.jar:{_PROJECT}/target/lib/*"
-    command = [str(java), *_JVM_SETTINGS, "-cp", classpath, "livetape.bench.MinuteBars", str(settings)]
+    command = [str(java), *_JVM_SETTINGS, "-cp", classpath, "livetape.bench.WindowBars", str(settings)]
     with (
         (job.state_dir / "engine.log").open("w") as log,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
@@ -77,30 +89,36 @@ def _expect(process: subprocess.Popen[str], line: str, log: str) -> None:
 def _settings(job: StreamsJob) -> dict[str, str]:
     return _STREAMS_SETTINGS | {
         "application.id": job.application_id,
+        "processing.guarantee": job.guarantee,
         "bootstrap.servers": job.bootstrap,
         "state.dir": str(job.state_dir / "state"),
         "bench.input": job.input_topic,
         "bench.output": job.output_topic,
+        "bench.seconds": ",".join(str(duration_ns(interval) // SECOND_NS) for interval in job.intervals),
         "bench.trades": str(job.trades),
         "bench.trade.schema.id": str(job.trade_schema_id),
     }
 
 
-def decode(key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
-    """A record of the output topic: the windowed key's last 8 bytes are the start in ms, the value is Bar.java's."""
-    instrument = key[: -_WINDOW_START.size].decode().removeprefix(f"{VENUE}:")
-    (start_ms,) = _WINDOW_START.unpack(key[-_WINDOW_START.size :])
-    _, _, open_, high, low, close, volume, notional, trade_count = _BAR.unpack(value)
-    values = BarValues(
-        open=_scaled(open_, PRICE_PLACES),
-        high=_scaled(high, PRICE_PLACES),
-        low=_scaled(low, PRICE_PLACES),
-        close=_scaled(close, PRICE_PLACES),
-        volume=_scaled(volume, SIZE_PLACES),
-        notional=_scaled(notional, PRICE_PLACES + SIZE_PLACES),
-        trade_count=trade_count,
-    )
-    return BarKey(instrument, start_ms * 1_000_000), values
+def decoder(interval: str) -> Decoder:
+    """Reads a record of an interval's output: the key's last 8 bytes are the start in ms, the value is Bar.java's."""
+
+    def decode(key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
+        instrument = key[: -_WINDOW_START.size].decode().removeprefix(f"{VENUE}:")
+        (start_ms,) = _WINDOW_START.unpack(key[-_WINDOW_START.size :])
+        _, _, open_, high, low, close, volume, notional, trade_count = _BAR.unpack(value)
+        values = BarValues(
+            open=_scaled(open_, PRICE_PLACES),
+            high=_scaled(high, PRICE_PLACES),
+            low=_scaled(low, PRICE_PLACES),
+            close=_scaled(close, PRICE_PLACES),
+            volume=_scaled(volume, SIZE_PLACES),
+            notional=_scaled(notional, PRICE_PLACES + SIZE_PLACES),
+            trade_count=trade_count,
+        )
+        return BarKey(interval, instrument, start_ms * 1_000_000), values
+
+    return decode
 
 
 def _scaled(units: int, places: int) -> Decimal:

@@ -44,12 +44,14 @@ def run(settings: Settings, log: Path) -> Cost:
 
 
 def decoder(schemas_dir: Path) -> Decoder:
-    """Reads a record of the topic `bars`."""
+    """Reads a record of the topics `bars` and `bars.1s`."""
     schema = fastavro.schema.load_schema(str(schemas_dir / "bar.avsc"))
 
     def decode(_key: bytes, value: bytes) -> tuple[BarKey, BarValues]:
         bar: Any = fastavro.schemaless_reader(BytesIO(value[_WIRE_HEADER_BYTES:]), schema, None)
-        return BarKey(bar["instrument"], bar["start_ns"]), BarValues(*(bar[name] for name in BarValues._fields))
+        return BarKey(bar["interval"], bar["instrument"], bar["start_ns"]), BarValues(
+            *(bar[name] for name in BarValues._fields)
+        )
 
     return decode
 

@@ -1,14 +1,16 @@
-"""`make bench-stream`: one-minute bars of a topic of trades by livetape and by Kafka Streams, compared bar by bar.
+"""`make bench-stream`: bars of a topic of trades by livetape and by its peers, compared bar by bar.
 
-Each engine reads the same topic from its start, one after the other, on a broker of the benchmark's own. CPU is user
-plus system of the engine's process; the broker's is not counted. The last line is one JSON object.
+Two scenarios: A has one-minute bars, B has those of a second, a minute, five minutes and an hour. Each engine reads the
+same topic from its start, one after the other, on a broker of the benchmark's own. CPU is user plus system of the
+engine's process; the broker's is not counted. The last line is one JSON object.
 """
 
 import json
 import platform
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -16,75 +18,99 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from app import schema_registry, topic_admin
 from app.settings import Settings
 from bench import kafka_streams_engine, livetape_engine
-from bench.bars import differences, read_bars
-from bench.kafka_streams_engine import StreamsJob
+from bench.bars import BarKey, BarValues, differences, read_bars
+from bench.kafka_streams_engine import StreamsJob, output_of
 from bench.processes import Cost
 from bench.trades_topic import SchemaIds, TradesSpec, produce_trades
 from local import stack
 from local.java import java
 
-_OUTPUT = "kafka-streams.bars"
+SCENARIOS: Final = {"A": ("1m",), "B": ("1s", "1m", "5m", "1h")}
+GUARANTEES: Final = {"kafka_streams": "at_least_once", "kafka_streams_eos": "exactly_once_v2"}
 
 
-def main(trades: Annotated[int, typer.Option(min=1, help="Trades in the topic.")] = 5_000_000) -> None:
-    """Run both engines on one topic and print what each of them did."""
+@dataclass(frozen=True)
+class Measured:
+    """What one engine spent, and its bars."""
+
+    cost: Cost
+    bars: dict[BarKey, BarValues]
+
+
+def main(
+    trades: Annotated[int, typer.Option(min=1, help="Trades in the topic.")] = 5_000_000,
+    scenario: Annotated[str, typer.Option(help="A, B or AB.")] = "AB",
+) -> None:
+    """Run all engines on one topic a scenario and print what each of them did."""
     kafka_streams_engine.build()
-    with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
-        home = Path(folder)
-        settings = stack.on_free_ports(Settings(namespace="bench", intervals=("1m",)), home)
-        with stack.running(settings):
-            result = _compare(settings, TradesSpec(trades), home)
-    print(json.dumps(result))
+    results = {}
+    for name, intervals in SCENARIOS.items():
+        if name not in scenario:
+            continue
+        with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
+            home = Path(folder)
+            settings = stack.on_free_ports(Settings(namespace="bench", intervals=intervals), home)
+            with stack.running(settings):
+                results[name] = _compare(name, settings, TradesSpec(trades), home)
+    print(json.dumps({"trades": trades, **results.get("A", {}), **results}))
 
 
-def _compare(settings: Settings, spec: TradesSpec, home: Path) -> dict[str, object]:
+def _compare(scenario: str, settings: Settings, spec: TradesSpec, home: Path) -> dict[str, object]:
+    _say(f"{platform.processor() or platform.machine()}, scenario {scenario}: writing {spec.trades:,} trades")
     topic_admin.apply(settings)
-    _create_output(settings, spec.partitions)
     ids = schema_registry.register_all(settings)
-    _say(f"{platform.processor() or platform.machine()}: writing {spec.trades:,} trades")
-    produce_trades(
-        settings.kafka_bootstrap,
-        settings.topic("trades"),
-        spec,
-        SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]),
-        settings.schemas_dir,
-    )
-    theirs = kafka_streams_engine.run(_streams_job(settings, spec, ids["livetape.Trade"], home / "streams"), java())
-    _say_cost("Kafka Streams 4.3.1, 1 thread, at least once", spec, theirs)
-    ours = livetape_engine.run(settings, home / "worker.log")
-    _say_cost("livetape, 1 worker, exactly once", spec, ours)
-    bars = read_bars(settings.kafka_bootstrap, settings.topic("bars"), livetape_engine.decoder(settings.schemas_dir))
-    wrong = differences(bars, read_bars(settings.kafka_bootstrap, settings.topic(_OUTPUT), kafka_streams_engine.decode))
+    schema_ids = SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"])
+    produce_trades(settings.kafka_bootstrap, settings.topic("trades"), spec, schema_ids, settings.schemas_dir)
+    measured = {name: _streams(settings, spec, schema_ids.trade, home, name) for name in GUARANTEES}
+    measured["livetape"] = _livetape(settings, home)
+    for name, engine in measured.items():
+        _say(f"{name}: {spec.trades:,} trades in {engine.cost.wall_s:.2f} s, {engine.cost.cpu_s:.2f} s of CPU")
+    ours = measured["livetape"].bars
+    wrong = [f"{name}: {line}" for name in GUARANTEES for line in differences(ours, measured[name].bars)]
     for line in wrong[:10]:
         _say(f"differs: {line}")
-    return {
-        "trades": spec.trades,
-        "bars": len(bars),
-        **_rates("livetape", spec, ours),
-        **_rates("kafka_streams", spec, theirs),
-        "equal": bool(bars) and not wrong,
-    }
+    rates = {key: rate for name, engine in measured.items() for key, rate in _rates(name, spec, engine.cost).items()}
+    return {"bars": len(ours), **rates, "equal": bool(ours) and not wrong}
 
 
-def _streams_job(settings: Settings, spec: TradesSpec, trade_schema_id: int, state_dir: Path) -> StreamsJob:
-    return StreamsJob(
+def _livetape(settings: Settings, home: Path) -> Measured:
+    cost = livetape_engine.run(settings, home / "worker.log")
+    decode = livetape_engine.decoder(settings.schemas_dir)
+    topics = [settings.topic(name) for name in ("bars", "bars.1s")]
+    bars: dict[BarKey, BarValues] = {}
+    for topic in topics:
+        bars |= read_bars(settings.kafka_bootstrap, topic, decode)
+    return Measured(cost, bars)
+
+
+def _streams(settings: Settings, spec: TradesSpec, trade_schema_id: int, home: Path, name: str) -> Measured:
+    job = StreamsJob(
         bootstrap=settings.kafka_bootstrap,
-        application_id="bench-kafka-streams",
+        guarantee=GUARANTEES[name],
+        intervals=settings.intervals,
+        application_id=f"bench-{name}",
         input_topic=settings.topic("trades"),
-        output_topic=settings.topic(_OUTPUT),
+        output_topic=settings.topic(name),
         trades=spec.trades,
         trade_schema_id=trade_schema_id,
-        state_dir=state_dir,
+        state_dir=home / name,
     )
+    outputs = {interval: output_of(job, interval) for interval in settings.intervals}
+    _create(settings, list(outputs.values()), spec.partitions)
+    cost = kafka_streams_engine.run(job, java())
+    bars: dict[BarKey, BarValues] = {}
+    for interval, topic in outputs.items():
+        bars |= read_bars(settings.kafka_bootstrap, topic, kafka_streams_engine.decoder(interval))
+    return Measured(cost, bars)
 
 
-def _create_output(settings: Settings, partitions: int) -> None:
+def _create(settings: Settings, topics: list[str], partitions: int) -> None:
     # Kafka Streams stamps its bars with their event time, which is long ago: retention would delete them at once.
-    topic = NewTopic(
-        settings.topic(_OUTPUT), num_partitions=partitions, replication_factor=1, config={"retention.ms": "-1"}
-    )
-    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
-    admin.create_topics([topic])[topic.topic].result()
+    kept = {"retention.ms": "-1"}
+    admin = AdminClient(settings.kafka_config)  # kept until the answers are there: its end would end the requests too
+    made = admin.create_topics([NewTopic(topic, partitions, 1, config=kept) for topic in topics])
+    for answer in made.values():
+        answer.result()
 
 
 def _rates(engine: str, spec: TradesSpec, cost: Cost) -> dict[str, int]:
@@ -92,10 +118,6 @@ def _rates(engine: str, spec: TradesSpec, cost: Cost) -> dict[str, int]:
         f"{engine}_per_s": round(spec.trades / cost.wall_s),
         f"{engine}_per_cpu_s": round(spec.trades / cost.cpu_s),
     }
-
-
-def _say_cost(engine: str, spec: TradesSpec, cost: Cost) -> None:
-    _say(f"{engine}: {spec.trades:,} trades in {cost.wall_s:.2f} s, {cost.cpu_s:.2f} s of CPU")
 
 
 def _say(line: str) -> None:

@@ -32,7 +32,9 @@ def test_a_dead_letter_that_was_mended_and_sent_again_is_in_its_bar(settings: Se
     tape.flush()
     with folding(settings) as worker:
         wait_until_flushed(settings, worker)
-        shown = livetape(settings, "list").stdout
+        listed = livetape(settings, "list")
+        assert listed.returncode == 0, listed.stderr
+        shown = listed.stdout
         (line,) = livetape(settings, "list", "--json", "--reason", "left over").stdout.splitlines()
         letter = json.loads(line)
         mended = tmp_path / "mended.jsonl"
