@@ -23,8 +23,10 @@ AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
 KEY_TEXT_BYTES: Final = 500
 """Longest text in a key; an index entry of Postgres holds 2,704 bytes, and a key has at most three texts."""
+CORRECTION: Final = "a trade that corrects or cancels another"
 TABLES: Final = {
     "livetape.Trade": (tables.trade, "event_time_ns"),
+    CORRECTION: (tables.trade_correction, None),
     "livetape.Bar": (tables.bar, "start_ns"),
     "livetape.Gap": (tables.gap, None),
 }
@@ -97,6 +99,7 @@ class RowMaker:
             raise BadRecord(f"{name} belongs into no table")
         if name == "livetape.Trade":
             self._check_trade(fields)
+            name = name if fields["action"] == "trade" else CORRECTION
         self._check_texts(name, fields)
         table, day_of_field = TABLES[name]
         placed = {"partition": partition, "offset": offset, **fields}
@@ -115,8 +118,10 @@ class RowMaker:
 
     def _check_trade(self, trade: Fields) -> None:
         """Refuse what the fold refuses: a row that is in no bar would be a trade that nobody counted."""
+        is_cancel = trade["action"] == "cancel"
         for name in ("price", "size"):
-            if not 0 < unscaled(trade[name]) < AMOUNT_LIMIT:
+            amount = unscaled(trade[name])
+            if abs(amount) >= AMOUNT_LIMIT or (amount <= 0 and not is_cancel):
                 raise BadRecord(f"{name} is not positive or has more than 38 digits")
         if trade["event_time_ns"] - trade["receive_time_ns"] > self._max_ahead_ns:
             raise BadRecord("event time is too far ahead of its receive time")

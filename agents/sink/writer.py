@@ -182,9 +182,10 @@ def _upsert_bars() -> sql.Composed:
 
 
 _TEMPORARY: Final = sql.SQL("CREATE TEMP TABLE {incoming} (LIKE {table}) ON COMMIT DELETE ROWS")
-_INCOMING: Final = (tables.trade, tables.bar, tables.gap, tables.dead_letter)
+_INCOMING: Final = (tables.trade, tables.trade_correction, tables.bar, tables.gap, tables.dead_letter)
 _MERGES: Final = (
     _insert_new(tables.trade),
+    _insert_new(tables.trade_correction),
     _upsert_bars(),
     _insert_new(tables.bar, tables.bar_revision),
     _insert_new(tables.gap),

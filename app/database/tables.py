@@ -81,8 +81,6 @@ trade = Table(
     _text("aggressor", "Side of the order that took liquidity: buy, sell or unknown"),
     _integer("event_time_ns", "When it happened by the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z"),
     _integer("receive_time_ns", "When the bridge read it, in nanoseconds since 1970-01-01T00:00:00Z"),
-    _text("action", "trade adds a trade, correct replaces one, cancel takes one away"),
-    _text("refers_to", "trade_id of the trade that a correct or cancel refers to", nullable=True),
     Column("conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"),
     _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
     _integer("partition", "Partition of the topic trades"),
@@ -90,6 +88,28 @@ trade = Table(
     Index("trade_by_time", "venue", "instrument", "event_time_ns"),
     comment="Every trade once, as it was first seen; partitioned by day",
     postgresql_partition_by="RANGE (day)",
+)
+
+trade_correction = Table(
+    "trade_correction",
+    metadata,
+    _integer("partition", "Partition of the topic trades", key=True),
+    _integer("offset", "Offset in that partition", key=True),
+    _text("venue", "Lower-case name of the venue"),
+    _text("instrument", "Canonical name, BASE-QUOTE"),
+    _text("action", "correct replaces a trade, cancel takes one away"),
+    _text("refers_to", "trade_id of the trade that it is about", nullable=True),
+    _text("trade_id", "The venue's own id of the trade in its place, or of the message"),
+    _integer("trade_seq", "The venue's own order number within the instrument; null where it has none", nullable=True),
+    _amount("price", "Price of one unit of base currency, in quote currency; of a cancel, whatever the venue said"),
+    _amount("size", "Quantity traded, in base currency; of a cancel, whatever the venue said"),
+    _text("aggressor", "Side of the order that took liquidity: buy, sell or unknown"),
+    _integer("event_time_ns", "When it happened by the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z"),
+    _integer("receive_time_ns", "When the bridge read it, in nanoseconds since 1970-01-01T00:00:00Z"),
+    Column("conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"),
+    _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
+    Index("trade_correction_by_trade", "venue", "instrument", "refers_to"),
+    comment="Every correction and cancellation as it came, one delivered twice too; bars have them, trade has not",
 )
 
 bar = Table(

@@ -33,6 +33,9 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("0.6"), Decimal("105.66666667"))],
     "Bars of another length": [(NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.6"))],
     "A bar beside its own trades": [(NOON_NS, 3, 3, VOLUME, VOLUME), (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME)],
+    "Trades that their venue corrected or cancelled": [
+        (NOON_NS + 40 * 10**9, "2", Decimal("100.5"), Decimal("0.1"), "correct", Decimal(99), Decimal("0.1")),
+    ],
     "How a bar changed after it was final": [
         (0, "final", Decimal("101.5"), VOLUME, 7),
         (1, "revised", Decimal(102), VOLUME, 9),
@@ -48,10 +51,11 @@ def filled(settings: Settings) -> Settings:
     topic_admin.apply(settings)
     tape, database = Tape(settings), Database(settings)
     tape.trades([trade(number, at_s=NOON_S + 20 * number) for number in range(6)])
+    tape.trades([trade(2, price="99", at_s=NOON_S + 40) | {"action": "correct", "refers_to": "2"}])
     tape.unknown_schema(partition=1)
     later = NOON_S + 60
     tape.bars([bar(NOON_S, seq=3) | {"missing": 2}, bar(later, seq=7), bar(later, seq=9, close="102", revision=1)])
-    counts = {"trade": 6, "bar_revision": 3, "dead_letter": 1}
+    counts = {"trade": 6, "trade_correction": 1, "bar_revision": 3, "dead_letter": 1}
     with running("sink", settings) as sink:
         eventually(lambda: {table: database.count(table) for table in counts} == counts, lambda: sink.printed)
     return settings

@@ -50,6 +50,20 @@ def test_trades_bars_and_gaps_are_stored_as_they_are(settings: Settings, tape: T
     assert database.rows("SELECT first_missing_id, last_missing_id, reason FROM gap") == [(4, 9, "cut")]
 
 
+def test_corrections_and_cancellations_are_beside_the_trades_that_they_are_about(
+    settings: Settings, tape: Tape
+) -> None:
+    database = Database(settings)
+    corrected = trade(2, price="99") | {"action": "correct", "refers_to": "2"}
+    cancelled = trade(1, price="0", size="0") | {"action": "cancel", "refers_to": "1"}
+    tape.trades([trade(1), trade(2), corrected, cancelled])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2, trade_correction=2, dead_letter=0)
+    assert [fields["price"] for fields in database.trades().values()] == [Decimal("100.5"), Decimal("100.5")]
+    query = 'SELECT "offset", action, refers_to, trade_id, price FROM trade_correction ORDER BY "offset"'
+    assert database.rows(query) == [(2, "correct", "2", "2", Decimal(99)), (3, "cancel", "1", "1", Decimal(0))]
+
+
 def test_a_trade_delivered_twice_is_stored_once(settings: Settings, tape: Tape) -> None:
     database = Database(settings)
     tape.trades([trade(1), trade(1), trade(2)])

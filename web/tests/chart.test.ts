@@ -29,7 +29,12 @@ describe("a bar as it is drawn", () => {
   });
 
   it("is hollow while it forms", () => {
-    expect(candle(aBar(2, { state: "forming" }), dark).color).toBe(dark.hollow);
+    expect(candle(aBar(2, { state: "forming" }), dark)).toMatchObject({ color: dark.hollow });
+  });
+
+  it("has no candle where all of its trades were cancelled", () => {
+    const none = { open: "0", high: "0", low: "0", close: "0", volume: "0", vwap: null, trade_count: 0 };
+    expect(candle(aBar(2, none), dark)).toEqual({ time: 120 });
   });
 
   it("without volume has no VWAP", () => {

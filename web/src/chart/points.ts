@@ -21,7 +21,9 @@ export function time(bar: Bar): UTCTimestamp {
   return seconds(bar.start_ns) as UTCTimestamp;
 }
 
-export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> {
+/** A bar whose trades were all cancelled has no prices, which is told as 0. */
+export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
+  if (bar.open === "0") return { time: time(bar) };
   const [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(forDrawing) as [
     number,
     number,
