@@ -51,6 +51,7 @@ class FlushWriter:
                 "compression.type": "lz4",
                 "message.max.bytes": 10_000_000,
                 "queue.buffering.max.messages": 1_000_000,
+                "delivery.report.only.error": True,  # a report of each record costs as much as the record
             }
         )
 
