@@ -1,0 +1,52 @@
+"""State that an earlier release has written is read by this one, and the fold goes on from it as if it had made it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.kept_state import FOLDER, RULES, KeptState
+from tests.unit.agents.kernel.bar_oracle import Tape
+from tests.unit.agents.kernel.partition_kit import Partition, new_fold, read_bar, records_of
+from tests.unit.agents.kernel.record_sets import record_batch
+
+FILES = sorted(FOLDER.glob("state_v*.json"))
+
+
+def restored(kept: KeptState) -> Partition:
+    """A partition that comes back from the kept state."""
+    partition = Partition(RULES)
+    partition._fold = new_fold(RULES)
+    for record_set in kept.state:
+        partition._fold.restore(record_set, [])
+    progress = partition._fold.restored()
+    assert progress is not None
+    partition.next_offset = progress.next_offset
+    return partition
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_fold_goes_on_from_kept_state(path: Path) -> None:
+    kept = KeptState.read(path)
+    partition = restored(kept)
+    assert partition.next_offset == kept.folded
+    outcome = partition.fold(record_batch(kept.folded, records_of(kept.events[kept.folded :])))
+    partition.flush()
+
+    tape = Tape(RULES).take_all(kept.events)
+    later = {window: bar for window, bar in tape.last_published().items() if bar.seq >= kept.folded}
+    assert {bar.window: bar for bar in (read_bar(key, value) for key, value in partition.bars)} == later
+    assert partition.late == [offset for offset in tape.late if offset >= kept.folded]
+    assert outcome["duplicates"] == len([offset for offset in tape.duplicates if offset >= kept.folded])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_kept_state_has_what_can_go_wrong(path: Path) -> None:
+    kept = KeptState.read(path)
+    tape = Tape(RULES).take_all(kept.events)
+    assert [offset for offset in tape.duplicates if offset >= kept.folded]
+    assert [offset for offset in tape.late if offset >= kept.folded]
+    assert [bar for bar in tape.published if bar.seq >= kept.folded and bar.revision]
+
+
+def test_there_is_kept_state() -> None:
+    assert FILES
