@@ -8,6 +8,8 @@ from confluent_kafka.admin import AdminClient
 from app.settings import Settings
 
 FIRST_GENERATION: Final = 0
+FROM_START: Final = -1
+"""The next offset of a progress that a reset leaves: the fold begins wherever the log begins by then."""
 TIMEOUT_S: Final = 30.0
 
 

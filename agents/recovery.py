@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException
 
 from agents import crash_points, metrics
-from agents.epoch import FIRST_GENERATION, check_progress, epoch_of
+from agents.epoch import FIRST_GENERATION, FROM_START, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
 from agents.history import History
 from agents.kernel import CorruptState, FoldConfig, PartitionFold, VenueRules, WriterSchemas
@@ -137,7 +137,7 @@ async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, 
         first = int((await consumer.beginning_offsets([tp]))[tp])
         end = int((await consumer.end_offsets([tp]))[tp])
     progress = fold.restored()
-    if progress is None:
+    if progress is None or progress.next_offset == FROM_START:
         return first
     check_progress(
         trades,

@@ -5,11 +5,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, MemberDescription
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    MemberDescription,
+    ResourceType,
+)
 from faust.types import TP
 
-from agents.epoch import FIRST_GENERATION, epoch_of
+from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
 from agents.flush import CHANGELOG, transactional_id
 from agents.kernel import CorruptState, progress_record, read_progress
 from agents.log_bounds import log_bounds
@@ -56,8 +71,9 @@ def reset(settings: Settings) -> Iterator[Reset]:
     }
     states = {number: _State.read(settings, number) for number in range(count)}
     generation = 1 + max(state.generation for state in states.values())
+    progress = progress_record(epoch, generation, FROM_START)
     for number, state in states.items():
-        _replace(settings, number, state, progress_record(epoch, generation, begins[number]))
+        _delete_before(settings, number, _replace(settings, number, state, progress))
         yield Reset(number, len(state.keys), generation, begins[number])
     _move_group(settings, group, topic, begins)
 
@@ -145,8 +161,14 @@ def _committed_records(settings: Settings, partition: int) -> Iterator[tuple[byt
         consumer.close()
 
 
-def _replace(settings: Settings, partition: int, state: _State, progress: tuple[bytes, bytes]) -> None:
-    """Put a progress record alone in the state's place, as the partition's only writer."""
+def _replace(settings: Settings, partition: int, state: _State, progress: tuple[bytes, bytes]) -> int:
+    """Put a progress record alone in the state's place, as the partition's only writer; the record's offset."""
+    written: list[int] = []
+
+    def note(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            written.append(message.offset() or 0)
+
     producer = Producer(
         {
             **settings.kafka_config,
@@ -160,12 +182,49 @@ def _replace(settings: Settings, partition: int, state: _State, progress: tuple[
     for key, value in [*((key, None) for key in state.keys), progress]:
         while True:
             try:
-                producer.produce(settings.topic(CHANGELOG), value, key, partition)
+                producer.produce(settings.topic(CHANGELOG), value, key, partition, on_delivery=note)
             except BufferError:
                 producer.poll(1.0)
             else:
                 break
     producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1_000)
+    return written[-1]
+
+
+def _delete_before(settings: Settings, partition: int, offset: int) -> None:
+    """Delete what is before an offset of the changelog, or a worker would still read what it refused the state for.
+
+    Kafka deletes records of a topic only while its policy allows deletion; nothing else is deleted by that meanwhile,
+    since the topic has no retention by time or size.
+    """
+    topic = settings.topic(CHANGELOG)
+    admin = AdminClient(settings.kafka_config)
+    _set_cleanup(admin, topic, "compact,delete")
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not _is_deleted(admin, TopicPartition(topic, partition, offset)):
+            if time.monotonic() > deadline:
+                raise ResetRefused(f"the broker does not let records of {topic} be deleted: run `livetape reset` again")
+            time.sleep(POLL_S)
+    finally:
+        _set_cleanup(admin, topic, "compact")
+
+
+def _is_deleted(admin: AdminClient, before: TopicPartition) -> bool:
+    """Whether the records are gone; the broker hears of the new policy a moment after it was set."""
+    try:
+        admin.delete_records([before], operation_timeout=TIMEOUT_S)[before].result(TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.POLICY_VIOLATION:
+            return False
+        raise
+    return True
+
+
+def _set_cleanup(admin: AdminClient, topic: str, policy: str) -> None:
+    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
 
 
 def _move_group(settings: Settings, group: str, topic: str, offsets: dict[int, int]) -> None:

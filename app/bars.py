@@ -10,7 +10,7 @@ encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """JSON text of a value, without spaces."""
 SCALES = {**dict.fromkeys(("open", "high", "low", "close", "volume"), PRICE_SCALE), "notional": NOTIONAL_SCALE}
 """Decimal places of each amount of a bar."""
-COPIED = ("trade_count", "missing", "state", "revision", "seq", "epoch", "first_trade_id", "last_trade_id")
+COPIED = ("trade_count", "missing", "state", "revision", "seq", "first_trade_id", "last_trade_id")
 
 
 class Instrument(NamedTuple):
@@ -66,7 +66,7 @@ class Bar:
     def forming(cls, live: Mapping[str, Any], fields: Mapping[str, Any]) -> Self:
         """A forming bar from a `livetape.Live` and one of its bars; amounts are Avro's raw bytes."""
         order = Order(live["generation"], fields["seq"], committed=False, revision=0)
-        envelope = {name: live[name] for name in ("venue", "instrument", "epoch")}
+        envelope = {name: live[name] for name in ("venue", "instrument", "epoch", "generation")}
         return cls(fields["start_ns"], order, fields={**fields, **envelope, "state": "forming", "revision": 0})
 
     @property
@@ -89,6 +89,7 @@ def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int]) -> dict[str, 
         **{name: plain(amounts[name], scale) for name, scale in SCALES.items()},
         "vwap": None if average is None else plain(average, PRICE_SCALE),
         **{name: fields[name] for name in COPIED},
+        "epoch": f"{fields['epoch']}.{fields['generation']}",
     }
 
 

@@ -28,7 +28,7 @@ from local import ports
 WAIT_S = 30.0
 BINANCE_BTC = {"venue": "binance", "instrument": "BTC-USDT"}
 AMOUNTS = ("open", "high", "low", "close", "volume", "notional")
-COPIED = ("venue", "instrument", "interval", "trade_count", "missing", "revision", "seq", "epoch", "first_trade_id")
+COPIED = ("venue", "instrument", "interval", "trade_count", "missing", "revision", "seq", "first_trade_id")
 Fields = dict[str, Any]
 
 
@@ -85,6 +85,7 @@ def shown(fields: Fields, state: str | None = None) -> Fields:
         "last_trade_id": fields["last_trade_id"],
         "vwap": text(vwap),
         "state": state or fields["state"],
+        "epoch": f"{fields['epoch']}.{fields['generation']}",
     }
 
 

@@ -3,72 +3,35 @@
 import re
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from agents.epoch import EpochMismatch
 from agents.kernel import CorruptState
-from agents.recovery import Recovered, make_setup, recover
 from app.settings import Settings
 from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Stored, Tape, folding, read, trade, with_topics
-from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch, varint
+from tests.integration.fold_kit import Tape, folding, read, with_topics
+from tests.integration.state_kit import (
+    CHANGELOG,
+    PARTITION,
+    PROGRESS,
+    epoch_of,
+    fold_29,
+    progress,
+    progress_of,
+    put,
+    recovered,
+    write_some,
+)
 
-CHANGELOG = "fold-bars-changelog"
-PARTITION = 2
-PROGRESS = b"\1P"
-"""Key of the progress record: version of the format, and kind."""
 REMEDY = "the log is then folded from its start again"
-
-
-def write_some(tape: Tape, first: int, last: int) -> None:
-    """Trades of one instrument, a second apart, in one partition."""
-    for number in range(first, last):
-        tape.raw(tape.avro.write("Trade", trade(str(number), "5", number)), partition=PARTITION)
-    tape.flush()
-
-
-async def recovered(settings: Settings, tape: Tape) -> Recovered:
-    """The partition as a worker gets it when it is assigned."""
-    setup = make_setup(settings, tape.avro.ids)
-    setup.writer_schemas.add(tape.avro.ids["livetape.Trade"], (settings.schemas_dir / "trade.avsc").read_text())
-    return await recover(setup, PARTITION)
-
-
-async def fold_29(settings: Settings) -> tuple[Tape, list[Stored]]:
-    """Write 29 trades and fold them in one flush; gives the changelog."""
-    tape = Tape(with_topics(settings))
-    write_some(tape, 1, 30)
-    partition = await recovered(settings, tape)
-    values = [KafkaRecord(record.key, record.value) for record in read(settings, "trades")]
-    assert partition.fold.fold(record_batch(0, values), [], 0).trades == 29
-    partition.writer.write(partition.fold.take_flush())
-    return tape, read(settings, CHANGELOG)
 
 
 async def refuse(settings: Settings, tape: Tape, error: type[Exception], *said: str) -> None:
     """Expect the partition to be refused, with all of this in the message."""
     with pytest.raises(error, match=".*".join(re.escape(part) for part in said)):
         await recovered(settings, tape)
-
-
-def put(settings: Settings, *records: tuple[bytes | None, bytes | None]) -> None:
-    """Write (key, value) to the changelog."""
-    producer = Producer({**settings.kafka_config, "log_level": 0})
-    for key, value in records:
-        producer.produce(settings.topic(CHANGELOG), value, key, PARTITION)
-    assert producer.flush(WAIT_S) == 0
-
-
-def progress_of(changelog: list[Stored]) -> bytes:
-    """Value of the last progress record."""
-    return [record.value or b"" for record in changelog if record.key == PROGRESS][-1]
-
-
-def epoch_of(progress: bytes) -> str:
-    """The topic id in a progress record: text behind the version byte, its length first."""
-    return progress[2 : 2 + progress[1] // 2].decode()
 
 
 def test_a_worker_ends_when_the_topic_of_trades_was_made_anew(settings: Settings) -> None:
@@ -136,8 +99,3 @@ async def test_a_changelog_of_another_version_is_refused(settings: Settings) -> 
     tape, changelog = await fold_29(settings)
     put(settings, (PROGRESS, b"\x63" + progress_of(changelog)[1:]))
     await refuse(settings, tape, CorruptState, "the record is of no format version up to 2", REMEDY)
-
-
-def progress(*, epoch: str, next_offset: int) -> bytes:
-    """A progress record of generation 0 with no venue's clock."""
-    return b"\1" + varint(len(epoch)) + epoch.encode() + varint(0) + varint(next_offset) + varint(0)

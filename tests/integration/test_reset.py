@@ -5,11 +5,19 @@ import subprocess
 import sys
 from decimal import Decimal
 
+import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from agents.flush import Fenced
+from agents.kernel import CorruptState
 from app.settings import Settings
-from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed, with_topics
+from app.topic_admin import apply
+from tests.integration.api_kit import WAIT_S
+from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import differences
+from tests.integration.state_kit import PARTITION, fold_29, fold_all, put, recovered, write_some
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 
 def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
@@ -72,3 +80,45 @@ def test_a_log_made_anew_is_folded_after_a_reset(settings: Settings) -> None:
     newest = [bar for bar in read_bars(settings, tape.avro) if bar["generation"] == 1]
     assert newest
     assert all(bar["high"] == Decimal(250) for bar in newest)
+
+
+@pytest.mark.parametrize("key", [b"\2X", b"\1B", b"no key of ours"])
+async def test_a_changelog_that_cannot_be_read_can_be_after_a_reset(settings: Settings, key: bytes) -> None:
+    tape, _ = await fold_29(settings)
+    put(settings, (key, b"of another version"))
+    with pytest.raises(CorruptState, match="livetape reset"):
+        await recovered(settings, tape)
+    made = run_reset(settings)
+    assert made.returncode == 0, made.stderr
+    fold_all(settings, await recovered(settings, tape))
+    assert {action.what for action in apply(settings)} == {"unchanged"}
+
+
+async def test_other_intervals_can_be_folded_after_a_reset(settings: Settings) -> None:
+    tape, _ = await fold_29(settings)
+    other = settings.model_copy(update={"intervals": ("2s", "1m")})
+    with pytest.raises(CorruptState, match="none of the configured intervals"):
+        await recovered(other, tape)
+    made = run_reset(other)
+    assert made.returncode == 0, made.stderr
+    fold_all(other, await recovered(other, tape))
+
+
+async def test_who_had_the_partition_before_is_fenced(settings: Settings) -> None:
+    tape, _ = await fold_29(settings)
+    zombie = await recovered(settings, tape)
+    write_some(tape, 30, 40)
+    log = record_batch(0, [KafkaRecord(record.key, record.value) for record in read(settings, "trades")])
+    assert zombie.fold.fold(log, [], zombie.next_offset).trades == 10
+    assert run_reset(settings).returncode == 0
+    with pytest.raises(Fenced):
+        zombie.writer.write(zombie.fold.take_flush())
+
+
+async def test_the_log_may_lose_its_oldest_records_between_a_reset_and_the_next_worker(settings: Settings) -> None:
+    tape, _ = await fold_29(settings)
+    assert run_reset(settings).returncode == 0
+    at = TopicPartition(settings.topic("trades"), PARTITION, 20)
+    (gone,) = AdminClient(settings.kafka_config).delete_records([at]).values()
+    gone.result(WAIT_S)
+    assert (await recovered(settings, tape)).next_offset == 20

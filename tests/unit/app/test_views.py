@@ -192,7 +192,7 @@ def test_a_bar_is_written_as_the_contract_says() -> None:
             "state": "final",
             "revision": 0,
             "seq": 41,
-            "epoch": "log-0",
+            "epoch": "log-0.0",
             "first_trade_id": "1",
             "last_trade_id": "1",
         }

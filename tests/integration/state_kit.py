@@ -1,0 +1,68 @@
+"""What the tests of the fold's kept state share: 29 folded trades of one partition, and anything in the changelog."""
+
+from typing import Final
+
+from confluent_kafka import Producer
+
+from agents.recovery import Recovered, make_setup, recover
+from app.settings import Settings
+from tests.integration.api_kit import WAIT_S
+from tests.integration.fold_kit import Stored, Tape, read, trade, with_topics
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch, varint
+
+CHANGELOG: Final = "fold-bars-changelog"
+PARTITION: Final = 2
+PROGRESS: Final = b"\1P"
+"""Key of the progress record: version of the format, and kind."""
+
+
+def write_some(tape: Tape, first: int, last: int) -> None:
+    """Trades of one instrument, a second apart, in one partition."""
+    for number in range(first, last):
+        tape.raw(tape.avro.write("Trade", trade(str(number), "5", number)), partition=PARTITION)
+    tape.flush()
+
+
+async def recovered(settings: Settings, tape: Tape) -> Recovered:
+    """The partition as a worker gets it when it is assigned."""
+    setup = make_setup(settings, tape.avro.ids)
+    setup.writer_schemas.add(tape.avro.ids["livetape.Trade"], (settings.schemas_dir / "trade.avsc").read_text())
+    return await recover(setup, PARTITION)
+
+
+async def fold_29(settings: Settings) -> tuple[Tape, list[Stored]]:
+    """Write 29 trades and fold them in one flush; gives the changelog."""
+    tape = Tape(with_topics(settings))
+    write_some(tape, 1, 30)
+    fold_all(settings, await recovered(settings, tape))
+    return tape, read(settings, CHANGELOG)
+
+
+def fold_all(settings: Settings, partition: Recovered) -> None:
+    """Fold the 29 trades from the beginning of the log, in one flush."""
+    values = [KafkaRecord(record.key, record.value) for record in read(settings, "trades")]
+    assert partition.fold.fold(record_batch(0, values), [], 0).trades == 29
+    partition.writer.write(partition.fold.take_flush())
+
+
+def put(settings: Settings, *records: tuple[bytes | None, bytes | None]) -> None:
+    """Write (key, value) to the changelog."""
+    producer = Producer({**settings.kafka_config, "log_level": 0})
+    for key, value in records:
+        producer.produce(settings.topic(CHANGELOG), value, key, PARTITION)
+    assert producer.flush(WAIT_S) == 0
+
+
+def progress_of(changelog: list[Stored]) -> bytes:
+    """Value of the last progress record."""
+    return [record.value or b"" for record in changelog if record.key == PROGRESS][-1]
+
+
+def epoch_of(progress: bytes) -> str:
+    """The topic id in a progress record: text behind the version byte, its length first."""
+    return progress[2 : 2 + progress[1] // 2].decode()
+
+
+def progress(*, epoch: str, next_offset: int) -> bytes:
+    """A progress record of generation 0 with no venue's clock."""
+    return b"\1" + varint(len(epoch)) + epoch.encode() + varint(0) + varint(next_offset) + varint(0)
