@@ -126,7 +126,7 @@ async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int
             fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
             for record in fetched.get(tp, ()):
                 record_set: RecordSet = record.value
-                await asyncio.to_thread(fold.restore, record_set.data, record_set.aborted)
+                await asyncio.to_thread(fold.restore, record_set.data, record_set.aborted, record_set.start_offset)
                 crash_points.reach("during-recovery")
     return int(end - first)
 

@@ -133,8 +133,8 @@ class PartitionFold:
         epoch: str,
         generation: int,
     ) -> None: ...
-    def restore(self, record_set: bytes, aborted: Aborted) -> int:
-        """Take a record set of the changelog into the state; returns the next offset. Raises CorruptState."""
+    def restore(self, record_set: bytes, aborted: Aborted, start_offset: int) -> int:
+        """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self) -> Progress | None:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
     def fold(self, record_set: bytes, aborted: Aborted, start_offset: int) -> FoldOutcome:

@@ -137,9 +137,10 @@ void reread(PartitionFold& partition, const nb::bytes& record_set, const Aborted
   partition.reread(view(record_set), aborted_from(aborted));
 }
 
-std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted) {
+std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
+                     std::int64_t start_offset) {
   const nb::gil_scoped_release released;
-  return partition.restore(view(record_set), aborted_from(aborted));
+  return partition.restore(view(record_set), aborted_from(aborted), start_offset);
 }
 
 void append(nb::list& records, const Record& record, const std::vector<Header>& with) {
@@ -265,7 +266,7 @@ void bind_fold(nb::module_& module) {
           },
           "config"_a, "writer_schemas"_a, nb::kw_only(), "bar_schema_id"_a, "live_schema_id"_a, "partition"_a,
           "epoch"_a, "generation"_a)
-      .def("restore", &restore, "record_set"_a, "aborted"_a)
+      .def("restore", &restore, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
       .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("reread", &reread, "record_set"_a, "aborted"_a)

@@ -71,9 +71,9 @@ class PartitionFold {
   PartitionFold(const PartitionFold&) = delete;
   PartitionFold& operator=(const PartitionFold&) = delete;
 
-  /// Takes a record set of the changelog into the state; returns the next offset.
+  /// Takes the records of a record set of the changelog from an offset on into the state; returns the next offset.
   /// Throws CorruptState.
-  std::int64_t restore(Bytes record_set, std::vector<AbortedTransaction> aborted);
+  std::int64_t restore(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   /// To be called when the whole changelog was restored, or at once when it is empty.
   /// Throws CorruptState when there is state but no progress.
   std::optional<Progress> restored();

@@ -18,9 +18,12 @@ T checked(std::optional<T> value, const Record& record) {
 
 }  // namespace
 
-std::int64_t PartitionFold::restore(Bytes record_set, std::vector<AbortedTransaction> aborted) {
+std::int64_t PartitionFold::restore(Bytes record_set, std::vector<AbortedTransaction> aborted,
+                                    std::int64_t start_offset) {
   RecordSetReader reader(record_set, std::move(aborted), decompressor_);
-  while (const Record* record = reader.next()) restore_record(*record);
+  while (const Record* record = reader.next()) {
+    if (record->offset >= start_offset) restore_record(*record);  // a batch may begin with records that were deleted
+  }
   if (!reader.error().empty()) {
     throw CorruptState("changelog offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
   }

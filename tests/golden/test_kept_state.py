@@ -17,7 +17,7 @@ def restored(kept: KeptState) -> Partition:
     partition = Partition(RULES)
     partition._fold = new_fold(RULES)
     for record_set in kept.state:
-        partition._fold.restore(record_set, [])
+        partition._fold.restore(record_set, [], 0)
     progress = partition._fold.restored()
     assert progress is not None
     partition.next_offset = progress.next_offset

@@ -119,6 +119,7 @@ async def test_the_log_may_lose_its_oldest_records_between_a_reset_and_the_next_
     tape, _ = await fold_29(settings)
     assert run_reset(settings).returncode == 0
     at = TopicPartition(settings.topic("trades"), PARTITION, 20)
-    (gone,) = AdminClient(settings.kafka_config).delete_records([at]).values()
+    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
+    (gone,) = admin.delete_records([at]).values()
     gone.result(WAIT_S)
     assert (await recovered(settings, tape)).next_offset == 20

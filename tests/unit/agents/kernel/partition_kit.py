@@ -209,7 +209,7 @@ class Partition:
         self._fold = new_fold(self._rules)
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
-            self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [])
+            self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
         progress = self._fold.restored()
         self.next_offset = progress.next_offset if progress else 0
         self._log = {first: record_set for first, record_set in self._log.items() if first < self.next_offset}
