@@ -21,6 +21,8 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   entry->trade = by;
   if (!has_own_order) entry->trade.order = before.order;
   entry->touches.push_back({before.event_time_ns, by.offset});
+  // The bar that it moves to begins, in the log, where the trade itself does: without it the correction finds nothing.
+  entry->touches.push_back({by.event_time_ns, entry->touches.front().offset});
   entry->touches.push_back({by.event_time_ns, by.offset});
   entry->id = by_id;
   by_id_.try_emplace(std::string(by_id), number);

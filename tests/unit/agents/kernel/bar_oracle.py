@@ -268,6 +268,7 @@ class Tape:
         if by is not None:
             changed |= set(self._windows(by))
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            entry.touches.append((by.event_time_ns, entry.original.offset))
             entry.touches.append((by.event_time_ns, correction.offset))
         self.corrected.append(correction.offset)
         self._revise(changed, correction, watermark)

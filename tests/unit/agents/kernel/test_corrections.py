@@ -97,6 +97,14 @@ def test_a_correction_that_moves_a_trade_changes_both_bars() -> None:
     assert (bars[NOON + 60 * SECOND].volume, bars[NOON + 60 * SECOND].trade_count) == (Decimal(2), 1)
 
 
+def test_a_bar_that_a_trade_was_moved_to_keeps_it_when_another_of_its_trades_is_cancelled() -> None:
+    moved = correct(4, "1", a_trade(1, 61, price="99", size="2"))
+    partition = folded([*MINUTE, moved, a_trade(5, 62, size="4"), cancel(6, "5"), a_clock(7, 200)])
+    bars = [read_bar(key, value) for key, value in partition.bars]
+    second = next(bar for bar in bars if (bar.window.interval, bar.window.start_ns) == ("1m", NOON + 60 * SECOND))
+    assert (second.volume, second.trade_count, second.high) == (Decimal(2), 1, Decimal(99))
+
+
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
     partition = folded([*MINUTE, a_clock(4, 650), cancel(5, "1", seconds=640)])
     assert partition.late == [5]
