@@ -4,23 +4,33 @@
 
 namespace livetape::kernel {
 
+void Aggregate::take_range(Int128 its_high, Int128 its_low) {
+  high = has_high_low ? std::max(high, its_high) : its_high;
+  low = has_high_low ? std::min(low, its_low) : its_low;
+  has_high_low = true;
+}
+
+template <typename Id>
+void Aggregate::take_first(const OrderKey& order, Int128 price, const Id& id) {
+  if (has_open_close && order >= first_order) return;
+  first_order = order;
+  open = price;
+  first_id = id;
+}
+
+template <typename Id>
+void Aggregate::take_last(const OrderKey& order, Int128 price, const Id& id) {
+  if (has_open_close && order <= last_order) return;
+  last_order = order;
+  close = price;
+  last_id = id;
+}
+
 void Aggregate::add(const Trade& trade) {
-  if (trade.counts_for.high_low) {
-    high = has_high_low ? std::max(high, trade.price) : trade.price;
-    low = has_high_low ? std::min(low, trade.price) : trade.price;
-    has_high_low = true;
-  }
+  if (trade.counts_for.high_low) take_range(trade.price, trade.price);
   if (trade.counts_for.open_close) {
-    if (!has_open_close || trade.order < first_order) {
-      first_order = trade.order;
-      open = trade.price;
-      first_id = trade.id;
-    }
-    if (!has_open_close || trade.order > last_order) {
-      last_order = trade.order;
-      close = trade.price;
-      last_id = trade.id;
-    }
+    take_first(trade.order, trade.price, trade.id);
+    take_last(trade.order, trade.price, trade.id);
     has_open_close = true;
   }
   if (trade.counts_for.volume) {
@@ -36,22 +46,10 @@ void Aggregate::add(const Trade& trade) {
 }
 
 void Aggregate::merge(const Aggregate& other) {
-  if (other.has_high_low) {
-    high = has_high_low ? std::max(high, other.high) : other.high;
-    low = has_high_low ? std::min(low, other.low) : other.low;
-    has_high_low = true;
-  }
+  if (other.has_high_low) take_range(other.high, other.low);
   if (other.has_open_close) {
-    if (!has_open_close || other.first_order < first_order) {
-      first_order = other.first_order;
-      open = other.open;
-      first_id = other.first_id;
-    }
-    if (!has_open_close || other.last_order > last_order) {
-      last_order = other.last_order;
-      close = other.close;
-      last_id = other.last_id;
-    }
+    take_first(other.first_order, other.open, other.first_id);
+    take_last(other.last_order, other.close, other.last_id);
     has_open_close = true;
   }
   trade_count += other.trade_count;

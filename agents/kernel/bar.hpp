@@ -62,6 +62,14 @@ struct Aggregate {
   void add(const Trade& trade);
   void merge(const Aggregate& other);
   friend bool operator==(const Aggregate&, const Aggregate&) = default;
+
+ private:
+  void take_range(Int128 its_high, Int128 its_low);
+  /// `Id` is a TradeId or a TradeIdView.
+  template <typename Id>
+  void take_first(const OrderKey& order, Int128 price, const Id& id);
+  template <typename Id>
+  void take_last(const OrderKey& order, Int128 price, const Id& id);
 };
 
 /// A window of one instrument. `sum` holds the trades of a base bar, and of a coarser bar those of its final children.

@@ -54,11 +54,7 @@ IdGap IdRuns::gap_after(std::size_t run) const noexcept {
 
 std::int64_t IdRuns::missing_between(std::int64_t from_ns, std::int64_t to_ns) const noexcept {
   std::int64_t missing = 0;
-  for (std::size_t run = 0; run + 1 < runs_.size(); ++run) {
-    const IdGap gap = gap_after(run);
-    const auto [first_ns, last_ns] = std::minmax(gap.before_ns, gap.after_ns);
-    if (first_ns < to_ns && last_ns >= from_ns) missing += gap.missing;
-  }
+  for (std::size_t run = 0; run + 1 < runs_.size(); ++run) missing += gap_after(run).missing_in(from_ns, to_ns);
   return missing;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -13,6 +14,11 @@ struct IdGap {
   std::int64_t before_ns;
   std::int64_t after_ns;
   std::int64_t missing;
+
+  /// How many of them are missing from a window [from_ns, to_ns): all when the two trades span any of it.
+  [[nodiscard]] std::int64_t missing_in(std::int64_t from_ns, std::int64_t to_ns) const noexcept {
+    return std::min(before_ns, after_ns) < to_ns && std::max(before_ns, after_ns) >= from_ns ? missing : 0;
+  }
 };
 
 /// The ids of a venue that numbers an instrument's trades without a hole: runs of ids that came, each with the time of

@@ -191,10 +191,6 @@ void Series::revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& c
 
 /// Missing ids belong to every window that the two trades beside them span, however many trades it has itself.
 void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes) {
-  const auto in_gap = [](const IdGap& gap, std::int64_t from_ns, std::int64_t to_ns) {
-    const auto [first_ns, last_ns] = std::minmax(gap.before_ns, gap.after_ns);
-    return first_ns < to_ns && last_ns >= from_ns ? gap.missing : 0;
-  };
   std::int64_t first_ns = kNever;
   std::int64_t last_ns = kBeginning;
   for (const IdGap& gap : {change.closed, change.opened[0], change.opened[1]}) {
@@ -207,8 +203,9 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
     const std::int64_t length_ns = config_.levels[level].length_ns;
     for (Bar& bar : levels_[level].all(floor_to(first_ns, length_ns), last_ns + 1)) {
       const std::int64_t end = end_ns(level, bar);
-      const std::int64_t more = in_gap(change.opened[0], bar.start_ns, end) +
-                                in_gap(change.opened[1], bar.start_ns, end) - in_gap(change.closed, bar.start_ns, end);
+      const std::int64_t more = change.opened[0].missing_in(bar.start_ns, end) +
+                                change.opened[1].missing_in(bar.start_ns, end) -
+                                change.closed.missing_in(bar.start_ns, end);
       if (more == 0) continue;
       bar.missing += more;
       revise(level, bar, offset, changes);

@@ -42,6 +42,19 @@ def _series() -> list[Column[Any]]:
     ]
 
 
+def _circumstances() -> list[Column[Any]]:
+    """Of a trade, and of what corrects or cancels one."""
+    return [
+        _text("aggressor", "Side of the order that took liquidity: buy, sell or unknown"),
+        _integer("event_time_ns", "When it happened by the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z"),
+        _integer("receive_time_ns", "When the bridge read it, in nanoseconds since 1970-01-01T00:00:00Z"),
+        Column(
+            "conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"
+        ),
+        _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
+    ]
+
+
 def _bar_columns(*, all_versions: bool) -> list[Column[Any]]:
     return [
         *_series(),
@@ -78,11 +91,7 @@ trade = Table(
     _integer("trade_seq", "The venue's own order number within the instrument; null where it has none", nullable=True),
     _amount("price", "Price of one unit of base currency, in quote currency"),
     _amount("size", "Quantity traded, in base currency"),
-    _text("aggressor", "Side of the order that took liquidity: buy, sell or unknown"),
-    _integer("event_time_ns", "When it happened by the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z"),
-    _integer("receive_time_ns", "When the bridge read it, in nanoseconds since 1970-01-01T00:00:00Z"),
-    Column("conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"),
-    _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
+    *_circumstances(),
     _integer("partition", "Partition of the topic trades"),
     _integer("offset", "Offset in that partition"),
     Index("trade_by_time", "venue", "instrument", "event_time_ns"),
@@ -103,11 +112,7 @@ trade_correction = Table(
     _integer("trade_seq", "The venue's own order number within the instrument; null where it has none", nullable=True),
     _amount("price", "Price of one unit of base currency, in quote currency; of a cancel, whatever the venue said"),
     _amount("size", "Quantity traded, in base currency; of a cancel, whatever the venue said"),
-    _text("aggressor", "Side of the order that took liquidity: buy, sell or unknown"),
-    _integer("event_time_ns", "When it happened by the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z"),
-    _integer("receive_time_ns", "When the bridge read it, in nanoseconds since 1970-01-01T00:00:00Z"),
-    Column("conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"),
-    _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
+    *_circumstances(),
     Index("trade_correction_by_trade", "venue", "instrument", "refers_to"),
     comment="Every correction and cancellation as it came, one delivered twice too; bars have them, trade has not",
 )
