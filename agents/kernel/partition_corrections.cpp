@@ -76,14 +76,18 @@ void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outco
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
   if (target == nullptr || !target->ids.contains(TradeIdView::parse(decoded.refers_to))) {
-    if (target != nullptr && target->is_late(decoded.event_time_ns, target->watermark())) {
-      return send_late(record, outcome);
-    }
+    if (home != nullptr && is_late(*home, target, decoded.event_time_ns)) return send_late(record, outcome);
     return refuse(record, "refers_to names no trade that was counted", outcome);
   }
   if (awaited && awaited->is_gone) return refuse(record, "the log no longer has the trades of its bar", outcome);
   if (!awaited || !awaited->history.time_of(decoded.refers_to)) return send_late(record, outcome);
   apply(upcoming, *target, awaited->history, outcome);
+}
+
+/// Of an instrument all of whose bars are gone its venue's clock alone says what is late: so it is after a restart.
+bool PartitionFold::is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept {
+  if (target != nullptr) return target->is_late(event_time_ns, target->watermark());
+  return config_.is_late(floor_to(event_time_ns, config_.levels[0].length_ns), home.clock_ns);
 }
 
 void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome) {

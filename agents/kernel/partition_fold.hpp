@@ -113,6 +113,7 @@ class PartitionFold {
   std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
   [[nodiscard]] bool is_history_whole(const Decoded& decoded) const;
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
+  [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
   void reread_record(const Record& record);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);

@@ -86,8 +86,7 @@ std::int64_t Series::watermark() const noexcept {
 }
 
 bool Series::is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept {
-  if (watermark_ns == kBeginning) return false;
-  return base_start(event_time_ns) < watermark_ns - config_.horizon_ns;
+  return config_.is_late(base_start(event_time_ns), watermark_ns);
 }
 
 std::int64_t Series::base_start(std::int64_t event_time_ns) const noexcept {

@@ -18,7 +18,6 @@
 namespace livetape::kernel {
 
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-inline constexpr std::int64_t kBeginning = std::numeric_limits<std::int64_t>::min();
 
 struct Venue;
 class Series;

@@ -2,12 +2,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "venue_rules.hpp"
 
 namespace livetape::kernel {
+
+/// The watermark before there is one.
+inline constexpr std::int64_t kBeginning = std::numeric_limits<std::int64_t>::min();
 
 /// The largest multiple of `length` that is not above `time`, for negative times as well.
 constexpr std::int64_t floor_to(std::int64_t time, std::int64_t length) noexcept {
@@ -37,6 +41,10 @@ struct FoldConfig {
 
   /// Event times outside of this bound could overflow when a window's end, grace or horizon is added.
   [[nodiscard]] std::int64_t time_bound_ns() const noexcept;
+  /// Whether a base window began before the horizon, so that no trade of it is accepted any more.
+  [[nodiscard]] bool is_late(std::int64_t base_start_ns, std::int64_t watermark_ns) const noexcept {
+    return watermark_ns != kBeginning && base_start_ns < watermark_ns - horizon_ns;
+  }
 };
 
 /// Links each interval to the largest finer one that divides it.

@@ -133,7 +133,6 @@ class Tape:
     accepted: list[Trade] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     corrected: list[int] = field(default_factory=list)
-    instruments: set[tuple[str, str]] = field(default_factory=set)
     clocks: dict[str, int] = field(default_factory=dict)
     dead: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -220,7 +219,6 @@ class Tape:
         if self._is_dead(trade):
             self.dead.append(trade.offset)
             return
-        self.instruments.add((trade.venue, trade.instrument))
         if self._is_late(trade.event_time_ns, watermark):
             self.late.append(trade.offset)
         elif self._is_duplicate(trade, watermark):
@@ -241,8 +239,7 @@ class Tape:
         if by is not None and self._is_dead(by):
             self.dead.append(correction.offset)
         elif entry is None:
-            is_known = (correction.venue, correction.instrument) in self.instruments
-            is_late = is_known and self._is_late(correction.event_time_ns, watermark)
+            is_late = self._is_late(correction.event_time_ns, watermark)
             (self.late if is_late else self.dead).append(correction.offset)
         elif self._is_late(min(entry.touches[-1][0], by.event_time_ns if by else entry.touches[-1][0]), watermark):
             self.late.append(correction.offset)

@@ -111,6 +111,16 @@ def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
     assert minute(partition).revision == 0
 
 
+def test_a_correction_of_a_forgotten_instrument_is_late_before_a_restart_and_after() -> None:
+    partition = folded([*MINUTE, a_clock(4, 8000)])
+    partition.fold(record_batch(5, records_of([cancel(5, "1")])))
+    partition.flush()
+    partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(6, records_of([cancel(6, "1")])))
+    partition.flush()
+    assert (partition.late, partition.dead) == ([5, 6], [])
+
+
 @pytest.mark.parametrize("refers_to", ["no such trade", ""])
 def test_a_correction_of_no_known_trade_is_a_dead_letter(refers_to: str) -> None:
     partition = folded([*MINUTE, cancel(4, refers_to, seconds=500)])
