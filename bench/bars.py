@@ -1,4 +1,4 @@
-"""Bars as both engines of a benchmark are compared: by value, bar by bar."""
+"""Bars as the engines of a benchmark are compared: by value, bar by bar."""
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -18,7 +18,7 @@ class BarKey(NamedTuple):
 
 
 class BarValues(NamedTuple):
-    """What both engines compute; prices in quote currency, volume in base currency."""
+    """What every engine computes; prices in quote currency, volume in base currency."""
 
     open: Decimal
     high: Decimal

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,37 +14,57 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
-from bench.bars import BarKey, BarValues, Decoder
+from bench.bars import BarKey, BarValues, Decoder, read_bars
 from bench.processes import Cost, CostMeter
 
 _WIRE_HEADER_BYTES = 5
 _POLL_S = 0.05
 _TIMEOUT_S = 300.0
 _ANSWER_S = 10.0
+Worker = subprocess.Popen[bytes]
 
 
 def run(settings: Settings, log: Path) -> Cost:
     """What the worker spent from a settled group to having committed its state and outputs for every record."""
-    group = f"{settings.namespace}.fold"
-    topic = settings.topic("trades")
-    ends = _end_offsets(settings, topic)
+    ends = end_offsets(settings)
+    with settled_workers(settings, log) as workers:
+        meter = CostMeter(workers[0].pid)
+        wait_until_committed(settings, ends, workers, log)
+        return meter.read()
+
+
+@contextmanager
+def settled_workers(settings: Settings, log: Path, count: int = 1) -> Iterator[list[Worker]]:
+    """Workers that have shared the partitions out, for as long as the block runs."""
     admin = AdminClient(settings.kafka_config)
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            ["livetape", "worker"], env=os.environ | settings.environment(), stdout=output, stderr=subprocess.STDOUT
-        ) as worker,
-    ):
-        try:
-            _wait(lambda: _is_settled(admin, group), worker, log)
-            meter = CostMeter(worker.pid)
-            _wait(lambda: _committed(settings, group, topic) == ends, worker, log)
-            return meter.read()
-        finally:
-            worker.terminate()
+    environment = os.environ | settings.environment()
+    with ExitStack() as started:
+        output = started.enter_context(log.open("w"))
+        workers: list[Worker] = []
+        for _ in range(count):
+            worker = subprocess.Popen(["livetape", "worker"], env=environment, stdout=output, stderr=output)
+            started.callback(_end, worker)
+            workers.append(worker)
+        _wait(lambda: _is_settled(admin, _group(settings), count), workers, log)
+        yield workers
 
 
-def decoder(schemas_dir: Path) -> Decoder:
+def wait_until_committed(settings: Settings, ends: Mapping[int, int], workers: list[Worker], log: Path) -> None:
+    """Wait until the workers have committed up to the offset `ends` of each partition of `trades`."""
+    _wait(lambda: _committed(settings, _group(settings), settings.topic("trades")) == ends, workers, log)
+
+
+def bars(settings: Settings) -> dict[BarKey, BarValues]:
+    """The last committed value of every bar that the worker published."""
+    decode = _decoder(settings.schemas_dir)
+    return {
+        key: values
+        for topic in ("bars", "bars.1s")
+        for key, values in read_bars(settings.kafka_bootstrap, settings.topic(topic), decode).items()
+    }
+
+
+def _decoder(schemas_dir: Path) -> Decoder:
     """Reads a record of the topics `bars` and `bars.1s`."""
     schema = fastavro.schema.load_schema(str(schemas_dir / "bar.avsc"))
 
@@ -56,7 +77,13 @@ def decoder(schemas_dir: Path) -> Decoder:
     return decode
 
 
-def _end_offsets(settings: Settings, topic: str) -> dict[int, int]:
+def _group(settings: Settings) -> str:
+    return f"{settings.namespace}.fold"
+
+
+def end_offsets(settings: Settings) -> dict[int, int]:
+    """The end of each partition of `trades`."""
+    topic = settings.topic("trades")
     consumer = Consumer(settings.kafka_config | {"group.id": "bench-ends"})
     try:
         partitions = consumer.list_topics(topic).topics[topic].partitions
@@ -65,12 +92,17 @@ def _end_offsets(settings: Settings, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def _is_settled(admin: AdminClient, group: str) -> bool:
+def _end(worker: Worker) -> None:
+    worker.terminate()
+    worker.wait()
+
+
+def _is_settled(admin: AdminClient, group: str, count: int) -> bool:
     try:
         description = admin.describe_consumer_groups([group])[group].result()
     except KafkaException:
         return False  # the broker has not loaded its groups yet
-    return bool(description.state == ConsumerGroupState.STABLE)
+    return bool(description.state == ConsumerGroupState.STABLE and len(description.members) == count)
 
 
 def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
@@ -84,9 +116,9 @@ def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def _wait(is_done: Callable[[], bool], worker: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(is_done: Callable[[], bool], workers: list[Worker], log: Path) -> None:
     deadline = time.monotonic() + _TIMEOUT_S
     while not is_done():
-        if worker.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the worker ended or took more than {_TIMEOUT_S:.0f} s: see {log}")
+        if any(worker.poll() is not None for worker in workers) or time.monotonic() > deadline:
+            raise RuntimeError(f"a worker ended, or it took more than {_TIMEOUT_S:.0f} s: {log.read_text()[-3000:]}")
         time.sleep(_POLL_S)

@@ -31,3 +31,8 @@ def _cpu_seconds(pid: int) -> float:
     """User and system seconds of the process and its waited-for children: proc(5), fields 14 to 17 of `stat`."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(ticks) for ticks in after_name[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of one process: proc(5), field 2 of `statm`, in pages."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -45,7 +45,7 @@ def _write_topic(settings: Settings, spec: TradesSpec) -> None:
     topic_admin.apply(settings)
     ids = schema_registry.register_all(settings)
     schema_ids = SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"])
-    produce_trades(settings.kafka_bootstrap, settings.topic("trades"), spec, schema_ids, settings.schemas_dir)
+    produce_trades(settings.kafka_bootstrap, [settings.topic("trades")], spec, schema_ids, settings.schemas_dir)
 
 
 def _run(settings: Settings, trades: int) -> dict[str, int]:

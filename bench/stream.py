@@ -1,116 +1,172 @@
 """`make bench-stream`: bars of a topic of trades by livetape and by its peers, compared bar by bar.
 
-Two scenarios: A has one-minute bars, B has those of a second, a minute, five minutes and an hour. Each engine reads the
-same topic from its start, one after the other, on a broker of the benchmark's own. CPU is user plus system of the
-engine's process; the broker's is not counted. The last line is one JSON object.
+Scenario A makes bars of one minute, scenario B of 1 s, 1 m, 5 m and 1 h. Kafka Streams (at least once, and exactly once
+v2), Flink and livetape read the same topic from its start, one after the other, on a broker of the benchmark's own.
+Quix Streams and stock Faust read a topic of fewer trades, as many a second of event time, and are compared with a
+recomputation. CPU is user plus system of the engine's process; the broker's is not counted. The last line is one JSON
+object.
 """
 
 import json
 import platform
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from app import schema_registry, topic_admin
 from app.settings import Settings
-from bench import kafka_streams_engine, livetape_engine
+from app.topics import duration_ns
+from bench import jvm_engines, livetape_engine, python_engines
 from bench.bars import BarKey, BarValues, differences, read_bars
-from bench.kafka_streams_engine import StreamsJob, output_of
 from bench.processes import Cost
+from bench.python_trades import PeerJob
+from bench.recomputed_bars import recompute
 from bench.trades_topic import SchemaIds, TradesSpec, produce_trades
 from local import stack
 from local.java import java
 
 SCENARIOS: Final = {"A": ("1m",), "B": ("1s", "1m", "5m", "1h")}
-GUARANTEES: Final = {"kafka_streams": "at_least_once", "kafka_streams_eos": "exactly_once_v2"}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one engine spent, and its bars."""
-
-    cost: Cost
-    bars: dict[BarKey, BarValues]
+JVM_ENGINES: Final = {
+    "kafka_streams": jvm_engines.KAFKA_STREAMS,
+    "kafka_streams_eos": jvm_engines.KAFKA_STREAMS_EOS,
+    "flink": jvm_engines.FLINK,
+}
+PYTHON_ENGINES: Final = {"quix": python_engines.QUIX, "faust": python_engines.FAUST}
+TRADES_PER_S: Final = 2_778
+"""Of event time, in the slice as in the whole topic of 5 M: so many trades make a bar."""
 
 
 def main(
     trades: Annotated[int, typer.Option(min=1, help="Trades in the topic.")] = 5_000_000,
+    instruments: Annotated[int, typer.Option(min=1, help="Instruments, by Zipf.")] = 1_000,
     scenario: Annotated[str, typer.Option(help="A, B or AB.")] = "AB",
+    few: Annotated[int, typer.Option("--slice", min=1, help="Trades for Quix Streams and Faust.")] = 100_000,
 ) -> None:
-    """Run all engines on one topic a scenario and print what each of them did."""
-    kafka_streams_engine.build()
-    results = {}
-    for name, intervals in SCENARIOS.items():
-        if name not in scenario:
-            continue
-        with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
-            home = Path(folder)
-            settings = stack.on_free_ports(Settings(namespace="bench", intervals=intervals), home)
-            with stack.running(settings):
-                results[name] = _compare(name, settings, TradesSpec(trades), home)
+    """Run every engine by both scenarios, and print what each of them did."""
+    jvm_engines.build()
+    python_engines.build()
+    spec = TradesSpec(trades, instruments)
+    with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
+        base = stack.on_free_ports(Settings(), Path(folder))
+        with stack.running(base):
+            scenarios = {
+                name: base.model_copy(update={"namespace": f"bench-{name.lower()}", "intervals": intervals})
+                for name, intervals in SCENARIOS.items()
+                if name in scenario
+            }
+            ids = _write_topics(list(scenarios.values()), spec)
+            results = {name: _compare(name, settings, spec, ids.trade) for name, settings in scenarios.items()}
+            slice_spec = TradesSpec(few, instruments, span_s=max(1, few // TRADES_PER_S))
+            for name, settings in scenarios.items():
+                results[name] |= _compare_slice(name, settings, slice_spec, ids, equal=results[name]["equal"])
     print(json.dumps({"trades": trades, **results.get("A", {}), **results}))
 
 
-def _compare(scenario: str, settings: Settings, spec: TradesSpec, home: Path) -> dict[str, object]:
-    _say(f"{platform.processor() or platform.machine()}, scenario {scenario}: writing {spec.trades:,} trades")
-    topic_admin.apply(settings)
-    ids = schema_registry.register_all(settings)
+def _write_topics(scenarios: list[Settings], spec: TradesSpec) -> SchemaIds:
+    """The same trades for each scenario, whose worker has topics and state of its own."""
+    for settings in scenarios:
+        topic_admin.apply(settings)
+    ids = schema_registry.register_all(scenarios[0])
     schema_ids = SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"])
-    produce_trades(settings.kafka_bootstrap, settings.topic("trades"), spec, schema_ids, settings.schemas_dir)
-    measured = {name: _streams(settings, spec, schema_ids.trade, home, name) for name in GUARANTEES}
-    measured["livetape"] = _livetape(settings, home)
-    for name, engine in measured.items():
-        _say(f"{name}: {spec.trades:,} trades in {engine.cost.wall_s:.2f} s, {engine.cost.cpu_s:.2f} s of CPU")
-    ours = measured["livetape"].bars
-    wrong = [f"{name}: {line}" for name in GUARANTEES for line in differences(ours, measured[name].bars)]
-    for line in wrong[:10]:
-        _say(f"differs: {line}")
-    rates = {key: rate for name, engine in measured.items() for key, rate in _rates(name, spec, engine.cost).items()}
-    return {"bars": len(ours), **rates, "equal": bool(ours) and not wrong}
+    _say(f"{platform.processor() or platform.machine()}: writing {spec.trades:,} trades")
+    topics = [settings.topic("trades") for settings in scenarios]
+    produce_trades(scenarios[0].kafka_bootstrap, topics, spec, schema_ids, scenarios[0].schemas_dir)
+    return schema_ids
 
 
-def _livetape(settings: Settings, home: Path) -> Measured:
-    cost = livetape_engine.run(settings, home / "worker.log")
-    decode = livetape_engine.decoder(settings.schemas_dir)
-    topics = [settings.topic(name) for name in ("bars", "bars.1s")]
-    bars: dict[BarKey, BarValues] = {}
-    for topic in topics:
-        bars |= read_bars(settings.kafka_bootstrap, topic, decode)
-    return Measured(cost, bars)
+def _compare(scenario: str, settings: Settings, spec: TradesSpec, trade_schema_id: int) -> dict[str, Any]:
+    """What livetape and each peer did in one scenario, and whether all their bars are equal."""
+    ours = livetape_engine.run(settings, settings.home / f"worker-{scenario}.log")
+    _say_cost(scenario, "livetape, 1 worker, exactly once", spec, ours)
+    bars = livetape_engine.bars(settings)
+    rates = _rates("livetape", spec, ours)
+    equal = bool(bars)
+    for key, engine in JVM_ENGINES.items():
+        job = _job(key, settings, spec, trade_schema_id)
+        cost = jvm_engines.run(engine, job, java())
+        _say_cost(scenario, engine.name, spec, cost)
+        rates |= _rates(key, spec, cost)
+        equal &= _is_equal(engine.name, bars, _peer_bars(job))
+    return {"bars": len(bars), **rates, "equal": equal}
 
 
-def _streams(settings: Settings, spec: TradesSpec, trade_schema_id: int, home: Path, name: str) -> Measured:
-    job = StreamsJob(
+def _job(key: str, settings: Settings, spec: TradesSpec, trade_schema_id: int) -> jvm_engines.Job:
+    job = jvm_engines.Job(
         bootstrap=settings.kafka_bootstrap,
-        guarantee=GUARANTEES[name],
-        intervals=settings.intervals,
-        application_id=f"bench-{name}",
+        application_id=f"{settings.namespace}.{key}",
         input_topic=settings.topic("trades"),
-        output_topic=settings.topic(name),
+        outputs={interval: settings.topic(f"{key}.{interval}") for interval in settings.intervals},
         trades=spec.trades,
         trade_schema_id=trade_schema_id,
-        state_dir=home / name,
+        state_dir=settings.home / settings.namespace / key,
     )
-    outputs = {interval: output_of(job, interval) for interval in settings.intervals}
-    _create(settings, list(outputs.values()), spec.partitions)
-    cost = kafka_streams_engine.run(job, java())
-    bars: dict[BarKey, BarValues] = {}
-    for interval, topic in outputs.items():
-        bars |= read_bars(settings.kafka_bootstrap, topic, kafka_streams_engine.decoder(interval))
-    return Measured(cost, bars)
+    _create_outputs(settings, list(job.outputs.values()), spec.partitions)
+    return job
 
 
-def _create(settings: Settings, topics: list[str], partitions: int) -> None:
-    # Kafka Streams stamps its bars with their event time, which is long ago: retention would delete them at once.
-    kept = {"retention.ms": "-1"}
+def _create_outputs(settings: Settings, names: list[str], partitions: int) -> None:
+    # The engines stamp their bars with their event time, which is long ago: retention would delete them at once.
+    config = {"retention.ms": "-1"}
+    topics = [NewTopic(name, num_partitions=partitions, replication_factor=1, config=config) for name in names]
     admin = AdminClient(settings.kafka_config)  # kept until the answers are there: its end would end the requests too
-    made = admin.create_topics([NewTopic(topic, partitions, 1, config=kept) for topic in topics])
-    for answer in made.values():
-        answer.result()
+    for created in admin.create_topics(topics).values():
+        created.result()
+
+
+def _compare_slice(
+    scenario: str, settings: Settings, spec: TradesSpec, ids: SchemaIds, *, equal: bool
+) -> dict[str, Any]:
+    """What the Python peers did; `equal` is false when it was, or their bars are not those of a recomputation."""
+    topic = settings.topic("slice")
+    _create_outputs(settings, [topic], spec.partitions)
+    produce_trades(settings.kafka_bootstrap, [topic], spec, ids, settings.schemas_dir)
+    right = recompute(spec, settings.intervals, settings.schemas_dir)
+    rates: dict[str, int] = {}
+    for key, engine in PYTHON_ENGINES.items():
+        application = f"{settings.namespace}.{key}"
+        outputs = {interval: settings.topic(f"{key}.{interval}") for interval in settings.intervals}
+        _create_outputs(settings, list(outputs.values()), spec.partitions)
+        job = PeerJob(
+            bootstrap=settings.kafka_bootstrap,
+            application_id=application,
+            input_topic=topic,
+            outputs={str(duration_ns(interval) // 1_000_000): name for interval, name in outputs.items()},
+            trades=spec.trades,
+            end_ms=spec.start_ns // 1_000_000 + (spec.span_s + 60) * 1_000,
+            trade_schema_id=ids.trade,
+            schemas_dir=str(settings.schemas_dir),
+            state_dir=str(settings.home / settings.namespace / key),
+        )
+        cost = python_engines.run(engine, job)
+        _say_cost(scenario, engine.name, spec, cost)
+        rates |= _rates(key, spec, cost)
+        bars = {
+            bar: values
+            for interval, output in outputs.items()
+            for bar, values in read_bars(
+                job.bootstrap, engine.topic(application, output), engine.decoder(interval)
+            ).items()
+        }
+        equal &= _is_equal(engine.name, right, bars)
+    return {**rates, "equal": equal}
+
+
+def _peer_bars(job: jvm_engines.Job) -> dict[BarKey, BarValues]:
+    return {
+        key: values
+        for interval, topic in job.outputs.items()
+        for key, values in read_bars(job.bootstrap, topic, jvm_engines.decoder(interval)).items()
+    }
+
+
+def _is_equal(engine: str, ours: dict[BarKey, BarValues], theirs: dict[BarKey, BarValues]) -> bool:
+    wrong = differences(ours, theirs)
+    for line in wrong[:10]:
+        _say(f"{engine} differs: {line}")
+    return not wrong
 
 
 def _rates(engine: str, spec: TradesSpec, cost: Cost) -> dict[str, int]:
@@ -118,6 +174,10 @@ def _rates(engine: str, spec: TradesSpec, cost: Cost) -> dict[str, int]:
         f"{engine}_per_s": round(spec.trades / cost.wall_s),
         f"{engine}_per_cpu_s": round(spec.trades / cost.cpu_s),
     }
+
+
+def _say_cost(scenario: str, engine: str, spec: TradesSpec, cost: Cost) -> None:
+    _say(f"{scenario}: {engine}: {spec.trades:,} trades in {cost.wall_s:.2f} s, {cost.cpu_s:.2f} s of CPU")
 
 
 def _say(line: str) -> None:

@@ -2,12 +2,12 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import fastavro
 from confluent_kafka import Producer
@@ -25,13 +25,14 @@ START_NS = 1_700_000_040_000_000_000  # a whole minute
 
 @dataclass(frozen=True)
 class TradesSpec:
-    """What the topic holds: `span_s` is the event time that the trades are spread over evenly."""
+    """What the topic holds: from `start_ns` on, the trades are spread evenly over `span_s` of event time."""
 
     trades: int
     instruments: int = 1_000
     partitions: int = 4
     span_s: int = 1_800
     seed: int = 1
+    start_ns: int = START_NS
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,17 @@ class SchemaIds:
     clock: int
 
 
-def produce_trades(bootstrap: str, topic: str, spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> None:
-    """Write the trades of `spec` to `topic`, with clocks in every partition, and wait until all are stored."""
+class Record(NamedTuple):
+    """A record of the topic and the partitions that it goes to; -1 is the partition of its key."""
+
+    time_ns: int
+    key: bytes
+    value: bytes
+    partitions: tuple[int, ...] = (-1,)
+
+
+def produce_trades(bootstrap: str, topics: Sequence[str], spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> None:
+    """Write the trades of `spec` to each topic, with clocks in every partition, and wait until all are stored."""
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -56,16 +66,27 @@ def produce_trades(bootstrap: str, topic: str, spec: TradesSpec, ids: SchemaIds,
             "enable.idempotence": True,
         }
     )
+    for record in records(spec, ids, schemas_dir):
+        for topic, partition in product(topics, record.partitions):
+            _send(producer, topic, record.key, record.value, partition)
+    producer.flush()
+
+
+def records(spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> Iterator[Record]:
+    """The trades of `spec`, and between and after them the clocks; the last clock closes every window."""
     clock_schema = _without_logical_types(schemas_dir / "clock.avsc")
-    next_clock_ns = START_NS
+    everywhere = tuple(range(spec.partitions))
+
+    def clock(time_ns: int) -> Record:
+        return Record(time_ns, VENUE.encode(), _clock(time_ns, ids.clock, clock_schema), everywhere)
+
+    next_clock_ns = spec.start_ns
     for event_time_ns, key, value in trades(spec, ids.trade, schemas_dir):
         while event_time_ns >= next_clock_ns:
-            _send_clock(producer, topic, spec.partitions, _clock(next_clock_ns, ids.clock, clock_schema))
+            yield clock(next_clock_ns)
             next_clock_ns += CLOCK_EVERY_NS
-        _send(producer, topic, key, value)
-    end_ns = START_NS + (spec.span_s + 3_600) * 1_000_000_000
-    _send_clock(producer, topic, spec.partitions, _clock(end_ns, ids.clock, clock_schema))
-    producer.flush()
+        yield Record(event_time_ns, key, value)
+    yield clock(spec.start_ns + (spec.span_s + 3_600) * 1_000_000_000)
 
 
 def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
@@ -79,7 +100,7 @@ def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tupl
     header = b"\0" + schema_id.to_bytes(4, "big")
     every_instrument = range(len(names))
     step_ns = spec.span_s * 1_000_000_000 // spec.trades
-    event_time_ns = START_NS
+    event_time_ns = spec.start_ns
     for _ in range(spec.trades):
         which = chance.choices(every_instrument, cum_weights=zipf)[0]
         prices[which] = max(1, prices[which] + chance.randrange(-5, 6))
@@ -100,6 +121,13 @@ def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tupl
         fastavro.schemaless_writer(body, schema, trade)
         yield event_time_ns, f"{VENUE}:{names[which]}".encode(), body.getvalue()
         event_time_ns += step_ns
+
+
+def instruments_of(spec: TradesSpec) -> Iterator[int]:
+    """Which instrument each of so many trades may be of, by number: as many different ones as in the topic."""
+    chance = random.Random(spec.seed)  # noqa: S311 - no secret
+    zipf = list(accumulate(1 / rank for rank in range(1, spec.instruments + 1)))
+    return iter(chance.choices(range(spec.instruments), cum_weights=zipf, k=spec.trades))
 
 
 def _clock(time_ns: int, schema_id: int, schema: Json) -> bytes:
@@ -127,12 +155,7 @@ def _without_logical_types(path: Path) -> Json:
     return fastavro.parse_schema(strip(json.loads(path.read_text())))
 
 
-def _send_clock(producer: Producer, topic: str, partitions: int, value: bytes) -> None:
-    for partition in range(partitions):
-        _send(producer, topic, VENUE.encode(), value, partition)
-
-
-def _send(producer: Producer, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
+def _send(producer: Producer, topic: str, key: bytes, value: bytes, partition: int) -> None:
     while True:
         try:
             producer.produce(topic, value, key, partition)

@@ -14,6 +14,7 @@ import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.TimeWindows;
@@ -21,27 +22,22 @@ import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * Bars of a topic of trades: `WindowBars FILE`, a properties file with Kafka Streams' own settings and `bench.input`,
- * `bench.output` (a topic an interval, its seconds behind a dash), `bench.seconds` (the intervals, by comma),
- * `bench.trades` and `bench.trade.schema.id`. Each interval is a windowed aggregate of the same grouped stream, since
- * bars of one cannot be summed up to another's: highs and lows have no subtractor. Says RUNNING on standard output once
- * it runs and DONE once it has aggregated `bench.trades` trades in every interval, before they are committed: the timing
- * favours it. Ends when standard input ends.
+ * Bars of a topic of trades: `StreamsBars FILE`, a properties file with Kafka Streams' own settings and `bench.input`,
+ * `bench.output.INTERVAL` (a topic), `bench.intervals.s` (comma-separated lengths in seconds), `bench.trades` and
+ * `bench.trade.schema.id`. Ends when standard input ends.
  */
-public final class WindowBars {
+public final class StreamsBars {
   private static final Duration GRACE = Duration.ofSeconds(1);
-  private static final Duration RETENTION = Duration.ofHours(2);
+  private static final Duration SHORTEST_RETENTION = Duration.ofMinutes(10);
 
-  private static long folded;
-  private static long expected;
-
-  private WindowBars() {}
+  private StreamsBars() {}
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
     Properties settings = new Properties();
     try (FileInputStream file = new FileInputStream(arguments[0])) {
       settings.load(file);
     }
+    Progress.expect(Long.parseLong(settings.getProperty("bench.trades")));
     CountDownLatch running = new CountDownLatch(1);
     try (KafkaStreams streams = new KafkaStreams(topology(settings), settings)) {
       streams.setStateListener((now, before) -> {
@@ -51,46 +47,44 @@ public final class WindowBars {
       });
       streams.start();
       running.await();
-      System.out.println("RUNNING");
+      Progress.running();
       while (System.in.read() >= 0) {}
     }
   }
 
   private static Topology topology(Properties settings) {
-    String[] intervals = settings.getProperty("bench.seconds").split(",");
-    expected = Long.parseLong(settings.getProperty("bench.trades")) * intervals.length;
     Serde<Trade> trades =
         Serdes.serdeFrom(
             (topic, trade) -> { throw new UnsupportedOperationException("trades are only read"); },
             new TradeDeserializer(Integer.parseInt(settings.getProperty("bench.trade.schema.id"))));
     StreamsBuilder builder = new StreamsBuilder();
-    KGroupedStream<Bytes, Trade> grouped =
+    KStream<Bytes, Trade> stream =
         builder
             .stream(
                 settings.getProperty("bench.input"),
                 Consumed.with(Serdes.Bytes(), trades)
                     .withTimestampExtractor((record, partitionTime) -> timeOf((Trade) record.value(), partitionTime)))
-            .filter((key, trade) -> trade != null)
-            .groupByKey(Grouped.with(Serdes.Bytes(), trades));
-    for (String seconds : intervals) {
-      addBars(grouped, Duration.ofSeconds(Long.parseLong(seconds)), settings.getProperty("bench.output") + "-" + seconds);
+            .filter((key, trade) -> trade != null);
+    KGroupedStream<Bytes, Trade> grouped = stream.groupByKey(Grouped.with(Serdes.Bytes(), trades));
+    for (String seconds : settings.getProperty("bench.intervals.s").split(",")) {
+      String output = settings.getProperty("bench.output." + seconds);
+      aggregate(grouped, Duration.ofSeconds(Long.parseLong(seconds)), output);
     }
+    // Children are processed in the order in which they were added: by now the trade is in all its bars.
+    stream.foreach((key, trade) -> Progress.aggregated());
     return builder.build();
   }
 
-  private static void addBars(KGroupedStream<Bytes, Trade> grouped, Duration window, String output) {
+  private static void aggregate(KGroupedStream<Bytes, Trade> grouped, Duration window, String output) {
+    Duration twice = window.multipliedBy(2);
+    Duration retention = twice.compareTo(SHORTEST_RETENTION) > 0 ? twice : SHORTEST_RETENTION;
     grouped
         .windowedBy(TimeWindows.ofSizeAndGrace(window, GRACE))
         .aggregate(
             Bar::new,
-            (key, trade, bar) -> {
-              if (++folded == expected) {
-                System.out.println("DONE");
-              }
-              return bar.add(trade);
-            },
+            (key, trade, bar) -> bar.add(trade),
             Materialized.<Bytes, Bar>as(
-                    Stores.inMemoryWindowStore("bars-" + window.toSeconds(), RETENTION, window, false))
+                    Stores.inMemoryWindowStore("bars-" + window.toSeconds(), retention, window, false))
                 .withKeySerde(Serdes.Bytes())
                 .withValueSerde(new BarSerde())
                 .withCachingEnabled())

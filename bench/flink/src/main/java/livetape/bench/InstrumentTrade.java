@@ -1,0 +1,4 @@
+package livetape.bench;
+
+/** A trade and the key of its record. */
+public record InstrumentTrade(String key, Trade trade) {}
