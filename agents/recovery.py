@@ -18,8 +18,8 @@ from agents.flush import CHANGELOG, FlushWriter
 from agents.history import History
 from agents.kernel import CorruptState, FoldConfig, PartitionFold, VenueRules, WriterSchemas
 from agents.partition_reader import POLL_MS, partition_reader
+from app.intervals import read_interval
 from app.settings import Settings
-from app.topics import duration_ns
 from app.venues import TradeIds, Venue, read_venues
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
         VenuesFileError: venues.yaml cannot be followed.
     """
     config = FoldConfig(
-        intervals=[(name, duration_ns(name)) for name in settings.intervals],
+        intervals=[read_interval(name) for name in settings.intervals],
         out_of_order_ns=settings.out_of_order_ns,
         grace_ns=settings.grace_ns,
         horizon_ns=settings.horizon_ns,

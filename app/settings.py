@@ -10,8 +10,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.intervals import SECOND_NS, check_intervals
+
 PROJECT = Path(__file__).resolve().parents[1]
-SECOND_NS = 1_000_000_000
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
@@ -89,8 +90,9 @@ class Settings(BaseSettings):
     venues: dict[str, Venue] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
 
-    intervals: tuple[str, ...] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
-    """Published bars; the first is the base interval that trades fold into."""
+    intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
+    """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The
+    first is the base interval that trades fold into."""
     out_of_order_ns: int = Field(default=SECOND_NS, ge=0)
     """How far an instrument's watermark stays behind its newest trade."""
     grace_ns: int = Field(default=SECOND_NS, ge=0)

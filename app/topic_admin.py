@@ -20,7 +20,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from app.settings import SECOND_NS, Settings
+from app.intervals import SECOND_NS
+from app.settings import Settings
 from app.topics import Topic, load_topics
 
 TIMEOUT_S = 30.0

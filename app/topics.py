@@ -1,6 +1,5 @@
 """The topics of topics.yaml, read and checked; `app.topic_admin` makes a cluster agree with them."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +7,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from app.settings import SECOND_NS, Settings
-
-_UNITS_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS, "d": 86_400 * SECOND_NS}
+from app.intervals import duration_ns
+from app.settings import Settings
 
 
 class TopicsFileError(Exception):
@@ -22,18 +20,6 @@ class Cleanup(StrEnum):
 
     DELETE = "delete"
     COMPACT = "compact"
-
-
-def duration_ns(text: str) -> int:
-    """Read `90s`, `15m`, `1h` or `3d` as nanoseconds.
-
-    Raises:
-        ValueError: it is no such duration.
-    """
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 1h or 3d")
-    return int(match[1]) * _UNITS_NS[match[2]]
 
 
 def _read_duration(text: object) -> object:

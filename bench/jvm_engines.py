@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from app.topics import duration_ns
+from app.intervals import duration_ns
 from bench.bars import BarKey, BarValues, Decoder
 from bench.processes import Cost, CostMeter
 from bench.trades_topic import PRICE_PLACES, SIZE_PLACES, VENUE

@@ -14,8 +14,8 @@ import typer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
+from app.intervals import read_interval
 from app.settings import Settings
-from app.topics import duration_ns
 from bench.trades_topic import TradesSpec, trades
 
 FETCH_BYTES: Final = 1024 * 1024
@@ -88,7 +88,7 @@ def _placed(batch: DefaultRecordBatchBuilder, first_offset: int) -> bytes:
 
 def _new_fold(settings: Settings) -> PartitionFold:
     config = FoldConfig(
-        intervals=[(name, duration_ns(name)) for name in settings.intervals],
+        intervals=[read_interval(name) for name in settings.intervals],
         out_of_order_ns=settings.out_of_order_ns,
         grace_ns=settings.grace_ns,
         horizon_ns=settings.horizon_ns,

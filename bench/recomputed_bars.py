@@ -8,7 +8,7 @@ from typing import Any
 
 import fastavro
 
-from app.topics import duration_ns
+from app.intervals import duration_ns
 from bench.bars import BarKey, BarValues
 from bench.trades_topic import TradesSpec, trades
 

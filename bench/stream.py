@@ -17,8 +17,8 @@ import typer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from app import schema_registry, topic_admin
+from app.intervals import duration_ns
 from app.settings import Settings
-from app.topics import duration_ns
 from bench import jvm_engines, livetape_engine, python_engines
 from bench.bars import BarKey, BarValues, differences, read_bars
 from bench.processes import Cost

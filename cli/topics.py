@@ -4,7 +4,8 @@ import typer
 from rich.table import Table
 
 from app import topic_admin
-from app.settings import SECOND_NS, Settings
+from app.intervals import SECOND_NS
+from app.settings import Settings
 from app.topics import Topic, load_topics
 from cli.console import console, done
 

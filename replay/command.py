@@ -11,7 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from app.topics import duration_ns
+from app.intervals import duration_ns
 from replay.binance import BinanceProtocol
 from replay.control import serve_control
 from replay.exchange import Exchange, VenueProtocol

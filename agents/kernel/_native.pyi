@@ -22,20 +22,25 @@ class VenueRules:
     def __init__(self, *, has_contiguous_ids: bool, conditions: Mapping[str, Sequence[str]]) -> None: ...
 
 class FoldConfig:
-    """How trades become bars. Intervals are (name, length), finest first; the first is the base.
+    """How trades become bars. Intervals are (name, length, hop), finest first; the first is the base.
 
-    Raises ValueError when one does not divide a day or is no multiple of a finer one.
+    A hop below the length makes windows that overlap. `sessions` are the windows of exchange hours, as [start, end) by
+    venue and instrument (no instrument for all others of the venue) and by the name of their bars; a name that is an
+    interval's takes its place.
+
+    Raises ValueError when a hop does not divide a day, or a window is not made of windows of a finer interval.
     """
 
     def __init__(
         self,
         *,
-        intervals: Sequence[tuple[str, int]],
+        intervals: Sequence[tuple[str, int, int]],
         out_of_order_ns: int,
         grace_ns: int,
         horizon_ns: int,
         max_ahead_ns: int,
         venues: Mapping[str, VenueRules] = ...,
+        sessions: Mapping[tuple[str, str], Mapping[str, Sequence[tuple[int, int]]]] = ...,
     ) -> None: ...
 
 class WriterSchemas:

@@ -181,6 +181,23 @@ Progress progress_from(const nb::bytes& value) {
   return *std::move(progress);
 }
 
+/// By venue and instrument, and by the bar's name: start and end of each window.
+using Windows = std::vector<std::pair<std::int64_t, std::int64_t>>;
+using SessionTables = std::map<std::pair<std::string, std::string>, std::map<std::string, Windows>>;
+
+std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> session_levels(
+    const std::vector<Interval>& intervals, const SessionTables& tables) {
+  std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> levels;
+  for (const auto& [whose, table] : tables) {
+    Sessions sessions;
+    for (const auto& [name, windows] : table) {
+      for (const auto& [start_ns, end_ns] : windows) sessions[name].push_back({start_ns, end_ns});
+    }
+    levels[whose] = make_levels(intervals, sessions);
+  }
+  return levels;
+}
+
 void bind_values(nb::module_& module) {
   nb::class_<VenueRules>(module, "VenueRules")
       .def(
@@ -193,19 +210,20 @@ void bind_values(nb::module_& module) {
   nb::class_<FoldConfig>(module, "FoldConfig")
       .def(
           "__init__",
-          [](FoldConfig* self, const std::vector<std::pair<std::string, std::int64_t>>& intervals,
-             std::int64_t out_of_order_ns, std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns,
-             const std::map<std::string, VenueRules>& venues) {
+          [](FoldConfig* self, const std::vector<Interval>& intervals, std::int64_t out_of_order_ns,
+             std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns,
+             const std::map<std::string, VenueRules>& venues, const SessionTables& sessions) {
             new (self) FoldConfig{make_levels(intervals),
                                   out_of_order_ns,
                                   grace_ns,
                                   horizon_ns,
                                   max_ahead_ns,
                                   {venues.begin(), venues.end()},
-                                  {}};
+                                  {},
+                                  session_levels(intervals, sessions)};
           },
           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a,
-          "venues"_a = std::map<std::string, VenueRules>{});
+          "venues"_a = std::map<std::string, VenueRules>{}, "sessions"_a = SessionTables{});
   nb::class_<WriterSchemas>(module, "WriterSchemas")
       .def(nb::init<>())
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)

@@ -52,13 +52,16 @@ StateWriter key_of(StateKind kind) {
   return key;
 }
 
-std::string bar_key(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
-  return key_of(StateKind::bar)
-      .text(series.home.name)
-      .text(series.instrument)
-      .number(length_ns)
-      .number(start_ns)
-      .take();
+std::string bar_key(const Series& series, const Level& level, std::int64_t start_ns) {
+  const bool is_named = level.has_sessions() || level.is_hopping();
+  StateWriter key = key_of(is_named ? StateKind::named_bar : StateKind::bar);
+  key.text(series.home.name).text(series.instrument);
+  if (is_named) {
+    key.text(level.name);
+  } else {
+    key.number(level.length_ns);
+  }
+  return key.number(start_ns).take();
 }
 
 std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
@@ -112,7 +115,7 @@ StateRecord progress_record(const Progress& progress) {
   return {key_of(StateKind::progress).take(), value.take()};
 }
 
-StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& bar) {
+StateRecord bar_state(const Series& series, const Level& level, const Bar& bar) {
   const Aggregate& sum = bar.sum;
   StateWriter value;
   value.number(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
@@ -124,11 +127,11 @@ StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& b
   value.text(sum.first_id.as_text()).text(sum.last_id.as_text());
   value.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
   value.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
-  return {bar_key(series, length_ns, bar.start_ns), value.take()};
+  return {bar_key(series, level, bar.start_ns), value.take()};
 }
 
-StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns) {
-  return {bar_key(series, length_ns, start_ns), std::nullopt};
+StateRecord bar_tombstone(const Series& series, const Level& level, std::int64_t start_ns) {
+  return {bar_key(series, level, start_ns), std::nullopt};
 }
 
 StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk) {
@@ -185,6 +188,12 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
       found.venue = in.prefixed_text();
       found.instrument = in.prefixed_text();
       found.length_ns = in.varlong();
+      found.start_ns = in.varlong();
+      break;
+    case StateKind::named_bar:
+      found.venue = in.prefixed_text();
+      found.instrument = in.prefixed_text();
+      found.interval = in.prefixed_text();
       found.start_ns = in.varlong();
       break;
     case StateKind::ids:

@@ -16,7 +16,8 @@ namespace livetape::kernel {
 inline constexpr std::uint8_t kKeyVersion = 1;
 inline constexpr std::uint8_t kValueVersion = 2;
 
-enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', ids = 'I', corrections = 'C' };
+/// `bar` is of an interval with nothing but a length, `named_bar` of any other.
+enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', named_bar = 'N', ids = 'I', corrections = 'C' };
 
 /// One record; no value is a tombstone.
 struct StateRecord {
@@ -42,15 +43,16 @@ struct StateKey {
   StateKind kind;
   std::string_view venue;
   std::string_view instrument;
-  std::int64_t length_ns = 0;  // of a bar's interval
-  std::int64_t start_ns = 0;   // of a bar, or of a bucket of ids
+  std::int64_t length_ns = 0;      // of a bar's interval
+  std::string_view interval = {};  // or its name
+  std::int64_t start_ns = 0;       // of a bar, or of a bucket of ids
   IdKind id_kind = IdKind::ranges;
   std::size_t chunk = 0;
 };
 
 [[nodiscard]] StateRecord progress_record(const Progress& progress);
-[[nodiscard]] StateRecord bar_state(const Series& series, std::int64_t length_ns, const Bar& bar);
-[[nodiscard]] StateRecord bar_tombstone(const Series& series, std::int64_t length_ns, std::int64_t start_ns);
+[[nodiscard]] StateRecord bar_state(const Series& series, const Level& level, const Bar& bar);
+[[nodiscard]] StateRecord bar_tombstone(const Series& series, const Level& level, std::int64_t start_ns);
 [[nodiscard]] StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
 [[nodiscard]] StateRecord runs_state(const Series& series, std::size_t chunk);
 /// All corrections of the series that were carried out; a tombstone when there are none any more.

@@ -306,9 +306,9 @@ std::vector<KeyedRecord> PartitionFold::live_all() {
 
 std::optional<KeyedRecord> PartitionFold::live_of(Series& changed) {
   std::vector<LiveBar> bars;
-  for (std::size_t level = 0; level < config_.levels.size(); ++level) {
+  for (std::size_t level = 0; level < changed.levels().size(); ++level) {
     for (const Bar& bar : changed.bars(level).forming()) {
-      bars.push_back({&config_.levels[level], bar.start_ns, bar.missing, changed.total(level, bar)});
+      bars.push_back({&changed.level(level), bar.start_ns, bar.missing, changed.total(level, bar)});
     }
   }
   if (bars.empty()) return std::nullopt;
@@ -345,7 +345,7 @@ void PartitionFold::take_bars(Flush& flush) {
   }
   std::ranges::stable_sort(all, {}, [](const Announced& announced) { return announced.bar->seq; });
   for (const Announced& each : all) {
-    const Level& level = config_.levels[each.level];
+    const Level& level = each.series->level(each.level);
     auto& topic = level.name == kOneSecond ? flush.bars_1s : flush.bars;
     topic.push_back(bar_record(origin_, *each.series, level, *each.bar));
   }
@@ -359,7 +359,7 @@ void PartitionFold::take_state(Flush& flush) {
     if (bar == nullptr) continue;  // evicted since
     bar->is_dirty = false;
     bar->is_logged = true;
-    flush.changelog.push_back(bar_state(*ref.series, config_.levels[ref.level].length_ns, *bar));
+    flush.changelog.push_back(bar_state(*ref.series, ref.series->level(ref.level), *bar));
   }
   for (Series* changed : changes_.ids) {
     changed->are_ids_listed = false;
@@ -370,7 +370,7 @@ void PartitionFold::take_state(Flush& flush) {
     flush.changelog.push_back(corrections_state(*changed));
   }
   for (const BarRef& ref : changes_.evicted) {
-    flush.changelog.push_back(bar_tombstone(*ref.series, config_.levels[ref.level].length_ns, ref.start_ns));
+    flush.changelog.push_back(bar_tombstone(*ref.series, ref.series->level(ref.level), ref.start_ns));
   }
   for (const IdChunkRef& chunk : changes_.evicted_ids) flush.changelog.push_back(ids_tombstone(chunk));
   changes_.dirty.clear();

@@ -134,7 +134,6 @@ class PartitionFold {
   void restore_progress(const Record& record);
   void join_chunks();
   void join_runs();
-  [[nodiscard]] std::size_t level_of(std::int64_t length_ns) const;
 
   std::optional<KeyedRecord> live_of(Series& series);
   void take_bars(Flush& flush);

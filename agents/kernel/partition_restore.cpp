@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "partition_fold.hpp"
@@ -14,6 +15,13 @@ template <typename T>
 T checked(std::optional<T> value, const Record& record) {
   if (!value) corrupt(record, "the record is of no format version up to " + std::to_string(kValueVersion));
   return std::move(*value);
+}
+
+/// Whether a bar's key names a window of the level.
+bool is_of(const StateKey& key, const Level& level) {
+  const bool is_named = level.has_sessions() || level.is_hopping();
+  if (is_named != (key.kind == StateKind::named_bar)) return false;
+  return is_named ? level.name == key.interval && level.has_window(key.start_ns) : level.length_ns == key.length_ns;
 }
 
 }  // namespace
@@ -37,6 +45,7 @@ void PartitionFold::restore_record(const Record& record) {
     case StateKind::progress:
       return restore_progress(record);
     case StateKind::bar:
+    case StateKind::named_bar:
       return restore_bar(key, record);
     case StateKind::ids:
       return restore_ids(key, record);
@@ -55,11 +64,15 @@ void PartitionFold::restore_progress(const Record& record) {
 }
 
 void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
-  const std::size_t level = level_of(key.length_ns);
-  if (level == Level::kNone) {
-    corrupt(record, "a bar of " + std::to_string(key.length_ns) + " ns, which is none of the configured intervals");
+  Series& owner = series(key.venue, key.instrument);
+  const auto level = std::ranges::find_if(owner.levels(), [&](const Level& each) { return is_of(key, each); });
+  if (level == owner.levels().end()) {
+    const bool is_named = key.kind == StateKind::named_bar;
+    const std::string interval = is_named ? std::string(key.interval) : std::to_string(key.length_ns) + " ns";
+    corrupt(record, "a bar of " + interval + " from " + std::to_string(key.start_ns) +
+                        ", a window of none of the configured intervals");
   }
-  LevelBars& bars = series(key.venue, key.instrument).bars(level);
+  LevelBars& bars = owner.bars(static_cast<std::size_t>(level - owner.levels().begin()));
   if (record.value) {
     bars.restore(checked(read_bar_state(key.start_ns, *record.value), record));
   } else {
@@ -128,13 +141,6 @@ void PartitionFold::join_runs() {
     owner->ids.runs.restore(std::move(all));
     owner->ids.logged_run_chunks = chunk + 1;
   }
-}
-
-std::size_t PartitionFold::level_of(std::int64_t length_ns) const {
-  for (std::size_t level = 0; level < config_.levels.size(); ++level) {
-    if (config_.levels[level].length_ns == length_ns) return level;
-  }
-  return Level::kNone;
 }
 
 }  // namespace livetape::kernel

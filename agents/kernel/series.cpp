@@ -78,7 +78,8 @@ Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig&
       home(venue_home),
       ids(venue_home.rules.has_contiguous_ids),
       config_(config),
-      levels_(config.levels.size()) {}
+      tree_(config.levels_of(venue_home.name, instrument)),
+      levels_(tree_.size()) {}
 
 std::int64_t Series::watermark() const noexcept {
   const std::int64_t own_ns = newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
@@ -100,13 +101,16 @@ std::int64_t Series::base_start(std::int64_t event_time_ns) const noexcept {
 bool Series::would_overflow(const Trade& trade) {
   has_large_ |= std::max(static_cast<UInt128>(trade.price), trade.size) >= kLarge;
   if (++folded_ < kManyTrades && !has_large_) return false;
+  bool is_over = false;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
-    Bar* bar = find(level, floor_to(trade.event_time_ns, config_.levels[level].length_ns));
-    if (bar == nullptr) continue;
-    const Aggregate sum = total(level, *bar);
-    if (sum.volume + trade.size >= kDecimalLimit || sum.notional + trade.notional >= kNotionalLimit) return true;
+    tree_[level].each_start_at(trade.event_time_ns, [&](std::int64_t start_ns) {
+      const Bar* bar = find(level, start_ns);
+      if (bar == nullptr) return;
+      const Aggregate sum = total(level, *bar);
+      is_over |= sum.volume + trade.size >= kDecimalLimit || sum.notional + trade.notional >= kNotionalLimit;
+    });
   }
-  return false;
+  return is_over;
 }
 
 void Series::prefetch() const noexcept { prefetch_object(this); }
@@ -148,10 +152,11 @@ void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64
 /// The bar of a window; a new one gets its ancestors as well, so that a child always finds where to merge.
 Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes) {
   if (Bar* bar = levels_[level].find(start_ns)) return *bar;
-  for (const std::size_t parent : config_.levels[level].parents) {
-    open(parent, floor_to(start_ns, config_.levels[parent].length_ns), watermark_ns, changes);
+  for (const std::size_t parent : tree_[level].parents) {
+    tree_[parent].each_start_at(start_ns,
+                                [&](std::int64_t above_ns) { open(parent, above_ns, watermark_ns, changes); });
   }
-  const std::int64_t end = start_ns + config_.levels[level].length_ns;
+  const std::int64_t end = tree_[level].end_ns(start_ns);
   const bool is_final = watermark_ns != kBeginning && end + config_.grace_ns <= watermark_ns;
   due_ns_ = std::min(due_ns_, end + std::min(config_.grace_ns, config_.horizon_ns));
   Bar& bar = levels_[level].make(start_ns, is_final);
@@ -160,20 +165,27 @@ Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t waterma
   return bar;
 }
 
+/// Calls `visit` with level and bar of each bar that this one is a part of.
+template <typename Visit>
+void Series::each_above(std::size_t level, const Bar& bar, Visit visit) {
+  for (const std::size_t parent : tree_[level].parents) {
+    tree_[parent].each_start_at(bar.start_ns, [&](std::int64_t start_ns) { visit(parent, *find(parent, start_ns)); });
+  }
+}
+
 /// A trade for a bar that is final: the bar gets a new revision, and so does every ancestor that is final as well. The
 /// first that still forms takes the trade into the sum of its final children, and its own ancestors see it there.
 void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes& changes) {
   bar.sum.add(trade);
   revise(level, bar, trade.offset, changes);
-  for (const std::size_t parent : config_.levels[level].parents) {
-    Bar& above = *find(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns));
+  each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (above.is_final) {
       fold_late(parent, above, trade, changes);
-    } else {
+    } else if (!tree_[parent].is_hopping()) {
       above.sum.add(trade);
       mark_dirty(parent, above, changes);
     }
-  }
+  });
 }
 
 /// What a record changed is to be stored, and published when the bar is final: one revision a record.
@@ -199,8 +211,7 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
   }
   if (last_ns == kBeginning) return;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
-    const std::int64_t length_ns = config_.levels[level].length_ns;
-    for (Bar& bar : levels_[level].all(floor_to(first_ns, length_ns), last_ns + 1)) {
+    for (Bar& bar : levels_[level].all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
       const std::int64_t end = end_ns(level, bar);
       const std::int64_t more = change.opened[0].missing_in(bar.start_ns, end) +
                                 change.opened[1].missing_in(bar.start_ns, end) -
@@ -229,14 +240,17 @@ bool Series::would_overflow(std::int64_t base_start_ns, const Aggregate& sum) {
   const Bar* base = find(0, base_start_ns);
   const UInt128 old_volume = base == nullptr ? 0 : base->sum.volume;
   const UInt256 old_notional = base == nullptr ? UInt256{} : base->sum.notional;
+  bool is_over = false;
   for (std::size_t level = 1; level < levels_.size(); ++level) {
-    Bar* bar = find(level, floor_to(base_start_ns, config_.levels[level].length_ns));
-    if (bar == nullptr) continue;
-    const Aggregate before = total(level, *bar);
-    if (before.volume - old_volume + sum.volume >= kDecimalLimit) return true;
-    if (before.notional - old_notional + sum.notional >= kNotionalLimit) return true;
+    tree_[level].each_start_at(base_start_ns, [&](std::int64_t start_ns) {
+      const Bar* bar = find(level, start_ns);
+      if (bar == nullptr) return;
+      const Aggregate before = total(level, *bar);
+      is_over |= before.volume - old_volume + sum.volume >= kDecimalLimit;
+      is_over |= before.notional - old_notional + sum.notional >= kNotionalLimit;
+    });
   }
-  return false;
+  return is_over;
 }
 
 bool Series::replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t watermark_ns, std::int64_t offset,
@@ -256,13 +270,13 @@ bool Series::replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t wat
 
 /// The bars above one that is final and no longer what it was, summed up anew: sums have no way back.
 void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes) {
-  for (const std::size_t parent : config_.levels[level].parents) {
-    Bar& above = *find(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns));
+  each_above(level, bar, [&](std::size_t parent, Bar& above) {
+    if (tree_[parent].is_hopping() && !above.is_final) return;
     above.sum = {};
     for (const Bar& child : levels_[level].final(above.start_ns, end_ns(parent, above))) above.sum.merge(child.sum);
     revise(parent, above, offset, changes);
     if (above.is_final) rebuild_above(parent, above, offset, changes);
-  }
+  });
 }
 
 void Series::advance(std::int64_t watermark_ns, std::int64_t offset, Changes& changes) {
@@ -278,28 +292,32 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
     while (bars.has_forming() && end_ns(level, bars.first_forming()) + config_.grace_ns <= watermark_ns) {
+      if (tree_[level].is_hopping()) bars.first_forming().sum = total(level, bars.first_forming());
       Bar& bar = bars.finalise_first();
       bar.seq = offset;
       ++changes.finals;
       announce(level, bar, changes);
       mark_dirty(level, bar, changes);
-      for (const std::size_t parent : config_.levels[level].parents) {
-        Bar& above = *find(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns));
+      each_above(level, bar, [&](std::size_t parent, Bar& above) {
+        if (tree_[parent].is_hopping()) return;
         above.sum.merge(bar.sum);
         mark_dirty(parent, above, changes);
-      }
+      });
     }
   }
 }
 
-/// A bar stays as long as one that sums it up may have to be summed up anew.
+/// A bar stays as long as one that sums it up may have to be summed up, for the first time or anew.
 std::int64_t Series::needed_until_ns(std::size_t level, const Bar& bar) const noexcept {
-  std::int64_t until = end_ns(level, bar);
-  for (const std::size_t parent : config_.levels[level].parents) {
-    const std::int64_t length_ns = config_.levels[parent].length_ns;
-    until = std::max(until, floor_to(bar.start_ns, length_ns) + length_ns);
+  std::int64_t until = end_ns(level, bar) + config_.horizon_ns;
+  for (const std::size_t parent : tree_[level].parents) {
+    const Level& above = tree_[parent];
+    const std::int64_t after_ns =
+        above.is_hopping() ? std::max(config_.horizon_ns, config_.grace_ns) : config_.horizon_ns;
+    above.each_start_at(bar.start_ns,
+                        [&](std::int64_t start_ns) { until = std::max(until, above.end_ns(start_ns) + after_ns); });
   }
-  return until + config_.horizon_ns;
+  return until;
 }
 
 void Series::evict(std::int64_t watermark_ns, Changes& changes) {
@@ -367,27 +385,45 @@ void Series::find_due() {
 
 Aggregate Series::total(std::size_t level, const Bar& bar) {
   Aggregate sum = bar.sum;
-  const std::size_t child = config_.levels[level].child;
+  const std::size_t child = tree_[level].child;
   if (child == Level::kNone || bar.is_final) return sum;
-  for (const Bar& part : levels_[child].forming(bar.start_ns, end_ns(level, bar))) sum.merge(total(child, part));
+  const std::int64_t end = end_ns(level, bar);
+  LevelBars& parts = levels_[child];
+  const std::span<Bar> missing_parts =
+      tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
+  for (const Bar& part : missing_parts) sum.merge(total(child, part));
   return sum;
 }
 
 void Series::finish_restore(Changes& changes) {
   for (LevelBars& bars : levels_) bars.restore_forming();
   for (std::size_t level = 0; level < levels_.size(); ++level) {
-    // Opening an ancestor does not touch this level's own bars, and one that had nothing final yet is not final itself.
     for (const Bar& bar : levels_[level].all()) {
-      for (const std::size_t parent : config_.levels[level].parents) {
-        if (!bar.is_final) open(parent, floor_to(bar.start_ns, config_.levels[parent].length_ns), kBeginning, changes);
-      }
       newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
       folded_ += bar.sum.trade_count;
       has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;
     }
   }
+  open_forming_above(changes);
   ids.find_newest();
   find_due();
+}
+
+/// The changelog has no bar above another one as long as there is nothing of its own to keep.
+void Series::open_forming_above(Changes& changes) {
+  const std::int64_t watermark_ns = watermark();
+  const auto is_forming = [&](std::int64_t end_ns) {
+    return watermark_ns == kBeginning || end_ns + config_.grace_ns > watermark_ns;
+  };
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    for (const std::size_t parent : tree_[level].parents) {
+      for (const Bar& bar : levels_[level].all()) {  // which opening one above does not touch
+        tree_[parent].each_start_at(bar.start_ns, [&](std::int64_t start_ns) {
+          if (is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, watermark_ns, changes);
+        });
+      }
+    }
+  }
 }
 
 void Series::mark_dirty(std::size_t level, Bar& bar, Changes& changes) {
@@ -399,7 +435,7 @@ void Series::announce(std::size_t level, Bar& bar, Changes& changes) {
 }
 
 std::int64_t Series::end_ns(std::size_t level, const Bar& bar) const noexcept {
-  return bar.start_ns + config_.levels[level].length_ns;
+  return tree_[level].end_ns(bar.start_ns);
 }
 
 }  // namespace livetape::kernel

@@ -158,6 +158,8 @@ class Series {
   void prefetch_bar() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
+  [[nodiscard]] const std::vector<Level>& levels() const noexcept { return tree_; }
+  [[nodiscard]] const Level& level(std::size_t number) const noexcept { return tree_[number]; }
 
   const std::string instrument;
   Venue& home;
@@ -182,10 +184,14 @@ class Series {
   void find_due();
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
+  template <typename Visit>
+  void each_above(std::size_t level, const Bar& bar, Visit visit);
+  void open_forming_above(Changes& changes);
   [[nodiscard]] std::int64_t end_ns(std::size_t level, const Bar& bar) const noexcept;
   [[nodiscard]] std::int64_t needed_until_ns(std::size_t level, const Bar& bar) const noexcept;
 
   const FoldConfig& config_;
+  const std::vector<Level>& tree_;
   std::vector<LevelBars> levels_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;

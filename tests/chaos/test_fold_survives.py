@@ -9,7 +9,8 @@ from subprocess import TimeoutExpired
 import pytest
 
 from agents.crash_points import VARIABLE
-from app.settings import SECOND_NS, Settings
+from app.intervals import SECOND_NS
+from app.settings import Settings
 from tests.chaos.market import Market
 from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import (

@@ -29,8 +29,9 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.intervals import SECOND_NS
 from app.schema_registry import register_all
-from app.settings import PROJECT, SECOND_NS, Settings
+from app.settings import PROJECT, Settings
 from app.topic_admin import apply
 from local import ports
 from tests.integration.api_kit import WAIT_S, eventually

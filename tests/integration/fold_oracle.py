@@ -11,8 +11,8 @@ from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any
 
+from app.intervals import duration_ns
 from app.settings import Settings
-from app.topics import duration_ns
 
 Fields = dict[str, Any]
 EXACT = Context(prec=100)

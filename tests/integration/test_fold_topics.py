@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from app.settings import SECOND_NS, Settings
+from app.intervals import SECOND_NS
+from app.settings import Settings
 from tests.integration.api_kit import eventually
 from tests.integration.fold_kit import (
     START_NS,

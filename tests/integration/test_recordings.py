@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.settings import SECOND_NS, Settings
-from app.topics import duration_ns
+from app.intervals import SECOND_NS, duration_ns
+from app.settings import Settings
 from local import certificates
 from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange, Source

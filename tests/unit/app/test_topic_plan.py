@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.settings import SECOND_NS, Settings
+from app.intervals import SECOND_NS
+from app.settings import Settings
 from app.topic_admin import ClusterTopic, TopicsRefused, plan
 from app.topics import Topic, load_topics
 

@@ -16,6 +16,10 @@ MAX_UNSCALED_NOTIONAL = Decimal(10) ** 76
 ID_BUCKET_NS = 60_000_000_000
 
 
+Span = tuple[int, int]
+"""The time from a start to an end, which is not in it."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """Intervals are (name, length), finest first."""
@@ -29,6 +33,40 @@ class Rules:
     """Venues that number an instrument's trades without a hole."""
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """By venue and trade condition code: what such a trade counts for."""
+    hopping: tuple[tuple[str, int, int], ...] = ()
+    """Name, length, and what lies between the starts of two windows."""
+    sessions: Mapping[tuple[str, str], Mapping[str, tuple[Span, ...]]] = field(default_factory=dict)
+    """By venue and instrument, or no instrument for all others of the venue: the windows of each name."""
+
+    def spans(self, venue: str, instrument: str, time_ns: int) -> dict[str, list[Span]]:
+        """By interval: the windows that a time is in."""
+        found = {name: [_span(time_ns // length * length, length)] for name, length in self.intervals}
+        for name, length, hop in self.hopping:
+            last = time_ns // hop * hop
+            found[name] = [_span(start, length) for start in range(last - length + hop, last + 1, hop)]
+        for name, windows in self.sessions_of(venue, instrument).items():
+            found[name] = [(start, end) for start, end in windows if start <= time_ns < end]
+        return found
+
+    def sessions_of(self, venue: str, instrument: str) -> Mapping[str, tuple[Span, ...]]:
+        return self.sessions.get((venue, instrument), self.sessions.get((venue, ""), {}))
+
+    def end_ns(self, window: "Window") -> int:
+        spans = self.spans(window.venue, window.instrument, window.start_ns)[window.interval]
+        return next(end for start, end in spans if start == window.start_ns)
+
+    def part_of(self, name: str, venue: str, instrument: str) -> str | None:
+        """The largest finer interval whose windows an interval's are made of."""
+        sessions = self.sessions_of(venue, instrument)
+        plain = {other: length for other, length in self.intervals if other not in sessions}
+        hopping = {other: (length, hop) for other, length, hop in self.hopping}
+        edges = [edge for span in sessions.get(name, ()) for edge in span] or hopping.get(name) or [plain[name]]
+        finer = [other for other, length in plain.items() if other != name and not any(edge % length for edge in edges)]
+        return max(finer, key=plain.__getitem__, default=None)
+
+
+def _span(start_ns: int, length_ns: int) -> Span:
+    return start_ns, start_ns + length_ns
 
 
 @dataclass(frozen=True)
@@ -183,12 +221,12 @@ class Tape:
 
     def offsets(self, window: Window) -> list[int]:
         """Of all records that said something of a trade in the window."""
-        length_ns = dict(self.rules.intervals)[window.interval]
+        end_ns = self.rules.end_ns(window)
         return [
             offset
             for entry in self._entries_of(window.venue, window.instrument)
             for time_ns, offset in entry.touches
-            if 0 <= time_ns - window.start_ns < length_ns
+            if window.start_ns <= time_ns < end_ns
         ]
 
     def bar(self, window: Window, seq: int) -> Published:
@@ -342,7 +380,7 @@ class Tape:
             for entry in self._entries_of(window.venue, window.instrument)
             for trade_id, time_ns in entry.ids.items()
         )
-        end_ns = window.start_ns + dict(self.rules.intervals)[window.interval]
+        end_ns = self.rules.end_ns(window)
         return sum(
             after - before - 1
             for (before, before_ns), (after, after_ns) in pairwise(came)
@@ -350,32 +388,24 @@ class Tape:
         )
 
     def _is_gone(self, window: Window, watermark: int | None) -> bool:
-        """A bar is kept until no bar that it is a part of may change any more."""
+        """A bar is kept until no bar that it is a part of may change any more, or is still to be summed up."""
         if watermark is None:
             return False
-        names = [name for name, _ in self.rules.intervals]
-        place = names.index(window.interval)
-        ends_ns = [
-            (window.start_ns // length + 1) * length
-            for number, (_, length) in enumerate(self.rules.intervals)
-            if number == place or self._child(number) == place
-        ]
-        return max(ends_ns) + self.rules.horizon_ns <= watermark
-
-    def _child(self, number: int) -> int | None:
-        """The largest finer interval that divides this one."""
-        lengths = [length for _, length in self.rules.intervals]
-        return next((finer for finer in range(number - 1, -1, -1) if lengths[number] % lengths[finer] == 0), None)
+        rules = self.rules
+        until = [rules.end_ns(window) + rules.horizon_ns]
+        for name, spans in rules.spans(window.venue, window.instrument, window.start_ns).items():
+            if rules.part_of(name, window.venue, window.instrument) == window.interval:
+                is_hopping = any(name == other for other, _, _ in rules.hopping)
+                after_ns = max(rules.horizon_ns, rules.grace_ns) if is_hopping else rules.horizon_ns
+                until += [end + after_ns for _, end in spans]
+        return max(until) <= watermark
 
     def _is_over(self, window: Window, watermark: int | None) -> bool:
-        end = window.start_ns + dict(self.rules.intervals)[window.interval]
-        return watermark is not None and end + self.rules.grace_ns <= watermark
+        return watermark is not None and self.rules.end_ns(window) + self.rules.grace_ns <= watermark
 
     def _windows(self, trade: Trade) -> list[Window]:
-        return [
-            Window(trade.venue, trade.instrument, name, trade.event_time_ns // length * length)
-            for name, length in self.rules.intervals
-        ]
+        spans = self.rules.spans(trade.venue, trade.instrument, trade.event_time_ns)
+        return [Window(trade.venue, trade.instrument, name, start) for name in spans for start, _ in spans[name]]
 
     def _windows_of(self, entry: Entry) -> set[Window]:
         """All windows that it was ever in."""
@@ -390,11 +420,11 @@ class Tape:
         ]
 
     def _trades_in(self, window: Window) -> list[Trade]:
+        end_ns = self.rules.end_ns(window)
         return [
             entry.now
             for entry in self._entries_of(window.venue, window.instrument)
-            if entry.now
-            and 0 <= entry.now.event_time_ns - window.start_ns < dict(self.rules.intervals)[window.interval]
+            if entry.now and window.start_ns <= entry.now.event_time_ns < end_ns
         ]
 
 

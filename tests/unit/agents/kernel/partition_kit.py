@@ -136,7 +136,7 @@ def new_schemas() -> WriterSchemas:
 
 def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFold:
     config = FoldConfig(
-        intervals=rules.intervals,
+        intervals=[*((name, length, length) for name, length in rules.intervals), *rules.hopping],
         out_of_order_ns=rules.out_of_order_ns,
         grace_ns=rules.grace_ns,
         horizon_ns=rules.horizon_ns,
@@ -145,6 +145,7 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
             venue: VenueRules(has_contiguous_ids=venue in rules.contiguous, conditions=rules.conditions.get(venue, {}))
             for venue in {*rules.contiguous, *rules.conditions}
         },
+        sessions=rules.sessions,
     )
     return PartitionFold(
         config,

@@ -28,6 +28,12 @@ TREES = [
     (("1s", 1), ("2s", 2), ("3s", 3), ("6s", 6), ("1m", 60)),  # 2s and 3s share their children
     (("1m", 60), ("1h", 3600)),
 ]
+HOPPING = [
+    (),
+    (),
+    (("3m/1m", 180, 60), ("1h/10m", 3600, 600)),
+    (("5m/1m", 300, 60), ("2m/1m", 120, 60)),
+]
 bounded = settings(max_examples=200, deadline=None)
 
 
@@ -51,15 +57,38 @@ steps = st.lists(
 )
 
 
+def _hours(*starts_and_ends_s: int) -> tuple[tuple[int, int], ...]:
+    """Each time after noon, and in the time around 1970 that tapes may begin in."""
+    edges = [begin + edge * SECOND for begin in (0, NOON) for edge in starts_and_ends_s]
+    return tuple(zip(edges[::2], edges[1::2], strict=True))
+
+
+HOURS = {"pre": _hours(-120, 0), "regular": _hours(0, 120, 180, 360), "day": _hours(-120, 120, 120, 420)}
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Rules:
     tree = draw(st.sampled_from(TREES))
+    hopping = draw(st.sampled_from(HOPPING))
+    longest = tree[-1][0]  # a session's name that is an interval's takes its place
+    calendar = draw(
+        st.sampled_from(
+            [
+                {},
+                {},
+                {("binance", ""): HOURS},
+                {("binance", ""): {longest: HOURS["day"]}, ("binance", "ETH-USDT"): {"regular": HOURS["regular"]}},
+            ]
+        )
+    )
     return Rules(
         tuple((name, seconds * SECOND) for name, seconds in tree),
         out_of_order_ns=draw(st.sampled_from([0, SECOND // 2, 3 * SECOND])),
         grace_ns=draw(st.sampled_from([0, SECOND, 4 * SECOND])),
         horizon_ns=draw(st.sampled_from([0, 10 * SECOND, 70 * SECOND])),
         max_ahead_ns=SECOND,
+        hopping=tuple((name, length * SECOND, hop * SECOND) for name, length, hop in hopping),
+        sessions=calendar,
     )
 
 
