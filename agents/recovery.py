@@ -16,7 +16,7 @@ from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
 from agents.history import History
-from agents.kernel import CorruptState, FoldConfig, PartitionFold, VenueRules, WriterSchemas
+from agents.kernel import CorruptState, FoldConfig, PartitionFold, SessionTables, VenueRules, WriterSchemas
 from agents.partition_reader import POLL_MS, partition_reader
 from app.intervals import read_interval
 from app.settings import Settings
@@ -43,16 +43,27 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
 
     Raises:
         VenuesFileError: venues.yaml cannot be followed.
+        NoSuchHours: nor one of its calendars.
     """
+    venues = read_venues(settings.venues_file)
     config = FoldConfig(
         intervals=[read_interval(name) for name in settings.intervals],
         out_of_order_ns=settings.out_of_order_ns,
         grace_ns=settings.grace_ns,
         horizon_ns=settings.horizon_ns,
         max_ahead_ns=settings.max_ahead_ns,
-        venues={name: _rules(venue) for name, venue in read_venues(settings.venues_file).items()},
+        venues={name: _rules(venue) for name, venue in venues.items()},
+        sessions=_sessions(venues),
     )
     return FoldSetup(settings, config, WriterSchemas(), schema_ids)
+
+
+def _sessions(venues: dict[str, Venue]) -> SessionTables:
+    if not any(venue.all_hours for venue in venues.values()):
+        return {}
+    from agents.exchange_hours import session_tables  # noqa: PLC0415 - pandas costs half a second and 60 MB
+
+    return session_tables(venues)
 
 
 def _rules(venue: Venue) -> VenueRules:

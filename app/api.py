@@ -17,6 +17,7 @@ from app.services import Services
 from app.settings import Settings
 from app.status import Status
 from app.ticks import Ticks
+from app.venues import all_intervals, read_venues
 from app.views import BarView
 
 
@@ -25,7 +26,8 @@ def build_api(settings: Settings) -> FastAPI:
     metrics = Metrics()
     view = BarView()
     status = Status()
-    catalogue = Catalogue(settings.intervals, view, status)
+    intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
+    catalogue = Catalogue(intervals, view, status)
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
         settings.zmq_data,

@@ -1,11 +1,15 @@
 """What venues.yaml says of the venues, read and checked."""
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from app.intervals import duration_ns
 
 
 class VenuesFileError(Exception):
@@ -27,6 +31,51 @@ class Part(StrEnum):
     VOLUME = "volume"
 
 
+class Session(StrEnum):
+    """Hours of an exchange's day, in their order."""
+
+    PRE = "pre"
+    REGULAR = "regular"
+    POST = "post"
+
+
+def _check_name(name: str) -> str:
+    if name != DAY and not re.fullmatch(r"[a-z][a-z_-]{0,31}", name):
+        raise ValueError(f"{name!r}: bars by an exchange's hours are {DAY}, or a name of small letters such as regular")
+    return name
+
+
+def _check_sessions(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    order = list(Session)
+    places = [order.index(session) for session in sessions]
+    if not places or places != list(range(places[0], places[-1] + 1)):
+        raise ValueError(f"a bar is made of hours that follow each other, in the order {', '.join(order)}")
+    return sessions
+
+
+DAY: Final = "1d"
+IntervalName = Annotated[str, AfterValidator(_check_name)]
+Sessions = Annotated[tuple[Session, ...], AfterValidator(_check_sessions)]
+Duration = Annotated[int, BeforeValidator(lambda text: duration_ns(text) if isinstance(text, str) else text)]
+
+
+class Hours(BaseModel):
+    """Which hours of which exchange's day make which bars."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calendar: str
+    """A name of pandas_market_calendars."""
+    pre_ns: Annotated[Duration | None, Field(alias="pre", gt=0)] = None
+    """How long before regular hours pre-market hours begin; as the calendar says when nothing is said."""
+    post_ns: Annotated[Duration | None, Field(alias="post", gt=0)] = None
+    """How long after regular hours post-market hours end; likewise."""
+    bars: dict[
+        Annotated[str, AfterValidator(_check_name)], Annotated[tuple[Session, ...], AfterValidator(_check_sessions)]
+    ]
+    """By interval: what its bars are made of."""
+
+
 class Venue(BaseModel):
     """One venue as venues.yaml declares it."""
 
@@ -35,6 +84,15 @@ class Venue(BaseModel):
     trade_ids: TradeIds = TradeIds.UNKNOWN
     conditions: dict[str, tuple[Part, ...]] = {}
     """By trade condition code: what such a trade counts for."""
+    hours: Hours | None = None
+    """Of an exchange whose days are not those of UTC."""
+    instrument_hours: dict[str, Hours] = {}
+    """By instrument: in place of the venue's."""
+
+    @property
+    def all_hours(self) -> dict[str, Hours]:
+        """By instrument, or nothing for all of the venue's others."""
+        return self.instrument_hours | ({} if self.hours is None else {"": self.hours})
 
 
 _File = TypeAdapter(dict[str, Venue])
@@ -55,3 +113,9 @@ def read_venues(path: Path) -> dict[str, Venue]:
         ) from error
     except (yaml.YAMLError, ValidationError) as error:
         raise VenuesFileError(f"{path}: {error}") from error
+
+
+def all_intervals(lengths: Iterable[str], venues: Iterable[Venue]) -> tuple[str, ...]:
+    """Every interval that bars are published of: those by length, and those by an exchange's hours."""
+    by_hours = (name for venue in venues for hours in venue.all_hours.values() for name in hours.bars)
+    return tuple(dict.fromkeys([*lengths, *by_hours]))

@@ -4,8 +4,8 @@ Nothing in here knows a broker, a clock or a thread. Times are nanoseconds, offs
 reads bytes releases the interpreter's lock.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from agents.kernel import _native
 from agents.kernel._native import (
@@ -33,12 +33,16 @@ __all__ = [
     "PartitionFold",
     "Progress",
     "Record",
+    "SessionTables",
     "VenueRules",
     "WriterSchemas",
     "progress_record",
     "read_progress",
     "read_records",
 ]
+
+SessionTables: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[int, int]]]]
+"""By venue and instrument (none for all others of the venue), and by interval: start and end of each window, in ns."""
 
 
 class WriterSchemas(_native.WriterSchemas):

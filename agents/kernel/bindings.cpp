@@ -193,7 +193,12 @@ std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> s
     for (const auto& [name, windows] : table) {
       for (const auto& [start_ns, end_ns] : windows) sessions[name].push_back({start_ns, end_ns});
     }
-    levels[whose] = make_levels(intervals, sessions);
+    try {
+      levels[whose] = make_levels(intervals, sessions);
+    } catch (const std::invalid_argument& error) {
+      const std::string instrument = whose.second.empty() ? "" : ' ' + whose.second;
+      throw std::invalid_argument("venue " + whose.first + instrument + ": " + error.what());
+    }
   }
   return levels;
 }

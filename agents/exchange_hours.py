@@ -1,0 +1,74 @@
+"""When the exchanges of venues.yaml are open, as tables of boundaries: the fold computes no calendar itself."""
+
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Final
+
+from pandas_market_calendars import get_calendar, get_calendar_names
+
+from app.venues import Hours, Session, Venue
+
+Edges = dict[str, list[int]]
+"""A time of each of the exchange's days, in nanoseconds since 1970 UTC, by the calendar's name of it."""
+
+FIRST_DAY: Final = date(2010, 1, 1)
+"""Trades from before are in no bar by an exchange's hours."""
+YEARS_AHEAD: Final = 10
+"""How far calendars reach when the worker starts."""
+PRE, OPEN, CLOSE, POST = "pre", "market_open", "market_close", "post"
+BEGIN: Final = {Session.PRE: PRE, Session.REGULAR: OPEN, Session.POST: CLOSE}
+END: Final = {Session.PRE: OPEN, Session.REGULAR: CLOSE, Session.POST: POST}
+
+
+class NoSuchHours(Exception):
+    """venues.yaml asks for hours that its calendar does not have; the message names both and says what to do."""
+
+
+def session_tables(venues: Mapping[str, Venue]) -> dict[tuple[str, str], dict[str, list[tuple[int, int]]]]:
+    """By venue and instrument (none for all others of the venue), and by interval: start and end of each window.
+
+    Raises:
+        NoSuchHours: a calendar is not known, or does not have these hours.
+    """
+    return {
+        (name, instrument): _tables(hours, f"venue {name} {instrument}".strip())
+        for name, venue in venues.items()
+        for instrument, hours in venue.all_hours.items()
+    }
+
+
+def _tables(hours: Hours, whose: str) -> dict[str, list[tuple[int, int]]]:
+    days = _days(hours.calendar, whose)
+    if hours.pre_ns is not None:
+        days[PRE] = [opens - hours.pre_ns for opens in days[OPEN]]
+    if hours.post_ns is not None:
+        days[POST] = [closes + hours.post_ns for closes in days[CLOSE]]
+    tables = {}
+    for interval, sessions in hours.bars.items():
+        begin, end = BEGIN[sessions[0]], END[sessions[-1]]
+        for edge in (begin, end):
+            if edge not in days:
+                raise NoSuchHours(
+                    f"{whose}: the calendar {hours.calendar} has no {edge}-market hours: say in venues.yaml how long "
+                    f"they are, `{edge}: 30m`"
+                )
+        windows = zip(days[begin], days[end], strict=True)
+        tables[interval] = [(start, stop) for start, stop in windows if start < stop]
+    return tables
+
+
+def _days(calendar: str, whose: str) -> Edges:
+    """When each of the exchange's days begins and ends: holidays, half days and summer time are in it."""
+    if calendar not in get_calendar_names():
+        raise NoSuchHours(
+            f"{whose}: {calendar!r} is no calendar of pandas_market_calendars, which has NYSE, NASDAQ, CME_Equity, "
+            "LSE, XTKS, XETR and others"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of lunch breaks that an exchange gave up: no bar ends at one
+        exchange = get_calendar(calendar)
+        edges = [name for name in (PRE, OPEN, CLOSE, POST) if name in exchange.market_times]
+        last = FIRST_DAY.replace(year=datetime.now(UTC).year + YEARS_AHEAD)
+        days = exchange.schedule(FIRST_DAY, last, market_times=edges, tz="UTC").dropna()
+    return {edge: [int(time) for time in days[edge].astype("datetime64[ns, UTC]").astype("int64")] for edge in edges}

@@ -1,0 +1,110 @@
+"""Tables of hours against what the exchanges themselves have announced, by the hands of their own clocks."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agents.exchange_hours import NoSuchHours, session_tables
+from agents.recovery import make_setup
+from app.settings import Settings
+from app.venues import Hours, Session, Venue
+
+NEW_YORK, CHICAGO, LONDON = (ZoneInfo(name) for name in ("America/New_York", "America/Chicago", "Europe/London"))
+SECOND_NS = 1_000_000_000
+ALL = (Session.PRE, Session.REGULAR, Session.POST)
+
+
+def at_ns(zone: ZoneInfo, text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()) * SECOND_NS
+
+
+def windows_of(zone: ZoneInfo, day: str, table: list[tuple[int, int]]) -> list[str]:
+    """The windows that begin on a day of the zone: start and end by its clock, with the day where it is another."""
+    first = at_ns(zone, f"{day} 00:00")
+    last = at_ns(zone, f"{(datetime.fromisoformat(day) + timedelta(days=1)).date()} 00:00")
+    found = []
+    for start, end in table:
+        if first <= start < last:
+            begins, ends = (datetime.fromtimestamp(edge // SECOND_NS, zone) for edge in (start, end))
+            found.append(f"{begins:%H:%M}-{ends:%H:%M}" + ("" if begins.date() == ends.date() else f" {ends:%Y-%m-%d}"))
+    return found
+
+
+def tables_of(**hours: object) -> dict[str, list[tuple[int, int]]]:
+    venue = Venue(hours=Hours.model_validate(hours))
+    return session_tables({"venue": venue})["venue", ""]
+
+
+@pytest.fixture(scope="module")
+def nasdaq() -> dict[str, list[tuple[int, int]]]:
+    bars = {"1d": [Session.REGULAR], "pre": [Session.PRE], "post": [Session.POST], "extended": ALL}
+    return tables_of(calendar="NASDAQ", bars=bars)
+
+
+NORMAL = ["09:30-16:00", "04:00-09:30", "16:00-20:00", "04:00-20:00"]
+HALF = ["09:30-13:00", "04:00-09:30", "13:00-17:00", "04:00-17:00"]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        ("2026-03-06", NORMAL),
+        ("2026-03-09", NORMAL),  # summer time since the 8th
+        ("2025-11-28", HALF),  # after Thanksgiving
+        ("2025-11-27", []),  # Thanksgiving
+        ("2025-01-09", []),  # a day of mourning
+        ("2026-03-07", []),  # a Saturday
+    ],
+)
+def test_hours_of_a_stock_exchange(nasdaq: dict[str, list[tuple[int, int]]], day: str, hours: list[str]) -> None:
+    assert list(nasdaq) == ["1d", "pre", "post", "extended"]
+    assert [window for table in nasdaq.values() for window in windows_of(NEW_YORK, day, table)] == hours
+
+
+def test_summer_time_moves_the_day_by_an_hour_of_utc(nasdaq: dict[str, list[tuple[int, int]]]) -> None:
+    starts = [start for start, _ in nasdaq["1d"]]
+    assert at_ns(ZoneInfo("UTC"), "2026-03-06 14:30") in starts
+    assert at_ns(ZoneInfo("UTC"), "2026-03-09 13:30") in starts
+
+
+def test_a_futures_day_begins_on_the_evening_before() -> None:
+    daily = tables_of(calendar="CME_Equity", bars={"1d": [Session.REGULAR]})["1d"]
+    assert windows_of(CHICAGO, "2026-03-05", daily) == ["17:00-16:00 2026-03-06"]
+    assert windows_of(CHICAGO, "2026-03-08", daily) == ["17:00-16:00 2026-03-09"]  # summer time began at night
+
+
+def test_hours_that_a_calendar_does_not_know_are_as_long_as_venues_yaml_says() -> None:
+    hours = {"calendar": "LSE", "pre": 600 * SECOND_NS, "post": 900 * SECOND_NS}
+    daily = tables_of(**hours, bars={"1d": ALL})["1d"]
+    assert windows_of(LONDON, "2026-03-30", daily) == ["07:50-16:45"]
+    assert windows_of(LONDON, "2026-12-24", daily) == ["07:50-12:45"]
+
+
+def test_no_window_overlaps_another_and_all_have_a_length(nasdaq: dict[str, list[tuple[int, int]]]) -> None:
+    for table in nasdaq.values():
+        edges = [edge for window in table for edge in window]
+        assert edges == sorted(edges)
+        assert all(start < end for start, end in table)
+
+
+@pytest.mark.parametrize(
+    ("hours", "reason"),
+    [
+        ({"calendar": "NOWHERE", "bars": {"1d": ALL}}, "venue venue: 'NOWHERE' is no calendar"),
+        ({"calendar": "LSE", "bars": {"1d": ALL}}, "LSE has no pre-market hours: say in venues.yaml .* `pre: 30m`"),
+        ({"calendar": "LSE", "pre": 1, "bars": {"1d": ALL}}, "LSE has no post-market hours"),
+    ],
+)
+def test_hours_that_no_calendar_has_are_refused(hours: dict[str, object], reason: str) -> None:
+    with pytest.raises(NoSuchHours, match=reason):
+        tables_of(**hours)
+
+
+def test_hours_that_no_interval_divides_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "venues.yaml"
+    path.write_text("nyse: {hours: {calendar: NYSE, bars: {1d: [regular]}}}")
+    make_setup(Settings(venues_file=path, intervals=("1s", "30m")), {})
+    with pytest.raises(ValueError, match="venue nyse: 1d is not made of windows of a finer interval"):
+        make_setup(Settings(venues_file=path, intervals=("1h", "1d")), {})
