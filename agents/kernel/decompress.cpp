@@ -1,13 +1,17 @@
 #include "decompress.hpp"
 
+#define ZLIB_CONST  // its input is const then
 #include <lz4frame.h>
 #include <snappy-c.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <new>
+#include <optional>
 #include <utility>
 
 #include "byte_reader.hpp"
@@ -15,144 +19,190 @@
 namespace livetape::kernel {
 namespace {
 
-// A batch larger than this is an attack or an accident: brokers take messages of a few MiB.
-constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
-constexpr std::size_t kFirstBytes = std::size_t{1} << 20;
-
+using Bytes = std::span<const std::uint8_t>;
+using Buffer = std::vector<std::uint8_t>;
 using Result = Decompressor::Result;
 
-/// Drives a streaming decoder until its frame ends: `step(in, in_size, out, out_size)` consumes and produces, and says
-/// whether the frame is complete.
-template <typename Step>
-Result drive(std::vector<std::uint8_t>& buffer, std::span<const std::uint8_t> in, const char* name, Step step) {
-  if (buffer.empty()) buffer.resize(kFirstBytes);
+constexpr std::size_t kFirstBytes = std::size_t{1} << 20;
+constexpr std::size_t kKeptBytes = std::size_t{8} << 20;  // what one large batch took is given back by the next
+
+Result corrupt(const char* codec) { return {{}, std::string("corrupt ") + codec + " data"}; }
+Result truncated(const char* codec) { return {{}, std::string("truncated ") + codec + " data"}; }
+Result too_large(const char* codec) { return {{}, std::string(codec) + " data of more than 64 MiB"}; }
+
+/// Room for twice as much, at the last for one byte more than is allowed; false when there is that already.
+bool grow(Buffer& buffer) {
+  if (buffer.size() > kMaxDecompressedBytes) return false;
+  const std::size_t twice = buffer.size() * 2;
+  buffer.resize(twice < kMaxDecompressedBytes ? twice : kMaxDecompressedBytes + 1);
+  return true;
+}
+
+/// What one call of a streaming decoder came to.
+enum class Stage : std::uint8_t { goes_on, is_complete, is_corrupt };
+
+/// Calls a streaming decoder until its frame ends. `step(in, in_size, out, out_size)` is one call; the sizes come in as
+/// what there is and go out as what was used.
+template <typename OneStep>
+Result stream(Buffer& buffer, Bytes in, const char* codec, OneStep step) {
   std::size_t size = 0;
   while (true) {
     std::size_t consumed = in.size();
     std::size_t produced = buffer.size() - size;
-    bool is_complete = false;
-    if (!step(in.data(), consumed, buffer.data() + size, produced, is_complete)) {
-      return {{}, std::string("corrupt ") + name + " data"};
-    }
+    const Stage done = step(in.data(), consumed, buffer.data() + size, produced);
+    if (done == Stage::is_corrupt) return corrupt(codec);
     in = in.subspan(consumed);
     size += produced;
-    if (is_complete) return {{buffer.data(), size}, {}};
-    if (size < buffer.size()) {
-      if (in.empty() || (consumed == 0 && produced == 0)) return {{}, std::string("truncated ") + name + " data"};
-    } else if (buffer.size() >= kMaxBytes) {
-      return {{}, std::string(name) + " data of more than 256 MiB"};
-    } else {
-      buffer.resize(std::min(buffer.size() * 2, kMaxBytes));
-    }
+    if (size > kMaxDecompressedBytes) return too_large(codec);
+    if (done == Stage::is_complete) return {{buffer.data(), size}, {}};
+    if (size < buffer.size() && (in.empty() || (consumed == 0 && produced == 0))) return truncated(codec);
+    if (size == buffer.size()) grow(buffer);
   }
 }
 
-/// Adds what one block of snappy holds to the buffer, which has `size` bytes; says what is wrong, or nothing.
-std::string append_snappy(std::vector<std::uint8_t>& buffer, std::size_t& size, std::span<const std::uint8_t> block) {
-  const auto* data = reinterpret_cast<const char*>(block.data());
-  std::size_t length = 0;
-  if (snappy_uncompressed_length(data, block.size(), &length) != SNAPPY_OK) return "corrupt snappy data";
-  // No snappy stream gains more than this: a length beyond it is a lie, and not worth its memory.
-  constexpr std::size_t kMostGain = 64;
-  if (length > block.size() * kMostGain) return "corrupt snappy data";
-  if (length > kMaxBytes - size) return "snappy data of more than 256 MiB";
-  if (buffer.size() < size + length) buffer.resize(size + length);
-  if (snappy_uncompress(data, block.size(), reinterpret_cast<char*>(buffer.data() + size), &length) != SNAPPY_OK) {
-    return "corrupt snappy data";
-  }
-  size += length;
-  return {};
+Result decompress_gzip(z_stream& decoder, Buffer& buffer, Bytes compressed) {
+  inflateReset(&decoder);
+  return stream(buffer, compressed, "gzip", [&](auto* in, std::size_t& consumed, auto* out, std::size_t& produced) {
+    decoder.next_in = in;
+    decoder.avail_in = static_cast<uInt>(consumed);
+    decoder.next_out = out;
+    decoder.avail_out = static_cast<uInt>(produced);
+    const int result = inflate(&decoder, Z_NO_FLUSH);
+    consumed -= decoder.avail_in;
+    produced -= decoder.avail_out;
+    if (result == Z_STREAM_END) return Stage::is_complete;
+    return result == Z_OK || result == Z_BUF_ERROR ? Stage::goes_on : Stage::is_corrupt;
+  });
 }
 
-/// Kafka's Java client writes snappy as its library's stream, blocks behind their lengths after a magic number and two
-/// versions; other clients write one plain block.
-Result unsnap(std::vector<std::uint8_t>& buffer, std::span<const std::uint8_t> in) {
-  static constexpr std::array<std::uint8_t, 8> kMagic{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
-  constexpr std::size_t kVersions = 8;
+Result decompress_lz4(LZ4F_dctx* decoder, Buffer& buffer, Bytes compressed) {
+  LZ4F_resetDecompressionContext(decoder);
+  return stream(buffer, compressed, "lz4", [&](auto* in, std::size_t& consumed, auto* out, std::size_t& produced) {
+    const std::size_t hint = LZ4F_decompress(decoder, out, &produced, in, &consumed, nullptr);
+    if (LZ4F_isError(hint) != 0) return Stage::is_corrupt;
+    return hint == 0 ? Stage::is_complete : Stage::goes_on;
+  });
+}
+
+/// In one call, again with more room where that was too little: a streaming decoder would take a window of up to
+/// 128 MiB beside the buffer, as the frame asks it to.
+Result decompress_zstd(ZSTD_DCtx* decoder, Buffer& buffer, Bytes compressed) {
+  do {
+    const std::size_t size =
+        ZSTD_decompressDCtx(decoder, buffer.data(), buffer.size(), compressed.data(), compressed.size());
+    const ZSTD_ErrorCode error = ZSTD_getErrorCode(size);
+    if (error == ZSTD_error_srcSize_wrong) return truncated("zstd");
+    if (error == ZSTD_error_no_error && size <= kMaxDecompressedBytes) return {{buffer.data(), size}, {}};
+    if (error != ZSTD_error_dstSize_tooSmall && error != ZSTD_error_no_error) return corrupt("zstd");
+  } while (grow(buffer));
+  return too_large("zstd");
+}
+
+/// The blocks of snappy data: those of the frame that Java's clients put around them, or the one that librdkafka sends
+/// bare. The frame, snappy-java's SnappyOutputStream, is a magic, two versions, and blocks behind their sizes.
+class SnappyBlocks {
+ public:
+  explicit SnappyBlocks(Bytes data) noexcept : in_(data) {
+    constexpr std::array<std::uint8_t, 8> kMagic{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0};
+    constexpr std::size_t kVersionBytes = 8;
+    is_framed_ = data.size() >= kMagic.size() && std::ranges::equal(data.first(kMagic.size()), kMagic);
+    if (is_framed_) in_.bytes(kMagic.size() + kVersionBytes);
+  }
+
+  /// The next block; nothing at the end, and where a block is cut off: then `ok` is false.
+  std::optional<Bytes> next() noexcept {
+    if (in_.remaining() == 0) return std::nullopt;
+    const std::size_t size = is_framed_ ? in_.big_endian<std::uint32_t>() : in_.remaining();
+    const Bytes block = in_.bytes(size);
+    return in_.ok() ? std::optional(block) : std::nullopt;
+  }
+  [[nodiscard]] bool ok() const noexcept { return in_.ok(); }
+
+ private:
+  ByteReader in_;
+  bool is_framed_ = false;
+};
+
+const char* text(Bytes bytes) noexcept { return reinterpret_cast<const char*>(bytes.data()); }
+
+/// The size that a block says it has, when its bytes can be so many: else a few bytes would take all the memory.
+std::optional<std::size_t> plain_size(Bytes snappy_block) noexcept {
+  constexpr std::size_t kLargestRatio = 64;  // a copy of 64 bytes takes more than one
   std::size_t size = 0;
-  std::string error;
-  if (in.size() < kMagic.size() || !std::equal(kMagic.begin(), kMagic.end(), in.begin())) {
-    error = append_snappy(buffer, size, in);
-  } else {
-    ByteReader blocks(in.subspan(kMagic.size()));
-    blocks.bytes(kVersions);
-    while (error.empty() && blocks.ok() && blocks.remaining() > 0) {
-      const auto block = blocks.bytes(blocks.big_endian<std::uint32_t>());
-      if (blocks.ok()) error = append_snappy(buffer, size, block);
-    }
-    if (error.empty() && !blocks.ok()) error = "truncated snappy data";
+  const snappy_status status = snappy_uncompressed_length(text(snappy_block), snappy_block.size(), &size);
+  return status == SNAPPY_OK && size <= snappy_block.size() * kLargestRatio ? std::optional(size) : std::nullopt;
+}
+
+Result decompress_snappy(Buffer& buffer, Bytes compressed) {
+  std::size_t total = 0;
+  SnappyBlocks sizes(compressed);
+  while (const auto block = sizes.next()) {
+    const auto size = plain_size(*block);
+    if (!size) return corrupt("snappy");
+    total += *size;
+    if (total > kMaxDecompressedBytes) return too_large("snappy");
   }
-  if (!error.empty()) return {{}, std::move(error)};
-  return {{buffer.data(), size}, {}};
+  if (!sizes.ok()) return truncated("snappy");
+  if (buffer.size() < total) buffer.resize(total);
+
+  char* out = reinterpret_cast<char*>(buffer.data());
+  std::size_t room = total;
+  SnappyBlocks blocks(compressed);
+  while (const auto block = blocks.next()) {
+    std::size_t size = room;
+    if (snappy_uncompress(text(*block), block->size(), out, &size) != SNAPPY_OK) return corrupt("snappy");
+    out += size;
+    room -= size;
+  }
+  return {{buffer.data(), total}, {}};
 }
 
 }  // namespace
 
+/// The decoders' own memory, which they keep from batch to batch.
 struct Decompressor::Contexts {
   Contexts() : zstd(ZSTD_createDCtx()) {
+    constexpr int kOnlyGzip = 16;
+    has_gzip = inflateInit2(&gzip, MAX_WBITS + kOnlyGzip) == Z_OK;
     LZ4F_createDecompressionContext(&lz4, LZ4F_VERSION);
-    constexpr int kGzipOnly = 16;
-    inflateInit2(&gzip, kGzipOnly + MAX_WBITS);
   }
   ~Contexts() {
     LZ4F_freeDecompressionContext(lz4);
+    if (has_gzip) inflateEnd(&gzip);
     ZSTD_freeDCtx(zstd);
-    inflateEnd(&gzip);
   }
   Contexts(const Contexts&) = delete;
   Contexts& operator=(const Contexts&) = delete;
+  [[nodiscard]] bool are_there() const noexcept { return has_gzip && lz4 != nullptr && zstd != nullptr; }
 
+  z_stream gzip{};
+  bool has_gzip = false;
   LZ4F_dctx* lz4 = nullptr;
   ZSTD_DCtx* zstd = nullptr;
-  z_stream gzip{};
 };
 
-Decompressor::Decompressor() : contexts_(std::make_unique<Contexts>()) {}
+Decompressor::Decompressor() : contexts_(std::make_unique<Contexts>()) {
+  if (!contexts_->are_there()) throw std::bad_alloc();
+}
 Decompressor::~Decompressor() = default;
 Decompressor::Decompressor(Decompressor&&) noexcept = default;
 Decompressor& Decompressor::operator=(Decompressor&&) noexcept = default;
 
-Result Decompressor::decompress(Codec codec, std::span<const std::uint8_t> compressed) {
+Result Decompressor::decompress(Codec codec, Bytes compressed) {
+  if (codec == Codec::none) return {compressed, {}};
+  if (buffer_.size() > kKeptBytes) buffer_ = Buffer{};
+  if (buffer_.empty()) buffer_.resize(kFirstBytes);
   switch (codec) {
     case Codec::none:
-      return {compressed, {}};
-    case Codec::lz4:
-      LZ4F_resetDecompressionContext(contexts_->lz4);
-      return drive(buffer_, compressed, "lz4",
-                   [&](const void* in, std::size_t& consumed, void* out, std::size_t& produced, bool& is_complete) {
-                     const std::size_t hint = LZ4F_decompress(contexts_->lz4, out, &produced, in, &consumed, nullptr);
-                     is_complete = hint == 0;
-                     return LZ4F_isError(hint) == 0;
-                   });
-    case Codec::zstd:
-      ZSTD_DCtx_reset(contexts_->zstd, ZSTD_reset_session_only);
-      return drive(buffer_, compressed, "zstd",
-                   [&](const void* in, std::size_t& consumed, void* out, std::size_t& produced, bool& is_complete) {
-                     ZSTD_inBuffer input{in, consumed, 0};
-                     ZSTD_outBuffer output{out, produced, 0};
-                     const std::size_t hint = ZSTD_decompressStream(contexts_->zstd, &output, &input);
-                     consumed = input.pos;
-                     produced = output.pos;
-                     is_complete = hint == 0;
-                     return ZSTD_isError(hint) == 0;
-                   });
+      break;
     case Codec::gzip:
-      inflateReset(&contexts_->gzip);
-      return drive(buffer_, compressed, "gzip",
-                   [&](const void* in, std::size_t& consumed, void* out, std::size_t& produced, bool& is_complete) {
-                     z_stream& stream = contexts_->gzip;
-                     stream.next_in = static_cast<z_const Bytef*>(const_cast<void*>(in));  // zlib does not write to it
-                     stream.avail_in = static_cast<uInt>(consumed);
-                     stream.next_out = static_cast<Bytef*>(out);
-                     stream.avail_out = static_cast<uInt>(produced);
-                     const int result = inflate(&stream, Z_NO_FLUSH);
-                     consumed -= stream.avail_in;
-                     produced -= stream.avail_out;
-                     is_complete = result == Z_STREAM_END;
-                     return result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR;
-                   });
+      return decompress_gzip(contexts_->gzip, buffer_, compressed);
     case Codec::snappy:
-      return unsnap(buffer_, compressed);
+      return decompress_snappy(buffer_, compressed);
+    case Codec::lz4:
+      return decompress_lz4(contexts_->lz4, buffer_, compressed);
+    case Codec::zstd:
+      return decompress_zstd(contexts_->zstd, buffer_, compressed);
   }
   return {{}, "unknown codec " + std::to_string(static_cast<int>(codec))};
 }

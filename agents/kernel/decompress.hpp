@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,6 +12,10 @@ namespace livetape::kernel {
 /// Compression of a record batch: the lowest three bits of its attributes.
 enum class Codec : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
 
+/// A batch that is larger than this when decompressed is refused. Producers bound a batch before they compress it, to
+/// 1 MiB as a rule, so this is an attack or an accident.
+inline constexpr std::size_t kMaxDecompressedBytes = std::size_t{64} << 20;
+
 /// Decompresses batch after batch into one buffer that it keeps. Not for two threads at once.
 class Decompressor {
  public:
@@ -18,6 +23,8 @@ class Decompressor {
   ~Decompressor();
   Decompressor(Decompressor&&) noexcept;
   Decompressor& operator=(Decompressor&&) noexcept;
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
 
   /// The plain bytes, valid until the next call; empty `error` means success.
   struct Result {

@@ -1,4 +1,4 @@
-"""The files in which a broker on this machine keeps `trades`, to damage what is in them."""
+"""The files in which a broker on this machine keeps topics, to read and to damage what is in them."""
 
 import struct
 from pathlib import Path
@@ -22,9 +22,9 @@ class Place(Protocol):
         """Offset in it."""
 
 
-def segment(settings: Settings, partition: int) -> Path:
-    """The file that the broker keeps a partition of `trades` in."""
-    (file,) = settings.home.rglob(f"{settings.topic('trades')}-{partition}/00000000000000000000.log")
+def segment(settings: Settings, partition: int, topic: str = "trades") -> Path:
+    """The file that the broker keeps a partition in."""
+    (file,) = settings.home.rglob(f"{settings.topic(topic)}-{partition}/00000000000000000000.log")
     return file
 
 

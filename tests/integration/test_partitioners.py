@@ -1,7 +1,6 @@
 """Every producer of `trades` places a key in the same partition: the bridge's librdkafka, aiokafka and Java."""
 
 import asyncio
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,11 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from app.settings import Settings
 from local import certificates
-from local.kafka import JARS
 from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from tests.integration.bridge_kit import Script, bridge_settings, bridging, read_topic, server_tls, trades_of, venue_of
+from tests.integration.java_source import run_java
 
 KEYS = 1_000
 PARTITIONS = 4
@@ -36,18 +35,10 @@ async def placed(settings: Settings, tmp_path: Path, certs: certificates.Certifi
     return {record.key: record.partition for record in trades_of(records, "binance")}
 
 
-def java() -> list[str]:
-    """Debian's Java, which Maven brings: unlike the one that runs the servers, it can run a source file."""
-    probe = subprocess.run(["/usr/bin/java", "--list-modules"], capture_output=True, text=True, check=False)
-    if "jdk.compiler" not in probe.stdout:
-        pytest.skip("/usr/bin/java cannot run a source file: it has no module jdk.compiler")
-    return ["/usr/bin/java", "-cp", f"{JARS}/*", str(Path(__file__).with_name("PartitionOfKey.java")), str(PARTITIONS)]
-
-
 async def test_a_thousand_keys_are_placed_alike_by_the_bridge_aiokafka_and_java(placed: dict[str, int]) -> None:
     assert set(placed) == {f"binance:{name}" for name in INSTRUMENTS}
     assert set(placed.values()) == {*range(PARTITIONS)}
     every = list(range(PARTITIONS))
     assert {key: DefaultPartitioner()(key.encode(), every, every) for key in placed} == placed
-    told = await asyncio.to_thread(subprocess.check_output, java(), input="\n".join(placed), text=True)
+    told = await asyncio.to_thread(run_java, "PartitionOfKey.java", str(PARTITIONS), stdin="\n".join(placed))
     assert dict(zip(placed, map(int, told.split()), strict=True)) == placed

@@ -38,9 +38,12 @@ def record_batch(
     flags: int = 0,
     producer_id: int = -1,
     base_timestamp_ms: int = 0,
+    payload: bytes | None = None,
 ) -> bytes:
-    """One batch with records at consecutive offsets; `flags` are TRANSACTIONAL and CONTROL."""
-    body = b"".join(_record(delta, record) for delta, record in enumerate(records))
+    """One batch with records at consecutive offsets; `flags` are TRANSACTIONAL and CONTROL.
+
+    `payload` stands where the compressed records would, under a CRC that fits it.
+    """
     covered = struct.pack(
         ">hiqqqhii",
         codec | flags,
@@ -52,7 +55,7 @@ def record_batch(
         -1,
         len(records),
     )
-    covered += _compress(codec, body)
+    covered += compress(codec, plain(records)) if payload is None else payload
     after_length = struct.pack(">ibI", -1, 2, crc32c(covered)) + covered
     return struct.pack(">qi", base_offset, len(after_length)) + after_length
 
@@ -63,9 +66,9 @@ def end_of_transaction(offset: int, producer_id: int, outcome: int) -> bytes:
     return record_batch(offset, [marker], flags=TRANSACTIONAL | CONTROL, producer_id=producer_id)
 
 
-def has_codec(codec: int) -> bool:
-    library = {LZ4: "lz4", ZSTD: "zstd", SNAPPY: "snappy"}.get(codec)
-    return library is None or ctypes.util.find_library(library) is not None
+def plain(records: Sequence[KafkaRecord]) -> bytes:
+    """The records of a batch, uncompressed."""
+    return b"".join(_record(delta, record) for delta, record in enumerate(records))
 
 
 def varint(value: int) -> bytes:
@@ -91,33 +94,50 @@ def _nullable(data: bytes | None) -> bytes:
     return varint(-1) if data is None else varint(len(data)) + data
 
 
-def _compress(codec: int, body: bytes) -> bytes:
-    if codec == LZ4:
-        lz4 = _library("lz4")
-        return _into_buffer(
-            _size(lz4.LZ4F_compressFrameBound, len(body), None),
-            lambda out, room: _size(lz4.LZ4F_compressFrame, out, room, body, len(body), None),
-        )
-    if codec == GZIP:
-        return gzip.compress(body)
-    if codec == SNAPPY:
-        return snapped(body)
-    if codec == ZSTD:
-        zstd = _library("zstd")
-        return _into_buffer(
-            _size(zstd.ZSTD_compressBound, len(body)),
-            lambda out, room: _size(zstd.ZSTD_compress, out, room, body, len(body), 3),
-        )
-    return body
+def compress(codec: int, body: bytes) -> bytes:
+    """By the codec's own library; snappy is bare, as librdkafka sends it."""
+    by_codec: dict[int, Callable[[bytes], bytes]] = {
+        NONE: bytes,
+        GZIP: _gzip,
+        SNAPPY: _snappy,
+        LZ4: _lz4,
+        ZSTD: _zstd,
+    }
+    return by_codec[codec](body)
 
 
-def snapped(body: bytes) -> bytes:
-    """One plain block of snappy, as librdkafka writes it."""
+def framed_snappy(body: bytes, block_bytes: int = 32 * 1024) -> bytes:
+    """As Java's clients send it: blocks behind their sizes, in the frame of snappy-java's SnappyOutputStream."""
+    blocks = [_snappy(body[at : at + block_bytes]) for at in range(0, len(body), block_bytes)]
+    return b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1) + b"".join(struct.pack(">i", len(b)) + b for b in blocks)
+
+
+def _snappy(body: bytes) -> bytes:
     snappy = _library("snappy")
-    room = ctypes.c_size_t(_size(snappy.snappy_max_compressed_length, len(body)))
-    out = ctypes.create_string_buffer(room.value)
-    assert snappy.snappy_compress(body, ctypes.c_size_t(len(body)), out, ctypes.byref(room)) == 0
-    return out.raw[: room.value]
+    size = ctypes.c_size_t(_size(snappy.snappy_max_compressed_length, len(body)))
+    out = ctypes.create_string_buffer(size.value)
+    assert snappy.snappy_compress(body, ctypes.c_size_t(len(body)), out, ctypes.byref(size)) == 0
+    return out.raw[: size.value]
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def _lz4(body: bytes) -> bytes:
+    lz4 = _library("lz4")
+    return _into_buffer(
+        _size(lz4.LZ4F_compressFrameBound, len(body), None),
+        lambda out, room: _size(lz4.LZ4F_compressFrame, out, room, body, len(body), None),
+    )
+
+
+def _zstd(body: bytes) -> bytes:
+    zstd = _library("zstd")
+    return _into_buffer(
+        _size(zstd.ZSTD_compressBound, len(body)),
+        lambda out, room: _size(zstd.ZSTD_compress, out, room, body, len(body), 3),
+    )
 
 
 def _into_buffer(room: int, write: Callable[["ctypes.Array[ctypes.c_char]", ctypes.c_size_t], int]) -> bytes:
