@@ -48,7 +48,7 @@ PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSche
 
 FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset) {
   FoldOutcome outcome;
-  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_, start_offset);
   next_offset_ = std::max(next_offset_, start_offset);
   while (!fold_records(reader, start_offset, outcome)) {
     if (!pass_over(reader, start_offset, outcome)) break;

@@ -1,6 +1,7 @@
 #include "record_batch.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "crc32c.hpp"
@@ -11,11 +12,33 @@ namespace {
 constexpr std::size_t kBeforeLength = 12;       // base offset and batch length
 constexpr std::size_t kHeaderAfterLength = 49;  // everything from the leader epoch to the record count
 constexpr std::size_t kCrcFrom = 9;             // leader epoch, magic and the CRC itself are not covered
+constexpr std::size_t kLastOffsetDeltaAt = 11;  // behind the length, as these all
+constexpr std::size_t kCountAt = 45;
 constexpr std::int8_t kMagic = 2;
 constexpr std::uint16_t kCodecMask = 0x07;
 constexpr std::uint16_t kLogAppendTime = 0x08;
 constexpr std::uint16_t kTransactional = 0x10;
 constexpr std::uint16_t kControl = 0x20;
+
+/// A time of day that a producer made up may be any number: the sum wraps around.
+std::int64_t sum(std::int64_t base, std::int64_t delta) noexcept {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(base) + static_cast<std::uint64_t>(delta));
+}
+
+bool is_sound_batch(Bytes batch) {
+  ByteReader in(batch);
+  in.bytes(4);  // leader epoch
+  const auto magic = in.big_endian<std::int8_t>();
+  return magic == kMagic && in.big_endian<std::uint32_t>() == crc32c(batch.subspan(kCrcFrom));
+}
+
+bool begins_with_sound_batch(ByteReader set) {
+  set.bytes(sizeof(std::int64_t));
+  const auto length = set.big_endian<std::int32_t>();
+  if (length < static_cast<std::int32_t>(kHeaderAfterLength)) return false;
+  const Bytes batch = set.bytes(static_cast<std::size_t>(length));
+  return set.ok() && is_sound_batch(batch);
+}
 
 std::optional<Bytes> nullable_bytes(ByteReader& in) {
   const std::int64_t length = in.varlong();
@@ -25,8 +48,9 @@ std::optional<Bytes> nullable_bytes(ByteReader& in) {
 
 }  // namespace
 
-RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor)
-    : set_(record_set), aborted_(std::move(aborted)), decompressor_(decompressor) {
+RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor,
+                                 std::int64_t start_offset)
+    : set_(record_set), start_offset_(start_offset), aborted_(std::move(aborted)), decompressor_(decompressor) {
   std::ranges::sort(aborted_, {}, &AbortedTransaction::first_offset);
 }
 
@@ -41,31 +65,30 @@ const Record* RecordSetReader::next(bool with_headers) {
 
 bool RecordSetReader::open_batch() {
   if (set_.remaining() < kBeforeLength) return false;
-  ByteReader peek = set_;
+  ByteReader behind = set_;
   ByteReader whole = set_;
   batch_ = {};
-  base_offset_ = peek.big_endian<std::int64_t>();
-  const auto length = peek.big_endian<std::int32_t>();
+  base_offset_ = behind.big_endian<std::int64_t>();
+  const auto length = behind.big_endian<std::int32_t>();
   if (length < static_cast<std::int32_t>(kHeaderAfterLength)) {
-    next_offset_ = base_offset_;
     return corrupt("batch length " + std::to_string(length) + " is too short");
   }
-  const Bytes batch = peek.bytes(static_cast<std::size_t>(length));
-  if (!peek.ok()) return false;  // the rest of this batch comes with the next fetch
-  next_offset_ = base_offset_;
+  const Bytes batch = behind.bytes(static_cast<std::size_t>(length));
+  if (!behind.ok()) return false;  // the rest of this batch comes with the next fetch
 
   ByteReader in(batch);
   in.bytes(4);  // leader epoch
   const auto magic = in.big_endian<std::int8_t>();
   if (magic != kMagic) return corrupt("message format " + std::to_string(magic) + ", only 2 is supported");
-  const auto crc = in.big_endian<std::uint32_t>();
-  const auto attributes = in.big_endian<std::uint16_t>();
-  const auto last_offset_delta = in.big_endian<std::int32_t>();
-  if (last_offset_delta < 0) return corrupt("negative record count");
-  batch_end_ = base_offset_ + last_offset_delta + 1;
+  in.bytes(4);  // CRC
+  const bool is_sound = is_sound_batch(batch);
+  if (!find_end(batch, behind, is_sound)) return corrupt("its offsets do not fit between its neighbours'");
+  next_offset_ = base_offset_;
   batch_ = whole.bytes(kBeforeLength + batch.size());
-  set_ = peek;
-  if (crc != crc32c(batch.subspan(kCrcFrom))) return corrupt("CRC mismatch");
+  set_ = behind;
+  if (!is_sound) return corrupt("CRC mismatch");
+  const auto attributes = in.big_endian<std::uint16_t>();
+  in.bytes(4);  // last offset delta, which `find_end` has read
   base_timestamp_ms_ = in.big_endian<std::int64_t>();
   const auto max_timestamp_ms = in.big_endian<std::int64_t>();
   const auto producer_id = in.big_endian<std::int64_t>();
@@ -90,19 +113,46 @@ bool RecordSetReader::open_batch() {
   return true;
 }
 
+/// Where the batch's offsets end; false when that cannot be told. No CRC covers a base offset: where two batches
+/// overlap, the one that begins where it is expected to is believed. In a batch whose CRC does not fit nothing can be
+/// relied on, its length included: then the next batch must say so as well, or be sound itself.
+bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
+  constexpr auto kNoOffset = std::numeric_limits<std::int64_t>::max();
+  ByteReader in(batch.subspan(kLastOffsetDeltaAt));
+  const std::int64_t last_delta = in.big_endian<std::int32_t>();
+  in.bytes(kCountAt - kLastOffsetDeltaAt - sizeof(std::int32_t));
+  const std::int64_t count = in.big_endian<std::int32_t>();
+  const bool is_last = behind.remaining() < sizeof(std::int64_t);
+  const std::int64_t next_base = is_last ? kNoOffset : ByteReader(behind).big_endian<std::int64_t>();
+  if (base_offset_ < 0 || base_offset_ < next_offset_) return false;
+  const bool has_end = last_delta >= 0 && last_delta < kNoOffset - base_offset_;
+  const std::int64_t own_end = has_end ? base_offset_ + last_delta + 1 : kNoOffset;
+  if (is_sound) {
+    const bool is_expected = base_offset_ <= std::max(next_offset_, start_offset_);
+    batch_end_ = own_end;
+    return has_end && (is_expected || own_end <= next_base);
+  }
+  if (base_offset_ >= next_base) return false;
+  const bool agrees = has_end && count == last_delta + 1 && (is_last || own_end == next_base);
+  batch_end_ = agrees ? own_end : next_base;
+  return agrees || (!is_last && begins_with_sound_batch(behind));
+}
+
 bool RecordSetReader::read_record(bool with_headers) {
   const std::int64_t length = records_.varlong();
   if (!records_.ok() || length < 0) return corrupt("a record has no valid length");
   ByteReader in(records_.bytes(static_cast<std::size_t>(length)));
   in.bytes(1);  // attributes, unused
   const std::int64_t timestamp_delta_ms = in.varlong();
-  record_.offset = base_offset_ + in.varlong();
-  record_.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : base_timestamp_ms_ + timestamp_delta_ms;
+  const std::int64_t offset_delta = in.varlong();
   record_.key = nullable_bytes(in);
   record_.value = nullable_bytes(in);
-  if (!records_.ok() || !in.ok() || record_.offset < next_offset_ || record_.offset >= batch_end_) {
+  if (!records_.ok() || !in.ok() || offset_delta < next_offset_ - base_offset_ ||
+      offset_delta >= batch_end_ - base_offset_) {
     return corrupt("a record does not fit its batch");
   }
+  record_.offset = base_offset_ + offset_delta;
+  record_.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
   if (with_headers) {
     headers_.clear();
     for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {

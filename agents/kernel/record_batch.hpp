@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,7 +45,9 @@ struct DamagedBatch {
 /// aborted transactions. A partial batch at the end, which a broker may send, ends the walk without an error.
 class RecordSetReader {
  public:
-  RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor);
+  /// `start_offset` is where the fetch was asked to begin, if anywhere: its first batch may begin before.
+  RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor,
+                  std::int64_t start_offset = std::numeric_limits<std::int64_t>::max());
 
   /// The next record, or null at the end of the set or at a corrupt batch; then `error` tells which.
   [[nodiscard]] const Record* next(bool with_headers = false);
@@ -53,21 +56,24 @@ class RecordSetReader {
   /// Whether the next record is in another batch: reading it ends the life of the bytes of all records so far.
   [[nodiscard]] bool is_at_batch_end() const noexcept { return records_left_ == 0; }
 
-  /// Offset behind all that was read or passed over; at a corrupt batch, the batch's first.
+  /// Offset behind all that was read or passed over, -1 before the first batch; at a batch that can be passed over, the
+  /// batch's first.
   [[nodiscard]] std::int64_t next_offset() const noexcept { return next_offset_; }
-  /// What is wrong with the batch at `next_offset`, or nothing.
+  /// What is wrong with the batch behind that, or nothing.
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
   /// Goes on behind the batch that `error` is about, and gives that batch; nothing when its end cannot be told.
   [[nodiscard]] std::optional<DamagedBatch> pass_over();
 
  private:
   bool open_batch();
+  bool find_end(Bytes batch, ByteReader behind, bool is_sound);
   bool read_record(bool with_headers);
   void note_aborted(std::int64_t last_offset);
   void end_transaction(Bytes records, std::int64_t producer_id);
   bool corrupt(std::string reason);
 
   ByteReader set_;
+  std::int64_t start_offset_;
   Bytes batch_{};                            // all of the batch that is being read; empty while its end is not known
   std::vector<AbortedTransaction> aborted_;  // by first offset
   std::size_t next_aborted_ = 0;

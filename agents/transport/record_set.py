@@ -8,6 +8,8 @@ _BATCH_OVERHEAD: Final = 12  # base offset and length: what comes before the cou
 _BASE_OFFSET_AND_LENGTH: Final = struct.Struct(">qi")
 _LAST_OFFSET_DELTA: Final = struct.Struct(">i")
 _LAST_OFFSET_DELTA_AT: Final = 23
+_LEAST_LENGTH: Final = 49
+"""Of a batch with no records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def end_of(data: bytes, start_offset: int) -> int:
     while at + _BATCH_OVERHEAD <= len(data):
         base_offset, length = _BASE_OFFSET_AND_LENGTH.unpack_from(data, at)
         end = at + _BATCH_OVERHEAD + length
-        if length <= 0 or end > len(data):
+        if length < _LEAST_LENGTH or end > len(data):
             break
         (last_offset_delta,) = _LAST_OFFSET_DELTA.unpack_from(data, at + _LAST_OFFSET_DELTA_AT)
         next_offset = base_offset + last_offset_delta + 1

@@ -6,9 +6,11 @@ import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_of
-from tests.unit.agents.kernel.record_sets import GZIP, LZ4, SNAPPY, ZSTD, crc32c, record_batch, snapped
+from tests.unit.agents.kernel.record_sets import GZIP, LZ4, NONE, SNAPPY, ZSTD, record_batch
 
 RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+LENGTH = range(8, 12)
+LEADER_EPOCH_AT, MAGIC_AT = 12, 16
 CRC_AT = 17
 LAST_OFFSET_DELTA_AT = 23
 RECORDS_AT = 61
@@ -31,50 +33,11 @@ def dead_of(record_set: bytes, start_offset: int = 0) -> list[tuple[bytes | None
     return dead
 
 
-@pytest.mark.parametrize("codec", [0, LZ4, ZSTD])
+@pytest.mark.parametrize("codec", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
 def test_a_batch_with_a_wrong_crc_is_a_dead_letter_as_it_came(codec: int) -> None:
     damaged = flipped(trades(3, 4, codec), RECORDS_AT + 5)
     reason = "the record batch up to offset 6 cannot be read: CRC mismatch"
     assert dead_of(trades(0, 3) + damaged + trades(7, 2)) == [(None, damaged, 3, reason)]
-
-
-def recompressed(batch: bytes, data: bytes) -> bytes:
-    """The batch with other bytes where its compressed records are, and a CRC that agrees with them."""
-    covered = batch[CRC_AT + 4 : RECORDS_AT] + data
-    return batch[:8] + struct.pack(">iibI", len(covered) + 9, -1, 2, crc32c(covered)) + covered
-
-
-@pytest.mark.parametrize(("codec", "name"), [(GZIP, "gzip"), (SNAPPY, "snappy"), (LZ4, "lz4"), (ZSTD, "zstd")])
-def test_records_that_cannot_be_decompressed_are_a_dead_letter_that_names_the_codec(codec: int, name: str) -> None:
-    damaged = recompressed(trades(0, 2, codec), b"\x7f" * 40)
-    reason = f"the record batch up to offset 1 cannot be read: corrupt {name} data"
-    assert dead_of(damaged + trades(2, 1)) == [(None, damaged, 0, reason)]
-
-
-@pytest.mark.parametrize("codec", [GZIP, SNAPPY, LZ4, ZSTD])
-def test_records_that_end_too_early_are_a_dead_letter(codec: int) -> None:
-    whole = trades(0, 9, codec)
-    damaged = recompressed(whole, whole[RECORDS_AT : len(whole) - 9])
-    ((_, value, _, reason),) = dead_of(damaged + trades(9, 1))
-    assert value == damaged
-    assert "cannot be read: " in reason
-
-
-def test_the_blocks_in_which_javas_client_writes_snappy_are_read() -> None:
-    plain = trades(0, 4)
-    half = (len(plain) - RECORDS_AT) // 2
-    blocks = [snapped(plain[RECORDS_AT : RECORDS_AT + half]), snapped(plain[RECORDS_AT + half :])]
-    stream = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
-    stream += b"".join(struct.pack(">i", len(block)) + block for block in blocks)
-    java = recompressed(trades(0, 4, SNAPPY), stream)
-    assert _bars_of(java) == _bars_of(plain)
-
-
-def test_a_batch_that_claims_more_than_it_can_hold_costs_no_memory() -> None:
-    gigabytes = b"\xff\xff\xff\xff\x0f" + b"\0" * 30
-    damaged = recompressed(trades(0, 2, SNAPPY), gigabytes)
-    reason = "the record batch up to offset 1 cannot be read: corrupt snappy data"
-    assert dead_of(damaged) == [(None, damaged, 0, reason)]
 
 
 def test_trades_around_a_damaged_batch_are_folded() -> None:
@@ -108,14 +71,55 @@ def test_a_damaged_batch_at_the_end_of_a_fetch_moves_the_fold_behind_it() -> Non
     [
         trades(3, 2)[:8] + struct.pack(">i", 7) + trades(3, 2)[12:],
         trades(3, 2)[:16] + b"\1" + trades(3, 2)[17:],
-        flipped(trades(3, 2), LAST_OFFSET_DELTA_AT),
+        struct.pack(">q", 1) + trades(3, 2)[8:],
+        struct.pack(">q", -3) + trades(3, 2)[8:],
+        struct.pack(">q", 4) + trades(3, 2)[8:],
+        struct.pack(">q", 2**63 - 1) + trades(3, 2)[8:],
     ],
-    ids=["length", "format", "record count"],
+    ids=["length", "format", "offsets again", "offsets below 0", "offsets of the next batch", "the last offset of all"],
 )
 def test_a_batch_with_no_telling_where_the_next_begins_stops_the_fold_before_it(batch: bytes) -> None:
     outcome = new_fold(RULES).fold(trades(0, 3) + batch + trades(5, 2), [], 0)
     assert outcome.corrupt
     assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("at", range(LAST_OFFSET_DELTA_AT, LAST_OFFSET_DELTA_AT + 4))
+def test_where_a_damaged_batch_ends_is_told_by_the_next_one(at: int) -> None:
+    damaged = flipped(trades(3, 2), at)
+    reason = "the record batch up to offset 4 cannot be read: CRC mismatch"
+    assert dead_of(trades(0, 3) + damaged + trades(5, 2)) == [(None, damaged, 3, reason)]
+
+
+@pytest.mark.parametrize("at", range(LAST_OFFSET_DELTA_AT, LAST_OFFSET_DELTA_AT + 4))
+def test_the_last_batch_of_a_fetch_whose_end_cannot_be_told_stops_the_fold_before_it(at: int) -> None:
+    outcome = new_fold(RULES).fold(trades(0, 3) + flipped(trades(3, 2), at), [], 0)
+    assert outcome.corrupt == "its offsets do not fit between its neighbours'"
+    assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("codec", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
+def test_whichever_byte_of_a_batch_is_damaged_no_trade_of_it_counts_and_none_of_another_is_lost(codec: int) -> None:
+    """All but the leader epoch, which says nothing of the records, and those that stop the fold loudly."""
+    batch = trades(3, 2, codec)
+    for at in (*range(LEADER_EPOCH_AT), *range(MAGIC_AT, len(batch))):
+        outcome = new_fold(RULES).fold(trades(0, 3) + flipped(batch, at) + trades(5, 2), [], 0)
+        if outcome.corrupt or at in LENGTH:
+            assert at < CRC_AT
+            assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+        else:
+            assert (outcome.next_offset, outcome.trades, outcome.dead) == (7, 5, 1)
+
+
+def test_a_fetch_that_is_cut_off_is_folded_to_its_last_whole_batch_and_goes_on_with_the_next() -> None:
+    whole = trades(0, 3) + trades(3, 2, LZ4) + trades(5, 1)
+    ends = {0: 0, len(trades(0, 3)): 3, len(trades(0, 3) + trades(3, 2, LZ4)): 5, len(whole): 6}
+    for size in range(len(whole) + 1):
+        fold = new_fold(RULES)
+        at = max(end for end in ends if end <= size)
+        first = fold.fold(whole[:size], [], 0)
+        assert (first.corrupt, first.next_offset, first.trades) == ("", ends[at], ends[at])
+        assert fold.fold(whole[at:], [], first.next_offset).trades == 6 - ends[at]
 
 
 def test_a_record_that_would_not_fit_the_topic_of_late_trades_is_a_dead_letter() -> None:
