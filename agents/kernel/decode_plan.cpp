@@ -285,15 +285,14 @@ class Decoder {
   /// Blocks of items, each behind its count; a negative count has the block's size in bytes behind it.
   template <typename Item>
   void for_each_item(Item item) noexcept {
-    std::int64_t items = 0;
     for (std::int64_t count = in_.varlong(); count != 0 && in_.ok(); count = in_.varlong()) {
       if (count < 0) {
         if (count < -kMaxBlockItems) return in_.fail();
         count = -count;
         in_.varlong();
       }
-      items += count;
-      if (count > kMaxBlockItems || items > kMaxBlockItems) return in_.fail();
+      items_ += count;
+      if (count > kMaxBlockItems || items_ > kMaxBlockItems) return in_.fail();
       for (; count > 0 && in_.ok(); --count) item();
     }
   }
@@ -302,6 +301,7 @@ class Decoder {
   ByteReader in_;
   Decoded& out_;
   bool is_decimal_out_of_range_ = false;
+  std::int64_t items_ = 0;  // of all blocks of the record: those in one another would multiply
 };
 
 bool DecodePlan::has_usual_shape() const noexcept { return Decoder::Usual::is_that_of(*this); }

@@ -75,6 +75,9 @@ _SKIPS: Final = {
     "enum": Step("skip_varint"),
 }
 _MAX_DEPTH: Final = 16
+_MAX_STEPS: Final = 10_000
+"""Types that name each other can make a plan of any size out of a small schema."""
+_MAX_FIXED_BYTES: Final = 2**31
 _SCALE: Final = 18
 
 
@@ -85,9 +88,16 @@ def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
         IncompatibleSchema: it is no Trade or Clock, or a wanted field is missing or of another type.
     """
     try:
-        schema = json.loads(schema_json)
+        return _compile(json.loads(schema_json))
     except json.JSONDecodeError as error:
         raise IncompatibleSchema(f"the schema is no JSON: {error}") from error
+    except RecursionError as error:
+        raise IncompatibleSchema("types are nested too deep") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a registry that checks nothing may send it
+        raise IncompatibleSchema(f"the schema is no Avro schema: {type(error).__name__} {error}") from error
+
+
+def _compile(schema: Json) -> tuple[str, list[Step]]:
     name = _full_name(schema) if isinstance(schema, dict) and schema.get("type") == "record" else "no record"
     wanted = _WANTED.get(name)
     if wanted is None:
@@ -107,6 +117,7 @@ def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
 class _Compiler:
     wanted: dict[str, _Wanted]
     named: dict[str, Json] = field(default_factory=dict)
+    skipped: int = 0
 
     def record_fields(self, schema: Json) -> Iterator[Step]:
         self.named[_full_name(schema)] = schema
@@ -138,6 +149,9 @@ class _Compiler:
     def skip(self, schema: Json, depth: int = 0) -> Step:
         if depth > _MAX_DEPTH:
             raise IncompatibleSchema(f"types are nested deeper than {_MAX_DEPTH}, or contain themselves")
+        self.skipped += 1
+        if self.skipped > _MAX_STEPS:
+            raise IncompatibleSchema(f"the schema has more than {_MAX_STEPS} types, those counted that are named again")
         if isinstance(schema, list):
             return Step("union_of", children=tuple(self.skip(part, depth + 1) for part in schema))
         if isinstance(schema, str):
@@ -149,7 +163,7 @@ class _Compiler:
     def skip_complex(self, schema: Json, depth: int) -> Step:
         match schema["type"]:
             case "fixed":
-                return Step("skip_fixed", size=int(schema["size"]))
+                return Step("skip_fixed", size=_size_of(schema))
             case "array":
                 return Step("blocks_of", children=(self.skip(schema["items"], depth),))
             case "map":
@@ -170,6 +184,13 @@ def _full_name(schema: Json) -> str:
     name: str = schema.get("name", "")
     namespace = schema.get("namespace", "livetape")
     return name if "." in name else f"{namespace}.{name}"
+
+
+def _size_of(fixed: Json) -> int:
+    size: Json = fixed["size"]
+    if not isinstance(size, int) or not 0 <= size < _MAX_FIXED_BYTES:
+        raise IncompatibleSchema(f"a fixed type of {size} bytes")
+    return size
 
 
 def _check_decimal(name: str, schema: Json) -> None:
