@@ -44,7 +44,9 @@ def seed() -> int:
 @pytest.fixture
 def hasty(settings: Settings) -> Settings:
     """Settings by which a silent worker is given up soon, and bars become too old to correct within the test."""
-    return with_topics(settings.model_copy(update={"session_timeout_ms": 2_000, "horizon_ns": HORIZON_S * SECOND_NS}))
+    intervals = (*settings.intervals, "5s/1s", "5m/1m")
+    own = {"session_timeout_ms": 2_000, "horizon_ns": HORIZON_S * SECOND_NS, "intervals": intervals}
+    return with_topics(settings.model_copy(update=own))
 
 
 def check(settings: Settings, tape: Tape) -> None:

@@ -94,7 +94,7 @@ class PartitionOracle:
     def __init__(self, settings: Settings, partition: int) -> None:
         self._settings = settings
         self._partition = partition
-        self._lengths = {name: duration_ns(name) for name in settings.intervals}
+        self._windows = {name: lengths_ns(name) for name in settings.intervals}
         self._instruments: dict[tuple[str, str], Instrument] = defaultdict(Instrument)
         self._clocks: dict[str, int] = {}
         self.published: dict[BarKey, list[Fields]] = defaultdict(list)
@@ -114,7 +114,7 @@ class PartitionOracle:
         instrument = self._instruments[name]
         watermark = self._watermark(name)
         event_ns = fields["event_time_ns"]
-        base = event_ns - event_ns % next(iter(self._lengths.values()))
+        base = event_ns - event_ns % next(iter(self._windows.values()))[0]
         if watermark is not None and base < watermark - self._settings.horizon_ns:
             self.late.append(offset)
         elif fields["trade_id"] in instrument.ids:
@@ -136,14 +136,15 @@ class PartitionOracle:
         event_ns = trade.fields["event_time_ns"]
         instrument.ids.add(trade.fields["trade_id"])
         changed = set()
-        for interval, length in self._lengths.items():
-            start = event_ns - event_ns % length
-            window = instrument.windows.get((interval, start))
-            if window is None:
-                window = instrument.windows[interval, start] = Window(is_final=self._is_past(start + length, watermark))
-                window.missing = instrument.missing(start, start + length)
-            window.trades.append(trade)
-            changed.add((interval, start))
+        for interval, (length, _) in self._windows.items():
+            for start in self._starts(interval, event_ns):
+                window = instrument.windows.get((interval, start))
+                if window is None:
+                    window = Window(is_final=self._is_past(start + length, watermark))
+                    window.missing = instrument.missing(start, start + length)
+                    instrument.windows[interval, start] = window
+                window.trades.append(trade)
+                changed.add((interval, start))
         trade_id = trade.fields["trade_id"]
         if name[0] in CONTIGUOUS and trade_id.isdecimal() and instrument.came(int(trade_id), event_ns):
             changed |= self._count_missing(instrument, watermark)
@@ -159,28 +160,39 @@ class PartitionOracle:
         """Count again in every bar that is still kept; those of which another number is missing now."""
         changed = set()
         for (interval, start), window in instrument.windows.items():
-            missing = instrument.missing(start, start + self._lengths[interval])
+            missing = instrument.missing(start, start + self._windows[interval][0])
             if missing != window.missing and not self._is_gone(interval, start, watermark):
                 window.missing = missing
                 changed.add((interval, start))
         return changed
 
     def _is_gone(self, interval: str, start_ns: int, watermark: int | None) -> bool:
-        """A bar is kept until no bar that sums it up may change any more."""
-        lengths = list(self._lengths.values())
-        own = self._lengths[interval]
-        sums_it_up = [
-            length
-            for place, length in enumerate(lengths)
-            if own == max((finer for finer in lengths[:place] if length % finer == 0), default=None)
-        ]
-        until_ns = max((start_ns // length + 1) * length for length in [own, *sums_it_up])
-        return watermark is not None and until_ns + self._settings.horizon_ns <= watermark
+        """A bar is kept until no bar that sums it up may change any more, or is still to be summed up."""
+        if watermark is None:
+            return False
+        until_ns = start_ns + self._windows[interval][0] + self._settings.horizon_ns
+        for name, (length, hop) in self._windows.items():
+            if self._part_of(name) == interval:
+                after_ns = max(self._settings.horizon_ns, self._settings.grace_ns if hop < length else 0)
+                until_ns = max(until_ns, self._starts(name, start_ns)[-1] + length + after_ns)
+        return until_ns <= watermark
+
+    def _part_of(self, interval: str) -> str | None:
+        """The largest finer interval whose windows an interval's are made of."""
+        plain = {name: length for name, (length, hop) in self._windows.items() if hop == length and name != interval}
+        hop = self._windows[interval][1]
+        return max((name for name in plain if hop % plain[name] == 0), key=plain.__getitem__, default=None)
+
+    def _starts(self, interval: str, time_ns: int) -> range:
+        """Of the windows that a time is in."""
+        length, hop = self._windows[interval]
+        last = time_ns - time_ns % hop
+        return range(last - length + hop, last + 1, hop)
 
     def _finalise(self, name: tuple[str, str], offset: int) -> None:
         watermark = self._watermark(name)
         for (interval, start), window in self._instruments[name].windows.items():
-            if not window.is_final and self._is_past(start + self._lengths[interval], watermark):
+            if not window.is_final and self._is_past(start + self._windows[interval][0], watermark):
                 window.is_final = True
                 self._publish(name, interval, start, offset)
 
@@ -229,6 +241,12 @@ class PartitionOracle:
             "first_offset": min(trade.offset for trade in trades),
             "last_offset": max(trade.offset for trade in trades),
         }
+
+
+def lengths_ns(interval: str) -> tuple[int, int]:
+    """Length of a window, and what lies between the starts of two."""
+    length, _, hop = interval.partition("/")
+    return duration_ns(length), duration_ns(hop or length)
 
 
 def key_of(bar: Mapping[str, Any]) -> BarKey:
