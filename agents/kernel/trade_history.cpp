@@ -14,6 +14,7 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   if (entry == nullptr) return false;
   const auto number = static_cast<std::size_t>(entry - entries_.data());
   const Trade before = entry->trade;
+  by_id_.try_emplace(std::string(by_id), number);
   if (before.price == by.price && before.size == by.size && before.event_time_ns == by.event_time_ns &&
       before.aggressor == by.aggressor && before.counts_for == by.counts_for) {
     return true;  // the same correction once more
@@ -25,7 +26,6 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   entry->touches.push_back({by.event_time_ns, entry->touches.front().offset});
   entry->touches.push_back({by.event_time_ns, by.offset});
   entry->id = by_id;
-  by_id_.try_emplace(std::string(by_id), number);
   return true;
 }
 

@@ -75,6 +75,12 @@ def test_a_correction_may_be_cancelled_by_the_id_of_either() -> None:
     assert (by_old.open, by_old.trade_count, by_old.revision) == (Decimal(99), 2, 2)
 
 
+def test_a_trade_may_be_cancelled_by_the_id_of_a_correction_that_changed_nothing_else() -> None:
+    renamed = correct(4, "0", a_trade(0, 1, price="10", size="1", trade_id="77"))
+    bar = minute(folded([*MINUTE, renamed, cancel(5, "77")]))
+    assert (bar.open, bar.trade_count, bar.revision) == (Decimal(99), 2, 1)
+
+
 def test_the_same_cancellation_again_changes_nothing() -> None:
     once, twice = folded([*MINUTE, cancel(4, "1")]), folded([*MINUTE, cancel(4, "1"), cancel(5, "1")])
     assert once.bars == twice.bars
