@@ -17,8 +17,13 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
 
   const bool is_second_look = awaited_ && awaited_->offset == upcoming.record.offset;
   if (is_second_look && (awaited_->is_wide || awaited_->is_gone || is_history_whole(decoded))) return {};
-  const auto from = target->history_from(id, is_second_look, target->watermark());
-  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_second_look, false, {}};
+  bool is_wide = is_second_look;
+  auto from = target->history_from(id, is_wide, target->watermark());
+  if (!from && !is_wide) {  // none of the bars that the id came in may change: it was moved to another, or is late
+    is_wide = true;
+    from = target->history_from(id, is_wide, target->watermark());
+  }
+  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_wide, false, {}};
   return from;
 }
 
@@ -105,6 +110,10 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   }
   const TradeIdView& id = decoded.trade_id;
   if (!is_cancel && !id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
+  const bool is_new_id = !is_cancel && !target.ids.contains(id);
+  if (!is_cancel && !is_new_id && !history.are_one(decoded.refers_to, id.as_text())) {
+    return refuse(record, "trade_id names another trade that was counted", outcome);
+  }
   if (is_cancel) {
     history.cancel(decoded.refers_to, record.offset);
   } else {
@@ -120,7 +129,6 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
     Aggregate at_old = history.sum(old_start_ns, old_start_ns + length_ns);
     is_changed |= target.replace(old_start_ns, std::move(at_old), watermark_ns, record.offset, changes_);
   }
-  const bool is_new_id = !is_cancel && !target.ids.contains(id);
   if (is_new_id) target.learn(id, new_ns, record.offset, changes_);
   if (is_changed || is_new_id) target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
   ++(is_changed ? outcome.corrections : outcome.duplicates);

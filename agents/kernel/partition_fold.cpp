@@ -202,7 +202,7 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
 Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const Venue& home) {
   Trade trade;
   trade.id = decoded.trade_id;
-  trade.order = decoded.has_trade_seq ? OrderKey{decoded.trade_seq, 0} : OrderKey{decoded.event_time_ns, record.offset};
+  trade.order = {decoded.has_trade_seq ? decoded.trade_seq : decoded.event_time_ns, record.offset};
   trade.price = decoded.price;
   trade.size = static_cast<UInt128>(decoded.size);
   trade.notional = UInt256::product(static_cast<UInt128>(decoded.price), trade.size);

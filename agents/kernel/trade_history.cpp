@@ -42,6 +42,12 @@ bool TradeHistory::is_cancelled(std::string_view id) const {
   return found != by_id_.end() && entries_[found->second].is_cancelled;
 }
 
+bool TradeHistory::are_one(std::string_view id, std::string_view other_id) const {
+  const auto found = by_id_.find(std::string(id));
+  const auto other = by_id_.find(std::string(other_id));
+  return found != by_id_.end() && other != by_id_.end() && found->second == other->second;
+}
+
 std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {
   const auto found = by_id_.find(std::string(id));
   if (found == by_id_.end()) return std::nullopt;

@@ -24,6 +24,8 @@ class TradeHistory {
   bool cancel(std::string_view id, std::int64_t offset);
 
   [[nodiscard]] bool is_cancelled(std::string_view id) const;
+  /// Whether two ids name one trade of the stretch.
+  [[nodiscard]] bool are_one(std::string_view id, std::string_view other_id) const;
   /// When the trade of this id happened; nothing when the stretch does not have it.
   [[nodiscard]] std::optional<std::int64_t> time_of(std::string_view id) const;
   /// The sum of the trades in [from_ns, to_ns). Its offsets are those of all that made it what it is: trades that were

@@ -87,9 +87,7 @@ class Trade:
     def order(self) -> tuple[int, int]:
         if self.own_order is not None:
             return self.own_order
-        if self.trade_seq is not None:
-            return self.trade_seq, 0
-        return self.event_time_ns, self.offset
+        return self.event_time_ns if self.trade_seq is None else self.trade_seq, self.offset
 
 
 @dataclass(frozen=True)
@@ -259,7 +257,7 @@ class Tape:
             return
         if self._is_late(trade.event_time_ns, watermark):
             self.late.append(trade.offset)
-        elif self._is_duplicate(trade, watermark):
+        elif self._is_known(trade, watermark):
             self.duplicates.append(trade.offset)
         elif self._overflows(trade):
             self.dead.append(trade.offset)
@@ -281,6 +279,8 @@ class Tape:
             (self.late if is_late else self.dead).append(correction.offset)
         elif self._is_late(min(entry.touches[-1][0], by.event_time_ns if by else entry.touches[-1][0]), watermark):
             self.late.append(correction.offset)
+        elif by is not None and self._is_known(by, watermark) and by.trade_id not in entry.ids:
+            self.dead.append(correction.offset)
         elif entry.now is None:
             (self.dead if by else self.duplicates).append(correction.offset)
         else:
@@ -328,7 +328,7 @@ class Tape:
         base_start = event_time_ns // base_length * base_length
         return watermark is not None and base_start < watermark - self.rules.horizon_ns
 
-    def _is_duplicate(self, trade: Trade, watermark: int | None) -> bool:
+    def _is_known(self, trade: Trade, watermark: int | None) -> bool:
         return any(
             self._is_remembered(entry, trade.trade_id, watermark)
             for entry in self._entries_of(trade.venue, trade.instrument)

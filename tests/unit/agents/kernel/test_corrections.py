@@ -42,8 +42,8 @@ def correct(offset: int, refers_to: str, by: Trade) -> Correction:
     return Correction(offset, by.venue, by.instrument, refers_to, replace(by, offset=offset), by.event_time_ns)
 
 
-def folded(events: Sequence[Event]) -> Partition:
-    partition = Partition(RULES)
+def folded(events: Sequence[Event], rules: Rules = RULES) -> Partition:
+    partition = Partition(rules)
     partition.fold(record_batch(0, records_of(events)))
     partition.flush()
     return partition
@@ -51,8 +51,14 @@ def folded(events: Sequence[Event]) -> Partition:
 
 def minute(partition: Partition) -> Published:
     """The last publication of the first minute's bar."""
+    return last_bar(partition, "1m", 0)
+
+
+def last_bar(partition: Partition, interval: str, start_s: int) -> Published:
+    """The last publication of the bar of an interval that starts so many seconds after noon."""
     bars = [read_bar(key, value) for key, value in partition.bars]
-    return next(bar for bar in reversed(bars) if (bar.window.interval, bar.window.start_ns) == ("1m", NOON))
+    window = (interval, NOON + start_s * SECOND)
+    return next(bar for bar in reversed(bars) if (bar.window.interval, bar.window.start_ns) == window)
 
 
 def test_a_cancelled_trade_leaves_the_final_bar_and_every_bar_above_it() -> None:
@@ -111,6 +117,18 @@ def test_a_bar_that_a_trade_was_moved_to_keeps_it_when_another_of_its_trades_is_
     assert (second.volume, second.trade_count, second.high) == (Decimal(2), 1, Decimal(99))
 
 
+def test_a_trade_that_was_moved_out_of_the_horizons_reach_may_be_corrected_where_it_is_now() -> None:
+    rules = replace(RULES, horizon_ns=0, out_of_order_ns=SECOND // 2)
+    moved = a_trade(0, 60, price="12", size="5", trade_id="59")
+    events: list[Event] = [
+        a_trade(0, 59, trade_id="59"),
+        correct(1, "59", moved),
+        correct(2, "59", replace(moved, size=Decimal(6))),
+    ]
+    bar = last_bar(folded([*events, a_clock(3, 62)], rules), "1s", 60)
+    assert (bar.volume, bar.trade_count) == (Decimal(6), 1)
+
+
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
     partition = folded([*MINUTE, a_clock(4, 650), cancel(5, "1", seconds=640)])
     assert partition.late == [5]
@@ -125,6 +143,12 @@ def test_a_correction_of_a_forgotten_instrument_is_late_before_a_restart_and_aft
     partition.fold(record_batch(6, records_of([cancel(6, "1")])))
     partition.flush()
     assert (partition.late, partition.dead) == ([5, 6], [])
+
+
+def test_a_correction_by_the_id_of_another_trade_is_a_dead_letter() -> None:
+    partition = folded([*MINUTE, correct(4, "0", a_trade(0, 1, price="12", trade_id="1"))])
+    assert partition.dead == [4]
+    assert minute(partition).revision == 0
 
 
 @pytest.mark.parametrize("refers_to", ["no such trade", ""])
