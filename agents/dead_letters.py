@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 900_000
 """Of a key or value kept, together: brokers take 1 MiB by default, and what does not fit would be tried for ever."""
-Headers: TypeAlias = list[tuple[str, str | bytes | None]]
+Headers: TypeAlias = list[tuple[str, bytes | None]]
 _NUMBERS: Final = re.compile(r" ?[0-9]+")
 
 

@@ -1,22 +1,27 @@
 """One transaction a flush: what the fold changed, how far it has come, and what it puts out, together or not at all."""
 
-from typing import Final
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
 
-from confluent_kafka import KafkaException, Message, Producer
-from confluent_kafka.error import KafkaError
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from agents import crash_points
-from agents.dead_letters import Headers, dead_letter_headers, kept
-from agents.kernel import Flush
+from agents.dead_letters import dead_letter_headers, kept
+from agents.kernel import Flush, PackedBatch, RecordBatchWriter
+from agents.transport import PreparedBatch, transactional_producer
 from app.settings import Settings
 
-TRANSACTION_TIMEOUT_MS: Final = 10_000
+log = logging.getLogger(__name__)
+
 CHANGELOG: Final = "fold-bars-changelog"
 OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
 """Topics of a flush beside the changelog."""
 _WAIT_S: Final = 10.0
-_START_WAIT_S: Final = 2.0
-_LINGER_MS: Final = 5
+_NOTICE_S: Final = 2.0
+_AGAIN_S: Final = 0.5
+_CLOSE_WAIT_S: Final = 1.0
 
 
 class FlushFailed(Exception):
@@ -33,7 +38,7 @@ def transactional_id(settings: Settings, partition: int) -> str:
 
 
 class FlushWriter:
-    """The transactional producer of one partition number. Its methods wait for the broker: call them in a thread.
+    """The transactional producer of one partition number. To be used in the event loop that it was made in.
 
     Starting it fences every other one of the same partition, so that a worker that was thought dead cannot write.
     """
@@ -41,29 +46,37 @@ class FlushWriter:
     def __init__(self, settings: Settings, partition: int) -> None:
         self._settings = settings
         self._partition = partition
-        self._delivery_errors: list[KafkaError] = []
-        self._producer = Producer(
-            {
-                **settings.kafka_config,
-                "transactional.id": transactional_id(settings, partition),
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-                "linger.ms": _LINGER_MS,
-                "compression.type": "lz4",
-                "message.max.bytes": 10_000_000,
-                "queue.buffering.max.messages": 1_000_000,
-                "delivery.report.only.error": True,  # a report of each record costs as much as the record
-            }
-        )
+        self._producer = self._new_producer()
 
-    def start(self) -> None:
-        """Fence other producers of this partition and end what they left open; waits a moment only.
+    def _new_producer(self) -> Any:  # noqa: ANN401 - aiokafka has no types
+        return transactional_producer(self._settings, transactional_id(self._settings, self._partition))
+
+    async def start(self) -> None:
+        """Fence other producers of this partition and end what they left open.
+
+        Waits as long as it takes: a broker that has come back loads its transactions first.
 
         Raises:
-            KafkaException: the broker refuses; or has not answered yet, then `retriable`, and another call goes on.
+            KafkaError: the broker refuses.
         """
-        self._producer.init_transactions(_START_WAIT_S)
+        while True:
+            try:
+                return await self._start()
+            except KafkaError as error:
+                await self.close()
+                if not error.retriable:
+                    raise
+                log.warning("partition %d: the broker cannot be reached: %r", self._partition, error)
+                await asyncio.sleep(_AGAIN_S)
+                self._producer = self._new_producer()
 
-    def write(self, flush: Flush) -> None:
+    async def _start(self) -> None:
+        starting = asyncio.ensure_future(self._producer.start())
+        while not (await asyncio.wait({starting}, timeout=_NOTICE_S))[0]:
+            log.warning("partition %d: still waiting to be its only writer", self._partition)
+        await starting
+
+    async def write(self, flush: Flush) -> None:
         """Write one flush in one transaction.
 
         Raises:
@@ -71,48 +84,46 @@ class FlushWriter:
             FlushFailed: the transaction was not committed, or nobody knows.
         """
         try:
-            self._producer.begin_transaction()
-            self._produce_all(flush)
-            crash_points.reach("before-commit")
-            self._producer.commit_transaction(_WAIT_S)
-        except KafkaException as error:
-            raise _failure(error) from error
-        if self._delivery_errors:
-            raise FlushFailed(f"{self._delivery_errors[0]}")
+            async with asyncio.timeout(_WAIT_S):
+                await self._producer.begin_transaction()
+                await self._send(dict(zip(OUTPUTS, self._outputs(flush), strict=True)))
+                crash_points.reach("mid-flush")
+                await self._send({CHANGELOG: flush.changelog})
+                crash_points.reach("before-commit")
+                await self._producer.commit_transaction()
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            raise Fenced(repr(error)) from error
+        except TimeoutError as error:
+            raise FlushFailed(f"the broker took more than {_WAIT_S:.0f} s for a transaction") from error
+        except KafkaError as error:
+            raise FlushFailed(repr(error)) from error
         crash_points.reach("after-commit")
 
-    def _produce_all(self, flush: Flush) -> None:
-        topic = self._settings.topic
-        bars_1s, bars, late, dead = (topic(name) for name in OUTPUTS)
-        for name, records in ((bars_1s, flush.bars_1s), (bars, flush.bars)):
-            for key, value in records:
-                self._produce(name, key, value)
+    async def close(self) -> None:
+        """Let go of the connections; a transaction that is open is the broker's to end."""
+        try:
+            async with asyncio.timeout(_CLOSE_WAIT_S):
+                await self._producer.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.debug("partition %d: its producer did not stop by itself: %r", self._partition, error)
+            await self._producer.client.close()
+
+    async def _send(self, batches: dict[str, Sequence[PackedBatch]]) -> None:
+        """Batches by topic; those of different topics go side by side."""
+        await asyncio.gather(*(self._send_in_order(name, each) for name, each in batches.items() if each))
+
+    async def _send_in_order(self, name: str, batches: Sequence[PackedBatch]) -> None:
+        topic = self._settings.topic(name)
+        sent = [
+            await self._producer.send_batch(PreparedBatch(batch), topic, partition=self._partition) for batch in batches
+        ]
+        await asyncio.gather(*sent)
+
+    def _outputs(self, flush: Flush) -> tuple[Sequence[PackedBatch], ...]:
+        late, dead = RecordBatchWriter(), RecordBatchWriter()
         for late_key, late_value, _offset, _reason in flush.late:
-            self._produce(late, late_key, late_value)
+            late.append(late_key, late_value)
         for dead_key, dead_value, offset, reason in flush.dead:
-            headers = dead_letter_headers(topic("trades"), self._partition, offset, reason, dead_value)
-            self._produce(dead, *kept(dead_key, dead_value), headers)
-        crash_points.reach("mid-flush")
-        for state_key, state_value in flush.changelog:
-            self._produce(topic(CHANGELOG), state_key, state_value)
-
-    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    topic, value, key, self._partition, headers=headers, on_delivery=self._note_delivery
-                )
-            except BufferError:
-                self._producer.poll(1.0)
-            else:
-                return
-
-    def _note_delivery(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._delivery_errors.append(error)
-
-
-def _failure(error: KafkaException) -> FlushFailed:
-    cause = error.args[0]
-    fenced = cause.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)  # noqa: SLF001 - librdkafka's public name
-    return (Fenced if fenced else FlushFailed)(cause.str())
+            headers = dead_letter_headers(self._settings.topic("trades"), self._partition, offset, reason, dead_value)
+            dead.append(*kept(dead_key, dead_value), headers)
+        return flush.bars_1s, flush.bars, late.take(), dead.take()

@@ -140,6 +140,8 @@ class FoldingPartition:
             await self.flush()
         except Exception as error:
             on_failure(self, error)
+        finally:
+            await self._writer.close()
 
     async def _is_closing(self, within_s: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -154,7 +156,7 @@ class FoldingPartition:
         if flush.is_empty:
             return
         started = time.monotonic()
-        await _uninterrupted(asyncio.to_thread(self._writer.write, flush))
+        await _uninterrupted(self._writer.write(flush))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self._flushed(flush)
 
@@ -164,7 +166,7 @@ class FoldingPartition:
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """The result of work in a thread. Who is cancelled waits for its end: the thread would go on with what it has."""
+    """The result of work. Who is cancelled waits for its end: a thread, or the broker, would go on with what it has."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

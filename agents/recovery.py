@@ -10,8 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
-
 from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
@@ -89,9 +87,21 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     started = time.monotonic()
+    writer = FlushWriter(setup.settings, partition)
+    await writer.start()
+    try:
+        recovered = await _recover(setup, partition, writer)
+    except BaseException:
+        await writer.close()
+        raise
+    seconds = time.monotonic() - started
+    metrics.RECOVERY_S.observe(seconds)
+    log.info("partition %d: recovered in %.2f s, on from %d", partition, seconds, recovered.next_offset)
+    return recovered
+
+
+async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter) -> Recovered:
     settings = setup.settings
-    writer = FlushWriter(settings, partition)
-    await _start(writer, partition)
     epoch = await asyncio.to_thread(epoch_of, settings, settings.topic("trades"))
     fold = PartitionFold(
         setup.config,
@@ -103,31 +113,17 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
         generation=FIRST_GENERATION,
     )
     try:
-        records = await _restore(setup, partition, fold)
+        await _restore(setup, partition, fold)
         next_offset = await _next_offset(settings, partition, fold, epoch)
     except CorruptState as error:
         raise CorruptState(
             f"{settings.topic(CHANGELOG)} partition {partition}: {error}: {_remedy(settings)}"
         ) from error
-    seconds = time.monotonic() - started
-    metrics.RECOVERY_S.observe(seconds)
-    log.info("partition %d: %d changelog offsets in %.2f s, on from %d", partition, records, seconds, next_offset)
     return Recovered(fold, writer, History(settings), next_offset)
 
 
-async def _start(writer: FlushWriter, partition: int) -> None:
-    """Wait as long as it takes: a broker that has come back loads its transactions first."""
-    while True:
-        try:
-            return await asyncio.to_thread(writer.start)
-        except KafkaException as error:
-            if not error.args[0].retriable():
-                raise
-            log.warning("partition %d: still waiting to be its only writer: %s", partition, error.args[0].str())
-
-
-async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int:
-    """Feed the changelog up to its end into the fold; returns how many offsets that were."""
+async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> None:
+    """Feed the changelog up to its end into the fold."""
     changelog = setup.settings.topic(CHANGELOG)
     async with partition_reader(setup.settings, changelog, partition) as (consumer, tp):
         first = (await consumer.beginning_offsets([tp]))[tp]
@@ -139,7 +135,7 @@ async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> int
                 record_set: RecordSet = record.value
                 await asyncio.to_thread(fold.restore, record_set.data, record_set.aborted, record_set.start_offset)
                 crash_points.reach("during-recovery")
-    return int(end - first)
+    log.info("partition %d: the changelog has %d offsets", partition, end - first)
 
 
 async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, epoch: str) -> int:

@@ -103,20 +103,41 @@ class FoldOutcome:
     def newest_event_time_ns(self) -> int:
         """Of the trades accepted by this call; the least int64 when there was none."""
 
+class PackedBatch:
+    """Records for one partition of one topic, as a record batch that is whole but for who sends it and when."""
+
+    @property
+    def records(self) -> int: ...
+    @property
+    def size(self) -> int:
+        """Bytes of the batch."""
+    def marked(self, producer_id: int, producer_epoch: int, base_sequence: int, timestamp_ms: int) -> bytes:
+        """The batch in a producer's transaction; `base_sequence` is how many records it has sent before."""
+
+class RecordBatchWriter:
+    """Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes."""
+
+    def __init__(self) -> None: ...
+    def append(
+        self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ...
+    ) -> None: ...
+    def take(self) -> list[PackedBatch]:
+        """All that was appended since the last call."""
+
 class Flush:
-    """What changed since the last flush, to be written in one transaction. Each list is made anew when it is read."""
+    """What changed since the last flush, to be written in one transaction."""
 
     @property
     def next_offset(self) -> int: ...
     @property
     def is_empty(self) -> bool: ...
     @property
-    def changelog(self) -> list[tuple[bytes, bytes | None]]:
-        """Key and value, None for a tombstone; the progress record is the last."""
+    def changelog(self) -> list[PackedBatch]:
+        """The state that is another now, tombstones for what is gone; the progress record is the last."""
     @property
-    def bars(self) -> list[tuple[bytes, bytes]]: ...
+    def bars(self) -> list[PackedBatch]: ...
     @property
-    def bars_1s(self) -> list[tuple[bytes, bytes]]: ...
+    def bars_1s(self) -> list[PackedBatch]: ...
     @property
     def late(self) -> list[tuple[bytes | None, bytes | None, int, str]]:
         """Key and value as they came, and the offset; the reason is empty."""

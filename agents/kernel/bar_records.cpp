@@ -50,7 +50,7 @@ std::optional<std::int64_t> known_missing(const Series& series, std::int64_t mis
 
 }  // namespace
 
-KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& level, const Bar& bar) {
+void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series, const Level& level, const Bar& bar) {
   std::uint8_t buffer[kMaxBarBytes];
   AvroWriter out(buffer);
   out.write_wire_header(origin.bar_schema_id);
@@ -63,8 +63,9 @@ KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& 
   write_values(out, bar.sum, known_missing(series, bar.missing));
   write_lineage(out, bar.seq, bar.sum);
   write_origin(out, origin);
-  return {series.home.name + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns),
-          std::string(written(out))};
+  const std::string key =
+      series.home.name + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns);
+  to.append(Bytes{reinterpret_cast<const std::uint8_t*>(key.data()), key.size()}, out.written());
 }
 
 KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "record_batch_writer.hpp"
 #include "series.hpp"
 
 /// Bars as the outside reads them: bar.avsc and live.avsc in Confluent's wire format.
@@ -26,8 +27,8 @@ struct KeyedRecord {
   std::string value;
 };
 
-/// A final or revised bar.
-[[nodiscard]] KeyedRecord bar_record(const Origin& origin, const Series& series, const Level& level, const Bar& bar);
+/// Appends a final or revised bar.
+void write_bar(RecordBatchWriter& out, const Origin& origin, const Series& series, const Level& level, const Bar& bar);
 
 /// A forming bar and what it shows.
 struct LiveBar {

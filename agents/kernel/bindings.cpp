@@ -51,12 +51,6 @@ nb::list to_list(const std::vector<KeyedRecord>& records) {
   return list;
 }
 
-nb::list to_list(const std::vector<StateRecord>& records) {
-  nb::list list;
-  for (const auto& [key, value] : records) list.append(nb::make_tuple(to_bytes(key), optional_bytes(value)));
-  return list;
-}
-
 nb::list refused_to_list(const std::vector<RefusedRecord>& records) {
   nb::list list;
   for (const RefusedRecord& record : records) {
@@ -170,8 +164,21 @@ nb::tuple read_records(const nb::bytes& record_set, const AbortedPairs& aborted)
 }
 
 nb::tuple make_progress_record(std::string epoch, std::int32_t generation, std::int64_t next_offset) {
-  const StateRecord record = progress_record({std::move(epoch), generation, next_offset, {}});
-  return nb::make_tuple(to_bytes(record.key), to_bytes(*record.value));
+  const auto [key, value] = progress_record({std::move(epoch), generation, next_offset, {}});
+  return nb::make_tuple(to_bytes(key), to_bytes(value));
+}
+
+using HeaderPairs = std::vector<std::pair<std::string, std::optional<nb::bytes>>>;
+
+std::optional<Bytes> view(const std::optional<nb::bytes>& bytes) {
+  return bytes ? std::optional(view(*bytes)) : std::nullopt;
+}
+
+void append_record(RecordBatchWriter& writer, const std::optional<nb::bytes>& key,
+                   const std::optional<nb::bytes>& value, const HeaderPairs& pairs) {
+  std::vector<Header> headers;
+  for (const auto& [name, text] : pairs) headers.push_back({name, view(text)});
+  writer.append(view(key), view(value), headers);
 }
 
 Progress progress_from(const nb::bytes& value) {
@@ -257,12 +264,26 @@ void bind_values(nb::module_& module) {
         for (const VenueClock& clock : progress.clocks) clocks[clock.venue.c_str()] = clock.time_ns;
         return clocks;
       });
+  nb::class_<PackedBatch>(module, "PackedBatch")
+      .def_prop_ro("records", &PackedBatch::records)
+      .def_prop_ro("size", &PackedBatch::size)
+      .def(
+          "marked",
+          [](PackedBatch& batch, std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
+             std::int64_t timestamp_ms) {
+            return to_bytes(batch.marked(producer_id, producer_epoch, base_sequence, timestamp_ms));
+          },
+          "producer_id"_a, "producer_epoch"_a, "base_sequence"_a, "timestamp_ms"_a);
+  nb::class_<RecordBatchWriter>(module, "RecordBatchWriter")
+      .def(nb::init<>())
+      .def("append", &append_record, "key"_a.none(), "value"_a.none(), "headers"_a = HeaderPairs{})
+      .def("take", &RecordBatchWriter::take);
   nb::class_<Flush>(module, "Flush")
       .def_ro("next_offset", &Flush::next_offset)
       .def_ro("is_empty", &Flush::is_empty)
-      .def_prop_ro("changelog", [](const Flush& flush) { return to_list(flush.changelog); })
-      .def_prop_ro("bars", [](const Flush& flush) { return to_list(flush.bars); })
-      .def_prop_ro("bars_1s", [](const Flush& flush) { return to_list(flush.bars_1s); })
+      .def_ro("changelog", &Flush::changelog)
+      .def_ro("bars", &Flush::bars)
+      .def_ro("bars_1s", &Flush::bars_1s)
       .def_prop_ro("late", [](const Flush& flush) { return refused_to_list(flush.late); })
       .def_prop_ro("dead", [](const Flush& flush) { return refused_to_list(flush.dead); });
 }

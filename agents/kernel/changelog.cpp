@@ -1,77 +1,22 @@
 #include "changelog.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "livetape/avro_writer.hpp"
+#include "varint.hpp"
 #include "venue.hpp"
 
 namespace livetape::kernel {
 namespace {
 
-/// A growing version of AvroWriter for the few places where the size is not known beforehand.
-class StateWriter {
- public:
-  explicit StateWriter(std::uint8_t version = kValueVersion) { raw(version); }
+constexpr std::size_t kMostBytes = 64;  // of one number
 
-  StateWriter& raw(std::uint8_t byte) {
-    bytes_.push_back(static_cast<char>(byte));
-    return *this;
-  }
-  StateWriter& number(std::int64_t value) {
-    return append([&](AvroWriter& out) { out.write_long(value); });
-  }
-  StateWriter& decimal(Int128 value) {
-    return append([&](AvroWriter& out) { out.write_decimal(value); });
-  }
-  StateWriter& notional(const UInt256& value) {
-    return append([&](AvroWriter& out) { out.write_notional(value); });
-  }
-  StateWriter& text(std::string_view value) {
-    number(static_cast<std::int64_t>(value.size()));
-    bytes_.append(value);
-    return *this;
-  }
-  [[nodiscard]] std::string take() { return std::move(bytes_); }
-
- private:
-  template <typename Write>
-  StateWriter& append(Write write) {
-    std::uint8_t buffer[64];
-    AvroWriter out(buffer);
-    write(out);
-    bytes_.append(reinterpret_cast<const char*>(out.written().data()), out.written().size());
-    return *this;
-  }
-
-  std::string bytes_;
-};
-
-StateWriter key_of(StateKind kind) {
-  StateWriter key(kKeyVersion);
-  key.raw(static_cast<std::uint8_t>(kind));
-  return key;
-}
-
-std::string bar_key(const Series& series, const Level& level, std::int64_t start_ns) {
-  const bool is_named = level.has_sessions() || level.is_hopping();
-  StateWriter key = key_of(is_named ? StateKind::named_bar : StateKind::bar);
-  key.text(series.home.name).text(series.instrument);
-  if (is_named) {
-    key.text(level.name);
-  } else {
-    key.number(level.length_ns);
-  }
-  return key.number(start_ns).take();
-}
-
-std::string ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
-  return key_of(StateKind::ids)
-      .text(series.home.name)
-      .text(series.instrument)
-      .number(bucket_ns)
-      .number(static_cast<std::int64_t>(kind))
-      .number(static_cast<std::int64_t>(chunk))
-      .take();
+void write_progress(StateText& out, const Progress& progress) {
+  out.text(progress.epoch).number(progress.generation).number(progress.next_offset);
+  out.number(static_cast<std::int64_t>(progress.clocks.size()));
+  for (const VenueClock& clock : progress.clocks) out.text(clock.venue).number(clock.time_ns);
 }
 
 std::optional<ByteReader> open_value(std::span<const std::uint8_t> value) {
@@ -107,74 +52,150 @@ OrderKey read_order(ByteReader& in) {
 
 }  // namespace
 
-StateRecord progress_record(const Progress& progress) {
-  StateWriter value;
-  value.text(progress.epoch).number(progress.generation).number(progress.next_offset);
-  value.number(static_cast<std::int64_t>(progress.clocks.size()));
-  for (const VenueClock& clock : progress.clocks) value.text(clock.venue).number(clock.time_ns);
-  return {key_of(StateKind::progress).take(), value.take()};
+StateText& StateText::begin(std::uint8_t version) {
+  size_ = 0;
+  return raw(version);
 }
 
-StateRecord bar_state(const Series& series, const Level& level, const Bar& bar) {
+std::uint8_t* StateText::room(std::size_t bytes) {
+  if (size_ + bytes > bytes_.size()) bytes_.resize(2 * (size_ + bytes));
+  return bytes_.data() + size_;
+}
+
+StateText& StateText::raw(std::uint8_t byte) {
+  *room(1) = byte;
+  ++size_;
+  return *this;
+}
+
+StateText& StateText::number(std::int64_t value) {
+  std::uint8_t* const at = room(kMaxVarintBytes);
+  size_ += static_cast<std::size_t>(put_varint(at, value) - at);
+  return *this;
+}
+
+StateText& StateText::decimal(Int128 value) {
+  AvroWriter out({room(kMostBytes), kMostBytes});
+  out.write_decimal(value);
+  size_ += out.written().size();
+  return *this;
+}
+
+StateText& StateText::notional(const UInt256& value) {
+  AvroWriter out({room(kMostBytes), kMostBytes});
+  out.write_notional(value);
+  size_ += out.written().size();
+  return *this;
+}
+
+StateText& StateText::text(std::string_view value) {
+  number(static_cast<std::int64_t>(value.size()));
+  if (!value.empty()) std::memcpy(room(value.size()), value.data(), value.size());
+  size_ += value.size();
+  return *this;
+}
+
+StateText& ChangelogWriter::key(StateKind kind) { return key_.begin(kKeyVersion).raw(static_cast<std::uint8_t>(kind)); }
+
+void ChangelogWriter::bar_key(const Series& series, const Level& level, std::int64_t start_ns) {
+  const bool is_named = level.has_sessions() || level.is_hopping();
+  key(is_named ? StateKind::named_bar : StateKind::bar).text(series.home.name).text(series.instrument);
+  if (is_named) {
+    key_.text(level.name);
+  } else {
+    key_.number(level.length_ns);
+  }
+  key_.number(start_ns);
+}
+
+void ChangelogWriter::ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
+  key(StateKind::ids)
+      .text(series.home.name)
+      .text(series.instrument)
+      .number(bucket_ns)
+      .number(static_cast<std::int64_t>(kind))
+      .number(static_cast<std::int64_t>(chunk));
+}
+
+void ChangelogWriter::progress(const Progress& progress) {
+  key(StateKind::progress);
+  write_progress(value(), progress);
+  put();
+}
+
+void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   const Aggregate& sum = bar.sum;
-  StateWriter value;
-  value.number(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
-  value.number(sum.first_order.first).number(sum.first_order.second);
-  value.number(sum.last_order.first).number(sum.last_order.second);
-  value.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
-  value.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
-  value.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
-  value.text(sum.first_id.as_text()).text(sum.last_id.as_text());
-  value.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
-  value.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
-  return {bar_key(series, level, bar.start_ns), value.take()};
+  bar_key(series, level, bar.start_ns);
+  value().number(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
+  value_.number(sum.first_order.first).number(sum.first_order.second);
+  value_.number(sum.last_order.first).number(sum.last_order.second);
+  value_.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
+  value_.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
+  value_.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
+  value_.text(sum.first_id.as_text()).text(sum.last_id.as_text());
+  value_.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
+  value_.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
+  put();
 }
 
-StateRecord bar_tombstone(const Series& series, const Level& level, std::int64_t start_ns) {
-  return {bar_key(series, level, start_ns), std::nullopt};
+void ChangelogWriter::bar_gone(const Series& series, const Level& level, std::int64_t start_ns) {
+  bar_key(series, level, start_ns);
+  put_tombstone();
 }
 
-StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk) {
-  StateWriter value;
+void ChangelogWriter::ids(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk) {
+  ids_key(series, bucket.start_ns, kind, chunk);
+  value();
   if (kind == IdKind::ranges) {
     const auto all = std::span(bucket.numbers.ranges());
     const auto part =
         all.subspan(chunk * kRangesPerChunk).first(std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
-    for (const auto& range : part) value.number(range.first).number(range.last);
+    for (const auto& range : part) value_.number(range.first).number(range.last);
   } else {
     const auto all = std::span(bucket.hashes);
     const auto part =
         all.subspan(chunk * kHashesPerChunk).first(std::min(kHashesPerChunk, all.size() - chunk * kHashesPerChunk));
     for (const IdHash& hash : part) {
       for (const std::uint64_t half : {hash.high, hash.low}) {
-        for (int shift = 56; shift >= 0; shift -= 8) value.raw(static_cast<std::uint8_t>(half >> shift));
+        for (int shift = 56; shift >= 0; shift -= 8) value_.raw(static_cast<std::uint8_t>(half >> shift));
       }
     }
   }
-  return {ids_key(series, bucket.start_ns, kind, chunk), value.take()};
+  put();
 }
 
-StateRecord runs_state(const Series& series, std::size_t chunk) {
+void ChangelogWriter::runs(const Series& series, std::size_t chunk) {
   const auto all = std::span(series.ids.runs.runs());
   const auto part =
       all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
-  StateWriter value;
+  ids_key(series, 0, IdKind::runs, chunk);
+  value();
   for (const IdRuns::Run& run : part) {
-    value.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);
+    value_.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);
   }
-  return {ids_key(series, 0, IdKind::runs, chunk), value.take()};
+  put();
 }
 
-StateRecord corrections_state(const Series& series) {
-  std::string key = key_of(StateKind::corrections).text(series.home.name).text(series.instrument).take();
-  if (series.corrections.empty()) return {std::move(key), std::nullopt};
-  StateWriter value;
-  for (const CarriedOut& correction : series.corrections) value.number(correction.offset).number(correction.newest_ns);
-  return {std::move(key), value.take()};
+void ChangelogWriter::ids_gone(const IdChunkRef& chunk) {
+  ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk);
+  put_tombstone();
 }
 
-StateRecord ids_tombstone(const IdChunkRef& chunk) {
-  return {ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk), std::nullopt};
+void ChangelogWriter::corrections(const Series& series) {
+  key(StateKind::corrections).text(series.home.name).text(series.instrument);
+  if (series.corrections.empty()) return put_tombstone();
+  value();
+  for (const CarriedOut& correction : series.corrections) value_.number(correction.offset).number(correction.newest_ns);
+  put();
+}
+
+std::pair<std::string, std::string> progress_record(const Progress& progress) {
+  StateText key;
+  StateText value;
+  key.begin(kKeyVersion).raw(static_cast<std::uint8_t>(StateKind::progress));
+  write_progress(value.begin(kValueVersion), progress);
+  const auto copy = [](Bytes bytes) { return std::string(bytes.begin(), bytes.end()); };
+  return {copy(key.bytes()), copy(value.bytes())};
 }
 
 std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {

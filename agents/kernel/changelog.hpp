@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "byte_reader.hpp"
+#include "record_batch_writer.hpp"
 #include "series.hpp"
 
 /// The fold's state as records of its changelog. Every key and value begins with its format's version; a key's second
@@ -18,12 +21,6 @@ inline constexpr std::uint8_t kValueVersion = 2;
 
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other.
 enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', named_bar = 'N', ids = 'I', corrections = 'C' };
-
-/// One record; no value is a tombstone.
-struct StateRecord {
-  std::string key;
-  std::optional<std::string> value;
-};
 
 struct VenueClock {
   std::string venue;
@@ -50,14 +47,52 @@ struct StateKey {
   std::size_t chunk = 0;
 };
 
-[[nodiscard]] StateRecord progress_record(const Progress& progress);
-[[nodiscard]] StateRecord bar_state(const Series& series, const Level& level, const Bar& bar);
-[[nodiscard]] StateRecord bar_tombstone(const Series& series, const Level& level, std::int64_t start_ns);
-[[nodiscard]] StateRecord ids_state(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
-[[nodiscard]] StateRecord runs_state(const Series& series, std::size_t chunk);
-/// All corrections of the series that were carried out; a tombstone when there are none any more.
-[[nodiscard]] StateRecord corrections_state(const Series& series);
-[[nodiscard]] StateRecord ids_tombstone(const IdChunkRef& chunk);
+/// A growing piece of a state record, in memory that is kept for the next one.
+class StateText {
+ public:
+  StateText& begin(std::uint8_t version);
+  StateText& raw(std::uint8_t byte);
+  StateText& number(std::int64_t value);
+  StateText& decimal(Int128 value);
+  StateText& notional(const UInt256& value);
+  StateText& text(std::string_view value);
+  [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::uint8_t* room(std::size_t bytes);
+
+  std::vector<std::uint8_t> bytes_;
+  std::size_t size_ = 0;
+};
+
+/// Puts the state's records into the batches of a flush. What is gone becomes a tombstone.
+class ChangelogWriter {
+ public:
+  void progress(const Progress& progress);
+  void bar(const Series& series, const Level& level, const Bar& bar);
+  void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
+  void ids(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
+  void runs(const Series& series, std::size_t chunk);
+  void ids_gone(const IdChunkRef& chunk);
+  /// All corrections of the series that were carried out; a tombstone when there are none any more.
+  void corrections(const Series& series);
+  [[nodiscard]] std::vector<PackedBatch> take() { return out_.take(); }
+
+ private:
+  StateText& key(StateKind kind);
+  void bar_key(const Series& series, const Level& level, std::int64_t start_ns);
+  void ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk);
+  StateText& value() { return value_.begin(kValueVersion); }
+  void put() { out_.append(key_.bytes(), value_.bytes()); }
+  void put_tombstone() { out_.append(key_.bytes(), std::nullopt); }
+
+  StateText key_;
+  StateText value_;
+  RecordBatchWriter out_;
+};
+
+/// Key and value of a progress record by itself.
+[[nodiscard]] std::pair<std::string, std::string> progress_record(const Progress& progress);
 
 /// Nothing when the record is not of this version or not well formed; keys point into `key`.
 [[nodiscard]] std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key);

@@ -346,9 +346,10 @@ void PartitionFold::take_bars(Flush& flush) {
   std::ranges::stable_sort(all, {}, [](const Announced& announced) { return announced.bar->seq; });
   for (const Announced& each : all) {
     const Level& level = each.series->level(each.level);
-    auto& topic = level.name == kOneSecond ? flush.bars_1s : flush.bars;
-    topic.push_back(bar_record(origin_, *each.series, level, *each.bar));
+    write_bar(level.name == kOneSecond ? bars_1s_ : bars_, origin_, *each.series, level, *each.bar);
   }
+  flush.bars = bars_.take();
+  flush.bars_1s = bars_1s_.take();
   changes_.announced.clear();
   changes_.farewells.clear();
 }
@@ -359,20 +360,20 @@ void PartitionFold::take_state(Flush& flush) {
     if (bar == nullptr) continue;  // evicted since
     bar->is_dirty = false;
     bar->is_logged = true;
-    flush.changelog.push_back(bar_state(*ref.series, ref.series->level(ref.level), *bar));
+    changelog_.bar(*ref.series, ref.series->level(ref.level), *bar);
   }
   for (Series* changed : changes_.ids) {
     changed->are_ids_listed = false;
-    take_ids(*changed, flush.changelog);
+    take_ids(*changed);
   }
   for (Series* changed : changes_.corrections) {
     changed->are_corrections_listed = false;
-    flush.changelog.push_back(corrections_state(*changed));
+    changelog_.corrections(*changed);
   }
   for (const BarRef& ref : changes_.evicted) {
-    flush.changelog.push_back(bar_tombstone(*ref.series, ref.series->level(ref.level), ref.start_ns));
+    changelog_.bar_gone(*ref.series, ref.series->level(ref.level), ref.start_ns);
   }
-  for (const IdChunkRef& chunk : changes_.evicted_ids) flush.changelog.push_back(ids_tombstone(chunk));
+  for (const IdChunkRef& chunk : changes_.evicted_ids) changelog_.ids_gone(chunk);
   changes_.dirty.clear();
   changes_.ids.clear();
   changes_.corrections.clear();
@@ -383,21 +384,22 @@ void PartitionFold::take_state(Flush& flush) {
   for (const auto& [name, home] : venues_) {
     if (home->clock_ns != kBeginning) progress.clocks.push_back({name, home->clock_ns});
   }
-  flush.changelog.push_back(progress_record(progress));
+  changelog_.progress(progress);
+  flush.changelog = changelog_.take();
 }
 
-void PartitionFold::take_ids(Series& changed, std::vector<StateRecord>& changelog) {
-  take_runs(changed, changelog);
+void PartitionFold::take_ids(Series& changed) {
+  take_runs(changed);
   for (IdBucket& bucket : changed.ids.buckets()) {
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       const auto which = static_cast<std::size_t>(kind);
       if (bucket.dirty_from[which] == IdBucket::kClean) continue;
       const std::size_t chunks = bucket.chunks(kind);
       for (std::size_t chunk = bucket.dirty_from[which]; chunk < chunks; ++chunk) {
-        changelog.push_back(ids_state(changed, bucket, kind, chunk));
+        changelog_.ids(changed, bucket, kind, chunk);
       }
       for (std::size_t chunk = chunks; chunk < bucket.logged_chunks[which]; ++chunk) {
-        changelog.push_back(ids_tombstone({&changed, bucket.start_ns, kind, chunk}));  // ranges have grown together
+        changelog_.ids_gone({&changed, bucket.start_ns, kind, chunk});  // ranges have grown together
       }
       bucket.logged_chunks[which] = chunks;
       bucket.dirty_from[which] = IdBucket::kClean;
@@ -405,15 +407,15 @@ void PartitionFold::take_ids(Series& changed, std::vector<StateRecord>& changelo
   }
 }
 
-void PartitionFold::take_runs(Series& changed, std::vector<StateRecord>& changelog) {
+void PartitionFold::take_runs(Series& changed) {
   IdRuns& runs = changed.ids.runs;
   if (runs.dirty_from == IdRuns::kClean) return;
   const std::size_t chunks = (runs.runs().size() + kRunsPerChunk - 1) / kRunsPerChunk;
   for (std::size_t chunk = runs.dirty_from / kRunsPerChunk; chunk < chunks; ++chunk) {
-    changelog.push_back(runs_state(changed, chunk));
+    changelog_.runs(changed, chunk);
   }
   for (std::size_t chunk = chunks; chunk < changed.ids.logged_run_chunks; ++chunk) {
-    changelog.push_back(ids_tombstone({&changed, 0, IdKind::runs, chunk}));
+    changelog_.ids_gone({&changed, 0, IdKind::runs, chunk});
   }
   changed.ids.logged_run_chunks = chunks;
   runs.dirty_from = IdRuns::kClean;

@@ -56,9 +56,9 @@ struct RefusedRecord {
 /// Everything that changed since the last flush, to be written in one transaction.
 struct Flush {
   std::int64_t next_offset = 0;
-  std::vector<StateRecord> changelog;  // progress last
-  std::vector<KeyedRecord> bars;
-  std::vector<KeyedRecord> bars_1s;
+  std::vector<PackedBatch> changelog;  // progress last
+  std::vector<PackedBatch> bars;
+  std::vector<PackedBatch> bars_1s;
   std::vector<RefusedRecord> late;
   std::vector<RefusedRecord> dead;
   bool is_empty = true;
@@ -138,8 +138,8 @@ class PartitionFold {
   std::optional<KeyedRecord> live_of(Series& series);
   void take_bars(Flush& flush);
   void take_state(Flush& flush);
-  void take_ids(Series& series, std::vector<StateRecord>& changelog);
-  void take_runs(Series& series, std::vector<StateRecord>& changelog);
+  void take_ids(Series& series);
+  void take_runs(Series& series);
 
   struct TextHash {
     using is_transparent = void;
@@ -171,6 +171,9 @@ class PartitionFold {
   std::optional<Awaited> awaited_;
 
   Changes changes_;
+  ChangelogWriter changelog_;
+  RecordBatchWriter bars_;
+  RecordBatchWriter bars_1s_;
   std::vector<RefusedRecord> late_;
   std::vector<RefusedRecord> dead_;
   std::int64_t next_offset_ = 0;

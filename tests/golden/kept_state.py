@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.unit.agents.kernel.bar_oracle import Clock, Event, Rules, Trade
-from tests.unit.agents.kernel.partition_kit import NOON, SECOND, Partition, records_of
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND, Partition, records_in, records_of
 from tests.unit.agents.kernel.record_sets import LZ4, KafkaRecord, record_batch
 
 FOLDER: Final = Path(__file__).parent
@@ -61,7 +61,7 @@ def make(seed: int) -> KeptState:
     offset = 0
     for first in range(0, FOLDED, EACH_FLUSH):
         partition.fold(record_batch(first, records_of(events[first : min(first + EACH_FLUSH, FOLDED)])))
-        records = [KafkaRecord(key, value) for key, value in partition.flush().changelog]
+        records = [KafkaRecord(key, value) for key, value in records_in(partition.flush().changelog)]
         state.append(record_batch(offset, records, codec=LZ4))
         offset += len(records)
     return KeptState(events, FOLDED, state)
@@ -105,6 +105,7 @@ def _lines(values: Sequence[Any]) -> str:
 
 if __name__ == "__main__":
     made = make(seed=20_261_123)
-    version = Partition(RULES)  # the version of the format is the first byte of any key
+    version = Partition(RULES)  # the version of the format is the first byte of any value
     version.fold(record_batch(0, records_of(made.events[:1])))
-    made.write(FOLDER / f"state_v{version.flush().changelog[0][0][0]}.json")
+    progress = records_in(version.flush().changelog)[-1][1] or b""
+    made.write(FOLDER / f"state_v{progress[0]}.json")

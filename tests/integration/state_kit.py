@@ -30,19 +30,27 @@ async def recovered(settings: Settings, tape: Tape) -> Recovered:
     return await recover(setup, PARTITION)
 
 
+async def next_offset(settings: Settings, tape: Tape) -> int:
+    """Where a worker that is assigned the partition now goes on."""
+    partition = await recovered(settings, tape)
+    await partition.writer.close()
+    return partition.next_offset
+
+
 async def fold_29(settings: Settings) -> tuple[Tape, list[Stored]]:
     """Write 29 trades and fold them in one flush; gives the changelog."""
     tape = Tape(with_topics(settings))
     write_some(tape, 1, 30)
-    fold_all(settings, await recovered(settings, tape))
+    await fold_all(settings, await recovered(settings, tape))
     return tape, read(settings, CHANGELOG)
 
 
-def fold_all(settings: Settings, partition: Recovered) -> None:
+async def fold_all(settings: Settings, partition: Recovered) -> None:
     """Fold the 29 trades from the beginning of the log, in one flush."""
     values = [KafkaRecord(record.key, record.value) for record in read(settings, "trades")]
     assert partition.fold.fold(record_batch(0, values), [], 0).trades == 29
-    partition.writer.write(partition.fold.take_flush())
+    await partition.writer.write(partition.fold.take_flush())
+    await partition.writer.close()
 
 
 def put(settings: Settings, *records: tuple[bytes | None, bytes | None]) -> None:

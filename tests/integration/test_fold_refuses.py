@@ -18,6 +18,7 @@ from tests.integration.state_kit import (
     PROGRESS,
     epoch_of,
     fold_29,
+    next_offset,
     progress,
     progress_of,
     put,
@@ -56,7 +57,7 @@ def test_a_worker_whose_topics_are_missing_says_so(settings: Settings) -> None:
 
 async def test_state_that_belongs_to_the_log_is_taken_up(settings: Settings) -> None:
     tape, _ = await fold_29(settings)
-    assert (await recovered(settings, tape)).next_offset == 29
+    assert await next_offset(settings, tape) == 29
 
 
 async def test_state_with_no_progress_is_refused(settings: Settings, servers: Settings) -> None:

@@ -16,7 +16,7 @@ from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import differences
-from tests.integration.state_kit import PARTITION, fold_29, fold_all, put, recovered, write_some
+from tests.integration.state_kit import PARTITION, fold_29, fold_all, next_offset, put, recovered, write_some
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 
@@ -90,7 +90,7 @@ async def test_a_changelog_that_cannot_be_read_can_be_after_a_reset(settings: Se
         await recovered(settings, tape)
     made = run_reset(settings)
     assert made.returncode == 0, made.stderr
-    fold_all(settings, await recovered(settings, tape))
+    await fold_all(settings, await recovered(settings, tape))
     assert {action.what for action in apply(settings)} == {"unchanged"}
 
 
@@ -101,7 +101,7 @@ async def test_other_intervals_can_be_folded_after_a_reset(settings: Settings) -
         await recovered(other, tape)
     made = run_reset(other)
     assert made.returncode == 0, made.stderr
-    fold_all(other, await recovered(other, tape))
+    await fold_all(other, await recovered(other, tape))
 
 
 async def test_who_had_the_partition_before_is_fenced(settings: Settings) -> None:
@@ -112,7 +112,8 @@ async def test_who_had_the_partition_before_is_fenced(settings: Settings) -> Non
     assert zombie.fold.fold(log, [], zombie.next_offset).trades == 10
     assert run_reset(settings).returncode == 0
     with pytest.raises(Fenced):
-        zombie.writer.write(zombie.fold.take_flush())
+        await zombie.writer.write(zombie.fold.take_flush())
+    await zombie.writer.close()
 
 
 async def test_the_log_may_lose_its_oldest_records_between_a_reset_and_the_next_worker(settings: Settings) -> None:
@@ -122,4 +123,4 @@ async def test_the_log_may_lose_its_oldest_records_between_a_reset_and_the_next_
     admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
     (gone,) = admin.delete_records([at]).values()
     gone.result(WAIT_S)
-    assert (await recovered(settings, tape)).next_offset == 20
+    assert await next_offset(settings, tape) == 20

@@ -11,7 +11,15 @@ from typing import Any, Final, TypeAlias
 
 import fastavro
 
-from agents.kernel import Flush, FoldConfig, PartitionFold, VenueRules, WriterSchemas
+from agents.kernel import (
+    Flush,
+    FoldConfig,
+    PackedBatch,
+    PartitionFold,
+    VenueRules,
+    WriterSchemas,
+    read_records,
+)
 from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Correction, Event, Published, Rules, Trade, Window
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
@@ -158,6 +166,13 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
     )
 
 
+def records_in(batches: Sequence[PackedBatch]) -> list[tuple[bytes, bytes | None]]:
+    """Key and value of each record of a flush's batches."""
+    records, damaged = read_records(b"".join(batch.marked(7, 0, 0, 0) for batch in batches))
+    assert damaged == []
+    return [(record.key or b"", record.value) for record in records]
+
+
 def compacted(changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
     """What compaction leaves at the least: the last record of each key, where it stood."""
     last = {key: place for place, (key, _) in enumerate(changelog)}
@@ -196,8 +211,8 @@ class Partition:
 
     def flush(self) -> Flush:
         flush = self._fold.take_flush()
-        self.changelog += flush.changelog
-        self.bars += flush.bars + flush.bars_1s
+        self.changelog += records_in(flush.changelog)
+        self.bars += [(key, value or b"") for key, value in records_in([*flush.bars, *flush.bars_1s])]
         self.late += [offset for _, _, offset, _ in flush.late]
         self.dead += [offset for _, _, offset, _ in flush.dead]
         return flush

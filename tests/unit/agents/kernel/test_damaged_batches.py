@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Rules
-from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_of
+from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_in, records_of
 from tests.unit.agents.kernel.record_sets import GZIP, LZ4, NONE, SNAPPY, ZSTD, record_batch
 
 RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
@@ -45,15 +45,15 @@ def test_trades_around_a_damaged_batch_are_folded() -> None:
     clock = record_batch(9, records_of([a_clock(9, 60)]))
     outcome = fold.fold(trades(0, 3) + flipped(trades(3, 4), RECORDS_AT) + trades(7, 2) + clock, [], 0)
     assert (outcome.trades, outcome.dead, outcome.next_offset) == (5, 1, 10)
-    assert [key.decode().rpartition(":")[2] for key, _ in fold.take_flush().bars_1s] == [
+    assert [key.decode().rpartition(":")[2] for key, _ in records_in(fold.take_flush().bars_1s)] == [
         key.decode().rpartition(":")[2] for key, _ in _bars_of(trades(0, 3) + trades(7, 2) + clock)
     ]
 
 
-def _bars_of(record_set: bytes) -> list[tuple[bytes, bytes]]:
+def _bars_of(record_set: bytes) -> list[tuple[bytes, bytes | None]]:
     fold = new_fold(RULES)
     fold.fold(record_set, [], 0)
-    return fold.take_flush().bars_1s
+    return records_in(fold.take_flush().bars_1s)
 
 
 def test_a_damaged_batch_that_was_passed_over_before_is_not_passed_over_again() -> None:

@@ -4,6 +4,7 @@ When one of these fails after an upgrade, read what has become of the named thin
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +14,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
+from aiokafka.producer.sender import Sender
 from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import App
 from faust.tables.manager import TableManager
@@ -21,13 +24,14 @@ from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from agents.transport import PreparedBatch
 from agents.transport.fetch import KeptRecords, UndecodedRecords, rebind, undecoding_consumer
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """The text of a function, its white space evened out."""
+    """The text of a function or class, its white space evened out."""
     return " ".join(inspect.getsource(function).split())
 
 
@@ -91,6 +95,23 @@ def test_an_undecoding_consumer_is_an_aiokafka_consumer_of_the_same_shape() -> N
     made = undecoding_consumer(frozenset({"trades"}))
     assert issubclass(made, AIOKafkaConsumer)
     assert made.__init__ is AIOKafkaConsumer.__init__  # `__class__` may be set on an instance of the stock class
+
+
+def test_a_prepared_batch_has_all_that_the_producer_asks_of_a_batch_it_did_not_fill() -> None:
+    asked = set(re.findall(r"_builder\.(\w+)\(", source_of(MessageBatch) + source_of(MessageAccumulator)))
+    assert asked == {"append", "record_count", "closed", "close", "_set_producer_state", "_build"}
+    assert asked - {"append"} <= set(dir(PreparedBatch)), "aiokafka asks for more of a batch now"
+
+
+def test_a_producer_marks_a_batch_once_and_sends_what_it_built_again_as_it_was() -> None:
+    source = source_of(MessageAccumulator._pop_batch)
+    assert source.index("not_retry = batch.retry_count == 0") < source.index("batch.set_producer_state(")
+    assert "self._txn_manager.increment_sequence_number(batch.tp, batch.record_count)" in source
+
+
+def test_a_transaction_is_not_ended_before_its_batches_are_answered_or_failed() -> None:
+    source = source_of(Sender._do_txn_commit)
+    assert source.index("await self._message_accumulator.flush_for_commit()") < source.index("EndTxnHandler(")
 
 
 def test_the_group_can_be_told_to_rebalance() -> None:

@@ -1,0 +1,147 @@
+#include "record_batch_writer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "crc32c.hpp"
+#include "varint.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+// A broker takes batches of 1 MiB by default; what cannot be compressed grows by less than a hundredth.
+constexpr std::size_t kBatchBytes = 1'000'000;
+
+// Where the fields of a batch's header are: "Record Batch" of the protocol guide.
+constexpr std::size_t kLengthAt = 8;
+constexpr std::size_t kLeaderEpochAt = 12;
+constexpr std::size_t kMagicAt = 16;
+constexpr std::size_t kCrcAt = 17;
+constexpr std::size_t kAttributesAt = 21;
+constexpr std::size_t kLastDeltaAt = 23;
+constexpr std::size_t kFirstTimestampAt = 27;
+constexpr std::size_t kLastTimestampAt = 35;
+constexpr std::size_t kProducerIdAt = 43;
+constexpr std::size_t kProducerEpochAt = 51;
+constexpr std::size_t kBaseSequenceAt = 53;
+constexpr std::size_t kRecordsAt = 57;
+constexpr std::size_t kHeaderBytes = 61;
+constexpr std::int16_t kTransactional = 0x10;
+
+template <typename T>
+void put(std::string& bytes, std::size_t at, T value) noexcept {
+  auto bits = static_cast<std::make_unsigned_t<T>>(value);
+  for (std::size_t byte = sizeof(T); byte-- > 0; bits = static_cast<decltype(bits)>(bits >> 7 >> 1)) {
+    bytes[at + byte] = static_cast<char>(bits);
+  }
+}
+
+std::uint8_t* put_bytes(std::uint8_t* at, Bytes bytes) noexcept {
+  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
+}
+
+std::uint8_t* put_sized(std::uint8_t* at, const std::optional<Bytes>& bytes) noexcept {
+  at = put_varint(at, bytes ? static_cast<std::int64_t>(bytes->size()) : -1);
+  return bytes ? put_bytes(at, *bytes) : at;
+}
+
+std::size_t sized_bytes(const std::optional<Bytes>& bytes) noexcept {
+  return bytes ? varint_bytes(static_cast<std::int64_t>(bytes->size())) + bytes->size() : 1;
+}
+
+Bytes bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+const LZ4F_preferences_t& preferences() noexcept {
+  static const LZ4F_preferences_t kPreferences = [] {
+    LZ4F_preferences_t made{};
+    made.frameInfo.blockSizeID = LZ4F_max256KB;
+    made.frameInfo.blockMode = LZ4F_blockIndependent;  // Java's client reads no other
+    made.autoFlush = 1;                                // all of a batch is there at once
+    return made;
+  }();
+  return kPreferences;
+}
+
+void check(std::size_t result) {
+  if (LZ4F_isError(result) != 0) throw std::runtime_error(LZ4F_getErrorName(result));
+}
+
+}  // namespace
+
+const std::string& PackedBatch::marked(std::int64_t producer_id, std::int16_t producer_epoch,
+                                       std::int32_t base_sequence, std::int64_t timestamp_ms) {
+  put(bytes_, kFirstTimestampAt, timestamp_ms);
+  put(bytes_, kLastTimestampAt, timestamp_ms);
+  put(bytes_, kProducerIdAt, producer_id);
+  put(bytes_, kProducerEpochAt, producer_epoch);
+  put(bytes_, kBaseSequenceAt, base_sequence);
+  put(bytes_, kCrcAt, static_cast<std::int32_t>(crc32c(bytes_of(bytes_).subspan(kAttributesAt))));
+  return bytes_;
+}
+
+RecordBatchWriter::RecordBatchWriter() {
+  LZ4F_cctx* context = nullptr;
+  check(LZ4F_createCompressionContext(&context, LZ4F_VERSION));
+  context_.reset(context);
+}
+
+void RecordBatchWriter::append(std::optional<Bytes> key, std::optional<Bytes> value, std::span<const Header> headers) {
+  const auto header_count = static_cast<std::int64_t>(headers.size());
+  std::size_t rest = 2 + sized_bytes(key) + sized_bytes(value) + varint_bytes(header_count);
+  for (const Header& header : headers) rest += sized_bytes(bytes_of(header.key)) + sized_bytes(header.value);
+  if (records_ > 0 && plain_bytes_ + rest + 2 * kMaxVarintBytes > kBatchBytes) pack();
+
+  const std::size_t length = rest + varint_bytes(records_);
+  const std::size_t needed = plain_bytes_ + length + kMaxVarintBytes;
+  if (needed > plain_.size()) plain_.resize(std::max(needed, 2 * plain_.size()));
+  std::uint8_t* at = put_varint(plain_.data() + plain_bytes_, static_cast<std::int64_t>(length));
+  *at++ = 0;  // attributes: none are defined
+  *at++ = 0;  // of one time with the batch
+  at = put_varint(at, records_);
+  at = put_sized(at, key);
+  at = put_sized(at, value);
+  at = put_varint(at, header_count);
+  for (const Header& header : headers) at = put_sized(put_sized(at, bytes_of(header.key)), header.value);
+  plain_bytes_ = static_cast<std::size_t>(at - plain_.data());
+  ++records_;
+}
+
+std::vector<PackedBatch> RecordBatchWriter::take() {
+  if (records_ > 0) pack();
+  return std::exchange(packed_, {});
+}
+
+void RecordBatchWriter::pack() {
+  std::string batch(kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences()), '\0');
+  char* const begin = batch.data() + kHeaderBytes;
+  char* const end = batch.data() + batch.size();
+  char* at = begin;
+  const auto room = [&] { return static_cast<std::size_t>(end - at); };
+  const auto advance = [&](std::size_t result) {
+    check(result);
+    at += result;
+  };
+  advance(LZ4F_compressBegin(context_.get(), at, room(), &preferences()));
+  advance(LZ4F_compressUpdate(context_.get(), at, room(), plain_.data(), plain_bytes_, nullptr));
+  advance(LZ4F_compressEnd(context_.get(), at, room(), nullptr));
+  batch.resize(kHeaderBytes + static_cast<std::size_t>(at - begin));
+  batch.shrink_to_fit();
+
+  put(batch, kLengthAt, static_cast<std::int32_t>(batch.size() - kLeaderEpochAt));
+  put(batch, kLeaderEpochAt, std::int32_t{-1});
+  put(batch, kMagicAt, std::int8_t{2});
+  put(batch, kAttributesAt, static_cast<std::int16_t>(kTransactional | static_cast<std::int16_t>(Codec::lz4)));
+  put(batch, kLastDeltaAt, records_ - 1);
+  put(batch, kRecordsAt, records_);
+  packed_.emplace_back(std::move(batch), records_);
+  plain_bytes_ = 0;
+  records_ = 0;
+}
+
+}  // namespace livetape::kernel

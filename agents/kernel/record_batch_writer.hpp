@@ -1,0 +1,56 @@
+#pragma once
+
+#include <lz4frame.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "record_batch.hpp"
+
+/// Kafka's record batches, message format 2, as a producer sends them.
+namespace livetape::kernel {
+
+/// A batch that is whole but for who sends it and when.
+class PackedBatch {
+ public:
+  PackedBatch(std::string bytes, std::int32_t records) : bytes_(std::move(bytes)), records_(records) {}
+
+  [[nodiscard]] std::int32_t records() const noexcept { return records_; }
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+  /// The batch as one of a producer's transaction, `base_sequence` being how many records it has sent before.
+  [[nodiscard]] const std::string& marked(std::int64_t producer_id, std::int16_t producer_epoch,
+                                          std::int32_t base_sequence, std::int64_t timestamp_ms);
+
+ private:
+  std::string bytes_;
+  std::int32_t records_;
+};
+
+/// Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes.
+class RecordBatchWriter {
+ public:
+  RecordBatchWriter();
+
+  void append(std::optional<Bytes> key, std::optional<Bytes> value, std::span<const Header> headers = {});
+  /// All that was appended since the last call.
+  [[nodiscard]] std::vector<PackedBatch> take();
+
+ private:
+  void pack();
+
+  struct FreeContext {
+    void operator()(LZ4F_cctx* context) const noexcept { LZ4F_freeCompressionContext(context); }
+  };
+  std::unique_ptr<LZ4F_cctx, FreeContext> context_;
+  std::vector<std::uint8_t> plain_;  // the records of the batch that grows, and room for more
+  std::size_t plain_bytes_ = 0;
+  std::int32_t records_ = 0;
+  std::vector<PackedBatch> packed_;
+};
+
+}  // namespace livetape::kernel
