@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-bridge-publish bench-kernel bench-stream bench-sink bench-latency-ws
+.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp')
@@ -36,9 +36,19 @@ requirements: setup ## Pin requirements/*.in again, by hash
 	python -m pip install --quiet uv
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/runtime.in -o requirements/runtime.txt
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/bench-peers.in -o requirements/bench-peers.txt
 
-bench-stream: setup ## Trades to bars, beside Kafka Streams; the last line is JSON
-	@python -m bench.stream
+bench-stream: setup ## Trades to bars, beside Kafka Streams, Flink, Quix and Faust (TRADES=50000000); the last line is JSON
+	@python -m bench.stream $(if $(TRADES),--trades $(TRADES))
+
+bench-latency: setup ## A trade to its bar's update, beside two bare hops (SECONDS=15 a pace); the last line is JSON
+	@python -m bench.latency $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-soak: setup ## The worker's memory over an hour of trades (SECONDS=3600); the last line is JSON
+	@python -m bench.soak $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-growth: setup ## What 100,000 instruments and a second worker cost a trade; the last line is JSON
+	@python -m bench.growth $(if $(TRADES),--trades $(TRADES))
 
 bench-kernel: setup ## What a trade costs the fold kernel alone; the last line is JSON
 	@python -m bench.kernel_fold

@@ -1,0 +1,89 @@
+"""`make bench-growth`: what a trade costs the worker with 10 and with 100,000 instruments, and with two workers.
+
+The workers have their partitions, are held by SIGSTOP while the trades are written, and are then let go: all of them
+find the whole topic and none of them a rebalance. CPU is user plus system of the workers. The last line is one JSON
+object.
+"""
+
+import json
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from app import schema_registry, topic_admin
+from app.settings import Settings
+from bench import livetape_engine
+from bench.processes import Cost, CostMeter
+from bench.trades_topic import SchemaIds, TradesSpec, produce_trades
+from local import stack
+
+FEW: Final = 10
+USUAL: Final = 1_000
+MANY: Final = 100_000
+HELD_MS: Final = 85_000
+"""How long a worker may be silent, and the trades may take to write; Faust allows less than its 90 s for a request."""
+
+
+def main(trades: Annotated[int, typer.Option(min=1, help="Trades in each topic.")] = 4_000_000) -> None:
+    """Fold the same number of trades four times."""
+    with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
+        base = stack.on_free_ports(Settings(intervals=("1m",), session_timeout_ms=HELD_MS), Path(folder))
+        with stack.running(base):
+            costs = {
+                (instruments, workers): _fold(base, TradesSpec(trades, instruments), workers)
+                for instruments, workers in ((FEW, 1), (MANY, 1), (USUAL, 1), (USUAL, 2))
+            }
+    print(json.dumps(_result(trades, {run: cost.cpu_s for run, cost in costs.items()})))
+
+
+def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
+    settings = base.model_copy(update={"namespace": f"bench-{spec.instruments}-{count}"})
+    topic_admin.apply(settings)
+    ids = schema_registry.register_all(settings)
+    log = settings.home / f"{settings.namespace}.log"
+    with livetape_engine.settled_workers(settings, log, count) as workers:
+        for worker in workers:
+            worker.send_signal(signal.SIGSTOP)
+        began_s = time.monotonic()
+        try:
+            produce_trades(
+                settings.kafka_bootstrap,
+                [settings.topic("trades")],
+                spec,
+                SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]),
+                settings.schemas_dir,
+            )
+            if time.monotonic() - began_s > HELD_MS / 1_000:
+                raise RuntimeError("the broker has given the workers up: this machine is too slow for so many trades")
+            meters = [CostMeter(worker.pid) for worker in workers]
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGCONT)
+        livetape_engine.wait_until_committed(settings, livetape_engine.end_offsets(settings), workers, log)
+        costs = [meter.read() for meter in meters]
+    total = Cost(max(cost.wall_s for cost in costs), sum(cost.cpu_s for cost in costs))
+    print(
+        f"{spec.trades:,} trades, {spec.instruments:,} instruments, {count} workers: "
+        f"{total.wall_s:.2f} s, {total.cpu_s:.2f} s of CPU",
+        flush=True,
+    )
+    return total
+
+
+def _result(trades: int, cpu_s: dict[tuple[int, int], float]) -> dict[str, float]:
+    return {
+        "trades": trades,
+        **{f"cpu_ns_per_trade_{count}": round(cpu_s[count, 1] / trades * 1e9, 1) for count in (FEW, USUAL, MANY)},
+        "growth": round(cpu_s[MANY, 1] / cpu_s[FEW, 1], 2),
+        "one_worker_per_cpu_s": round(trades / cpu_s[USUAL, 1]),
+        "two_workers_per_cpu_s": round(trades / cpu_s[USUAL, 2]),
+        "two_to_one": round(cpu_s[USUAL, 1] / cpu_s[USUAL, 2], 2),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
