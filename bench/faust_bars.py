@@ -7,6 +7,9 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faust
@@ -62,18 +65,29 @@ def _build(job: PeerJob) -> faust.App:
 
     @app.agent(app.topic(job.input_topic, key_type=str, value_type=bytes, value_serializer="raw"))
     async def fold(trades: StreamT[bytes]) -> None:
-        async for key, value in trades.items():
-            trade = reader.read(value)
-            if trade is None:
-                continue
-            now.seconds = trade.time_ms / 1_000
-            for table in tables:
-                bar = table[key].value()
-                table[key] = add(bar, trade) if bar else first_bar(trade)
-            if progress.aggregated():
-                asyncio.get_running_loop().call_later(_FLUSH_S, os.kill, os.getpid(), signal.SIGTERM)
+        with _ending_on_error():
+            async for key, value in trades.items():
+                trade = reader.read(value)
+                if trade is None:
+                    continue
+                now.seconds = trade.time_ms / 1_000
+                for table in tables:
+                    bar = table[key].value()
+                    table[key] = add(bar, trade) if bar else first_bar(trade)
+                if progress.aggregated():
+                    asyncio.get_running_loop().call_later(_FLUSH_S, os.kill, os.getpid(), signal.SIGTERM)
 
     return app
+
+
+@contextmanager
+def _ending_on_error() -> Iterator[None]:
+    """End the process, where Faust would start the agent again and lose the trade."""
+    try:
+        yield
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _relative_to(now: _EventTime, table: Any) -> Any:  # noqa: ANN401 - Faust's own type of it leaves this method out

@@ -2,9 +2,9 @@
 
 Scenario A makes bars of one minute, scenario B of 1 s, 1 m, 5 m and 1 h. Kafka Streams (at least once, and exactly once
 v2), Flink and livetape read the same topic from its start, one after the other, on a broker of the benchmark's own.
-Quix Streams and stock Faust read a topic of fewer trades, as many a second of event time, and are compared with a
-recomputation. CPU is user plus system of the engine's process; the broker's is not counted. The last line is one JSON
-object.
+Quix Streams, stock Faust and livetape read a topic of fewer trades, as many a second of event time; there livetape's
+bars are compared with a recomputation as well. CPU is user plus system of the engine's process; the broker's is not
+counted. The last line is one JSON object.
 """
 
 import json
@@ -119,39 +119,43 @@ def _create_outputs(settings: Settings, names: list[str], partitions: int) -> No
 def _compare_slice(
     scenario: str, settings: Settings, spec: TradesSpec, ids: SchemaIds, *, equal: bool
 ) -> dict[str, Any]:
-    """What the Python peers did; `equal` is false when it was, or their bars are not those of a recomputation."""
-    topic = settings.topic("slice")
-    _create_outputs(settings, [topic], spec.partitions)
-    produce_trades(settings.kafka_bootstrap, [topic], spec, ids, settings.schemas_dir)
-    right = recompute(spec, settings.intervals, settings.schemas_dir)
+    """What the Python peers did; `equal` is false when it was, or bars differ: ours from a recomputation, or theirs."""
+    few = settings.model_copy(update={"namespace": f"{settings.namespace}-slice"})
+    topic_admin.apply(few)
+    produce_trades(few.kafka_bootstrap, [few.topic("trades")], spec, ids, few.schemas_dir)
+    livetape_engine.run(few, few.home / f"worker-{scenario}-slice.log")
+    ours = livetape_engine.bars(few)
+    equal &= _is_equal("a recomputation", ours, recompute(spec, few.intervals, few.schemas_dir))
     rates: dict[str, int] = {}
     for key, engine in PYTHON_ENGINES.items():
-        application = f"{settings.namespace}.{key}"
-        outputs = {interval: settings.topic(f"{key}.{interval}") for interval in settings.intervals}
-        _create_outputs(settings, list(outputs.values()), spec.partitions)
-        job = PeerJob(
-            bootstrap=settings.kafka_bootstrap,
-            application_id=application,
-            input_topic=topic,
-            outputs={str(duration_ns(interval) // 1_000_000): name for interval, name in outputs.items()},
-            trades=spec.trades,
-            end_ms=spec.start_ns // 1_000_000 + (spec.span_s + 60) * 1_000,
-            trade_schema_id=ids.trade,
-            schemas_dir=str(settings.schemas_dir),
-            state_dir=str(settings.home / settings.namespace / key),
-        )
+        outputs = {interval: few.topic(f"{key}.{interval}") for interval in few.intervals}
+        job = _peer_job(key, few, spec, ids.trade, outputs)
+        topics = {interval: engine.topic(job.application_id, output) for interval, output in outputs.items()}
+        _create_outputs(few, list(topics.values()), spec.partitions)
         cost = python_engines.run(engine, job)
         _say_cost(scenario, engine.name, spec, cost)
         rates |= _rates(key, spec, cost)
         bars = {
             bar: values
-            for interval, output in outputs.items()
-            for bar, values in read_bars(
-                job.bootstrap, engine.topic(application, output), engine.decoder(interval)
-            ).items()
+            for interval, topic in topics.items()
+            for bar, values in read_bars(job.bootstrap, topic, engine.decoder(interval)).items()
         }
-        equal &= _is_equal(engine.name, right, bars)
+        equal &= _is_equal(engine.name, ours, bars)
     return {**rates, "equal": equal}
+
+
+def _peer_job(key: str, settings: Settings, spec: TradesSpec, trade_schema_id: int, outputs: dict[str, str]) -> PeerJob:
+    return PeerJob(
+        bootstrap=settings.kafka_bootstrap,
+        application_id=f"{settings.namespace}.{key}",
+        input_topic=settings.topic("trades"),
+        outputs={str(duration_ns(interval) // 1_000_000): name for interval, name in outputs.items()},
+        trades=spec.trades,
+        end_ms=spec.start_ns // 1_000_000 + (spec.span_s + 60) * 1_000,
+        trade_schema_id=trade_schema_id,
+        schemas_dir=str(settings.schemas_dir),
+        state_dir=str(settings.home / settings.namespace / key),
+    )
 
 
 def _peer_bars(job: jvm_engines.Job) -> dict[BarKey, BarValues]:
