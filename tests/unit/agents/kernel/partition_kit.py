@@ -173,6 +173,12 @@ def records_in(batches: Sequence[PackedBatch]) -> list[tuple[bytes, bytes | None
     return [(record.key or b"", record.value) for record in records]
 
 
+def bars_in(flush: Flush) -> list[tuple[bytes, bytes]]:
+    """Key and value of each bar of a flush; no bar is ever a tombstone."""
+    records = records_in([*flush.bars, *flush.bars_1s])
+    return [(key, value) for key, value in records if value is not None]
+
+
 def compacted(changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
     """What compaction leaves at the least: the last record of each key, where it stood."""
     last = {key: place for place, (key, _) in enumerate(changelog)}
@@ -212,7 +218,7 @@ class Partition:
     def flush(self) -> Flush:
         flush = self._fold.take_flush()
         self.changelog += records_in(flush.changelog)
-        self.bars += [(key, value or b"") for key, value in records_in([*flush.bars, *flush.bars_1s])]
+        self.bars += bars_in(flush)
         self.late += [offset for _, _, offset, _ in flush.late]
         self.dead += [offset for _, _, offset, _ in flush.dead]
         return flush

@@ -12,6 +12,7 @@ from tests.unit.agents.kernel.partition_kit import (
     Partition,
     a_clock,
     a_trade,
+    bars_in,
     new_fold,
     read_bar,
     read_live,
@@ -65,7 +66,7 @@ def reading_of(field: str, unscaled: int, width: int) -> Decimal | str:
     flush = fold.take_flush()
     if flush.dead:
         return flush.dead[0][3]
-    (bar,) = (read_bar(key, each) for key, each in flush.bars)
+    (bar,) = (read_bar(key, each) for key, each in bars_in(flush))
     return bar.close if field == "price" else bar.volume
 
 
@@ -116,7 +117,7 @@ def test_ids_are_one_only_when_their_text_is(trade_ids: list[str]) -> None:
     fold = new_fold(RULES)
     outcome = fold.fold(record_batch(0, records_of([*events, a_clock(len(events), 600)])), [], 0)
     assert (outcome.trades, outcome.duplicates) == (len(set(trade_ids)), len(trade_ids) - len(set(trade_ids)))
-    (bar,) = (read_bar(key, value) for key, value in fold.take_flush().bars)
+    (bar,) = (read_bar(key, value) for key, value in bars_in(fold.take_flush()))
     assert (bar.first_trade_id, bar.last_trade_id) == (trade_ids[0], list(dict.fromkeys(trade_ids))[-1])
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Rules
-from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, new_schemas, records_of
+from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, bars_in, new_fold, new_schemas, records_of
 from tests.unit.agents.kernel.record_sets import (
     GZIP,
     LZ4,
@@ -55,7 +55,7 @@ def reason_of(batch: bytes) -> str:
 def bars(batch: bytes, clock_offset: int) -> Sequence[tuple[bytes, bytes]]:
     fold = new_fold(RULES)
     fold.fold(batch + record_batch(clock_offset, records_of([a_clock(clock_offset, 10_000)])), [], 0)
-    return fold.take_flush().bars_1s
+    return bars_in(fold.take_flush())
 
 
 @EVERY_FORM

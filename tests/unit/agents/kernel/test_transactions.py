@@ -6,7 +6,7 @@ import pytest
 
 from agents.kernel import FoldOutcome, PartitionFold
 from tests.unit.agents.kernel.bar_oracle import Event, Rules, Tape, Trade
-from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, read_bar, records_of
+from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, bars_in, new_fold, read_bar, records_in, records_of
 from tests.unit.agents.kernel.record_sets import (
     ABORT,
     COMMIT,
@@ -44,7 +44,7 @@ def assert_counted(fold: PartitionFold, *offsets: int) -> None:
     events: list[Event] = [*counted, a_clock(CLOCK_OFFSET, 1_000)]
     flush = fold.take_flush()
     assert (flush.late, flush.dead) == ([], [])
-    bars = [read_bar(key, value) for key, value in flush.bars + flush.bars_1s]
+    bars = [read_bar(key, value) for key, value in bars_in(flush)]
     assert {bar.window: bar for bar in bars} == Tape(RULES).take_all(events).last_published()
 
 
@@ -135,9 +135,9 @@ def test_state_of_an_aborted_flush_is_not_restored() -> None:
     writer = new_fold(RULES)
     writer.fold(record_batch(0, records_of([a_trade(0, 0), a_trade(1, 1)])), [], 0)
     before = writer.take_flush()
-    kept = [KafkaRecord(key, value) for key, value in before.changelog]
+    kept = [KafkaRecord(key, value) for key, value in records_in(before.changelog)]
     writer.fold(record_batch(2, records_of([a_trade(2, 2)])), [], 2)
-    undone = [KafkaRecord(key, value) for key, value in writer.take_flush().changelog]
+    undone = [KafkaRecord(key, value) for key, value in records_in(writer.take_flush().changelog)]
     changelog = (
         record_batch(0, kept, flags=TRANSACTIONAL, producer_id=WRITER)
         + end_of_transaction(len(kept), WRITER, COMMIT)
@@ -153,5 +153,5 @@ def test_state_of_an_aborted_flush_is_not_restored() -> None:
     assert restored.fold(again, [], 2).trades == 2
     events: list[Event] = [a_trade(0, 0), a_trade(1, 1), a_trade(2, 2), a_trade(3, 3), a_clock(4, 1_000)]
     after = restored.take_flush()
-    bars = [read_bar(key, value) for key, value in before.bars_1s + after.bars + after.bars_1s]
+    bars = [read_bar(key, value) for key, value in [*bars_in(before), *bars_in(after)]]
     assert {bar.window: bar for bar in bars} == Tape(RULES).take_all(events).last_published()
