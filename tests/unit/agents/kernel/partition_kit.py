@@ -168,9 +168,9 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
 
 def records_in(batches: Sequence[PackedBatch]) -> list[tuple[bytes, bytes | None]]:
     """Key and value of each record of a flush's batches."""
-    records, damaged = read_records(b"".join(batch.marked(7, 0, 0, 0) for batch in batches))
-    assert damaged == []
-    return [(record.key or b"", record.value) for record in records]
+    read = [read_records(batch.marked(7, 0, 0, 0)) for batch in batches]
+    assert [damaged for _, damaged in read if damaged] == []
+    return [(record.key or b"", record.value) for records, _ in read for record in records]
 
 
 def bars_in(flush: Flush) -> list[tuple[bytes, bytes]]:
