@@ -5,7 +5,8 @@ from decimal import Decimal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.agents.kernel.bar_oracle import EXACT, Event, Rules, Tape, Trade
+from agents.kernel import Flush
+from tests.unit.agents.kernel.bar_oracle import EXACT, Event, Published, Rules, Tape, Trade
 from tests.unit.agents.kernel.partition_kit import (
     NOON,
     SECOND,
@@ -58,6 +59,11 @@ def test_sums_are_exact_up_to_their_bounds_and_refused_beyond(trades: list[tuple
     assert partition.dead == tape.dead
 
 
+def bars_of_a_minute(flush: Flush) -> list[Published]:
+    """The bars of `1m` among those of all intervals."""
+    return [bar for bar in (read_bar(key, value) for key, value in bars_in(flush)) if bar.window.interval == "1m"]
+
+
 def reading_of(field: str, unscaled: int, width: int) -> Decimal | str:
     """What the kernel makes of an amount in so many bytes: the bar's value, or why the record is dead."""
     value = trade_value(a_trade(0, 1), **{field: unscaled.to_bytes(width, "big", signed=True)})
@@ -66,7 +72,7 @@ def reading_of(field: str, unscaled: int, width: int) -> Decimal | str:
     flush = fold.take_flush()
     if flush.dead:
         return flush.dead[0][3]
-    (bar,) = (read_bar(key, each) for key, each in bars_in(flush))
+    (bar,) = bars_of_a_minute(flush)
     return bar.close if field == "price" else bar.volume
 
 
@@ -117,7 +123,7 @@ def test_ids_are_one_only_when_their_text_is(trade_ids: list[str]) -> None:
     fold = new_fold(RULES)
     outcome = fold.fold(record_batch(0, records_of([*events, a_clock(len(events), 600)])), [], 0)
     assert (outcome.trades, outcome.duplicates) == (len(set(trade_ids)), len(trade_ids) - len(set(trade_ids)))
-    (bar,) = (read_bar(key, value) for key, value in bars_in(fold.take_flush()))
+    (bar,) = bars_of_a_minute(fold.take_flush())
     assert (bar.first_trade_id, bar.last_trade_id) == (trade_ids[0], list(dict.fromkeys(trade_ids))[-1])
 
 
