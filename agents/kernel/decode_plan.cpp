@@ -258,18 +258,21 @@ class Decoder {
     out_.has_trade_seq = true;
   }
 
+  /// How many bytes there are from the first of these on. Before reading them nobody knows: a length's own size varies.
+  [[nodiscard]] std::size_t readable_from(std::size_t size) const noexcept { return size + in_.remaining(); }
+
   void trade_id() noexcept {
     constexpr std::size_t kPadded = 16;
-    const std::size_t left = in_.remaining();
     const std::string_view text = in_.prefixed_text();
-    out_.trade_id = left > kPadded ? TradeIdView::parse_padded(text) : TradeIdView::parse(text);
+    const bool is_padded = readable_from(text.size()) >= kPadded;
+    out_.trade_id = is_padded ? TradeIdView::parse_padded(text) : TradeIdView::parse(text);
   }
 
   void decimal(Int128& unscaled) noexcept {
-    const std::size_t left = in_.remaining();
     const auto bytes = in_.prefixed_bytes();
-    const bool is_short = left > kMaxDecimalBytes && !bytes.empty() && bytes.size() <= kMaxDecimalBytes;
-    is_decimal_out_of_range_ |= is_short ? !decode_padded_decimal(bytes, unscaled) : !decode_decimal(bytes, unscaled);
+    const bool is_short = !bytes.empty() && bytes.size() <= kMaxDecimalBytes;
+    const bool is_padded = is_short && readable_from(bytes.size()) >= kMaxDecimalBytes;
+    is_decimal_out_of_range_ |= is_padded ? !decode_padded_decimal(bytes, unscaled) : !decode_decimal(bytes, unscaled);
   }
 
   void conditions() noexcept {
