@@ -92,7 +92,7 @@ class Settings(BaseSettings):
 
     intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The
-    first is the base interval that trades fold into."""
+    first is the base interval that trades fold into. Once there is state, a change of them needs `livetape reset`."""
     out_of_order_ns: int = Field(default=SECOND_NS, ge=0)
     """How far an instrument's watermark stays behind its newest trade."""
     grace_ns: int = Field(default=SECOND_NS, ge=0)

@@ -123,6 +123,13 @@ void ChangelogWriter::progress(const Progress& progress) {
   put();
 }
 
+void ChangelogWriter::levels(const LevelNames& names) {
+  key(StateKind::levels);
+  value();
+  for (const auto& [whose, intervals] : names) value_.text(whose.first).text(whose.second).text(intervals);
+  put();
+}
+
 void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   const Aggregate& sum = bar.sum;
   bar_key(series, level, bar.start_ns);
@@ -204,6 +211,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
   StateKey found{static_cast<StateKind>(key[1]), {}, {}};
   switch (found.kind) {
     case StateKind::progress:
+    case StateKind::levels:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -247,6 +255,19 @@ std::optional<Progress> read_progress(std::span<const std::uint8_t> value) {
     progress.clocks.push_back({std::string(venue), in->varlong()});
   }
   return is_done(*in) ? std::optional(std::move(progress)) : std::nullopt;
+}
+
+std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  LevelNames names;
+  while (in->ok() && in->remaining() > 0) {
+    const std::string_view venue = in->prefixed_text();
+    const std::string_view instrument = in->prefixed_text();
+    names[{std::string(venue), std::string(instrument)}] = in->prefixed_text();
+  }
+  const bool is_whole = in->ok() && names.contains({"", ""});
+  return is_whole ? std::optional(std::move(names)) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

@@ -19,8 +19,16 @@ namespace livetape::kernel {
 inline constexpr std::uint8_t kKeyVersion = 1;
 inline constexpr std::uint8_t kValueVersion = 2;
 
-/// `bar` is of an interval with nothing but a length, `named_bar` of any other.
-enum class StateKind : std::uint8_t { progress = 'P', bar = 'B', named_bar = 'N', ids = 'I', corrections = 'C' };
+/// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
+/// are.
+enum class StateKind : std::uint8_t {
+  progress = 'P',
+  levels = 'L',
+  bar = 'B',
+  named_bar = 'N',
+  ids = 'I',
+  corrections = 'C'
+};
 
 struct VenueClock {
   std::string venue;
@@ -69,6 +77,7 @@ class StateText {
 class ChangelogWriter {
  public:
   void progress(const Progress& progress);
+  void levels(const LevelNames& names);
   void bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
   void ids(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
@@ -97,6 +106,7 @@ class ChangelogWriter {
 /// Nothing when the record is not of this version or not well formed; keys point into `key`.
 [[nodiscard]] std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key);
 [[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<CarriedOut>> read_corrections(std::span<const std::uint8_t> value);

@@ -355,6 +355,7 @@ void PartitionFold::take_bars(Flush& flush) {
 }
 
 void PartitionFold::take_state(Flush& flush) {
+  if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
   for (const BarRef& ref : changes_.dirty) {
     Bar* bar = ref.series->find(ref.level, ref.start_ns);
     if (bar == nullptr) continue;  // evicted since

@@ -132,6 +132,7 @@ class PartitionFold {
   void restore_bar(const StateKey& key, const Record& record);
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
+  void check_levels() const;
   void join_chunks();
   void join_runs();
 
@@ -178,11 +179,13 @@ class PartitionFold {
   std::vector<RefusedRecord> dead_;
   std::int64_t next_offset_ = 0;
   std::int64_t flushed_offset_ = 0;
+  bool are_levels_logged_ = false;
 
   // Only while the changelog is restored: chunks come in any order, and older versions of each before the last.
   struct Restoring {
     using ChunkKey = std::tuple<Series*, std::int64_t, std::size_t>;
     std::optional<Progress> progress;
+    LevelNames levels;  // empty of a release that did not write them
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;

@@ -44,6 +44,10 @@ void PartitionFold::restore_record(const Record& record) {
   switch (key.kind) {
     case StateKind::progress:
       return restore_progress(record);
+    case StateKind::levels:
+      if (!record.value) corrupt(record, "the intervals were deleted");
+      restoring_.levels = checked(read_levels(*record.value), record);
+      return;
     case StateKind::bar:
     case StateKind::named_bar:
       return restore_bar(key, record);
@@ -103,6 +107,7 @@ std::optional<Progress> PartitionFold::restored() {
     if (!series_.all().empty()) throw CorruptState("the changelog has state but no progress record");
     return std::nullopt;
   }
+  check_levels();
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
@@ -112,7 +117,28 @@ std::optional<Progress> PartitionFold::restored() {
   }
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
   origin_.generation = restoring_.progress->generation;
+  are_levels_logged_ = restoring_.levels == config_.level_names();
   return std::exchange(restoring_, {}).progress;
+}
+
+/// The bars of an interval that is new would lack the trades from before, and nobody could tell.
+void PartitionFold::check_levels() const {
+  const LevelNames& before = restoring_.levels;
+  if (before.empty()) return;
+  const LevelNames now = config_.level_names();
+  for (const LevelNames* names : {&before, &now}) {
+    for (const auto& [whose, intervals] : *names) {
+      const auto is_of_venue = [&](const auto& each) { return each->home.name == whose.first; };
+      if (!whose.first.empty() && std::ranges::none_of(series_.all(), is_of_venue)) continue;
+      const std::string& then = names_of(before, whose);
+      const std::string& wanted = names_of(now, whose);
+      if (then == wanted) continue;
+      const std::string instrument = whose.second.empty() ? "" : ' ' + whose.second;
+      const std::string where = whose.first.empty() ? "" : " of venue " + whose.first + instrument;
+      throw CorruptState("the bars" + where + " in the state are of the intervals " + then + ", and now " + wanted +
+                         " are configured");
+    }
+  }
 }
 
 void PartitionFold::join_chunks() {

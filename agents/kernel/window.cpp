@@ -82,6 +82,26 @@ std::vector<Level> make_levels(const std::vector<Interval>& intervals, const Ses
   return levels;
 }
 
+const std::string& names_of(const LevelNames& names, const LevelNames::key_type& whose) {
+  auto found = names.find(whose);
+  if (found == names.end()) found = names.find({whose.first, ""});
+  if (found == names.end()) found = names.find({"", ""});
+  return found->second;
+}
+
+LevelNames FoldConfig::level_names() const {
+  const auto described = [](const std::vector<Level>& all) {
+    std::string text;
+    for (const Level& level : all) {
+      text += (text.empty() ? "" : ", ") + level.name + (level.has_sessions() ? " by hours" : "");
+    }
+    return text;
+  };
+  LevelNames names{{{"", ""}, described(levels)}};
+  for (const auto& [whose, own_levels] : session_levels) names[whose] = described(own_levels);
+  return names;
+}
+
 const std::vector<Level>& FoldConfig::levels_of(const std::string& venue, const std::string& instrument) const {
   if (session_levels.empty()) return levels;
   auto found = session_levels.find(std::pair(venue, instrument));

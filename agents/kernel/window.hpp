@@ -78,6 +78,10 @@ struct Level {
 
 /// The windows of an exchange's hours by the name of their bars. A name that is an interval's takes its place.
 using Sessions = std::map<std::string, std::vector<Span>>;
+/// By venue and instrument, as in FoldConfig::session_levels, and under no name for all others: names of intervals.
+using LevelNames = std::map<std::pair<std::string, std::string>, std::string>;
+/// The names of a venue's or an instrument's intervals.
+[[nodiscard]] const std::string& names_of(const LevelNames& names, const LevelNames::key_type& whose);
 /// Name, length and hop.
 using Interval = std::tuple<std::string, std::int64_t, std::int64_t>;
 
@@ -93,6 +97,7 @@ struct FoldConfig {
   // Of the venues with an exchange's hours, by venue and instrument; no instrument for all others of the venue.
   std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> session_levels{};
 
+  [[nodiscard]] LevelNames level_names() const;
   /// The levels of an instrument's bars.
   [[nodiscard]] const std::vector<Level>& levels_of(const std::string& venue, const std::string& instrument) const;
   /// Event times outside of this bound could overflow when a window's end, grace or horizon is added.

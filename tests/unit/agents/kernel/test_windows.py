@@ -132,6 +132,33 @@ def test_an_instrument_may_have_hours_of_its_own() -> None:
     assert days == {("BTC-USDT", 0), ("BTC-USDT", 10), ("ETH-USDT", 0)}
 
 
+NEW = replace(RULES, hopping=(("2m/1m", 2 * MINUTE, MINUTE),))
+CHANGED = [
+    (RULES, NEW, "the intervals 1s, 1m, 1d, and now 1s, 1m, 1d, 2m/1m are configured"),
+    (NEW, RULES, "the intervals 1s, 1m, 1d, 2m/1m, and now 1s, 1m, 1d are configured"),
+    (
+        RULES,
+        SESSIONS,
+        "binance in the state are of the intervals 1s, 1m, 1d, and now 1s, 1m, 1d by hours",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "reason"), CHANGED)
+def test_intervals_that_the_state_was_not_folded_with_are_refused(before: Rules, after: Rules, reason: str) -> None:
+    partition = folded(before, [a_trade(0, 0)])
+    partition._rules = after
+    with pytest.raises(CorruptState, match=reason):
+        partition.crash_and_restore(is_compacted=True)
+
+
+def test_hours_of_a_venue_that_has_not_traded_yet_can_be_added() -> None:
+    partition = folded(RULES, [a_trade(0, 0), a_clock(1, 62)])
+    partition._rules = replace(RULES, sessions={("nasdaq", ""): SESSIONS.sessions["binance", ""]})
+    partition.crash_and_restore(is_compacted=True)
+    assert partition.next_offset == 2
+
+
 def test_state_of_a_session_that_its_calendar_no_longer_has_is_refused() -> None:
     partition = folded(SESSIONS, [a_trade(0, 0), a_clock(1, 62)])
     partition._rules = replace(SESSIONS, sessions={("binance", ""): {"1d": hours((1, 5)), "pre": ()}})
