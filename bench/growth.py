@@ -9,6 +9,9 @@ import json
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,7 +21,7 @@ from app import schema_registry, topic_admin
 from app.settings import Settings
 from bench import livetape_engine
 from bench.processes import Cost, CostMeter
-from bench.trades_topic import SchemaIds, TradesSpec, produce_trades
+from bench.trades_topic import SchemaIds, TradesSpec, produce, records
 from local import stack
 
 FEW: Final = 10
@@ -44,26 +47,17 @@ def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
     settings = base.model_copy(update={"namespace": f"bench-{spec.instruments}-{count}"})
     topic_admin.apply(settings)
     ids = schema_registry.register_all(settings)
+    wanted = records(spec, SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]), settings.schemas_dir)
+    write = partial(produce, settings.kafka_bootstrap, [settings.topic("trades")])
     log = settings.home / f"{settings.namespace}.log"
     with livetape_engine.settled_workers(settings, log, count) as workers:
-        for worker in workers:
-            worker.send_signal(signal.SIGSTOP)
-        began_s = time.monotonic()
-        try:
-            produce_trades(
-                settings.kafka_bootstrap,
-                [settings.topic("trades")],
-                spec,
-                SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]),
-                settings.schemas_dir,
-            )
-            if time.monotonic() - began_s > HELD_MS / 1_000:
-                raise RuntimeError("the broker has given the workers up: this machine is too slow for so many trades")
+        commit = partial(livetape_engine.wait_until_committed, settings, workers=workers, log=log)
+        write([next(wanted)])  # a clock: once it is committed the workers have recovered, and wait for trades
+        commit(livetape_engine.end_offsets(settings))
+        with _held(workers):
+            write(wanted)
             meters = [CostMeter(worker.pid) for worker in workers]
-        finally:
-            for worker in workers:
-                worker.send_signal(signal.SIGCONT)
-        livetape_engine.wait_until_committed(settings, livetape_engine.end_offsets(settings), workers, log)
+        commit(livetape_engine.end_offsets(settings))
         costs = [meter.read() for meter in meters]
     total = Cost(max(cost.wall_s for cost in costs), sum(cost.cpu_s for cost in costs))
     print(
@@ -72,6 +66,25 @@ def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
         flush=True,
     )
     return total
+
+
+@contextmanager
+def _held(workers: list[livetape_engine.Worker]) -> Iterator[None]:
+    """Stop the workers, and let them go on after the block.
+
+    Raises:
+        RuntimeError: the block took so long that the broker has given the workers up.
+    """
+    began_s = time.monotonic()
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
+    if time.monotonic() - began_s > HELD_MS / 1_000:
+        raise RuntimeError("the workers were held for too long: this machine is too slow for so many trades")
 
 
 def _result(trades: int, cpu_s: dict[tuple[int, int], float]) -> dict[str, float]:

@@ -3,13 +3,14 @@
 All of them note times by the machine's one clock, in ns since 1970.
 """
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
 from app.intervals import SECOND_NS
 from app.records import RecordReader
@@ -19,6 +20,7 @@ from bench.trades_topic import SchemaIds, TradesSpec, records
 
 POLL_S: Final = 0.1
 _TIMEOUT_S: Final = 30.0
+_AT_ONCE: Final = 1_000
 Covered = tuple[str, int, int]
 """An instrument, the id of the newest trade that is in what was heard, and when that was."""
 
@@ -31,6 +33,7 @@ def send(settings: Settings, topic: str, spec: TradesSpec, ids: SchemaIds, sent:
     Raises:
         RuntimeError: making them took longer than until `spec.start_ns`.
     """
+    gc.disable()  # a look at a million records is a pause
     planned = list(records(spec, ids, settings.schemas_dir))[:-1]  # the last closes the windows ahead of time
     if time.time_ns() > spec.start_ns:
         raise RuntimeError("the records were not ready in time: this machine is too busy, or too slow")
@@ -63,18 +66,17 @@ def replay(settings: Settings, topic: str, spec: TradesSpec, ids: SchemaIds) -> 
 
 def relay(settings: Settings, source: str, target: str, ready: Event, stop: Event) -> None:
     """Pass every record on as it is, at once: the least that a stream processor could do."""
-    producer = Producer(
-        {**settings.kafka_config, "acks": "1", "linger.ms": 0, "queue.buffering.max.messages": 1_000_000}
-    )
-    for key, value, partition in _received(settings, source, ready, stop):
-        producer.produce(target, value, key, partition)
-        producer.poll(0)
+    gc.disable()
+    producer = _producer(settings)
+    for message in _received(settings, source, ready, stop):
+        producer.produce(target, message.value(), message.key(), message.partition() or 0)
     producer.flush()
 
 
 def receive(settings: Settings, topic: str, ready: Event, stop: Event, heard: Connection) -> None:
     """Hear of every record; when told to stop, say which trades were in them and when they were heard of."""
-    noted = [(value, time.time_ns()) for _, value, _ in _received(settings, topic, ready, stop)]
+    gc.disable()
+    noted = [(message.value() or b"", time.time_ns()) for message in _received(settings, topic, ready, stop)]
     read = _reader(settings)
     heard.send([covered for value, time_ns in noted for covered in read(value, time_ns)])
 
@@ -85,8 +87,9 @@ def _producer(settings: Settings) -> Producer:
             **settings.kafka_config,
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
-            "linger.ms": 1,
+            "linger.ms": 1,  # with less, each record is a request of its own, and the broker is what is measured
             "enable.idempotence": True,
+            "delivery.report.only.error": True,
             "queue.buffering.max.messages": 1_000_000,
         }
     )
@@ -97,23 +100,23 @@ def _sleep_until(time_ns: int) -> None:
         time.sleep(left_ns / 1e9)
 
 
-def _received(settings: Settings, topic: str, ready: Event, stop: Event) -> Iterator[tuple[bytes | None, bytes, int]]:
+def _received(settings: Settings, topic: str, ready: Event, stop: Event) -> Iterator[Message]:
+    """What comes, as soon as it is there; after `stop` until there is no more."""
     consumer = Consumer({**settings.kafka_config, "group.id": f"{topic}-listener", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
         ready.set()
         while True:
-            message = consumer.poll(POLL_S)
-            if message is None:
+            first = consumer.poll(POLL_S)
+            if first is None:
                 if stop.is_set():
                     return
                 continue
-            if message.error() is not None:
-                raise KafkaException(message.error())
-            value = message.value()
-            if value is not None:
-                yield message.key(), value, message.partition() or 0
+            for message in (first, *consumer.consume(_AT_ONCE, timeout=0)):
+                if message.error() is not None:
+                    raise KafkaException(message.error())
+                yield message
     finally:
         consumer.close()
 

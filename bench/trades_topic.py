@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate, product
@@ -54,6 +54,11 @@ class Record(NamedTuple):
 
 def produce_trades(bootstrap: str, topics: Sequence[str], spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> None:
     """Write the trades of `spec` to each topic, with clocks in every partition, and wait until all are stored."""
+    produce(bootstrap, topics, records(spec, ids, schemas_dir))
+
+
+def produce(bootstrap: str, topics: Sequence[str], wanted: Iterable[Record]) -> None:
+    """Write records to each topic and wait until all are stored."""
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -66,14 +71,14 @@ def produce_trades(bootstrap: str, topics: Sequence[str], spec: TradesSpec, ids:
             "enable.idempotence": True,
         }
     )
-    for record in records(spec, ids, schemas_dir):
+    for record in wanted:
         for topic, partition in product(topics, record.partitions):
             _send(producer, topic, record.key, record.value, partition)
     producer.flush()
 
 
 def records(spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> Iterator[Record]:
-    """The trades of `spec`, and between and after them the clocks; the last clock closes every window."""
+    """The trades of `spec`, and before, between and after them the clocks; the last one closes every window."""
     clock_schema = _without_logical_types(schemas_dir / "clock.avsc")
     everywhere = tuple(range(spec.partitions))
 
