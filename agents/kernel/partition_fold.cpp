@@ -227,14 +227,10 @@ void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, Fol
   ++outcome.clocks;
   Venue& home = venue(decoded.venue);
   home.clock_ns = std::max(home.clock_ns, decoded.event_time_ns);
-  while (!home.due.empty() && home.due.top().first <= home.clock_ns) {
-    Series& waiting = *home.due.top().second;
-    home.due.pop();
-    waiting.scheduled_ns = kNever;
+  home.each_due([&](Series& waiting) {
     const std::int64_t watermark_ns = waiting.watermark();
     if (watermark_ns >= waiting.due_ns()) waiting.advance(watermark_ns, record.offset, changes_);
-    home.schedule(waiting);
-  }
+  });
 }
 
 const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {

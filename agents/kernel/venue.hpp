@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <queue>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,16 +20,39 @@ struct Venue {
   void schedule(Series& series) {
     if (series.due_ns() >= series.scheduled_ns) return;
     series.scheduled_ns = series.due_ns();
-    due.emplace(series.due_ns(), &series);
+    if (last_due_ == nullptr || last_due_ns_ != series.due_ns()) {
+      last_due_ns_ = series.due_ns();
+      last_due_ = &due_[last_due_ns_];
+    }
+    last_due_->push_back(&series);
+  }
+
+  /// Visits the instruments that the clock has reached, by the times that they were scheduled for, and schedules them
+  /// again. One that was scheduled for an earlier time since is left out at the later one.
+  template <typename Visit>
+  void each_due(Visit visit) {
+    while (!due_.empty() && due_.begin()->first <= clock_ns) {
+      const auto first = due_.extract(due_.begin());
+      last_due_ = nullptr;
+      for (Series* waiting : first.mapped()) {
+        if (waiting->scheduled_ns != first.key()) continue;
+        waiting->scheduled_ns = kNever;
+        visit(*waiting);
+        schedule(*waiting);
+      }
+    }
   }
 
   const std::string name;
   const std::uint64_t number;  // of the venue among the partition's
   const VenueRules& rules;
   std::int64_t clock_ns = kBeginning;
-  // An entry may be earlier than what the series waits for by now: it is looked at and scheduled again.
-  using Entry = std::pair<std::int64_t, Series*>;
-  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> due;
+
+ private:
+  // By time, since the bars of an interval end together: those of all instruments are one entry.
+  std::map<std::int64_t, std::vector<Series*>> due_;
+  std::int64_t last_due_ns_ = 0;
+  std::vector<Series*>* last_due_ = nullptr;
 };
 
 }  // namespace livetape::kernel
