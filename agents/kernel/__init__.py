@@ -1,10 +1,10 @@
-"""The fold of trades into bars, in C++: a pure function of a partition's state and the bytes of record sets.
+"""The fold of trades into bars and their join with quotes, in C++: pure functions of state and record sets.
 
 Nothing in here knows a broker, a clock or a thread. Times are nanoseconds, offsets are Kafka's, and every call that
 reads bytes releases the interpreter's lock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from agents.kernel import _native
@@ -14,17 +14,23 @@ from agents.kernel._native import (
     Flush,
     FoldConfig,
     FoldOutcome,
+    JoinConfig,
+    JoinFlush,
+    JoinOutcome,
+    JoinProgress,
     PackedBatch,
     PartitionFold,
     Progress,
+    QuoteJoin,
     RecordBatchWriter,
     VenueRules,
     progress_record,
     read_progress,
 )
-from agents.kernel.decode_plan import IncompatibleSchema, compile_plan
+from agents.kernel.decode_plan import QUOTES, TRADES, IncompatibleSchema, compile_plan
 
 __all__ = [
+    "QUOTES",
     "CorruptBatch",
     "CorruptState",
     "Damaged",
@@ -32,9 +38,14 @@ __all__ = [
     "FoldConfig",
     "FoldOutcome",
     "IncompatibleSchema",
+    "JoinConfig",
+    "JoinFlush",
+    "JoinOutcome",
+    "JoinProgress",
     "PackedBatch",
     "PartitionFold",
     "Progress",
+    "QuoteJoin",
     "Record",
     "RecordBatchWriter",
     "SessionTables",
@@ -50,15 +61,20 @@ SessionTables: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[
 
 
 class WriterSchemas(_native.WriterSchemas):
-    """How to read each schema met so far, by its registry id; shared by all partitions of a worker."""
+    """How to read each schema met so far in a topic, by its registry id; shared by all partitions of a worker."""
+
+    def __init__(self, records: Collection[str] = TRADES) -> None:
+        """`records` are the full names of what the topic has."""
+        super().__init__()
+        self._records = records
 
     def add(self, schema_id: int, schema_json: str) -> None:
         """Read records of this schema from now on.
 
         Raises:
-            IncompatibleSchema: they cannot be read as the trades or clocks that the fold knows.
+            IncompatibleSchema: they cannot be read as what the topic has.
         """
-        self.add_plan(schema_id, *compile_plan(schema_json))
+        self.add_plan(schema_id, *compile_plan(schema_json, self._records))
 
 
 class Record(NamedTuple):

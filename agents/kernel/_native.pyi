@@ -175,6 +175,119 @@ class PartitionFold:
         """The same for every instrument that has a forming bar."""
     def take_flush(self) -> Flush: ...
 
+class JoinConfig:
+    """How trades are joined with quotes; the trades of `quoted_venues` wait for quotes, all others for none."""
+
+    def __init__(
+        self,
+        *,
+        base_ns: int,
+        horizon_ns: int,
+        quote_horizon_ns: int,
+        max_quote_age_ns: int,
+        max_ahead_ns: int,
+        quoted_venues: Sequence[str],
+    ) -> None: ...
+
+class JoinOutcome:
+    """What one call of `take_trades` or `take_quotes` did; the counts are of this call."""
+
+    @property
+    def next_offset(self) -> int:
+        """Everything below is taken."""
+    @property
+    def needs_schema(self) -> int | None:
+        """It stopped at `next_offset`, before a record of this unknown schema: add or refuse it, and go on."""
+    @property
+    def corrupt(self) -> str:
+        """It stopped at `next_offset`, for this reason, before a batch with no telling where the next begins."""
+    @property
+    def trades(self) -> int:
+        """Accepted, corrections and cancellations among them."""
+    @property
+    def duplicates(self) -> int: ...
+    @property
+    def late(self) -> int:
+        """Trades refused as older than the horizon."""
+    @property
+    def unusable(self) -> int:
+        """Records of `trades` that the fold makes dead letters of."""
+    @property
+    def quotes(self) -> int: ...
+    @property
+    def late_quotes(self) -> int:
+        """Quotes behind their own venue's clock, refused."""
+    @property
+    def ignored(self) -> int:
+        """Quotes of a venue that is none of `quoted_venues`."""
+    @property
+    def dead(self) -> int: ...
+
+class JoinProgress:
+    """How far the restored join had come, and from where each log is to be taken again."""
+
+    @property
+    def trades_epoch(self) -> str: ...
+    @property
+    def trades_reached(self) -> int: ...
+    @property
+    def trades_from(self) -> int: ...
+    @property
+    def quotes_epoch(self) -> str: ...
+    @property
+    def quotes_reached(self) -> int: ...
+    @property
+    def quotes_from(self) -> int: ...
+
+class JoinFlush:
+    """What is to be written in one transaction."""
+
+    @property
+    def trades_reached(self) -> int: ...
+    @property
+    def quotes_reached(self) -> int: ...
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def changelog(self) -> list[PackedBatch]:
+        """The state that is another now, tombstones for what is gone; the progress record is the last."""
+    @property
+    def joined(self) -> list[PackedBatch]: ...
+    @property
+    def dead(self) -> list[tuple[bytes | None, bytes | None, int, str]]:
+        """Of `quotes`: key and value as they came, the offset, and the reason."""
+
+class QuoteJoin:
+    """The join of one partition of `trades` with the same of `quotes`. To be used by one thread at a time."""
+
+    def __init__(
+        self,
+        config: JoinConfig,
+        trade_schemas: WriterSchemas,
+        quote_schemas: WriterSchemas,
+        *,
+        joined_schema_id: int,
+        partition: int,
+        trades_epoch: str,
+        quotes_epoch: str,
+    ) -> None: ...
+    def restore(self, record_set: bytes, aborted: Aborted, start_offset: int) -> int:
+        """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
+    def restored(self) -> JoinProgress | None:
+        """End the restore; None when the changelog was empty. Raises CorruptState."""
+    def take_trades(self, record_set: bytes, aborted: Aborted, start_offset: int) -> JoinOutcome:
+        """Take the records of `trades` from `start_offset` on."""
+    def take_quotes(self, record_set: bytes, aborted: Aborted, start_offset: int) -> JoinOutcome:
+        """Take the records of `quotes` from `start_offset` on."""
+    def take_flush(self) -> JoinFlush:
+        """Empty while nothing is new, and while trades that waited are read again."""
+    @property
+    def waiting_for_quotes(self) -> int:
+        """How many trades wait for quotes that are behind."""
+    @property
+    def kept_quotes(self) -> int:
+        """How many quotes trades may still ask for."""
+
 def progress_record(epoch: str, generation: int, next_offset: int) -> tuple[bytes, bytes]:
     """Key and value of a changelog's progress record: with it alone a fold begins at `next_offset` with no state."""
 

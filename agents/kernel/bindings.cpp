@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "partition_fold.hpp"
+#include "quote_join.hpp"
 
 /// The kernel as Python sees it. Bytes are read in place, with the interpreter's lock released.
 namespace nb = nanobind;
@@ -99,7 +100,9 @@ Step make_step(const nb::tuple& step) {
                                                             {"receive_time_ns", Slot::receive_time_ns},
                                                             {"action", Slot::action},
                                                             {"refers_to", Slot::refers_to},
-                                                            {"conditions", Slot::conditions}};
+                                                            {"conditions", Slot::conditions},
+                                                            {"ask_price", Slot::ask_price},
+                                                            {"ask_size", Slot::ask_size}};
   Step made{kCodes.at(nb::cast<std::string>(step[0])),
             kSlots.at(nb::cast<std::string>(step[1])),
             nb::cast<std::int64_t>(step[2]),
@@ -117,7 +120,9 @@ Step make_step(const nb::tuple& step) {
 void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string& kind, const nb::list& steps) {
   std::vector<Step> made;
   for (const nb::handle step : steps) made.push_back(make_step(nb::cast<nb::tuple>(step)));
-  schemas.add(schema_id, DecodePlan(kind == "clock" ? RecordKind::clock : RecordKind::trade, made));
+  static const std::unordered_map<std::string, RecordKind> kKinds{
+      {"trade", RecordKind::trade}, {"clock", RecordKind::clock}, {"quote", RecordKind::quote}};
+  schemas.add(schema_id, DecodePlan(kKinds.at(kind), made));
 }
 
 FoldOutcome fold(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
@@ -320,6 +325,86 @@ void bind_fold(nb::module_& module) {
       .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());
 }
 
+JoinOutcome take_trades(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+                        std::int64_t start_offset) {
+  const nb::gil_scoped_release released;
+  return join.take_trades(view(record_set), aborted_from(aborted), start_offset);
+}
+
+JoinOutcome take_quotes(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+                        std::int64_t start_offset) {
+  const nb::gil_scoped_release released;
+  return join.take_quotes(view(record_set), aborted_from(aborted), start_offset);
+}
+
+std::int64_t restore_join(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+                          std::int64_t start_offset) {
+  const nb::gil_scoped_release released;
+  return join.restore(view(record_set), aborted_from(aborted), start_offset);
+}
+
+void bind_join_values(nb::module_& module) {
+  nb::class_<JoinConfig>(module, "JoinConfig")
+      .def(
+          "__init__",
+          [](JoinConfig* self, std::int64_t base_ns, std::int64_t horizon_ns, std::int64_t quote_horizon_ns,
+             std::int64_t max_quote_age_ns, std::int64_t max_ahead_ns, const std::vector<std::string>& quoted_venues) {
+            new (self) JoinConfig{base_ns,          horizon_ns,   quote_horizon_ns,
+                                  max_quote_age_ns, max_ahead_ns, {quoted_venues.begin(), quoted_venues.end()}};
+          },
+          nb::kw_only(), "base_ns"_a, "horizon_ns"_a, "quote_horizon_ns"_a, "max_quote_age_ns"_a, "max_ahead_ns"_a,
+          "quoted_venues"_a);
+  nb::class_<JoinOutcome>(module, "JoinOutcome")
+      .def_ro("next_offset", &JoinOutcome::next_offset)
+      .def_ro("needs_schema", &JoinOutcome::needs_schema)
+      .def_ro("corrupt", &JoinOutcome::corrupt)
+      .def_ro("trades", &JoinOutcome::trades)
+      .def_ro("duplicates", &JoinOutcome::duplicates)
+      .def_ro("late", &JoinOutcome::late)
+      .def_ro("unusable", &JoinOutcome::unusable)
+      .def_ro("quotes", &JoinOutcome::quotes)
+      .def_ro("late_quotes", &JoinOutcome::late_quotes)
+      .def_ro("ignored", &JoinOutcome::ignored)
+      .def_ro("dead", &JoinOutcome::dead);
+  nb::class_<JoinProgress>(module, "JoinProgress")
+      .def_ro("trades_epoch", &JoinProgress::trades_epoch)
+      .def_ro("trades_reached", &JoinProgress::trades_reached)
+      .def_prop_ro("trades_from", &JoinProgress::trades_from)
+      .def_ro("quotes_epoch", &JoinProgress::quotes_epoch)
+      .def_ro("quotes_reached", &JoinProgress::quotes_reached)
+      .def_ro("quotes_from", &JoinProgress::quotes_from);
+  nb::class_<JoinFlush>(module, "JoinFlush")
+      .def_ro("trades_reached", &JoinFlush::trades_reached)
+      .def_ro("quotes_reached", &JoinFlush::quotes_reached)
+      .def_ro("is_empty", &JoinFlush::is_empty)
+      .def_ro("changelog", &JoinFlush::changelog)
+      .def_ro("joined", &JoinFlush::joined)
+      .def_prop_ro("dead", [](const JoinFlush& flush) { return refused_to_list(flush.dead); });
+}
+
+void bind_join(nb::module_& module) {
+  bind_join_values(module);
+  nb::class_<QuoteJoin>(module, "QuoteJoin")
+      .def(
+          "__init__",
+          [](QuoteJoin* self, const JoinConfig& config, std::shared_ptr<WriterSchemas> trade_schemas,
+             std::shared_ptr<WriterSchemas> quote_schemas, std::int32_t joined_schema_id, std::int32_t partition,
+             std::string trades_epoch, std::string quotes_epoch) {
+            new (self)
+                QuoteJoin(config, std::move(trade_schemas), std::move(quote_schemas),
+                          JoinOrigin{partition, std::move(trades_epoch), std::move(quotes_epoch), joined_schema_id});
+          },
+          "config"_a, "trade_schemas"_a, "quote_schemas"_a, nb::kw_only(), "joined_schema_id"_a, "partition"_a,
+          "trades_epoch"_a, "quotes_epoch"_a)
+      .def("restore", &restore_join, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("restored", &QuoteJoin::restored, nb::call_guard<nb::gil_scoped_release>())
+      .def("take_trades", &take_trades, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("take_quotes", &take_quotes, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("take_flush", &QuoteJoin::take_flush, nb::call_guard<nb::gil_scoped_release>())
+      .def_prop_ro("waiting_for_quotes", &QuoteJoin::waiting_for_quotes)
+      .def_prop_ro("kept_quotes", &QuoteJoin::kept_quotes);
+}
+
 }  // namespace
 }  // namespace livetape::kernel
 
@@ -329,6 +414,7 @@ NB_MODULE(_native, module) {
   nb::exception<CorruptState>(module, "CorruptState");
   bind_values(module);
   bind_fold(module);
+  bind_join(module);
   module.def("progress_record", &make_progress_record, "epoch"_a, "generation"_a, "next_offset"_a);
   module.def("read_progress", &progress_from, "value"_a);
   module.def("read_records", &read_records, "record_set"_a, "aborted"_a);

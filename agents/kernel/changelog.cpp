@@ -108,13 +108,13 @@ void ChangelogWriter::bar_key(const Series& series, const Level& level, std::int
   key_.number(start_ns);
 }
 
-void ChangelogWriter::ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk) {
+void ChangelogWriter::ids_key(const IdChunk& chunk) {
   key(StateKind::ids)
-      .text(series.home.name)
-      .text(series.instrument)
-      .number(bucket_ns)
-      .number(static_cast<std::int64_t>(kind))
-      .number(static_cast<std::int64_t>(chunk));
+      .text(chunk.venue)
+      .text(chunk.instrument)
+      .number(chunk.bucket_ns)
+      .number(static_cast<std::int64_t>(chunk.kind))
+      .number(static_cast<std::int64_t>(chunk.number));
 }
 
 void ChangelogWriter::progress(const Progress& progress) {
@@ -150,10 +150,11 @@ void ChangelogWriter::bar_gone(const Series& series, const Level& level, std::in
   put_tombstone();
 }
 
-void ChangelogWriter::ids(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk) {
-  ids_key(series, bucket.start_ns, kind, chunk);
+void ChangelogWriter::ids(const IdChunk& at, const IdBucket& bucket) {
+  const std::size_t chunk = at.number;
+  ids_key(at);
   value();
-  if (kind == IdKind::ranges) {
+  if (at.kind == IdKind::ranges) {
     const auto all = std::span(bucket.numbers.ranges());
     const auto part =
         all.subspan(chunk * kRangesPerChunk).first(std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
@@ -171,11 +172,28 @@ void ChangelogWriter::ids(const Series& series, const IdBucket& bucket, IdKind k
   put();
 }
 
+void ChangelogWriter::changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids_now) {
+  for (IdBucket& bucket : ids_now.buckets()) {
+    for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
+      const auto which = static_cast<std::size_t>(kind);
+      if (bucket.dirty_from[which] == IdBucket::kClean) continue;
+      const std::size_t chunks = bucket.chunks(kind);
+      IdChunk at{venue, instrument, bucket.start_ns, kind, bucket.dirty_from[which]};
+      for (; at.number < chunks; ++at.number) ids(at, bucket);
+      for (at.number = chunks; at.number < bucket.logged_chunks[which]; ++at.number) {
+        ids_gone(at);  // ranges have grown together
+      }
+      bucket.logged_chunks[which] = chunks;
+      bucket.dirty_from[which] = IdBucket::kClean;
+    }
+  }
+}
+
 void ChangelogWriter::runs(const Series& series, std::size_t chunk) {
   const auto all = std::span(series.ids.runs.runs());
   const auto part =
       all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
-  ids_key(series, 0, IdKind::runs, chunk);
+  ids_key({series.home.name, series.instrument, 0, IdKind::runs, chunk});
   value();
   for (const IdRuns::Run& run : part) {
     value_.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);
@@ -183,8 +201,8 @@ void ChangelogWriter::runs(const Series& series, std::size_t chunk) {
   put();
 }
 
-void ChangelogWriter::ids_gone(const IdChunkRef& chunk) {
-  ids_key(*chunk.series, chunk.bucket_ns, chunk.kind, chunk.chunk);
+void ChangelogWriter::ids_gone(const IdChunk& chunk) {
+  ids_key(chunk);
   put_tombstone();
 }
 

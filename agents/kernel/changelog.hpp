@@ -43,6 +43,15 @@ struct Progress {
   std::vector<VenueClock> clocks;
 };
 
+/// Which chunk of an instrument's ids a record holds.
+struct IdChunk {
+  std::string_view venue;
+  std::string_view instrument;
+  std::int64_t bucket_ns;
+  IdKind kind;
+  std::size_t number;
+};
+
 /// A state key, taken apart.
 struct StateKey {
   StateKind kind;
@@ -54,6 +63,8 @@ struct StateKey {
   IdKind id_kind = IdKind::ranges;
   std::size_t chunk = 0;
 };
+
+struct JoinProgress;
 
 /// A growing piece of a state record, in memory that is kept for the next one.
 class StateText {
@@ -78,11 +89,14 @@ class ChangelogWriter {
  public:
   void progress(const Progress& progress);
   void levels(const LevelNames& names);
+  void progress(const JoinProgress& progress);
   void bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
-  void ids(const Series& series, const IdBucket& bucket, IdKind kind, std::size_t chunk);
+  void ids(const IdChunk& chunk, const IdBucket& bucket);
+  /// Every chunk of the buckets' ids that is not as the changelog has it.
+  void changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids);
   void runs(const Series& series, std::size_t chunk);
-  void ids_gone(const IdChunkRef& chunk);
+  void ids_gone(const IdChunk& chunk);
   /// All corrections of the series that were carried out; a tombstone when there are none any more.
   void corrections(const Series& series);
   [[nodiscard]] std::vector<PackedBatch> take() { return out_.take(); }
@@ -90,7 +104,7 @@ class ChangelogWriter {
  private:
   StateText& key(StateKind kind);
   void bar_key(const Series& series, const Level& level, std::int64_t start_ns);
-  void ids_key(const Series& series, std::int64_t bucket_ns, IdKind kind, std::size_t chunk);
+  void ids_key(const IdChunk& chunk);
   StateText& value() { return value_.begin(kValueVersion); }
   void put() { out_.append(key_.bytes(), value_.bytes()); }
   void put_tombstone() { out_.append(key_.bytes(), std::nullopt); }

@@ -105,6 +105,10 @@ DecodePlan::Code DecodePlan::code_of(const Step& step) {
       return Code::action;
     case Slot::conditions:
       return Code::conditions;
+    case Slot::ask_price:
+      return Code::ask_price;
+    case Slot::ask_size:
+      return Code::ask_size;
   }
   throw std::logic_error("a step of a kind that no instruction does");
 }
@@ -203,6 +207,10 @@ class Decoder {
         return execute<Code::action>(now);
       case Code::conditions:
         return execute<Code::conditions>(now);
+      case Code::ask_price:
+        return execute<Code::ask_price>(now);
+      case Code::ask_size:
+        return execute<Code::ask_size>(now);
       case Code::maybe_trade_seq:
         return execute<Code::maybe_trade_seq>(now);
       case Code::maybe_refers_to:
@@ -231,6 +239,8 @@ class Decoder {
     if constexpr (kCode == Code::aggressor) out_.aggressor = static_cast<Aggressor>(entry(now));
     if constexpr (kCode == Code::action) out_.action = static_cast<Action>(entry(now));
     if constexpr (kCode == Code::conditions) conditions();
+    if constexpr (kCode == Code::ask_price) decimal(out_.ask_price);
+    if constexpr (kCode == Code::ask_size) decimal(out_.ask_size);
     if constexpr (kCode == Code::maybe_trade_seq) {
       if (is_there()) trade_seq();
     }

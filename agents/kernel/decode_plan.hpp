@@ -12,11 +12,11 @@
 #include "livetape/int128.hpp"
 #include "trade_id.hpp"
 
-/// Decoding of trades and clocks by the schema they were written with.
+/// Decoding of trades, quotes and clocks by the schema they were written with.
 namespace livetape::kernel {
 
-/// What a record of `trades` is.
-enum class RecordKind : std::uint8_t { trade, clock };
+/// What a record of `trades` or `quotes` is.
+enum class RecordKind : std::uint8_t { trade, clock, quote };
 
 /// Actions of trade.avsc, in the order of its symbols.
 enum class Action : std::uint8_t { trade, correct, cancel };
@@ -24,7 +24,8 @@ enum class Action : std::uint8_t { trade, correct, cancel };
 /// Aggressors of trade.avsc, in the order of its symbols.
 enum class Aggressor : std::uint8_t { unknown, buy, sell };
 
-/// The fields of a trade or a clock that the fold wants; text points into the record. A field without a default is
+/// The fields of a trade, a quote or a clock that are wanted; text points into the record. A quote's bid is in `price`
+/// and `size`, its sequence in `trade_seq`. A field without a default is
 /// what an earlier record had until it is decoded.
 struct Decoded {
   std::string_view venue;
@@ -40,6 +41,8 @@ struct Decoded {
   Action action = Action::trade;
   Aggressor aggressor = Aggressor::unknown;
   bool has_trade_seq = false;
+  Int128 ask_price = 0;
+  Int128 ask_size = 0;
 
   void reset_defaults() noexcept {
     refers_to = {};
@@ -64,6 +67,8 @@ enum class Slot : std::uint8_t {
   action,
   refers_to,
   conditions,
+  ask_price,
+  ask_size,
 };
 
 /// One step through a record's bytes. `children` are the branches of a union, the fields of a record, the items of an
@@ -115,6 +120,8 @@ class DecodePlan {
     aggressor,
     action,
     conditions,
+    ask_price,
+    ask_size,
     maybe_trade_seq,  // a union of null and the value, in this order
     maybe_refers_to,
     choose,  // one of `count` branches: `tables_[argument + index]` is where it begins

@@ -6,7 +6,7 @@ writer did not have must have a default that the kernel knows.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -54,8 +54,28 @@ _WANTED: Final = {
         "conditions": _Wanted("texts", has_default=True),
     },
     "livetape.Clock": {"venue": _Wanted("text"), "time_ns": _Wanted("number")},
+    "livetape.Quote": {
+        "venue": _Wanted("text"),
+        "instrument": _Wanted("text"),
+        "quote_seq": _Wanted("number", has_default=True),
+        "bid_price": _Wanted("decimal", has_default=True),
+        "bid_size": _Wanted("decimal", has_default=True),
+        "ask_price": _Wanted("decimal", has_default=True),
+        "ask_size": _Wanted("decimal", has_default=True),
+        "event_time_ns": _Wanted("number"),
+        "receive_time_ns": _Wanted("number"),
+    },
 }
-_SLOTS: Final = {"time_ns": "event_time_ns"}
+_SLOTS: Final = {
+    "time_ns": "event_time_ns",
+    "quote_seq": "trade_seq",
+    "bid_price": "price",
+    "bid_size": "size",
+}
+TRADES: Final = ("livetape.Trade", "livetape.Clock")
+"""What the topic `trades` has."""
+QUOTES: Final = ("livetape.Quote", "livetape.Clock")
+"""What the topic `quotes` has."""
 _TYPES_READ_AS: Final = {
     "text": {"string", "bytes"},
     "number": {"int", "long"},
@@ -81,14 +101,14 @@ _MAX_FIXED_BYTES: Final = 2**31
 _SCALE: Final = 18
 
 
-def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
-    """The record's kind (`trade` or `clock`) and the steps through one record of this writer's schema.
+def compile_plan(schema_json: str, records: Collection[str] = TRADES) -> tuple[str, list[Step]]:
+    """The record's kind (`trade`, `quote`, `clock`) and the steps through one record of this writer's schema.
 
     Raises:
-        IncompatibleSchema: it is no Trade or Clock, or a wanted field is missing or of another type.
+        IncompatibleSchema: it is none of these records, or a wanted field is missing or of another type.
     """
     try:
-        return _compile(json.loads(schema_json))
+        return _compile(json.loads(schema_json), records)
     except json.JSONDecodeError as error:
         raise IncompatibleSchema(f"the schema is no JSON: {error}") from error
     except RecursionError as error:
@@ -97,11 +117,11 @@ def compile_plan(schema_json: str) -> tuple[str, list[Step]]:
         raise IncompatibleSchema(f"the schema is no Avro schema: {type(error).__name__} {error}") from error
 
 
-def _compile(schema: Json) -> tuple[str, list[Step]]:
+def _compile(schema: Json, records: Collection[str]) -> tuple[str, list[Step]]:
     name = _full_name(schema) if isinstance(schema, dict) and schema.get("type") == "record" else "no record"
-    wanted = _WANTED.get(name)
-    if wanted is None:
-        raise IncompatibleSchema(f"{name} is neither of {' and '.join(_WANTED)}")
+    if name not in records:
+        raise IncompatibleSchema(f"{name} is neither of {' and '.join(records)}")
+    wanted = _WANTED[name]
     steps = list(_Compiler(wanted).record_fields(schema))
     missing = [
         field_name

@@ -11,35 +11,7 @@
 namespace livetape::kernel {
 namespace {
 
-constexpr std::size_t kWireHeaderBytes = 5;
-constexpr std::size_t kMaxRecordBytes = 900'000;  // brokers take 1 MiB by default, and a late trade is sent on as it is
 constexpr std::string_view kOneSecond = "1s";
-
-std::string copy(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-RefusedRecord refused(const Record& record, std::string reason) {
-  RefusedRecord refused;
-  if (record.key) refused.key = copy(*record.key);
-  refused.has_value = record.value.has_value();
-  if (record.value) refused.value = copy(*record.value);
-  refused.offset = record.offset;
-  refused.reason = std::move(reason);
-  return refused;
-}
-
-const char* describe(DecodeError error) {
-  switch (error) {
-    case DecodeError::none:
-      break;
-    case DecodeError::corrupt:
-      return "the Avro body is corrupt";
-    case DecodeError::trailing_bytes:
-      return "the Avro body has bytes left over";
-    case DecodeError::decimal_out_of_range:
-      return "price or size is out of range: at most 38 digits";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -106,7 +78,7 @@ bool PartitionFold::pass_over(RecordSetReader& reader, std::int64_t start_offset
   next_offset_ = reader.next_offset();
   ++outcome.dead;
   RefusedRecord refused;
-  refused.value = copy(batch->bytes);
+  refused.value = copy_of(batch->bytes);
   refused.offset = batch->first_offset;
   refused.reason = "the record batch up to offset " + std::to_string(next_offset_ - 1) + " cannot be read: " + reason;
   dead_.push_back(std::move(refused));
@@ -119,24 +91,14 @@ void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
   upcoming.unknown_schema.reset();
   upcoming.home = nullptr;
   upcoming.guess = nullptr;
-  if (!record.value) {
-    upcoming.flaw = "the record has no value";
+  const WireHeader header = read_wire_header(record);
+  if (header.flaw != nullptr) {
+    upcoming.flaw = header.flaw;
     return;
   }
-  if (record.value->size() + (record.key ? record.key->size() : 0) > kMaxRecordBytes) {
-    upcoming.flaw = "the record is larger than 900000 bytes";
-    return;
-  }
-  ByteReader in(*record.value);
-  const auto magic = in.big_endian<std::uint8_t>();
-  const auto schema_id = in.big_endian<std::int32_t>();
-  if (!in.ok() || magic != 0) {
-    upcoming.flaw = "the value has no wire header";
-    return;
-  }
-  const WriterSchemas::Entry* writer = schema(schema_id);
+  const WriterSchemas::Entry* writer = schema(header.schema_id);
   if (writer == nullptr) {
-    upcoming.unknown_schema = schema_id;
+    upcoming.unknown_schema = header.schema_id;
     return;
   }
   if (!writer->plan) {
@@ -144,7 +106,7 @@ void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
     return;
   }
   upcoming.kind = writer->plan->kind();
-  const DecodeError error = decode(*writer->plan, record.value->subspan(kWireHeaderBytes), upcoming.decoded);
+  const DecodeError error = decode(*writer->plan, header.body, upcoming.decoded);
   if (error != DecodeError::none) {
     upcoming.flaw = describe(error);
   } else if (upcoming.kind == RecordKind::trade) {
@@ -370,7 +332,9 @@ void PartitionFold::take_state(Flush& flush) {
   for (const BarRef& ref : changes_.evicted) {
     changelog_.bar_gone(*ref.series, ref.series->level(ref.level), ref.start_ns);
   }
-  for (const IdChunkRef& chunk : changes_.evicted_ids) changelog_.ids_gone(chunk);
+  for (const auto& [owner, bucket_ns, kind, chunk] : changes_.evicted_ids) {
+    changelog_.ids_gone({owner->home.name, owner->instrument, bucket_ns, kind, chunk});
+  }
   changes_.dirty.clear();
   changes_.ids.clear();
   changes_.corrections.clear();
@@ -387,21 +351,7 @@ void PartitionFold::take_state(Flush& flush) {
 
 void PartitionFold::take_ids(Series& changed) {
   take_runs(changed);
-  for (IdBucket& bucket : changed.ids.buckets()) {
-    for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
-      const auto which = static_cast<std::size_t>(kind);
-      if (bucket.dirty_from[which] == IdBucket::kClean) continue;
-      const std::size_t chunks = bucket.chunks(kind);
-      for (std::size_t chunk = bucket.dirty_from[which]; chunk < chunks; ++chunk) {
-        changelog_.ids(changed, bucket, kind, chunk);
-      }
-      for (std::size_t chunk = chunks; chunk < bucket.logged_chunks[which]; ++chunk) {
-        changelog_.ids_gone({&changed, bucket.start_ns, kind, chunk});  // ranges have grown together
-      }
-      bucket.logged_chunks[which] = chunks;
-      bucket.dirty_from[which] = IdBucket::kClean;
-    }
-  }
+  changelog_.changed_ids(changed.home.name, changed.instrument, changed.ids);
 }
 
 void PartitionFold::take_runs(Series& changed) {
@@ -412,7 +362,7 @@ void PartitionFold::take_runs(Series& changed) {
     changelog_.runs(changed, chunk);
   }
   for (std::size_t chunk = chunks; chunk < changed.ids.logged_run_chunks; ++chunk) {
-    changelog_.ids_gone({&changed, 0, IdKind::runs, chunk});
+    changelog_.ids_gone({changed.home.name, changed.instrument, 0, IdKind::runs, chunk});
   }
   changed.ids.logged_run_chunks = chunks;
   runs.dirty_from = IdRuns::kClean;

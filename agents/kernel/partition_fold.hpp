@@ -16,6 +16,7 @@
 #include "changelog.hpp"
 #include "decode_plan.hpp"
 #include "record_batch.hpp"
+#include "refused_record.hpp"
 #include "series_table.hpp"
 #include "trade_history.hpp"
 #include "venue.hpp"
@@ -42,15 +43,6 @@ struct FoldOutcome {
   std::int64_t finals = 0;
   std::int64_t revisions = 0;
   std::int64_t newest_event_time_ns = kBeginning;
-};
-
-/// A record as it came that could not be folded.
-struct RefusedRecord {
-  std::optional<std::string> key;
-  std::string value;
-  bool has_value = true;
-  std::int64_t offset = 0;
-  std::string reason;  // empty for late trades
 };
 
 /// Everything that changed since the last flush, to be written in one transaction.

@@ -142,20 +142,13 @@ void PartitionFold::check_levels() const {
 }
 
 void PartitionFold::join_chunks() {
-  for (auto& [at, part] : restoring_.ranges) {
+  for (const auto& [at, part] : restoring_.ranges) {
     const auto& [owner, bucket_ns, chunk] = at;
-    IdBucket& bucket = owner->ids.bucket(bucket_ns);
-    std::vector<IdRanges::Range> all = bucket.numbers.ranges();
-    all.insert(all.end(), part.begin(), part.end());
-    bucket.numbers.restore(std::move(all));
-    bucket.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = chunk + 1;
+    owner->ids.restore_ranges(bucket_ns, chunk, part);
   }
-  for (auto& [at, part] : restoring_.hashes) {
+  for (const auto& [at, part] : restoring_.hashes) {
     const auto& [owner, bucket_ns, chunk] = at;
-    IdBucket& bucket = owner->ids.bucket(bucket_ns);
-    bucket.hashes.insert(bucket.hashes.end(), part.begin(), part.end());
-    bucket.hash_index.insert(part.begin(), part.end());
-    bucket.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = chunk + 1;
+    owner->ids.restore_hashes(bucket_ns, chunk, part);
   }
 }
 

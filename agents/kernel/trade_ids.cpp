@@ -85,6 +85,21 @@ IdBucket& TradeIds::bucket(std::int64_t start_ns) {
   return *buckets_.insert(at, std::move(made));
 }
 
+void TradeIds::restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdRanges::Range>& part) {
+  IdBucket& found = bucket(bucket_ns);
+  std::vector<IdRanges::Range> all = found.numbers.ranges();
+  all.insert(all.end(), part.begin(), part.end());
+  found.numbers.restore(std::move(all));
+  found.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = chunk + 1;
+}
+
+void TradeIds::restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdHash>& part) {
+  IdBucket& found = bucket(bucket_ns);
+  found.hashes.insert(found.hashes.end(), part.begin(), part.end());
+  found.hash_index.insert(part.begin(), part.end());
+  found.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = chunk + 1;
+}
+
 void TradeIds::find_newest() {
   newest_number_ = -1;
   for (const IdBucket& bucket : buckets_) {

@@ -95,6 +95,9 @@ class TradeIds {
     runs.prefetch_last();
     if (!buckets_.empty()) buckets_.back().numbers.prefetch_last();
   }
+  /// Adds a chunk of a bucket as the changelog has it; the chunks of a bucket come in their order.
+  void restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdRanges::Range>& part);
+  void restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdHash>& part);
   /// To be called once all buckets are restored.
   void find_newest();
 

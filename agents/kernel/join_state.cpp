@@ -1,0 +1,58 @@
+#include "join_state.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+void write_clocks(StateText& out, const std::vector<VenueClock>& clocks) {
+  out.number(static_cast<std::int64_t>(clocks.size()));
+  for (const VenueClock& clock : clocks) out.text(clock.venue).number(clock.time_ns);
+}
+
+std::vector<VenueClock> read_clocks(ByteReader& in) {
+  std::vector<VenueClock> clocks;
+  for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
+    const std::string_view venue = in.prefixed_text();
+    clocks.push_back({std::string(venue), in.varlong()});
+  }
+  return clocks;
+}
+
+}  // namespace
+
+void ChangelogWriter::progress(const JoinProgress& progress) {
+  key(StateKind::progress);
+  value_.begin(kJoinVersion).text(progress.trades_epoch).number(progress.trades_reached);
+  value_.number(static_cast<std::int64_t>(progress.waiting.size()));
+  std::int64_t behind = 0;
+  for (const OffsetRun& run : progress.waiting) {
+    value_.number(run.first - behind).number(run.count);
+    behind = run.first + run.count;
+  }
+  write_clocks(value_, progress.trade_clocks);
+  value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
+  write_clocks(value_, progress.quote_clocks);
+  put();
+}
+
+std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> value) {
+  if (value.empty() || value[0] != kJoinVersion) return std::nullopt;
+  ByteReader in(value.subspan(1));
+  JoinProgress progress;
+  progress.trades_epoch = in.prefixed_text();
+  progress.trades_reached = in.varlong();
+  std::int64_t behind = 0;
+  for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
+    const std::int64_t first = behind + in.varlong();
+    progress.waiting.push_back({first, in.varlong()});
+    behind = first + progress.waiting.back().count;
+  }
+  progress.trade_clocks = read_clocks(in);
+  progress.quotes_epoch = in.prefixed_text();
+  progress.quotes_from = in.varlong();
+  progress.quotes_reached = in.varlong();
+  progress.quote_clocks = read_clocks(in);
+  if (!in.ok() || in.remaining() != 0) return std::nullopt;
+  return progress;
+}
+
+}  // namespace livetape::kernel

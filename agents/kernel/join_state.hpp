@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "changelog.hpp"
+
+/// The join's state as records of its changelog: trade ids as the fold has them, and how far it has come. Quotes and
+/// trades that wait are not in it: they are read from their logs again.
+namespace livetape::kernel {
+
+inline constexpr std::uint8_t kJoinVersion = 1;
+
+/// Offsets [first, first + count).
+struct OffsetRun {
+  std::int64_t first;
+  std::int64_t count;
+};
+
+/// How far the join has come, and where each log is to be read from again.
+struct JoinProgress {
+  std::string trades_epoch;
+  std::int64_t trades_reached = 0;       // every trade below is in `trades.joined`, refused, or waits
+  std::vector<OffsetRun> waiting;        // the trades that wait, by offset
+  std::vector<VenueClock> trade_clocks;  // as of `trades_reached`
+  std::string quotes_epoch;
+  std::int64_t quotes_from = 0;          // no trade will ask for a quote below
+  std::int64_t quotes_reached = 0;       // what could not be read below is in the dead letters
+  std::vector<VenueClock> quote_clocks;  // as of `quotes_from`
+
+  /// Where trades are read from again.
+  [[nodiscard]] std::int64_t trades_from() const noexcept {
+    return waiting.empty() ? trades_reached : waiting.front().first;
+  }
+};
+
+/// Nothing when the value is not of this version or not well formed.
+[[nodiscard]] std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> value);
+
+}  // namespace livetape::kernel

@@ -1,0 +1,367 @@
+#include "quote_join.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "names.hpp"
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::int64_t kForgetEveryNs = 5'000'000'000;  // all instruments are looked at for that
+constexpr std::size_t kStretchRecords = 4096;
+constexpr std::int64_t kDayNs = 86'400'000'000'000;
+
+}  // namespace
+
+std::int64_t JoinConfig::time_bound_ns() const noexcept {
+  return std::numeric_limits<std::int64_t>::max() - 2 * kDayNs - horizon_ns - quote_horizon_ns - max_quote_age_ns -
+         max_ahead_ns;
+}
+
+QuoteJoin::QuoteJoin(JoinConfig config, std::shared_ptr<const WriterSchemas> trade_schemas,
+                     std::shared_ptr<const WriterSchemas> quote_schemas, JoinOrigin origin)
+    : config_(std::move(config)),
+      origin_(std::move(origin)),
+      trades_{std::move(trade_schemas)},
+      quotes_{std::move(quote_schemas)},
+      stretches_(1) {}
+
+JoinOutcome QuoteJoin::take_trades(Bytes record_set, std::vector<AbortedTransaction> aborted,
+                                   std::int64_t start_offset) {
+  return take(
+      trades_, record_set, std::move(aborted), start_offset,
+      [this](const Record& record, const Read& read, JoinOutcome& outcome) {
+        take_trade_record(record, read, outcome);
+      },
+      [](const DamagedBatch&, const std::string&, JoinOutcome& outcome) { ++outcome.unusable; });
+}
+
+JoinOutcome QuoteJoin::take_quotes(Bytes record_set, std::vector<AbortedTransaction> aborted,
+                                   std::int64_t start_offset) {
+  if (stretches_.front().records == 0 && stretches_.size() == 1) stretches_.front().first_offset = start_offset;
+  return take(
+      quotes_, record_set, std::move(aborted), start_offset,
+      [this](const Record& record, const Read& read, JoinOutcome& outcome) {
+        take_quote_record(record, read, outcome);
+      },
+      [this](const DamagedBatch& batch, const std::string& reason, JoinOutcome& outcome) {
+        const Record record{batch.first_offset, 0, std::nullopt, batch.bytes};
+        refuse_quote(record, "the record batch cannot be read: " + reason, outcome);
+      });
+}
+
+template <typename Handle, typename PassOver>
+JoinOutcome QuoteJoin::take(Input& input, Bytes record_set, std::vector<AbortedTransaction> aborted,
+                            std::int64_t start_offset, Handle handle, PassOver passed_over) {
+  JoinOutcome outcome;
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  input.next_offset = std::max(input.next_offset, start_offset);
+  while (!outcome.needs_schema && outcome.corrupt.empty()) {
+    const Record* record = reader.next();
+    if (record != nullptr) {
+      if (record->offset < start_offset) continue;
+      const Read found = read(input, *record);
+      outcome.needs_schema = found.unknown_schema;
+      if (found.unknown_schema) break;
+      handle(*record, found, outcome);
+      input.next_offset = record->offset + 1;
+      continue;
+    }
+    input.next_offset = std::max(input.next_offset, reader.next_offset());
+    if (reader.error().empty()) break;
+    std::string reason = reader.error();
+    const std::optional<DamagedBatch> batch = reader.pass_over();
+    if (!batch) {
+      outcome.corrupt = std::move(reason);
+    } else if (reader.next_offset() > start_offset) {
+      passed_over(*batch, reason, outcome);
+      input.next_offset = reader.next_offset();
+    }
+  }
+  settle();
+  outcome.next_offset = input.next_offset;
+  return outcome;
+}
+
+QuoteJoin::Read QuoteJoin::read(const Input& input, const Record& record) {
+  const WireHeader header = read_wire_header(record);
+  if (header.flaw != nullptr) return {RecordKind::trade, header.flaw};
+  const WriterSchemas::Entry* writer = input.schemas->find(header.schema_id);
+  if (writer == nullptr) return {RecordKind::trade, nullptr, header.schema_id};
+  if (!writer->plan) return {RecordKind::trade, writer->refusal.c_str()};
+  if (writer->plan->kind() == RecordKind::quote) {  // a side that is null stays 0
+    decoded_.price = decoded_.size = decoded_.ask_price = decoded_.ask_size = 0;
+  }
+  const DecodeError error = decode(*writer->plan, header.body, decoded_);
+  return {writer->plan->kind(), error == DecodeError::none ? nullptr : describe(error)};
+}
+
+const char* QuoteJoin::time_flaw(bool has_receive_time) const noexcept {
+  const std::int64_t bound_ns = config_.time_bound_ns();
+  if (decoded_.event_time_ns > bound_ns || decoded_.event_time_ns < -bound_ns) return "event time is out of range";
+  const Int128 ahead_ns = static_cast<Int128>(decoded_.event_time_ns) - decoded_.receive_time_ns;
+  if (has_receive_time && ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
+  if (!is_name(decoded_.venue)) return "venue is empty, longer than 256 bytes or not printable ASCII";
+  return nullptr;
+}
+
+const char* QuoteJoin::trade_flaw() const noexcept {
+  const bool has_amounts = decoded_.action != Action::cancel;
+  if (has_amounts && (decoded_.price <= 0 || decoded_.size <= 0)) return "price or size is not positive";
+  if (!is_name(decoded_.instrument)) return "instrument is no name";
+  if (!decoded_.trade_id.is_number() && !is_name(decoded_.trade_id.text)) return "trade_id is no name";
+  return time_flaw(true);
+}
+
+const char* QuoteJoin::quote_flaw() const noexcept {
+  const auto is_side = [](Int128 price, Int128 size) { return price > 0 ? size > 0 : price == 0 && size == 0; };
+  if (!is_side(decoded_.price, decoded_.size) || !is_side(decoded_.ask_price, decoded_.ask_size)) {
+    return "a side of the quote has a price or a size that is not positive, or one without the other";
+  }
+  if (!is_name(decoded_.instrument)) return "instrument is empty, longer than 256 bytes or not printable ASCII";
+  return time_flaw(true);
+}
+
+void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome) {
+  if (record.offset < trades_reached_) {  // decided before the restart, unless it waits
+    if (waiting_again_.empty() || record.offset < waiting_again_.front().first) return;
+    OffsetRun& run = waiting_again_.front();
+    run = {record.offset + 1, run.count - (record.offset + 1 - run.first)};
+    if (run.count == 0) waiting_again_.pop_front();
+    return take_trade(record, outcome);
+  }
+  if (read.flaw != nullptr) {
+    ++outcome.unusable;
+  } else if (read.kind == RecordKind::trade) {
+    take_trade(record, outcome);
+  } else if (time_flaw(false) == nullptr) {
+    JoinVenue& home = venue(decoded_.venue);
+    home.trade_clock_ns = std::max(home.trade_clock_ns, decoded_.event_time_ns);
+  }
+}
+
+void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
+  const bool is_again = record.offset < trades_reached_;
+  if (trade_flaw() != nullptr) {
+    ++outcome.unusable;
+    return;
+  }
+  JoinVenue& home = venue(decoded_.venue);
+  const std::int64_t time_ns = decoded_.event_time_ns;
+  const bool has_clock = home.trade_clock_ns != kBeginning;
+  if (!is_again && has_clock && floor_to(time_ns, config_.base_ns) < home.trade_clock_ns - config_.horizon_ns) {
+    ++outcome.late;
+    return;
+  }
+  Instrument& target = instrument(home, decoded_.instrument);
+  if (has_clock) forget_ids(target, home.trade_clock_ns - config_.horizon_ns);  // by the log, not by when it was read
+  if (!is_again && decoded_.action == Action::trade) {
+    if (target.ids.contains(decoded_.trade_id)) {
+      ++outcome.duplicates;
+      return;
+    }
+    target.ids.insert(decoded_.trade_id, time_ns);
+    if (!std::exchange(target.are_ids_listed, true)) changed_ids_.push_back(&target);
+  }
+  if (!is_again) ++outcome.trades;
+  JoinTrade trade{time_ns,        record.offset, TradeId(decoded_.trade_id), std::string(decoded_.refers_to),
+                  decoded_.price, decoded_.size, decoded_.aggressor,         decoded_.action};
+  const bool is_late = !is_again && has_clock && time_ns < home.trade_clock_ns - config_.quote_horizon_ns;
+  if (is_late && home.has_quotes) return publish(target, trade, true);
+  wait(target, std::move(trade));
+}
+
+void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome) {
+  if (++stretches_.back().records > kStretchRecords) {
+    stretches_.push_back({record.offset, clocks(&JoinVenue::quote_clock_ns), {}, 1});
+  }
+  if (read.flaw != nullptr) return refuse_quote(record, read.flaw, outcome);
+  if (read.kind == RecordKind::quote) return take_quote(record, outcome);
+  if (const char* flaw = time_flaw(false)) return refuse_quote(record, flaw, outcome);
+  JoinVenue& home = venue(decoded_.venue);
+  home.quote_clock_ns = std::max(home.quote_clock_ns, decoded_.event_time_ns);
+}
+
+void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
+  if (const char* flaw = quote_flaw()) return refuse_quote(record, flaw, outcome);
+  JoinVenue& home = venue(decoded_.venue);
+  if (!home.has_quotes) {
+    ++outcome.ignored;
+    return;
+  }
+  if (decoded_.event_time_ns < home.quote_clock_ns) {
+    ++outcome.late_quotes;
+    return;
+  }
+  ++outcome.quotes;
+  ++kept_quotes_;
+  instrument(home, decoded_.instrument)
+      .quotes.insert({decoded_.event_time_ns, decoded_.has_trade_seq ? decoded_.trade_seq : record.offset,
+                      record.offset, decoded_.price, decoded_.size, decoded_.ask_price, decoded_.ask_size});
+  const auto [newest, is_first] = stretches_.back().newest_ns.try_emplace(&home, decoded_.event_time_ns);
+  if (!is_first) newest->second = std::max(newest->second, decoded_.event_time_ns);
+}
+
+void QuoteJoin::refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome) {
+  if (record.offset < quotes_reached_) return;  // written before the restart
+  ++outcome.dead;
+  dead_.push_back(refused(record, reason));
+}
+
+void QuoteJoin::wait(Instrument& instrument, JoinTrade trade) {
+  std::deque<Waiting>& waiting = instrument.home.waiting;
+  const auto place = [](const JoinTrade& each) { return std::pair(each.event_time_ns, each.offset); };
+  if (waiting.empty() || place(waiting.back().trade) < place(trade)) {
+    waiting.push_back({&instrument, std::move(trade)});
+    return;
+  }
+  const auto at =
+      std::ranges::upper_bound(waiting, place(trade), {}, [&](const Waiting& each) { return place(each.trade); });
+  waiting.insert(at, {&instrument, std::move(trade)});
+}
+
+void QuoteJoin::settle() {
+  if (is_reading_again()) return;
+  for (const auto& [name, home] : venues_) {
+    publish_decided(*home);
+    forget(*home);
+  }
+  forget_stretches();
+}
+
+std::int64_t QuoteJoin::decided_ns(const JoinVenue& home) const noexcept {
+  return home.has_quotes ? std::min(home.trade_clock_ns, home.quote_clock_ns) : home.trade_clock_ns;
+}
+
+std::int64_t QuoteJoin::asked_from_ns(const JoinVenue& home) const noexcept {
+  if (decided_ns(home) == kBeginning) return kBeginning;
+  return std::min(home.quote_clock_ns, home.trade_clock_ns - config_.quote_horizon_ns) - config_.max_quote_age_ns;
+}
+
+void QuoteJoin::publish_decided(JoinVenue& home) {
+  const std::int64_t decided = decided_ns(home);
+  for (; !home.waiting.empty() && home.waiting.front().trade.event_time_ns < decided; home.waiting.pop_front()) {
+    publish(*home.waiting.front().instrument, home.waiting.front().trade, false);
+  }
+}
+
+void QuoteJoin::publish(const Instrument& instrument, const JoinTrade& trade, bool is_late) {
+  const Quote* quote = nullptr;
+  QuoteMatch match = is_late ? QuoteMatch::late : QuoteMatch::none;
+  if (!is_late && trade.action != Action::cancel) quote = instrument.quotes.as_of(trade.event_time_ns);
+  if (quote != nullptr && trade.event_time_ns - quote->event_time_ns > config_.max_quote_age_ns) quote = nullptr;
+  if (quote != nullptr) {
+    const bool has_both = quote->bid_price != 0 && quote->ask_price != 0;
+    match = has_both ? QuoteMatch::quoted : QuoteMatch::one_sided;
+  }
+  write_joined(joined_, origin_, instrument.home.name, instrument.name, trade, match, quote);
+}
+
+void QuoteJoin::forget(JoinVenue& home) {
+  const std::int64_t asked_from = asked_from_ns(home);
+  if (asked_from != kBeginning &&
+      (home.forgot_quotes_ns == kBeginning || asked_from - home.forgot_quotes_ns >= kForgetEveryNs)) {
+    home.forgot_quotes_ns = asked_from;
+    for (const auto& [name, each] : home.instruments) kept_quotes_ -= each->quotes.drop_before(asked_from);
+  }
+  if (home.trade_clock_ns == kBeginning) return;
+  const std::int64_t ids_from = home.trade_clock_ns - config_.horizon_ns;
+  if (home.forgot_ids_ns != kBeginning && ids_from - home.forgot_ids_ns < kForgetEveryNs) return;
+  home.forgot_ids_ns = ids_from;
+  for (const auto& [name, each] : home.instruments) forget_ids(*each, ids_from);
+}
+
+void QuoteJoin::forget_ids(Instrument& instrument, std::int64_t before_ns) {
+  auto& buckets = instrument.ids.buckets();
+  for (; !buckets.empty() && buckets.front().start_ns + IdBucket::kLengthNs <= before_ns; buckets.pop_front()) {
+    for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
+      IdChunk chunk{instrument.home.name, instrument.name, buckets.front().start_ns, kind, 0};
+      for (; chunk.number < buckets.front().logged_chunks[static_cast<std::size_t>(kind)]; ++chunk.number) {
+        forgotten_ids_.push_back(chunk);
+      }
+    }
+  }
+}
+
+void QuoteJoin::forget_stretches() {
+  const auto is_asked_for = [this](const auto& newest) { return newest.second >= asked_from_ns(*newest.first); };
+  while (stretches_.size() > 1 && std::ranges::none_of(stretches_.front().newest_ns, is_asked_for)) {
+    stretches_.pop_front();
+  }
+}
+
+JoinFlush QuoteJoin::take_flush() {
+  JoinFlush flush;
+  flush.trades_reached = trades_.next_offset;
+  flush.quotes_reached = std::max(quotes_.next_offset, quotes_reached_);
+  flush.is_empty =
+      is_reading_again() || (flush.trades_reached == flushed_trades_ && quotes_.next_offset == flushed_quotes_);
+  if (flush.is_empty) return flush;
+  flush.joined = joined_.take();
+  flush.dead = std::exchange(dead_, {});
+  for (Instrument* changed : std::exchange(changed_ids_, {})) {
+    changed->are_ids_listed = false;
+    changelog_.changed_ids(changed->home.name, changed->name, changed->ids);
+  }
+  for (const IdChunk& forgotten : forgotten_ids_) changelog_.ids_gone(forgotten);
+  forgotten_ids_.clear();
+  flush.changelog.push_back(join_progress_record(
+      {origin_.trades_epoch, flush.trades_reached, waiting_offsets(), clocks(&JoinVenue::trade_clock_ns),
+       origin_.quotes_epoch, stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks}));
+  flushed_trades_ = flush.trades_reached;
+  flushed_quotes_ = quotes_.next_offset;
+  return flush;
+}
+
+std::vector<OffsetRun> QuoteJoin::waiting_offsets() const {
+  std::vector<std::int64_t> offsets;
+  for (const auto& [name, home] : venues_) {
+    for (const Waiting& each : home->waiting) offsets.push_back(each.trade.offset);
+  }
+  std::ranges::sort(offsets);
+  std::vector<OffsetRun> runs;
+  for (const std::int64_t offset : offsets) {
+    if (runs.empty() || runs.back().first + runs.back().count != offset) runs.push_back({offset, 0});
+    ++runs.back().count;
+  }
+  return runs;
+}
+
+std::size_t QuoteJoin::waiting_for_quotes() const noexcept {
+  std::size_t waiting = 0;
+  for (const auto& [name, home] : venues_) {
+    if (home->has_quotes && home->quote_clock_ns < home->trade_clock_ns) waiting += home->waiting.size();
+  }
+  return waiting;
+}
+
+std::size_t QuoteJoin::TextHash::operator()(std::string_view text) const noexcept {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+QuoteJoin::JoinVenue& QuoteJoin::venue(std::string_view name) {
+  if (const auto found = venues_.find(name); found != venues_.end()) return *found->second;
+  auto made = std::make_unique<JoinVenue>(name, config_.quoted_venues.contains(name));
+  return *venues_.emplace(made->name, std::move(made)).first->second;
+}
+
+QuoteJoin::Instrument& QuoteJoin::instrument(JoinVenue& home, std::string_view name) {
+  if (const auto found = home.instruments.find(name); found != home.instruments.end()) return *found->second;
+  auto made = std::make_unique<Instrument>(name, home);
+  return *home.instruments.emplace(made->name, std::move(made)).first->second;
+}
+
+std::vector<VenueClock> QuoteJoin::clocks(std::int64_t JoinVenue::*which) const {
+  std::vector<VenueClock> found;
+  for (const auto& [name, home] : venues_) {
+    if ((*home).*which != kBeginning) found.push_back({name, (*home).*which});
+  }
+  return found;
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,76 @@
+#include <utility>
+
+#include "partition_fold.hpp"
+#include "quote_join.hpp"
+
+/// How a join's state comes back from its changelog.
+namespace livetape::kernel {
+namespace {
+
+template <typename T>
+T checked(std::optional<T> value, const Record& record) {
+  if (!value) {
+    throw CorruptState("changelog offset " + std::to_string(record.offset) + ": the record is of no known format");
+  }
+  return std::move(*value);
+}
+
+}  // namespace
+
+std::int64_t QuoteJoin::restore(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset) {
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  while (const Record* record = reader.next()) {
+    if (record->offset >= start_offset) restore_record(*record);  // a batch may begin with records that were deleted
+  }
+  if (!reader.error().empty()) {
+    throw CorruptState("changelog offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
+  }
+  return reader.next_offset();
+}
+
+void QuoteJoin::restore_record(const Record& record) {
+  const StateKey key = checked(record.key ? read_state_key(*record.key) : std::nullopt, record);
+  if (key.kind == StateKind::progress) {
+    restoring_.progress = checked(record.value ? read_join_progress(*record.value) : std::nullopt, record);
+    return;
+  }
+  if (key.kind != StateKind::ids) checked(std::optional<StateKey>(), record);
+  const Restoring::ChunkKey at{&instrument(venue(key.venue), key.instrument), key.start_ns, key.chunk};
+  if (key.id_kind == IdKind::ranges) {
+    restoring_.ranges.erase(at);
+    if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
+  } else {
+    restoring_.hashes.erase(at);
+    if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+  }
+}
+
+std::optional<JoinProgress> QuoteJoin::restored() {
+  if (!restoring_.progress) {
+    if (!venues_.empty()) throw CorruptState("the changelog has state but no progress record");
+    return std::nullopt;
+  }
+  for (const auto& [at, part] : restoring_.ranges) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    owner->ids.restore_ranges(bucket_ns, chunk, part);
+  }
+  for (const auto& [at, part] : restoring_.hashes) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    owner->ids.restore_hashes(bucket_ns, chunk, part);
+  }
+  for (const auto& [name, home] : venues_) {
+    for (const auto& [instrument_name, each] : home->instruments) each->ids.find_newest();
+  }
+  const JoinProgress& progress = *restoring_.progress;
+  for (const VenueClock& clock : progress.trade_clocks) venue(clock.venue).trade_clock_ns = clock.time_ns;
+  for (const VenueClock& clock : progress.quote_clocks) venue(clock.venue).quote_clock_ns = clock.time_ns;
+  trades_reached_ = flushed_trades_ = progress.trades_reached;
+  quotes_reached_ = progress.quotes_reached;
+  trades_.next_offset = progress.trades_from();
+  quotes_.next_offset = flushed_quotes_ = progress.quotes_from;
+  waiting_again_ = {progress.waiting.begin(), progress.waiting.end()};
+  stretches_.front() = {progress.quotes_from, progress.quote_clocks};
+  return std::exchange(restoring_, {}).progress;
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,50 @@
+#include "refused_record.hpp"
+
+#include <utility>
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::size_t kMaxRecordBytes = 900'000;  // brokers take 1 MiB by default, and a late trade is sent on as it is
+
+}  // namespace
+
+std::string copy_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+RefusedRecord refused(const Record& record, std::string reason) {
+  RefusedRecord refused;
+  if (record.key) refused.key = copy_of(*record.key);
+  refused.has_value = record.value.has_value();
+  if (record.value) refused.value = copy_of(*record.value);
+  refused.offset = record.offset;
+  refused.reason = std::move(reason);
+  return refused;
+}
+
+const char* describe(DecodeError error) noexcept {
+  switch (error) {
+    case DecodeError::none:
+      break;
+    case DecodeError::corrupt:
+      return "the Avro body is corrupt";
+    case DecodeError::trailing_bytes:
+      return "the Avro body has bytes left over";
+    case DecodeError::decimal_out_of_range:
+      return "price or size is out of range: at most 38 digits";
+  }
+  return "";
+}
+
+WireHeader read_wire_header(const Record& record) noexcept {
+  if (!record.value) return {0, {}, "the record has no value"};
+  if (record.value->size() + (record.key ? record.key->size() : 0) > kMaxRecordBytes) {
+    return {0, {}, "the record is larger than 900000 bytes"};
+  }
+  ByteReader in(*record.value);
+  const auto magic = in.big_endian<std::uint8_t>();
+  const auto schema_id = in.big_endian<std::int32_t>();
+  if (!in.ok() || magic != 0) return {0, {}, "the value has no wire header"};
+  return {schema_id, in.bytes(in.remaining()), nullptr};
+}
+
+}  // namespace livetape::kernel

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "decode_plan.hpp"
+#include "record_batch.hpp"
+
+/// What comes before a record is decoded, and what becomes of one that cannot be.
+namespace livetape::kernel {
+
+/// A record as it came that could not be taken.
+struct RefusedRecord {
+  std::optional<std::string> key;
+  std::string value;
+  bool has_value = true;
+  std::int64_t offset = 0;
+  std::string reason;  // empty for late trades
+};
+
+/// The Confluent wire header of a record, and what is behind it.
+struct WireHeader {
+  std::int32_t schema_id = 0;
+  Bytes body{};
+  const char* flaw = nullptr;  // why there is none
+};
+
+[[nodiscard]] std::string copy_of(Bytes bytes);
+[[nodiscard]] RefusedRecord refused(const Record& record, std::string reason);
+[[nodiscard]] const char* describe(DecodeError error) noexcept;
+[[nodiscard]] WireHeader read_wire_header(const Record& record) noexcept;
+
+}  // namespace livetape::kernel

@@ -1,0 +1,186 @@
+"""What a trade must be joined with, computed anew from the whole of both logs and in no clever way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Unreadable
+
+ID_BUCKET_NS = 60_000_000_000
+LONG_AGO = -(10**30)
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JoinRules:
+    """Times in nanoseconds; `quoted` are the venues that have quotes."""
+
+    base_ns: int
+    horizon_ns: int
+    quote_horizon_ns: int
+    max_quote_age_ns: int
+    max_ahead_ns: int
+    quoted: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A record of `trades` that is a trade, or corrects or cancels one."""
+
+    offset: int
+    venue: str
+    instrument: str
+    trade_id: str
+    price: Decimal
+    size: Decimal
+    aggressor: str
+    event_time_ns: int
+    receive_time_ns: int
+    action: str = "trade"
+    refers_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A record of `quotes`; each side is (price, size) or None."""
+
+    offset: int
+    venue: str
+    instrument: str
+    quote_seq: int | None
+    bid: tuple[Decimal, Decimal] | None
+    ask: tuple[Decimal, Decimal] | None
+    event_time_ns: int
+    receive_time_ns: int
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        return self.event_time_ns, self.offset if self.quote_seq is None else self.quote_seq, self.offset
+
+
+TradeEvent = Tick | Clock | Unreadable
+QuoteEvent = Quote | Clock | Unreadable
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A trade that is to be published, and whether it came too late for its quote, or behind the clock at all."""
+
+    tick: Tick
+    is_late: bool
+    is_behind: bool
+
+
+def published(rules: JoinRules, trades: Sequence[TradeEvent], quotes: Sequence[QuoteEvent]) -> dict[int, Fields]:
+    """The fields of each record of `trades.joined` by the trade's offset, once both logs are taken to their ends."""
+    kept = list(accepted_quotes(rules, quotes))
+    ends = clocks_of(trades), clocks_of(quotes)
+    return {
+        each.tick.offset: fields_of(rules, each, kept)
+        for each in accepted_trades(rules, trades)
+        if (each.is_late and each.tick.venue in rules.quoted) or each.tick.event_time_ns < decided(rules, each, *ends)
+    }
+
+
+def decided(rules: JoinRules, each: Accepted, trade_clocks: dict[str, int], quote_clocks: dict[str, int]) -> int:
+    venue = each.tick.venue
+    trade_clock = trade_clocks.get(venue, LONG_AGO)
+    return min(trade_clock, quote_clocks.get(venue, LONG_AGO)) if venue in rules.quoted else trade_clock
+
+
+def clocks_of(events: Sequence[TradeEvent] | Sequence[QuoteEvent]) -> dict[str, int]:
+    clocks: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, Clock):
+            clocks[event.venue] = max(clocks.get(event.venue, LONG_AGO), event.time_ns)
+    return clocks
+
+
+def accepted_quotes(rules: JoinRules, quotes: Sequence[QuoteEvent]) -> Iterator[Quote]:
+    for place, event in enumerate(quotes):
+        if isinstance(event, Quote) and event.venue in rules.quoted and is_sound_quote(rules, event):
+            clock_ns = clocks_of(quotes[:place]).get(event.venue, LONG_AGO)
+            if event.event_time_ns >= clock_ns:
+                yield event
+
+
+def is_sound_quote(rules: JoinRules, quote: Quote) -> bool:
+    sides = [side for side in (quote.bid, quote.ask) if side is not None]
+    is_positive = all(price > 0 and size > 0 for price, size in sides)
+    return is_positive and quote.event_time_ns - quote.receive_time_ns <= rules.max_ahead_ns
+
+
+def accepted_trades(rules: JoinRules, trades: Sequence[TradeEvent]) -> Iterator[Accepted]:
+    known: list[Tick] = []
+    for place, event in enumerate(trades):
+        if not isinstance(event, Tick) or event.event_time_ns - event.receive_time_ns > rules.max_ahead_ns:
+            continue
+        clock_ns = clocks_of(trades[:place]).get(event.venue, LONG_AGO)
+        if event.event_time_ns // rules.base_ns * rules.base_ns < clock_ns - rules.horizon_ns:
+            continue
+        if event.action == "trade":
+            if any(is_same(each, event) and is_remembered(rules, each, clock_ns) for each in known):
+                continue
+            known.append(event)
+        time_ns = event.event_time_ns
+        yield Accepted(event, time_ns < clock_ns - rules.quote_horizon_ns, time_ns < clock_ns)
+
+
+def is_same(one: Tick, other: Tick) -> bool:
+    return (one.venue, one.instrument, one.trade_id) == (other.venue, other.instrument, other.trade_id)
+
+
+def is_remembered(rules: JoinRules, tick: Tick, clock_ns: int) -> bool:
+    """Ids are forgotten by the minute, once no trade of that minute could be accepted."""
+    return tick.event_time_ns // ID_BUCKET_NS * ID_BUCKET_NS + ID_BUCKET_NS > clock_ns - rules.horizon_ns
+
+
+def fields_of(rules: JoinRules, each: Accepted, quotes: Sequence[Quote]) -> Fields:
+    tick = each.tick
+    is_late = each.is_late and tick.venue in rules.quoted
+    found = None if is_late or tick.action == "cancel" else as_of(rules, tick, quotes)
+    bid, ask = (None, None) if found is None else (found.bid, found.ask)
+    match = "late" if is_late else "none" if found is None else "quoted" if bid and ask else "one_sided"
+    spread = spread_of(tick, bid[0], ask[0]) if bid and ask else None
+    paid = spread_of(tick, bid[0], ask[0], signed=True) if bid and ask and tick.aggressor != "unknown" else None
+    return {
+        "venue": tick.venue,
+        "instrument": tick.instrument,
+        "trade_id": tick.trade_id,
+        "price": tick.price,
+        "size": tick.size,
+        "aggressor": tick.aggressor,
+        "event_time_ns": tick.event_time_ns,
+        "action": tick.action,
+        "refers_to": tick.refers_to,
+        "match": match,
+        "bid_price": bid and bid[0],
+        "bid_size": bid and bid[1],
+        "ask_price": ask and ask[0],
+        "ask_size": ask and ask[1],
+        "quote_time_ns": found and found.event_time_ns,
+        "quote_offset": None if found is None else found.offset,
+        "effective_spread": spread,
+        "signed_effective_spread": paid,
+        "seq": tick.offset,
+    }
+
+
+def as_of(rules: JoinRules, tick: Tick, quotes: Sequence[Quote]) -> Quote | None:
+    earlier = [
+        quote
+        for quote in quotes
+        if (quote.venue, quote.instrument) == (tick.venue, tick.instrument)
+        and tick.event_time_ns - rules.max_quote_age_ns <= quote.event_time_ns <= tick.event_time_ns
+    ]
+    return max(earlier, key=lambda quote: quote.order, default=None)
+
+
+def spread_of(tick: Tick, bid: Decimal, ask: Decimal, *, signed: bool = False) -> Decimal:
+    """Twice the distance from the middle of bid and ask; signed, what the aggressor paid."""
+    mid = EXACT.divide(EXACT.add(bid, ask), Decimal(2))
+    over = EXACT.multiply(Decimal(2), EXACT.subtract(tick.price, mid))
+    if not signed:
+        return abs(over)
+    return over if tick.aggressor == "buy" else -over
