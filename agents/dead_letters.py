@@ -5,7 +5,7 @@ import re
 from typing import Final, TypeAlias
 
 from agents import metrics
-from agents.kernel import Flush
+from agents.kernel import Flush, JoinFlush
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def dead_letter_headers(topic: str, partition: int, offset: int, reason: str, va
     return headers
 
 
-def report(topic: str, partition: int, flush: Flush) -> None:
+def report(topic: str, partition: int, flush: Flush | JoinFlush) -> None:
     """Log and count the dead letters of a flush that was committed."""
     for _key, _value, offset, reason in flush.dead:
         log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 CHANGELOG: Final = "fold-bars-changelog"
 OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
 """Topics of a flush beside the changelog."""
+Refused: TypeAlias = tuple[bytes | None, bytes | None, int, str]
+"""Key and value of a record as they came, its offset, and why it is refused."""
 _WAIT_S: Final = 10.0
 _NOTICE_S: Final = 2.0
 _AGAIN_S: Final = 0.5
@@ -37,19 +39,24 @@ def transactional_id(settings: Settings, partition: int) -> str:
     return f"{settings.namespace}-fold-{partition}"
 
 
-class FlushWriter:
+Batches: TypeAlias = Mapping[str, Sequence[PackedBatch]]
+"""What is to be written, by topic without namespace."""
+
+
+class TransactionWriter:
     """The transactional producer of one partition number. To be used in the event loop that it was made in.
 
-    Starting it fences every other one of the same partition, so that a worker that was thought dead cannot write.
+    Starting it fences every other one of the same id, so that a worker that was thought dead cannot write.
     """
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, identity: str) -> None:
         self._settings = settings
         self._partition = partition
+        self._identity = identity
         self._producer = self._new_producer()
 
     def _new_producer(self) -> Any:  # noqa: ANN401 - aiokafka has no types
-        return transactional_producer(self._settings, transactional_id(self._settings, self._partition))
+        return transactional_producer(self._settings, self._identity)
 
     async def start(self) -> None:
         """Fence other producers of this partition and end what they left open.
@@ -76,8 +83,8 @@ class FlushWriter:
             log.warning("partition %d: still waiting to be its only writer", self._partition)
         await starting
 
-    async def write(self, flush: Flush) -> None:
-        """Write one flush in one transaction.
+    async def write_batches(self, outputs: Batches, state: Batches) -> None:
+        """Write outputs and state in one transaction.
 
         Raises:
             Fenced: another worker has the partition now.
@@ -87,9 +94,9 @@ class FlushWriter:
             async with asyncio.timeout(_WAIT_S):
                 await self._producer.begin_transaction()
                 _expect(self._producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001 - fails when a batch does
-                await self._send(dict(zip(OUTPUTS, self._outputs(flush), strict=True)))
+                await self._send(outputs)
                 crash_points.reach("mid-flush")
-                await self._send({CHANGELOG: flush.changelog})
+                await self._send(state)
                 crash_points.reach("before-commit")
                 await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
@@ -109,7 +116,7 @@ class FlushWriter:
             log.debug("partition %d: its producer did not stop by itself: %r", self._partition, error)
             await self._producer.client.close()
 
-    async def _send(self, batches: dict[str, Sequence[PackedBatch]]) -> None:
+    async def _send(self, batches: Batches) -> None:
         """Batches by topic; those of different topics go side by side."""
         await asyncio.gather(*(self._send_in_order(name, each) for name, each in batches.items() if each))
 
@@ -120,14 +127,28 @@ class FlushWriter:
         ]
         await asyncio.gather(*sent)
 
-    def _outputs(self, flush: Flush) -> tuple[Sequence[PackedBatch], ...]:
-        late, dead = RecordBatchWriter(), RecordBatchWriter()
-        for late_key, late_value, _offset, _reason in flush.late:
-            late.append(late_key, late_value)
-        for dead_key, dead_value, offset, reason in flush.dead:
-            headers = dead_letter_headers(self._settings.topic("trades"), self._partition, offset, reason, dead_value)
-            dead.append(*kept(dead_key, dead_value), headers)
-        return flush.bars_1s, flush.bars, late.take(), dead.take()
+    def _dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
+        """Records of a topic that could not be taken, with where they were and why."""
+        dead = RecordBatchWriter()
+        for key, value, offset, reason in letters:
+            headers = dead_letter_headers(self._settings.topic(source), self._partition, offset, reason, value)
+            dead.append(*kept(key, value), headers)
+        return dead.take()
+
+
+class FlushWriter(TransactionWriter):
+    """Writes the flushes of one partition of the fold."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        super().__init__(settings, partition, transactional_id(settings, partition))
+
+    async def write(self, flush: Flush) -> None:
+        """Write one flush in one transaction. Raises Fenced and FlushFailed."""
+        late = RecordBatchWriter()
+        for key, value, _offset, _reason in flush.late:
+            late.append(key, value)
+        outputs = (flush.bars_1s, flush.bars, late.take(), self._dead_letters("trades", flush.dead))
+        await self.write_batches(dict(zip(OUTPUTS, outputs, strict=True)), {CHANGELOG: flush.changelog})
 
 
 def _expect(answer: asyncio.Future[Any]) -> asyncio.Future[Any]:

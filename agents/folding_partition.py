@@ -110,13 +110,13 @@ class FoldingPartition:
     async def _read_again(self, first: int, end: int) -> None:
         """Give the fold the stretch of the log that the correction at its end needs."""
         tp = TP(self.topic, self.partition)
-        await _uninterrupted(self._history.reread(tp, self._fold, first=first, end=end))
+        await uninterrupted(self._history.reread(tp, self._fold, first=first, end=end))
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
         arguments = (record_set.data, record_set.aborted, self.next_offset)
         if len(record_set.data) < THREAD_BYTES:
             return self._fold.fold(*arguments)
-        return await _uninterrupted(asyncio.to_thread(self._fold.fold, *arguments))
+        return await uninterrupted(asyncio.to_thread(self._fold.fold, *arguments))
 
     def _count(self, outcome: FoldOutcome) -> None:
         for counter, count in (
@@ -156,7 +156,7 @@ class FoldingPartition:
         if flush.is_empty:
             return
         started = time.monotonic()
-        await _uninterrupted(self._writer.write(flush))
+        await uninterrupted(self._writer.write(flush))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self._flushed(flush)
 
@@ -165,7 +165,7 @@ class FoldingPartition:
         dead_letters.report(self.topic, self.partition, flush)
 
 
-async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """The result of work. Who is cancelled waits for its end: a thread, or the broker, would go on with what it has."""
     task = asyncio.ensure_future(work)
     try:

@@ -25,3 +25,20 @@ FLUSH_S: Final = Histogram(
 RECOVERY_S: Final = Histogram(
     "livetape_fold_recovery_seconds", "Duration of a partition's recovery", buckets=(0.1, 0.5, 1, 5, 10, 60, 300)
 )
+
+JOINED: Final = Counter("livetape_join_trades", "Trades accepted by the join with quotes", ["partition"])
+JOIN_DUPLICATES: Final = Counter("livetape_join_duplicates", "Trades that were delivered again", ["partition"])
+JOIN_LATE: Final = Counter("livetape_join_late", "Trades refused as older than the correction horizon", ["partition"])
+JOIN_UNUSABLE: Final = Counter("livetape_join_unusable", "Records that the fold makes dead letters of", ["partition"])
+QUOTES: Final = Counter("livetape_join_quotes", "Quotes taken, those read again after a restart too", ["partition"])
+LATE_QUOTES: Final = Counter("livetape_join_late_quotes", "Quotes refused as behind their venue's clock", ["partition"])
+IGNORED_QUOTES: Final = Counter(
+    "livetape_join_ignored_quotes", "Quotes of venues that venues.yaml says no quotes of", ["partition"]
+)
+KEPT_QUOTES: Final = Gauge("livetape_join_kept_quotes", "Quotes that trades may still ask for", ["partition"])
+WAITING_TRADES: Final = Gauge("livetape_join_waiting_trades", "Trades that wait for quotes", ["partition"])
+JOIN_FLUSH_S: Final = Histogram(
+    "livetape_join_flush_seconds",
+    "Duration of a flush's transaction",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)

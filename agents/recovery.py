@@ -14,7 +14,7 @@ from agents import crash_points, metrics
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
 from agents.history import History
-from agents.kernel import CorruptState, FoldConfig, PartitionFold, SessionTables, VenueRules, WriterSchemas
+from agents.kernel import CorruptState, FoldConfig, PartitionFold, QuoteJoin, SessionTables, VenueRules, WriterSchemas
 from agents.partition_reader import POLL_MS, partition_reader
 from app.intervals import read_interval
 from app.settings import Settings
@@ -113,7 +113,7 @@ async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter) -> Rec
         generation=FIRST_GENERATION,
     )
     try:
-        await _restore(setup, partition, fold)
+        await restore(settings, CHANGELOG, partition, fold)
         next_offset = await _next_offset(settings, partition, fold, epoch)
     except CorruptState as error:
         raise CorruptState(
@@ -122,10 +122,10 @@ async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter) -> Rec
     return Recovered(fold, writer, History(settings), next_offset)
 
 
-async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> None:
-    """Feed the changelog up to its end into the fold."""
-    changelog = setup.settings.topic(CHANGELOG)
-    async with partition_reader(setup.settings, changelog, partition) as (consumer, tp):
+async def restore(settings: Settings, topic: str, partition: int, state: PartitionFold | QuoteJoin) -> None:
+    """Feed a changelog up to its end into the state. Raises CorruptState."""
+    changelog = settings.topic(topic)
+    async with partition_reader(settings, changelog, partition) as (consumer, tp):
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
         consumer.seek(tp, first)
@@ -133,7 +133,7 @@ async def _restore(setup: FoldSetup, partition: int, fold: PartitionFold) -> Non
             fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
             for record in fetched.get(tp, ()):
                 record_set: RecordSet = record.value
-                await asyncio.to_thread(fold.restore, record_set.data, record_set.aborted, record_set.start_offset)
+                await asyncio.to_thread(state.restore, record_set.data, record_set.aborted, record_set.start_offset)
                 crash_points.reach("during-recovery")
     log.info("partition %d: the changelog has %d offsets", partition, end - first)
 

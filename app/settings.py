@@ -105,6 +105,10 @@ class Settings(BaseSettings):
     """How long after its window a trade may still be accepted."""
     longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
+    quote_horizon_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    """How far behind its venue's clock a trade may come and still find its quote; quotes are kept in memory for it."""
+    quote_max_age_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    """A quote older than this when the trade happened is none."""
     max_ahead_ns: int = Field(default=60 * SECOND_NS, ge=0)
     """A trade dated further ahead of its receive time goes to dead letters."""
     flush_ms: int = Field(default=100, ge=1)
@@ -113,6 +117,8 @@ class Settings(BaseSettings):
     """How long a worker may be silent before its partitions go to another; brokers take no less than 6 s by default."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the fold worker's /metrics on this machine; 0 for none."""
+    join_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the join worker's /metrics on this machine; 0 for none."""
     sink_flush_ms: int = Field(default=200, ge=1)
     """How long the SQL sink gathers rows for one database transaction."""
     sink_metrics_port: int = Field(default=0, ge=0, le=65535)

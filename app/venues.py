@@ -82,6 +82,8 @@ class Venue(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trade_ids: TradeIds = TradeIds.UNKNOWN
+    quotes: bool = False
+    """Whether its quotes are in `quotes`: its trades wait for them."""
     conditions: dict[str, tuple[Part, ...]] = {}
     """By trade condition code: what such a trade counts for."""
     hours: Hours | None = None

@@ -21,7 +21,7 @@ app = typer.Typer(
 for panel, commands in {
     "Everything at once": (demo.demo, demo.live),
     "Servers of one machine": (servers.up, servers.down, servers.status, doctor.doctor),
-    "Parts": (parts.bridge, parts.worker, parts.sink, parts.serve, parts.topology, state.reset),
+    "Parts": (parts.bridge, parts.worker, parts.join, parts.sink, parts.serve, parts.topology, state.reset),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

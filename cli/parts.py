@@ -22,14 +22,20 @@ def sink() -> None:
     _become(_faust("agents.sql_sink"))
 
 
+def join() -> None:
+    """Join trades with the quotes of their time: the Faust worker of `agents.quote_join`."""
+    _become(_faust("agents.quote_join"))
+
+
 def topology() -> None:
-    """Show the way of records through the worker and the sink; needs no cluster."""
-    from agents.sql_sink import build_sink  # noqa: PLC0415 - `livetape --help` should not wait for Faust
+    """Show the way of records through the workers and the sink; needs no cluster."""
+    from agents.quote_join import build_join  # noqa: PLC0415 - `livetape --help` should not wait for Faust
+    from agents.sql_sink import build_sink  # noqa: PLC0415
     from agents.topology import topology as text  # noqa: PLC0415
     from agents.worker import build_worker  # noqa: PLC0415
 
     settings = Settings()
-    print(text(build_worker(settings)), text(build_sink(settings)), sep="\n", end="")
+    print(*(text(build(settings)) for build in (build_worker, build_join, build_sink)), sep="\n", end="")
 
 
 def serve() -> None:

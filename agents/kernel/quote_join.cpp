@@ -310,9 +310,10 @@ JoinFlush QuoteJoin::take_flush() {
   }
   for (const IdChunk& forgotten : forgotten_ids_) changelog_.ids_gone(forgotten);
   forgotten_ids_.clear();
-  flush.changelog.push_back(join_progress_record(
-      {origin_.trades_epoch, flush.trades_reached, waiting_offsets(), clocks(&JoinVenue::trade_clock_ns),
-       origin_.quotes_epoch, stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks}));
+  changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
+                                   clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
+                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks});
+  flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;
   return flush;

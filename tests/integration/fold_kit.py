@@ -88,11 +88,12 @@ class Avro:
 
 
 class Tape:
-    """Writes `trades` as the bridge does: a trade to its instrument's partition, a clock into every one."""
+    """Writes `trades` and `quotes` as a bridge does: each to its instrument's partition, a clock into every one."""
 
     def __init__(self, settings: Settings, **producer: Any) -> None:
         self.avro = Avro(settings)
         self.topic = settings.topic("trades")
+        self.quotes = settings.topic("quotes")
         self._producer = Producer(
             {
                 **settings.kafka_config,
@@ -107,15 +108,27 @@ class Tape:
         """Write a trade."""
         self.raw(self.avro.write("Trade", fields), key=f"{fields['venue']}:{fields['instrument']}".encode())
 
-    def clock(self, at_s: float, venue: str = "binance") -> None:
-        """Write a venue's clock, `at_s` seconds after START_NS."""
+    def quote(self, fields: Fields) -> None:
+        """Write a quote."""
+        key = f"{fields['venue']}:{fields['instrument']}".encode()
+        self.raw(self.avro.write("Quote", fields), key=key, topic=self.quotes)
+
+    def clock(self, at_s: float, venue: str = "binance", topic: str | None = None) -> None:
+        """Write a venue's clock, `at_s` seconds after START_NS, into `trades` or another topic."""
         value = self.avro.write("Clock", {"venue": venue, "time_ns": START_NS + round(at_s * 1_000) * 1_000_000})
         for partition in range(PARTITIONS):
-            self.raw(value, key=venue.encode(), partition=partition)
+            self.raw(value, key=venue.encode(), partition=partition, topic=topic)
 
-    def raw(self, value: bytes | None, *, key: bytes = b"binance:BTC-USDT", partition: int = -1) -> None:
-        """Write any bytes."""
-        self._producer.produce(self.topic, value, key, partition)
+    def raw(
+        self,
+        value: bytes | None,
+        *,
+        key: bytes = b"binance:BTC-USDT",
+        partition: int = -1,
+        topic: str | None = None,
+    ) -> None:
+        """Write any bytes, into `trades` or another topic."""
+        self._producer.produce(topic or self.topic, value, key, partition)
         self._producer.poll(0)
 
     def flush(self) -> None:

@@ -1,0 +1,149 @@
+"""A partition of the join comes back: its changelog, and from where both logs are to be read again.
+
+Quotes that trades may still ask for, and trades that wait, are in their logs and nowhere else: the progress says from
+which offset each is read again, and nothing is published twice for it.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from faust.types import TP
+
+from agents.epoch import check_progress, epoch_of
+from agents.flush import TransactionWriter
+from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, QuoteJoin, WriterSchemas
+from agents.log_bounds import log_bounds
+from agents.recovery import restore
+from app.intervals import read_interval
+from app.settings import Settings
+from app.venues import read_venues
+
+log = logging.getLogger(__name__)
+
+CHANGELOG: Final = "join-quotes-changelog"
+OUTPUTS: Final = ("trades.joined", "quotes.dead")
+
+
+class JoinWriter(TransactionWriter):
+    """Writes the flushes of one partition of the join."""
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        super().__init__(settings, partition, f"{settings.namespace}-join-{partition}")
+
+    async def write(self, flush: JoinFlush) -> None:
+        """Write one flush in one transaction. Raises Fenced and FlushFailed."""
+        outputs = (flush.joined, self._dead_letters("quotes", flush.dead))
+        await self.write_batches(dict(zip(OUTPUTS, outputs, strict=True)), {CHANGELOG: flush.changelog})
+
+
+@dataclass(frozen=True)
+class JoinSetup:
+    """What every partition's join of a worker is made with; the schemas are those met so far in each log."""
+
+    settings: Settings
+    config: JoinConfig
+    trade_schemas: WriterSchemas
+    quote_schemas: WriterSchemas
+    joined_schema_id: int
+
+
+def make_join_setup(settings: Settings, schema_ids: dict[str, int]) -> JoinSetup:
+    """The join that the settings ask for, with no writer's schema known yet; `schema_ids` by full record name.
+
+    Raises:
+        VenuesFileError: venues.yaml cannot be followed.
+    """
+    config = JoinConfig(
+        base_ns=read_interval(settings.intervals[0]).length_ns,
+        horizon_ns=settings.horizon_ns,
+        quote_horizon_ns=settings.quote_horizon_ns,
+        max_quote_age_ns=settings.quote_max_age_ns,
+        max_ahead_ns=settings.max_ahead_ns,
+        quoted_venues=[name for name, venue in read_venues(settings.venues_file).items() if venue.quotes],
+    )
+    return JoinSetup(settings, config, WriterSchemas(), WriterSchemas(QUOTES), schema_ids["livetape.Joined"])
+
+
+@dataclass(frozen=True)
+class RecoveredJoin:
+    """A partition that is ready to take both logs from these offsets on."""
+
+    join: QuoteJoin
+    writer: JoinWriter
+    trades_offset: int
+    quotes_offset: int
+
+
+async def recover_join(setup: JoinSetup, partition: int) -> RecoveredJoin:
+    """Fence the partition's former owner, restore its state, and check that it belongs to both logs.
+
+    Raises:
+        CorruptState: the changelog cannot be restored.
+        EpochMismatch: the state was made of other logs.
+        KafkaException, KafkaError: the broker refuses or does not answer.
+    """
+    writer = JoinWriter(setup.settings, partition)
+    await writer.start()
+    try:
+        return await _recover(setup, partition, writer)
+    except BaseException:
+        await writer.close()
+        raise
+
+
+async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> RecoveredJoin:
+    settings = setup.settings
+    trades, quotes = (TP(settings.topic(name), partition) for name in ("trades", "quotes"))
+    epochs = {tp: await asyncio.to_thread(epoch_of, settings, tp.topic) for tp in (trades, quotes)}
+    join = QuoteJoin(
+        setup.config,
+        setup.trade_schemas,
+        setup.quote_schemas,
+        joined_schema_id=setup.joined_schema_id,
+        partition=partition,
+        trades_epoch=epochs[trades],
+        quotes_epoch=epochs[quotes],
+    )
+    try:
+        await restore(settings, CHANGELOG, partition, join)
+        progress = join.restored()
+    except CorruptState as error:
+        raise CorruptState(
+            f"{settings.topic(CHANGELOG)} partition {partition}: {error}: {_remedy(settings)}"
+        ) from error
+    bounds = await asyncio.to_thread(log_bounds, settings, (trades, quotes))
+    if progress is None:
+        return RecoveredJoin(join, writer, bounds[trades][0], bounds[quotes][0])
+    for tp, recorded, starts, reached in (
+        (trades, progress.trades_epoch, progress.trades_from, progress.trades_reached),
+        (quotes, progress.quotes_epoch, progress.quotes_from, progress.quotes_reached),
+    ):
+        first, end = bounds[tp]
+        for offset in (starts, reached):
+            check_progress(
+                tp.topic,
+                recorded=recorded,
+                current=epochs[tp],
+                next_offset=offset,
+                first=first,
+                end=end,
+                remedy=_remedy(settings),
+            )
+    log.info(
+        "partition %d: on from trade %d, %d of them read again, and from quote %d",
+        partition,
+        progress.trades_from,
+        progress.trades_reached - progress.trades_from,
+        progress.quotes_from,
+    )
+    return RecoveredJoin(join, writer, progress.trades_from, progress.quotes_from)
+
+
+def _remedy(settings: Settings) -> str:
+    topics = f"{settings.topic(CHANGELOG)} and {settings.topic(OUTPUTS[0])}"
+    return (
+        f"stop the join's workers of {settings.namespace}, delete the topics {topics} and run `livetape topics apply`: "
+        "both logs are then joined from their starts again"
+    )

@@ -1,0 +1,127 @@
+"""The table of trades and quotes that are being joined: a Faust table whose state is in the kernel."""
+
+import asyncio
+import logging
+from typing import Any
+
+import faust
+from faust.types import TP
+from prometheus_client import start_http_server
+
+from agents import memory
+from agents.flush import Fenced
+from agents.join_recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
+from agents.joining_partition import JoiningPartition
+from agents.topic_check import check_topics
+from agents.transport import BatchApp, RecordSet
+from agents.transport.table_manager import SelfRecovering
+from app.schema_registry import register_all
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+COMMIT_INTERVAL_S = 0.2
+
+
+class JoinTable(SelfRecovering, faust.Table[Any, Any]):
+    """Trades with the quotes of their time, made of record sets of `trades` and `quotes`.
+
+    State, outputs and progress are written by the table itself, one transaction a flush, as the table of bars does.
+    """
+
+    app: BatchApp
+
+    def __init__(self, app: BatchApp, *, settings: Settings, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(app, name="quotes", default=None, **options)
+        self._settings = settings
+        self._partitions: dict[int, JoiningPartition] = {}
+        self._paused: set[TP] = set()
+        app.read_batches_from(self)
+
+    @property
+    def outputs(self) -> list[str]:
+        """All topics that it writes, and how."""
+        return [f"{self._settings.topic(name)} (one transaction a flush)" for name in (CHANGELOG, *OUTPUTS)]
+
+    async def on_start(self) -> None:
+        """Make ready what all partitions share, and keep the group's committed offsets near the join."""
+        if self._settings.join_metrics_port:
+            start_http_server(self._settings.join_metrics_port, addr="127.0.0.1")
+        await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
+        schema_ids = await asyncio.to_thread(register_all, self._settings)
+        self._setup = make_join_setup(self._settings, schema_ids)
+        memory.settle()
+        self.add_future(self._commit_always())
+
+    async def on_stop(self) -> None:
+        """Flush a last time."""
+        await self.revoked()
+        await super().on_stop()
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """Recover every partition that the worker has now, side by side.
+
+        Faust assigns topics with as many partitions together, so that a worker has the same ones of both.
+        """
+        await self.revoked()
+        await asyncio.gather(*(self._open(number) for number in {tp.partition for tp in partitions}))
+
+    async def revoked(self) -> None:
+        """Flush and drop all state: from now on the partitions may be another worker's."""
+        partitions, self._partitions = self._partitions, {}
+        self.app.consumer.resume_partitions(self._paused & self.app.consumer.assignment())
+        self._paused = set()
+        await asyncio.gather(*(partition.close() for partition in partitions.values()))
+
+    def position(self, tp: TP) -> int | None:
+        """Where fetching of a partition goes on."""
+        partition = self._partitions.get(tp.partition)
+        return None if partition is None else partition.side(tp.topic).next_offset
+
+    async def take(self, record_set: RecordSet) -> None:
+        """Take a record set of a partition that this worker has; one of any other came before a rebalance.
+
+        An error ends the worker: started again, an agent would leave the record set out.
+        """
+        partition = self._partitions.get(record_set.partition)
+        if partition is None:
+            return
+        try:
+            await partition.take(record_set)
+        except Exception as error:
+            await self.app.crash(error)
+            raise
+        self._pace(partition)
+
+    def _pace(self, partition: JoiningPartition) -> None:
+        """Fetch no more of a log that is far ahead of the other."""
+        now = partition.paused
+        was = self._paused & {partition.trades.tp, partition.quotes.tp}
+        self.app.consumer.pause_partitions(now - was)
+        self.app.consumer.resume_partitions((was - now) & self.app.consumer.assignment())
+        self._paused = self._paused - was | now
+
+    async def _open(self, number: int) -> None:
+        recovered = await recover_join(self._setup, number)
+        partition = JoiningPartition(self._setup, number, recovered)
+        partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
+        self._partitions[number] = partition
+
+    def _flush_failed(self, partition: JoiningPartition, error: Exception) -> None:
+        """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
+        what = "fenced" if isinstance(error, Fenced) else "flush failed"
+        log.warning("partition %d: %s, its state is dropped: %s", partition.partition, what, error)
+        if self._partitions.get(partition.partition) is not partition:
+            return  # revoked already
+        del self._partitions[partition.partition]
+        partition.drop()
+        self.add_future(self.app.rejoin())
+
+    async def _commit_always(self) -> None:
+        committed: dict[TP, int] = {}
+        while not self.should_stop:
+            await self.sleep(COMMIT_INTERVAL_S)
+            sides = [side for each in self._partitions.values() for side in (each.trades, each.quotes)]
+            flushed = {side.tp: side.flushed_offset for side in sides}
+            if flushed != committed and await self.app.commit_batches(flushed):
+                committed = flushed

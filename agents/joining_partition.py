@@ -1,0 +1,169 @@
+"""One partition number of `trades` and `quotes` while this worker has it: record sets in, joined trades out."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Final
+
+from faust.types import TP
+
+from agents import dead_letters, metrics
+from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump, uninterrupted
+from agents.join_recovery import JoinSetup, RecoveredJoin
+from agents.kernel import JoinOutcome
+from agents.schema_lookup import WriterSchemaLookup
+from agents.transport import RecordSet
+
+MOST_WAITING: Final = 200_000
+"""Trades that may wait for quotes before no more are fetched: the quotes are behind."""
+MOST_QUOTES: Final = 4_000_000
+"""Quotes that may be kept before no more are fetched, unless trades wait for them: the trades are behind."""
+
+
+class Side:
+    """One of the two logs, and how far it is taken."""
+
+    def __init__(self, tp: TP, offset: int, take: Callable[..., JoinOutcome], schemas: WriterSchemaLookup) -> None:
+        self.tp = tp
+        self.next_offset = offset
+        self.flushed_offset = offset
+        self.take = take
+        self.schemas = schemas
+
+
+class JoiningPartition:
+    """Takes both logs as they come, and flushes. While a flush is being committed the join goes on."""
+
+    def __init__(self, setup: JoinSetup, partition: int, recovered: RecoveredJoin) -> None:
+        self.partition = partition
+        self._join = recovered.join
+        self._writer = recovered.writer
+        settings = setup.settings
+        self.trades = Side(
+            TP(settings.topic("trades"), partition),
+            recovered.trades_offset,
+            self._join.take_trades,
+            WriterSchemaLookup(settings, setup.trade_schemas),
+        )
+        self.quotes = Side(
+            TP(settings.topic("quotes"), partition),
+            recovered.quotes_offset,
+            self._join.take_quotes,
+            WriterSchemaLookup(settings, setup.quote_schemas),
+        )
+        self._lock = asyncio.Lock()
+        self._closing = asyncio.Event()
+        self._flusher: asyncio.Task[None] | None = None
+
+    def start(self, interval_s: float, on_failure: Callable[["JoiningPartition", Exception], None]) -> None:
+        """Flush at this interval from now on; a flush that fails ends it and is told."""
+        self._flusher = asyncio.create_task(self._flush_always(interval_s, on_failure))
+
+    def drop(self) -> None:
+        """Let go of the partition at once, and of what was not flushed."""
+        self._closing.set()
+
+    async def close(self) -> None:
+        """Flush what was taken and let go of the partition; who is fenced by now just lets go."""
+        self.drop()
+        if self._flusher is not None:
+            await self._flusher
+
+    def side(self, topic: str) -> Side:
+        """The log of this topic."""
+        return self.trades if topic == self.trades.tp.topic else self.quotes
+
+    @property
+    def paused(self) -> set[TP]:
+        """Logs that are too far ahead of the other one: fetching more would only fill the memory.
+
+        Never both: trades wait only where quotes are behind, and quotes that trades wait for are always fetched.
+        """
+        waiting = self._join.waiting_for_quotes
+        metrics.WAITING_TRADES.labels(self.partition).set(waiting)
+        metrics.KEPT_QUOTES.labels(self.partition).set(self._join.kept_quotes)
+        if waiting > MOST_WAITING:
+            return {self.trades.tp}
+        return {self.quotes.tp} if waiting == 0 and self._join.kept_quotes > MOST_QUOTES else set()
+
+    async def take(self, record_set: RecordSet) -> None:
+        """Take a record set of one of the logs.
+
+        Raises:
+            OffsetJump: it does not begin where the join is.
+            CorruptRecords: it cannot be told where its next batch begins.
+        """
+        side = self.side(record_set.topic)
+        async with self._lock:
+            if record_set.start_offset != side.next_offset:
+                raise OffsetJump(
+                    f"{side.tp.topic} partition {self.partition}: the join expects offset {side.next_offset}, and the "
+                    f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
+                    "checked"
+                )
+            await self._take_all(side, record_set)
+
+    async def _take_all(self, side: Side, record_set: RecordSet) -> None:
+        while True:
+            outcome = await self._take_once(side, record_set)
+            self._count(outcome)
+            side.next_offset = outcome.next_offset
+            if outcome.corrupt:
+                raise CorruptRecords(
+                    f"{side.tp.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
+                )
+            if outcome.needs_schema is None:
+                return
+            await side.schemas.learn(outcome.needs_schema)
+
+    async def _take_once(self, side: Side, record_set: RecordSet) -> JoinOutcome:
+        arguments = (record_set.data, record_set.aborted, side.next_offset)
+        if len(record_set.data) < THREAD_BYTES:
+            return side.take(*arguments)
+        return await uninterrupted(asyncio.to_thread(side.take, *arguments))
+
+    def _count(self, outcome: JoinOutcome) -> None:
+        for counter, count in (
+            (metrics.JOINED, outcome.trades),
+            (metrics.JOIN_DUPLICATES, outcome.duplicates),
+            (metrics.JOIN_LATE, outcome.late),
+            (metrics.JOIN_UNUSABLE, outcome.unusable),
+            (metrics.QUOTES, outcome.quotes),
+            (metrics.LATE_QUOTES, outcome.late_quotes),
+            (metrics.IGNORED_QUOTES, outcome.ignored),
+        ):
+            if count:
+                counter.labels(self.partition).inc(count)
+
+    async def _flush_always(
+        self, interval_s: float, on_failure: Callable[["JoiningPartition", Exception], None]
+    ) -> None:
+        try:
+            await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
+            while not await self._is_closing(interval_s):
+                await self.flush()
+            await self.flush()
+        except Exception as error:
+            on_failure(self, error)
+        finally:
+            await self._writer.close()
+
+    async def _is_closing(self, within_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._closing.wait()
+        return self._closing.is_set()
+
+    async def flush(self) -> None:
+        """Write what is new since the last flush. Raises FlushFailed."""
+        async with self._lock:
+            flush = self._join.take_flush()
+            reached = self.trades.next_offset, self.quotes.next_offset
+        if flush.is_empty:
+            return
+        started = time.monotonic()
+        await uninterrupted(self._writer.write(flush))
+        metrics.JOIN_FLUSH_S.observe(time.monotonic() - started)
+        self.trades.flushed_offset, self.quotes.flushed_offset = reached
+        dead_letters.report(self.quotes.tp.topic, self.partition, flush)

@@ -1,0 +1,188 @@
+"""Trades and a simulated quote feed in, joined trades out, through a real worker that is killed."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.crash_points import VARIABLE
+from app.intervals import SECOND_NS
+from app.settings import Settings
+from replay.market import MarketSpec, trades
+from replay.quotes import SimulatedQuote, quoted
+from replay.trade import SimulatedTrade
+from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, read, with_topics
+from tests.unit.agents.kernel.bar_oracle import Clock
+from tests.unit.agents.kernel.join_oracle import JoinRules, Quote, QuoteEvent, Tick, TradeEvent, published
+
+APP = "agents.quote_join"
+POINTS = ("mid-flush", "before-commit", "after-commit", "during-recovery")
+KILLED = -9
+INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT")
+SPEC = MarketSpec(INSTRUMENTS, rate=40, seed=7)
+Fields = dict[str, Any]
+
+
+@pytest.fixture
+def joined(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings by which Binance has quotes, and trades may come too late for theirs within the test."""
+    venues = tmp_path / "venues.yaml"
+    venues.write_text("binance: {trade_ids: contiguous, quotes: true}\n")
+    limits = {"quote_horizon_ns": 20 * SECOND_NS, "quote_max_age_ns": 5 * SECOND_NS, "horizon_ns": 60 * SECOND_NS}
+    return with_topics(settings.model_copy(update={"venues_file": venues, "session_timeout_ms": 2_000, **limits}))
+
+
+class Feed:
+    """A simulated market whose quotes run behind or ahead of its trades, a few of each out of order, twice or late."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._market = quoted(trades(SPEC, START_NS), seed=7)
+        self._chance = random.Random(7)  # noqa: S311 - no secret
+        self._now_s = 0.0
+
+    def write(self, count: int) -> None:
+        """Write so many more trades and quotes, and the clocks that both logs have come to."""
+        for _ in range(count // 20):
+            events = list(islice(self._market, 20))
+            late = [event for event in events if self._chance.random() < 0.03]
+            for event in self._chance.sample(events, len(events)):
+                if event not in late:
+                    self._write(event)
+                if self._chance.random() < 0.05:
+                    self._write(event)
+            self._now_s = (events[-1].event_time_ns - START_NS) / SECOND_NS
+            self._clocks(self._now_s - 0.25)
+            for event in late:
+                self._write(event)
+        self._tape.flush()
+
+    def end(self) -> None:
+        """Write a trade that is too late for its quote, and let every trade be decided."""
+        self._clocks(self._now_s + 30)
+        self._tape.trade(trade_fields(SimulatedTrade("BTC-USDT", 1, "5", "1", "buy", START_NS)))
+        self._clocks(self._now_s + 1_000)
+        self._tape.flush()
+
+    def _clocks(self, at_s: float) -> None:
+        self._tape.clock(at_s, topic=self._tape.quotes)
+        self._tape.clock(at_s)
+
+    def _write(self, event: SimulatedTrade | SimulatedQuote) -> None:
+        if isinstance(event, SimulatedTrade):
+            self._tape.trade(trade_fields(event))
+        else:
+            self._tape.quote(quote_fields(event))
+
+
+def trade_fields(trade: SimulatedTrade) -> Fields:
+    return {
+        "venue": "binance",
+        "instrument": trade.instrument,
+        "trade_id": str(trade.trade_id),
+        "price": Decimal(trade.price),
+        "size": Decimal(trade.size),
+        "aggressor": trade.aggressor,
+        "event_time_ns": trade.event_time_ns,
+        "receive_time_ns": trade.event_time_ns,
+    }
+
+
+def quote_fields(quote: SimulatedQuote) -> Fields:
+    return {
+        "venue": "binance",
+        "instrument": quote.instrument,
+        "quote_seq": quote.quote_seq,
+        "bid_price": Decimal(quote.bid_price),
+        "bid_size": Decimal(quote.bid_size),
+        "ask_price": Decimal(quote.ask_price),
+        "ask_size": Decimal(quote.ask_size),
+        "event_time_ns": quote.event_time_ns,
+        "receive_time_ns": quote.event_time_ns,
+    }
+
+
+def written(settings: Settings, avro: Avro) -> list[Fields]:
+    """Every committed joined trade."""
+    return [
+        {**avro.read(record.value or b"")[1], "key": record.key, "of": record.partition}
+        for record in read(settings, "trades.joined")
+    ]
+
+
+def log_of(settings: Settings, avro: Avro, topic: str) -> dict[int, list[tuple[int, str, Fields]]]:
+    """Offset, type and fields of every record, by partition."""
+    log = defaultdict(list)
+    for record in read(settings, topic):
+        log[record.partition].append((record.offset, *avro.read(record.value or b"")))
+    return log
+
+
+def trade_event(offset: int, name: str, fields: Fields) -> TradeEvent:
+    if name == "Clock":
+        return Clock(offset, fields["venue"], fields["time_ns"])
+    names = ("venue", "instrument", "trade_id", "price", "size", "aggressor", "event_time_ns", "receive_time_ns")
+    return Tick(offset, *(fields[name] for name in names))
+
+
+def quote_event(offset: int, name: str, fields: Fields) -> QuoteEvent:
+    if name == "Clock":
+        return Clock(offset, fields["venue"], fields["time_ns"])
+    sides = [(fields[f"{side}_price"], fields[f"{side}_size"]) for side in ("bid", "ask")]
+    times = fields["event_time_ns"], fields["receive_time_ns"]
+    return Quote(offset, fields["venue"], fields["instrument"], fields["quote_seq"], sides[0], sides[1], *times)
+
+
+def expected(settings: Settings, avro: Avro) -> Iterator[Fields]:
+    """What both logs ask for, partition by partition."""
+    rules = JoinRules(
+        base_ns=SECOND_NS,
+        horizon_ns=settings.horizon_ns,
+        quote_horizon_ns=settings.quote_horizon_ns,
+        max_quote_age_ns=settings.quote_max_age_ns,
+        max_ahead_ns=settings.max_ahead_ns,
+        quoted=frozenset({"binance"}),
+    )
+    all_trades, all_quotes = (log_of(settings, avro, topic) for topic in ("trades", "quotes"))
+    for number in range(PARTITIONS):
+        events = [trade_event(*record) for record in all_trades[number]]
+        for fields in published(rules, events, [quote_event(*record) for record in all_quotes[number]]).values():
+            yield {**fields, "of": number}
+
+
+def comparable(joined: Fields) -> Fields:
+    """Without what only says where it was made."""
+    assert joined["key"].decode() == f"{joined['venue']}:{joined['instrument']}"
+    assert joined["partition"] == joined["of"]
+    return {name: value for name, value in joined.items() if name not in {"key", "epoch", "partition"}}
+
+
+def by_place(records: list[Fields]) -> dict[tuple[int, int], Fields]:
+    found = {(fields["of"], fields["seq"]): fields for fields in records}
+    assert len(found) == len(records), "a trade was published twice"
+    return found
+
+
+def test_each_trade_is_joined_with_the_quote_of_its_time_once_whatever_kills_the_worker(joined: Settings) -> None:
+    tape = Tape(joined)
+    feed = Feed(tape)
+    for point in POINTS:
+        feed.write(400)
+        with folding(joined, app=APP, **{VARIABLE: f"{point}:2"}) as worker:
+            assert worker.process.wait(WAIT_S) == KILLED, worker.log
+    feed.write(400)
+    feed.end()
+    wanted = by_place(list(expected(joined, tape.avro)))
+    with folding(joined, app=APP) as worker:
+        eventually(lambda: len(written(joined, tape.avro)) >= len(wanted), lambda: worker.log)
+        assert worker.stop() == 0, worker.log
+    assert by_place([comparable(fields) for fields in written(joined, tape.avro)]) == wanted
+    assert {fields["match"] for fields in wanted.values()} == {"quoted", "none", "late"}
+    assert any(fields["effective_spread"] > 0 for fields in wanted.values() if fields["match"] == "quoted")
+    assert read(joined, "quotes.dead") == []
