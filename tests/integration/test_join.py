@@ -64,9 +64,11 @@ class Feed:
         self._tape.flush()
 
     def end(self) -> None:
-        """Write a trade that is too late for its quote, and let every trade be decided."""
+        """Write a trade long after all quotes, and one that is too late for its own; and let every trade be decided."""
+        after_ns = START_NS + round(self._now_s + 20) * SECOND_NS
+        self._tape.trade(trade_fields(SimulatedTrade("BTC-USDT", 1, "5", "1", "sell", after_ns)))
         self._clocks(self._now_s + 30)
-        self._tape.trade(trade_fields(SimulatedTrade("BTC-USDT", 1, "5", "1", "buy", START_NS)))
+        self._tape.trade(trade_fields(SimulatedTrade("BTC-USDT", 2, "5", "1", "buy", START_NS)))
         self._clocks(self._now_s + 1_000)
         self._tape.flush()
 

@@ -21,6 +21,10 @@ def test_the_projects_topics_file_declares_every_topic_of_the_way_of_a_trade() -
         "gaps",
         "trades.dead",
         "fold-bars-changelog",
+        "quotes",
+        "trades.joined",
+        "quotes.dead",
+        "join-quotes-changelog",
     }
     assert topics["trades"].batch
     assert topics["fold-bars-changelog"].cleanup is Cleanup.COMPACT

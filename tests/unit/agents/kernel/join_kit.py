@@ -114,6 +114,10 @@ class JoinedPartition:
         self.joined: list[Fields] = []
         self.dead: list[int] = []
 
+    @property
+    def kept_quotes(self) -> int:
+        return self._join.kept_quotes
+
     def take_trades(self, count: int, codec: int) -> None:
         """The next records of `trades`, as one batch."""
         taken = self._trades[self.trades_at : self.trades_at + count]

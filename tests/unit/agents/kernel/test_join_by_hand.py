@@ -1,0 +1,89 @@
+"""Single cases of the join whose answer is plain: amounts at their bounds, flaws, and what memory is for."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.agents.kernel.bar_oracle import Clock
+from tests.unit.agents.kernel.join_kit import JoinedPartition
+from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND
+
+RULES = JoinRules(SECOND, 900 * SECOND, 60 * SECOND, 60 * SECOND, SECOND, frozenset({"binance"}))
+LARGEST = Decimal("99999999999999999999.999999999999999999")
+LEAST = Decimal("0.000000000000000001")
+WIDEST = Decimal("199999999999999999999.999999999999999996")
+ONE = Decimal(1)
+
+
+def tick(offset: int, at_s: int, price: Decimal = ONE, aggressor: str = "buy") -> Tick:
+    at_ns = NOON + at_s * SECOND
+    return Tick(offset, "binance", "BTC-USDT", str(offset), price, ONE, aggressor, at_ns, at_ns)
+
+
+def quote(offset: int, at_s: int, bid: Decimal = ONE, ask: Decimal = ONE) -> Quote:
+    at_ns = NOON + at_s * SECOND
+    return Quote(offset, "binance", "BTC-USDT", None, (bid, ONE), (ask, ONE), at_ns, at_ns)
+
+
+def clock(offset: int, at_s: int) -> Clock:
+    return Clock(offset, "binance", NOON + at_s * SECOND)
+
+
+def only_joined(trade: Tick, *quotes: QuoteEvent) -> Fields:
+    partition = JoinedPartition(RULES, [trade, clock(1, 100)], [*quotes, clock(len(quotes), 100)])
+    partition.take_all()
+    (fields,) = partition.joined
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("price", "aggressor", "spread", "signed"),
+    [
+        ("10.5", "buy", "0.5", "0.5"),
+        ("10.5", "sell", "0.5", "-0.5"),
+        ("9.9", "sell", "0.7", "0.7"),
+        ("10.25", "sell", "0", "0"),
+        ("10.5", "unknown", "0.5", None),
+    ],
+)
+def test_the_effective_spread_is_twice_the_distance_from_the_middle(
+    price: str, aggressor: str, spread: str, signed: str | None
+) -> None:
+    fields = only_joined(tick(0, 10, Decimal(price), aggressor), quote(0, 9, Decimal(10), Decimal("10.5")))
+    assert fields["effective_spread"] == Decimal(spread)
+    assert fields["signed_effective_spread"] == (None if signed is None else Decimal(signed))
+
+
+@pytest.mark.parametrize(("price", "side", "paid"), [(LARGEST, LEAST, WIDEST), (LEAST, LARGEST, WIDEST.copy_negate())])
+def test_the_widest_spread_there_can_be_is_exact(price: Decimal, side: Decimal, paid: Decimal) -> None:
+    fields = only_joined(tick(0, 10, price), quote(0, 9, side, side))
+    assert (fields["effective_spread"], fields["signed_effective_spread"]) == (WIDEST, paid)
+
+
+def test_a_quote_of_the_trade_s_own_time_counts_and_one_after_it_does_not() -> None:
+    fields = only_joined(tick(0, 10), quote(0, 9), quote(1, 10), quote(2, 11))
+    assert fields["quote_offset"] == 1
+
+
+def test_quotes_that_cannot_be_are_dead_letters() -> None:
+    flawed = [
+        quote(0, 1, bid=Decimal(-1)),
+        replace(quote(1, 1), bid=(ONE, Decimal(0))),
+        replace(quote(2, 1), receive_time_ns=NOON - 60 * SECOND),
+        replace(quote(3, 1), instrument=""),
+        quote(4, 1),
+    ]
+    partition = JoinedPartition(RULES, [], flawed)
+    partition.take_all()
+    assert partition.dead == [0, 1, 2, 3]
+
+
+def test_quotes_are_forgotten_once_no_trade_can_ask_for_them() -> None:
+    seconds = range(1_000)
+    trades = [clock(at, at) for at in seconds]
+    quotes = [event for at in seconds for event in (quote(2 * at, at), clock(2 * at + 1, at))]
+    partition = JoinedPartition(RULES, trades, quotes)
+    partition.take_all()
+    assert partition.kept_quotes < 130
