@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test chaos check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp')
@@ -22,6 +22,9 @@ live: setup ## Run everything with the real exchanges (SECONDS=90 stops by itsel
 
 test: setup ## Run every test
 	@scripts/test
+
+chaos: setup ## Break everything at random for 30 minutes, and compare every bar (SECONDS=180, SEED=7)
+	@python -m tests.chaos.storm $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 check: setup ## Lint, types, layers, format
 	@scripts/check

@@ -60,13 +60,8 @@ class Market:
             self._tape.repeat(fields, CHUNK, self.chance.randrange(PARTITIONS))
 
     def log_ends(self) -> dict[tuple[str, int], int]:
-        """Where the log of each partition ends, for a consumer that reads what is committed."""
-        consumer = Consumer({**self._settings.kafka_config, "group.id": "ends", "isolation.level": "read_committed"})
-        try:
-            tps = [(self._settings.topic(topic), partition) for topic in TOPICS for partition in range(PARTITIONS)]
-            return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=30)[1] for tp in tps}
-        finally:
-            consumer.close()
+        """Where the log of each partition ends."""
+        return log_ends(self._settings)
 
     def check(self, database: Database) -> None:
         """Compare every table with what was written."""
@@ -94,6 +89,16 @@ class Market:
         close = str(self.chance.randrange(1, 10**6))
         versions.append(bar(start_s, seq=next(self._numbers), close=close, interval=interval, revision=len(versions)))
         return versions[-1]
+
+
+def log_ends(settings: Settings) -> dict[tuple[str, int], int]:
+    """Where the log of each partition that the sink reads ends, for a consumer that reads what is committed."""
+    consumer = Consumer({**settings.kafka_config, "group.id": "ends", "isolation.level": "read_committed"})
+    try:
+        tps = [(settings.topic(topic), partition) for topic in TOPICS for partition in range(PARTITIONS)]
+        return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=30)[1] for tp in tps}
+    finally:
+        consumer.close()
 
 
 def stored(database: Database) -> dict[tuple[str, int], int]:

@@ -10,7 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -220,8 +220,9 @@ class Stored(NamedTuple):
     headers: dict[str, bytes]
 
 
-def read(settings: Settings, topic: str) -> list[Stored]:
-    """Every committed record of a topic, by partition and offset."""
+def read(settings: Settings, topic: str, since: Mapping[int, int] | None = None) -> list[Stored]:
+    """Every committed record of a topic, by partition and offset; `since` says where a partition is begun."""
+    first = since or {}
     consumer = Consumer(
         {
             **settings.kafka_config,
@@ -234,7 +235,9 @@ def read(settings: Settings, topic: str) -> list[Stored]:
     )
     records = []
     try:
-        consumer.assign([TopicPartition(settings.topic(topic), number, 0) for number in range(PARTITIONS)])
+        consumer.assign(
+            [TopicPartition(settings.topic(topic), number, first.get(number, 0)) for number in range(PARTITIONS)]
+        )
         at_end: set[int | None] = set()
         while len(at_end) < PARTITIONS:
             for message in consumer.consume(10_000, timeout=1.0):

@@ -65,6 +65,8 @@ class Instrument:
     ids: set[str] = field(default_factory=set)
     newest_ns: int | None = None
     windows: dict[tuple[str, int], Window] = field(default_factory=dict)
+    forming: dict[tuple[str, int], Window] = field(default_factory=dict)
+    """Those of the windows that are not final."""
     numbers: list[tuple[int, int]] = field(default_factory=list)
     """Ids in order, each with its event time."""
     gaps: dict[int, tuple[int, int, int]] = field(default_factory=dict)
@@ -127,8 +129,7 @@ class PartitionOracle:
         return {
             BarKey(*name, interval, start): self._bar(name[0], window)
             for name, instrument in self._instruments.items()
-            for (interval, start), window in instrument.windows.items()
-            if not window.is_final
+            for (interval, start), window in instrument.forming.items()
         }
 
     def _accept(self, name: tuple[str, str], watermark: int | None, trade: Accepted) -> None:
@@ -143,6 +144,8 @@ class PartitionOracle:
                     window = Window(is_final=self._is_past(start + length, watermark))
                     window.missing = instrument.missing(start, start + length)
                     instrument.windows[interval, start] = window
+                    if not window.is_final:
+                        instrument.forming[interval, start] = window
                 window.trades.append(trade)
                 changed.add((interval, start))
         trade_id = trade.fields["trade_id"]
@@ -191,10 +194,11 @@ class PartitionOracle:
 
     def _finalise(self, name: tuple[str, str], offset: int) -> None:
         watermark = self._watermark(name)
-        for (interval, start), window in self._instruments[name].windows.items():
-            if not window.is_final and self._is_past(start + self._windows[interval][0], watermark):
-                window.is_final = True
-                self._publish(name, interval, start, offset)
+        forming = self._instruments[name].forming
+        past = [key for key in forming if self._is_past(key[1] + self._windows[key[0]][0], watermark)]
+        for interval, start in past:
+            forming.pop((interval, start)).is_final = True
+            self._publish(name, interval, start, offset)
 
     def _publish(self, name: tuple[str, str], interval: str, start_ns: int, offset: int) -> None:
         window = self._instruments[name].windows[interval, start_ns]

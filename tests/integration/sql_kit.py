@@ -116,9 +116,13 @@ class Database:
 
     def bars(self, table: str = "bar") -> list[Fields]:
         """All bars of a table by interval, start and revision, as the fields of bar.avsc."""
-        names = list(bar(0, seq=0))
-        select = _select(map(sql.Identifier, names), table) + sql.SQL(" ORDER BY interval, start_ns, revision")
-        return [dict(zip(names, row, strict=True)) for row in self.rows(select)]
+        rows = self.table(table, list(bar(0, seq=0)))
+        return sorted(rows, key=lambda row: (row["interval"], row["start_ns"], row["revision"]))
+
+    def table(self, name: str, columns: Sequence[str]) -> list[Fields]:
+        """Some columns of all rows of a table."""
+        rows = self.rows(_select(map(sql.Identifier, columns), name))
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _select(columns: Iterable[sql.Composable], table: str) -> sql.Composed:

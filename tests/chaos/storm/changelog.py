@@ -1,0 +1,52 @@
+"""What a worker would have in memory that started now: the kernel's state as the changelog has it."""
+
+from collections.abc import Iterator
+
+from agents.epoch import FIRST_GENERATION, epoch_of
+from agents.flush import CHANGELOG
+from agents.kernel import PartitionFold
+from agents.partition_reader import POLL_MS, partition_reader
+from agents.recovery import make_setup
+from app.settings import Settings
+from tests.integration.fold_kit import PARTITIONS, Avro
+from tests.integration.fold_oracle import BarKey, Fields
+
+
+async def restored(settings: Settings, avro: Avro) -> tuple[dict[BarKey, Fields], dict[int, int]]:
+    """Every forming bar of the state, and the next offset of each partition. Fences nobody."""
+    setup = make_setup(settings, avro.ids)
+    epoch = epoch_of(settings, settings.topic("trades"))
+    forming: dict[BarKey, Fields] = {}
+    next_offsets = {}
+    for partition in range(PARTITIONS):
+        fold = PartitionFold(
+            setup.config,
+            setup.writer_schemas,
+            bar_schema_id=setup.schema_ids["livetape.Bar"],
+            live_schema_id=setup.schema_ids["livetape.Live"],
+            partition=partition,
+            epoch=epoch,
+            generation=FIRST_GENERATION,
+        )
+        await _restore(settings, partition, fold)
+        progress = fold.restored()
+        next_offsets[partition] = 0 if progress is None else progress.next_offset
+        forming |= dict(_bars(avro, fold))
+    return forming, next_offsets
+
+
+async def _restore(settings: Settings, partition: int, fold: PartitionFold) -> None:
+    async with partition_reader(settings, settings.topic(CHANGELOG), partition) as (consumer, tp):
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        consumer.seek(tp, first)
+        while await consumer.position(tp) < end:
+            for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
+                fold.restore(record.value.data, record.value.aborted, record.value.start_offset)
+
+
+def _bars(avro: Avro, fold: PartitionFold) -> Iterator[tuple[BarKey, Fields]]:
+    for _key, value in fold.live_all():
+        _, live = avro.read(value)
+        for bar in live["bars"]:
+            yield BarKey(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]), bar
