@@ -68,6 +68,19 @@ def _rules(venue: Venue) -> VenueRules:
     return VenueRules(has_contiguous_ids=venue.trade_ids is TradeIds.CONTIGUOUS, conditions=venue.conditions)
 
 
+def new_fold(setup: FoldSetup, partition: int, epoch: str) -> PartitionFold:
+    """A fold with no state; `epoch` names the log that it is of."""
+    return PartitionFold(
+        setup.config,
+        setup.writer_schemas,
+        bar_schema_id=setup.schema_ids["livetape.Bar"],
+        live_schema_id=setup.schema_ids["livetape.Live"],
+        partition=partition,
+        epoch=epoch,
+        generation=FIRST_GENERATION,
+    )
+
+
 @dataclass(frozen=True)
 class Recovered:
     """A partition that is ready to fold from `next_offset` on."""
@@ -103,15 +116,7 @@ async def recover(setup: FoldSetup, partition: int) -> Recovered:
 async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter) -> Recovered:
     settings = setup.settings
     epoch = await asyncio.to_thread(epoch_of, settings, settings.topic("trades"))
-    fold = PartitionFold(
-        setup.config,
-        setup.writer_schemas,
-        bar_schema_id=setup.schema_ids["livetape.Bar"],
-        live_schema_id=setup.schema_ids["livetape.Live"],
-        partition=partition,
-        epoch=epoch,
-        generation=FIRST_GENERATION,
-    )
+    fold = new_fold(setup, partition, epoch)
     try:
         await restore(settings, CHANGELOG, partition, fold)
         next_offset = await _next_offset(settings, partition, fold, epoch)

@@ -1,0 +1,185 @@
+"""The fold with no broker, no registry and no clock of the machine, for tests: records in, records out, at once.
+
+What is between is what a worker runs: the same kernel, settings and schemas, and record batches in Kafka's own format.
+Time is what the records say, so a test moves it by piping clocks; a flush happens when it is asked for.
+"""
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import fastavro
+from aiokafka.partitioner import murmur2
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+from agents.dead_letters import Headers, dead_letter_headers, kept
+from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
+from agents.recovery import make_setup, new_fold
+from app.settings import Settings
+
+Fields: TypeAlias = Mapping[str, Any]
+KeyValue: TypeAlias = tuple[bytes, bytes | None]
+
+EPOCH: Final = "driven"
+OUTPUTS: Final = ("bars.1s", "bars", "bars.live", "late", "trades.dead")
+_WIRE_HEADER_BYTES: Final = 5
+_MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
+
+
+class Output(NamedTuple):
+    """A record of an output topic. `value` is as it is on the wire: `FoldDriver.decoded` reads it."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class FoldDriver:
+    """Folds what is piped in, in as many partitions as `trades` shall have.
+
+    Prices and sizes are Decimals, times are nanoseconds UTC, as in the schemas. What `fold_trades` would write to a
+    topic is returned by `read`, each record once.
+    """
+
+    def __init__(self, settings: Settings, *, partitions: int = 1) -> None:
+        self._settings = settings
+        texts = [path.read_text(encoding="utf-8") for path in sorted(settings.schemas_dir.glob("*.avsc"))]
+        names = [f"{schema['namespace']}.{schema['name']}" for schema in map(json.loads, texts)]
+        self._ids = {name: number for number, name in enumerate(names, start=1)}
+        self._schemas = {number: fastavro.parse_schema(json.loads(text)) for number, text in enumerate(texts, start=1)}
+        self._setup = make_setup(settings, self._ids)
+        for name in ("livetape.Trade", "livetape.Clock"):
+            self._setup.writer_schemas.add(self._ids[name], texts[self._ids[name] - 1])
+        self._outputs: dict[str, list[Output]] = {name: [] for name in OUTPUTS}
+        self._partitions = [_Partition(number, self._new_fold(number)) for number in range(partitions)]
+
+    def pipe_trade(self, fields: Fields) -> tuple[int, int]:
+        """Write and fold a trade; its partition and offset."""
+        key = f"{fields['venue']}:{fields['instrument']}".encode()
+        return self.pipe_raw(key, self._encoded("livetape.Trade", fields))
+
+    def pipe_clock(self, venue: str, time_ns: int) -> None:
+        """Let a venue's time come to `time_ns`, in every partition."""
+        value = self._encoded("livetape.Clock", {"venue": venue, "time_ns": time_ns})
+        for partition in self._partitions:
+            self._fold(partition, venue.encode(), value)
+
+    def pipe_raw(self, key: bytes, value: bytes | None) -> tuple[int, int]:
+        """Write and fold any bytes; their partition and offset."""
+        partition = self._partitions[(murmur2(key) & 0x7FFFFFFF) % len(self._partitions)]
+        return partition.number, self._fold(partition, key, value)
+
+    def flush(self) -> None:
+        """Write what changed, as a worker does each `flush_ms`."""
+        for partition in self._partitions:
+            self._flush(partition)
+
+    def read(self, topic: str) -> list[Output]:
+        """What came to an output topic since it was read last; `bars.live` holds what changed since then.
+
+        Raises:
+            KeyError: the fold has no such output.
+        """
+        if topic == "bars.live":
+            for partition in self._partitions:
+                self._add("bars.live", partition, partition.fold.live())
+        records, self._outputs[topic] = self._outputs[topic], []
+        return records
+
+    def decoded(self, value: bytes) -> dict[str, Any]:
+        """The fields of an Avro value behind its Confluent wire header."""
+        body = io.BytesIO(value)
+        schema_id = int.from_bytes(body.read(_WIRE_HEADER_BYTES)[1:], "big")
+        fields: Any = fastavro.schemaless_reader(body, self._schemas[schema_id], None)
+        return dict(fields)
+
+    def table(self) -> dict[bytes, bytes]:
+        """The state as the changelog holds it after compaction, over all partitions; progress records left out."""
+        return {key: value for each in self._partitions for key, value in each.state.items() if key != each.progress}
+
+    def crash(self) -> None:
+        """Lose what was not flushed, restore every partition from its changelog, and fold the log from there on."""
+        for partition in self._partitions:
+            partition.fold = self._new_fold(partition.number)
+            if partition.state:
+                partition.fold.restore(_batch(0, partition.state.items()), [], 0)
+            progress = partition.fold.restored()
+            partition.next_offset = 0 if progress is None else progress.next_offset
+            self._fold_log(partition)
+
+    def _new_fold(self, number: int) -> PartitionFold:
+        return new_fold(self._setup, number, EPOCH)
+
+    def _encoded(self, name: str, fields: Fields) -> bytes:
+        body = io.BytesIO()
+        body.write(b"\0" + self._ids[name].to_bytes(4, "big"))
+        fastavro.schemaless_writer(body, self._schemas[self._ids[name]], dict(fields))
+        return body.getvalue()
+
+    def _fold(self, partition: "_Partition", key: bytes, value: bytes | None) -> int:
+        offset = len(partition.log)
+        partition.log.append(_batch(offset, [(key, value)]))
+        self._fold_log(partition)
+        return offset
+
+    def _fold_log(self, partition: "_Partition") -> None:
+        while partition.next_offset < len(partition.log):
+            record_set = partition.log[partition.next_offset]
+            outcome = partition.fold.fold(record_set, [], partition.next_offset)
+            partition.next_offset = outcome.next_offset
+            if outcome.corrupt:
+                raise CorruptBatch(outcome.corrupt)
+            if outcome.needs_schema is not None:
+                self._setup.writer_schemas.refuse(outcome.needs_schema, f"unknown schema id {outcome.needs_schema}")
+            if outcome.needs_history is not None:
+                for again in partition.log[outcome.needs_history : outcome.next_offset]:
+                    partition.fold.reread(again, [])
+
+    def _flush(self, partition: "_Partition") -> None:
+        flush = partition.fold.take_flush()
+        self._add("bars.1s", partition, _unpacked(flush.bars_1s))
+        self._add("bars", partition, _unpacked(flush.bars))
+        self._outputs["late"] += [Output(partition.number, key, value, []) for key, value, _, _ in flush.late]
+        for key, value, offset, reason in flush.dead:
+            headers = dead_letter_headers(self._settings.topic("trades"), partition.number, offset, reason, value)
+            self._outputs["trades.dead"].append(Output(partition.number, *kept(key, value), headers))
+        partition.take(_unpacked(flush.changelog))
+
+    def _add(self, topic: str, partition: "_Partition", records: Sequence[KeyValue]) -> None:
+        self._outputs[topic] += [Output(partition.number, key, value, []) for key, value in records]
+
+
+class _Partition:
+    """A partition's log, a record batch an offset, and the state that was flushed from it."""
+
+    def __init__(self, number: int, fold: PartitionFold) -> None:
+        self.number = number
+        self.fold = fold
+        self.log: list[bytes] = []
+        self.next_offset = 0
+        self.state: dict[bytes, bytes] = {}
+        self.progress: bytes | None = None
+
+    def take(self, changelog: Iterable[KeyValue]) -> None:
+        """Let a flush's state records take the place of those before; progress is the last of them."""
+        for key, value in changelog:
+            self.state.pop(key, None)
+            if value is not None:
+                self.state[key] = value
+            self.progress = key
+
+
+def _unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:
+    """Key and value of each record that a flush would write."""
+    read = [read_records(batch.marked(0, 0, 0, 0)) for batch in batches]
+    return [(record.key or b"", record.value) for records, _ in read for record in records]
+
+
+def _batch(first_offset: int, records: Iterable[KeyValue]) -> bytes:
+    """A record batch of message format 2 at this offset, which a broker writes over the first 8 bytes."""
+    batch = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, _MAX_BATCH_BYTES)
+    for place, (key, value) in enumerate(records):
+        batch.append(place, 0, key, value, [])
+    return first_offset.to_bytes(8, "big") + bytes(batch.build())[8:]

@@ -1,0 +1,107 @@
+"""The fold from trades to topics with no broker, and with time in the test's hand."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from agents.fold_driver import FoldDriver, Output
+from app.intervals import SECOND_NS
+from app.settings import Settings
+
+MINUTE_NS = 60 * SECOND_NS
+START_NS = 1_700_000_040 * SECOND_NS  # a whole minute
+SETTINGS = Settings(intervals=("1s", "1m"))
+STATE_KINDS = {b"B": "bar", b"I": "trade ids", b"L": "intervals"}
+
+
+def trade(number: int, price: str, at_s: int, **other: Any) -> dict[str, Any]:
+    event_time_ns = START_NS + at_s * SECOND_NS
+    return {
+        "venue": "binance",
+        "instrument": "BTC-USDT",
+        "trade_id": str(number),
+        "trade_seq": number,
+        "price": Decimal(price),
+        "size": Decimal("0.5"),
+        "aggressor": "buy",
+        "event_time_ns": event_time_ns,
+        "receive_time_ns": event_time_ns,
+        **other,
+    }
+
+
+def bars(driver: FoldDriver, records: Iterable[Output]) -> list[tuple[Any, ...]]:
+    fields = (driver.decoded(record.value) for record in records if record.value is not None)
+    return [tuple(bar[name] for name in ("start_ns", "revision", "open", "high", "low", "close")) for bar in fields]
+
+
+def state_kinds(driver: FoldDriver) -> set[str]:
+    """What a driver's table has records of."""
+    return {STATE_KINDS[key[1:2]] for key in driver.table()}
+
+
+def test_a_bar_is_published_once_the_clock_has_passed_its_end_and_its_grace() -> None:
+    driver = FoldDriver(SETTINGS)
+    driver.pipe_trade(trade(1, "10", 1))
+    driver.pipe_trade(trade(2, "12", 2))
+    driver.pipe_clock("binance", START_NS + MINUTE_NS)
+    driver.flush()
+    assert driver.read("bars") == []
+    driver.pipe_clock("binance", START_NS + MINUTE_NS + SETTINGS.grace_ns)
+    driver.flush()
+    amounts = (Decimal(10), Decimal(12), Decimal(10), Decimal(12))
+    assert bars(driver, driver.read("bars")) == [(START_NS, 0, *amounts)]
+    assert driver.read("bars") == []
+
+
+def test_what_cannot_be_read_and_what_comes_too_late_is_put_aside() -> None:
+    driver = FoldDriver(SETTINGS)
+    driver.pipe_raw(b"binance:BTC-USDT", b"no trade")
+    driver.pipe_clock("binance", START_NS + SETTINGS.horizon_ns + MINUTE_NS)
+    driver.pipe_trade(trade(1, "10", 0))
+    driver.flush()
+    (dead,) = driver.read("trades.dead")
+    assert (dead.value, dict(dead.headers)["offset"]) == (b"no trade", b"0")
+    (late,) = driver.read("late")
+    assert late.value is not None
+    assert driver.decoded(late.value)["trade_id"] == "1"
+
+
+def test_a_cancelled_trade_leaves_its_final_bar() -> None:
+    driver = FoldDriver(SETTINGS)
+    driver.pipe_trade(trade(1, "10", 1))
+    driver.pipe_trade(trade(2, "12", 2))
+    driver.pipe_clock("binance", START_NS + MINUTE_NS + SETTINGS.grace_ns)
+    driver.flush()
+    driver.read("bars")
+    driver.pipe_trade(trade(2, "12", 2, action="cancel", refers_to="2"))
+    driver.flush()
+    assert bars(driver, driver.read("bars")) == [(START_NS, 1, *[Decimal(10)] * 4)]
+
+
+def test_a_crash_between_flushes_changes_no_bar() -> None:
+    def folded(*, crashes: bool) -> list[tuple[Any, ...]]:
+        driver = FoldDriver(SETTINGS, partitions=2)
+        for number in range(1, 120):
+            driver.pipe_trade(trade(number, str(100 + number % 7), number))
+            if number % 10 == 0:
+                driver.flush()
+            if crashes and number % 13 == 0:
+                driver.crash()
+        driver.pipe_clock("binance", START_NS + 3 * MINUTE_NS)
+        driver.flush()
+        return bars(driver, driver.read("bars.1s") + driver.read("bars"))
+
+    whole = folded(crashes=False)
+    assert len(whole) == 119 + 2
+    assert folded(crashes=True) == whole
+
+
+def test_the_table_lets_go_of_bars_that_nothing_can_change_any_more() -> None:
+    driver = FoldDriver(SETTINGS)
+    driver.pipe_trade(trade(1, "10", 0))
+    driver.flush()
+    assert state_kinds(driver) == {"bar", "trade ids", "intervals"}
+    driver.pipe_clock("binance", START_NS + SETTINGS.horizon_ns + 10 * MINUTE_NS)
+    driver.flush()
+    assert state_kinds(driver) == {"trade ids", "intervals"}  # the newest id tells how many are missing before the next
