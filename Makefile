@@ -1,9 +1,9 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test chaos check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp')
+CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
 
 help: ## List these commands
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/  make \1\t\2/' | expand -t 34
@@ -25,6 +25,9 @@ test: setup ## Run every test
 
 chaos: setup ## Break everything at random for 30 minutes, and compare every bar (SECONDS=180, SEED=7)
 	@python -m tests.chaos.storm $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## Fuzz the kernel (SECONDS=600 for each target; 60 when not said)
+	@scripts/fuzz $(or $(SECONDS),60)
 
 check: setup ## Lint, types, layers, format
 	@scripts/check

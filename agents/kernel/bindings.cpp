@@ -188,8 +188,7 @@ void append_record(RecordBatchWriter& writer, const std::optional<nb::bytes>& ke
 
 Progress progress_from(const nb::bytes& value) {
   std::optional<Progress> progress = read_progress(view(value));
-  if (!progress)
-    throw CorruptState("the progress record is of no format version up to " + std::to_string(kValueVersion));
+  if (!progress) throw CorruptState("the progress record " + no_known_version());
   return *std::move(progress);
 }
 

@@ -19,6 +19,11 @@ namespace livetape::kernel {
 inline constexpr std::uint8_t kKeyVersion = 1;
 inline constexpr std::uint8_t kValueVersion = 2;
 
+/// What is wrong with a record that a reader below gives nothing for.
+[[nodiscard]] inline std::string no_known_version() {
+  return "is of no format version up to " + std::to_string(kValueVersion);
+}
+
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
 /// are.
 enum class StateKind : std::uint8_t {

@@ -125,6 +125,7 @@ class PartitionFold {
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void check_levels() const;
+  void check_parents(Series& restored) const;
   void join_chunks();
   void join_runs();
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "partition_fold.hpp"
+#include "state_flaws.hpp"
 
 /// How a partition's state comes back from its changelog.
 namespace livetape::kernel {
@@ -13,7 +14,7 @@ namespace {
 
 template <typename T>
 T checked(std::optional<T> value, const Record& record) {
-  if (!value) corrupt(record, "the record is of no format version up to " + std::to_string(kValueVersion));
+  if (!value) corrupt(record, "the record " + no_known_version());
   return std::move(*value);
 }
 
@@ -21,19 +22,25 @@ T checked(std::optional<T> value, const Record& record) {
 bool is_of(const StateKey& key, const Level& level) {
   const bool is_named = level.has_sessions() || level.is_hopping();
   if (is_named != (key.kind == StateKind::named_bar)) return false;
-  return is_named ? level.name == key.interval && level.has_window(key.start_ns) : level.length_ns == key.length_ns;
+  const bool is_its_name = is_named ? level.name == key.interval : level.length_ns == key.length_ns;
+  return is_its_name && level.has_window(key.start_ns);
+}
+
+void require_none(const Record& record, const char* flaw) {
+  if (flaw != nullptr) corrupt(record, flaw);
 }
 
 }  // namespace
 
 std::int64_t PartitionFold::restore(Bytes record_set, std::vector<AbortedTransaction> aborted,
                                     std::int64_t start_offset) {
-  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_, start_offset);
   while (const Record* record = reader.next()) {
     if (record->offset >= start_offset) restore_record(*record);  // a batch may begin with records that were deleted
   }
   if (!reader.error().empty()) {
-    throw CorruptState("changelog offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
+    const std::int64_t offset = std::max(reader.next_offset(), start_offset);
+    throw CorruptState("changelog offset " + std::to_string(offset) + ": " + reader.error());
   }
   return reader.next_offset();
 }
@@ -57,7 +64,7 @@ void PartitionFold::restore_record(const Record& record) {
       Series& owner = series(key.venue, key.instrument);
       owner.corrections.clear();
       if (record.value) owner.corrections = checked(read_corrections(*record.value), record);
-      return;
+      return require_none(record, flaw_of(owner.corrections, config_));
     }
   }
 }
@@ -65,9 +72,11 @@ void PartitionFold::restore_record(const Record& record) {
 void PartitionFold::restore_progress(const Record& record) {
   if (!record.value) corrupt(record, "progress was deleted");
   restoring_.progress = checked(read_progress(*record.value), record);
+  require_none(record, flaw_of(*restoring_.progress, config_));
 }
 
 void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
+  require_none(record, flaw_of(key, config_));
   Series& owner = series(key.venue, key.instrument);
   const auto level = std::ranges::find_if(owner.levels(), [&](const Level& each) { return is_of(key, each); });
   if (level == owner.levels().end()) {
@@ -78,13 +87,16 @@ void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
   }
   LevelBars& bars = owner.bars(static_cast<std::size_t>(level - owner.levels().begin()));
   if (record.value) {
-    bars.restore(checked(read_bar_state(key.start_ns, *record.value), record));
+    Bar bar = checked(read_bar_state(key.start_ns, *record.value), record);
+    require_none(record, flaw_of(bar, config_));
+    bars.restore(std::move(bar));
   } else {
     bars.restore_without(key.start_ns);
   }
 }
 
 void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
+  require_none(record, flaw_of(key, config_));
   const Restoring::ChunkKey at{&series(key.venue, key.instrument), key.start_ns, key.chunk};
   switch (key.id_kind) {
     case IdKind::ranges:
@@ -113,6 +125,7 @@ std::optional<Progress> PartitionFold::restored() {
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
   for (const auto& each : series_.all()) {
     each->finish_restore(changes_);
+    check_parents(*each);
     each->home.schedule(*each);
   }
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
@@ -141,10 +154,29 @@ void PartitionFold::check_levels() const {
   }
 }
 
+/// What comes for a bar must find the ones above it, unless it is too late for all of them.
+void PartitionFold::check_parents(Series& restored) const {
+  const std::int64_t watermark_ns = restored.watermark();
+  for (std::size_t number = 0; number < restored.levels().size(); ++number) {
+    const Level& level = restored.level(number);
+    for (const Bar& bar : restored.bars(number).all()) {
+      if (bar.is_final && config_.is_late(level.end_ns(bar.start_ns) - 1, watermark_ns)) continue;
+      for (const std::size_t parent : level.parents) {
+        restored.level(parent).each_start_at(bar.start_ns, [&](std::int64_t start_ns) {
+          if (restored.find(parent, start_ns) != nullptr) return;
+          throw CorruptState("a bar of " + restored.instrument + " is in no bar of " + restored.level(parent).name);
+        });
+      }
+    }
+  }
+}
+
 void PartitionFold::join_chunks() {
   for (const auto& [at, part] : restoring_.ranges) {
     const auto& [owner, bucket_ns, chunk] = at;
     owner->ids.restore_ranges(bucket_ns, chunk, part);
+    const char* flaw = flaw_of(owner->ids.bucket(bucket_ns).numbers.ranges());
+    if (flaw != nullptr) throw CorruptState(std::string("the changelog has ") + flaw);
   }
   for (const auto& [at, part] : restoring_.hashes) {
     const auto& [owner, bucket_ns, chunk] = at;
@@ -157,6 +189,7 @@ void PartitionFold::join_runs() {
     const auto& [owner, bucket_ns, chunk] = at;
     std::vector<IdRuns::Run> all = owner->ids.runs.runs();
     all.insert(all.end(), part.begin(), part.end());
+    if (const char* flaw = flaw_of(all, config_)) throw CorruptState(std::string("the changelog has ") + flaw);
     owner->ids.runs.restore(std::move(all));
     owner->ids.logged_run_chunks = chunk + 1;
   }

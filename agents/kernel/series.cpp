@@ -419,7 +419,7 @@ void Series::open_forming_above(Changes& changes) {
     for (const std::size_t parent : tree_[level].parents) {
       for (const Bar& bar : levels_[level].all()) {  // which opening one above does not touch
         tree_[parent].each_start_at(bar.start_ns, [&](std::int64_t start_ns) {
-          if (is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, watermark_ns, changes);
+          if (!bar.is_final || is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, kBeginning, changes);
         });
       }
     }

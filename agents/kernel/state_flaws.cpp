@@ -1,0 +1,75 @@
+#include "state_flaws.hpp"
+
+#include <algorithm>
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::int64_t kMaxTrades = std::int64_t{1} << 48;  // of a bar; sums of some thousand of them still fit
+constexpr std::int32_t kMaxRevision = 1 << 30;
+constexpr std::size_t kMaxChunks = 1 << 20;
+
+bool is_time(std::int64_t time_ns, const FoldConfig& config) noexcept {
+  return -config.time_bound_ns() <= time_ns && time_ns <= config.time_bound_ns();
+}
+
+/// Ranges and runs ascend, and neighbours have an id between them.
+template <typename Range>
+const char* flaw_of_ids(const std::vector<Range>& ranges) noexcept {
+  std::int64_t last = -2;  // an id below 0 that no range touches
+  for (const Range& range : ranges) {
+    if (range.first < 0 || range.last < range.first || range.first <= last || range.first - last < 2) {
+      return "ids that are out of order";
+    }
+    last = range.last;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept {
+  if (key.kind == StateKind::progress || key.kind == StateKind::corrections) return nullptr;
+  constexpr std::int64_t kLongestNs = 86'400'000'000'000;  // of a window that begins before its first trade
+  const std::int64_t bound_ns = config.time_bound_ns();
+  if (key.start_ns < -bound_ns - kLongestNs || key.start_ns > bound_ns) return "a window out of time";
+  if (key.kind != StateKind::ids) return nullptr;
+  if (floor_to(key.start_ns, IdBucket::kLengthNs) != key.start_ns) return "ids of a time that begins no bucket";
+  return key.chunk >= kMaxChunks ? "a chunk of ids beyond any number" : nullptr;
+}
+
+const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept {
+  const Aggregate& sum = bar.sum;
+  if (sum.trade_count < 0 || sum.trade_count > kMaxTrades) return "a bar of an impossible number of trades";
+  if (bar.revision < 0 || bar.revision > kMaxRevision) return "a bar of an impossible revision";
+  if (bar.missing < 0) return "a bar that lacks less than nothing";
+  const bool are_volumes = std::max({sum.volume, sum.buy_volume, sum.sell_volume}) < kDecimalLimit;
+  if (!are_volumes || sum.notional >= kNotionalLimit) return "a bar whose sums are out of range";
+  const bool has_time = sum.newest_event_ns != kBeginning;
+  return has_time && !is_time(sum.newest_event_ns, config) ? "a bar with a trade out of time" : nullptr;
+}
+
+const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept {
+  if (progress.next_offset < -1) return "progress at an offset below 0";  // -1 is that of a reset
+  const bool are_times =
+      std::ranges::all_of(progress.clocks, [&](const VenueClock& clock) { return is_time(clock.time_ns, config); });
+  return are_times ? nullptr : "a clock out of time";
+}
+
+const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept {
+  const bool are_times =
+      std::ranges::all_of(corrections, [&](const CarriedOut& each) { return is_time(each.newest_ns, config); });
+  if (!are_times) return "a correction out of time";
+  return std::ranges::is_sorted(corrections, {}, &CarriedOut::offset) ? nullptr : "corrections that are out of order";
+}
+
+const char* flaw_of(const std::vector<IdRanges::Range>& ranges) noexcept { return flaw_of_ids(ranges); }
+
+const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept {
+  const bool are_times = std::ranges::all_of(runs, [&](const IdRuns::Run& run) {
+    return is_time(run.first_ns, config) && is_time(run.last_ns, config) && is_time(run.newest_ns, config);
+  });
+  return are_times ? flaw_of_ids(runs) : "a run of ids out of time";
+}
+
+}  // namespace livetape::kernel

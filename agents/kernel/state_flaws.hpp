@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "changelog.hpp"
+#include "window.hpp"
+
+/// State that is well formed may still be none that a fold has written: then it is refused, since arithmetic and
+/// look-ups rely on what these check. Each gives what is wrong, or null.
+namespace livetape::kernel {
+
+[[nodiscard]] const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept;
+[[nodiscard]] const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept;
+[[nodiscard]] const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept;
+[[nodiscard]] const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept;
+/// Of one bucket, or one series, all of its chunks together.
+[[nodiscard]] const char* flaw_of(const std::vector<IdRanges::Range>& ranges) noexcept;
+[[nodiscard]] const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept;
+
+}  // namespace livetape::kernel
