@@ -1,6 +1,7 @@
 """Input that is larger than any of every day: it costs what it costs, and loses nothing."""
 
 from decimal import Decimal
+from pathlib import Path
 
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, eventually
@@ -8,6 +9,7 @@ from tests.integration.fold_kit import (
     START_NS,
     Group,
     Tape,
+    Worker,
     folding,
     oracles,
     read,
@@ -20,6 +22,14 @@ from tests.integration.fold_oracle import differences
 
 TEN_MB = 10_000_000
 INSTRUMENTS = 100_000
+MOST_MIB = 800
+"""For a worker whose every instrument has six bars that form, an id and a record of each in one flush."""
+
+
+def peak_mib(worker: Worker) -> float:
+    """The most memory that it had so far: VmHWM of proc(5), in MiB."""
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def test_messages_of_10_mb_of_every_codec_are_dead_letters_and_their_neighbours_are_folded(settings: Settings) -> None:
@@ -63,6 +73,7 @@ def test_a_hundred_thousand_new_instruments_in_a_minute_each_have_their_bars(set
         )
         assert worker.counted("livetape_fold_trades_total") == INSTRUMENTS
         assert worker.counted("livetape_fold_dead_letters_total") == 0
+        assert peak_mib(worker) < MOST_MIB
     bars = (tape.avro.read(record.value or b"")[1] for record in read(settings, "bars"))
     minutes = [bar for bar in bars if bar["interval"] == "1m"]
     assert {bar["start_ns"] for bar in minutes} == {START_NS}
