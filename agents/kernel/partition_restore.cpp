@@ -141,7 +141,7 @@ void PartitionFold::check_levels() const {
   const LevelNames now = config_.level_names();
   for (const LevelNames* names : {&before, &now}) {
     for (const auto& [whose, intervals] : *names) {
-      const auto is_of_venue = [&](const auto& each) { return each->home.name == whose.first; };
+      const auto is_of_venue = [&venue = whose.first](const auto& each) { return each->home.name == venue; };
       if (!whose.first.empty() && std::ranges::none_of(series_.all(), is_of_venue)) continue;
       const std::string& then = names_of(before, whose);
       const std::string& wanted = names_of(now, whose);
