@@ -27,11 +27,19 @@ def plain(value: int, scale: int) -> str:
     return f"{sign}{digits[:-scale]}.{places}" if places else f"{sign}{digits[:-scale]}"
 
 
+def unscaled_text(text: str, scale: int) -> int:
+    """The integer that stands for a plain decimal at a scale."""
+    return from_decimal(Decimal(text), scale)
+
+
+def divided(dividend: int, divisor: int) -> int:
+    """The quotient of two whole numbers, half to even; the divisor is not 0."""
+    quotient, rest = divmod(dividend, divisor)
+    twice = 2 * abs(rest)
+    rounds_up = twice > abs(divisor) or (twice == abs(divisor) and quotient % 2 == 1)
+    return quotient + 1 if rounds_up else quotient
+
+
 def vwap(notional: int, volume: int) -> int | None:
     """Notional (scale 36) over volume (scale 18) at scale 18, half to even; None for a bar without volume."""
-    if volume == 0:
-        return None
-    quotient, rest = divmod(notional, volume)
-    twice = 2 * abs(rest)
-    rounds_up = twice > abs(volume) or (twice == abs(volume) and quotient % 2 == 1)
-    return quotient + 1 if rounds_up else quotient
+    return divided(notional, volume) if volume else None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -10,8 +10,9 @@ from app.catalogue import Catalogue
 from app.feed import Feed, KeyedBars
 from app.history import History
 from app.metrics import Metrics
+from app.movers import Movers
 from app.records import RecordReader
-from app.routes import bars, errors, health, instruments, page, trades, websocket
+from app.routes import bars, errors, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
 from app.services import Services
 from app.settings import Settings
@@ -28,6 +29,7 @@ def build_api(settings: Settings) -> FastAPI:
     status = Status()
     intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
     catalogue = Catalogue(intervals, view, status)
+    ranking = Movers(view, settings.intervals)
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
         settings.zmq_data,
@@ -35,26 +37,26 @@ def build_api(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         metrics=metrics,
     )
-    services = Services(settings, view, catalogue, ticks, History(settings), status, metrics)
+    services = Services(settings, view, catalogue, ranking, ticks, History(settings), status, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed = _feed(services, RecordReader(settings.schemas_dir, lookup))
         feed.start()
-        ticking = asyncio.create_task(ticks.run())
+        running = [asyncio.create_task(part.run()) for part in (ticks, ranking)]
         try:
             yield
         finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             await asyncio.to_thread(feed.stop)
             services.history.close()
 
     application = FastAPI(title="livetape", lifespan=lifespan)
     application.state.services = services
     errors.install(application, metrics)
-    for part in (instruments, bars, trades, health, websocket):
+    for part in (instruments, bars, trades, movers, health, websocket):
         application.include_router(part.router)
     page.install(application)
     return application

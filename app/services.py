@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.catalogue import Catalogue
 from app.history import History
 from app.metrics import Metrics
+from app.movers import Movers
 from app.settings import Settings
 from app.status import Status
 from app.ticks import Ticks
@@ -18,6 +19,7 @@ class Services:
     settings: Settings
     view: BarView
     catalogue: Catalogue
+    movers: Movers
     ticks: Ticks
     history: History
     status: Status

@@ -108,6 +108,10 @@ class BarView:
         """A series, or None while it has no bar and no listener."""
         return self._series.get(key)
 
+    def all_series(self) -> Iterator[Series]:
+        """Every series."""
+        return iter(self._series.values())
+
     def instruments(self) -> Iterator[Instrument]:
         """Every instrument that has a series."""
         return iter(self._instruments)

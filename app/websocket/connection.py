@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.bars import Instrument, SeriesKey, encode
 from app.catalogue import Code, RequestRefused
+from app.movers import movers_key
 from app.services import Services
 from app.websocket.outbox import Outbox
 from app.websocket.requests import Channel, Id, MessageRefused, Op, Request, parse
@@ -30,6 +31,7 @@ class Connection:
         self._outbox = Outbox()
         self._bars: set[SeriesKey] = set()
         self._trades: set[Instrument] = set()
+        self._movers: set[str] = set()
         self._sending_since: float | None = None
 
     async def serve(self) -> None:
@@ -53,7 +55,7 @@ class Connection:
             metrics.clients.dec()
 
     def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
-        """Take a bar's update from the view."""
+        """Take a bar's update from the view, or a ranking of movers."""
         self._outbox.put_bar(key, start_ns, message)
 
     def trade_happened(self, key: Instrument, message: str) -> None:
@@ -100,6 +102,8 @@ class Connection:
                 self._reply("list", request.id, self._services.listing())
             case Op.SUBSCRIBE, Channel.BARS:
                 self._subscribe_bars(request)
+            case Op.SUBSCRIBE, Channel.MOVERS:
+                self._subscribe_movers(request)
             case Op.SUBSCRIBE, _:
                 self._subscribe_trades(request)
             case Op.UNSUBSCRIBE, _:
@@ -121,8 +125,16 @@ class Connection:
         self._services.ticks.subscribe(key, self)
         self._reply("subscribed", request.id, {"channel": "trades", **key._asdict()})
 
+    def _subscribe_movers(self, request: Request) -> None:
+        if request.interval not in self._movers:
+            self._check_room()
+        message = self._services.movers.subscribe(request.interval, self)
+        self._movers.add(request.interval)
+        self._outbox.forget(movers_key(request.interval))
+        self._outbox.put(message)
+
     def _check_room(self) -> None:
-        if len(self._bars) + len(self._trades) >= MAX_SUBSCRIPTIONS:
+        if len(self._bars) + len(self._trades) + len(self._movers) >= MAX_SUBSCRIPTIONS:
             raise RequestRefused(Code.TOO_MANY, f"a connection may hold {MAX_SUBSCRIPTIONS} subscriptions")
 
     def _unsubscribe(self, request: Request) -> None:
@@ -138,6 +150,11 @@ class Connection:
             self._trades.discard(instrument)
             self._services.ticks.unsubscribe(instrument, self)
             names = instrument._asdict()
+        elif request.channel is Channel.MOVERS and request.interval in self._movers:
+            self._movers.discard(request.interval)
+            self._services.movers.unsubscribe(request.interval, self)
+            self._outbox.forget(movers_key(request.interval))
+            names = {"interval": request.interval}
         else:
             raise RequestRefused(Code.NOT_SUBSCRIBED, "there is no such subscription on this connection")
         self._reply("unsubscribed", request.id, {"channel": request.channel, **names})
@@ -188,5 +205,7 @@ class Connection:
         self._count_skipped()
         for key in self._bars:
             self._services.view.unsubscribe(key, self)
+        for interval in self._movers:
+            self._services.movers.unsubscribe(interval, self)
         for instrument in self._trades:
             self._services.ticks.unsubscribe(instrument, self)

@@ -25,6 +25,15 @@ class Channel(StrEnum):
 
     BARS = "bars"
     TRADES = "trades"
+    MOVERS = "movers"
+
+
+NAMES = {
+    Channel.BARS: ("venue", "instrument", "interval"),
+    Channel.TRADES: ("venue", "instrument"),
+    Channel.MOVERS: ("interval",),
+}
+"""What a subscription to a channel names."""
 
 
 Id = str | int | None
@@ -96,8 +105,8 @@ def _request(message: dict[str, Any], request_id: Id) -> Request:
     channel = _text(message, "channel")
     if channel not in set(Channel):
         raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {', '.join(Channel)}")
-    names = ("venue", "instrument", "interval") if channel == Channel.BARS else ("venue", "instrument")
-    return Request(Op(op), request_id, Channel(channel), **{name: _text(message, name) for name in names})
+    names = {name: _text(message, name) for name in NAMES[Channel(channel)]}
+    return Request(Op(op), request_id, Channel(channel), **names)
 
 
 def _text(message: dict[str, Any], name: str) -> str:

@@ -1,0 +1,147 @@
+"""Top movers: instruments ranked by how much their price changed over the last interval of event time.
+
+The change is that of the newest price against the first one traded within the interval, which ends with the venue's
+newest bar and is made of the finest bars that the view holds so many of. Nothing is kept: each ranking reads the view.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.amounts import PRICE_SCALE, divided, plain, unscaled_text
+from app.bars import Bar, SeriesKey, encode
+from app.catalogue import Code, RequestRefused
+from app.intervals import read_interval
+from app.views import BarListener, BarView
+
+CHANNEL = "movers"
+PUBLISHED = 20
+"""How many of them /ws tells."""
+PERIOD_S = 1.0
+"""How often /ws tells, where something changed."""
+
+
+class Direction(StrEnum):
+    """Which come first."""
+
+    BOTH = "both"
+    UP = "up"
+    DOWN = "down"
+
+
+class Mover(NamedTuple):
+    """An instrument's way through the interval; amounts in 10^-18."""
+
+    key: SeriesKey
+    start_ns: int
+    open: int
+    close: int
+    change: int
+
+    def as_json(self) -> dict[str, str]:
+        """Amounts as decimal text; `change` is a fraction, 0.01 is one per cent."""
+        amounts = {name: plain(getattr(self, name), PRICE_SCALE) for name in ("open", "close", "change")}
+        return {
+            "venue": self.key.venue,
+            "instrument": self.key.instrument,
+            "start_ns": str(self.start_ns),
+            **amounts,
+        }
+
+
+class Movers:
+    """Ranks the view's instruments, and tells listeners of changes in the ranking."""
+
+    def __init__(self, view: BarView, intervals: Sequence[str]) -> None:
+        self._view = view
+        read = map(read_interval, intervals)
+        self._lengths = {each.name: each.length_ns for each in read if each.hop_ns == each.length_ns}
+        self._listeners: dict[str, set[BarListener]] = {name: set() for name in self._lengths}
+        self._told: dict[str, str] = {}
+
+    def ranked(self, interval: str, direction: Direction, limit: int) -> list[Mover]:
+        """The first so many; of equal ones by name.
+
+        Raises:
+            RequestRefused: there is no such interval, or its windows overlap.
+        """
+        if interval not in self._lengths:
+            reason = f"{interval!r} is no interval of movers; these are {', '.join(self._lengths)}"
+            raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
+        sign = {Direction.BOTH: 0, Direction.UP: 1, Direction.DOWN: -1}[direction]
+        movers = self._all(interval)
+        movers.sort(key=lambda mover: (-(sign * mover.change or abs(mover.change) * (sign == 0)), mover.key))
+        return movers[:limit]
+
+    def subscribe(self, interval: str, listener: BarListener) -> str:
+        """Begin to tell a listener; the message that says how it stands. Raises RequestRefused."""
+        message = self._message(interval)
+        self._listeners[interval].add(listener)
+        return message
+
+    def unsubscribe(self, interval: str, listener: BarListener) -> None:
+        """Stop telling the listener of this interval."""
+        self._listeners[interval].discard(listener)
+
+    async def run(self) -> None:
+        """Tell for ever."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            for interval, listeners in self._listeners.items():
+                if listeners:
+                    self._tell(interval)
+
+    def _tell(self, interval: str) -> None:
+        message = self._message(interval)
+        if message != self._told.get(interval):
+            self._told[interval] = message
+            for listener in self._listeners[interval]:
+                listener.bar_changed(movers_key(interval), 0, message)
+
+    def _message(self, interval: str) -> str:
+        movers = [mover.as_json() for mover in self.ranked(interval, Direction.BOTH, PUBLISHED)]
+        return encode({"type": "movers", "channel": CHANNEL, "interval": interval, "movers": movers})
+
+    def _all(self, interval: str) -> list[Mover]:
+        part = self._part(interval)
+        series = [one for one in self._view.all_series() if one.key.interval == part]
+        newest: dict[str, int] = {}
+        for one in series:
+            if one.newest_ns is not None:
+                newest[one.key.venue] = max(newest.get(one.key.venue, one.newest_ns), one.newest_ns)
+        reach_ns = self._lengths[interval] - self._lengths[part]
+        movers = []
+        for one in series:
+            bars = one.between(newest.get(one.key.venue, 0) - reach_ns, None, self._view.depth)
+            first, last = _price(bars, "open"), _price(reversed(bars), "close")
+            if first is not None and last is not None:
+                movers.append(_mover(one.key, *first, last[1]))
+        return movers
+
+    def _part(self, interval: str) -> str:
+        """The finest interval whose ring reaches as far back."""
+        length_ns = self._lengths[interval]
+        fit = (
+            name
+            for name, part_ns in self._lengths.items()
+            if length_ns % part_ns == 0 and length_ns // part_ns <= self._view.depth
+        )
+        return next(fit, interval)
+
+
+def movers_key(interval: str) -> SeriesKey:
+    """Under what a ranking waits in an outbox: the newest takes the place of one that was not sent."""
+    return SeriesKey("", "", interval)
+
+
+def _price(bars: Iterable[Bar], name: str) -> tuple[int, int] | None:
+    """Start and price of the first of these bars that has one: a bar whose trades were all cancelled has none."""
+    prices = ((bar.start_ns, unscaled_text(json.loads(bar.text)[name], PRICE_SCALE)) for bar in bars)
+    return next(((start_ns, price) for start_ns, price in prices if price), None)
+
+
+def _mover(key: SeriesKey, start_ns: int, opened: int, closed: int) -> Mover:
+    change = divided((closed - opened) * 10**PRICE_SCALE, opened)
+    return Mover(key, start_ns, opened, closed, change)

@@ -1,0 +1,107 @@
+"""Instruments ranked by their change over an interval of event time."""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.bars import Bar, Order, SeriesKey, encode
+from app.catalogue import RequestRefused
+from app.movers import Direction, Movers, movers_key
+from app.views import BarView
+
+SECOND = 10**9
+INTERVALS = ("1s", "5s", "1m", "1h")
+
+
+def view_of(prices: Mapping[tuple[str, str], Mapping[int, tuple[str, str]]], interval: str = "1s") -> BarView:
+    """A view with bars of (open, close) by second, for each (venue, instrument)."""
+    view = BarView()
+    for (venue, instrument), bars in prices.items():
+        for second, (opened, closed) in bars.items():
+            order = Order(0, second, committed=True, revision=0)
+            bar = Bar(second * SECOND, order, text=encode({"open": opened, "close": closed}))
+            view.apply([(SeriesKey(venue, instrument, interval), bar)])
+    return view
+
+
+def ranking(view: BarView, interval: str = "1m", direction: Direction = Direction.BOTH, limit: int = 10) -> list[Any]:
+    movers = Movers(view, INTERVALS).ranked(interval, direction, limit)
+    return [(mover.key.instrument, mover.as_json()["change"]) for mover in movers]
+
+
+FOUR = view_of(
+    {
+        ("binance", "UP"): {100: ("100", "1"), 130: ("2", "110")},
+        ("binance", "DOWN"): {120: ("10", "8")},
+        ("binance", "STILL"): {130: ("7", "7")},
+        ("kraken", "OLD"): {30: ("3", "3"), 31: ("3", "4")},
+    }
+)
+
+
+def test_the_largest_change_comes_first_whichever_way_it_went() -> None:
+    assert ranking(FOUR) == [("OLD", "0.333333333333333333"), ("DOWN", "-0.2"), ("UP", "0.1"), ("STILL", "0")]
+
+
+def test_gainers_and_losers_come_first_when_they_are_asked_for() -> None:
+    assert [name for name, _ in ranking(FOUR, direction=Direction.UP)] == ["OLD", "UP", "STILL", "DOWN"]
+    assert [name for name, _ in ranking(FOUR, direction=Direction.DOWN, limit=2)] == ["DOWN", "STILL"]
+
+
+def test_an_instrument_that_did_not_trade_within_the_interval_is_left_out() -> None:
+    assert ranking(view_of({("v", "A"): {69: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("B", "0")]
+    assert ranking(view_of({("v", "A"): {70: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("A", "1"), ("B", "0")]
+
+
+def test_bars_whose_trades_were_all_cancelled_have_no_price() -> None:
+    view = view_of({("v", "A"): {70: ("0", "0"), 80: ("1", "2"), 90: ("0", "0")}, ("v", "B"): {90: ("0", "0")}})
+    assert ranking(view) == [("A", "1")]
+
+
+def test_an_hour_is_made_of_the_finest_bars_whose_ring_reaches_so_far() -> None:
+    view = view_of({("v", "A"): {0: ("1", "1"), 3540: ("2", "3")}}, "1m")
+    assert ranking(view, "1h") == [("A", "2")]
+
+
+@pytest.mark.parametrize("interval", ["7m", "5s/1s"])
+def test_an_interval_that_is_none_or_whose_windows_overlap_is_refused(interval: str) -> None:
+    movers, listener = Movers(FOUR, ("1s", "5s/1s")), Listener()
+    with pytest.raises(RequestRefused, match="these are 1s"):
+        movers.subscribe(interval, listener)
+
+
+prices = st.integers(1, 10**30).map(lambda unscaled: f"{unscaled // 10**18}.{unscaled % 10**18:018}")
+
+
+@given(prices, prices)
+def test_the_change_is_exact_to_its_last_place(opened: str, closed: str) -> None:
+    ((_, change),) = ranking(view_of({("v", "A"): {5: (opened, closed)}}))
+    first, last, shown = Fraction(opened), Fraction(closed), Fraction(change)
+    assert abs(shown - (last - first) / first) <= Fraction(1, 2 * 10**18)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[tuple[SeriesKey, Any]] = []
+
+    def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
+        assert start_ns == 0
+        self.heard.append((key, json.loads(message)))
+
+
+def test_listeners_hear_of_a_change_once_and_of_none_not() -> None:
+    view = view_of({("v", "A"): {5: ("1", "1")}})
+    movers, listener = Movers(view, INTERVALS), Listener()
+    first = json.loads(movers.subscribe("1m", listener))
+    assert (first["type"], [each["change"] for each in first["movers"]]) == ("movers", ["0"])
+    later = Bar(6 * SECOND, Order(0, 6, committed=True, revision=0), text=encode({"open": "1", "close": "2"}))
+    view.apply([(SeriesKey("v", "A", "1s"), later)])
+    movers._tell("1m")
+    movers._tell("1m")
+    ((key, told),) = listener.heard
+    assert (key, [each["change"] for each in told["movers"]]) == (movers_key("1m"), ["1"])
