@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
@@ -190,10 +191,11 @@ def folding(settings: Settings, *, app: str | None = None, **environment: str) -
     log = settings.logs_dir / f"worker-{settings.namespace}-{port}.log"
     command = [sys.executable, "-m", "cli", "worker"]
     if app is not None:
-        datadir = settings.home / "faust" / f"{settings.namespace}-{port}"
-        datadir.mkdir(parents=True)
+        homes = settings.home / "faust"
+        homes.mkdir(parents=True, exist_ok=True)
+        datadir = tempfile.mkdtemp(prefix=f"{settings.namespace}-", dir=homes)
         faust = str(Path(sys.executable).with_name("faust"))
-        command = [faust, "--datadir", str(datadir), "--app", app, "worker", "--without-web", "--loglevel", "info"]
+        command = [faust, "--datadir", datadir, "--app", app, "worker", "--without-web", "--loglevel", "info"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
