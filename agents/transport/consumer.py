@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Final
 import aiokafka
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, Message
+from mode.utils.locks import Event
 
 from agents.transport.app import BatchApp
 from agents.transport.fetch import undecoding_consumer
@@ -20,6 +22,11 @@ from agents.transport.record_set import RecordSet
 log = logging.getLogger(__name__)
 
 STOP_S: Final = 5.0
+IDLE_FETCH_MS: Final = 100
+"""How long the broker holds a fetch that finds nothing. aiokafka has one fetch at a time under way to a broker: one for
+partitions with nothing to read holds back those whose records were still being folded when it was sent."""
+BUFFERED_WAIT_S: Final = 0.05
+"""For records of the partitions that may still be fetched, while others wait for room in a stream's buffer."""
 
 
 class ConsumerThread(AIOKafkaConsumerThread):
@@ -32,6 +39,7 @@ class ConsumerThread(AIOKafkaConsumerThread):
         # The class decides only what `start` builds, and that comes later: nothing is lost by changing it here.
         consumer.__class__ = undecoding_consumer(frozenset(self.app.batch_topics))
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust knows no setting for it
+        consumer._fetch_max_wait_ms = IDLE_FETCH_MS  # noqa: SLF001
         if self.app.fetch_wait_ms is not None:
             consumer._fetch_min_bytes = consumer._max_partition_fetch_bytes  # noqa: SLF001 - nor for these
             consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001
@@ -90,6 +98,43 @@ class Consumer(FaustConsumer):
 
     app: BatchApp
     _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(*args, **options)
+        self._buffer_dropped = Event()
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Fetch no more of a batch topic, whose partitions share one stream, and of other topics nothing of `tp`."""
+        for full in self._sharing(tp):
+            super().on_buffer_full(full)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch them again, now that their stream has room: at once."""
+        for dropped in self._sharing(tp):
+            super().on_buffer_drop(dropped)
+        self._buffer_dropped.set()
+
+    def _sharing(self, tp: TP) -> set[TP]:
+        """The partitions whose records wait in the same buffer as those of `tp`."""
+        if tp.topic not in self.app.batch_topics:
+            return {tp}
+        return {other for other in self.assignment() if other.topic == tp.topic}
+
+    async def _wait_next_records(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's own
+    ) -> tuple[RecordMap | None, set[TP] | None]:
+        """Wait for records, and while a stream's buffer is full, for no longer than until it has room.
+
+        Faust looks again after a second, in which a stream that folds as fast as it can has long run dry.
+        """
+        if not self._buffered_partitions or not self.flow_active:
+            return await super()._wait_next_records(timeout)
+        if self._get_active_partitions():
+            return await super()._wait_next_records(BUFFERED_WAIT_S)
+        self._buffer_dropped.clear()
+        await self.wait(self._buffer_dropped, timeout=timeout)
+        return {}, set()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)

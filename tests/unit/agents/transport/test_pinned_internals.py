@@ -159,3 +159,11 @@ def test_a_table_with_a_channel_gets_no_other_and_is_started_all_the_same() -> N
 def test_tables_are_stopped_after_fetching_and_revoked_before_the_group_is_told() -> None:
     assert "await self.tables.stop()" in source_of(App._stop_consumer)
     assert "self.on_partitions_revoked.send" in source_of(App._on_partitions_revoked)
+
+
+def test_a_consumer_with_nothing_to_fetch_looks_again_after_a_second_unless_it_is_told_otherwise() -> None:
+    source = source_of(Consumer._wait_next_records)
+    assert "active_partitions = self._get_active_partitions()" in source
+    assert "await self.sleep(1)" in source
+    assert "self._buffered_partitions.add(tp)" in source_of(Consumer.on_buffer_full)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source_of(AIOKafkaConsumer.start)

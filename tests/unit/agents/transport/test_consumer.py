@@ -1,0 +1,81 @@
+"""When the consumer fetches and when it leaves records with the broker, while streams have no room for them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents.transport import BatchApp
+from agents.transport.consumer import Consumer
+from agents.worker import build_worker
+from app.settings import Settings
+
+GUARD_S = 10.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
+TOO_LONG_S = 1_000.0
+TRADES = {TP("trades", partition) for partition in range(3)}
+USERS = TP("users", 0)
+
+
+class Assigned(Consumer):
+    """A consumer with three partitions of trades and one of a user's topic, and no broker to fetch them from."""
+
+    def __init__(self, app: BatchApp) -> None:
+        super().__init__(app.transport, app.topics.on_message, app._on_partitions_revoked, app._on_partitions_assigned)
+        self.fetched: list[set[TP]] = []
+        self._set_active_tps(self.assignment())
+        self.resume_flow()
+
+    def assignment(self) -> set[TP]:
+        return TRADES | {USERS}
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ARG002, ASYNC109 - Faust's own
+    ) -> Mapping[TP, list[Any]]:
+        self.fetched.append(set(active_partitions or ()))
+        return {}
+
+    async def fetch(self) -> None:
+        """Once, as Faust's fetcher does it again and again."""
+        async for _ in self.getmany(TOO_LONG_S):
+            pass
+
+
+@pytest.fixture
+async def consumer() -> AsyncIterator[Assigned]:
+    app = build_worker(Settings(namespace="test"))
+    app.batch_topics = {"trades"}
+    consumer = Assigned(app)
+    yield consumer
+    consumer._thread.thread_loop.close()
+
+
+async def test_a_full_stream_stops_every_partition_of_its_topic_and_no_other_topic(consumer: Assigned) -> None:
+    consumer.on_buffer_full(TP("trades", 1))
+    await consumer.fetch()
+    consumer.on_buffer_drop(TP("trades", 2))
+    await consumer.fetch()
+    assert consumer.fetched == [{USERS}, TRADES | {USERS}]
+
+
+async def test_a_full_partition_of_a_users_topic_stops_itself_alone(consumer: Assigned) -> None:
+    consumer.on_buffer_full(USERS)
+    await consumer.fetch()
+    assert consumer.fetched == [TRADES]
+
+
+async def test_fetching_goes_on_when_a_stream_has_room_again_and_waits_no_longer(consumer: Assigned) -> None:
+    consumer.on_buffer_full(TP("trades", 0))
+    consumer.on_buffer_full(USERS)
+    waiting = asyncio.create_task(consumer.fetch())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    consumer.on_buffer_drop(TP("trades", 0))
+    async with asyncio.timeout(GUARD_S):
+        await waiting
+    await consumer.fetch()
+    assert consumer.fetched == [TRADES]
