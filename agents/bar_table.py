@@ -10,7 +10,7 @@ from prometheus_client import start_http_server
 
 from agents import memory
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
-from agents.folding_partition import FoldingPartition
+from agents.folding_partition import THREAD_BYTES, FoldingPartition
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, live_producer
 from agents.recovery import make_setup, recover
@@ -40,6 +40,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._settings = settings
         self._trades = settings.topic("trades")
         self._partitions: dict[int, FoldingPartition] = {}
+        self._folding: dict[int, asyncio.Future[None]] = {}
         app.read_batches_from(self)
 
     @property
@@ -86,11 +87,21 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
     async def fold(self, record_set: RecordSet) -> None:
         """Fold a record set of a partition that this worker has; one of any other came before a rebalance.
 
-        An error ends the worker: started again, an agent would leave the record set out.
+        Large ones of different partitions are folded side by side, each in its thread: this waits for the one before of
+        the same partition, and begins.
         """
+        if before := self._folding.pop(record_set.partition, None):
+            await asyncio.wait({before})
         partition = self._partitions.get(record_set.partition)
         if partition is None:
             return
+        if len(record_set.data) < THREAD_BYTES:
+            await self._fold(partition, record_set)
+        else:
+            self._folding[record_set.partition] = self.add_future(self._fold(partition, record_set))
+
+    async def _fold(self, partition: FoldingPartition, record_set: RecordSet) -> None:
+        """An error ends the worker: started again, an agent would leave the record set out."""
         log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
         try:
             await partition.fold(record_set, log_end or record_set.next_offset)

@@ -25,6 +25,8 @@ GOLDEN_RATIO: Final = 0.618
 """Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
 THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
+THREAD_RECORDS: Final = 1_000
+"""A flush of more records than these is packed in a thread, for the same reason."""
 
 
 class OffsetJump(Exception):
@@ -75,18 +77,21 @@ class FoldingPartition:
             await self._flusher
 
     async def fold(self, record_set: RecordSet, log_end: int) -> None:
-        """Fold a record set.
+        """Fold a record set, unless the partition was let go of.
 
         Raises:
             OffsetJump: it does not begin where the fold is.
             CorruptRecords: it cannot be told where its next batch begins.
         """
-        if record_set.start_offset != self.next_offset:
-            raise OffsetJump(
-                f"{self.topic} partition {self.partition}: the fold expects offset {self.next_offset}, and the fetch "
-                f"begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it checked"
-            )
         async with self._lock:
+            if self._closing.is_set():
+                return  # its last flush may have been taken
+            if record_set.start_offset != self.next_offset:
+                raise OffsetJump(
+                    f"{self.topic} partition {self.partition}: the fold expects offset {self.next_offset}, and the "
+                    f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
+                    "checked"
+                )
             await self._fold_all(record_set)
             metrics.LAG.labels(self.partition).set(log_end - self.next_offset)
             self._live.changed(log_end - self.next_offset)
@@ -152,13 +157,18 @@ class FoldingPartition:
     async def flush(self) -> None:
         """Write what changed since the last flush. Raises FlushFailed."""
         async with self._lock:
-            flush = self._fold.take_flush()
+            flush = await self._take_flush()
         if flush.is_empty:
             return
         started = time.monotonic()
         await uninterrupted(self._writer.write(flush))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self._flushed(flush)
+
+    async def _take_flush(self) -> Flush:
+        if self.next_offset - self.flushed_offset < THREAD_RECORDS:
+            return self._fold.take_flush()
+        return await uninterrupted(asyncio.to_thread(self._fold.take_flush))
 
     def _flushed(self, flush: Flush) -> None:
         self.flushed_offset = flush.next_offset
