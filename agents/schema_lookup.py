@@ -12,6 +12,8 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+UNKNOWN_S: Final = 3.0
+"""How long an id that the registry did not know stays refused: it may be registered after its first record came."""
 
 
 class WriterSchemaLookup:
@@ -30,9 +32,12 @@ class WriterSchemaLookup:
                 log.warning("schema id %d: %s; asking again in %.0f s", schema_id, error, RETRY_S)
                 await asyncio.sleep(RETRY_S)
             except BadRecord as error:
-                return self._schemas.refuse(schema_id, str(error))
+                self._schemas.refuse(schema_id, str(error))
+                asyncio.get_running_loop().call_later(UNKNOWN_S, self._schemas.forget, schema_id)
+                return
             else:
-                return self._add(schema_id, schema_json)
+                self._add(schema_id, schema_json)
+                return
 
     def _add(self, schema_id: int, schema_json: str) -> None:
         try:

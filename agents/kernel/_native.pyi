@@ -48,6 +48,8 @@ class WriterSchemas:
     def add_plan(self, schema_id: int, kind: str, steps: list[Step]) -> None: ...
     def refuse(self, schema_id: int, reason: str) -> None:
         """Send records of this schema to the dead letters for this reason."""
+    def forget(self, schema_id: int) -> None:
+        """Let a refused id be met anew; nothing happens to one that can be read."""
 
 class Progress:
     """How far the restored state has come: everything below `next_offset` is in it."""

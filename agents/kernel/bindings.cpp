@@ -243,7 +243,8 @@ void bind_values(nb::module_& module) {
   nb::class_<WriterSchemas>(module, "WriterSchemas")
       .def(nb::init<>())
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
-      .def("refuse", &WriterSchemas::refuse, "schema_id"_a, "reason"_a);
+      .def("refuse", &WriterSchemas::refuse, "schema_id"_a, "reason"_a)
+      .def("forget", &WriterSchemas::forget, "schema_id"_a);
   nb::class_<FoldOutcome>(module, "FoldOutcome")
       .def_ro("next_offset", &FoldOutcome::next_offset)
       .def_ro("needs_schema", &FoldOutcome::needs_schema)

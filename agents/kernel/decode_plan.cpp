@@ -329,6 +329,14 @@ void WriterSchemas::add(std::int32_t schema_id, DecodePlan plan) {
 
 void WriterSchemas::refuse(std::int32_t schema_id, std::string reason) { set(schema_id, {nullptr, std::move(reason)}); }
 
+void WriterSchemas::forget(std::int32_t schema_id) {
+  const std::unique_lock lock(mutex_);
+  const auto found = entries_.find(schema_id);
+  if (found == entries_.end() || found->second->plan) return;
+  forgotten_.push_back(std::move(found->second));
+  entries_.erase(found);
+}
+
 const WriterSchemas::Entry* WriterSchemas::find(std::int32_t schema_id) const {
   const std::shared_lock lock(mutex_);
   const auto found = entries_.find(schema_id);

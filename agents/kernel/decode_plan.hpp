@@ -161,6 +161,8 @@ class WriterSchemas {
 
   void add(std::int32_t schema_id, DecodePlan plan);
   void refuse(std::int32_t schema_id, std::string reason);
+  /// Lets a refused id be met anew; nothing happens to one that has a plan.
+  void forget(std::int32_t schema_id);
   /// Null when the id was never met; entries stay where they are for good.
   [[nodiscard]] const Entry* find(std::int32_t schema_id) const;
 
@@ -169,6 +171,7 @@ class WriterSchemas {
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::int32_t, std::unique_ptr<const Entry>> entries_;
+  std::vector<std::unique_ptr<const Entry>> forgotten_;  // readers may hold them
 };
 
 }  // namespace livetape::kernel

@@ -237,7 +237,7 @@ Series& PartitionFold::series(std::string_view venue_name, std::string_view inst
 }
 
 const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
-  if (id != last_schema_id_ || last_schema_ == nullptr) {
+  if (id != last_schema_id_ || last_schema_ == nullptr || !last_schema_->plan) {  // a refused one may be met anew
     last_schema_ = schemas_->find(id);
     last_schema_id_ = id;
   }

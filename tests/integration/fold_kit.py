@@ -5,6 +5,7 @@ codecs says what it should have read or written.
 """
 
 import io
+import json
 import os
 import signal
 import struct
@@ -69,7 +70,17 @@ class Avro:
             f"livetape.{path.stem.capitalize()}": fastavro.schema.load_schema(str(path))
             for path in settings.schemas_dir.glob("*.avsc")
         }
-        self._names = {schema_id: name for name, schema_id in self.ids.items()}
+        self._written_by = {schema_id: (name, self._schemas[name]) for name, schema_id in self.ids.items()}
+        self._registry_url = settings.registry_url
+
+    def evolve(self, name: str, schema: Fields) -> None:
+        """Register another version of the type `livetape.<name>`, and write by it from now on."""
+        full_name = f"livetape.{name}"
+        url = f"{self._registry_url}/subjects/{full_name}/versions"
+        answer = httpx.post(url, json={"schema": json.dumps(schema)}, timeout=WAIT_S).raise_for_status()
+        self.ids[full_name] = answer.json()["id"]
+        self._schemas[full_name] = fastavro.parse_schema(schema)
+        self._written_by[self.ids[full_name]] = (full_name, self._schemas[full_name])
 
     def write(self, name: str, fields: Fields) -> bytes:
         """The Kafka value of a record of the type `livetape.<name>`."""
@@ -81,9 +92,9 @@ class Avro:
 
     def read(self, value: bytes) -> tuple[str, Fields]:
         """Record name without namespace, and fields."""
-        name = self._names[_HEADER.unpack_from(value)[1]]
+        name, schema = self._written_by[_HEADER.unpack_from(value)[1]]
         with localcontext(prec=100):
-            fields = fastavro.schemaless_reader(io.BytesIO(value[_HEADER.size :]), self._schemas[name], None)
+            fields = fastavro.schemaless_reader(io.BytesIO(value[_HEADER.size :]), schema, None)
         assert isinstance(fields, dict)
         return name.removeprefix("livetape."), fields
 

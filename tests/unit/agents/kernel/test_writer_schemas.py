@@ -21,6 +21,7 @@ from tests.unit.agents.kernel.partition_kit import (
     records_of,
     schema_text,
     trade_fields,
+    value_of,
     wire,
 )
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
@@ -72,6 +73,25 @@ def test_a_field_that_the_fold_does_not_know_is_passed_over_wherever_it_is(kind:
         schema = trade_schema()
         schema["fields"].insert(place, {"name": "added", "type": kind})
         assert closes(schema, added=value) == [Decimal("12.5")]
+
+
+def test_a_refused_id_can_be_met_anew_and_one_that_has_a_plan_stays() -> None:
+    schemas = WriterSchemas()
+    fold = new_fold(RULES, schemas)
+    sets = [
+        record_batch(offset, [KafkaRecord(b"key", wire(NEW_ID, value_of(a_trade(offset, offset))[5:]))])
+        for offset in range(3)
+    ]
+    assert fold.fold(sets[0], [], 0).needs_schema == NEW_ID
+    schemas.refuse(NEW_ID, "unknown")
+    assert fold.fold(sets[0], [], 0).dead == 1
+    schemas.add(NEW_ID, schema_text("trade"))
+    assert fold.fold(sets[1], [], 1).dead == 1
+    schemas.forget(NEW_ID)
+    assert fold.fold(sets[2], [], 2).needs_schema == NEW_ID
+    schemas.add(NEW_ID, schema_text("trade"))
+    schemas.forget(NEW_ID)
+    assert fold.fold(sets[2], [], 2).trades == 1
 
 
 def test_fields_in_another_order_are_found() -> None:
