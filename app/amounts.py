@@ -40,6 +40,13 @@ def divided(dividend: int, divisor: int) -> int:
     return quotient + 1 if rounds_up else quotient
 
 
-def vwap(notional: int, volume: int) -> int | None:
+def vwap(notional: int | None, volume: int | None) -> int | None:
     """Notional (scale 36) over volume (scale 18) at scale 18, half to even; None for a bar without volume."""
-    return divided(notional, volume) if volume else None
+    return divided(notional, volume) if notional is not None and volume else None
+
+
+def order_flow_imbalance(buy_volume: int | None, sell_volume: int | None) -> int | None:
+    """(buy - sell) / (buy + sell) at scale 18, half to even: from -1 to 1; None where no side is known."""
+    if buy_volume is None or sell_volume is None or not buy_volume + sell_volume:
+        return None
+    return divided((buy_volume - sell_volume) * 10**PRICE_SCALE, buy_volume + sell_volume)

@@ -4,11 +4,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from app.amounts import NOTIONAL_SCALE, PRICE_SCALE, from_decimal, plain, unscaled, vwap
+from app.amounts import (
+    NOTIONAL_SCALE,
+    PRICE_SCALE,
+    from_decimal,
+    order_flow_imbalance,
+    plain,
+    unscaled,
+    vwap,
+)
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """JSON text of a value, without spaces."""
-SCALES = {**dict.fromkeys(("open", "high", "low", "close", "volume"), PRICE_SCALE), "notional": NOTIONAL_SCALE}
+SCALES = {
+    **dict.fromkeys(("open", "high", "low", "close", "volume", "buy_volume", "sell_volume"), PRICE_SCALE),
+    "notional": NOTIONAL_SCALE,
+}
 """Decimal places of each amount of a bar."""
 COPIED = ("trade_count", "missing", "state", "revision", "seq", "first_trade_id", "last_trade_id")
 
@@ -78,16 +89,17 @@ class Bar:
         return self._text
 
 
-def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int]) -> dict[str, str | int | None]:
+def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int | None]) -> dict[str, str | int | None]:
     """The JSON object of a bar: amounts as decimal text, times as nanoseconds in text."""
-    average = vwap(amounts["notional"], amounts["volume"])
+    imbalance = order_flow_imbalance(amounts["buy_volume"], amounts["sell_volume"])
     return {
         "venue": fields["venue"],
         "instrument": fields["instrument"],
         "interval": fields["interval"],
         "start_ns": str(fields["start_ns"]),
-        **{name: plain(amounts[name], scale) for name, scale in SCALES.items()},
-        "vwap": None if average is None else plain(average, PRICE_SCALE),
+        **{name: _text(amounts[name], scale) for name, scale in SCALES.items()},
+        "vwap": _text(vwap(amounts["notional"], amounts["volume"]), PRICE_SCALE),
+        "order_flow_imbalance": _text(imbalance, PRICE_SCALE),
         **{name: fields[name] for name in COPIED},
         "epoch": f"{fields['epoch']}.{fields['generation']}",
     }
@@ -97,9 +109,13 @@ def _committed_order(fields: Mapping[str, Any]) -> Order:
     return Order(fields["generation"], fields["seq"], committed=True, revision=fields["revision"])
 
 
-def _from_avro(fields: Mapping[str, Any]) -> dict[str, int]:
-    return {name: unscaled(fields[name]) for name in SCALES}
+def _text(value: int | None, scale: int) -> str | None:
+    return None if value is None else plain(value, scale)
 
 
-def _from_decimals(row: Mapping[str, Any]) -> dict[str, int]:
-    return {name: from_decimal(row[name], scale) for name, scale in SCALES.items()}
+def _from_avro(fields: Mapping[str, Any]) -> dict[str, int | None]:
+    return {name: None if fields[name] is None else unscaled(fields[name]) for name in SCALES}
+
+
+def _from_decimals(row: Mapping[str, Any]) -> dict[str, int | None]:
+    return {name: None if row[name] is None else from_decimal(row[name], scale) for name, scale in SCALES.items()}

@@ -16,6 +16,12 @@ std::string_view written(const AvroWriter& out) {
   return {reinterpret_cast<const char*>(out.written().data()), out.written().size()};
 }
 
+/// A decimal that may be null: state of a release that did not tell sides apart has none.
+void write_side(AvroWriter& out, const Aggregate& sum, UInt128 volume) {
+  out.write_long(sum.has_sides ? 1 : 0);
+  if (sum.has_sides) out.write_decimal(static_cast<Int128>(volume));
+}
+
 /// Prices are 0 where no trade of the bar counts for them: all were cancelled, or of conditions that do not.
 void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int64_t> missing) {
   out.write_decimal(sum.open);
@@ -23,6 +29,8 @@ void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int6
   out.write_decimal(sum.has_high_low ? sum.low : std::min(sum.open, sum.close));
   out.write_decimal(sum.close);
   out.write_decimal(static_cast<Int128>(sum.volume));
+  write_side(out, sum, sum.buy_volume);
+  write_side(out, sum, sum.sell_volume);
   out.write_notional(sum.notional);
   out.write_long(sum.trade_count);
   out.write_long(missing ? 1 : 0);

@@ -134,6 +134,8 @@ def _getter(column: Column[Any], day_of_field: str | None) -> Callable[[Fields],
         return lambda fields: day_of(fields[str(day_of_field)])
     if tables.SCALE in column.info:
         scale = int(column.info[tables.SCALE])
+        if column.nullable:
+            return lambda fields: None if fields[name] is None else plain(unscaled(fields[name]), scale)
         return lambda fields: plain(unscaled(fields[name]), scale)
     return lambda fields: fields[name]
 

@@ -27,8 +27,8 @@ def _integer(name: str, comment: str, *, key: bool = False, nullable: bool = Fal
     )
 
 
-def _amount(name: str, comment: str, scale: int = PRICE_SCALE) -> Column[Any]:
-    return Column(name, Numeric, nullable=False, comment=comment, info={SCALE: scale})
+def _amount(name: str, comment: str, scale: int = PRICE_SCALE, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, Numeric, nullable=nullable, comment=comment, info={SCALE: scale})
 
 
 def _day(of: str) -> Column[Any]:
@@ -79,6 +79,8 @@ def _bar_columns(*, all_versions: bool) -> list[Column[Any]]:
         _integer("last_offset", "Highest offset in trades of the bar's trades"),
         _text("first_trade_id", "The venue's id of the trade that gave the open"),
         _text("last_trade_id", "The venue's id of the trade that gave the close"),
+        _amount("buy_volume", "Sum of the sizes whose aggressor bought, in base currency", nullable=True),
+        _amount("sell_volume", "Sum of the sizes whose aggressor sold, in base currency", nullable=True),
     ]
 
 

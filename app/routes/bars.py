@@ -32,8 +32,11 @@ class BarAnswer(BaseModel):
     low: str
     close: str
     volume: str
+    buy_volume: str | None
+    sell_volume: str | None
     notional: str
     vwap: str | None
+    order_flow_imbalance: str | None
     trade_count: int
     missing: int | None
     state: str

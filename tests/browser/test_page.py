@@ -85,6 +85,7 @@ def row(fields: Fields, state: str | None = None) -> list[str]:
         f"{started:%Y-%m-%d %H:%M:%S}",
         *prices,
         text(fields["volume"]),
+        "0.666…",
         "105.666666666666666667",
         str(fields["trade_count"]),
         (state or fields["state"]) + revision,

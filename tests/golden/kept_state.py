@@ -88,7 +88,9 @@ def _trade(chance: random.Random, offset: int, now_ns: int) -> Trade:
     trade_id = str(1_000 + offset) if numbered else str(UUID(int=chance.getrandbits(128)))
     price, size = (Decimal(chance.randrange(1, 10**24)).scaleb(-18) for _ in range(2))
     trade_seq = offset if instrument == "ETH-USDT" else None
-    return Trade(offset, "binance", instrument, trade_id, trade_seq, price, size, event_time_ns, event_time_ns)
+    times = (event_time_ns, event_time_ns)
+    aggressor = chance.choice(["buy", "sell", "unknown"])
+    return Trade(offset, "binance", instrument, trade_id, trade_seq, price, size, *times, aggressor=aggressor)
 
 
 def _event(fields: dict[str, Any]) -> Event:

@@ -27,8 +27,9 @@ from local import ports
 
 WAIT_S = 30.0
 BINANCE_BTC = {"venue": "binance", "instrument": "BTC-USDT"}
-AMOUNTS = ("open", "high", "low", "close", "volume", "notional")
+AMOUNTS = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional")
 COPIED = ("venue", "instrument", "interval", "trade_count", "missing", "revision", "seq", "first_trade_id")
+EIGHTEEN_PLACES = Decimal(1).scaleb(-18)
 Fields = dict[str, Any]
 
 
@@ -54,6 +55,8 @@ def bar(
         "low": Decimal("0.000000000000000001"),
         "close": Decimal(close),
         "volume": volume,
+        "buy_volume": Decimal("0.2"),
+        "sell_volume": Decimal("0.04"),
         "notional": Decimal("31.7"),
         "trade_count": 3,
         "missing": None,
@@ -77,13 +80,16 @@ def text(amount: Decimal) -> str:
 def shown(fields: Fields, state: str | None = None) -> Fields:
     """The JSON object that the API should show for a bar."""
     with localcontext(prec=80):
-        vwap = (fields["notional"] / fields["volume"]).quantize(Decimal(1).scaleb(-18))
+        vwap = (fields["notional"] / fields["volume"]).quantize(EIGHTEEN_PLACES)
+        buy, sell = fields["buy_volume"], fields["sell_volume"]
+        imbalance = ((buy - sell) / (buy + sell)).quantize(EIGHTEEN_PLACES) if buy + sell else None
     return {
         **{name: fields[name] for name in COPIED},
         **{name: text(fields[name]) for name in AMOUNTS},
         "start_ns": str(fields["start_ns"]),
         "last_trade_id": fields["last_trade_id"],
         "vwap": text(vwap),
+        "order_flow_imbalance": None if imbalance is None else text(imbalance),
         "state": state or fields["state"],
         "epoch": f"{fields['epoch']}.{fields['generation']}",
     }

@@ -19,8 +19,8 @@ EXACT = Context(prec=100)
 CONTIGUOUS = {"binance", "kraken", "coinbase"}
 """Venues that number an instrument's trades without a hole."""
 COMPUTED = (
-    "open", "high", "low", "close", "volume", "notional", "trade_count", "missing", "first_trade_id", "last_trade_id",
-    "first_offset", "last_offset", "state", "revision", "seq", "partition",
+    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "trade_count", "missing",
+    "first_trade_id", "last_trade_id", "first_offset", "last_offset", "state", "revision", "seq", "partition",
 )  # fmt: skip
 
 
@@ -228,8 +228,10 @@ class PartitionOracle:
         last = max(trades, key=lambda trade: trade.order)
         prices = [trade.fields["price"] for trade in trades]
         volume = notional = Decimal(0)
+        sides = {"buy": Decimal(0), "sell": Decimal(0), "unknown": Decimal(0)}
         for trade in trades:
             volume = EXACT.add(volume, trade.fields["size"])
+            sides[trade.fields["aggressor"]] = EXACT.add(sides[trade.fields["aggressor"]], trade.fields["size"])
             notional = EXACT.add(notional, EXACT.multiply(trade.fields["price"], trade.fields["size"]))
         return {
             "open": first.fields["price"],
@@ -237,6 +239,8 @@ class PartitionOracle:
             "low": min(prices),
             "close": last.fields["price"],
             "volume": volume,
+            "buy_volume": sides["buy"],
+            "sell_volume": sides["sell"],
             "notional": notional,
             "trade_count": len(trades),
             "missing": window.missing if venue in CONTIGUOUS else None,

@@ -48,7 +48,7 @@ def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:
         assert found.fetchall() == [("bar_20260101",)]
 
 
-def test_the_analysts_view_has_the_vwap_and_the_start_as_a_time(settings: Settings) -> None:
+def test_the_analysts_view_has_what_is_derived_and_the_start_as_a_time(settings: Settings) -> None:
     migrate(settings)
     start_ns = 1_767_225_600_000_000_000
     with psycopg.connect(conninfo(settings)) as connection:
@@ -56,14 +56,19 @@ def test_the_analysts_view_has_the_vwap_and_the_start_as_a_time(settings: Settin
         connection.execute(
             """
             INSERT INTO bar SELECT 'binance', instrument, '1s', %s, %s, 1, 1, 1, 1, volume, 2, 1, NULL, 'final', 0, 0,
-                'log-0', 1, 0, 1, 1, '1', '1'
-            FROM (VALUES ('BTC-USDT', 3), ('ETH-USDT', 0), ('XRP-USDT', 0.000003)) AS of (instrument, volume)
+                'log-0', 1, 0, 1, 1, '1', '1', buy, sell
+            FROM (VALUES ('BTC-USDT', 3, 1, 2), ('ETH-USDT', 0, 0, 0), ('SOL-USDT', 0.000003, 0.000003, 0),
+                ('XRP-USDT', 3, NULL, NULL)) AS of (instrument, volume, buy, sell)
             """,
             [start_ns, NEW_YEAR],
         )
-        rows = connection.execute("SELECT vwap, start_time FROM bar_vwap ORDER BY instrument").fetchall()
-    assert [vwap for vwap, _ in rows] == [Decimal("0.666666666666666667"), None, Decimal("666666.666666666666666667")]
-    assert rows[0][1].isoformat() == "2026-01-01T00:00:00+00:00"
+        rows = connection.execute(
+            "SELECT vwap, order_flow_imbalance, start_time FROM bar_vwap ORDER BY instrument"
+        ).fetchall()
+    two_thirds = Decimal("0.666666666666666667")
+    assert [vwap for vwap, *_ in rows] == [two_thirds, None, Decimal("666666.666666666666666667"), two_thirds]
+    assert [imbalance for _, imbalance, _ in rows] == [Decimal("-0.333333333333333333"), None, Decimal(1), None]
+    assert rows[0][2].isoformat() == "2026-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings 
 EXACT = Context(prec=100)
 SNAPSHOT_BARS = 500
 MINUTE_S = 60
-VALUES = ("open", "high", "low", "close", "volume", "notional", "trade_count", "first_trade_id", "last_trade_id")
+VALUES = (
+    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional",
+    "trade_count", "first_trade_id", "last_trade_id",
+)  # fmt: skip
 
 
 class Told(NamedTuple):
@@ -45,6 +48,7 @@ class Told(NamedTuple):
     price: Decimal
     size: Decimal
     time_ns: int
+    aggressor: str
 
 
 class Key(NamedTuple):
@@ -125,6 +129,8 @@ def bar_of(trades: list[Told]) -> Values:
         "low": min(trade.price for trade in trades),
         "close": trades[-1].price,
         "volume": exact_sum(trade.size for trade in trades),
+        "buy_volume": exact_sum(trade.size for trade in trades if trade.aggressor == "buy"),
+        "sell_volume": exact_sum(trade.size for trade in trades if trade.aggressor == "sell"),
         "notional": exact_sum(EXACT.multiply(trade.price, trade.size) for trade in trades),
         "trade_count": len(trades),
         "first_trade_id": str(trades[0].trade_id),
@@ -141,7 +147,7 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 
 def by_key(bars: Iterable[Mapping[str, Any]]) -> dict[Key, Values]:
     """The last version of each bar, by value; JSON's texts become Decimals."""
-    amounts = set(VALUES[:6])
+    amounts = set(VALUES[:8])
     return {
         Key(bar["interval"], int(bar["start_ns"])): {
             name: Decimal(bar[name]) if name in amounts else bar[name] for name in VALUES
@@ -180,7 +186,8 @@ def binance_trades(path: Path) -> list[Told]:
             frame = json.loads(line.partition(" ")[2])
             if str(frame.get("stream", "")).endswith("@trade"):
                 of = frame["data"]
-                told.append(Told(of["t"], Decimal(of["p"]), Decimal(of["q"]), of["T"] * 1_000_000))
+                aggressor = "sell" if of["m"] else "buy"  # m: the buyer was the maker
+                told.append(Told(of["t"], Decimal(of["p"]), Decimal(of["q"]), of["T"] * 1_000_000, aggressor))
     return told
 
 
@@ -203,7 +210,10 @@ async def test_krakens_trades_make_krakens_own_candles(
 ) -> None:
     path = RECORDINGS / "kraken" / "rest-trades-xbtusdt.json"
     recorded = read_kraken_trades(path, "BTC-USDT")
-    trades = [Told(each.trade_id, Decimal(each.price), Decimal(each.size), each.event_time_ns) for each in recorded]
+    trades = [
+        Told(each.trade_id, Decimal(each.price), Decimal(each.size), each.event_time_ns, each.aggressor)
+        for each in recorded
+    ]
     source = TradeRecording(recorded, None)
     async with replayed(
         settings, tmp_path, certs, venue=VenueName.KRAKEN, instrument="BTC-USDT", source=source

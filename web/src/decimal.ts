@@ -54,3 +54,10 @@ export function vwapText(vwap: string | null, priceDigits: number): string {
   const digits = Math.min(VWAP_PLACES, priceDigits + VWAP_MORE_PLACES);
   return padded(shortened(vwap, digits), digits);
 }
+
+const RATIO_PLACES = 3;
+
+/** A ratio to as many places as one reads at a glance. */
+export function ratioText(ratio: string | null): string {
+  return ratio === null ? "–" : padded(shortened(ratio, RATIO_PLACES), RATIO_PLACES);
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { compareDecimals, grouped, mostPlaces, padded, shortened, vwapText } from "../src/decimal";
+import { compareDecimals, grouped, mostPlaces, padded, ratioText, shortened, vwapText } from "../src/decimal";
 
 describe("amounts", () => {
   it("are compared exactly, beyond what a double holds", () => {
@@ -22,6 +22,12 @@ describe("amounts", () => {
   it("are marked where digits are left out", () => {
     expect(shortened("0.333333333333333333", 4)).toBe("0.3333…");
     expect(shortened("0.25", 4)).toBe("0.25");
+  });
+
+  it("are told as a ratio with three places", () => {
+    expect(ratioText("-0.333333333333333333")).toBe("-0.333…");
+    expect(ratioText("1")).toBe("1.000");
+    expect(ratioText(null)).toBe("–");
   });
 
   it("are told as VWAP with two places more than prices, eighteen at most", () => {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.amounts import from_decimal, plain, unscaled, vwap
+from app.amounts import from_decimal, order_flow_imbalance, plain, unscaled, vwap
 
 WIDE = Context(prec=250, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN)
 prices = st.integers(-(10**38) + 1, 10**38 - 1)
@@ -59,3 +59,19 @@ def test_a_vwap_half_way_goes_to_the_even_neighbour(notional: int, volume: int, 
 
 def test_a_bar_without_volume_has_no_vwap() -> None:
     assert vwap(0, 0) is None
+
+
+@given(st.integers(0, 10**38 - 1), st.integers(0, 10**38 - 1))
+def test_order_flow_imbalance_is_the_quotient_rounded_half_to_even_at_18_places(buy: int, sell: int) -> None:
+    found = order_flow_imbalance(buy, sell)
+    if not buy + sell:
+        assert found is None
+        return
+    exact = WIDE.divide(Decimal(buy - sell), Decimal(buy + sell))
+    assert found == from_decimal(exact.quantize(Decimal(1).scaleb(-18), context=WIDE), 18)
+    assert -(10**18) <= found <= 10**18
+
+
+@pytest.mark.parametrize("sides", [(0, 0), (None, None), (None, 1)])
+def test_without_a_side_there_is_no_imbalance(sides: tuple[int | None, int | None]) -> None:
+    assert order_flow_imbalance(*sides) is None

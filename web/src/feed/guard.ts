@@ -77,7 +77,10 @@ function bar(value: unknown): Bar {
     low: decimal(fields, "low"),
     close: decimal(fields, "close"),
     volume: decimal(fields, "volume"),
-    vwap: fields.vwap === null ? null : decimal(fields, "vwap"),
+    buy_volume: decimalOrNull(fields, "buy_volume"),
+    sell_volume: decimalOrNull(fields, "sell_volume"),
+    vwap: decimalOrNull(fields, "vwap"),
+    order_flow_imbalance: decimalOrNull(fields, "order_flow_imbalance"),
     trade_count: number(fields, "trade_count"),
     missing: fields.missing === null ? null : number(fields, "missing"),
     state: state(fields),
@@ -151,4 +154,8 @@ function matching(fields: Fields, name: string, form: RegExp): string {
 
 function decimal(fields: Fields, name: string): string {
   return matching(fields, name, DECIMAL);
+}
+
+function decimalOrNull(fields: Fields, name: string): string | null {
+  return fields[name] === null ? null : decimal(fields, name);
 }

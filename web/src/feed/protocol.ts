@@ -18,7 +18,12 @@ export interface Bar extends SeriesKey {
   readonly low: string;
   readonly close: string;
   readonly volume: string;
+  /** Of the sizes whose aggressor bought, and sold; null where the server's state did not tell sides apart. */
+  readonly buy_volume: string | null;
+  readonly sell_volume: string | null;
   readonly vwap: string | null;
+  /** (buy - sell) / (buy + sell); null where no side is known. */
+  readonly order_flow_imbalance: string | null;
   readonly trade_count: number;
   readonly missing: number | null;
   readonly state: BarState;

@@ -82,6 +82,7 @@ class Trade:
     receive_time_ns: int
     own_order: tuple[int, int] | None = None
     """Of a trade in another's place that has no number of its own: the other's."""
+    aggressor: str = "buy"
 
     @property
     def order(self) -> tuple[int, int]:
@@ -139,6 +140,8 @@ class Published:
     low: Decimal
     close: Decimal
     volume: Decimal
+    buy_volume: Decimal | None
+    sell_volume: Decimal | None
     notional: Decimal
     trade_count: int
     seq: int
@@ -240,6 +243,8 @@ class Tape:
             low=min((trade.price for trade in trades), default=Decimal(0)),
             close=trades[-1].price if trades else Decimal(0),
             volume=total(trade.size for trade in trades),
+            buy_volume=total(trade.size for trade in trades if trade.aggressor == "buy"),
+            sell_volume=total(trade.size for trade in trades if trade.aggressor == "sell"),
             notional=total(EXACT.multiply(trade.price, trade.size) for trade in trades),
             trade_count=len(trades),
             seq=seq,
@@ -289,11 +294,7 @@ class Tape:
     def _correct(self, entry: Entry, correction: Correction, watermark: int | None) -> None:
         before, by = entry.now, correction.by
         assert before is not None
-        if by is not None and (before.price, before.size, before.event_time_ns) == (
-            by.price,
-            by.size,
-            by.event_time_ns,
-        ):
+        if by is not None and _told(before) == _told(by):
             self.duplicates.append(correction.offset)
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
             return
@@ -426,6 +427,11 @@ class Tape:
             for entry in self._entries_of(window.venue, window.instrument)
             if entry.now and window.start_ns <= entry.now.event_time_ns < end_ns
         ]
+
+
+def _told(trade: Trade) -> tuple[Decimal, Decimal, int, str]:
+    """What a correction may change in a bar."""
+    return trade.price, trade.size, trade.event_time_ns, trade.aggressor
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

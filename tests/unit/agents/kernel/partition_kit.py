@@ -80,7 +80,7 @@ def trade_fields(trade: Trade) -> dict[str, Json]:
         "trade_seq": trade.trade_seq,
         "price": decimal_bytes(trade.price),
         "size": decimal_bytes(trade.size),
-        "aggressor": "buy",
+        "aggressor": trade.aggressor,
         "event_time_ns": trade.event_time_ns,
         "receive_time_ns": trade.receive_time_ns,
         "conditions": ["@", "T"],

@@ -93,6 +93,7 @@ def rules(draw: st.DrawFn) -> Rules:
 
 
 amounts = st.integers(1, 10**22).map(lambda unscaled: Decimal(unscaled).scaleb(-18))
+aggressors = st.sampled_from(["buy", "sell", "unknown"])
 instruments = st.sampled_from([("binance", "BTC-USDT"), ("binance", "ETH-USDT"), ("kraken", "BTC-USD")])
 ids = st.integers(0, 30).map(str) | st.integers(0, 8).map(lambda number: str(UUID(int=number)))
 
@@ -127,9 +128,8 @@ def tapes(draw: st.DrawFn) -> list[Event]:
             received_ns = event_time_ns - draw(st.sampled_from([0, 0, 0, 0, SECOND, 2 * SECOND]))
             price, size = draw(amounts), draw(amounts)
             trade_id = draw(st.sampled_from([str(offset), str(UUID(int=offset))]) if has_corrections else ids)
-            events.append(
-                Trade(offset, venue, instrument, trade_id, trade_seq, price, size, event_time_ns, received_ns)
-            )
+            trade = Trade(offset, venue, instrument, trade_id, trade_seq, price, size, event_time_ns, received_ns)
+            events.append(replace(trade, aggressor=draw(aggressors)))
     return events
 
 
@@ -159,6 +159,7 @@ def corrections(draw: st.DrawFn, offset: int, kind: str, events: list[Event], no
         draw(amounts),
         moved_ns,
         moved_ns,
+        aggressor=draw(aggressors),
     )
     return Correction(offset, target.venue, target.instrument, refers_to, by, moved_ns)
 

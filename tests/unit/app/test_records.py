@@ -1,0 +1,28 @@
+"""Records are read by their writer's schema, whatever release it was of."""
+
+import io
+import json
+from typing import Any
+
+import fastavro
+
+from app.bars import Bar
+from app.records import RecordReader
+from app.settings import PROJECT
+from tests.integration.api_kit import bar, shown
+
+SCHEMAS = PROJECT / "schemas"
+WIRE_HEADER = bytes(5)
+LATER = ("buy_volume", "sell_volume")
+
+
+def test_a_bar_of_a_release_that_did_not_tell_sides_has_none() -> None:
+    schema: dict[str, Any] = json.loads((SCHEMAS / "bar.avsc").read_text())
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in LATER]
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(schema), bar(60, seq=7))
+    reader = RecordReader(SCHEMAS, lambda _id: json.dumps(schema))
+    _, fields = reader.read(WIRE_HEADER + body.getvalue())
+    told = json.loads(Bar.committed(fields).text)
+    expected = shown(bar(60, seq=7))
+    assert told == expected | dict.fromkeys((*LATER, "order_flow_imbalance"))
