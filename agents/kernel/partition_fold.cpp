@@ -13,6 +13,21 @@ namespace {
 
 constexpr std::string_view kOneSecond = "1s";
 
+/// Visits the bars that are listed, null for one that is evicted, and brings those to come near.
+template <typename Visit>
+void each_bar(const std::vector<BarRef>& refs, Visit visit) {
+  constexpr std::size_t kSeriesAhead = 12;
+  constexpr std::size_t kBarAhead = 4;
+  for (std::size_t at = 0; at < refs.size(); ++at) {
+    if (at + kSeriesAhead < refs.size()) refs[at + kSeriesAhead].series->prefetch();
+    if (at + kBarAhead < refs.size()) {
+      const BarRef& next = refs[at + kBarAhead];
+      next.series->bars(next.level).prefetch(next.place);
+    }
+    visit(refs[at], refs[at].series->find(refs[at]));
+  }
+}
+
 }  // namespace
 
 PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin)
@@ -278,6 +293,7 @@ Flush PartitionFold::take_flush() {
   flush.next_offset = next_offset_;
   flush.is_empty = next_offset_ == flushed_offset_;
   if (flush.is_empty) return flush;
+  if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
   take_bars(flush);
   take_state(flush);
   flush.late = std::exchange(late_, {});
@@ -294,13 +310,14 @@ void PartitionFold::take_bars(Flush& flush) {
     const Bar* bar;
   };
   std::vector<Announced> all;
+  all.reserve(changes_.farewells.size() + changes_.announced.size());
   for (const Farewell& gone : changes_.farewells) all.push_back({gone.series, gone.level, &gone.bar});
-  for (const BarRef& ref : changes_.announced) {
-    Bar* bar = ref.series->find(ref.level, ref.start_ns);
-    if (bar == nullptr) continue;  // evicted since, and said farewell to
+  each_bar(changes_.announced, [&](const BarRef& ref, Bar* bar) {
+    if (bar == nullptr) return;  // evicted since, and said farewell to
     bar->is_announced = false;
+    store(ref, *bar);
     all.push_back({ref.series, ref.level, bar});
-  }
+  });
   std::ranges::stable_sort(all, {}, [](const Announced& announced) { return announced.bar->seq; });
   for (const Announced& each : all) {
     const Level& level = each.series->level(each.level);
@@ -312,15 +329,16 @@ void PartitionFold::take_bars(Flush& flush) {
   changes_.farewells.clear();
 }
 
+void PartitionFold::store(const BarRef& ref, Bar& bar) {
+  bar.is_dirty = false;
+  bar.is_logged = true;
+  changelog_.bar(*ref.series, ref.series->level(ref.level), bar);
+}
+
 void PartitionFold::take_state(Flush& flush) {
-  if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
-  for (const BarRef& ref : changes_.dirty) {
-    Bar* bar = ref.series->find(ref.level, ref.start_ns);
-    if (bar == nullptr) continue;  // evicted since
-    bar->is_dirty = false;
-    bar->is_logged = true;
-    changelog_.bar(*ref.series, ref.series->level(ref.level), *bar);
-  }
+  each_bar(changes_.dirty, [&](const BarRef& ref, Bar* bar) {
+    if (bar != nullptr && bar->is_dirty) store(ref, *bar);  // else it is evicted, or stored since
+  });
   for (Series* changed : changes_.ids) {
     changed->are_ids_listed = false;
     take_ids(*changed);

@@ -131,6 +131,7 @@ class PartitionFold {
 
   std::optional<KeyedRecord> live_of(Series& series);
   void take_bars(Flush& flush);
+  void store(const BarRef& ref, Bar& bar);
   void take_state(Flush& flush);
   void take_ids(Series& series);
   void take_runs(Series& series);

@@ -21,18 +21,25 @@ std::vector<Bar>::iterator LevelBars::position(std::int64_t start_ns) {
 }
 
 Bar* LevelBars::find(std::int64_t start_ns) {
-  if (empty()) return nullptr;
+  if (empty() || bars_.back().start_ns < start_ns) return nullptr;
   if (bars_.back().start_ns == start_ns) return &bars_.back();
   const auto at = position(start_ns);
   return at != bars_.end() && at->start_ns == start_ns ? &*at : nullptr;
 }
 
+Bar* LevelBars::find(std::int64_t start_ns, std::size_t place) {
+  const std::size_t index = place - removed_;  // far too large where it was removed
+  if (index >= first_ && index < bars_.size() && bars_[index].start_ns == start_ns) return &bars_[index];
+  return find(start_ns);
+}
+
 Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
-  Bar bar;
+  forming_ += is_final;
+  const bool is_newest = empty() || bars_.back().start_ns < start_ns;
+  Bar& bar = is_newest ? bars_.emplace_back() : *bars_.insert(position(start_ns), Bar{});
   bar.start_ns = start_ns;
   bar.is_final = is_final;
-  forming_ += is_final;
-  return *bars_.insert(position(start_ns), std::move(bar));
+  return bar;
 }
 
 Bar& LevelBars::finalise_first() {
@@ -47,6 +54,7 @@ void LevelBars::pop_front() {
   if (first_ < kWorthMoving || first_ * 2 < bars_.size()) return;
   bars_.erase(bars_.begin(), bars_.begin() + static_cast<std::ptrdiff_t>(first_));
   forming_ -= first_;
+  removed_ += first_;
   first_ = 0;
 }
 
@@ -325,7 +333,7 @@ void Series::evict(std::int64_t watermark_ns, Changes& changes) {
     LevelBars& bars = levels_[level];
     while (!bars.empty() && bars.front().is_final && needed_until_ns(level, bars.front()) <= watermark_ns) {
       Bar& bar = bars.front();
-      if (bar.is_logged) changes.evicted.push_back({this, level, bar.start_ns});
+      if (bar.is_logged) changes.evicted.push_back({this, level, bar.start_ns, bars.place_of(bar)});
       if (bar.is_announced) changes.farewells.push_back({this, level, std::move(bar)});
       bars.pop_front();
     }
@@ -427,11 +435,14 @@ void Series::open_forming_above(Changes& changes) {
 }
 
 void Series::mark_dirty(std::size_t level, Bar& bar, Changes& changes) {
-  if (!std::exchange(bar.is_dirty, true)) changes.dirty.push_back({this, level, bar.start_ns});
+  if (bar.is_announced) return;  // by which it is stored as well
+  if (!std::exchange(bar.is_dirty, true))
+    changes.dirty.push_back({this, level, bar.start_ns, levels_[level].place_of(bar)});
 }
 
 void Series::announce(std::size_t level, Bar& bar, Changes& changes) {
-  if (!std::exchange(bar.is_announced, true)) changes.announced.push_back({this, level, bar.start_ns});
+  if (!std::exchange(bar.is_announced, true))
+    changes.announced.push_back({this, level, bar.start_ns, levels_[level].place_of(bar)});
 }
 
 std::int64_t Series::end_ns(std::size_t level, const Bar& bar) const noexcept {

@@ -22,11 +22,12 @@ inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 struct Venue;
 class Series;
 
-/// One bar by where it is.
+/// One bar by what it is, and by where it was: looking there first finds nearly all of them.
 struct BarRef {
   Series* series;
   std::size_t level;
   std::int64_t start_ns;
+  std::size_t place;
 };
 
 /// Chunks of ids by where they are.
@@ -53,7 +54,7 @@ struct Farewell {
 /// What changed since the last flush. The lists name what changed; only what is gone is kept as a copy.
 struct Changes {
   std::vector<BarRef> dirty;      // to be written to the changelog
-  std::vector<BarRef> announced;  // to be published
+  std::vector<BarRef> announced;  // to be published, and written to the changelog
   std::vector<Farewell> farewells;
   std::vector<Series*> ids;  // whose ids changed
   std::vector<BarRef> evicted;
@@ -68,6 +69,12 @@ struct Changes {
 class LevelBars {
  public:
   [[nodiscard]] Bar* find(std::int64_t start_ns);
+  /// The same, for a bar that was once at this place.
+  [[nodiscard]] Bar* find(std::int64_t start_ns, std::size_t place);
+  /// Where a bar is: it stays there unless an earlier one is made.
+  [[nodiscard]] std::size_t place_of(const Bar& bar) const noexcept {
+    return removed_ + static_cast<std::size_t>(&bar - bars_.data());
+  }
   /// A bar that is not there yet; it belongs to the final ones or to the forming ones.
   Bar& make(std::int64_t start_ns, bool is_final);
   /// Makes the first forming bar the last final one.
@@ -80,6 +87,9 @@ class LevelBars {
   void pop_front();
   void prefetch_newest() const noexcept {
     if (!bars_.empty()) prefetch_object(bars_.data() + bars_.size() - 1);
+  }
+  void prefetch(std::size_t place) const noexcept {
+    if (place - removed_ < bars_.size()) prefetch_object(bars_.data() + (place - removed_));
   }
 
   /// Bars that start in [from, to): all of them, those that are final, those that form.
@@ -104,6 +114,7 @@ class LevelBars {
 
   std::vector<Bar> bars_;  // [first_, forming_) final, [forming_, end) forming
   std::size_t first_ = 0;  // those before it are evicted, and removed from time to time
+  std::size_t removed_ = 0;
   std::size_t forming_ = 0;
 };
 
@@ -158,6 +169,7 @@ class Series {
   void prefetch_bar() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
+  [[nodiscard]] Bar* find(const BarRef& ref) { return levels_[ref.level].find(ref.start_ns, ref.place); }
   [[nodiscard]] const std::vector<Level>& levels() const noexcept { return tree_; }
   [[nodiscard]] const Level& level(std::size_t number) const noexcept { return tree_[number]; }
 
