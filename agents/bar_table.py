@@ -8,9 +8,10 @@ import faust
 from faust.types import TP
 from prometheus_client import start_http_server
 
-from agents import memory
+from agents import memory, metrics
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
 from agents.folding_partition import THREAD_BYTES, FoldingPartition
+from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, live_producer
 from agents.recovery import make_setup, recover
@@ -41,6 +42,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._trades = settings.topic("trades")
         self._partitions: dict[int, FoldingPartition] = {}
         self._folding: dict[int, asyncio.Future[None]] = {}
+        gauges = metrics.LAG_RECORDS, metrics.LAG_S
+        self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (str(tp.partition),))
         app.read_batches_from(self)
 
     @property
@@ -56,6 +59,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """Make ready what all partitions share, and keep the group's committed offsets near the fold."""
         if self._settings.worker_metrics_port:
             start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
+            self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", CHANGELOG, *OUTPUTS, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
@@ -83,6 +87,9 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """Where fetching of a partition goes on."""
         partition = self._partitions.get(tp.partition)
         return None if partition is None else partition.next_offset
+
+    def _next_offsets(self) -> dict[TP, int]:
+        return {TP(self._trades, number): each.next_offset for number, each in self._partitions.items()}
 
     async def fold(self, record_set: RecordSet) -> None:
         """Fold a record set of a partition that this worker has; one of any other came before a rebalance.

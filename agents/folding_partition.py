@@ -93,7 +93,6 @@ class FoldingPartition:
                     "checked"
                 )
             await self._fold_all(record_set)
-            metrics.LAG.labels(self.partition).set(log_end - self.next_offset)
             self._live.changed(log_end - self.next_offset)
 
     async def _fold_all(self, record_set: RecordSet) -> None:

@@ -8,10 +8,11 @@ import faust
 from faust.types import TP
 from prometheus_client import start_http_server
 
-from agents import memory
+from agents import memory, metrics
 from agents.flush import Fenced
 from agents.join_recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
-from agents.joining_partition import JoiningPartition
+from agents.joining_partition import JoiningPartition, Side
+from agents.lag import LagWatch
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
@@ -36,6 +37,8 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self._settings = settings
         self._partitions: dict[int, JoiningPartition] = {}
         self._paused: set[TP] = set()
+        gauges = metrics.JOIN_LAG_RECORDS, metrics.JOIN_LAG_S
+        self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (tp.topic, str(tp.partition)))
         app.read_batches_from(self)
 
     @property
@@ -47,6 +50,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         """Make ready what all partitions share, and keep the group's committed offsets near the join."""
         if self._settings.join_metrics_port:
             start_http_server(self._settings.join_metrics_port, addr="127.0.0.1")
+            self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_join_setup(self._settings, schema_ids)
@@ -77,6 +81,12 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         """Where fetching of a partition goes on."""
         partition = self._partitions.get(tp.partition)
         return None if partition is None else partition.side(tp.topic).next_offset
+
+    def _sides(self) -> list[Side]:
+        return [side for each in self._partitions.values() for side in (each.trades, each.quotes)]
+
+    def _next_offsets(self) -> dict[TP, int]:
+        return {side.tp: side.next_offset for side in self._sides()}
 
     async def take(self, record_set: RecordSet) -> None:
         """Take a record set of a partition that this worker has; one of any other came before a rebalance.
@@ -121,7 +131,6 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         committed: dict[TP, int] = {}
         while not self.should_stop:
             await self.sleep(COMMIT_INTERVAL_S)
-            sides = [side for each in self._partitions.values() for side in (each.trades, each.quotes)]
-            flushed = {side.tp: side.flushed_offset for side in sides}
+            flushed = {side.tp: side.flushed_offset for side in self._sides()}
             if flushed != committed and await self.app.commit_batches(flushed):
                 committed = flushed

@@ -16,7 +16,12 @@ REREADS: Final = Counter(
 )
 FINALS: Final = Counter("livetape_fold_final_bars", "Bars that became final", ["partition"])
 REVISIONS: Final = Counter("livetape_fold_revisions", "Revisions of final bars", ["partition"])
-LAG: Final = Gauge("livetape_fold_lag_records", "Records between the fold and the end of the log", ["partition"])
+LAG_RECORDS: Final = Gauge(
+    "livetape_fold_lag_records", "Records between the fold and the end of the log", ["partition"]
+)
+LAG_S: Final = Gauge(
+    "livetape_fold_lag_seconds", "Event time between where the fold is and the end of the log", ["partition"]
+)
 FLUSH_S: Final = Histogram(
     "livetape_fold_flush_seconds",
     "Duration of a flush's transaction",
@@ -34,6 +39,12 @@ QUOTES: Final = Counter("livetape_join_quotes", "Quotes taken, those read again 
 LATE_QUOTES: Final = Counter("livetape_join_late_quotes", "Quotes refused as behind their venue's clock", ["partition"])
 IGNORED_QUOTES: Final = Counter(
     "livetape_join_ignored_quotes", "Quotes of venues that venues.yaml says no quotes of", ["partition"]
+)
+JOIN_LAG_RECORDS: Final = Gauge(
+    "livetape_join_lag_records", "Records between the join and the end of the log", ["topic", "partition"]
+)
+JOIN_LAG_S: Final = Gauge(
+    "livetape_join_lag_seconds", "Event time between where the join is and the end of the log", ["topic", "partition"]
 )
 KEPT_QUOTES: Final = Gauge("livetape_join_kept_quotes", "Quotes that trades may still ask for", ["partition"])
 WAITING_TRADES: Final = Gauge("livetape_join_waiting_trades", "Trades that wait for quotes", ["partition"])

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from agents import crash_points
 from agents.epoch import check_progress, epoch_of
 from agents.kernel import CorruptBatch
+from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
 from agents.sink import metrics
 from agents.sink.rows import RowMaker
@@ -30,6 +31,8 @@ BUFFER_ROWS: Final = 50_000
 """Gathered and not yet being written; above it the sink takes no more, and fetching stops by itself."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
+LAST_WRITE_S: Final = 5.0
+"""How long a worker that ends waits for a write that is under way."""
 _AWAY: Final = (
     psycopg.OperationalError,
     psycopg.errors.IdleInTransactionSessionTimeout,  # we were frozen, and Postgres took the lock away
@@ -54,11 +57,14 @@ class SqlSink:
         self._maker = RowMaker(RecordReader(settings.schemas_dir, RegistrySchemas(settings)), settings.max_ahead_ns)
         self._positions: dict[TP, int] = {}  # behind what was gathered
         self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that is ignored
+        self._stored: dict[TP, int] = {}
         self._pending: dict[TP, Pending] = {}
         self._gathered = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._lag: asyncio.Future[None] | None = None
         app.read_batches_from(self)
+        app.on_before_shutdown.connect(self._shut_down)
 
     async def assigned(self, partitions: set[TP]) -> None:
         """Bring the database up to date, and find out where each partition goes on.
@@ -69,11 +75,12 @@ class SqlSink:
         await self.revoked()
         if self._settings.sink_metrics_port:
             await asyncio.to_thread(_serve_metrics, self._settings.sink_metrics_port)
+            self._watch_lag()
         await _patiently(lambda: asyncio.to_thread(migrate, self._settings))
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
         epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
         for tp, (first, end) in bounds.items():
-            self._positions[tp] = await self._begin(tp, epochs[tp.topic], first, end)
+            self._positions[tp] = self._stored[tp] = await self._begin(tp, epochs[tp.topic], first, end)
             crash_points.reach("during-recovery")
         self._has_room.set()
         self._task = asyncio.create_task(self._write_always())
@@ -86,8 +93,14 @@ class SqlSink:
             self._task = None
         self._positions.clear()
         self._sought.clear()
+        self._stored.clear()
         self._pending.clear()
         self._has_room.set()
+
+    async def _shut_down(self, *_args: object, **_options: object) -> None:
+        """Let go, and do not wait long for a database that hangs: a thread that waits keeps the process alive."""
+        await self.revoked()
+        await asyncio.to_thread(self._writer.finish, LAST_WRITE_S)
 
     def position(self, tp: TP) -> int | None:
         """Where fetching of a partition goes on."""
@@ -176,7 +189,14 @@ class SqlSink:
             else:
                 await self._go_on_from(pending.tp, stored[pending.tp])
         ours = {pending.tp for pending in batch} & self._positions.keys()
+        self._stored |= {tp: stored[tp] for tp in ours}
         await self._app.commit_batches({tp: stored[tp] for tp in ours})
+
+    def _watch_lag(self) -> None:
+        if self._lag is None:
+            gauges = metrics.LAG_RECORDS, metrics.LAG_S
+            watch = LagWatch(self._settings, lambda: self._stored, gauges, lambda tp: (tp.topic, str(tp.partition)))
+            self._lag = self._app.add_future(watch.run())
 
     async def _go_on_from(self, tp: TP, offset: int) -> None:
         """Another sink has moved the partition on: drop what was gathered, and read from where the database is."""

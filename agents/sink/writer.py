@@ -5,6 +5,8 @@ believe to own a partition only the one that begins where the other ended can wr
 comes before the lock; and a sink that is frozen while it holds the lock is put out by Postgres.
 """
 
+import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,11 +87,13 @@ class SqlWriter:
             _ensure_days(connection, batch)
             return _write(connection, batch)
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._busy:
-            if self._connection is not None:
-                self._connection.close()
+    def finish(self, within_s: float) -> None:
+        """Wait for a write that is under way; one that lasts longer has its connection cut, and fails."""
+        if self._busy.acquire(timeout=within_s):
+            self._busy.release()
+        elif self._connection is not None:
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as connected:
+                connected.shutdown(socket.SHUT_RDWR)
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed or self._connection.broken:

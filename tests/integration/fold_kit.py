@@ -161,15 +161,19 @@ class Worker:
         """All that the worker has said."""
         return self._log.read_text()
 
+    @property
+    def metrics(self) -> str:
+        """Its /metrics; empty while it does not answer yet."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
+        except httpx.TransportError:
+            return ""
+
     def counted(self, name: str, **labels: str) -> float:
         """Sum of a metric's samples that have these labels; 0 while there are none, or no worker answers yet."""
-        try:
-            text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
-        except httpx.TransportError:
-            return 0.0
         return sum(
             sample.value
-            for family in text_string_to_metric_families(text)
+            for family in text_string_to_metric_families(self.metrics)
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
