@@ -1,6 +1,5 @@
 """GET /api/v1/bars."""
 
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,9 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.bars import Bar, SeriesKey
+from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable
 from app.routes.context import Shared, json_text
 from app.services import Services
+from app.status import Origin
+from app.views import Series
 
 router = APIRouter(prefix="/api/v1", tags=["market"])
 
@@ -70,21 +72,43 @@ class BarsQuery(BaseModel):
 async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response:
     """The newest bars of a series that start in [start_ns, end_ns), oldest first, forming ones among them.
 
-    Bars older than the view's ring come from Postgres; without it the answer ends where the ring does.
+    Bars older than the view's ring come from Postgres. While it is away, an answer that would lack some is refused. A
+    view that never had Postgres answers a request that names no times with what the topics hold.
     """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval)
     series = shared.view.series(key)
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
-    if len(found) < query.limit:
-        with suppress(HistoryUnavailable):
-            found = await _older(shared, key, query, found) + found
+    if len(found) < query.limit and not _has_all(shared, series, query):
+        found = await _older(shared, key, query, found) + found
     return json_text(f'{{"bars":[{",".join(bar.text for bar in found)}]}}')
 
 
+def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
+    """Whether no bar of the range is older than the ring."""
+    if series is None or series.oldest_ns is None:
+        return False
+    if query.start_ns is not None and query.start_ns >= series.oldest_ns:
+        return True
+    return shared.status.now.history is Origin.POSTGRES and not series.is_full  # none was ever left out of it
+
+
 async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:
-    """What Postgres has before the bars found in the ring."""
+    """What Postgres has before the bars found in the ring.
+
+    Raises:
+        RequestRefused: it is away.
+    """
     first_ns = max(query.start_ns or FIRST_NS, FIRST_NS)
     end_ns = found[0].start_ns if found else min(query.end_ns or LAST_NS, LAST_NS)
     if first_ns >= end_ns:
         return []
-    return await run_in_threadpool(shared.history.bars, key, first_ns, end_ns, query.limit - len(found))
+    try:
+        return await run_in_threadpool(shared.history.bars, key, first_ns, end_ns, query.limit - len(found))
+    except HistoryUnavailable as error:
+        if shared.status.now.history is Origin.TOPIC and query.start_ns is None and query.end_ns is None:
+            return []
+        raise RequestRefused(
+            Code.NO_DATABASE,
+            f"bars older than the newest {shared.view.depth} of a series are kept in Postgres only, which is away: "
+            f"{error}. Ask for {len(found)} at most, or again later",
+        ) from error

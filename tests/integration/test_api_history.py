@@ -10,7 +10,7 @@ import pytest
 
 from app.settings import Settings
 from app.topic_admin import apply
-from tests.integration.api_kit import BINANCE_BTC, Fields, Writer, bar, serving, shown
+from tests.integration.api_kit import BINANCE_BTC, Api, Fields, Writer, bar, eventually, serving, shown
 
 TABLES = """
     CREATE TABLE bar (
@@ -53,6 +53,15 @@ class Database:
             "receive_time_ns": number * 10**9 + 1,
         }
         self._insert("trade", BINANCE_BTC | row)
+
+    def leave(self) -> None:
+        """Be away: nobody can connect any more, and who was connected is put out."""
+        server, name = self._settings.postgres_url.replace("+psycopg", ""), self._settings.namespace
+        barred = psycopg.sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(psycopg.sql.Identifier(name))
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(barred)
+            connection.execute(others, [name, self._connection.info.backend_pid])
 
     def read_up_to(self, topic: str, next_offset: int) -> None:
         """Say how far partition 0 of a topic is stored."""
@@ -148,3 +157,29 @@ async def test_without_postgres_the_bars_of_the_topic_are_served_and_the_api_say
             assert client.hello["history"] == "topic"
         trades = api.get("/api/v1/trades", **BINANCE_BTC)
         assert (trades.status_code, trades.json()["error"]["code"]) == (503, "database_unavailable")
+        assert refused(api, end_ns=0) == (503, "database_unavailable")
+        assert api.bars(start_ns=60 * 10**9) == [shown(bar(60, seq=2))]
+
+
+def test_bars_older_than_the_ring_are_refused_while_postgres_is_away(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    bars = [bar(60 * number, seq=number) for number in range(600)]
+    few = [bar(60 * number, seq=number, interval="5m") for number in range(0, 600, 5)]
+    database.store([*bars[:-1], *few])
+    writer.flush(bars[-1:])
+    with serving(settings) as api:
+        eventually(lambda: api.bars(limit=1) == [shown(bars[-1])])
+        database.leave()
+        assert api.bars(limit=500) == [shown(fields) for fields in bars[100:]]
+        assert api.bars(start_ns=bars[590]["start_ns"]) == [shown(fields) for fields in bars[590:]]
+        assert api.bars(interval="5m") == [shown(fields) for fields in few]  # memory has all that there are
+        assert refused(api, limit=501) == (503, "database_unavailable")
+        assert refused(api, limit=1, end_ns=bars[100]["start_ns"]) == (503, "database_unavailable")
+        assert refused(api, limit=5000, start_ns=bars[99]["start_ns"]) == (503, "database_unavailable")
+
+
+def refused(api: Api, **query: int) -> tuple[int, str]:
+    """Status and code of a refused request for bars of 1 minute."""
+    answer = api.get("/api/v1/bars", **BINANCE_BTC, interval="1m", **query)
+    return answer.status_code, answer.json()["error"]["code"]
