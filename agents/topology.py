@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from faust.types import AgentT, TopicT
+from faust.types.agents import SinkT
+
 from agents.transport import BatchApp
 
 
@@ -18,9 +21,16 @@ def _lines(app: BatchApp) -> Iterator[str]:
             if topic in app.batch_topics:
                 yield f"{topic} (record sets) → {agent.name} → {taker}"
             else:
-                yield f"{topic} → {agent.name}"
+                yield " → ".join([topic, agent.name, *map(_sink, agent._sinks)])  # noqa: SLF001 - Faust has no other way
     if source is not None:
         yield from (f"{source.name} → {output}" for output in source.outputs)
     for name, table in app.tables.items():
         if table is not source:
             yield f"{name} (table) → {table.changelog_topic.get_topic_name()}"
+
+
+def _sink(sink: SinkT) -> str:
+    """What an agent's results go to: a topic, another agent, or a function."""
+    if isinstance(sink, TopicT):
+        return sink.get_topic_name()
+    return sink.name if isinstance(sink, AgentT) else str(getattr(sink, "__qualname__", sink))

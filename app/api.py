@@ -1,7 +1,7 @@
 """The application: one view of bars, the instant trades, and the doors to both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -17,7 +17,10 @@ from app.schema_lookup import RegistrySchemas
 from app.services import Services
 from app.settings import Settings
 from app.status import Status
+from app.table_feed import TableFeed
+from app.table_views import Change, TableViews
 from app.ticks import Ticks
+from app.topics import load_topics
 from app.venues import all_intervals, read_venues
 from app.views import BarView
 
@@ -30,6 +33,7 @@ def build_api(settings: Settings) -> FastAPI:
     intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
     catalogue = Catalogue(intervals, view, status)
     ranking = Movers(view, settings.intervals)
+    tables = TableViews(load_topics(settings))
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
         settings.zmq_data,
@@ -37,12 +41,14 @@ def build_api(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         metrics=metrics,
     )
-    services = Services(settings, view, catalogue, ranking, ticks, History(settings), status, metrics)
+    services = Services(settings, view, catalogue, ranking, tables, ticks, History(settings), status, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed = _feed(services, RecordReader(settings.schemas_dir, lookup))
+        table_feed = _table_feed(services)
         feed.start()
+        table_feed.start()
         running = [asyncio.create_task(part.run()) for part in (ticks, ranking)]
         try:
             yield
@@ -51,6 +57,7 @@ def build_api(settings: Settings) -> FastAPI:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             await asyncio.to_thread(feed.stop)
+            await asyncio.to_thread(table_feed.stop)
             services.history.close()
 
     application = FastAPI(title="livetape", lifespan=lifespan)
@@ -79,5 +86,25 @@ def _feed(services: Services, reader: RecordReader) -> Feed:
         depth=services.view.depth,
         deliver=deliver,
         status=services.status,
+        metrics=services.metrics,
+    )
+
+
+def _table_feed(services: Services) -> TableFeed:
+    loop = asyncio.get_running_loop()
+
+    def deliver(changes: Sequence[Change], ready: Sequence[str], applied: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(apply, changes, ready, applied)
+
+    def apply(changes: Sequence[Change], ready: Sequence[str], applied: Callable[[], None]) -> None:
+        services.tables.apply(changes)
+        for table in ready:
+            services.tables.ready(table)
+        applied()
+
+    return TableFeed(
+        services.settings,
+        tables_of_topics=services.tables.tables_of_topics,
+        deliver=deliver,
         metrics=services.metrics,
     )

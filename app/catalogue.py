@@ -14,6 +14,7 @@ class Code(StrEnum):
     UNKNOWN_VENUE = "unknown_venue"
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     UNKNOWN_INTERVAL = "unknown_interval"
+    UNKNOWN_TABLE = "unknown_table"
     UNKNOWN_CHANNEL = "unknown_channel"
     UNKNOWN_OP = "unknown_op"
     BAD_MESSAGE = "bad_message"

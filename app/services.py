@@ -8,6 +8,7 @@ from app.metrics import Metrics
 from app.movers import Movers
 from app.settings import Settings
 from app.status import Status
+from app.table_views import TableViews
 from app.ticks import Ticks
 from app.views import BarView
 
@@ -20,6 +21,7 @@ class Services:
     view: BarView
     catalogue: Catalogue
     movers: Movers
+    tables: TableViews
     ticks: Ticks
     history: History
     status: Status

@@ -10,6 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from app.intervals import duration_ns
 from app.settings import Settings
 
+BARS = frozenset({"livetape.Bar", "livetape.Live"})
+"""Record types that the view of bars is made of."""
+
 
 class TopicsFileError(Exception):
     """topics.yaml is missing or says something livetape cannot follow; the message names the topic and the field."""
@@ -46,6 +49,8 @@ class Topic(BaseModel):
     def _retention_suits_cleanup(self) -> "Topic":
         if (self.cleanup is Cleanup.DELETE) != (self.retention_ns is not None):
             raise ValueError("`cleanup: delete` needs a `retention`, and `cleanup: compact` takes none")
+        if self.view and self.cleanup is Cleanup.DELETE and not BARS & set(self.schemas):
+            raise ValueError("`view: true` is for topics of bars and for changelogs of tables, `cleanup: compact`")
         if "retention.bytes" in self.config:
             raise ValueError("retention by size would drop records by traffic, not by age: say `retention` instead")
         return self

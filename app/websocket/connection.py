@@ -32,6 +32,7 @@ class Connection:
         self._bars: set[SeriesKey] = set()
         self._trades: set[Instrument] = set()
         self._movers: set[str] = set()
+        self._tables: set[str] = set()
         self._sending_since: float | None = None
 
     async def serve(self) -> None:
@@ -62,6 +63,10 @@ class Connection:
         """Take a trade from the ticks."""
         self._outbox.put_trade(key, message)
 
+    def row_changed(self, table: str, key: str, message: str) -> None:
+        """Take a row's update from a user's table."""
+        self._outbox.put_bar(_table_key(table), key, message)
+
     def _hello(self) -> dict[str, object]:
         standing = self._services.status.now
         return {
@@ -72,7 +77,7 @@ class Connection:
             "history": standing.history,
             "intervals": self._services.catalogue.intervals,
             "trades": "provisional",
-            "slow_readers": {"bars": "conflate", "trades": "skip", "last_resort": "disconnect"},
+            "slow_readers": {"bars": "conflate", "tables": "conflate", "trades": "skip", "last_resort": "disconnect"},
         }
 
     async def _read(self) -> None:
@@ -104,6 +109,8 @@ class Connection:
                 self._subscribe_bars(request)
             case Op.SUBSCRIBE, Channel.MOVERS:
                 self._subscribe_movers(request)
+            case Op.SUBSCRIBE, Channel.TABLE:
+                self._subscribe_table(request)
             case Op.SUBSCRIBE, _:
                 self._subscribe_trades(request)
             case Op.UNSUBSCRIBE, _:
@@ -133,8 +140,16 @@ class Connection:
         self._outbox.forget(movers_key(request.interval))
         self._outbox.put(message)
 
+    def _subscribe_table(self, request: Request) -> None:
+        if request.table not in self._tables:
+            self._check_room()
+        message = self._services.tables.subscribe(request.table, self)
+        self._tables.add(request.table)
+        self._outbox.forget(_table_key(request.table))
+        self._outbox.put(message)
+
     def _check_room(self) -> None:
-        if len(self._bars) + len(self._trades) + len(self._movers) >= MAX_SUBSCRIPTIONS:
+        if len(self._bars) + len(self._trades) + len(self._movers) + len(self._tables) >= MAX_SUBSCRIPTIONS:
             raise RequestRefused(Code.TOO_MANY, f"a connection may hold {MAX_SUBSCRIPTIONS} subscriptions")
 
     def _unsubscribe(self, request: Request) -> None:
@@ -155,6 +170,11 @@ class Connection:
             self._services.movers.unsubscribe(request.interval, self)
             self._outbox.forget(movers_key(request.interval))
             names = {"interval": request.interval}
+        elif request.channel is Channel.TABLE and request.table in self._tables:
+            self._tables.discard(request.table)
+            self._services.tables.unsubscribe(request.table, self)
+            self._outbox.forget(_table_key(request.table))
+            names = {"table": request.table}
         else:
             raise RequestRefused(Code.NOT_SUBSCRIBED, "there is no such subscription on this connection")
         self._reply("unsubscribed", request.id, {"channel": request.channel, **names})
@@ -207,5 +227,12 @@ class Connection:
             self._services.view.unsubscribe(key, self)
         for interval in self._movers:
             self._services.movers.unsubscribe(interval, self)
+        for table in self._tables:
+            self._services.tables.unsubscribe(table, self)
         for instrument in self._trades:
             self._services.ticks.unsubscribe(instrument, self)
+
+
+def _table_key(table: str) -> SeriesKey:
+    """Under what a table's rows wait in the outbox; no series has such names."""
+    return SeriesKey("", table, "")

@@ -1,6 +1,6 @@
 """What one connection still has to be sent: bounded, with a policy for each kind of message.
 
-- bars `conflate`: of a bar not sent yet only the newest version stays, in the older one's place;
+- bars and rows of tables `conflate`: of a bar not sent yet only the newest version stays, in the older one's place;
 - trades `skip`: past the bound the oldest go, and a `skipped` message says how many;
 - everything else waits: who makes replies waits for `room` first.
 """
@@ -17,7 +17,8 @@ MAX_ENTRIES = 10_000
 ROOM = 100
 """Replies are made while fewer entries than this wait."""
 
-BarKey = tuple[SeriesKey, int]
+BarKey = tuple[SeriesKey, int | str]
+"""A bar by series and start; or what takes the place of an older version in the same way, a table's row say."""
 
 
 class Outbox:
@@ -48,7 +49,7 @@ class Outbox:
         """Add a message that is neither conflated nor skipped."""
         self._add(next(self._numbers), message)
 
-    def put_bar(self, key: SeriesKey, start_ns: int, message: str) -> None:
+    def put_bar(self, key: SeriesKey, start_ns: int | str, message: str) -> None:
         """Add a bar's update in place of an older one that was not sent."""
         if (key, start_ns) in self._entries:
             self.conflated += 1

@@ -26,12 +26,14 @@ class Channel(StrEnum):
     BARS = "bars"
     TRADES = "trades"
     MOVERS = "movers"
+    TABLE = "table"
 
 
 NAMES = {
     Channel.BARS: ("venue", "instrument", "interval"),
     Channel.TRADES: ("venue", "instrument"),
     Channel.MOVERS: ("interval",),
+    Channel.TABLE: ("table",),
 }
 """What a subscription to a channel names."""
 
@@ -50,6 +52,7 @@ class Request:
     venue: str = ""
     instrument: str = ""
     interval: str = ""
+    table: str = ""
 
 
 class MessageRefused(RequestRefused):

@@ -1,5 +1,6 @@
 """The topology of the workers, with no broker."""
 
+import runpy
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from agents.quote_join import build_join
 from agents.sql_sink import build_sink
 from agents.topology import topology
 from agents.worker import build_worker
-from app.settings import Settings
+from app.settings import PROJECT, Settings
 from app.topics import load_topics
 
 SETTINGS = Settings()
@@ -36,6 +37,15 @@ def test_every_topic_of_the_way_is_declared_in_topics_yaml() -> None:
 def test_a_worker_takes_as_record_sets_what_topics_yaml_calls_batch(build: Any) -> None:
     batch = {SETTINGS.topic(name) for name, topic in load_topics(SETTINGS).items() if topic.batch}
     assert build(SETTINGS).batch_topics <= batch
+
+
+def test_the_docs_show_the_way_through_a_user_s_own_agents(tmp_path: Path) -> None:
+    module = tmp_path / "orders.py"
+    page = (PROJECT / "docs" / "own-agents.md").read_text()
+    module.write_text(page.partition("```python\n")[2].partition("```")[0])
+    app = runpy.run_path(str(module))["app"]
+    ours, theirs = GOLDEN.partition("\n\n")[0], page.partition("```text\n")[2].partition("```")[0]
+    assert sorted(topology(app).splitlines()) == sorted([*ours.splitlines(), *theirs.splitlines()])
 
 
 def test_a_user_s_own_agent_and_table_are_shown_beside_ours() -> None:

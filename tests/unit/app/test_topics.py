@@ -51,6 +51,7 @@ def test_retention_is_by_age_and_timestamps_are_the_brokers() -> None:
         ("cleanup: delete\n  retention: soon", "'soon' is not a duration"),
         ("cleanup: delete\n  retention: 1d\n  config: {retention.bytes: 1}", "retention by size"),
         ("cleanup: delete\n  retention: 1d\n  colour: red", "colour"),
+        ("cleanup: delete\n  retention: 1d\n  view: true", "changelogs of tables"),
     ],
 )
 def test_a_wrong_topic_is_refused_and_named(tmp_path: Path, fields: str, complaint: str) -> None:

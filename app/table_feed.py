@@ -1,0 +1,146 @@
+"""Kafka → views of users' tables: a thread that reads their changelogs and hands changes over in log order.
+
+A thread of its own, with no consumer group: every replica reads every partition, and nothing is committed. A changelog
+that is not there yet is waited for; the bars do not wait for it.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NoReturn
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from app.metrics import Metrics
+from app.settings import Settings
+from app.table_views import Change
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 1_000
+POLL_S: Final = 0.2
+METADATA_S: Final = 2.0
+NEW_PARTITIONS_S: Final = 2.0
+MAX_UNDELIVERED: Final = 16
+"""Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
+
+
+class TableFeed:
+    """Reads changelogs from their beginning until it is stopped.
+
+    `deliver` is called from the feed's thread with changes, the tables that are read to their end behind them, and a
+    function to call once both are applied.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        tables_of_topics: Mapping[str, str],
+        deliver: Callable[[Sequence[Change], Sequence[str], Callable[[], None]], None],
+        metrics: Metrics,
+    ) -> None:
+        """`tables_of_topics`: names of tables by those of their changelogs, without namespace."""
+        self._settings = settings
+        self._tables = {settings.topic(topic): table for topic, table in tables_of_topics.items()}
+        self._deliver = deliver
+        self._metrics = metrics
+        self._stopping = threading.Event()
+        self._room = threading.Semaphore(MAX_UNDELIVERED)
+        self._behind: dict[str, set[int]] = {}
+        self._thread = threading.Thread(target=self._run, name="table-feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read, if there is anything to be read."""
+        if self._tables:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading and wait for the thread's end."""
+        self._stopping.set()
+        self._room.release()
+        if self._tables:
+            self._thread.join()
+
+    def _run(self) -> None:
+        consumer = Consumer(
+            {
+                **self._settings.kafka_config,
+                "group.id": f"{self._settings.namespace}.tables",  # librdkafka insists on a name; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "log_level": 2,  # an absent broker is told by the bars' feed
+            }
+        )
+        try:
+            self._read(consumer)
+        except Exception:
+            logger.exception("the feed of users' tables ended")
+        finally:
+            consumer.close()
+
+    def _read(self, consumer: Consumer) -> None:
+        looked = -NEW_PARTITIONS_S
+        while not self._stopping.is_set():
+            if len(self._behind) < len(self._tables) and time.monotonic() - looked >= NEW_PARTITIONS_S:
+                self._assign(consumer)
+                looked = time.monotonic()
+            self._take(consumer.consume(BATCH, POLL_S))
+
+    def _assign(self, consumer: Consumer) -> None:
+        """Begin with every changelog that is there and not read yet."""
+        try:
+            topics = consumer.list_topics(timeout=METADATA_S).topics
+        except KafkaException as error:
+            logger.debug("changelogs are looked for again: %s", error)
+            return
+        for topic in self._tables.keys() & topics.keys() - self._behind.keys():
+            numbers = topics[topic].partitions
+            if numbers:
+                self._behind[topic] = set(numbers)
+                consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        changes: list[Change] = []
+        ready: list[str] = []
+        for message in messages:
+            topic, error = str(message.topic()), message.error()
+            if error is None:
+                changes.extend(self._change(topic, message))
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name begins with an underscore
+                self._behind[topic].discard(message.partition() or 0)
+                if not self._behind[topic]:
+                    ready.append(self._tables[topic])
+            else:
+                logger.warning("%s: %s", topic, error.str())
+        if changes or ready:
+            self._room.acquire()
+            if not self._stopping.is_set():
+                self._deliver(changes, ready, self._room.release)
+
+    def _change(self, topic: str, message: Message) -> Iterable[Change]:
+        name = topic.removeprefix(self._settings.topic(""))
+        self._metrics.records.labels(name).inc()
+        try:
+            key, value = _json(message.key()), message.value()
+            yield Change(self._tables[topic], key, None if value is None else _json(value))
+        except (ValueError, RecursionError) as error:
+            self._metrics.bad_records.labels(name).inc()
+            logger.warning("%s[%s] offset %s: %s", topic, message.partition(), message.offset(), error)
+
+
+def _json(text: str | bytes | None) -> str:
+    """The same text, if it is one JSON value; raise ValueError otherwise."""
+    if text is None:
+        raise ValueError("no key")
+    decoded = text if isinstance(text, str) else text.decode()
+    json.loads(decoded, parse_constant=_refuse)
+    return decoded
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
