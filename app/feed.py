@@ -130,7 +130,7 @@ class Feed:
             if messages:
                 self._take(messages + consumer.consume(BATCH, 0))
             if self._away is not None:
-                self._ask_again(consumer)
+                self._ask_again(consumer, positions)
             elif time.monotonic() - checked > NEW_PARTITIONS_S:
                 self._assign(consumer, {})
                 checked = time.monotonic()
@@ -253,15 +253,21 @@ class Feed:
     def _broker_error(self, error: KafkaError) -> None:
         self._away = self._kafka_says(error)
 
-    def _ask_again(self, consumer: Consumer) -> None:
-        """While Kafka is away say so, and find out when it is back: no message would tell on a quiet topic."""
+    def _ask_again(self, consumer: Consumer, positions: Positions) -> None:
+        """While Kafka is away say so, and find out when it is back: no message would tell on a quiet topic.
+
+        When it went away before there was anything to read, begin then.
+        """
         self._status.set(State.WAITING, self._away)
         try:
             consumer.list_topics(timeout=METADATA_S)
         except KafkaException:
             return
         self._away = None
-        self._status.set(State.CATCHING_UP if self._behind else State.READY)
+        if self._partitions:
+            self._status.set(State.CATCHING_UP if self._behind else State.READY)
+        else:
+            self._assign(consumer, positions)
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"
