@@ -2,7 +2,8 @@
 
 import struct
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +51,17 @@ class Job:
     trades: int
     trade_schema_id: int
     state_dir: Path
+    retention_s: int = 600
+    """How long Kafka Streams keeps its bars at the least."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What Kafka Streams says of a restore."""
+
+    records: int
+    wall_s: float
+    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,27 @@ def build() -> None:
 
 def run(engine: JvmEngine, job: Job, java: Path) -> Cost:
     """What the engine spent from running to having aggregated all trades; returns when its outputs are flushed."""
+    with _running(engine, job, java) as (process, log):
+        expect(process, "RUNNING", log)
+        meter = CostMeter(process.pid)
+        expect(process, "DONE", log)
+        return meter.read()
+
+
+def restore(engine: JvmEngine, job: Job, java: Path) -> Restored:
+    """What Kafka Streams spent on the state of a job that was run before, elsewhere, with the same application id."""
+    with _running(engine, job, java) as (process, log):
+        said = next_line(process).split()
+        expect(process, "RUNNING", log)
+    if said[:1] != ["RESTORED"]:
+        raise RuntimeError(f"the engine said {said} and not what it restored: {log.read_text()[-3000:]}")
+    records, wall_ms, cpu_ms = (int(number) for number in said[1:])
+    return Restored(records, wall_ms / 1_000, cpu_ms / 1_000)
+
+
+@contextmanager
+def _running(engine: JvmEngine, job: Job, java: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """The engine's process, and where its log is; it ends, with all flushed, after the block."""
     job.state_dir.mkdir(parents=True)
     settings = job.state_dir / "engine.properties"
     settings.write_text("".join(f"{name}={value}\n" for name, value in _settings(engine, job).items()))
@@ -117,10 +150,12 @@ def run(engine: JvmEngine, job: Job, java: Path) -> Cost:
         log.open("w") as errors,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
-        expect(process, "RUNNING", log)
-        meter = CostMeter(process.pid)
-        expect(process, "DONE", log)
-        return meter.read()
+        yield process, log
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What the process says next; nothing when it has ended."""
+    return process.stdout.readline().strip() if process.stdout else ""
 
 
 def expect(process: subprocess.Popen[str], line: str, log: Path) -> None:
@@ -129,7 +164,7 @@ def expect(process: subprocess.Popen[str], line: str, log: Path) -> None:
     Raises:
         RuntimeError: it said something else, and was killed, or it ended; with the last of its log.
     """
-    said = process.stdout.readline().strip() if process.stdout else ""
+    said = next_line(process)
     if said != line:
         process.kill()
         raise RuntimeError(f"the engine said {said!r} and not {line}: {log.read_text()[-3000:]}")
@@ -173,6 +208,7 @@ def _settings(engine: JvmEngine, job: Job) -> dict[str, str]:
         "bench.input": job.input_topic,
         "bench.intervals.s": ",".join(seconds.values()),
         **{f"bench.output.{seconds[interval]}": topic for interval, topic in job.outputs.items()},
+        "bench.retention.s": str(job.retention_s),
         "bench.trades": str(job.trades),
         "bench.trade.schema.id": str(job.trade_schema_id),
     }

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from app import schema_registry, topic_admin
 from app.intervals import duration_ns
 from app.settings import Settings
-from bench import jvm_engines, livetape_engine, python_engines
+from bench import jvm_engines, livetape_engine, output_topics, python_engines
 from bench.bars import BarKey, BarValues, differences, read_bars
 from bench.processes import Cost
 from bench.python_trades import PeerJob
@@ -103,17 +102,8 @@ def _job(key: str, settings: Settings, spec: TradesSpec, trade_schema_id: int) -
         trade_schema_id=trade_schema_id,
         state_dir=settings.home / settings.namespace / key,
     )
-    _create_outputs(settings, list(job.outputs.values()), spec.partitions)
+    output_topics.create(settings, list(job.outputs.values()), spec.partitions)
     return job
-
-
-def _create_outputs(settings: Settings, names: list[str], partitions: int) -> None:
-    # The engines stamp their bars with their event time, which is long ago: retention would delete them at once.
-    config = {"retention.ms": "-1"}
-    topics = [NewTopic(name, num_partitions=partitions, replication_factor=1, config=config) for name in names]
-    admin = AdminClient(settings.kafka_config)  # kept until the answers are there: its end would end the requests too
-    for created in admin.create_topics(topics).values():
-        created.result()
 
 
 def _compare_slice(
@@ -131,7 +121,7 @@ def _compare_slice(
         outputs = {interval: few.topic(f"{key}.{interval}") for interval in few.intervals}
         job = _peer_job(key, few, spec, ids.trade, outputs)
         topics = {interval: engine.topic(job.application_id, output) for interval, output in outputs.items()}
-        _create_outputs(few, list(topics.values()), spec.partitions)
+        output_topics.create(few, list(topics.values()), spec.partitions)
         cost = python_engines.run(engine, job)
         _say_cost(scenario, engine.name, spec, cost)
         rates |= _rates(key, spec, cost)

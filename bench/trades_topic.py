@@ -96,13 +96,12 @@ def records(spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> Iterator[Rec
 
 def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
     """Event time, key and value of each trade, in event-time order."""
-    schema = _without_logical_types(schemas_dir / "trade.avsc")
+    writer = _TradeWriter(schema_id, schemas_dir)
     chance = random.Random(spec.seed)  # noqa: S311 - no secret, and the same topic in every run
     names = [f"I{number:06d}-USD" for number in range(spec.instruments)]
     zipf = list(accumulate(1 / rank for rank in range(1, spec.instruments + 1)))
     prices = [chance.randrange(1_000, 10_000_000) for _ in names]
     counts = [0] * len(names)
-    header = b"\0" + schema_id.to_bytes(4, "big")
     every_instrument = range(len(names))
     step_ns = spec.span_s * 1_000_000_000 // spec.trades
     event_time_ns = spec.start_ns
@@ -110,22 +109,48 @@ def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tupl
         which = chance.choices(every_instrument, cum_weights=zipf)[0]
         prices[which] = max(1, prices[which] + chance.randrange(-5, 6))
         counts[which] += 1
+        size = chance.randrange(1, 100_000)
+        value = writer.write(names[which], counts[which], price=prices[which], size=size, event_time_ns=event_time_ns)
+        yield event_time_ns, f"{VENUE}:{names[which]}".encode(), value
+        event_time_ns += step_ns
+
+
+def one_a_second(schema_id: int, schemas_dir: Path, *, instruments: int, seconds: int) -> Iterator[Record]:
+    """A trade of every instrument in every second, so that each is a bar of its own, and no clock at the end."""
+    writer = _TradeWriter(schema_id, schemas_dir)
+    for second in range(seconds):
+        event_time_ns = START_NS + second * 1_000_000_000
+        for number in range(instruments):
+            name = f"I{number:06d}-USD"
+            price = 1_000 + second % 97
+            value = writer.write(name, second + 1, price=price, size=10_000, event_time_ns=event_time_ns)
+            yield Record(event_time_ns, f"{VENUE}:{name}".encode(), value)
+
+
+class _TradeWriter:
+    """Trades as the records of a topic."""
+
+    def __init__(self, schema_id: int, schemas_dir: Path) -> None:
+        self._schema = _without_logical_types(schemas_dir / "trade.avsc")
+        self._header = b"\0" + schema_id.to_bytes(4, "big")
+
+    def write(self, instrument: str, number: int, *, price: int, size: int, event_time_ns: int) -> bytes:
+        """A trade's value; price and size in units of their places."""
         trade = {
             "venue": VENUE,
-            "instrument": names[which],
-            "trade_id": str(counts[which]),
-            "trade_seq": counts[which],
-            "price": _decimal(prices[which], PRICE_PLACES),
-            "size": _decimal(chance.randrange(1, 100_000), SIZE_PLACES),
+            "instrument": instrument,
+            "trade_id": str(number),
+            "trade_seq": number,
+            "price": _decimal(price, PRICE_PLACES),
+            "size": _decimal(size, SIZE_PLACES),
             "aggressor": "buy",
             "event_time_ns": event_time_ns,
             "receive_time_ns": event_time_ns,
         }
         body = BytesIO()
-        body.write(header)
-        fastavro.schemaless_writer(body, schema, trade)
-        yield event_time_ns, f"{VENUE}:{names[which]}".encode(), body.getvalue()
-        event_time_ns += step_ns
+        body.write(self._header)
+        fastavro.schemaless_writer(body, self._schema, trade)
+        return body.getvalue()
 
 
 def instruments_of(spec: TradesSpec) -> Iterator[int]:

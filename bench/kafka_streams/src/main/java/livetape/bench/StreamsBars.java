@@ -3,6 +3,7 @@ package livetape.bench;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.common.serialization.Serde;
@@ -23,12 +24,14 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * Bars of a topic of trades: `StreamsBars FILE`, a properties file with Kafka Streams' own settings and `bench.input`,
- * `bench.output.INTERVAL` (a topic), `bench.intervals.s` (comma-separated lengths in seconds), `bench.trades` and
- * `bench.trade.schema.id`. Ends when standard input ends.
+ * `bench.output.INTERVAL` (a topic), `bench.intervals.s` (comma-separated lengths in seconds), `bench.retention.s` (the
+ * least that bars are kept), `bench.trades` and `bench.trade.schema.id`. Ends when standard input ends.
  */
 public final class StreamsBars {
   private static final Duration GRACE = Duration.ofSeconds(1);
-  private static final Duration SHORTEST_RETENTION = Duration.ofMinutes(10);
+
+  // Changes are stamped with event time, which is long ago: the broker would delete them while they are read.
+  private static final Map<String, String> KEPT = Map.of("retention.ms", "-1");
 
   private StreamsBars() {}
 
@@ -39,14 +42,17 @@ public final class StreamsBars {
     }
     Progress.expect(Long.parseLong(settings.getProperty("bench.trades")));
     CountDownLatch running = new CountDownLatch(1);
+    RestoreClock restore = new RestoreClock();
     try (KafkaStreams streams = new KafkaStreams(topology(settings), settings)) {
       streams.setStateListener((now, before) -> {
         if (now == KafkaStreams.State.RUNNING) {
           running.countDown();
         }
       });
+      streams.setGlobalStateRestoreListener(restore);
       streams.start();
       running.await();
+      restore.report();
       Progress.running();
       while (System.in.read() >= 0) {}
     }
@@ -66,18 +72,20 @@ public final class StreamsBars {
                     .withTimestampExtractor((record, partitionTime) -> timeOf((Trade) record.value(), partitionTime)))
             .filter((key, trade) -> trade != null);
     KGroupedStream<Bytes, Trade> grouped = stream.groupByKey(Grouped.with(Serdes.Bytes(), trades));
+    Duration retention = Duration.ofSeconds(Long.parseLong(settings.getProperty("bench.retention.s")));
     for (String seconds : settings.getProperty("bench.intervals.s").split(",")) {
       String output = settings.getProperty("bench.output." + seconds);
-      aggregate(grouped, Duration.ofSeconds(Long.parseLong(seconds)), output);
+      aggregate(grouped, Duration.ofSeconds(Long.parseLong(seconds)), retention, output);
     }
     // Children are processed in the order in which they were added: by now the trade is in all its bars.
     stream.foreach((key, trade) -> Progress.aggregated());
     return builder.build();
   }
 
-  private static void aggregate(KGroupedStream<Bytes, Trade> grouped, Duration window, String output) {
+  private static void aggregate(
+      KGroupedStream<Bytes, Trade> grouped, Duration window, Duration shortest, String output) {
     Duration twice = window.multipliedBy(2);
-    Duration retention = twice.compareTo(SHORTEST_RETENTION) > 0 ? twice : SHORTEST_RETENTION;
+    Duration retention = twice.compareTo(shortest) > 0 ? twice : shortest;
     grouped
         .windowedBy(TimeWindows.ofSizeAndGrace(window, GRACE))
         .aggregate(
@@ -87,6 +95,7 @@ public final class StreamsBars {
                     Stores.inMemoryWindowStore("bars-" + window.toSeconds(), retention, window, false))
                 .withKeySerde(Serdes.Bytes())
                 .withValueSerde(new BarSerde())
+                .withLoggingEnabled(KEPT)
                 .withCachingEnabled())
         .toStream()
         .to(
