@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
@@ -67,6 +67,9 @@ bench-bridge-publish: setup ## A trade from the bridge's socket to ZeroMQ and to
 
 bench-sink: setup ## Trades into Postgres; the last line is JSON
 	@python -m bench.sql_sink
+
+bench-backpressure: setup ## Memory of sink and fold while Postgres is away (SECONDS=600), against a bound; the last line is JSON
+	@python -m bench.backpressure $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-latency-ws: setup ## A trade from the exchange to /ws, by both flows; the last line is JSON
 	@python -m bench.latency_to_ws
