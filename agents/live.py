@@ -19,7 +19,10 @@ RESEND_S: Final = 15 * 60
 
 
 class LiveBars:
-    """Sends the forming bars of one partition: at once after a pause, then one an instrument each 20 ms at most."""
+    """Sends the forming bars of one partition: at once when the fold is up with the log, and spaced while it is behind.
+
+    So a trade is shown as soon as it can be; the more a fetch brings, the more trades an update stands for.
+    """
 
     def __init__(
         self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold, lock: asyncio.Lock
@@ -37,26 +40,35 @@ class LiveBars:
 
     def changed(self, lag_records: int) -> None:
         """Send what changed, now or once the spacing has passed. To be called by the holder of the lock."""
-        if lag_records > FAR_BEHIND_RECORDS or self._waiting is not None:
+        if lag_records > FAR_BEHIND_RECORDS:
             return
-        wait_s = self._sent_s + self._spacing_s - time.monotonic()
+        wait_s = self._sent_s + self._spacing_s - time.monotonic() if lag_records else 0.0
         if wait_s <= 0:
             self._send_changed()
-        else:
-            self._waiting = asyncio.get_running_loop().call_later(wait_s, self._spacing_passed)
+        elif self._waiting is None:
+            self._wait(wait_s)
 
     def close(self) -> None:
         """Send nothing more."""
         self._resend.cancel()
+        self._wait_no_more()
+
+    def _wait(self, wait_s: float) -> None:
+        self._waiting = asyncio.get_running_loop().call_later(wait_s, self._spacing_passed)
+
+    def _wait_no_more(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
+            self._waiting = None
 
     def _spacing_passed(self) -> None:
-        self._waiting = None
-        if not self._lock.locked():  # who holds it calls `changed` at the end
+        if self._lock.locked():
+            self._wait(self._spacing_s)
+        else:
             self._send_changed()
 
     def _send_changed(self) -> None:
+        self._wait_no_more()
         self._sent_s = time.monotonic()
         self._send(self._fold.live())
 
@@ -69,10 +81,12 @@ class LiveBars:
         self._resend = asyncio.get_running_loop().call_later(again_s, self._send_all)
 
     def _send(self, records: list[tuple[bytes, bytes]]) -> None:
+        messages = [{"key": key, "value": value} for key, value in records]
         try:
-            for key, value in records:
-                self._producer.produce(self._topic, value, key, self._partition)
+            sent = self._producer.produce_batch(self._topic, messages, self._partition)
         except BufferError:
+            sent = 0
+        if sent < len(messages):
             # A provisional record that is not sent is made good by the next one, and by the final bar.
             log.warning("partition %d: forming bars dropped, the broker takes them too slowly", self._partition)
         self._producer.poll(0)

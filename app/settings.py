@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     sink_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the SQL sink's /metrics on this machine; 0 for none."""
     live_ms: int = Field(default=20, ge=1)
-    """Least time between two records of an instrument on `bars.live`."""
+    """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one."""
 
     @property
     def database_url(self) -> str:
