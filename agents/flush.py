@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
@@ -94,9 +95,7 @@ class TransactionWriter:
             async with asyncio.timeout(_WAIT_S):
                 await self._producer.begin_transaction()
                 _expect(self._producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001 - fails when a batch does
-                await self._send(outputs)
-                crash_points.reach("mid-flush")
-                await self._send(state)
+                await self._send({**outputs, **state})
                 crash_points.reach("before-commit")
                 await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
@@ -117,15 +116,20 @@ class TransactionWriter:
             await self._producer.client.close()
 
     async def _send(self, batches: Batches) -> None:
-        """Batches by topic; those of different topics go side by side."""
-        await asyncio.gather(*(self._send_in_order(name, each) for name, each in batches.items() if each))
+        """All at once: the broker is asked once to add the partitions, and once to take the batches."""
+        appended = await asyncio.gather(*(self._send_in_order(name, each) for name, each in batches.items() if each))
+        waiting = list(chain.from_iterable(appended))
+        if waiting:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        crash_points.reach("mid-flush")
+        await asyncio.gather(*waiting)
 
-    async def _send_in_order(self, name: str, batches: Sequence[PackedBatch]) -> None:
+    async def _send_in_order(self, name: str, batches: Sequence[PackedBatch]) -> list[asyncio.Future[Any]]:
+        """Put the batches of a topic on their way."""
         topic = self._settings.topic(name)
-        sent = [
+        return [
             await self._producer.send_batch(PreparedBatch(batch), topic, partition=self._partition) for batch in batches
         ]
-        await asyncio.gather(*sent)
 
     def _dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
         """Records of a topic that could not be taken, with where they were and why."""
