@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import faust
@@ -42,6 +43,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._trades = settings.topic("trades")
         self._partitions: dict[int, FoldingPartition] = {}
         self._folding: dict[int, asyncio.Future[None]] = {}
+        self._paused_since_s: float | None = None
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (str(tp.partition),))
         app.read_batches_from(self)
@@ -77,10 +79,13 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """Recover every partition that the worker has now, side by side."""
         await self.revoked()
         await asyncio.gather(*(self._open(tp.partition) for tp in partitions))
+        self._end_pause(has_partitions=bool(partitions))
 
     async def revoked(self) -> None:
         """Flush and drop all state: from now on the partitions may be another worker's."""
         partitions, self._partitions = self._partitions, {}
+        if partitions:
+            self._begin_pause()
         await asyncio.gather(*(partition.close() for partition in partitions.values()))
 
     def position(self, tp: TP) -> int | None:
@@ -131,8 +136,20 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._partitions.get(partition.partition) is not partition:
             return  # revoked already
         del self._partitions[partition.partition]
+        self._begin_pause()
         partition.drop()
         self.add_future(self.app.rejoin())
+
+    def _begin_pause(self) -> None:
+        if self._paused_since_s is None:  # else an assignment was cut short by the next rebalance
+            self._paused_since_s = time.monotonic()
+
+    def _end_pause(self, *, has_partitions: bool) -> None:
+        since_s, self._paused_since_s = self._paused_since_s, None
+        if since_s is not None and has_partitions:
+            pause_s = time.monotonic() - since_s
+            metrics.PAUSE_S.observe(pause_s)
+            log.info("partitions were let go of and assigned anew: no fold for %.2f s", pause_s)
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}

@@ -30,6 +30,11 @@ FLUSH_S: Final = Histogram(
 RECOVERY_S: Final = Histogram(
     "livetape_fold_recovery_seconds", "Duration of a partition's recovery", buckets=(0.1, 0.5, 1, 5, 10, 60, 300)
 )
+PAUSE_S: Final = Histogram(
+    "livetape_fold_pause_seconds",
+    "From letting partitions go in a rebalance to being ready to fold those assigned then",
+    buckets=(0.1, 0.5, 1, 5, 10, 60, 300),
+)
 
 JOINED: Final = Counter("livetape_join_trades", "Trades accepted by the join with quotes", ["partition"])
 JOIN_DUPLICATES: Final = Counter("livetape_join_duplicates", "Trades that were delivered again", ["partition"])

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from subprocess import TimeoutExpired
@@ -31,6 +32,8 @@ KILLS = 10
 POINTS = ("mid-flush", "before-commit", "after-commit", "during-recovery")
 KILLED = -9
 FLUSHES = "livetape_fold_flush_seconds_count"
+PAUSES = "livetape_fold_pause_seconds_count"
+PAUSED_S = "livetape_fold_pause_seconds_sum"
 
 
 @pytest.fixture
@@ -94,6 +97,33 @@ def test_workers_killed_at_random_and_at_every_named_point_leave_every_bar_right
     with last as worker:
         wait_until_flushed(hasty, worker)
     check(hasty, tape)
+
+
+def test_a_worker_added_and_one_killed_while_trades_come_in_lose_and_double_nothing(hasty: Settings, seed: int) -> None:
+    tape = Tape(hasty)
+    group = Group(hasty)
+    with folding(hasty) as first:
+        with Market(tape, seed, HORIZON_S):
+            wait_until_flushing(first)
+            assert first.counted(PAUSES) == 0
+            with folding(hasty) as added:
+                eventually(lambda: group.partitions_of_each() == [2, 2], lambda: first.log + added.log)
+                wait_until_flushing(first)
+                wait_until_flushing(added)
+                pauses, paused_s = first.counted(PAUSES), first.counted(PAUSED_S)
+                assert pauses > 0
+                added.kill()
+                killed_s = time.monotonic()
+                written = group.ends()
+            eventually(lambda: all(group.committed()[number] >= end for number, end in written.items()))
+            taken_over_s = time.monotonic() - killed_s
+            assert group.partitions_of_each() == [4]
+            assert first.counted(PAUSES) > pauses
+            after_kill_s = first.counted(PAUSED_S) - paused_s
+        wait_until_flushed(hasty, first)
+    check(hasty, tape)
+    print(f"paused {paused_s:.2f} s for the added worker, {after_kill_s:.2f} s after the kill was noticed;")
+    print(f"{taken_over_s:.2f} s from the kill to all that was written before it in committed flushes")
 
 
 def test_a_worker_frozen_until_another_took_over_is_fenced_and_joins_again(hasty: Settings, seed: int) -> None:
