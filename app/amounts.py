@@ -1,11 +1,14 @@
 """Exact decimals between their stored form, an integer and a scale, and the text that JSON carries."""
 
+import math
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, Inexact
 
 PRICE_SCALE = 18
 """Decimal places of prices, sizes, volumes and VWAP."""
 NOTIONAL_SCALE = 36
 """Decimal places of price times size."""
+RETURNS_SCALE = 28
+"""Decimal places of sums of squared log returns."""
 _EXACT = Context(prec=200, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN, traps=[Inexact])
 
 
@@ -50,3 +53,12 @@ def order_flow_imbalance(buy_volume: int | None, sell_volume: int | None) -> int
     if buy_volume is None or sell_volume is None or not buy_volume + sell_volume:
         return None
     return divided((buy_volume - sell_volume) * 10**PRICE_SCALE, buy_volume + sell_volume)
+
+
+def realised_volatility(squared_returns: int | None) -> int | None:
+    """The square root of a sum of squared log returns (scale 28) at scale 18; None where there is none."""
+    if squared_returns is None:
+        return None
+    square = squared_returns * 10**8  # to 36 places, twice those of the root
+    root = math.isqrt(square)
+    return root + (square - root * root > root)

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, Self
 from app.amounts import (
     NOTIONAL_SCALE,
     PRICE_SCALE,
+    RETURNS_SCALE,
     from_decimal,
     order_flow_imbalance,
     plain,
+    realised_volatility,
     unscaled,
     vwap,
 )
@@ -19,6 +21,7 @@ encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 SCALES = {
     **dict.fromkeys(("open", "high", "low", "close", "volume", "buy_volume", "sell_volume"), PRICE_SCALE),
     "notional": NOTIONAL_SCALE,
+    "squared_returns": RETURNS_SCALE,
 }
 """Decimal places of each amount of a bar."""
 COPIED = ("trade_count", "missing", "state", "revision", "seq", "first_trade_id", "last_trade_id")
@@ -100,6 +103,7 @@ def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int | None]) -> dic
         **{name: _text(amounts[name], scale) for name, scale in SCALES.items()},
         "vwap": _text(vwap(amounts["notional"], amounts["volume"]), PRICE_SCALE),
         "order_flow_imbalance": _text(imbalance, PRICE_SCALE),
+        "realised_volatility": _text(realised_volatility(amounts["squared_returns"]), PRICE_SCALE),
         **{name: fields[name] for name in COPIED},
         "epoch": f"{fields['epoch']}.{fields['generation']}",
     }

@@ -23,7 +23,7 @@ CHUNK = 1_000
 
 BAR_COLUMNS = """
     venue, instrument, interval, start_ns, open, high, low, close, volume, buy_volume, sell_volume, notional,
-    trade_count, missing, state, revision, seq, epoch, generation, first_trade_id, last_trade_id
+    squared_returns, trade_count, missing, state, revision, seq, epoch, generation, first_trade_id, last_trade_id
 """
 
 # Jumps from one series to the next in the key's index: DISTINCT would read the whole table.

@@ -45,7 +45,13 @@ void Aggregate::add(const Trade& trade) {
   newest_event_ns = std::max(newest_event_ns, trade.event_time_ns);
 }
 
+Returns Aggregate::returns() const noexcept {
+  const bool is_base = own_returns.is_known && own_returns.first_close == 0 && has_open_close;
+  return is_base ? Returns{.first_close = close, .last_close = close} : own_returns;
+}
+
 void Aggregate::merge(const Aggregate& other) {
+  own_returns.append(other.returns());
   if (other.has_high_low) take_range(other.high, other.low);
   if (other.has_open_close) {
     take_first(other.first_order, other.open, other.first_id);

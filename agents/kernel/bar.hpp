@@ -8,6 +8,7 @@
 #include "decode_plan.hpp"
 #include "livetape/decimal.hpp"
 #include "livetape/uint256.hpp"
+#include "returns.hpp"
 #include "trade_id.hpp"
 #include "venue_rules.hpp"
 
@@ -36,8 +37,8 @@ struct Trade {
   CountsFor counts_for;
 };
 
-/// What a set of trades sums up to. Merging is exact and knows no order: any grouping of the same trades gives the
-/// same.
+/// What a set of trades sums up to. Merging is exact: any grouping of the same trades gives the same, and any order
+/// where returns are not asked for, which go on from base bar to base bar.
 struct Aggregate {
   std::int64_t trade_count = 0;
   OrderKey first_order;
@@ -58,9 +59,13 @@ struct Aggregate {
   bool has_open_close = false;  // whether a trade that counts for them was there
   bool has_high_low = false;
   bool has_sides = true;  // whether all of its trades told their aggressor's side to the state
+  Returns own_returns;    // of a coarser bar; a base bar has its close only
 
+  /// Takes a trade; returns stay as they are.
   void add(const Trade& trade);
+  /// Takes what follows in time.
   void merge(const Aggregate& other);
+  [[nodiscard]] Returns returns() const noexcept;
   friend bool operator==(const Aggregate&, const Aggregate&) = default;
 
  private:

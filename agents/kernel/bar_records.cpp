@@ -22,6 +22,13 @@ void write_side(AvroWriter& out, const Aggregate& sum, UInt128 volume) {
   if (sum.has_sides) out.write_decimal(static_cast<Int128>(volume));
 }
 
+/// Null also where there is none: volatility of one close is not 0.
+void write_returns(AvroWriter& out, const Returns& returns) {
+  const bool has_any = returns.is_known && returns.count > 0;
+  out.write_long(has_any ? 1 : 0);
+  if (has_any) out.write_decimal(static_cast<Int128>(returns.squared));
+}
+
 /// Prices are 0 where no trade of the bar counts for them: all were cancelled, or of conditions that do not.
 void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int64_t> missing) {
   out.write_decimal(sum.open);
@@ -32,6 +39,7 @@ void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int6
   write_side(out, sum, sum.buy_volume);
   write_side(out, sum, sum.sell_volume);
   out.write_notional(sum.notional);
+  write_returns(out, sum.own_returns);
   out.write_long(sum.trade_count);
   out.write_long(missing ? 1 : 0);
   if (missing) out.write_long(*missing);

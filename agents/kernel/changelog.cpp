@@ -20,7 +20,7 @@ void write_progress(StateText& out, const Progress& progress) {
 }
 
 std::optional<ByteReader> open_value(std::span<const std::uint8_t> value) {
-  if (value.empty() || value[0] > kValueVersion || value[0] + 1 < kValueVersion) return std::nullopt;
+  if (value.empty() || value[0] > kValueVersion || value[0] < kOldestValueVersion) return std::nullopt;
   return ByteReader(value.subspan(1));
 }
 
@@ -43,6 +43,31 @@ UInt256 read_notional(ByteReader& in) {
     low = (low << 8) | byte;
   }
   return {high, low};
+}
+
+/// Which of a bar's returns the state has.
+enum class ReturnsKind : std::uint8_t { unknown, none, some };
+
+void write_returns(StateText& out, const Returns& returns) {
+  const bool has_some = returns.first_close != 0;
+  const auto kind = !returns.is_known ? ReturnsKind::unknown : has_some ? ReturnsKind::some : ReturnsKind::none;
+  out.number(static_cast<std::int64_t>(kind));
+  if (kind != ReturnsKind::some) return;
+  out.number(returns.count).decimal(returns.first_close).decimal(returns.last_close);
+  out.decimal(static_cast<Int128>(returns.squared));
+}
+
+Returns read_returns(ByteReader& in) {
+  Returns returns;
+  const std::int64_t kind = in.varlong();
+  if (kind < 0 || kind > static_cast<std::int64_t>(ReturnsKind::some)) in.fail();
+  returns.is_known = kind != static_cast<std::int64_t>(ReturnsKind::unknown);
+  if (kind != static_cast<std::int64_t>(ReturnsKind::some)) return returns;
+  returns.count = in.varlong();
+  returns.first_close = read_decimal(in);
+  returns.last_close = read_decimal(in);
+  returns.squared = static_cast<UInt128>(read_decimal(in));
+  return returns;
 }
 
 OrderKey read_order(ByteReader& in) {
@@ -142,6 +167,7 @@ void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& b
   value_.text(sum.first_id.as_text()).text(sum.last_id.as_text());
   value_.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
   value_.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
+  write_returns(value_, sum.own_returns);
   put();
 }
 
@@ -312,7 +338,7 @@ std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::ui
   sum.newest_event_ns = in->varlong();
   sum.first_id = TradeIdView::parse(in->prefixed_text());
   sum.last_id = TradeIdView::parse(in->prefixed_text());
-  if (value[0] == kValueVersion) {
+  if (value[0] >= kFirstWithSides) {
     bar.missing = in->varlong();
     sum.has_open_close = in->varlong() != 0;
     sum.has_high_low = in->varlong() != 0;
@@ -322,6 +348,11 @@ std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::ui
   } else {
     sum.has_open_close = sum.has_high_low = sum.trade_count > 0;
     sum.has_sides = false;
+  }
+  if (value[0] >= kFirstWithReturns) {
+    sum.own_returns = read_returns(*in);
+  } else {
+    sum.own_returns.is_known = !sum.has_open_close;  // a sum of nothing has none
   }
   return is_done(*in) ? std::optional(std::move(bar)) : std::nullopt;
 }

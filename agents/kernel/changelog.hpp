@@ -13,11 +13,14 @@
 
 /// The fold's state as records of its changelog. Every key and value begins with its format's version; a key's second
 /// byte is its kind. Numbers and text are in Avro's encoding. The key's format never changes, or a newer record would
-/// not take an older one's place; a value of the version before is still read.
+/// not take an older one's place; a value of an earlier version is still read.
 namespace livetape::kernel {
 
 inline constexpr std::uint8_t kKeyVersion = 1;
-inline constexpr std::uint8_t kValueVersion = 2;
+inline constexpr std::uint8_t kValueVersion = 3;
+inline constexpr std::uint8_t kOldestValueVersion = 1;
+inline constexpr std::uint8_t kFirstWithSides = 2;    // sides, missing trades, and what trades count for
+inline constexpr std::uint8_t kFirstWithReturns = 3;  // of coarser bars
 
 /// What is wrong with a record that a reader below gives nothing for.
 [[nodiscard]] inline std::string no_known_version() {

@@ -89,6 +89,7 @@ void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
   if (record.value) {
     Bar bar = checked(read_bar_state(key.start_ns, *record.value), record);
     require_none(record, flaw_of(bar, config_));
+    if (level == owner.levels().begin()) bar.sum.own_returns = {};  // its close is all that a base bar has of them
     bars.restore(std::move(bar));
   } else {
     bars.restore_without(key.start_ns);

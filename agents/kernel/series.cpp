@@ -136,7 +136,9 @@ void Series::prefetch_bar() const noexcept {
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
   Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns, changes);
   if (base.is_final) {
-    fold_late(0, base, trade, changes);
+    const Returns before = base.sum.returns();
+    base.sum.add(trade);
+    fold_late(0, base, trade, base.sum.returns() != before, changes);
   } else {
     base.sum.add(trade);
     mark_dirty(0, base, changes);
@@ -181,19 +183,29 @@ void Series::each_above(std::size_t level, const Bar& bar, Visit visit) {
   }
 }
 
-/// A trade for a bar that is final: the bar gets a new revision, and so does every ancestor that is final as well. The
+/// A bar that is final has taken a trade: it gets a new revision, and so does every ancestor that is final as well. The
 /// first that still forms takes the trade into the sum of its final children, and its own ancestors see it there.
-void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes& changes) {
-  bar.sum.add(trade);
+void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has_new_returns, Changes& changes) {
   revise(level, bar, trade.offset, changes);
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
+    if (tree_[parent].is_hopping() && !above.is_final) return;
+    above.sum.add(trade);
+    const bool has_others = has_new_returns && sum_returns(parent, above);
     if (above.is_final) {
-      fold_late(parent, above, trade, changes);
-    } else if (!tree_[parent].is_hopping()) {
-      above.sum.add(trade);
+      fold_late(parent, above, trade, has_others, changes);
+    } else {
       mark_dirty(parent, above, changes);
     }
   });
+}
+
+/// Sums the returns of a bar's final children up anew; whether they are others than before.
+bool Series::sum_returns(std::size_t level, Bar& bar) {
+  Returns sum;
+  for (const Bar& child : levels_[tree_[level].child].final(bar.start_ns, end_ns(level, bar))) {
+    sum.append(child.sum.returns());
+  }
+  return std::exchange(bar.sum.own_returns, sum) != sum;
 }
 
 /// What a record changed is to be stored, and published when the bar is final: one revision a record.

@@ -184,7 +184,8 @@ class Series {
 
  private:
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
-  void fold_late(std::size_t level, Bar& bar, const Trade& trade, Changes& changes);
+  void fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has_new_returns, Changes& changes);
+  bool sum_returns(std::size_t level, Bar& bar);
   void revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& changes);
   void rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes);
   void charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes);

@@ -45,6 +45,10 @@ const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept {
   if (bar.missing < 0) return "a bar that lacks less than nothing";
   const bool are_volumes = std::max({sum.volume, sum.buy_volume, sum.sell_volume}) < kDecimalLimit;
   if (!are_volumes || sum.notional >= kNotionalLimit) return "a bar whose sums are out of range";
+  const Returns& returns = sum.own_returns;
+  const bool are_closes = std::min(returns.first_close, returns.last_close) >= 0;
+  const bool are_returns = returns.count >= 0 && returns.count <= kMaxTrades && returns.squared < kDecimalLimit;
+  if (!are_closes || !are_returns) return "a bar of impossible returns";
   const bool has_time = sum.newest_event_ns != kBeginning;
   return has_time && !is_time(sum.newest_event_ns, config) ? "a bar with a trade out of time" : nullptr;
 }

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, LargeBinary, MetaData, Numeric, Table, Text
 
-from app.amounts import NOTIONAL_SCALE, PRICE_SCALE
+from app.amounts import NOTIONAL_SCALE, PRICE_SCALE, RETURNS_SCALE
 
 SCALE: Final = "scale"
 """Under this name a column's `info` has the decimal places of the Avro decimal that it comes from."""
@@ -81,6 +81,12 @@ def _bar_columns(*, all_versions: bool) -> list[Column[Any]]:
         _text("last_trade_id", "The venue's id of the trade that gave the close"),
         _amount("buy_volume", "Sum of the sizes whose aggressor bought, in base currency", nullable=True),
         _amount("sell_volume", "Sum of the sizes whose aggressor sold, in base currency", nullable=True),
+        _amount(
+            "squared_returns",
+            "Sum of the squared log returns from close to close of base bars; null where there is none",
+            RETURNS_SCALE,
+            nullable=True,
+        ),
     ]
 
 

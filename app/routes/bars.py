@@ -37,8 +37,10 @@ class BarAnswer(BaseModel):
     buy_volume: str | None
     sell_volume: str | None
     notional: str
+    squared_returns: str | None
     vwap: str | None
     order_flow_imbalance: str | None
+    realised_volatility: str | None
     trade_count: int
     missing: int | None
     state: str

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, overload
 
 import fastavro
 import httpx
@@ -27,7 +27,7 @@ from local import ports
 
 WAIT_S = 30.0
 BINANCE_BTC = {"venue": "binance", "instrument": "BTC-USDT"}
-AMOUNTS = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional")
+AMOUNTS = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "squared_returns")
 COPIED = ("venue", "instrument", "interval", "trade_count", "missing", "revision", "seq", "first_trade_id")
 EIGHTEEN_PLACES = Decimal(1).scaleb(-18)
 Fields = dict[str, Any]
@@ -58,6 +58,7 @@ def bar(
         "buy_volume": Decimal("0.2"),
         "sell_volume": Decimal("0.04"),
         "notional": Decimal("31.7"),
+        "squared_returns": Decimal("0.0004"),
         "trade_count": 3,
         "missing": None,
         "seq": seq,
@@ -71,8 +72,14 @@ def bar(
     }
 
 
-def text(amount: Decimal) -> str:
+@overload
+def text(amount: Decimal) -> str: ...
+@overload
+def text(amount: Decimal | None) -> str | None: ...
+def text(amount: Decimal | None) -> str | None:
     """A Decimal as a plain number without trailing zeros."""
+    if amount is None:
+        return None
     plain = f"{amount:f}"
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
@@ -83,13 +90,16 @@ def shown(fields: Fields, state: str | None = None) -> Fields:
         vwap = (fields["notional"] / fields["volume"]).quantize(EIGHTEEN_PLACES)
         buy, sell = fields["buy_volume"], fields["sell_volume"]
         imbalance = ((buy - sell) / (buy + sell)).quantize(EIGHTEEN_PLACES) if buy + sell else None
+        squared = fields["squared_returns"]
+        volatility = None if squared is None else squared.sqrt().quantize(EIGHTEEN_PLACES)
     return {
         **{name: fields[name] for name in COPIED},
         **{name: text(fields[name]) for name in AMOUNTS},
         "start_ns": str(fields["start_ns"]),
         "last_trade_id": fields["last_trade_id"],
         "vwap": text(vwap),
-        "order_flow_imbalance": None if imbalance is None else text(imbalance),
+        "order_flow_imbalance": text(imbalance),
+        "realised_volatility": text(volatility),
         "state": state or fields["state"],
         "epoch": f"{fields['epoch']}.{fields['generation']}",
     }

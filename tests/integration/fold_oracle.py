@@ -13,14 +13,16 @@ from typing import Any
 
 from app.intervals import duration_ns
 from app.settings import Settings
+from tests.unit.agents.kernel.log_returns import sum_of_squares
 
 Fields = dict[str, Any]
 EXACT = Context(prec=100)
 CONTIGUOUS = {"binance", "kraken", "coinbase"}
 """Venues that number an instrument's trades without a hole."""
 COMPUTED = (
-    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "trade_count", "missing",
-    "first_trade_id", "last_trade_id", "first_offset", "last_offset", "state", "revision", "seq", "partition",
+    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "squared_returns", "trade_count",
+    "missing", "first_trade_id", "last_trade_id", "first_offset", "last_offset", "state", "revision", "seq",
+    "partition",
 )  # fmt: skip
 
 
@@ -212,6 +214,13 @@ class PartitionOracle:
             }
         )
 
+    def _base_closes(self, trades: Iterable[Accepted]) -> list[Decimal]:
+        """The close of each base bar, by time."""
+        length = next(iter(self._windows.values()))[0]
+        in_order = sorted(trades, key=lambda trade: trade.order)
+        closes = {trade.fields["event_time_ns"] // length: trade.fields["price"] for trade in in_order}
+        return [closes[number] for number in sorted(closes)]
+
     def _watermark(self, name: tuple[str, str]) -> int | None:
         newest = self._instruments[name].newest_ns
         own = [] if newest is None else [newest - self._settings.out_of_order_ns]
@@ -221,8 +230,7 @@ class PartitionOracle:
     def _is_past(self, end_ns: int, watermark: int | None) -> bool:
         return watermark is not None and end_ns + self._settings.grace_ns <= watermark
 
-    @staticmethod
-    def _bar(venue: str, window: Window) -> Fields:
+    def _bar(self, venue: str, window: Window) -> Fields:
         trades = window.trades
         first = min(trades, key=lambda trade: trade.order)
         last = max(trades, key=lambda trade: trade.order)
@@ -242,6 +250,7 @@ class PartitionOracle:
             "buy_volume": sides["buy"],
             "sell_volume": sides["sell"],
             "notional": notional,
+            "squared_returns": sum_of_squares(self._base_closes(trades)),
             "trade_count": len(trades),
             "missing": window.missing if venue in CONTIGUOUS else None,
             "first_trade_id": first.fields["trade_id"],

@@ -16,7 +16,7 @@ TABLES = """
     CREATE TABLE bar (
         venue text, instrument text, interval text, start_ns bigint, day date DEFAULT '1970-01-01',
         open numeric, high numeric, low numeric, close numeric, volume numeric, notional numeric,
-        buy_volume numeric, sell_volume numeric,
+        buy_volume numeric, sell_volume numeric, squared_returns numeric,
         trade_count bigint, missing bigint, state text, revision int, generation int, epoch text, seq bigint,
         partition int, first_offset bigint, last_offset bigint, first_trade_id text, last_trade_id text,
         PRIMARY KEY (venue, instrument, interval, start_ns, day));

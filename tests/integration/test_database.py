@@ -56,19 +56,21 @@ def test_the_analysts_view_has_what_is_derived_and_the_start_as_a_time(settings:
         connection.execute(
             """
             INSERT INTO bar SELECT 'binance', instrument, '1s', %s, %s, 1, 1, 1, 1, volume, 2, 1, NULL, 'final', 0, 0,
-                'log-0', 1, 0, 1, 1, '1', '1', buy, sell
-            FROM (VALUES ('BTC-USDT', 3, 1, 2), ('ETH-USDT', 0, 0, 0), ('SOL-USDT', 0.000003, 0.000003, 0),
-                ('XRP-USDT', 3, NULL, NULL)) AS of (instrument, volume, buy, sell)
+                'log-0', 1, 0, 1, 1, '1', '1', buy, sell, squared
+            FROM (VALUES ('BTC-USDT', 3, 1, 2, 0.0002), ('ETH-USDT', 0, 0, 0, 0),
+                ('SOL-USDT', 0.000003, 0.000003, 0, 1e-28), ('XRP-USDT', 3, NULL, NULL, NULL)
+            ) AS of (instrument, volume, buy, sell, squared)
             """,
             [start_ns, NEW_YEAR],
         )
         rows = connection.execute(
-            "SELECT vwap, order_flow_imbalance, start_time FROM bar_vwap ORDER BY instrument"
+            "SELECT vwap, order_flow_imbalance, realised_volatility, start_time FROM bar_vwap ORDER BY instrument"
         ).fetchall()
     two_thirds = Decimal("0.666666666666666667")
     assert [vwap for vwap, *_ in rows] == [two_thirds, None, Decimal("666666.666666666666666667"), two_thirds]
-    assert [imbalance for _, imbalance, _ in rows] == [Decimal("-0.333333333333333333"), None, Decimal(1), None]
-    assert rows[0][2].isoformat() == "2026-01-01T00:00:00+00:00"
+    assert [imbalance for _, imbalance, *_ in rows] == [Decimal("-0.333333333333333333"), None, Decimal(1), None]
+    assert [volatility for *_, volatility, _ in rows] == [Decimal("0.014142135623730950"), 0, Decimal("1e-14"), None]
+    assert rows[0][3].isoformat() == "2026-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     ],
     "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("0.6"), Decimal("105.66666667"))],
     "Who was in a hurry": [(date(2026, 1, 1), Decimal("0.4"), Decimal("0.08"), Decimal("0.66666667"))],
+    "How much prices moved": [(NOON, Decimal("0.02")), (NOON.replace(minute=1), Decimal("0.02"))],
     "Bars of another length": [(NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.6"))],
     "A bar beside its own trades": [(NOON_NS, 3, 3, VOLUME, VOLUME), (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME)],
     "Trades that their venue corrected or cancelled": [

@@ -55,9 +55,7 @@ export function vwapText(vwap: string | null, priceDigits: number): string {
   return padded(shortened(vwap, digits), digits);
 }
 
-const RATIO_PLACES = 3;
-
-/** A ratio to as many places as one reads at a glance. */
-export function ratioText(ratio: string | null): string {
-  return ratio === null ? "–" : padded(shortened(ratio, RATIO_PLACES), RATIO_PLACES);
+/** A ratio to so many places. */
+export function ratioText(ratio: string | null, digits: number): string {
+  return ratio === null ? "–" : padded(shortened(ratio, digits), digits);
 }

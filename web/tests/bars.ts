@@ -16,6 +16,7 @@ export function aBar(minute: number, changed: Partial<Bar> = {}): Bar {
     sell_volume: "1",
     vwap: "1.2",
     order_flow_imbalance: "0.333333333333333333",
+    realised_volatility: "0.01414213562373095",
     trade_count: 4,
     missing: null,
     state: "final",

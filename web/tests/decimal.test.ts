@@ -24,10 +24,10 @@ describe("amounts", () => {
     expect(shortened("0.25", 4)).toBe("0.25");
   });
 
-  it("are told as a ratio with three places", () => {
-    expect(ratioText("-0.333333333333333333")).toBe("-0.333…");
-    expect(ratioText("1")).toBe("1.000");
-    expect(ratioText(null)).toBe("–");
+  it("are told as a ratio with so many places", () => {
+    expect(ratioText("-0.333333333333333333", 3)).toBe("-0.333…");
+    expect(ratioText("1", 3)).toBe("1.000");
+    expect(ratioText(null, 3)).toBe("–");
   });
 
   it("are told as VWAP with two places more than prices, eighteen at most", () => {

@@ -19,7 +19,9 @@ from tests.integration.sql_kit import Database
 
 WAIT_S: Final = 30.0
 PAGE_BARS: Final = 5_000
-SHOWN_AMOUNTS: Final = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional")
+SHOWN_AMOUNTS: Final = (
+    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "squared_returns",
+)  # fmt: skip
 SHOWN_OF_FORMING: Final = (*SHOWN_AMOUNTS, "trade_count", "missing", "first_trade_id", "last_trade_id", "state")
 OF_A_TRADE: Final = (
     "venue", "instrument", "trade_id", "price", "size", "event_time_ns", "aggressor", "partition", "offset",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.amounts import from_decimal, order_flow_imbalance, plain, unscaled, vwap
+from app.amounts import from_decimal, order_flow_imbalance, plain, realised_volatility, unscaled, vwap
 
 WIDE = Context(prec=250, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN)
 prices = st.integers(-(10**38) + 1, 10**38 - 1)
@@ -75,3 +75,15 @@ def test_order_flow_imbalance_is_the_quotient_rounded_half_to_even_at_18_places(
 @pytest.mark.parametrize("sides", [(0, 0), (None, None), (None, 1)])
 def test_without_a_side_there_is_no_imbalance(sides: tuple[int | None, int | None]) -> None:
     assert order_flow_imbalance(*sides) is None
+
+
+@given(st.integers(0, 10**38 - 1))
+def test_realised_volatility_is_the_root_rounded_at_18_places(squared_returns: int) -> None:
+    exact = WIDE.sqrt(WIDE.scaleb(Decimal(squared_returns), -28))
+    assert realised_volatility(squared_returns) == from_decimal(
+        exact.quantize(Decimal(1).scaleb(-18), context=WIDE), 18
+    )
+
+
+def test_without_returns_there_is_no_volatility() -> None:
+    assert realised_volatility(None) is None

@@ -13,10 +13,11 @@ from tests.integration.api_kit import bar, shown
 
 SCHEMAS = PROJECT / "schemas"
 WIRE_HEADER = bytes(5)
-LATER = ("buy_volume", "sell_volume")
+LATER = ("buy_volume", "sell_volume", "squared_returns")
+DERIVED = ("order_flow_imbalance", "realised_volatility")
 
 
-def test_a_bar_of_a_release_that_did_not_tell_sides_has_none() -> None:
+def test_a_bar_of_a_release_without_them_has_neither_sides_nor_returns() -> None:
     schema: dict[str, Any] = json.loads((SCHEMAS / "bar.avsc").read_text())
     schema["fields"] = [field for field in schema["fields"] if field["name"] not in LATER]
     body = io.BytesIO()
@@ -25,4 +26,4 @@ def test_a_bar_of_a_release_that_did_not_tell_sides_has_none() -> None:
     _, fields = reader.read(WIRE_HEADER + body.getvalue())
     told = json.loads(Bar.committed(fields).text)
     expected = shown(bar(60, seq=7))
-    assert told == expected | dict.fromkeys((*LATER, "order_flow_imbalance"))
+    assert told == expected | dict.fromkeys((*LATER, *DERIVED))

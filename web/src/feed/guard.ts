@@ -81,6 +81,7 @@ function bar(value: unknown): Bar {
     sell_volume: decimalOrNull(fields, "sell_volume"),
     vwap: decimalOrNull(fields, "vwap"),
     order_flow_imbalance: decimalOrNull(fields, "order_flow_imbalance"),
+    realised_volatility: decimalOrNull(fields, "realised_volatility"),
     trade_count: number(fields, "trade_count"),
     missing: fields.missing === null ? null : number(fields, "missing"),
     state: state(fields),

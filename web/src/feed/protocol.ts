@@ -24,6 +24,8 @@ export interface Bar extends SeriesKey {
   readonly vwap: string | null;
   /** (buy - sell) / (buy + sell); null where no side is known. */
   readonly order_flow_imbalance: string | null;
+  /** Root of the sum of squared log returns from base bar to base bar; null where there are none. */
+  readonly realised_volatility: string | null;
   readonly trade_count: number;
   readonly missing: number | null;
   readonly state: BarState;

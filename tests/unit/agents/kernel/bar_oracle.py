@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
 from itertools import pairwise
 
+from tests.unit.agents.kernel.log_returns import sum_of_squares
+
 EXACT = Context(prec=200)
 MAX_UNSCALED_VOLUME = Decimal(10) ** 38
 MAX_UNSCALED_NOTIONAL = Decimal(10) ** 76
@@ -143,6 +145,7 @@ class Published:
     buy_volume: Decimal | None
     sell_volume: Decimal | None
     notional: Decimal
+    squared_returns: Decimal | None
     trade_count: int
     seq: int
     first_offset: int
@@ -246,6 +249,7 @@ class Tape:
             buy_volume=total(trade.size for trade in trades if trade.aggressor == "buy"),
             sell_volume=total(trade.size for trade in trades if trade.aggressor == "sell"),
             notional=total(EXACT.multiply(trade.price, trade.size) for trade in trades),
+            squared_returns=sum_of_squares(self._base_closes(trades)),
             trade_count=len(trades),
             seq=seq,
             first_offset=min(offsets),
@@ -254,6 +258,12 @@ class Tape:
             last_trade_id=trades[-1].trade_id if trades else "",
             missing=self.missing.get(window, 0) if window.venue in self.rules.contiguous else None,
         )
+
+    def _base_closes(self, trades: Iterable[Trade]) -> list[Decimal]:
+        """The close of each base bar by time, of trades in their order."""
+        base_length = self.rules.intervals[0][1]
+        closes = {trade.event_time_ns // base_length: trade.price for trade in trades}
+        return [closes[number] for number in sorted(closes)]
 
     def _take_trade(self, trade: Trade) -> None:
         watermark = self.watermark(trade.venue, trade.instrument)
