@@ -314,7 +314,7 @@ STEPS = {
             [
                 "CMakeLists.txt",
                 "pyproject.toml",
-                "native/**",
+                "native/**/*",
                 "agents/kernel/**/*.[ch]pp",
                 "agents/kernel/**/CMakeLists.txt",
             ],
@@ -325,7 +325,7 @@ STEPS = {
         Step(
             "bridge",
             "C++ bridge",
-            ["bridge/**", "native/**"],
+            ["bridge/**/*", "native/**/*"],
             build_bridge,
             ["build/bridge/release/livetape-bridge"],
             ["packages"],
@@ -334,7 +334,7 @@ STEPS = {
         Step(
             "web",
             "page",
-            ["web/package*.json", "web/*.*", "web/src/**", "web/public/**"],
+            ["web/package*.json", "web/*.*", "web/src/**/*", "web/public/**/*"],
             build_web,
             ["web/dist/index.html"],
             ["python"],

@@ -51,6 +51,12 @@ def serving(settings: Settings) -> Iterator[Part]:
         yield api
 
 
+def store(settings: Settings, bars: int) -> None:
+    """Have the sink write so many bars to Postgres, where older ones are asked for."""
+    with running("sink", settings) as sink:
+        eventually(lambda: Database(settings).count("bar") == bars, lambda: sink.printed)
+
+
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Callable[[bytes], Iterator[int]]]:
     """The bridge's ZeroMQ socket: publishes a trade again and again, as often as the iterator is asked for the next."""
@@ -135,8 +141,7 @@ def test_another_series_is_a_choice_away_and_stays_in_the_address(
 
 def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, page: MarketPage) -> None:
     writer.flush(minutes(1, 1_201))
-    with running("sink", served) as sink:
-        eventually(lambda: Database(served).count("bar") == 1_200, lambda: sink.printed)
+    store(served, 1_200)
     with serving(served):
         page.open(url(served))
         expect(page.bars).to_have_count(40)
@@ -209,6 +214,7 @@ def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give
     served: Settings, writer: Writer, page: MarketPage
 ) -> None:
     writer.flush(minutes(1, 301))
+    store(served, 300)
     with serving(served) as api:
         page.open(url(served))
         expect(page.bars).to_have_count(40)

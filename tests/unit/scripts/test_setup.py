@@ -49,6 +49,20 @@ def test_a_step_runs_again_only_when_its_inputs_or_outputs_changed(setup: Module
     assert runs == ["1", "2", "2"]
 
 
+@pytest.mark.parametrize(
+    ("step", "source"),
+    [
+        ("web", "web/src/feed/history.ts"),
+        ("bridge", "bridge/CMakeLists.txt"),
+        ("bridge", "native/include/livetape/decimal.hpp"),
+        ("kernel", "native/include/livetape/decimal.hpp"),
+    ],
+)
+def test_a_change_of_a_source_in_any_folder_is_an_input(setup: ModuleType, step: str, source: str) -> None:
+    found = {path for pattern in setup.STEPS[step].inputs for path in PROJECT.glob(pattern)}
+    assert PROJECT / source in found
+
+
 def test_a_failing_command_is_shown_with_the_end_of_its_output_and_runs_again(setup: ModuleType) -> None:
     step = setup.Step("build", "C++ bridge", [], lambda log: log.call("sh", "-c", "echo no such header; exit 1"))
     for _ in range(2):

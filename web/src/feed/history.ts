@@ -4,10 +4,16 @@ import type { Bar, SeriesKey } from "./protocol";
 /** Most bars of one answer that this page asks for; the server allows 5,000. */
 export const PAGE_BARS = 1_000;
 
-/** The newest bars of a series that start before end_ns, oldest first, at most PAGE_BARS. */
-export async function fetchBars(key: SeriesKey, end_ns: string, signal: AbortSignal): Promise<Bar[]> {
+/** Bars that start from start_ns on, where it is given, and before end_ns. */
+export interface TimeRange {
+  readonly start_ns?: string;
+  readonly end_ns: string;
+}
+
+/** The newest bars of a series in a range of time, oldest first, at most PAGE_BARS. */
+export async function fetchBars(key: SeriesKey, range: TimeRange, signal: AbortSignal): Promise<Bar[]> {
   const { venue, instrument, interval } = key;
-  const query = new URLSearchParams({ venue, instrument, interval, end_ns, limit: String(PAGE_BARS) });
+  const query = new URLSearchParams({ venue, instrument, interval, ...range, limit: String(PAGE_BARS) });
   const answer = await asked(`/api/v1/bars?${query.toString()}`, signal);
   if (!answer.ok) throw new Error(parseReason(await answer.text()) ?? `the API answered ${answer.status}`);
   return parseBars(await answer.json());

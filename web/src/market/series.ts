@@ -1,4 +1,4 @@
-import { fetchBars, PAGE_BARS } from "../feed/history";
+import { fetchBars, PAGE_BARS, type TimeRange } from "../feed/history";
 import type { Bar, SeriesKey } from "../feed/protocol";
 import { merge } from "../series/merge";
 import { compareTimes } from "../time";
@@ -55,7 +55,7 @@ export class SeriesBars {
     const oldest = this.bars[0];
     if (!oldest || this.isLoading || this.isComplete) return;
     await this.fetching(async (signal) => {
-      const page = await this.page(oldest.start_ns, signal);
+      const page = await this.page({ end_ns: oldest.start_ns }, signal);
       this.isComplete = page.length < PAGE_BARS;
     });
   }
@@ -65,15 +65,15 @@ export class SeriesBars {
     if (compareTimes(start_ns, end_ns) >= 0) return;
     await this.fetching(async (signal) => {
       for (let end = end_ns; compareTimes(start_ns, end) < 0;) {
-        const page = await this.page(end, signal);
+        const page = await this.page({ start_ns, end_ns: end }, signal);
         if (!page[0] || page.length < PAGE_BARS) return;
         end = page[0].start_ns;
       }
     });
   }
 
-  private async page(end_ns: string, signal: AbortSignal): Promise<Bar[]> {
-    const page = await fetchBars(this.key, end_ns, signal);
+  private async page(range: TimeRange, signal: AbortSignal): Promise<Bar[]> {
+    const page = await fetchBars(this.key, range, signal);
     signal.throwIfAborted();
     const oldest = page[0];
     if (!oldest) return page;

@@ -11,6 +11,8 @@ import { heard } from "./tape";
 const RETRY_MS = 1_000;
 /** The page is drawn anew at most this often: a busy market says more than an eye can see. */
 const FRAME_MS = 40;
+/** What hello calls a history that reaches behind what the topics hold; of another one there is nothing to load. */
+const HISTORY = "postgres";
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
@@ -51,6 +53,7 @@ export function useMarket(address: string): Market {
   const historyProblem = ref("");
   let series: SeriesBars | null = null;
   let isSubscribed = false;
+  let hasOlderBars = true;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   const socket = new Connection(address, {
@@ -70,6 +73,7 @@ export function useMarket(address: string): Market {
     switch (message.type) {
       case "hello":
         namespace.value = message.namespace;
+        hasOlderBars = message.history === HISTORY;
         break;
       case "list":
         takeListing(message);
@@ -200,7 +204,9 @@ export function useMarket(address: string): Market {
         .join(" "),
     ),
     select,
-    loadOlder: () => void series?.loadOlder(),
+    loadOlder: () => {
+      if (hasOlderBars) void series?.loadOlder();
+    },
     reconnect: () => {
       socket.open();
     },
