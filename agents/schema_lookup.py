@@ -22,9 +22,14 @@ class WriterSchemaLookup:
     def __init__(self, settings: Settings, schemas: WriterSchemas) -> None:
         self._registry = RegistrySchemas(settings)
         self._schemas = schemas
+        self._asking = asyncio.Lock()
 
     async def learn(self, schema_id: int) -> None:
         """Add or refuse the schema. Waits while the registry is away: not knowing is no reason to refuse."""
+        async with self._asking:  # all partitions meet a schema at once, and the registry is asked for the first
+            await self._learn(schema_id)
+
+    async def _learn(self, schema_id: int) -> None:
         while True:
             try:
                 schema_json = await asyncio.to_thread(self._registry, schema_id)

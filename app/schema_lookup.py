@@ -19,9 +19,9 @@ class RegistrySchemas:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.registry_url.rstrip("/")
         password = settings.registry_password
-        self._auth = (
-            (settings.registry_user, password.get_secret_value()) if settings.registry_user and password else None
-        )
+        auth = (settings.registry_user, password.get_secret_value()) if settings.registry_user and password else None
+        # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
+        self._client = httpx.Client(auth=auth, timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
         self._known: dict[int, str] = {}
 
     def __call__(self, schema_id: int) -> str:
@@ -37,7 +37,7 @@ class RegistrySchemas:
 
     def _ask(self, schema_id: int) -> str:
         try:
-            answer = httpx.get(f"{self._url}/schemas/ids/{schema_id}", auth=self._auth, timeout=TIMEOUT_S)
+            answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")
             if answer.status_code == NOT_FOUND:
                 raise BadRecord(f"unknown schema id {schema_id}")
             answer.raise_for_status()
