@@ -11,6 +11,9 @@ namespace livetape::kernel {
 
 /// A cursor over bytes that never reads past their end: after a read that does not fit, `ok` is false for good and
 /// every further read gives zero or nothing.
+///
+/// What is called for every field is inlined always, and what is not takes and gives values: so that a cursor stays in
+/// registers. Through memory, each field waits for the one before it to be stored: decoding took a third longer.
 class ByteReader {
  public:
   explicit ByteReader(std::span<const std::uint8_t> data) noexcept
@@ -29,19 +32,20 @@ class ByteReader {
   }
 
   /// Zig-zag and 7 bits a byte: Avro's long and Kafka's varint and varlong.
-  std::int64_t varlong() noexcept {
+  [[gnu::always_inline]] std::int64_t varlong() noexcept {
     std::uint64_t zigzag = 0;
     if (at_ != end_ && *at_ < 0x80) {
       zigzag = *at_++;
-    } else if (remaining() >= kMaxVarintBytes) {
-      zigzag = long_varint();
     } else {
-      zigzag = short_varint();
+      const Varint found = remaining() >= kMaxVarintBytes ? long_varint(at_) : short_varint(at_, end_);
+      if (found.next == nullptr) return fail(), 0;
+      at_ = found.next;
+      zigzag = found.value;
     }
     return static_cast<std::int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
   }
 
-  std::span<const std::uint8_t> bytes(std::size_t count) noexcept {
+  [[gnu::always_inline]] std::span<const std::uint8_t> bytes(std::size_t count) noexcept {
     if (count > remaining()) return fail(), std::span<const std::uint8_t>{};
     const std::span<const std::uint8_t> found{at_, count};
     at_ += count;
@@ -49,13 +53,13 @@ class ByteReader {
   }
 
   /// Bytes behind their length, as Avro's bytes and string; a negative length fails.
-  std::span<const std::uint8_t> prefixed_bytes() noexcept {
+  [[gnu::always_inline]] std::span<const std::uint8_t> prefixed_bytes() noexcept {
     const std::int64_t length = varlong();
     if (length < 0) return fail(), std::span<const std::uint8_t>{};
     return bytes(static_cast<std::size_t>(length));
   }
 
-  std::string_view prefixed_text() noexcept {
+  [[gnu::always_inline]] std::string_view prefixed_text() noexcept {
     const auto found = prefixed_bytes();
     return {reinterpret_cast<const char*>(found.data()), found.size()};
   }
@@ -63,7 +67,7 @@ class ByteReader {
   /// The bytes from here to where another reader of the same bytes has come.
   [[nodiscard]] std::span<const std::uint8_t> up_to(const ByteReader& later) const noexcept { return {at_, later.at_}; }
 
-  void fail() noexcept {
+  [[gnu::always_inline]] void fail() noexcept {
     ok_ = false;
     at_ = end_;
   }
@@ -71,22 +75,24 @@ class ByteReader {
  private:
   static constexpr std::size_t kMaxVarintBytes = 10;
 
+  /// A number and where it ends; null when it does not.
+  struct Varint {
+    const std::uint8_t* next;
+    std::uint64_t value;
+  };
+
   /// Where there are 10 bytes or more: eight at once, since most that are no single byte are times of nine.
-  std::uint64_t long_varint() noexcept {
+  static Varint long_varint(const std::uint8_t* at) noexcept {
     constexpr std::uint64_t kMore = 0x8080808080808080;
     std::uint64_t word = 0;
-    std::memcpy(&word, at_, sizeof word);
+    std::memcpy(&word, at, sizeof word);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     const std::uint64_t ends = ~word & kMore;
-    if (ends != 0) {
-      at_ += std::countr_zero(ends) / 8 + 1;
-      return joined(word & (ends ^ (ends - 1)));
-    }
-    const std::uint64_t low = joined(word) | static_cast<std::uint64_t>(at_[8] & 0x7f) << 56;
-    if (at_[8] < 0x80) return at_ += 9, low;
-    if (at_[9] >= 0x80) return fail(), 0;
-    const std::uint64_t top = at_[9];
-    return at_ += 10, low | top << 63;
+    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, joined(word & (ends ^ (ends - 1)))};
+    const std::uint64_t low = joined(word) | static_cast<std::uint64_t>(at[8] & 0x7f) << 56;
+    if (at[8] < 0x80) return {at + 9, low};
+    if (at[9] >= 0x80) return {nullptr, 0};
+    return {at + 10, low | static_cast<std::uint64_t>(at[9]) << 63};
   }
 
   /// Eight groups of 7 bits side by side, each from its byte.
@@ -96,14 +102,14 @@ class ByteReader {
     return (bytes & 0x0fffffff00000000) >> 4 | (bytes & 0x000000000fffffff);
   }
 
-  std::uint64_t short_varint() noexcept {
+  static Varint short_varint(const std::uint8_t* at, const std::uint8_t* end) noexcept {
     std::uint64_t zigzag = 0;
-    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const std::uint8_t byte = *at_++;
+    for (unsigned shift = 0; shift < 64 && at != end; shift += 7) {
+      const std::uint8_t byte = *at++;
       zigzag |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return zigzag;
+      if (byte < 0x80) return {at, zigzag};
     }
-    return fail(), 0;
+    return {nullptr, 0};
   }
 
   const std::uint8_t* at_;

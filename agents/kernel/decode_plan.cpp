@@ -223,7 +223,7 @@ class Decoder {
   }
 
   template <Code kCode>
-  void execute(const Instruction& now) noexcept {
+  [[gnu::always_inline]] void execute(const Instruction& now) noexcept {
     if constexpr (kCode == Code::skip_varint) in_.varlong();
     if constexpr (kCode == Code::skip_bytes) in_.prefixed_bytes();
     if constexpr (kCode == Code::skip_fixed) in_.bytes(static_cast<std::size_t>(now.argument));
@@ -250,20 +250,20 @@ class Decoder {
   }
 
   /// What the table of an instruction has at the index that comes; 0 when there is no such.
-  std::uint32_t entry(const Instruction& now) noexcept {
+  [[gnu::always_inline]] std::uint32_t entry(const Instruction& now) noexcept {
     const auto index = static_cast<std::uint64_t>(in_.varlong());
     if (index >= now.count) return in_.fail(), 0;
     return plan_.tables_[static_cast<std::size_t>(now.argument) + index];
   }
 
   /// Which branch of a union of null and a value comes.
-  bool is_there() noexcept {
+  [[gnu::always_inline]] bool is_there() noexcept {
     const std::int64_t branch = in_.varlong();
     if (branch != 0 && branch != 1) in_.fail();
     return branch == 1;
   }
 
-  void trade_seq() noexcept {
+  [[gnu::always_inline]] void trade_seq() noexcept {
     out_.trade_seq = in_.varlong();
     out_.has_trade_seq = true;
   }
@@ -271,14 +271,14 @@ class Decoder {
   /// How many bytes there are from the first of these on. Before reading them nobody knows: a length's own size varies.
   [[nodiscard]] std::size_t readable_from(std::size_t size) const noexcept { return size + in_.remaining(); }
 
-  void trade_id() noexcept {
+  [[gnu::always_inline]] void trade_id() noexcept {
     constexpr std::size_t kPadded = 16;
     const std::string_view text = in_.prefixed_text();
     const bool is_padded = readable_from(text.size()) >= kPadded;
     out_.trade_id = is_padded ? TradeIdView::parse_padded(text) : TradeIdView::parse(text);
   }
 
-  void decimal(Int128& unscaled) noexcept {
+  [[gnu::always_inline]] void decimal(Int128& unscaled) noexcept {
     const auto bytes = in_.prefixed_bytes();
     const bool is_short = !bytes.empty() && bytes.size() <= kMaxDecimalBytes;
     const bool is_padded = is_short && readable_from(bytes.size()) >= kMaxDecimalBytes;

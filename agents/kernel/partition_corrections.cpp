@@ -9,7 +9,6 @@ namespace livetape::kernel {
 
 std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcoming) {
   const Decoded& decoded = upcoming.decoded;
-  if (upcoming.flaw != nullptr || upcoming.kind != RecordKind::trade || decoded.action == Action::trade) return {};
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
   const TradeIdView id = TradeIdView::parse(decoded.refers_to);
@@ -49,7 +48,8 @@ void PartitionFold::reread(Bytes record_set, std::vector<AbortedTransaction> abo
 void PartitionFold::reread_record(const Record& record) {
   if (!awaited_ || record.offset < awaited_->from || record.offset >= awaited_->offset) return;
   Upcoming again;
-  decode_ahead(record, again);
+  again.record = record;
+  decode_ahead(again);
   const Decoded& decoded = again.decoded;
   if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
   const Venue* home = find_venue(decoded.venue);

@@ -57,9 +57,11 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
   const auto at = [&](std::size_t number) -> Upcoming& { return upcoming_[number % kAhead]; };
   while (true) {
     while (!is_read && end - first < kAhead && (first == end || !reader.is_at_batch_end())) {
-      const Record* record = reader.next();
-      is_read = record == nullptr;
-      if (!is_read && record->offset >= start_offset) decode_ahead(*record, at(end++));
+      Upcoming& upcoming = at(end);
+      is_read = !reader.next_into(upcoming.record);
+      if (is_read || upcoming.record.offset < start_offset) continue;
+      decode_ahead(upcoming);
+      ++end;
     }
     if (first == end) break;
     if (first + kTablesAhead < end && at(first + kTablesAhead).guess) at(first + kTablesAhead).guess->prefetch_tables();
@@ -69,9 +71,9 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
       outcome.needs_schema = next.unknown_schema;
       return true;
     }
-    if (const auto from = history_needed(next)) {
-      outcome.needs_history = from;
-      return true;
+    if (next.is_correction()) {
+      outcome.needs_history = history_needed(next);
+      if (outcome.needs_history) return true;
     }
     fold_record(next, outcome);
     ++outcome.records;
@@ -100,13 +102,12 @@ bool PartitionFold::pass_over(RecordSetReader& reader, std::int64_t start_offset
   return true;
 }
 
-void PartitionFold::decode_ahead(const Record& record, Upcoming& upcoming) {
-  upcoming.record = record;
+void PartitionFold::decode_ahead(Upcoming& upcoming) {
   upcoming.flaw = nullptr;
   upcoming.unknown_schema.reset();
   upcoming.home = nullptr;
   upcoming.guess = nullptr;
-  const WireHeader header = read_wire_header(record);
+  const WireHeader header = read_wire_header(upcoming.record);
   if (header.flaw != nullptr) {
     upcoming.flaw = header.flaw;
     return;
@@ -136,7 +137,7 @@ void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) 
     refuse(upcoming.record, upcoming.flaw, outcome);
   } else if (upcoming.kind == RecordKind::clock) {
     fold_clock(upcoming.record, upcoming.decoded, outcome);
-  } else if (upcoming.decoded.action != Action::trade) {
+  } else if (upcoming.is_correction()) {
     fold_correction(upcoming, outcome);
   } else {
     fold_trade(upcoming, outcome);
@@ -177,17 +178,18 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
 }
 
 Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const Venue& home) {
-  Trade trade;
-  trade.id = decoded.trade_id;
-  trade.order = {decoded.has_trade_seq ? decoded.trade_seq : decoded.event_time_ns, record.offset};
-  trade.price = decoded.price;
-  trade.size = static_cast<UInt128>(decoded.size);
-  trade.notional = UInt256::product(static_cast<UInt128>(decoded.price), trade.size);
-  trade.event_time_ns = decoded.event_time_ns;
-  trade.offset = record.offset;
-  trade.aggressor = decoded.aggressor;
-  if (!decoded.conditions.empty()) trade.counts_for = home.rules.counts_for(decoded.conditions);
-  return trade;
+  const auto size = static_cast<UInt128>(decoded.size);
+  return {
+      .id = decoded.trade_id,
+      .order = {decoded.has_trade_seq ? decoded.trade_seq : decoded.event_time_ns, record.offset},
+      .price = decoded.price,
+      .size = size,
+      .notional = UInt256::product(static_cast<UInt128>(decoded.price), size),
+      .event_time_ns = decoded.event_time_ns,
+      .offset = record.offset,
+      .aggressor = decoded.aggressor,
+      .counts_for = decoded.conditions.empty() ? CountsFor{} : home.rules.counts_for(decoded.conditions),
+  };
 }
 
 void PartitionFold::send_late(const Record& record, FoldOutcome& outcome) {

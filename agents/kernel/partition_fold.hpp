@@ -92,11 +92,15 @@ class PartitionFold {
     RecordKind kind = RecordKind::trade;
     Venue* home = nullptr;
     Series* guess = nullptr;
+
+    [[nodiscard]] bool is_correction() const noexcept {
+      return flaw == nullptr && kind == RecordKind::trade && decoded.action != Action::trade;
+    }
   };
 
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
-  void decode_ahead(const Record& record, Upcoming& upcoming);
+  void decode_ahead(Upcoming& upcoming);
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);

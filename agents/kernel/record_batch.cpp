@@ -40,7 +40,7 @@ bool begins_with_sound_batch(ByteReader set) {
   return set.ok() && is_sound_batch(batch);
 }
 
-std::optional<Bytes> nullable_bytes(ByteReader& in) {
+[[gnu::always_inline]] inline std::optional<Bytes> nullable_bytes(ByteReader& in) {
   const std::int64_t length = in.varlong();
   if (length < 0) return std::nullopt;
   return in.bytes(static_cast<std::size_t>(length));
@@ -54,13 +54,13 @@ RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransactio
   std::ranges::sort(aborted_, {}, &AbortedTransaction::first_offset);
 }
 
-const Record* RecordSetReader::next(bool with_headers) {
+bool RecordSetReader::next_into(Record& record, bool with_headers) {
   while (records_left_ == 0) {
-    if (!error_.empty() || !open_batch()) return nullptr;
+    if (!error_.empty() || !open_batch()) return false;
   }
-  if (!read_record(with_headers)) return nullptr;
+  if (!read_record(record, with_headers)) return false;
   if (--records_left_ == 0) next_offset_ = batch_end_;
-  return &record_;
+  return true;
 }
 
 bool RecordSetReader::open_batch() {
@@ -138,21 +138,21 @@ bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
   return agrees || (!is_last && begins_with_sound_batch(behind));
 }
 
-bool RecordSetReader::read_record(bool with_headers) {
+bool RecordSetReader::read_record(Record& record, bool with_headers) {
   const std::int64_t length = records_.varlong();
   if (!records_.ok() || length < 0) return corrupt("a record has no valid length");
   ByteReader in(records_.bytes(static_cast<std::size_t>(length)));
   in.bytes(1);  // attributes, unused
   const std::int64_t timestamp_delta_ms = in.varlong();
   const std::int64_t offset_delta = in.varlong();
-  record_.key = nullable_bytes(in);
-  record_.value = nullable_bytes(in);
+  record.key = nullable_bytes(in);
+  record.value = nullable_bytes(in);
   if (!records_.ok() || !in.ok() || offset_delta < next_offset_ - base_offset_ ||
       offset_delta >= batch_end_ - base_offset_) {
     return corrupt("a record does not fit its batch");
   }
-  record_.offset = base_offset_ + offset_delta;
-  record_.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
+  record.offset = base_offset_ + offset_delta;
+  record.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
   if (with_headers) {
     headers_.clear();
     for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
@@ -161,7 +161,7 @@ bool RecordSetReader::read_record(bool with_headers) {
     }
     if (!in.ok()) return corrupt("a record's headers do not fit it");
   }
-  next_offset_ = record_.offset + 1;
+  next_offset_ = record.offset + 1;
   return true;
 }
 

@@ -50,7 +50,11 @@ class RecordSetReader {
                   std::int64_t start_offset = std::numeric_limits<std::int64_t>::max());
 
   /// The next record, or null at the end of the set or at a corrupt batch; then `error` tells which.
-  [[nodiscard]] const Record* next(bool with_headers = false);
+  [[nodiscard]] const Record* next(bool with_headers = false) {
+    return next_into(record_, with_headers) ? &record_ : nullptr;
+  }
+  /// The same into a place of the caller's; false where there is none.
+  [[nodiscard]] bool next_into(Record& record, bool with_headers = false);
   /// Headers of the last record, when they were asked for.
   [[nodiscard]] const std::vector<Header>& headers() const noexcept { return headers_; }
   /// Whether the next record is in another batch: reading it ends the life of the bytes of all records so far.
@@ -67,7 +71,7 @@ class RecordSetReader {
  private:
   bool open_batch();
   bool find_end(Bytes batch, ByteReader behind, bool is_sound);
-  bool read_record(bool with_headers);
+  bool read_record(Record& record, bool with_headers);
   void note_aborted(std::int64_t last_offset);
   void end_transaction(Bytes records, std::int64_t producer_id);
   bool corrupt(std::string reason);
