@@ -96,7 +96,9 @@ class Damaged(NamedTuple):
     reason: str
 
 
-def read_records(record_set: bytes, aborted: Sequence[tuple[int, int]] = ()) -> tuple[list[Record], list[Damaged]]:
+def read_records(
+    record_set: bytes | memoryview, aborted: Sequence[tuple[int, int]] = ()
+) -> tuple[list[Record], list[Damaged]]:
     """The committed records of a record set, and its batches that are damaged or of a codec that is refused.
 
     `aborted` are the (producer id, first offset) pairs of the fetch.

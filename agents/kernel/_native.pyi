@@ -161,13 +161,13 @@ class PartitionFold:
         epoch: str,
         generation: int,
     ) -> None: ...
-    def restore(self, record_set: bytes, aborted: Aborted, start_offset: int) -> int:
+    def restore(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> int:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self) -> Progress | None:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
-    def fold(self, record_set: bytes, aborted: Aborted, start_offset: int) -> FoldOutcome:
+    def fold(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> FoldOutcome:
         """Fold the records from `start_offset` on."""
-    def reread(self, record_set: bytes, aborted: Aborted) -> None:
+    def reread(self, record_set: bytes | memoryview, aborted: Aborted) -> None:
         """Take a record set of the stretch that `needs_history` asked for; what is outside of it changes nothing."""
     def history_is_gone(self) -> None:
         """Say that the log no longer has that stretch: the correction becomes a dead letter."""
@@ -273,13 +273,13 @@ class QuoteJoin:
         trades_epoch: str,
         quotes_epoch: str,
     ) -> None: ...
-    def restore(self, record_set: bytes, aborted: Aborted, start_offset: int) -> int:
+    def restore(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> int:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self) -> JoinProgress | None:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
-    def take_trades(self, record_set: bytes, aborted: Aborted, start_offset: int) -> JoinOutcome:
+    def take_trades(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `trades` from `start_offset` on."""
-    def take_quotes(self, record_set: bytes, aborted: Aborted, start_offset: int) -> JoinOutcome:
+    def take_quotes(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `quotes` from `start_offset` on."""
     def take_flush(self) -> JoinFlush:
         """Empty while nothing is new, and while trades that waited are read again."""
@@ -297,7 +297,7 @@ def read_progress(value: bytes) -> Progress:
     """What a progress record's value says. Raises CorruptState."""
 
 def read_records(
-    record_set: bytes, aborted: Aborted
+    record_set: bytes | memoryview, aborted: Aborted
 ) -> tuple[
     list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]],
     list[tuple[int, int, bytes, str]],

@@ -32,6 +32,24 @@ class CorruptBatch : public std::runtime_error {
 
 Bytes view(const nb::bytes& bytes) { return {static_cast<const std::uint8_t*>(bytes.data()), bytes.size()}; }
 
+/// A record set of Python's, `bytes` or a view of some, held as long as it is read.
+class HeldBytes {
+ public:
+  explicit HeldBytes(const nb::object& holder) {
+    if (PyObject_GetBuffer(holder.ptr(), &view_, PyBUF_SIMPLE) != 0) throw nb::python_error();
+  }
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+  ~HeldBytes() { PyBuffer_Release(&view_); }
+
+  [[nodiscard]] Bytes bytes() const noexcept {
+    return {static_cast<const std::uint8_t*>(view_.buf), static_cast<std::size_t>(view_.len)};
+  }
+
+ private:
+  Py_buffer view_{};
+};
+
 std::vector<AbortedTransaction> aborted_from(const AbortedPairs& pairs) {
   std::vector<AbortedTransaction> aborted;
   for (const auto& [producer_id, first_offset] : pairs) aborted.push_back({producer_id, first_offset});
@@ -125,21 +143,24 @@ void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string&
   schemas.add(schema_id, DecodePlan(kKinds.at(kind), made));
 }
 
-FoldOutcome fold(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
+FoldOutcome fold(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,
                  std::int64_t start_offset) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  return partition.fold(view(record_set), aborted_from(aborted), start_offset);
+  return partition.fold(held.bytes(), aborted_from(aborted), start_offset);
 }
 
-void reread(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted) {
+void reread(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  partition.reread(view(record_set), aborted_from(aborted));
+  partition.reread(held.bytes(), aborted_from(aborted));
 }
 
-std::int64_t restore(PartitionFold& partition, const nb::bytes& record_set, const AbortedPairs& aborted,
+std::int64_t restore(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,
                      std::int64_t start_offset) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  return partition.restore(view(record_set), aborted_from(aborted), start_offset);
+  return partition.restore(held.bytes(), aborted_from(aborted), start_offset);
 }
 
 void append(nb::list& records, const Record& record, const std::vector<Header>& with) {
@@ -152,9 +173,10 @@ void append(nb::list& records, const Record& record, const std::vector<Header>& 
 }
 
 /// All records of a set, and the batches that cannot be read, for sinks and tests.
-nb::tuple read_records(const nb::bytes& record_set, const AbortedPairs& aborted) {
+nb::tuple read_records(const nb::object& record_set, const AbortedPairs& aborted) {
   thread_local Decompressor decompressor;
-  RecordSetReader reader(view(record_set), aborted_from(aborted), decompressor);
+  const HeldBytes held(record_set);
+  RecordSetReader reader(held.bytes(), aborted_from(aborted), decompressor);
   nb::list records;
   nb::list damaged;
   while (true) {
@@ -325,22 +347,25 @@ void bind_fold(nb::module_& module) {
       .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());
 }
 
-JoinOutcome take_trades(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+JoinOutcome take_trades(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
                         std::int64_t start_offset) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  return join.take_trades(view(record_set), aborted_from(aborted), start_offset);
+  return join.take_trades(held.bytes(), aborted_from(aborted), start_offset);
 }
 
-JoinOutcome take_quotes(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+JoinOutcome take_quotes(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
                         std::int64_t start_offset) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  return join.take_quotes(view(record_set), aborted_from(aborted), start_offset);
+  return join.take_quotes(held.bytes(), aborted_from(aborted), start_offset);
 }
 
-std::int64_t restore_join(QuoteJoin& join, const nb::bytes& record_set, const AbortedPairs& aborted,
+std::int64_t restore_join(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
                           std::int64_t start_offset) {
+  const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  return join.restore(view(record_set), aborted_from(aborted), start_offset);
+  return join.restore(held.bytes(), aborted_from(aborted), start_offset);
 }
 
 void bind_join_values(nb::module_& module) {

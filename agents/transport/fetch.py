@@ -8,33 +8,31 @@ version no longer has these names.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.transport.record_set import RecordSet, end_of
+from agents.transport.record_set import RecordSet, end_of, has_whole_batch
+from agents.transport.response_stream import ResponseStream, response_reader
 
 NO_TIMESTAMP: Final = -1
 
 
 class KeptRecords:
-    """aiokafka's record set, together with the bytes that it was made from."""
+    """Stands where aiokafka takes a partition's records apart, and keeps them as they came."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
-        self._records = fetcher_module.MemoryRecords(data)
 
     def has_next(self) -> bool:
         """Whether there is at least one whole record batch."""
-        return bool(self._records.has_next())
-
-    def next_batch(self) -> Any:  # noqa: ANN401 - one of aiokafka's batch classes
-        """The next record batch, decoded by aiokafka."""
-        return self._records.next_batch()
+        return has_whole_batch(self.data)
 
     def size_in_bytes(self) -> int:
         """Length of the record set."""
@@ -45,13 +43,13 @@ class UndecodedRecords(Iterator[ConsumerRecord]):
     """Stands where aiokafka has the decoded records of a partition, and gives them all as one."""
 
     def __init__(
-        self, tp: TopicPartition, data: bytes, aborted: Sequence[tuple[int, int]] | None, fetch_offset: int
+        self, tp: TopicPartition, data: bytes | memoryview, aborted: Sequence[tuple[int, int]] | None, fetch_offset: int
     ) -> None:
         self.next_fetch_offset = fetch_offset
         self._record_set: RecordSet | None = RecordSet(
             tp.topic,
             tp.partition,
-            bytes(data),
+            data,
             fetch_offset,
             end_of(data, fetch_offset),
             tuple((producer_id, first_offset) for producer_id, first_offset in aborted or ()),
@@ -89,6 +87,30 @@ def rebind(function: Callable[..., Any], **names: object) -> FunctionType:
     return bound
 
 
+class ReceivingConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no types
+    """A connection whose large responses are views of buffers that are used again."""
+
+    connect = rebind(AIOKafkaConnection.connect, AIOKafkaProtocol=ResponseStream)
+    _handle_frame = rebind(AIOKafkaConnection._handle_frame, io=SimpleNamespace(BytesIO=response_reader))  # noqa: SLF001
+
+    def _create_reader_task(self) -> Any:  # noqa: ANN401 - aiokafka's
+        self._reader = self._protocol
+        return super()._create_reader_task()
+
+
+async def receiving_connection(host: str, port: int, **options: Any) -> ReceivingConnection:  # noqa: ANN401 - aiokafka's
+    """Stands where aiokafka connects."""
+    connection = ReceivingConnection(host, port, **options)
+    await connection.connect()
+    return connection
+
+
+class ReceivingClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
+    """Connects so to the brokers that it fetches from."""
+
+    _get_conn = rebind(AIOKafkaClient._get_conn, create_conn=receiving_connection)  # noqa: SLF001 - pinned by a test
+
+
 @cache
 def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
     """The class of a consumer that does not decode the records of these topics."""
@@ -102,7 +124,8 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
     ) -> Any:  # noqa: ANN401 - aiokafka's own class for the other topics
         if tp.topic in batch_topics:
             return UndecodedRecords(tp, records.data, aborted, fetch_offset)
-        return fetcher_module.PartitionRecords(tp, records, aborted, fetch_offset, *decoding)
+        decoded = fetcher_module.MemoryRecords(bytes(records.data))
+        return fetcher_module.PartitionRecords(tp, decoded, aborted, fetch_offset, *decoding)
 
     fetcher = type(
         "UndecodingFetcher",
@@ -115,8 +138,10 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
             )
         },
     )
-    return type(
-        "UndecodingConsumer",
-        (AIOKafkaConsumer,),
-        {"start": rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher)},
-    )
+    start = rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher)
+
+    async def start_receiving(consumer: AIOKafkaConsumer) -> None:
+        consumer._client.__class__ = ReceivingClient  # noqa: SLF001 - it connects in `start`, not before
+        await start(consumer)
+
+    return type("UndecodingConsumer", (AIOKafkaConsumer,), {"start": start_receiving})

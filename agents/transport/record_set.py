@@ -23,13 +23,13 @@ class RecordSet:
 
     topic: str
     partition: int
-    data: bytes
+    data: bytes | memoryview
     start_offset: int
     next_offset: int
     aborted: tuple[tuple[int, int], ...] = ()
 
 
-def end_of(data: bytes, start_offset: int) -> int:
+def end_of(data: bytes | memoryview, start_offset: int) -> int:
     """The offset behind the last whole record batch in `data`; `start_offset` when there is none."""
     next_offset, at = start_offset, 0
     while at + _BATCH_OVERHEAD <= len(data):
@@ -41,3 +41,11 @@ def end_of(data: bytes, start_offset: int) -> int:
         next_offset = base_offset + last_offset_delta + 1
         at = end
     return max(next_offset, start_offset)
+
+
+def has_whole_batch(data: bytes | memoryview) -> bool:
+    """Whether the first record batch is there to its end."""
+    if len(data) < _BATCH_OVERHEAD:
+        return False
+    _base_offset, length = _BASE_OFFSET_AND_LENGTH.unpack_from(data)
+    return bool(_BATCH_OVERHEAD + length <= len(data))
