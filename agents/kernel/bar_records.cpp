@@ -1,6 +1,7 @@
 #include "bar_records.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "livetape/avro_writer.hpp"
@@ -49,8 +50,9 @@ void write_lineage(AvroWriter& out, std::int64_t seq, const Aggregate& sum) {
   out.write_long(seq);
   out.write_long(sum.first_offset);
   out.write_long(sum.last_offset);
-  out.write_string(sum.first_id.as_text());
-  out.write_string(sum.last_id.as_text());
+  TradeIdText text;
+  out.write_string(sum.first_id.text_in(text));
+  out.write_string(sum.last_id.text_in(text));
 }
 
 void write_origin(AvroWriter& out, const Origin& origin) {
@@ -63,6 +65,26 @@ void write_origin(AvroWriter& out, const Origin& origin) {
 std::optional<std::int64_t> known_missing(const Series& series, std::int64_t missing) {
   return series.ids.are_contiguous() ? std::optional(missing) : std::nullopt;
 }
+
+/// venue:instrument:interval:start
+class BarKey {
+ public:
+  BarKey(const Series& series, const Level& level, std::int64_t start_ns) noexcept {
+    for (const std::string_view name :
+         {std::string_view(series.home.name), std::string_view(series.instrument), std::string_view(level.name)}) {
+      end_ = std::ranges::copy(name, end_).out;
+      *end_++ = ':';
+    }
+    end_ = std::to_chars(end_, text_ + sizeof text_, start_ns).ptr;
+  }
+  [[nodiscard]] Bytes bytes() const noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text_), static_cast<std::size_t>(end_ - text_)};
+  }
+
+ private:
+  char text_[kMaxBarBytes];
+  char* end_ = text_;
+};
 
 }  // namespace
 
@@ -79,9 +101,8 @@ void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series
   write_values(out, bar.sum, known_missing(series, bar.missing));
   write_lineage(out, bar.seq, bar.sum);
   write_origin(out, origin);
-  const std::string key =
-      series.home.name + ':' + series.instrument + ':' + level.name + ':' + std::to_string(bar.start_ns);
-  to.append(Bytes{reinterpret_cast<const std::uint8_t*>(key.data()), key.size()}, out.written());
+  BarKey key(series, level, bar.start_ns);
+  to.append(key.bytes(), out.written());
 }
 
 KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars) {

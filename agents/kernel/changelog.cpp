@@ -164,7 +164,9 @@ void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& b
   value_.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
   value_.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
   value_.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
-  value_.text(sum.first_id.as_text()).text(sum.last_id.as_text());
+  TradeIdText text;
+  value_.text(sum.first_id.text_in(text));
+  value_.text(sum.last_id.text_in(text));
   value_.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
   value_.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
   write_returns(value_, sum.own_returns);

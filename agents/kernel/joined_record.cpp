@@ -59,7 +59,8 @@ void write_spread(AvroWriter& out, const JoinTrade& trade, const Quote& quote) {
 
 void write_joined(RecordBatchWriter& joined, const JoinOrigin& origin, std::string_view venue,
                   std::string_view instrument, const JoinTrade& trade, QuoteMatch match, const Quote* quote) {
-  const std::string id = trade.id.as_text();
+  TradeIdText text;
+  const std::string_view id = trade.id.text_in(text);
   thread_local std::vector<std::uint8_t> buffer;
   buffer.resize(kNumbersBytes + venue.size() + instrument.size() + id.size() + trade.refers_to.size() +
                 origin.trades_epoch.size());

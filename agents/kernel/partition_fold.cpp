@@ -307,20 +307,21 @@ Flush PartitionFold::take_flush() {
 /// In the order of seq, so that each series is written in it. Several revisions of a bar are its last.
 void PartitionFold::take_bars(Flush& flush) {
   struct Announced {
+    std::int64_t seq;
     const Series* series;
     std::size_t level;
     const Bar* bar;
   };
   std::vector<Announced> all;
   all.reserve(changes_.farewells.size() + changes_.announced.size());
-  for (const Farewell& gone : changes_.farewells) all.push_back({gone.series, gone.level, &gone.bar});
+  for (const Farewell& gone : changes_.farewells) all.push_back({gone.bar.seq, gone.series, gone.level, &gone.bar});
   each_bar(changes_.announced, [&](const BarRef& ref, Bar* bar) {
     if (bar == nullptr) return;  // evicted since, and said farewell to
     bar->is_announced = false;
     store(ref, *bar);
-    all.push_back({ref.series, ref.level, bar});
+    all.push_back({bar->seq, ref.series, ref.level, bar});
   });
-  std::ranges::stable_sort(all, {}, [](const Announced& announced) { return announced.bar->seq; });
+  if (!std::ranges::is_sorted(all, {}, &Announced::seq)) std::ranges::stable_sort(all, {}, &Announced::seq);
   for (const Announced& each : all) {
     const Level& level = each.series->level(each.level);
     write_bar(level.name == kOneSecond ? bars_1s_ : bars_, origin_, *each.series, level, *each.bar);

@@ -118,10 +118,10 @@ std::vector<PackedBatch> RecordBatchWriter::take() {
 }
 
 void RecordBatchWriter::pack() {
-  std::string batch(kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences()), '\0');
-  char* const begin = batch.data() + kHeaderBytes;
-  char* const end = batch.data() + batch.size();
-  char* at = begin;
+  const std::size_t most = kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences());
+  if (batch_.size() < most) batch_.resize(most);
+  std::uint8_t* const end = batch_.data() + batch_.size();
+  std::uint8_t* at = batch_.data() + kHeaderBytes;
   const auto room = [&] { return static_cast<std::size_t>(end - at); };
   const auto advance = [&](std::size_t result) {
     check(result);
@@ -130,8 +130,7 @@ void RecordBatchWriter::pack() {
   advance(LZ4F_compressBegin(context_.get(), at, room(), &preferences()));
   advance(LZ4F_compressUpdate(context_.get(), at, room(), plain_.data(), plain_bytes_, nullptr));
   advance(LZ4F_compressEnd(context_.get(), at, room(), nullptr));
-  batch.resize(kHeaderBytes + static_cast<std::size_t>(at - begin));
-  batch.shrink_to_fit();
+  std::string batch(reinterpret_cast<const char*>(batch_.data()), static_cast<std::size_t>(at - batch_.data()));
 
   put(batch, kLengthAt, static_cast<std::int32_t>(batch.size() - kLeaderEpochAt));
   put(batch, kLeaderEpochAt, std::int32_t{-1});

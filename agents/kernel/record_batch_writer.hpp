@@ -49,6 +49,7 @@ class RecordBatchWriter {
   std::unique_ptr<LZ4F_cctx, FreeContext> context_;
   std::vector<std::uint8_t> plain_;  // the records of the batch that grows, and room for more
   std::size_t plain_bytes_ = 0;
+  std::vector<std::uint8_t> batch_;  // room for the same, compressed
   std::int32_t records_ = 0;
   std::vector<PackedBatch> packed_;
 };

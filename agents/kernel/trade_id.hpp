@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,6 +21,9 @@ struct TradeIdView {
   [[nodiscard]] std::string as_text() const { return is_number() ? std::to_string(number) : std::string(text); }
   friend bool operator==(const TradeIdView&, const TradeIdView&) noexcept = default;
 };
+
+/// Room for the digits of a number.
+using TradeIdText = std::array<char, 20>;
 
 /// The same, kept. Nearly all venues have numbers: those cost no string.
 class TradeId {
@@ -42,7 +47,12 @@ class TradeId {
   friend bool operator==(const TradeId& a, const TradeId& b) noexcept {
     return a.number_ == b.number_ && (a.text_ && b.text_ ? *a.text_ == *b.text_ : a.text_ == b.text_);
   }
-  [[nodiscard]] std::string as_text() const { return text_ ? *text_ : number_ >= 0 ? std::to_string(number_) : ""; }
+  /// The id as it came, its digits in `room`; empty when there is none.
+  [[nodiscard]] std::string_view text_in(TradeIdText& room) const noexcept {
+    if (text_ || number_ < 0) return text_ ? std::string_view(*text_) : std::string_view();
+    const char* const end = std::to_chars(room.data(), room.data() + room.size(), number_).ptr;
+    return {room.data(), static_cast<std::size_t>(end - room.data())};
+  }
 
  private:
   std::int64_t number_ = -1;

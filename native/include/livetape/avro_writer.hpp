@@ -26,12 +26,13 @@ class AvroWriter {
 
   /// int, long, enum index, union branch, block count: zig-zag and 7 bits a byte.
   void write_long(std::int64_t value) noexcept {
-    auto zigzag = (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-    std::uint8_t bytes[10];
-    std::size_t length = 0;
-    for (; zigzag >= 0x80; zigzag >>= 7) bytes[length++] = static_cast<std::uint8_t>(zigzag | 0x80);
-    bytes[length++] = static_cast<std::uint8_t>(zigzag);
-    write_raw({bytes, length});
+    write_at_most<kMaxLongBytes>([&](std::span<std::uint8_t, kMaxLongBytes> out) {
+      auto zigzag = (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+      std::size_t length = 0;
+      for (; zigzag >= 0x80; zigzag >>= 7) out[length++] = static_cast<std::uint8_t>(zigzag | 0x80);
+      out[length++] = static_cast<std::uint8_t>(zigzag);
+      return length;
+    });
   }
 
   void write_bytes(std::span<const std::uint8_t> bytes) noexcept {
@@ -44,19 +45,42 @@ class AvroWriter {
   }
 
   void write_decimal(Int128 unscaled) noexcept {
-    std::uint8_t bytes[kMaxDecimalBytes];
-    write_bytes({bytes, encode_decimal(unscaled, bytes)});
+    write_sized<kMaxDecimalBytes>([&](auto out) { return encode_decimal(unscaled, out); });
   }
 
   void write_notional(const UInt256& notional) noexcept {
-    std::uint8_t bytes[kMaxNotionalBytes];
-    write_bytes({bytes, encode_notional(notional, bytes)});
+    write_sized<kMaxNotionalBytes>([&](auto out) { return encode_notional(notional, out); });
   }
 
   [[nodiscard]] bool fits() const noexcept { return fits_; }
   [[nodiscard]] std::span<const std::uint8_t> written() const noexcept { return buffer_.first(size_); }
 
  private:
+  static constexpr std::size_t kMaxLongBytes = 10;
+
+  /// What `write` puts into `kMost` bytes, right where it belongs if so many are left; it returns how many it used.
+  template <std::size_t kMost, typename Write>
+  void write_at_most(Write write) noexcept {
+    if (fits_ && buffer_.size() - size_ >= kMost) {
+      size_ += write(buffer_.subspan(size_).template first<kMost>());
+      return;
+    }
+    std::uint8_t bytes[kMost];
+    const std::size_t used = write(std::span<std::uint8_t, kMost>(bytes));
+    write_raw({bytes, used});
+  }
+
+  /// The same behind its length, which is a single byte.
+  template <std::size_t kMost, typename Write>
+  void write_sized(Write write) noexcept {
+    static_assert(kMost < 64);
+    write_at_most<kMost + 1>([&](std::span<std::uint8_t, kMost + 1> out) {
+      const std::size_t used = write(out.template last<kMost>());
+      out[0] = static_cast<std::uint8_t>(used << 1);
+      return used + 1;
+    });
+  }
+
   void write_raw(std::span<const std::uint8_t> bytes) noexcept {
     fits_ = fits_ && bytes.size() <= buffer_.size() - size_;
     if (!fits_) return;

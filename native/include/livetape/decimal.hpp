@@ -131,33 +131,46 @@ constexpr ParsedDecimal parse_decimal(std::string_view text) noexcept {
   return at == text.size() ? digits.scaled(negative, exponent) : malformed;
 }
 
+namespace detail {
+
+inline void put_big_endian(std::uint64_t word, std::uint8_t* at) noexcept {
+  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
+  std::memcpy(at, &word, sizeof word);
+}
+
+inline void put_big_endian(UInt128 value, std::uint8_t* at) noexcept {
+  put_big_endian(static_cast<std::uint64_t>(value >> 64), at);
+  put_big_endian(static_cast<std::uint64_t>(value), at + sizeof(std::uint64_t));
+}
+
+/// How many bits a number has from its highest that is set on.
+constexpr std::size_t bit_width(UInt128 value) noexcept {
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  const auto of_half = [](std::uint64_t half) { return static_cast<std::size_t>(std::bit_width(half)); };
+  return high != 0 ? 64 + of_half(high) : of_half(static_cast<std::uint64_t>(value));
+}
+
+}  // namespace detail
+
 /// Writes the shortest big-endian two's complement form, as Avro's decimal has it; returns its length, at least 1.
+/// What is behind that is of no meaning.
 inline std::size_t encode_decimal(Int128 unscaled, std::span<std::uint8_t, kMaxDecimalBytes> out) noexcept {
-  std::size_t length = 1;
-  while (length < kMaxDecimalBytes) {
-    const auto shift = static_cast<int>(8 * length - 1);  // what is left of the sign bit must be sign alone
-    const Int128 rest = unscaled >> shift;
-    if (rest == 0 || rest == -1) break;
-    ++length;
-  }
-  for (std::size_t i = length; i-- > 0; unscaled >>= 8) out[i] = static_cast<std::uint8_t>(unscaled);
+  const std::size_t length =
+      detail::bit_width(static_cast<UInt128>(unscaled ^ (unscaled >> 127))) / 8 + 1;  // a sign bit
+  detail::put_big_endian(static_cast<UInt128>(unscaled) << (8 * (kMaxDecimalBytes - length)), out.data());
   return length;
 }
 
 /// The same for a non-negative 256-bit number, which may need a leading zero byte.
 inline std::size_t encode_notional(const UInt256& notional, std::span<std::uint8_t, kMaxNotionalBytes> out) noexcept {
-  std::array<std::uint8_t, kMaxNotionalBytes> bytes{};
-  UInt128 low = notional.low();
-  UInt128 high = notional.high();
-  for (std::size_t i = kMaxNotionalBytes; i-- > 1;) {
-    UInt128& half = i > 16 ? low : high;
-    bytes[i] = static_cast<std::uint8_t>(half);
-    half >>= 8;
-  }
-  std::size_t first = 0;
-  while (first + 1 < bytes.size() && bytes[first] == 0 && bytes[first + 1] < 0x80) ++first;
-  std::copy(bytes.begin() + static_cast<std::ptrdiff_t>(first), bytes.end(), out.begin());
-  return bytes.size() - first;
+  const UInt128 high = notional.high();
+  const std::size_t bits = high != 0 ? 128 + detail::bit_width(high) : detail::bit_width(notional.low());
+  const std::size_t length = bits / 8 + 1;
+  std::array<std::uint8_t, 2 * kMaxNotionalBytes> bytes{};  // so that as many may be copied from any of the first half
+  detail::put_big_endian(high, bytes.data() + 1);
+  detail::put_big_endian(notional.low(), bytes.data() + 1 + sizeof high);
+  std::memcpy(out.data(), bytes.data() + kMaxNotionalBytes - length, kMaxNotionalBytes);
+  return length;
 }
 
 /// Reads Avro's decimal bytes; false when they are empty or the number is not below 10^38.

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -26,6 +28,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from agents.transport import PreparedBatch
 from agents.transport.fetch import KeptRecords, UndecodedRecords, rebind, undecoding_consumer
+from agents.transport.response_stream import ResponseStream
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
@@ -45,6 +48,9 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
     [
         (fetcher_module.Fetcher._proc_fetch_request, {"MemoryRecords", "PartitionRecords", "FetchResult"}),
         (consumer_module.AIOKafkaConsumer.start, {"Fetcher"}),
+        (AIOKafkaConnection.connect, {"AIOKafkaProtocol"}),
+        (AIOKafkaConnection._handle_frame, {"io"}),
+        (AIOKafkaClient._get_conn, {"create_conn"}),
     ],
 )
 def test_a_method_that_is_rebound_takes_these_names_from_its_module(
@@ -54,6 +60,21 @@ def test_a_method_that_is_rebound_takes_these_names_from_its_module(
     assert function.__closure__ is None, f"{function.__qualname__} has a closure now: rebinding would lose it"
     missing = names - set(function.__code__.co_names)
     assert not missing, f"{function.__qualname__} uses no global {missing} any more"
+
+
+def test_a_connection_reads_by_two_methods_of_its_reader_in_a_task_made_once_it_has_one() -> None:
+    connect = source_of(AIOKafkaConnection.connect)
+    assert connect.index("self._protocol = reader, writer, protocol") < connect.index("self._create_reader_task()")
+    called = set(re.findall(r"reader\.(\w+)\(", source_of(AIOKafkaConnection)))
+    assert called == {"readexactly", "at_eof"}
+    assert called <= set(dir(ResponseStream)), "aiokafka asks for more of a reader now"
+    assert "io.BytesIO(resp)" in source_of(AIOKafkaConnection._handle_frame)
+
+
+def test_a_consumer_connects_to_brokers_when_it_starts_by_its_client() -> None:
+    assert "self._client = AIOKafkaClient(" in source_of(AIOKafkaConsumer.__init__)
+    assert "self._client.bootstrap()" in source_of(AIOKafkaConsumer.start)
+    assert "create_conn(" not in source_of(AIOKafkaConsumer)
 
 
 @pytest.mark.parametrize("standing_in", [KeptRecords, MemoryRecords])
