@@ -2,12 +2,16 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from agents.transport.response_stream import LARGE_BYTES, ResponseBuffers, ResponseReader, ResponseStream
+from local import certificates
+from local.certificates import Certificates
 
 WAIT_S = 30.0
 SIZES = [
@@ -33,8 +37,13 @@ def payloads(sizes: Sequence[int]) -> list[bytes]:
 
 
 @asynccontextmanager
-async def connected(sent: bytes, *, chunk: int) -> AsyncIterator[ResponseStream]:
+async def connected(sent: bytes, *, chunk: int, tls: Certificates | None = None) -> AsyncIterator[ResponseStream]:
     """A connection to a server that sends this in chunks, each on its own as far as that can be done, and hangs up."""
+    server_tls = client_tls = None
+    if tls is not None:
+        server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_tls.load_cert_chain(tls.server, tls.key)
+        client_tls = ssl.create_default_context(cafile=str(tls.ca))
 
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for begin in range(0, len(sent), chunk):
@@ -45,11 +54,13 @@ async def connected(sent: bytes, *, chunk: int) -> AsyncIterator[ResponseStream]
         await writer.wait_closed()
 
     loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_tls)
     async with server, asyncio.timeout(WAIT_S):
         reader = asyncio.StreamReader(loop=loop)
         transport, stream = await loop.create_connection(
-            lambda: ResponseStream(loop.create_future(), reader, loop=loop), *server.sockets[0].getsockname()
+            lambda: ResponseStream(loop.create_future(), reader, loop=loop),
+            *server.sockets[0].getsockname(),
+            ssl=client_tls,
         )
         try:
             yield stream
@@ -61,6 +72,13 @@ async def connected(sent: bytes, *, chunk: int) -> AsyncIterator[ResponseStream]
 async def test_what_is_read_is_what_was_sent(chunk: int) -> None:
     sent = payloads(SIZES)
     async with connected(b"".join(sent), chunk=chunk) as stream:
+        read = [bytes(await stream.readexactly(len(each))) for each in sent]
+    assert read == sent
+
+
+async def test_what_is_read_over_tls_is_what_was_sent(tmp_path: Path) -> None:
+    sent = payloads(SIZES)
+    async with connected(b"".join(sent), chunk=100_000, tls=certificates.ensure(tmp_path)) as stream:
         read = [bytes(await stream.readexactly(len(each))) for each in sent]
     assert read == sent
 
