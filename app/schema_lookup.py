@@ -1,12 +1,17 @@
 """Schemas by id from the registry, each asked for once."""
 
+from time import monotonic
+from typing import Final
+
 import httpx
 
 from app.records import BadRecord
 from app.settings import Settings
 
-TIMEOUT_S = 5.0
-NOT_FOUND = 404
+TIMEOUT_S: Final = 5.0
+UNKNOWN_S: Final = 1.0
+"""How long the answer that there is no such schema is good for: a topic may hold many records of it."""
+NOT_FOUND: Final = 404
 
 
 class RegistryAway(Exception):
@@ -23,6 +28,7 @@ class RegistrySchemas:
         # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
         self._client = httpx.Client(auth=auth, timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
         self._known: dict[int, str] = {}
+        self._unknown_until_s: dict[int, float] = {}
 
     def __call__(self, schema_id: int) -> str:
         """JSON text of the schema.
@@ -32,6 +38,8 @@ class RegistrySchemas:
             RegistryAway: the registry could not be asked.
         """
         if schema_id not in self._known:
+            if monotonic() < self._unknown_until_s.get(schema_id, 0.0):
+                raise BadRecord(_unknown(schema_id))
             self._known[schema_id] = self._ask(schema_id)
         return self._known[schema_id]
 
@@ -39,8 +47,13 @@ class RegistrySchemas:
         try:
             answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")
             if answer.status_code == NOT_FOUND:
-                raise BadRecord(f"unknown schema id {schema_id}")
+                self._unknown_until_s[schema_id] = monotonic() + UNKNOWN_S
+                raise BadRecord(_unknown(schema_id))
             answer.raise_for_status()
             return str(answer.json()["schema"])
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error
+
+
+def _unknown(schema_id: int) -> str:
+    return f"unknown schema id {schema_id}"
