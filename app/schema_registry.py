@@ -12,7 +12,7 @@ import httpx
 
 from app.settings import Settings
 
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 30.0
 COMPATIBILITY: Final = "BACKWARD"
 _CONFLICT: Final = 409
 _CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"

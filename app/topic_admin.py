@@ -25,7 +25,7 @@ from app.settings import Settings
 from app.topics import Topic, load_topics
 
 TIMEOUT_S = 30.0
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 10.0
 BASE_BAR_BYTES = 256  # one base bar in the fold's memory with its index entries, rounded up
 HASHED_ID_BYTES = 32  # one 128-bit trade id in a half-full hash set
 

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,7 +22,7 @@ from local.errors import LocalError, PortTaken
 from local.process import Command, tail
 from local.stack import Stack
 
-READY_TIMEOUT_S = 90.0
+READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
 DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
 DEMO_HISTORY = "10m"
@@ -93,10 +94,11 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
     for part in [*sources, *_parts(settings)]:
         with step(part.name):
             supervisor.wait_ready(part.name, READY_TIMEOUT_S)
-    venue, instrument = next((name, venue.instruments[0]) for name, venue in settings.venues.items())
     worker_log = settings.logs_dir / "worker.log"
-    with step("first bar", f"{venue} {instrument} {settings.intervals[-1]}"):
-        supervisor.wait_until(lambda: _has_bar(settings, venue, instrument), READY_TIMEOUT_S, "no bar came", worker_log)
+    for name, venue in settings.venues.items():
+        has_bar = partial(_has_bar, settings, name, venue.instruments[0])
+        with step("first bar", f"{name} {venue.instruments[0]} {settings.intervals[-1]}"):
+            supervisor.wait_until(has_bar, READY_TIMEOUT_S, f"no bar of {name} came", worker_log)
 
 
 def _parts(settings: Settings) -> list[Part]:

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import threading
 
 import psutil
 
@@ -37,12 +38,48 @@ def holder(port: int) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """A row of neighbouring ports that were all free a moment ago.
+    """A row of neighbouring ports that were all free a moment ago, and that no other process is given by this.
 
+    Nor is any port given twice while this process runs, so that what is to listen there may take its time to start.
     They are below the range from which the kernel takes ports of outgoing connections: none gets in between.
     """
     while True:
-        first = random.randrange(20_000, 32_000 - count)  # noqa: S311 - no secret, only unlikely to meet another run
-        row = list(range(first, first + count))
+        row = _ours.take(count)
         if all(is_free(port) for port in row):
             return row
+
+
+class _Ours:
+    """The ports that this process may give away: blocks that no other has, for as long as it lives."""
+
+    FIRST, END, BLOCK = 20_000, 32_000, 100
+
+    def __init__(self) -> None:
+        self._left: list[int] = []
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> list[int]:
+        """A row of neighbouring ports that were never given away before."""
+        if count > self.BLOCK:
+            raise ValueError(f"at most {self.BLOCK} ports are given at once, not {count}")
+        with self._lock:
+            if len(self._left) < count:
+                self._left = self._claim()
+            row, self._left = self._left[:count], self._left[count:]
+            return row
+
+    def _claim(self) -> list[int]:
+        """Another block; a bound name tells other processes of it, and is gone with this one however it ends."""
+        for first in random.sample(range(self.FIRST, self.END, self.BLOCK), (self.END - self.FIRST) // self.BLOCK):
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                claim.bind(f"\0livetape-ports-{first}")  # an abstract name: unix(7)
+            except OSError:
+                claim.close()
+                continue
+            claim.detach()  # it stays open until this process ends
+            return list(range(first, first + self.BLOCK))
+        raise OSError("every port that a local server may have is given to another process of livetape")
+
+
+_ours = _Ours()

@@ -24,7 +24,7 @@ class Server(ABC):
     """What people call it."""
     setting: str
     """The setting that chooses its port."""
-    ready_timeout_s: float = 60.0
+    ready_timeout_s: float = 180.0
 
     def __init__(self, home: Path, ports: Mapping[str, int]) -> None:
         self.home = home

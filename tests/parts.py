@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.settings import PROJECT, Settings
 
-STOP_S = 20.0
+STOP_S = 120.0
 _numbers = itertools.count(1)
 
 

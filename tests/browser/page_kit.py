@@ -15,7 +15,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MS = 30_000
+WAIT_MS = 120_000
 WIDE: ViewportSize = {"width": 1400, "height": 860}
 
 
@@ -60,6 +60,10 @@ class MarketPage:
     def press_and_see(self, key: str) -> None:
         """Press a key and wait until what it does is drawn: the chart scrolls from where it was drawn last."""
         self.page.keyboard.press(key)
+        self._wait_for_frames()
+
+    def _wait_for_frames(self) -> None:
+        """Wait until what the page knows by now is drawn."""
         self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def told_bars(self) -> list[list[str]]:
@@ -88,6 +92,7 @@ class MarketPage:
         """What the chart looks like when nothing moves in it any more."""
         seen, now = b"", self.chart()
         while seen != now:
+            self._wait_for_frames()
             seen, now = now, self.chart()
         return now
 
@@ -100,7 +105,7 @@ class MarketPage:
 def browser_page() -> Iterator[MarketPage]:
     """A page of a new Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=WAIT_MS)
         try:
             page = browser.new_page(viewport=WIDE, color_scheme="dark")
             page.set_default_timeout(WAIT_MS)

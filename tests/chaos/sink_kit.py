@@ -13,12 +13,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from app import topic_admin
 from app.settings import Settings
-from tests.integration.api_kit import Fields, bar, eventually
+from tests.integration.api_kit import WAIT_S, Fields, bar, eventually
 from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
 from tests.parts import Part
 
-PATIENCE_S: Final = 90.0
-"""For one thing to happen: a start and a session timeout on a busy machine are in it."""
 TOPICS: Final = ("trades", "bars", "bars.1s", "gaps")
 PARTITIONS: Final = 4
 CHUNK: Final = 10_000
@@ -95,8 +93,9 @@ def log_ends(settings: Settings) -> dict[tuple[str, int], int]:
     """Where the log of each partition that the sink reads ends, for a consumer that reads what is committed."""
     consumer = Consumer({**settings.kafka_config, "group.id": "ends", "isolation.level": "read_committed"})
     try:
+        consumer.list_topics(timeout=WAIT_S)  # else a busy broker's partitions are not known yet
         tps = [(settings.topic(topic), partition) for topic in TOPICS for partition in range(PARTITIONS)]
-        return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=30)[1] for tp in tps}
+        return {tp: consumer.get_watermark_offsets(TopicPartition(*tp), timeout=WAIT_S)[1] for tp in tps}
     finally:
         consumer.close()
 
@@ -114,7 +113,7 @@ def wait_for(database: Database, offsets: int, *sinks: Part) -> None:
 
 def wait_until(condition: Callable[[], bool], *sinks: Part) -> None:
     """Wait until a condition holds; tell what the sinks printed when it never does."""
-    eventually(condition, lambda: "\n".join(sink.printed for sink in sinks), within_s=PATIENCE_S)
+    eventually(condition, lambda: "\n".join(sink.printed for sink in sinks))
 
 
 def finish(market: Market, database: Database, *sinks: Part) -> None:

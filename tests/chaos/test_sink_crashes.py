@@ -9,7 +9,7 @@ import pytest
 
 from agents.crash_points import VARIABLE
 from app.settings import Settings
-from tests.chaos.sink_kit import PATIENCE_S, Market, finish, stored, wait_for, wait_until
+from tests.chaos.sink_kit import Market, finish, stored, wait_for, wait_until
 from tests.integration.sql_kit import Database
 from tests.parts import Part, running
 
@@ -64,7 +64,7 @@ def test_a_kill_at_any_named_point_loses_and_doubles_nothing(settings: Settings)
         market, database = Market(own, SEED), Database(own)
         market.write()
         with running("sink", own, **{VARIABLE: f"{point}:2"}) as sink:
-            assert sink.wait(PATIENCE_S) == -signal.SIGKILL, sink.printed
+            assert sink.wait() == -signal.SIGKILL, sink.printed
         with running("sink", own) as sink:
             market.write()
             finish(market, database, sink)

@@ -25,7 +25,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from app.settings import PROJECT, Settings
 from local import ports
 
-WAIT_S = 30.0
+WAIT_S = 120.0
+"""For one thing to happen: far more than it takes, since a busy machine may be ten times as slow."""
 BINANCE_BTC = {"venue": "binance", "instrument": "BTC-USDT"}
 AMOUNTS = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "squared_returns")
 COPIED = ("venue", "instrument", "interval", "trade_count", "missing", "revision", "seq", "first_trade_id")

@@ -35,10 +35,9 @@ from replay.command import PATHS, VenueName
 from replay.exchange import Exchange
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
+from tests.integration.api_kit import WAIT_S
 
-WAIT_S = 30.0
 POLL_S = 0.2
-METRICS_S = 5.0
 HEADER = struct.Struct(">bI")
 POSITION = struct.Struct(">16sQ")
 SCHEMAS = {
@@ -91,7 +90,7 @@ class Bridge:
     def metrics(self) -> str:
         """The text of /metrics; empty while it does not serve."""
         try:
-            return httpx.get(f"http://{self._metrics}/metrics", timeout=METRICS_S).text
+            return httpx.get(f"http://{self._metrics}/metrics", timeout=WAIT_S).text
         except httpx.TransportError:
             return ""
 

@@ -350,6 +350,15 @@ def wait_until_flushed(settings: Settings, worker: Worker) -> None:
     eventually(group.has_flushed_all, lambda: f"{group.committed()} of {group.ends()}\n{worker.log}")
 
 
+def make_anew(settings: Settings, topic: str) -> None:
+    """Delete a topic and make it again, empty."""
+    name = settings.topic(topic)
+    admin = AdminClient({**settings.kafka_config, "log_level": 0})
+    admin.delete_topics([name], operation_timeout=WAIT_S)[name].result(WAIT_S)
+    eventually(lambda: name not in admin.list_topics(timeout=WAIT_S).topics)  # else it is there still, and not made
+    apply(settings)
+
+
 def with_topics(settings: Settings) -> Settings:
     """The same settings, after their topics were made."""
     apply(settings)

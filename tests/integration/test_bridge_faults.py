@@ -25,6 +25,7 @@ from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
+from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import (
     Bridge,
     Record,
@@ -377,7 +378,7 @@ async def test_metrics_are_what_prometheus_reads(here: Settings, certs: certific
         await run.play(trade(1), trade(2, ETH))
         await run.bridge.counts("kafka_delivered_total", 2)
         families = {family.name: family for family in text_string_to_metric_families(run.bridge.metrics())}
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=WAIT_S) as http:
             other = await http.get(f"http://{here.bridge_metrics}/")
     trades = families["livetape_bridge_trades"]
     assert (trades.type, trades.documentation) == ("counter", "Trades decoded")

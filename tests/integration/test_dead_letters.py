@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from app.settings import Settings
+from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import differences
 
@@ -19,7 +20,7 @@ def livetape(settings: Settings, *arguments: str, said: str = "") -> subprocess.
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=WAIT_S,
     )
 
 

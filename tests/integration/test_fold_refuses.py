@@ -9,9 +9,8 @@ from confluent_kafka.admin import AdminClient
 from agents.epoch import EpochMismatch
 from agents.kernel import CorruptState
 from app.settings import Settings
-from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Tape, folding, read, with_topics
+from tests.integration.fold_kit import Tape, folding, make_anew, read, with_topics
 from tests.integration.state_kit import (
     CHANGELOG,
     PARTITION,
@@ -70,9 +69,7 @@ async def test_state_with_no_progress_is_refused(settings: Settings, servers: Se
 async def test_state_of_a_topic_that_was_deleted_and_made_anew_is_refused(settings: Settings) -> None:
     tape, changelog = await fold_29(settings)
     trades = settings.topic("trades")
-    admin = AdminClient(settings.kafka_config)
-    admin.delete_topics([trades], operation_timeout=WAIT_S)[trades].result(WAIT_S)
-    apply(settings)
+    make_anew(settings, "trades")
     write_some(tape, 1, 60)
     folded_from = f"what is stored came from {epoch_of(progress_of(changelog))}"
     await refuse(settings, tape, EpochMismatch, f"{trades} has id ", folded_from, REMEDY)

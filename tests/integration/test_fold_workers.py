@@ -67,7 +67,7 @@ def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(sett
         second.kill()
         write_minutes(tape, 3, 6)
         wait_until_flushed(settings, first)
-        assert group.partitions_of_each() == [4]
+        eventually(lambda: group.partitions_of_each() == [4], lambda: first.log)
     assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
 
 

@@ -13,14 +13,15 @@ from confluent_kafka.admin import AdminClient
 from app.settings import PROJECT, Settings
 from local import ports, stack
 from local.stack import Stack
+from tests.integration.api_kit import WAIT_S
 
 
 def test_kafka_answers_with_one_broker(servers: Settings) -> None:
-    assert len(AdminClient(servers.kafka_config).list_topics(timeout=10).brokers) == 1
+    assert len(AdminClient(servers.kafka_config).list_topics(timeout=WAIT_S).brokers) == 1
 
 
 def test_the_registry_demands_backward_compatibility(servers: Settings) -> None:
-    assert httpx.get(f"{servers.registry_url}/config").json() == {"compatibilityLevel": "BACKWARD"}
+    assert httpx.get(f"{servers.registry_url}/config", timeout=WAIT_S).json() == {"compatibilityLevel": "BACKWARD"}
 
 
 def test_postgres_18_lets_the_role_livetape_in(servers: Settings) -> None:
@@ -44,7 +45,7 @@ def test_no_server_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
         processes = [psutil.Process(int(pid)) for pid in run.stdout.readline().split()]
         assert len(processes) == len(Stack(settings).servers)
         run.kill()
-    _, alive = psutil.wait_procs(processes, timeout=30)
+    _, alive = psutil.wait_procs(processes, timeout=WAIT_S)
     assert alive == []
     assert [
         port for server in Stack(settings).servers for port in server.ports.values() if not ports.is_free(port)

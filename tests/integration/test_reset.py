@@ -14,7 +14,17 @@ from agents.kernel import CorruptState
 from app.settings import Settings
 from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_kit import (
+    Tape,
+    folding,
+    make_anew,
+    oracles,
+    read,
+    read_bars,
+    trade,
+    wait_until_flushed,
+    with_topics,
+)
 from tests.integration.fold_oracle import differences
 from tests.integration.state_kit import PARTITION, fold_29, fold_all, next_offset, put, recovered, write_some
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
@@ -23,7 +33,7 @@ from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli", "reset", "--yes"]
     environment = os.environ | settings.environment()
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
 def write_a_minute(tape: Tape, price: str = "100") -> None:
@@ -69,9 +79,8 @@ def test_a_log_made_anew_is_folded_after_a_reset(settings: Settings) -> None:
     write_a_minute(tape)
     with folding(settings) as worker:
         wait_until_flushed(settings, worker)
-    admin = AdminClient(settings.kafka_config)
-    admin.delete_topics([settings.topic("trades")])[settings.topic("trades")].result()
-    tape = Tape(with_topics(settings))
+    make_anew(settings, "trades")
+    tape = Tape(settings)
     write_a_minute(tape, price="250")
     made = run_reset(settings)
     assert made.returncode == 0, made.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from local import ports
 from tests.chaos.storm.proxy import Network, Proxy
+from tests.integration.api_kit import WAIT_S
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def echo() -> Iterator[int]:
     """The port of a server that sends back what it gets."""
 
     def answer(connection: socket.socket) -> None:
-        with closing(connection), suppress(ConnectionResetError):
+        with closing(connection), suppress(ConnectionError):
             while data := connection.recv(1024):
                 connection.sendall(data)
 
@@ -45,7 +46,7 @@ def proxy(echo: int) -> Iterator[Proxy]:
 
 
 def connected(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=WAIT_S)
 
 
 def test_bytes_pass(proxy: Proxy) -> None:
@@ -80,7 +81,7 @@ def test_a_stall_keeps_bytes_and_connections_until_it_is_healed(proxy: Proxy) ->
         with pytest.raises(TimeoutError):
             client.recv(1)
         proxy.heal()
-        client.settimeout(10)
+        client.settimeout(WAIT_S)
         assert client.recv(1) == b"2"
 
 

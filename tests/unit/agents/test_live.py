@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from agents.kernel import PartitionFold
 
-GUARD_S = 10.0
+GUARD_S = 120.0
 """Longer than anything here takes: a wait that nothing ends fails by it."""
 LONG_MS = 3_600_000
 SOON_MS = 1

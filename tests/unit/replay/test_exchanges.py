@@ -52,7 +52,7 @@ def dial(exchange: Exchange, path: str, client: ssl.SSLContext) -> connect:
 
 
 async def receive(socket: ClientConnection) -> Any:
-    return json.loads(await asyncio.wait_for(socket.recv(), 10), parse_float=Decimal)
+    return json.loads(await asyncio.wait_for(socket.recv(), 120), parse_float=Decimal)
 
 
 async def receive_until_closed(socket: ClientConnection) -> None:
@@ -217,7 +217,7 @@ async def test_a_recording_is_sent_frame_by_frame_as_it_was(tls: tuple[ssl.SSLCo
     source = FrameRecording(path, None)
     stream = "/stream?streams=ethusdt@trade"
     async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, stream, tls[1]) as socket:
-        assert [await asyncio.wait_for(socket.recv(), 10) for _ in expected] == expected
+        assert [await asyncio.wait_for(socket.recv(), 120) for _ in expected] == expected
 
 
 @needs_recordings

@@ -12,7 +12,7 @@ from agents.transport.consumer import Consumer
 from agents.worker import build_worker
 from app.settings import Settings
 
-GUARD_S = 10.0
+GUARD_S = 120.0
 """Longer than anything here takes: a wait that nothing ends fails by it."""
 TOO_LONG_S = 1_000.0
 TRADES = {TP("trades", partition) for partition in range(3)}

@@ -13,7 +13,7 @@ from agents.transport.response_stream import LARGE_BYTES, ResponseBuffers, Respo
 from local import certificates
 from local.certificates import Certificates
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 SIZES = [
     4,
     0,
