@@ -40,17 +40,22 @@ class Market:
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._thread.join()
+        while self._now_s < 2 * self._horizon_s:  # a quick test has trades beyond the horizon as well
+            self._step()
         for venue in VENUES:
             self._tape.clock(self._now_s + 2 * 86_400, venue)
         self._tape.flush()
 
     def _run(self) -> None:
         while not self._closing.wait(PAUSE_S):
-            self._now_s += STEP_S
-            for _ in range(TRADES_A_STEP):
-                self._tape.trade(self._next_trade())
-            for venue in VENUES:
-                self._tape.clock(self._now_s - 1, venue)
+            self._step()
+
+    def _step(self) -> None:
+        self._now_s += STEP_S
+        for _ in range(TRADES_A_STEP):
+            self._tape.trade(self._next_trade())
+        for venue in VENUES:
+            self._tape.clock(self._now_s - 1, venue)
 
     def _next_trade(self) -> Fields:
         if self._sent and self._chance.random() < 0.05:
