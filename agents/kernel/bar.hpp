@@ -21,6 +21,7 @@ inline constexpr UInt256 kNotionalLimit = UInt256::product(kDecimalLimit, kDecim
 struct OrderKey {
   std::int64_t first = 0;
   std::int64_t second = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that it means is in what the compiler writes for it
   friend constexpr auto operator<=>(const OrderKey&, const OrderKey&) noexcept = default;
 };
 

@@ -69,6 +69,7 @@ std::optional<std::int64_t> known_missing(const Series& series, std::int64_t mis
 /// venue:instrument:interval:start
 class BarKey {
  public:
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): room, written before it is read
   BarKey(const Series& series, const Level& level, std::int64_t start_ns) noexcept {
     for (const std::string_view name :
          {std::string_view(series.home.name), std::string_view(series.instrument), std::string_view(level.name)}) {

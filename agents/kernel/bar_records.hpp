@@ -28,14 +28,14 @@ struct KeyedRecord {
 };
 
 /// Appends a final or revised bar.
-void write_bar(RecordBatchWriter& out, const Origin& origin, const Series& series, const Level& level, const Bar& bar);
+void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series, const Level& level, const Bar& bar);
 
 /// A forming bar and what it shows.
 struct LiveBar {
-  const Level* level;
-  std::int64_t start_ns;
-  std::int64_t missing;
-  Aggregate sum;
+  const Level* level = nullptr;
+  std::int64_t start_ns = 0;
+  std::int64_t missing = 0;
+  Aggregate sum{};
 };
 [[nodiscard]] KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars);
 

@@ -158,7 +158,7 @@ void ChangelogWriter::levels(const LevelNames& names) {
 void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   const Aggregate& sum = bar.sum;
   bar_key(series, level, bar.start_ns);
-  value().number(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
+  value().number(bar.is_final ? 1 : 0).number(bar.revision).number(bar.seq).number(sum.trade_count);
   value_.number(sum.first_order.first).number(sum.first_order.second);
   value_.number(sum.last_order.first).number(sum.last_order.second);
   value_.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
@@ -167,7 +167,10 @@ void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& b
   TradeIdText text;
   value_.text(sum.first_id.text_in(text));
   value_.text(sum.last_id.text_in(text));
-  value_.number(bar.missing).number(sum.has_open_close).number(sum.has_high_low).number(sum.has_sides);
+  value_.number(bar.missing)
+      .number(sum.has_open_close ? 1 : 0)
+      .number(sum.has_high_low ? 1 : 0)
+      .number(sum.has_sides ? 1 : 0);
   value_.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
   write_returns(value_, sum.own_returns);
   put();

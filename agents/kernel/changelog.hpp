@@ -100,7 +100,7 @@ class ChangelogWriter {
   void progress(const JoinProgress& progress);
   void bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
-  void ids(const IdChunk& chunk, const IdBucket& bucket);
+  void ids(const IdChunk& at, const IdBucket& bucket);
   /// Every chunk of the buckets' ids that is not as the changelog has it.
   void changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids);
   void runs(const Series& series, std::size_t chunk);

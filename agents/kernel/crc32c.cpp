@@ -55,7 +55,7 @@ class LaneShift {
   }
 
  private:
-  std::array<std::array<std::uint32_t, 256>, 4> tables_;
+  std::array<std::array<std::uint32_t, 256>, 4> tables_{};
 };
 
 /// The instruction takes three cycles and can begin each cycle: three stretches side by side cost what one does.

@@ -17,6 +17,7 @@ constexpr std::int64_t kMaxBlockItems = 1 << 20;
 
 DecodePlan::DecodePlan(RecordKind kind, const std::vector<Step>& steps) : kind_(kind) {
   for (const Step& step : steps) lay_out(step);
+  // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): it shows once all is laid out
   is_usual_ = has_usual_shape();
 }
 

@@ -129,7 +129,7 @@ class DecodePlan {
     repeat,  // what comes up to `argument`, as often as the blocks say
   };
   struct Instruction {
-    Code code;
+    Code code{};
     std::uint32_t count = 0;
     std::int64_t argument = 0;
   };

@@ -21,8 +21,8 @@ class Decompressor {
  public:
   Decompressor();
   ~Decompressor();
-  Decompressor(Decompressor&&) noexcept;
-  Decompressor& operator=(Decompressor&&) noexcept;
+  Decompressor(Decompressor&& other) noexcept;
+  Decompressor& operator=(Decompressor&& other) noexcept;
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 

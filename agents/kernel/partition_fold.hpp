@@ -60,6 +60,7 @@ struct Flush {
 class PartitionFold {
  public:
   PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin);
+  ~PartitionFold() = default;
   PartitionFold(const PartitionFold&) = delete;
   PartitionFold& operator=(const PartitionFold&) = delete;
 
@@ -133,12 +134,12 @@ class PartitionFold {
   void join_chunks();
   void join_runs();
 
-  std::optional<KeyedRecord> live_of(Series& series);
+  std::optional<KeyedRecord> live_of(Series& changed);
   void take_bars(Flush& flush);
   void store(const BarRef& ref, Bar& bar);
   void take_state(Flush& flush);
-  void take_ids(Series& series);
-  void take_runs(Series& series);
+  void take_ids(Series& changed);
+  void take_runs(Series& changed);
 
   struct TextHash {
     using is_transparent = void;

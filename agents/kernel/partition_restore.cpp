@@ -26,6 +26,14 @@ bool is_of(const StateKey& key, const Level& level) {
   return is_its_name && level.has_window(key.start_ns);
 }
 
+[[noreturn]] void refuse_levels(const std::pair<std::string, std::string>& whose, const std::string& then,
+                                const std::string& wanted) {
+  std::string where = whose.first.empty() ? "" : " of venue " + whose.first;
+  if (!whose.second.empty()) where.append(" ").append(whose.second);
+  throw CorruptState("the bars" + where + " in the state are of the intervals " + then + ", and now " + wanted +
+                     " are configured");
+}
+
 void require_none(const Record& record, const char* flaw) {
   if (flaw != nullptr) corrupt(record, flaw);
 }
@@ -146,11 +154,7 @@ void PartitionFold::check_levels() const {
       if (!whose.first.empty() && std::ranges::none_of(series_.all(), is_of_venue)) continue;
       const std::string& then = names_of(before, whose);
       const std::string& wanted = names_of(now, whose);
-      if (then == wanted) continue;
-      const std::string instrument = whose.second.empty() ? "" : ' ' + whose.second;
-      const std::string where = whose.first.empty() ? "" : " of venue " + whose.first + instrument;
-      throw CorruptState("the bars" + where + " in the state are of the intervals " + then + ", and now " + wanted +
-                         " are configured");
+      if (then != wanted) refuse_levels(whose, then, wanted);
     }
   }
 }

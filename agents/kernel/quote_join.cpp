@@ -234,7 +234,7 @@ void QuoteJoin::settle() {
   forget_stretches();
 }
 
-std::int64_t QuoteJoin::decided_ns(const JoinVenue& home) const noexcept {
+std::int64_t QuoteJoin::decided_ns(const JoinVenue& home) noexcept {
   return home.has_quotes ? std::min(home.trade_clock_ns, home.quote_clock_ns) : home.trade_clock_ns;
 }
 

@@ -69,6 +69,7 @@ class QuoteJoin {
  public:
   QuoteJoin(JoinConfig config, std::shared_ptr<const WriterSchemas> trade_schemas,
             std::shared_ptr<const WriterSchemas> quote_schemas, JoinOrigin origin);
+  ~QuoteJoin() = default;
   QuoteJoin(const QuoteJoin&) = delete;
   QuoteJoin& operator=(const QuoteJoin&) = delete;
 
@@ -97,8 +98,8 @@ class QuoteJoin {
     bool are_ids_listed = false;
   };
   struct Waiting {
-    Instrument* instrument;
-    JoinTrade trade;
+    Instrument* instrument = nullptr;
+    JoinTrade trade{};
   };
   struct TextHash {
     using is_transparent = void;
@@ -154,18 +155,18 @@ class QuoteJoin {
   void settle();
   void publish_decided(JoinVenue& home);
   void publish(const Instrument& instrument, const JoinTrade& trade, bool is_late);
-  void wait(Instrument& instrument, JoinTrade trade);
+  static void wait(Instrument& instrument, JoinTrade trade);
   void forget(JoinVenue& home);
   void forget_ids(Instrument& instrument, std::int64_t before_ns);
   void forget_stretches();
   /// Trades before this time are decided.
-  [[nodiscard]] std::int64_t decided_ns(const JoinVenue& home) const noexcept;
+  [[nodiscard]] static std::int64_t decided_ns(const JoinVenue& home) noexcept;
   /// No trade that comes or waits asks for a quote before this time.
   [[nodiscard]] std::int64_t asked_from_ns(const JoinVenue& home) const noexcept;
   [[nodiscard]] bool is_reading_again() const noexcept { return trades_.next_offset < trades_reached_; }
 
   JoinVenue& venue(std::string_view name);
-  Instrument& instrument(JoinVenue& home, std::string_view name);
+  static Instrument& instrument(JoinVenue& home, std::string_view name);
   [[nodiscard]] std::vector<VenueClock> clocks(std::int64_t JoinVenue::*which) const;
   [[nodiscard]] std::vector<OffsetRun> waiting_offsets() const;
   void restore_record(const Record& record);

@@ -96,12 +96,12 @@ bool RecordSetReader::open_batch() {
   const auto count = in.big_endian<std::int32_t>();
   const Bytes payload = in.bytes(in.remaining());
   if (count < 0) return corrupt("negative record count");
-  log_append_time_ms_ = (attributes & kLogAppendTime) ? max_timestamp_ms : -1;
+  log_append_time_ms_ = (attributes & kLogAppendTime) != 0 ? max_timestamp_ms : -1;
 
   note_aborted(batch_end_ - 1);
-  const bool is_control = attributes & kControl;
+  const bool is_control = (attributes & kControl) != 0;
   if (is_control) end_transaction(payload, producer_id);
-  const bool is_aborted = (attributes & kTransactional) && aborted_producers_.contains(producer_id);
+  const bool is_aborted = (attributes & kTransactional) != 0 && aborted_producers_.contains(producer_id);
   if (is_control || is_aborted || count == 0) {
     next_offset_ = batch_end_;
     return true;

@@ -34,7 +34,7 @@ Bar* LevelBars::find(std::int64_t start_ns, std::size_t place) {
 }
 
 Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
-  forming_ += is_final;
+  forming_ += is_final ? 1 : 0;
   const bool is_newest = empty() || bars_.back().start_ns < start_ns;
   Bar& bar = is_newest ? bars_.emplace_back() : *bars_.insert(position(start_ns), Bar{});
   bar.start_ns = start_ns;
@@ -417,8 +417,8 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
 
 void Series::finish_restore(Changes& changes) {
   for (LevelBars& bars : levels_) bars.restore_forming();
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    for (const Bar& bar : levels_[level].all()) {
+  for (LevelBars& bars : levels_) {
+    for (const Bar& bar : bars.all()) {
       newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
       folded_ += bar.sum.trade_count;
       has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;

@@ -46,9 +46,9 @@ struct CarriedOut {
 
 /// A bar that was evicted before a flush could publish it.
 struct Farewell {
-  Series* series;
-  std::size_t level;
-  Bar bar;
+  Series* series = nullptr;
+  std::size_t level = 0;
+  Bar bar{};
 };
 
 /// What changed since the last flush. The lists name what changed; only what is gone is kept as a copy.

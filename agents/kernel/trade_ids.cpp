@@ -33,7 +33,7 @@ std::size_t IdRanges::insert(std::int64_t id) {
   } else {
     ranges_.insert(after, {id, id});
   }
-  return static_cast<std::size_t>(index - touches_before);
+  return static_cast<std::size_t>(index - (touches_before ? 1 : 0));
 }
 
 IdHash IdHash::of(std::string_view id) noexcept {
