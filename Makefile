@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
@@ -58,6 +58,9 @@ bench-growth: setup ## What 100,000 instruments and a second worker cost a trade
 
 bench-kernel: setup ## What a trade costs the fold kernel alone; the last line is JSON
 	@python -m bench.kernel_fold
+
+bench-aggregates: setup ## What a trade costs an aggregate written in Python; the last line is JSON
+	@python -m bench.aggregate_fold
 
 bench-bridge: setup ## What a frame costs the bridge from JSON to Avro; the last line is JSON
 	@python -m bench.bridge_frames

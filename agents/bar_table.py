@@ -10,6 +10,7 @@ from faust.types import TP
 from prometheus_client import start_http_server
 
 from agents import memory, metrics
+from agents.aggregates import AggregateFailed
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
 from agents.folding_partition import THREAD_BYTES, FoldingPartition
 from agents.lag import LagWatch
@@ -20,8 +21,10 @@ from agents.schema_lookup import WriterSchemaLookup
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
+from app.aggregates import load_aggregates
 from app.schema_registry import register_all
 from app.settings import Settings
+from app.topics import AGGREGATES_CHANGELOG
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +44,15 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         super().__init__(app, name="bars", default=None, **options)
         self._settings = settings
         self._trades = settings.topic("trades")
+        self._transactional = [CHANGELOG, *OUTPUTS]
+        if aggregates := load_aggregates(settings):
+            self._transactional += [AGGREGATES_CHANGELOG, *(each.topic for each in aggregates)]
         self._partitions: dict[int, FoldingPartition] = {}
         self._folding: dict[int, asyncio.Future[None]] = {}
         self._paused_since_s: float | None = None
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (str(tp.partition),))
+        self._broken_off: dict[int, int] = {}  # by an aggregate that failed, at this offset
         app.read_batches_from(self)
 
     @property
@@ -53,7 +60,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """All topics that it writes, and how."""
         topic = self._settings.topic
         return [
-            *(f"{topic(name)} (one transaction a flush)" for name in (CHANGELOG, *OUTPUTS)),
+            *(f"{topic(name)} (one transaction a flush)" for name in self._transactional),
             f"{topic(LIVE)} (outside of transactions)",
         ]
 
@@ -62,7 +69,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._settings.worker_metrics_port:
             start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
             self.add_future(self._lag.run())
-        await asyncio.to_thread(check_topics, self._settings, "trades", CHANGELOG, *OUTPUTS, LIVE)
+        await asyncio.to_thread(check_topics, self._settings, "trades", *self._transactional, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
@@ -86,6 +93,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         partitions, self._partitions = self._partitions, {}
         if partitions:
             self._begin_pause()
+        self._broken_off.clear()
         await asyncio.gather(*(partition.close() for partition in partitions.values()))
 
     def position(self, tp: TP) -> int | None:
@@ -94,7 +102,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         return None if partition is None else partition.next_offset
 
     def _next_offsets(self) -> dict[TP, int]:
-        return {TP(self._trades, number): each.next_offset for number, each in self._partitions.items()}
+        offsets = {number: each.next_offset for number, each in self._partitions.items()}
+        return {TP(self._trades, number): offset for number, offset in (self._broken_off | offsets).items()}
 
     async def fold(self, record_set: RecordSet) -> None:
         """Fold a record set of a partition that this worker has; one of any other came before a rebalance.
@@ -117,6 +126,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
         try:
             await partition.fold(record_set, log_end or record_set.next_offset)
+        except AggregateFailed as error:
+            self._aggregate_failed(partition, error)
         except Exception as error:
             await self.app.crash(error)
             raise
@@ -131,6 +142,9 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
+        if isinstance(error, AggregateFailed):
+            self._aggregate_failed(partition, error)
+            return
         what = "fenced" if isinstance(error, Fenced) else "flush failed"
         log.warning("partition %d: %s, its state is dropped: %s", partition.partition, what, error)
         if self._partitions.get(partition.partition) is not partition:
@@ -150,6 +164,27 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             pause_s = time.monotonic() - since_s
             metrics.PAUSE_S.observe(pause_s)
             log.info("partitions were let go of and assigned anew: no fold for %.2f s", pause_s)
+
+    def _aggregate_failed(self, partition: FoldingPartition, error: AggregateFailed) -> None:
+        """Fold this partition no further: its progress stays before what failed, and nothing is written or lost.
+
+        Bars of the partition stop with it: they are one transaction, and without them the aggregate could not go on.
+        """
+        number = partition.partition
+        metrics.AGGREGATE_ERRORS.labels(error.aggregate, number).inc()
+        log.critical(
+            "%s partition %d is folded no further than offset %d: %s. "
+            "Mend the aggregate and start the worker again: it goes on from there",
+            self._trades,
+            number,
+            partition.flushed_offset,
+            error,
+            exc_info=error,
+        )
+        partition.break_off()
+        if self._partitions.get(number) is partition:
+            del self._partitions[number]
+            self._broken_off[number] = partition.flushed_offset
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}

@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from agents import crash_points
+from agents.aggregates import AggregateOutput
 from agents.dead_letters import dead_letter_headers, kept
 from agents.kernel import Flush, PackedBatch, RecordBatchWriter
 from agents.transport import PreparedBatch, transactional_producer
 from app.settings import Settings
+from app.topics import AGGREGATES_CHANGELOG
 
 log = logging.getLogger(__name__)
 
@@ -146,13 +148,23 @@ class FlushWriter(TransactionWriter):
     def __init__(self, settings: Settings, partition: int) -> None:
         super().__init__(settings, partition, transactional_id(settings, partition))
 
-    async def write(self, flush: Flush) -> None:
-        """Write one flush in one transaction. Raises Fenced and FlushFailed."""
+    async def write(self, flush: Flush, aggregates: AggregateOutput | None = None) -> None:
+        """Write one flush, and what it means to the aggregates, in one transaction. Raises Fenced and FlushFailed."""
         late = RecordBatchWriter()
         for key, value, _offset, _reason in flush.late:
             late.append(key, value)
         outputs = (flush.bars_1s, flush.bars, late.take(), self._dead_letters("trades", flush.dead))
-        await self.write_batches(dict(zip(OUTPUTS, outputs, strict=True)), {CHANGELOG: flush.changelog})
+        of_aggregates = aggregates or AggregateOutput()
+        records = {topic: _packed(each) for topic, each in of_aggregates.records.items()}
+        state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: _packed(of_aggregates.changelog)}
+        await self.write_batches({**dict(zip(OUTPUTS, outputs, strict=True)), **records}, state)
+
+
+def _packed(records: Iterable[tuple[bytes, bytes | None]]) -> Sequence[PackedBatch]:
+    batches = RecordBatchWriter()
+    for key, value in records:
+        batches.append(key, value)
+    return batches.take()
 
 
 def _expect(answer: asyncio.Future[Any]) -> asyncio.Future[Any]:

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from faust.types import TP
 
 from agents import dead_letters, metrics
+from agents.aggregates import AggregateFailed, AggregateOutput
 from agents.kernel import Flush, FoldOutcome, PartitionFold
 from agents.live import LiveBars
 from agents.recovery import Recovered
@@ -53,7 +54,9 @@ class FoldingPartition:
         self.next_offset = recovered.next_offset
         self.flushed_offset = recovered.next_offset
         self._fold: PartitionFold = recovered.fold
+        self._aggregates = recovered.aggregates
         self._writer: FlushWriter = recovered.writer
+        self._is_broken = False
         self._live = live
         self._schemas = schemas
         self._history = recovered.history
@@ -70,6 +73,11 @@ class FoldingPartition:
         self._live.close()
         self._closing.set()
 
+    def break_off(self) -> None:
+        """Let go of the partition, and flush no more: what was folded last is not to be written."""
+        self._is_broken = True
+        self.drop()
+
     async def close(self) -> None:
         """Flush what was folded and let go of the partition; who is fenced by now just lets go."""
         self.drop()
@@ -82,6 +90,7 @@ class FoldingPartition:
         Raises:
             OffsetJump: it does not begin where the fold is.
             CorruptRecords: it cannot be told where its next batch begins.
+            AggregateFailed: a user's aggregate did; the partition must be broken off.
         """
         async with self._lock:
             if self._closing.is_set():
@@ -119,8 +128,19 @@ class FoldingPartition:
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
         arguments = (record_set.data, record_set.aborted, self.next_offset)
         if len(record_set.data) < THREAD_BYTES:
-            return self._fold.fold(*arguments)
-        return await uninterrupted(asyncio.to_thread(self._fold.fold, *arguments))
+            return self._fold_now(*arguments)
+        return await uninterrupted(asyncio.to_thread(self._fold_now, *arguments))
+
+    def _fold_now(self, data: bytes | memoryview, aborted: Sequence[tuple[int, int]], start_offset: int) -> FoldOutcome:
+        """One pass over the records; the aggregates get the trades that it accepted."""
+        outcome = self._fold.fold(data, aborted, start_offset)
+        if self._aggregates:
+            try:
+                self._aggregates.take(self._fold.take_accepted())
+            except AggregateFailed:
+                self._is_broken = True  # the bars are ahead of it: not even the last flush may write them
+                raise
+        return outcome
 
     def _count(self, outcome: FoldOutcome) -> None:
         for counter, count in (
@@ -154,13 +174,16 @@ class FoldingPartition:
         return self._closing.is_set()
 
     async def flush(self) -> None:
-        """Write what changed since the last flush. Raises FlushFailed."""
+        """Write what changed since the last flush. Raises FlushFailed or AggregateFailed."""
         async with self._lock:
+            if self._is_broken:
+                return
             flush = await self._take_flush()
-        if flush.is_empty:
-            return
+            if flush.is_empty:
+                return
+            aggregates = await self._flush_aggregates(flush)
         started = time.monotonic()
-        await uninterrupted(self._writer.write(flush))
+        await uninterrupted(self._writer.write(flush, aggregates))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self._flushed(flush)
 
@@ -168,6 +191,11 @@ class FoldingPartition:
         if self.next_offset - self.flushed_offset < THREAD_RECORDS:
             return self._fold.take_flush()
         return await uninterrupted(asyncio.to_thread(self._fold.take_flush))
+
+    async def _flush_aggregates(self, flush: Flush) -> AggregateOutput | None:
+        if not self._aggregates:
+            return None
+        return await uninterrupted(asyncio.to_thread(self._aggregates.flush, flush))
 
     def _flushed(self, flush: Flush) -> None:
         self.flushed_offset = flush.next_offset

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from faust.types import TP
 from prometheus_client import Gauge
 
+from app.aggregates import load_aggregates
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -86,7 +87,9 @@ class LagMeter:
     """Looks at the log with a consumer of its own, outside of any group. Its methods wait: call them in a thread."""
 
     def __init__(self, settings: Settings) -> None:
-        self._reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
+        aggregates = load_aggregates(settings)
+        self._reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
+        self._time_of = _TIMES | {each.record: "start_ns" for each in aggregates}
         self._consumer = Consumer(
             {
                 **settings.kafka_config,
@@ -149,4 +152,4 @@ class LagMeter:
             name, fields = self._reader.read(value)
         except BadRecord:
             return []
-        return [int(fields[_TIMES[name]])] if name in _TIMES else []
+        return [int(fields[self._time_of[name]])] if name in self._time_of else []

@@ -22,6 +22,11 @@ LAG_RECORDS: Final = Gauge(
 LAG_S: Final = Gauge(
     "livetape_fold_lag_seconds", "Event time between where the fold is and the end of the log", ["partition"]
 )
+AGGREGATE_ERRORS: Final = Counter(
+    "livetape_fold_aggregate_errors",
+    "Failures of users' aggregates; each stops its partition",
+    ["aggregate", "partition"],
+)
 FLUSH_S: Final = Histogram(
     "livetape_fold_flush_seconds",
     "Duration of a flush's transaction",

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents import crash_points, metrics
+from agents.aggregates import Origin, PartitionAggregates, restore_aggregates
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress, epoch_of
 from agents.flush import CHANGELOG, FlushWriter
 from agents.history import History
 from agents.kernel import CorruptState, FoldConfig, PartitionFold, QuoteJoin, SessionTables, VenueRules, WriterSchemas
 from agents.partition_reader import POLL_MS, partition_reader
+from app.aggregates import Declared, load_aggregates
 from app.intervals import read_interval
 from app.settings import Settings
 from app.venues import TradeIds, Venue, read_venues
@@ -34,6 +36,7 @@ class FoldSetup:
     config: FoldConfig
     writer_schemas: WriterSchemas
     schema_ids: dict[str, int]
+    aggregates: tuple[Declared, ...]
 
 
 def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
@@ -53,7 +56,7 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
         venues={name: _rules(venue) for name, venue in venues.items()},
         sessions=_sessions(venues),
     )
-    return FoldSetup(settings, config, WriterSchemas(), schema_ids)
+    return FoldSetup(settings, config, WriterSchemas(), schema_ids, load_aggregates(settings))
 
 
 def _sessions(venues: dict[str, Venue]) -> SessionTables:
@@ -86,6 +89,7 @@ class Recovered:
     """A partition that is ready to fold from `next_offset` on."""
 
     fold: PartitionFold
+    aggregates: PartitionAggregates
     writer: FlushWriter
     history: History
     next_offset: int
@@ -117,14 +121,19 @@ async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter) -> Rec
     settings = setup.settings
     epoch = await asyncio.to_thread(epoch_of, settings, settings.topic("trades"))
     fold = new_fold(setup, partition, epoch)
+    if setup.aggregates:
+        fold.hand_out_trades()
     try:
         await restore(settings, CHANGELOG, partition, fold)
-        next_offset = await _next_offset(settings, partition, fold, epoch)
+        next_offset, generation = await _progress(settings, partition, fold, epoch)
     except CorruptState as error:
         raise CorruptState(
             f"{settings.topic(CHANGELOG)} partition {partition}: {error}: {_remedy(settings)}"
         ) from error
-    return Recovered(fold, writer, History(settings), next_offset)
+    origin = Origin(epoch, generation, partition)
+    aggregates = PartitionAggregates(setup.aggregates, setup.config, setup.schema_ids, origin)
+    await restore_aggregates(settings, aggregates, partition, fold, next_offset)
+    return Recovered(fold, aggregates, writer, History(settings), next_offset)
 
 
 async def restore(settings: Settings, topic: str, partition: int, state: PartitionFold | QuoteJoin) -> None:
@@ -143,14 +152,17 @@ async def restore(settings: Settings, topic: str, partition: int, state: Partiti
     log.info("partition %d: the changelog has %d offsets", partition, end - first)
 
 
-async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, epoch: str) -> int:
+async def _progress(settings: Settings, partition: int, fold: PartitionFold, epoch: str) -> tuple[int, int]:
+    """Where the fold goes on, and in which generation."""
     trades = settings.topic("trades")
     async with partition_reader(settings, trades, partition) as (consumer, tp):
         first = int((await consumer.beginning_offsets([tp]))[tp])
         end = int((await consumer.end_offsets([tp]))[tp])
     progress = fold.restored()
-    if progress is None or progress.next_offset == FROM_START:
-        return first
+    if progress is None:
+        return first, FIRST_GENERATION
+    if progress.next_offset == FROM_START:
+        return first, progress.generation
     check_progress(
         trades,
         recorded=progress.epoch,
@@ -160,7 +172,7 @@ async def _next_offset(settings: Settings, partition: int, fold: PartitionFold, 
         end=end,
         remedy=_remedy(settings),
     )
-    return progress.next_offset
+    return progress.next_offset, progress.generation
 
 
 def _remedy(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The SQL sink's worker: `faust -A agents.sql_sink worker`. trades, bars, bars.1s, gaps → tables of Postgres."""
+"""The SQL sink's worker: `faust -A agents.sql_sink worker`. trades, bars, bars.1s, gaps, aggregates → Postgres."""
 
 from typing import Any, Final
 
@@ -6,6 +6,7 @@ from faust.types import StreamT
 
 from agents.sink import SqlSink
 from agents.transport import BatchApp, app_connection
+from app.aggregates import load_aggregates
 from app.settings import Settings
 
 TOPICS: Final = ("trades", "bars", "bars.1s", "gaps")
@@ -36,7 +37,7 @@ def build_sink(settings: Settings) -> BatchApp:
         async for record_set in record_sets:
             await sink.take(record_set)
 
-    for topic in TOPICS:
+    for topic in (*TOPICS, *(each.topic for each in load_aggregates(settings))):
         app.agent(app.batch_topic(settings.topic(topic)), name=f"store_{topic.replace('.', '_')}")(store)
     return app
 

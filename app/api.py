@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app.aggregates import load_aggregates
 from app.catalogue import Catalogue
 from app.feed import Feed, KeyedBars
 from app.history import History
 from app.metrics import Metrics
 from app.movers import Movers
 from app.records import RecordReader
-from app.routes import bars, errors, health, instruments, movers, page, trades, websocket
+from app.routes import aggregates, bars, errors, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
 from app.services import Services
 from app.settings import Settings
@@ -31,7 +32,8 @@ def build_api(settings: Settings) -> FastAPI:
     view = BarView()
     status = Status()
     intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
-    catalogue = Catalogue(intervals, view, status)
+    declared = load_aggregates(settings)
+    catalogue = Catalogue(intervals, view, status, declared)
     ranking = Movers(view, settings.intervals)
     tables = TableViews(load_topics(settings))
     lookup = RegistrySchemas(settings)
@@ -45,7 +47,7 @@ def build_api(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        feed = _feed(services, RecordReader(settings.schemas_dir, lookup))
+        feed = _feed(services, RecordReader(settings.schemas_dir, lookup, declared))
         table_feed = _table_feed(services)
         feed.start()
         table_feed.start()
@@ -63,7 +65,7 @@ def build_api(settings: Settings) -> FastAPI:
     application = FastAPI(title="livetape", lifespan=lifespan)
     application.state.services = services
     errors.install(application, metrics)
-    for part in (instruments, bars, trades, movers, health, websocket):
+    for part in (instruments, bars, trades, movers, aggregates, health, websocket):
         application.include_router(part.router)
     page.install(application)
     return application

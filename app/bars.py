@@ -35,11 +35,12 @@ class Instrument(NamedTuple):
 
 
 class SeriesKey(NamedTuple):
-    """The bars of one interval of one instrument."""
+    """The bars of one interval of one instrument, or the windows of an aggregate, which have a channel of their own."""
 
     venue: str
     instrument: str
     interval: str
+    channel: str = "bars"
 
 
 class Order(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from app.aggregates import Declared
 from app.bars import Instrument, SeriesKey
 from app.status import State, Status
 from app.views import BarView
@@ -38,10 +39,14 @@ class RequestRefused(Exception):
 
 
 class Catalogue:
-    """Instruments that bars or trades have shown so far, and the intervals of the settings."""
+    """Instruments that bars or trades have shown so far; the intervals and aggregates of the settings."""
 
-    def __init__(self, intervals: Iterable[str], view: BarView, status: Status) -> None:
+    def __init__(
+        self, intervals: Iterable[str], view: BarView, status: Status, aggregates: Iterable[Declared] = ()
+    ) -> None:
         self.intervals = tuple(intervals)
+        self.aggregates = tuple(aggregates)
+        self._channels = ("bars", *(each.topic for each in self.aggregates))
         self._view = view
         self._status = status
         self._traded: dict[Instrument, None] = {}
@@ -65,16 +70,24 @@ class Catalogue:
             raise self._unknown(wanted)
         return wanted
 
-    def series(self, venue: str, instrument: str, interval: str) -> SeriesKey:
-        """The series by its names.
-
-        Raises:
-            RequestRefused: the interval is not published, or the instrument is not known.
-        """
+    def interval(self, interval: str) -> str:
+        """The same; raise RequestRefused when it is not published."""
         if interval not in self.intervals:
             reason = f"{interval!r} is not published; the intervals are {', '.join(self.intervals)}"
             raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
-        return SeriesKey(*self.instrument(venue, instrument), interval)
+        return interval
+
+    def series(self, venue: str, instrument: str, interval: str, channel: str = "bars") -> SeriesKey:
+        """The series by its names; `channel` is `bars` or that of an aggregate.
+
+        Raises:
+            RequestRefused: there is no such aggregate, the interval is not published, or the instrument is not known.
+        """
+        if channel not in self._channels:
+            listed = ", ".join((*self._channels, "trades", "movers"))
+            raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {listed}")
+        self.interval(interval)
+        return SeriesKey(*self.instrument(venue, instrument), interval, channel)
 
     def _unknown(self, wanted: Instrument) -> RequestRefused:
         standing = self._status.now

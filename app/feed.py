@@ -1,4 +1,4 @@
-"""Kafka → view: a thread that reads `bars`, `bars.1s` and `bars.live` and hands bars to the event loop in log order.
+"""Kafka → view: a thread that reads the bars' topics and the aggregates' and hands bars to the event loop in log order.
 
 A thread of its own, with no consumer group: every replica reads every partition, and nothing is committed.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from app.aggregate_bars import from_record
+from app.aggregates import load_aggregates
 from app.bars import Bar, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.metrics import Metrics
@@ -66,11 +68,13 @@ class Feed:
         self._stopping = threading.Event()
         self._room = threading.Semaphore(MAX_UNDELIVERED)
         self._thread = threading.Thread(target=self._run, name="bar-feed", daemon=True)
-        self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE)}
+        aggregates = load_aggregates(settings)
+        self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE, *(each.topic for each in aggregates))}
+        self._aggregates = {each.record: each for each in aggregates}
         self._partitions: dict[str, int] = {}
         self._behind: set[tuple[str, int]] = set()
         self._away: str | None = None
-        self._keys: dict[tuple[str, str, str], SeriesKey] = {}
+        self._keys: dict[tuple[str, str, str, str], SeriesKey] = {}
 
     def start(self) -> None:
         """Begin to read."""
@@ -216,6 +220,8 @@ class Feed:
             bars.extend((self._key(fields, bar), Bar.forming(fields, bar)) for bar in fields["bars"])
         elif name == "livetape.Bar":
             bars.append((self._key(fields, fields), Bar.committed(fields)))
+        elif (aggregate := self._aggregates.get(name)) is not None:
+            bars.append((self._key(fields, fields, aggregate.topic), from_record(aggregate, fields)))
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         while True:
@@ -229,8 +235,8 @@ class Feed:
                 self._stopping.wait(RETRY_S)
                 self._status.set(before.state, before.reason)
 
-    def _key(self, instrument: Mapping[str, Any], bar: Mapping[str, Any]) -> SeriesKey:
-        names = (instrument["venue"], instrument["instrument"], bar["interval"])
+    def _key(self, instrument: Mapping[str, Any], bar: Mapping[str, Any], channel: str = "bars") -> SeriesKey:
+        names = (instrument["venue"], instrument["instrument"], bar["interval"], channel)
         return self._keys.get(names) or self._keys.setdefault(names, SeriesKey(*names))
 
     def _hand_over(self, bars: KeyedBars) -> None:

@@ -7,11 +7,14 @@ after it did not answer.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.aggregate_bars import READ, from_row
+from app.aggregates import Declared, load_aggregates
 from app.bars import Bar, Instrument, SeriesKey
 from app.settings import Settings
 
@@ -26,34 +29,51 @@ BAR_COLUMNS = """
     squared_returns, trade_count, missing, state, revision, seq, epoch, generation, first_trade_id, last_trade_id
 """
 
-# Jumps from one series to the next in the key's index: DISTINCT would read the whole table.
-NEWEST_BARS = text(f"""
-    WITH RECURSIVE series AS (
-        (SELECT venue, instrument, interval FROM bar ORDER BY venue, instrument, interval LIMIT 1)
-        UNION ALL
-        SELECT later.* FROM series, LATERAL (
-            SELECT venue, instrument, interval FROM bar
-            WHERE (bar.venue, bar.instrument, bar.interval) > (series.venue, series.instrument, series.interval)
-            ORDER BY venue, instrument, interval LIMIT 1
-        ) AS later
-    )
-    SELECT newest.* FROM series, LATERAL (
-        SELECT {BAR_COLUMNS} FROM bar
-        WHERE (bar.venue, bar.instrument, bar.interval) = (series.venue, series.instrument, series.interval)
-        ORDER BY start_ns DESC LIMIT :depth
-    ) AS newest
-""")  # noqa: S608 - made of this module's constants only
-OLDER_BARS = text(f"""
-    SELECT {BAR_COLUMNS} FROM bar
-    WHERE venue = :venue AND instrument = :instrument AND interval = :interval
-      AND start_ns >= :start_ns AND start_ns < :end_ns
-    ORDER BY start_ns DESC LIMIT :limit
-""")  # noqa: S608 - as above
+
+def _newest_bars(table: str, columns: str) -> TextClause:
+    """Jumps from one series to the next in the key's index: DISTINCT would read the whole table."""
+    return text(f"""
+        WITH RECURSIVE series AS (
+            (SELECT venue, instrument, interval FROM {table} ORDER BY venue, instrument, interval LIMIT 1)
+            UNION ALL
+            SELECT later.* FROM series, LATERAL (
+                SELECT venue, instrument, interval FROM {table} AS bar
+                WHERE (bar.venue, bar.instrument, bar.interval) > (series.venue, series.instrument, series.interval)
+                ORDER BY venue, instrument, interval LIMIT 1
+            ) AS later
+        )
+        SELECT newest.* FROM series, LATERAL (
+            SELECT {columns} FROM {table} AS bar
+            WHERE (bar.venue, bar.instrument, bar.interval) = (series.venue, series.instrument, series.interval)
+            ORDER BY start_ns DESC LIMIT :depth
+        ) AS newest
+    """)  # noqa: S608 - names of tables and columns only, checked where they are declared
+
+
+def _older_bars(table: str, columns: str) -> TextClause:
+    return text(f"""
+        SELECT {columns} FROM {table}
+        WHERE venue = :venue AND instrument = :instrument AND interval = :interval
+          AND start_ns >= :start_ns AND start_ns < :end_ns
+        ORDER BY start_ns DESC LIMIT :limit
+    """)  # noqa: S608 - as above
+
+
+class _Stored(NamedTuple):
+    """Where the bars of a channel are stored, and how a row becomes one."""
+
+    channel: str
+    table: str
+    columns: str
+    bar: Callable[[Mapping[str, Any]], Bar]
+
+
 NEWEST_TRADES = text("""
     SELECT venue, instrument, trade_id, price, size, aggressor, event_time_ns, receive_time_ns FROM trade
     WHERE venue = :venue AND instrument = :instrument
     ORDER BY event_time_ns DESC, trade_seq DESC NULLS LAST, "offset" DESC LIMIT :limit
 """)
+IS_THERE = text("SELECT to_regclass(:table) IS NOT NULL")
 OFFSETS = text("SELECT topic, partition, next_offset FROM stream_offset")
 
 Positions = Mapping[tuple[str, int], int]
@@ -74,6 +94,8 @@ class History:
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"},
         )
+        bars = _Stored("bars", "bar", BAR_COLUMNS, Bar.stored)
+        self._stored = {each.channel: each for each in (bars, *map(_stored, load_aggregates(settings)))}
         self._rests_until = 0.0
         self._reason = ""
 
@@ -89,22 +111,25 @@ class History:
             rows = connection.execute(OFFSETS)
             prefix = f"{self._settings.namespace}."
             positions = {(row.topic.removeprefix(prefix), row.partition): row.next_offset for row in rows}
-            bars = connection.execution_options(yield_per=CHUNK).execute(NEWEST_BARS, {"depth": depth})
-            for chunk in bars.mappings().partitions():
-                take(
-                    [
-                        (SeriesKey(row["venue"], row["instrument"], row["interval"]), Bar.stored(dict(row)))
-                        for row in chunk
-                    ]
-                )
+            for stored in self._stored.values():
+                if not _has_table(connection, stored):
+                    continue
+                newest = _newest_bars(stored.table, stored.columns)
+                bars = connection.execution_options(yield_per=CHUNK).execute(newest, {"depth": depth})
+                for chunk in bars.mappings().partitions():
+                    take([(_key(row, stored.channel), stored.bar(dict(row))) for row in chunk])
         return positions
 
     def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int) -> list[Bar]:
         """The newest `limit` bars that start in [start_ns, end_ns), oldest first; raise HistoryUnavailable."""
-        wanted = {**key._asdict(), "start_ns": start_ns, "end_ns": end_ns, "limit": limit}
+        stored = self._stored[key.channel]
+        wanted: dict[str, str | int] = {"venue": key.venue, "instrument": key.instrument, "interval": key.interval}
+        wanted |= {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
         with self._snapshot() as connection:
-            rows = connection.execute(OLDER_BARS, wanted).mappings().all()
-        return [Bar.stored(dict(row)) for row in reversed(rows)]
+            if not _has_table(connection, stored):
+                return []
+            rows = connection.execute(_older_bars(stored.table, stored.columns), wanted).mappings().all()
+        return [stored.bar(dict(row)) for row in reversed(rows)]
 
     def trades(self, key: Instrument, limit: int) -> list[Mapping[str, Any]]:
         """The newest `limit` trades, oldest first, as rows of the table `trade`; raise HistoryUnavailable."""
@@ -130,6 +155,20 @@ class History:
 
     def _where(self) -> str:
         return f"Postgres at {self._engine.url.host}:{self._engine.url.port}, database {self._engine.url.database}"
+
+
+def _stored(declared: Declared) -> _Stored:
+    columns = ", ".join(f'"{name}"' for name in (*READ, *(field.name for field in declared.fields)))
+    return _Stored(declared.topic, declared.table, columns, partial(from_row, declared))
+
+
+def _has_table(connection: Connection, stored: _Stored) -> bool:
+    """There is none of an aggregate that no sink has met yet."""
+    return bool(connection.scalar(IS_THERE, {"table": stored.table}))
+
+
+def _key(row: Mapping[Any, Any], channel: str) -> SeriesKey:
+    return SeriesKey(row["venue"], row["instrument"], row["interval"], channel)
 
 
 def _first_line(error: SQLAlchemyError) -> str:

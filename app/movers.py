@@ -106,7 +106,7 @@ class Movers:
 
     def _all(self, interval: str) -> list[Mover]:
         part = self._part(interval)
-        series = [one for one in self._view.all_series() if one.key.interval == part]
+        series = [one for one in self._view.all_series() if one.key.channel == "bars" and one.key.interval == part]
         newest: dict[str, int] = {}
         for one in series:
             if one.newest_ns is not None:
@@ -133,7 +133,7 @@ class Movers:
 
 def movers_key(interval: str) -> SeriesKey:
     """Under what a ranking waits in an outbox: the newest takes the place of one that was not sent."""
-    return SeriesKey("", "", interval)
+    return SeriesKey("", "", interval, CHANNEL)
 
 
 def _price(bars: Iterable[Bar], name: str) -> tuple[int, int] | None:

@@ -6,11 +6,14 @@ The view decodes many bars that nobody looks at: turning each decimal into a Dec
 import io
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from fastavro import parse_schema, schemaless_reader
+
+from app.aggregates import Declared
+from app.aggregates.schema import avro_schema
 
 _HEADER = struct.Struct(">bI")
 _LOGICAL = {"logicalType", "precision", "scale"}
@@ -32,11 +35,12 @@ def without_logical_types(schema: Any) -> Any:  # noqa: ANN401 - a schema is any
 
 
 class RecordReader:
-    """Reads values of the record types in a folder of `.avsc` files, whatever compatible schema wrote them."""
+    """Reads values of the record types in a folder of `.avsc` files, and of aggregates, by any compatible schema."""
 
-    def __init__(self, schemas_dir: Path, lookup: SchemaLookup) -> None:
+    def __init__(self, schemas_dir: Path, lookup: SchemaLookup, aggregates: Iterable[Declared] = ()) -> None:
         self._lookup = lookup
-        schemas = [without_logical_types(json.loads(path.read_text())) for path in sorted(schemas_dir.glob("*.avsc"))]
+        schemas = [json.loads(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
+        schemas = [without_logical_types(schema) for schema in (*schemas, *map(avro_schema, aggregates))]
         self._readers = {f"{schema['namespace']}.{schema['name']}": parse_schema(schema) for schema in schemas}
         self._writers: dict[int, tuple[str, Any, Any]] = {}
 
@@ -70,9 +74,20 @@ class RecordReader:
         if name not in self._readers:
             raise BadRecord(f"schema id {schema_id} is {name}, expected one of {', '.join(sorted(self._readers))}")
         writer, reader = parse_schema(schema), self._readers[name]
-        plan = (name, writer, None if writer == reader else reader)
+        plan = (name, writer, None if writer == reader else _with_bytes_defaults(reader))
         self._writers[schema_id] = plan
         return plan
+
+
+def _with_bytes_defaults(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
+    """A parsed record schema with bytes as defaults of bytes fields: fastavro hands out what stands there."""
+
+    def with_default(field: dict[str, Any]) -> dict[str, Any]:
+        first = field["type"][0] if isinstance(field["type"], list) else field["type"]
+        is_text = first in ("bytes", {"type": "bytes"}) and isinstance(field.get("default"), str)
+        return {**field, "default": field["default"].encode("latin-1")} if is_text else field
+
+    return {**schema, "fields": [with_default(field) for field in schema["fields"]]}
 
 
 def _has_header(value: bytes) -> bool:

@@ -10,6 +10,8 @@ from typing import Final
 
 import httpx
 
+from app.aggregates import load_aggregates
+from app.aggregates.schema import schema_text
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
@@ -23,7 +25,9 @@ class RegistryError(Exception):
 
 
 def register_all(settings: Settings) -> dict[str, int]:
-    """Registry id of every schema in the settings' folder, by full record name; registered ones stay as they are.
+    """Registry id of every schema in the settings' folder and of every aggregate, by full record name.
+
+    Registered ones stay as they are.
 
     Raises:
         RegistryError: the registry is away, or refuses a schema as incompatible with the version before.
@@ -32,7 +36,9 @@ def register_all(settings: Settings) -> dict[str, int]:
     with _client(settings) as client:
         for path in sorted(settings.schemas_dir.glob("*.avsc")):
             name, text = _read(path)
-            ids[name] = _register(client, name, text, path)
+            ids[name] = _register(client, name, text, path.name)
+        for aggregate in load_aggregates(settings):
+            ids[aggregate.record] = _register(client, aggregate.record, schema_text(aggregate), aggregate.type.__name__)
     return ids
 
 
@@ -50,7 +56,7 @@ def _read(path: Path) -> tuple[str, str]:
     return f"{schema['namespace']}.{schema['name']}", text
 
 
-def _register(client: httpx.Client, name: str, text: str, path: Path) -> int:
+def _register(client: httpx.Client, name: str, text: str, source: str) -> int:
     try:
         client.put(
             f"/config/{name}", json={"compatibility": COMPATIBILITY}
@@ -58,13 +64,13 @@ def _register(client: httpx.Client, name: str, text: str, path: Path) -> int:
         answer = client.post(f"/subjects/{name}/versions", json={"schema": text})
         if answer.status_code == _CONFLICT:
             raise RegistryError(
-                f"{path.name} is not backward compatible with the registered {name}: {answer.text}. "
+                f"{source} is not backward compatible with the registered {name}: {answer.text}. "
                 "Give new fields a default, and keep the types of old ones"
             )
         answer.raise_for_status()
         return int(answer.json()["id"])
     except httpx.HTTPError as error:
         raise RegistryError(
-            f"the schema registry at {client.base_url} did not take {path.name}: {error or type(error).__name__}. "
+            f"the schema registry at {client.base_url} did not take {source}: {error or type(error).__name__}. "
             "Is it running (`livetape status`), and is LIVETAPE_REGISTRY_URL right?"
         ) from error

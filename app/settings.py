@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """What topics there are."""
     venues_file: AbsolutePath = PROJECT / "venues.yaml"
     """What the fold must know of the venues."""
+    aggregates: str = ""
+    """Aggregates of the user's own, as `module:NAME` of a list of their classes; docs/aggregates.md tells how."""
 
     kafka_bootstrap: str = "127.0.0.1:29092"
     """Brokers to reach the cluster by, as `host:port,host:port`."""

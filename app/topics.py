@@ -7,11 +7,15 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from app.aggregates import load_aggregates
 from app.intervals import duration_ns
 from app.settings import Settings
 
 BARS = frozenset({"livetape.Bar", "livetape.Live"})
-"""Record types that the view of bars is made of."""
+"""Record types that the view of bars is made of, beside those of aggregates."""
+AGGREGATES = "aggregates.*"
+"""Stands in topics.yaml for one topic of each aggregate of the user's."""
+AGGREGATES_CHANGELOG = "fold-aggregates-changelog"
 
 
 class TopicsFileError(Exception):
@@ -49,7 +53,8 @@ class Topic(BaseModel):
     def _retention_suits_cleanup(self) -> "Topic":
         if (self.cleanup is Cleanup.DELETE) != (self.retention_ns is not None):
             raise ValueError("`cleanup: delete` needs a `retention`, and `cleanup: compact` takes none")
-        if self.view and self.cleanup is Cleanup.DELETE and not BARS & set(self.schemas):
+        is_of_bars = self.name == AGGREGATES or BARS & set(self.schemas)
+        if self.view and self.cleanup is Cleanup.DELETE and not is_of_bars:
             raise ValueError("`view: true` is for topics of bars and for changelogs of tables, `cleanup: compact`")
         if "retention.bytes" in self.config:
             raise ValueError("retention by size would drop records by traffic, not by age: say `retention` instead")
@@ -98,5 +103,15 @@ def _with_partitions(declared: dict[str, dict[str, Any]], fields: dict[str, Any]
 
 
 def load_topics(settings: Settings) -> dict[str, Topic]:
-    """The topics of the settings' topics.yaml by their name without namespace."""
-    return read_topics(settings.topics_file)
+    """The topics of the settings' topics.yaml by their name without namespace, those of users' aggregates with them."""
+    topics = read_topics(settings.topics_file)
+    aggregates = load_aggregates(settings)
+    if not aggregates:
+        return {name: topic for name, topic in topics.items() if name not in (AGGREGATES, AGGREGATES_CHANGELOG)}
+    if not {AGGREGATES, AGGREGATES_CHANGELOG} <= topics.keys():
+        needed = f"{AGGREGATES} and {AGGREGATES_CHANGELOG}"
+        raise TopicsFileError(f"{settings.topics_file}: the topics {needed}, which aggregates need, are not there")
+    template = topics.pop(AGGREGATES)
+    for each in aggregates:
+        topics[each.topic] = template.model_copy(update={"name": each.topic, "schemas": (each.record,)})
+    return topics

@@ -31,7 +31,7 @@ class Series:
         self._depth = depth
         self._bars: dict[int, Bar] = {}
         self._starts: list[int] = []
-        names = encode({"channel": "bars", **key._asdict()})[1:-1]
+        names = encode({"channel": key.channel, **key._asdict()})[1:-1]
         self._update_head = f'{{"type":"update",{names},"bar":'
         self._snapshot_head = f'{{"type":"snapshot",{names},"bars":['
 
@@ -109,7 +109,7 @@ class BarView:
         return self._series.get(key)
 
     def all_series(self) -> Iterator[Series]:
-        """Every series."""
+        """Every series, those of aggregates among them."""
         return iter(self._series.values())
 
     def instruments(self) -> Iterator[Instrument]:
@@ -118,7 +118,7 @@ class BarView:
 
     def newest_ns(self, interval: str) -> int | None:
         """Start of the newest bar of an interval, over all instruments."""
-        series = (series for key, series in self._series.items() if key.interval == interval)
+        series = (series for key, series in self._series.items() if key[2:] == (interval, "bars"))
         return max((one.newest_ns for one in series if one.newest_ns is not None), default=None)
 
     def knows(self, instrument: Instrument) -> bool:

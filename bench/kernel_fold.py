@@ -33,16 +33,16 @@ def main(
     """Fold the trades of a benchmark's topic out of memory, and say what one of them costs."""
     settings = Settings(intervals=tuple(intervals.split(",")))
     spec = TradesSpec(count, instruments, span_s=max(60, count // TRADES_PER_S))
-    record_sets = list(_record_sets(spec, settings.schemas_dir))
-    runs = [_run(settings, record_sets, count) for _ in range(RUNS)]
+    sets = list(record_sets(spec, settings.schemas_dir))
+    runs = [_run(settings, sets, count) for _ in range(RUNS)]
     print(json.dumps({"trades": count, "intervals": intervals, "instruments": instruments} | min(runs, key=_ns)))
 
 
-def _run(settings: Settings, record_sets: list[bytes], count: int) -> dict[str, float]:
-    fold = _new_fold(settings)
+def _run(settings: Settings, sets: list[bytes], count: int) -> dict[str, float]:
+    fold = new_fold(settings)
     folding_s = flushing_s = 0.0
     accepted = finals = offset = 0
-    for number, record_set in enumerate(record_sets, 1):
+    for number, record_set in enumerate(sets, 1):
         began = time.perf_counter()
         outcome = fold.fold(record_set, [], offset)
         folded = time.perf_counter()
@@ -66,7 +66,8 @@ def _ns(run: dict[str, float]) -> float:
     return run["fold_ns_per_trade"] + run["flush_ns_per_trade"]
 
 
-def _record_sets(spec: TradesSpec, schemas_dir: Path) -> Iterator[bytes]:
+def record_sets(spec: TradesSpec, schemas_dir: Path) -> Iterator[bytes]:
+    """The trades of a benchmark's topic as fetches would bring them."""
     batch, first, place = _new_batch(), 0, 0
     for _, key, value in trades(spec, TRADE_SCHEMA_ID, schemas_dir):
         if batch.append(place, 0, key, value, []) is None:
@@ -86,17 +87,24 @@ def _placed(batch: DefaultRecordBatchBuilder, first_offset: int) -> bytes:
     return first_offset.to_bytes(8, "big") + bytes(batch.build())[8:]
 
 
-def _new_fold(settings: Settings) -> PartitionFold:
-    config = FoldConfig(
+def fold_config(settings: Settings) -> FoldConfig:
+    """How trades become bars by these settings."""
+    return FoldConfig(
         intervals=[read_interval(name) for name in settings.intervals],
         out_of_order_ns=settings.out_of_order_ns,
         grace_ns=settings.grace_ns,
         horizon_ns=settings.horizon_ns,
         max_ahead_ns=settings.max_ahead_ns,
     )
+
+
+def new_fold(settings: Settings) -> PartitionFold:
+    """A fold of nothing, that knows the schema of these trades."""
     schemas = WriterSchemas()
     schemas.add(TRADE_SCHEMA_ID, (settings.schemas_dir / "trade.avsc").read_text(encoding="utf-8"))
-    return PartitionFold(config, schemas, bar_schema_id=2, live_schema_id=3, partition=0, epoch="bench", generation=0)
+    return PartitionFold(
+        fold_config(settings), schemas, bar_schema_id=2, live_schema_id=3, partition=0, epoch="bench", generation=0
+    )
 
 
 if __name__ == "__main__":

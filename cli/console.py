@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from app.aggregates import AggregatesUnfit
 from app.topic_admin import TopicError
 from app.topics import TopicsFileError
 from local.errors import LocalError
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-EXPECTED = (LocalError, TopicError, TopicsFileError, ValidationError)
+EXPECTED = (LocalError, AggregatesUnfit, TopicError, TopicsFileError, ValidationError)
 """Errors whose message says it all; any other keeps its traceback."""
 NAME_WIDTH = 26
 

@@ -21,6 +21,22 @@ class VenueRules:
 
     def __init__(self, *, has_contiguous_ids: bool, conditions: Mapping[str, Sequence[str]]) -> None: ...
 
+class Level:
+    """One interval of an instrument's bars, and its place in the tree of merges."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def child(self) -> int | None:
+        """The place of the level whose windows merge into this one's; None for the base."""
+    @property
+    def parents(self) -> list[int]:
+        """The places of the levels whose windows this one's merge into."""
+    def end_ns(self, start_ns: int) -> int:
+        """The end of the window that starts there; the start must be one of `starts_at`."""
+    def starts_at(self, time_ns: int) -> list[int]:
+        """Starts of the windows that a time is in: one, several that overlap, or none between exchange hours."""
+
 class FoldConfig:
     """How trades become bars. Intervals are (name, length, hop), finest first; the first is the base.
 
@@ -42,6 +58,8 @@ class FoldConfig:
         venues: Mapping[str, VenueRules] = ...,
         sessions: Mapping[tuple[str, str], Mapping[str, Sequence[tuple[int, int]]]] = ...,
     ) -> None: ...
+    def levels_of(self, venue: str, instrument: str) -> list[Level]:
+        """The levels of an instrument's bars: the base, coarser ones, those that overlap, exchange hours."""
 
 class WriterSchemas:
     def __init__(self) -> None: ...
@@ -146,6 +164,46 @@ class Flush:
     @property
     def dead(self) -> list[tuple[bytes | None, bytes | None, int, str]]:
         """Key and value as they came, the offset, and the reason."""
+    @property
+    def published(self) -> list[tuple[str, str, int, int, int, int, int, int]]:
+        """Venue, instrument, place of the level, start in ns, revision, seq, trades and their lowest offset of each
+        bar in `bars` and `bars_1s`, when trades are handed out."""
+    @property
+    def evicted(self) -> list[tuple[str, str, int, int]]:
+        """Venue, instrument, place of the level and start in ns of each bar that left memory since the last flush,
+        when trades are handed out."""
+
+class TradeBatch:
+    """Accepted trades of one base window of one instrument, in the order of the log. Each column is made when read.
+
+    Where `is_whole`, a correction changed the window: these are all of its trades, and what was told of it before holds
+    no more.
+    """
+
+    venue: str
+    instrument: str
+    start_ns: int
+    is_whole: bool
+    def __len__(self) -> int: ...
+    @property
+    def prices(self) -> list[int]:
+        """In 10^-18 of the quote currency."""
+    @property
+    def sizes(self) -> list[int]:
+        """In 10^-18 of the base currency."""
+    @property
+    def volumes(self) -> list[int]:
+        """The size where the venue's rules count the trade to volume, else 0."""
+    @property
+    def sides(self) -> list[str]:
+        """Of the aggressor: buy, sell or unknown."""
+    @property
+    def event_times_ns(self) -> list[int]: ...
+    @property
+    def offsets(self) -> list[int]:
+        """In `trades`."""
+    @property
+    def trade_ids(self) -> list[str]: ...
 
 class PartitionFold:
     """The fold of one partition of `trades`. To be used by one thread at a time."""
@@ -165,6 +223,12 @@ class PartitionFold:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self) -> Progress | None:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
+    def hand_out_trades(self) -> None:
+        """Keep accepted trades for `take_accepted` from now on; without it they cost nothing."""
+    def take_accepted(self) -> list[TradeBatch]:
+        """The trades accepted since the last call, by base window; windows in the order in which they came."""
+    def has_bar(self, venue: str, instrument: str, level: int, start_ns: int) -> bool:
+        """Whether a bar is in memory; the level is its place in `FoldConfig.levels_of`."""
     def fold(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> FoldOutcome:
         """Fold the records from `start_offset` on."""
     def reread(self, record_set: bytes | memoryview, aborted: Aborted) -> None:

@@ -59,6 +59,37 @@ std::vector<AbortedTransaction> aborted_from(const AbortedPairs& pairs) {
 nb::bytes to_bytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 nb::bytes to_bytes(Bytes bytes) { return nb::bytes(bytes.data(), bytes.size()); }
 
+/// Any 128-bit number; the stable ABI of Python has no way in one step.
+nb::object to_int(UInt128 value) {
+  const auto low = static_cast<std::uint64_t>(value);
+  const auto high = static_cast<std::uint64_t>(value >> 64);
+  if (high == 0) return nb::int_(low);
+  return (nb::int_(high) << nb::int_(64)) | nb::int_(low);
+}
+
+/// A column of a batch, a row a trade.
+template <typename Value>
+nb::list column(const TradeBatch& batch, Value value) {
+  nb::list rows;
+  for (const AcceptedTrade& trade : batch.trades) rows.append(value(trade));
+  return rows;
+}
+
+nb::list to_list(const std::vector<PublishedBar>& bars) {
+  nb::list list;
+  for (const PublishedBar& bar : bars) {
+    list.append(nb::make_tuple(bar.venue, bar.instrument, bar.level, bar.start_ns, bar.revision, bar.seq,
+                               bar.trade_count, bar.first_offset));
+  }
+  return list;
+}
+
+nb::list to_list(const std::vector<EvictedBar>& bars) {
+  nb::list list;
+  for (const EvictedBar& bar : bars) list.append(nb::make_tuple(bar.venue, bar.instrument, bar.level, bar.start_ns));
+  return list;
+}
+
 template <typename T>
 nb::object optional_bytes(const std::optional<T>& value) {
   return value ? nb::object(to_bytes(*value)) : nb::none();
@@ -245,6 +276,22 @@ void bind_values(nb::module_& module) {
             new (self) VenueRules(make_rules(has_contiguous_ids, conditions));
           },
           nb::kw_only(), "has_contiguous_ids"_a, "conditions"_a);
+  nb::class_<Level>(module, "Level")
+      .def_ro("name", &Level::name)
+      .def_prop_ro("child",
+                   [](const Level& level) {
+                     return level.child == Level::kNone ? std::nullopt : std::optional<std::size_t>(level.child);
+                   })
+      .def_ro("parents", &Level::parents)
+      .def("end_ns", &Level::end_ns, "start_ns"_a)
+      .def(
+          "starts_at",
+          [](const Level& level, std::int64_t time_ns) {
+            std::vector<std::int64_t> starts;
+            level.each_start_at(time_ns, [&](std::int64_t start_ns) { starts.push_back(start_ns); });
+            return starts;
+          },
+          "time_ns"_a);
   nb::class_<FoldConfig>(module, "FoldConfig")
       .def(
           "__init__",
@@ -261,7 +308,15 @@ void bind_values(nb::module_& module) {
                                   session_levels(intervals, sessions)};
           },
           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a,
-          "venues"_a = std::map<std::string, VenueRules>{}, "sessions"_a = SessionTables{});
+          "venues"_a = std::map<std::string, VenueRules>{}, "sessions"_a = SessionTables{})
+      .def(
+          "levels_of",
+          [](const FoldConfig& config, const std::string& venue, const std::string& instrument) {
+            std::vector<const Level*> levels;
+            for (const Level& level : config.levels_of(venue, instrument)) levels.push_back(&level);
+            return levels;
+          },
+          nb::rv_policy::reference_internal, "venue"_a, "instrument"_a);
   nb::class_<WriterSchemas>(module, "WriterSchemas")
       .def(nb::init<>())
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
@@ -312,7 +367,43 @@ void bind_values(nb::module_& module) {
       .def_ro("bars", &Flush::bars)
       .def_ro("bars_1s", &Flush::bars_1s)
       .def_prop_ro("late", [](const Flush& flush) { return refused_to_list(flush.late); })
-      .def_prop_ro("dead", [](const Flush& flush) { return refused_to_list(flush.dead); });
+      .def_prop_ro("dead", [](const Flush& flush) { return refused_to_list(flush.dead); })
+      .def_prop_ro("published", [](const Flush& flush) { return to_list(flush.published); })
+      .def_prop_ro("evicted", [](const Flush& flush) { return to_list(flush.evicted); });
+  nb::class_<TradeBatch>(module, "TradeBatch")
+      .def_ro("venue", &TradeBatch::venue)
+      .def_ro("instrument", &TradeBatch::instrument)
+      .def_ro("start_ns", &TradeBatch::start_ns)
+      .def_ro("is_whole", &TradeBatch::is_whole)
+      .def("__len__", [](const TradeBatch& batch) { return batch.trades.size(); })
+      .def_prop_ro("prices",
+                   [](const TradeBatch& batch) {
+                     return column(batch, [](const auto& trade) { return to_int(static_cast<UInt128>(trade.price)); });
+                   })
+      .def_prop_ro(
+          "sizes",
+          [](const TradeBatch& batch) { return column(batch, [](const auto& trade) { return to_int(trade.size); }); })
+      .def_prop_ro("volumes",
+                   [](const TradeBatch& batch) {
+                     return column(batch, [](const auto& trade) {
+                       return trade.counts_for_volume ? to_int(trade.size) : nb::object(nb::int_(0));
+                     });
+                   })
+      .def_prop_ro("sides",
+                   [](const TradeBatch& batch) {
+                     static constexpr const char* kSides[] = {"unknown", "buy", "sell"};
+                     return column(batch, [](const auto& trade) { return kSides[static_cast<int>(trade.aggressor)]; });
+                   })
+      .def_prop_ro(
+          "event_times_ns",
+          [](const TradeBatch& batch) { return column(batch, [](const auto& trade) { return trade.event_time_ns; }); })
+      .def_prop_ro(
+          "offsets",
+          [](const TradeBatch& batch) { return column(batch, [](const auto& trade) { return trade.offset; }); })
+      .def_prop_ro("trade_ids", [](const TradeBatch& batch) {
+        TradeIdText text;
+        return column(batch, [&](const auto& trade) { return std::string(trade.id.text_in(text)); });
+      });
 }
 
 std::vector<KeyedRecord> live(PartitionFold& partition) {
@@ -339,6 +430,9 @@ void bind_fold(nb::module_& module) {
           "epoch"_a, "generation"_a)
       .def("restore", &restore, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
+      .def("hand_out_trades", &PartitionFold::hand_out_trades)
+      .def("take_accepted", &PartitionFold::take_accepted)
+      .def("has_bar", &PartitionFold::has_bar, "venue"_a, "instrument"_a, "level"_a, "start_ns"_a)
       .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("reread", &reread, "record_set"_a, "aborted"_a)
       .def("history_is_gone", &PartitionFold::history_is_gone)

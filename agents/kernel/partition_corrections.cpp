@@ -125,9 +125,11 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   Aggregate at_new = history.sum(new_start_ns, new_start_ns + length_ns);
   if (target.would_overflow(new_start_ns, at_new)) return refuse(record, kOverflow, outcome);
   bool is_changed = target.replace(new_start_ns, std::move(at_new), watermark_ns, record.offset, changes_);
+  if (accepted_ != nullptr) accepted_->replace(target, new_start_ns, history);
   if (old_start_ns != new_start_ns) {
     Aggregate at_old = history.sum(old_start_ns, old_start_ns + length_ns);
     is_changed |= target.replace(old_start_ns, std::move(at_old), watermark_ns, record.offset, changes_);
+    if (accepted_ != nullptr) accepted_->replace(target, old_start_ns, history);
   }
   if (is_new_id) target.learn(id, new_ns, record.offset, changes_);
   if (is_changed || is_new_id) target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);

@@ -33,6 +33,21 @@ void each_bar(const std::vector<BarRef>& refs, Visit visit) {
 PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin)
     : config_(std::move(config)), schemas_(std::move(schemas)), origin_(std::move(origin)) {}
 
+void PartitionFold::hand_out_trades() {
+  accepted_ = std::make_unique<AcceptedTrades>(config_.levels.front().length_ns);
+}
+
+std::vector<std::shared_ptr<const TradeBatch>> PartitionFold::take_accepted() {
+  return accepted_ == nullptr ? std::vector<std::shared_ptr<const TradeBatch>>{} : accepted_->take();
+}
+
+bool PartitionFold::has_bar(const std::string& venue, const std::string& instrument, std::size_t level,
+                            std::int64_t start_ns) {
+  const Venue* home = find_venue(venue);
+  Series* found = home == nullptr ? nullptr : series_.find(*home, instrument);
+  return found != nullptr && found->find(level, start_ns) != nullptr;
+}
+
 FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset) {
   FoldOutcome outcome;
   RecordSetReader reader(record_set, std::move(aborted), decompressor_, start_offset);
@@ -172,6 +187,7 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   ++outcome.trades;
   outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, trade.event_time_ns);
   found->fold(trade, watermark_ns, changes_);
+  if (accepted_ != nullptr) accepted_->add(*found, trade);
   const std::int64_t moved_ns = found->watermark();
   if (moved_ns >= found->due_ns()) found->advance(moved_ns, record.offset, changes_);
   found->home.schedule(*found);
@@ -325,6 +341,15 @@ void PartitionFold::take_bars(Flush& flush) {
   for (const Announced& each : all) {
     const Level& level = each.series->level(each.level);
     write_bar(level.name == kOneSecond ? bars_1s_ : bars_, origin_, *each.series, level, *each.bar);
+    if (accepted_ != nullptr) flush.published.push_back(published_bar(*each.series, each.level, *each.bar));
+  }
+  if (accepted_ != nullptr) {
+    for (const BarRef& gone : changes_.evicted) {
+      flush.evicted.push_back(evicted_bar(*gone.series, gone.level, gone.start_ns));
+    }
+    for (const Farewell& gone : changes_.farewells) {
+      if (!gone.bar.is_logged) flush.evicted.push_back(evicted_bar(*gone.series, gone.level, gone.bar.start_ns));
+    }
   }
   flush.bars = bars_.take();
   flush.bars_1s = bars_1s_.take();

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "accepted_trades.hpp"
 #include "bar_records.hpp"
 #include "changelog.hpp"
 #include "decode_plan.hpp"
@@ -53,6 +54,8 @@ struct Flush {
   std::vector<PackedBatch> bars_1s;
   std::vector<RefusedRecord> late;
   std::vector<RefusedRecord> dead;
+  std::vector<PublishedBar> published;  // for aggregates: what `bars` and `bars_1s` have, and what left memory
+  std::vector<EvictedBar> evicted;
   bool is_empty = true;
 };
 
@@ -70,6 +73,14 @@ class PartitionFold {
   /// To be called when the whole changelog was restored, or at once when it is empty.
   /// Throws CorruptState when there is state but no progress.
   std::optional<Progress> restored();
+
+  /// Keeps accepted trades for `take_accepted` from now on; without it they cost nothing.
+  void hand_out_trades();
+  /// The trades accepted since the last call, by base window.
+  std::vector<std::shared_ptr<const TradeBatch>> take_accepted();
+  /// Whether a bar is in memory; the level is its place in FoldConfig::levels_of.
+  [[nodiscard]] bool has_bar(const std::string& venue, const std::string& instrument, std::size_t level,
+                             std::int64_t start_ns);
 
   FoldOutcome fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   /// Takes a record set of the log again, of the stretch that `needs_history` asked for. To be followed by `fold` from
@@ -174,6 +185,7 @@ class PartitionFold {
   ChangelogWriter changelog_;
   RecordBatchWriter bars_;
   RecordBatchWriter bars_1s_;
+  std::unique_ptr<AcceptedTrades> accepted_;  // none when nobody asked for them
   std::vector<RefusedRecord> late_;
   std::vector<RefusedRecord> dead_;
   std::int64_t next_offset_ = 0;

@@ -72,6 +72,17 @@ Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
   return sum;
 }
 
+std::vector<Trade> TradeHistory::trades(std::int64_t from_ns, std::int64_t to_ns) const {
+  std::vector<Trade> found;
+  for (const Entry& entry : entries_) {
+    const std::int64_t time_ns = entry.trade.event_time_ns;
+    if (entry.is_cancelled || time_ns < from_ns || time_ns >= to_ns) continue;
+    found.push_back(entry.trade);
+    found.back().id = TradeIdView::parse(entry.id);
+  }
+  return found;
+}
+
 TradeHistory::Entry* TradeHistory::find(std::string_view id) {
   const auto found = by_id_.find(std::string(id));
   if (found == by_id_.end() || entries_[found->second].is_cancelled) return nullptr;

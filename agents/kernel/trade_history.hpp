@@ -31,6 +31,8 @@ class TradeHistory {
   /// The sum of the trades in [from_ns, to_ns). Its offsets are those of all that made it what it is: trades that were
   /// cancelled or moved away by a correction are among them, so that they can be found again.
   [[nodiscard]] Aggregate sum(std::int64_t from_ns, std::int64_t to_ns) const;
+  /// The trades in [from_ns, to_ns) that were not cancelled, in the order in which they first came; ids point in here.
+  [[nodiscard]] std::vector<Trade> trades(std::int64_t from_ns, std::int64_t to_ns) const;
 
  private:
   /// A record of the log that said of a trade that it was at a time, or is there no more.

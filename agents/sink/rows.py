@@ -1,6 +1,6 @@
 """Records of the topics as rows of the tables; what is no row becomes a dead letter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -10,8 +10,10 @@ from sqlalchemy import Column, Table, Text
 
 from agents.kernel import read_records
 from agents.transport import RecordSet
+from app.aggregates import Declared
 from app.amounts import plain, unscaled
 from app.database import tables
+from app.database.aggregate_tables import aggregate_table
 from app.database.partitions import day_of
 from app.records import BadRecord, RecordReader
 
@@ -56,16 +58,17 @@ class Rows:
 class RowMaker:
     """Makes rows of the records of a record set."""
 
-    def __init__(self, reader: RecordReader, max_ahead_ns: int) -> None:
+    def __init__(self, reader: RecordReader, max_ahead_ns: int, aggregates: Iterable[Declared] = ()) -> None:
         self._reader = reader
         self._max_ahead_ns = max_ahead_ns
+        self._tables = {**TABLES, **{each.record: (aggregate_table(each), "start_ns") for each in aggregates}}
         self._columns = {
             name: [_getter(column, day_of_field) for column in table.columns]
-            for name, (table, day_of_field) in TABLES.items()
+            for name, (table, day_of_field) in self._tables.items()
         }
         self._key_texts = {
             name: [column.name for column in table.primary_key if isinstance(column.type, Text)]
-            for name, (table, _) in TABLES.items()
+            for name, (table, _) in self._tables.items()
         }
 
     def rows(self, record_set: RecordSet, from_offset: int) -> Rows:
@@ -95,13 +98,13 @@ class RowMaker:
         name, fields = self._reader.read(value)
         if name == "livetape.Clock":
             return
-        if name not in TABLES:
+        if name not in self._tables:
             raise BadRecord(f"{name} belongs into no table")
         if name == "livetape.Trade":
             self._check_trade(fields)
             name = name if fields["action"] == "trade" else CORRECTION
         self._check_texts(name, fields)
-        table, day_of_field = TABLES[name]
+        table, day_of_field = self._tables[name]
         placed = {"partition": partition, "offset": offset, **fields}
         rows.add(table.name, tuple(get(placed) for get in self._columns[name]))
         if day_of_field is not None:

@@ -20,6 +20,7 @@ from agents.sink import metrics
 from agents.sink.rows import RowMaker
 from agents.sink.writer import Pending, SqlWriter
 from agents.transport import BatchApp, RecordSet
+from app.aggregates import load_aggregates
 from app.database import migrate, tables
 from app.records import RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
@@ -48,13 +49,16 @@ class SqlSink:
     """Stores `trades`, `bars`, `bars.1s` and `gaps`, each record once, in the namespace's database."""
 
     name: Final = "sql"
-    outputs: Final = [f"{table} (Postgres)" for table in tables.metadata.tables]
 
     def __init__(self, app: BatchApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
         self._writer = SqlWriter(settings)
-        self._maker = RowMaker(RecordReader(settings.schemas_dir, RegistrySchemas(settings)), settings.max_ahead_ns)
+        aggregates = load_aggregates(settings)
+        written = (*tables.metadata.tables, *(each.table for each in aggregates))
+        self.outputs: Final = [f"{table} (Postgres)" for table in written]
+        reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
+        self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
         self._positions: dict[TP, int] = {}  # behind what was gathered
         self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that is ignored
         self._stored: dict[TP, int] = {}

@@ -8,7 +8,7 @@ comes before the lock; and a sink that is frozen while it holds the lock is put 
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,9 @@ from sqlalchemy import Table
 
 from agents import crash_points
 from agents.sink.rows import Rows, columns_of
+from app.aggregates import load_aggregates
 from app.database import conninfo, tables
+from app.database.aggregate_tables import aggregate_table
 from app.database.partitions import ensure_days
 from app.settings import Settings
 
@@ -66,6 +68,7 @@ class SqlWriter:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._tables = _Tables([aggregate_table(each) for each in load_aggregates(settings)])
         self._busy = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -84,8 +87,8 @@ class SqlWriter:
         """
         with self._busy:
             connection = self._connected()
-            _ensure_days(connection, batch)
-            return _write(connection, batch)
+            _ensure_days(connection, batch, self._tables)
+            return _write(connection, batch, self._tables)
 
     def finish(self, within_s: float) -> None:
         """Wait for a write that is under way; one that lasts longer has its connection cut, and fails."""
@@ -103,45 +106,55 @@ class SqlWriter:
                 connect_timeout=CONNECT_S,
                 options=f"-c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout={FROZEN_MS}",
             )
-            for table in _INCOMING:
+            for table in self._tables.incoming:
                 names = {"incoming": _incoming(table.name), "table": sql.Identifier(table.name)}
                 connection.execute(_TEMPORARY.format(**names))
             self._connection = connection
         return self._connection
 
 
-def _ensure_days(connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> None:
+class _Tables:
+    """What is written, and how rows that were staged get into it."""
+
+    def __init__(self, aggregates: Sequence[Table]) -> None:
+        self.incoming = (*_INCOMING, *aggregates)
+        self.merges = (*_MERGES, *map(_upsert, aggregates))
+        self.by_day = (*tables.BY_DAY, *aggregates)
+        self.columns = {table.name: _names(columns_of(table)) for table in self.incoming}
+
+
+def _ensure_days(connection: psycopg.Connection[Any], batch: Sequence[Pending], written: _Tables) -> None:
     days: set[date] = set().union(*(pending.rows.days for pending in batch))
-    for table in tables.BY_DAY:
+    for table in written.by_day:
         ensure_days(connection, table.name, days)
 
 
-def _write(connection: psycopg.Connection[Any], batch: Sequence[Pending]) -> dict[TP, int]:
+def _write(connection: psycopg.Connection[Any], batch: Sequence[Pending], written: _Tables) -> dict[TP, int]:
     """Write all of the batch; or, when something of it is not due, begin anew with what is."""
     with connection.transaction() as transaction, connection.cursor() as cursor:
-        _stage(cursor, batch)
+        _stage(cursor, batch, written)
         stored = _lock(cursor, batch)
         due = [pending for pending in batch if stored[pending.tp] == pending.start]
         if len(due) < len(batch):
             raise psycopg.Rollback(transaction)
-        for statement in _MERGES:
+        for statement in written.merges:
             cursor.execute(statement)
         crash_points.reach("mid-flush")
         _advance(cursor, due)
         crash_points.reach("before-commit")
     if len(due) < len(batch):
-        return {**stored, **(_write(connection, due) if due else {})}
+        return {**stored, **(_write(connection, due, written) if due else {})}
     crash_points.reach("after-commit")
     return {pending.tp: pending.end for pending in batch}
 
 
-def _stage(cursor: psycopg.Cursor[Any], batch: Sequence[Pending]) -> None:
+def _stage(cursor: psycopg.Cursor[Any], batch: Sequence[Pending], written: _Tables) -> None:
     """Send the rows to tables that only this session sees."""
     rows = Rows()
     for pending in batch:
         rows.extend(pending.rows)
     for name, incoming in rows.of.items():
-        with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_incoming(name))) as copy:
+        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(_incoming(name), written.columns[name])) as copy:
             for row in incoming:
                 copy.write_row(row)
 
@@ -167,20 +180,25 @@ def _insert_new(table: Table, into: Table | None = None) -> sql.Composed:
     )
 
 
-def _upsert_bars() -> sql.Composed:
-    """The latest version of each bar, over an older one only."""
-    key = [column.name for column in tables.bar.primary_key.columns]
-    others = [name for name in columns_of(tables.bar) if name not in key]
-    names = sql.SQL(", ").join(map(sql.Identifier, key))
+def _names(columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def _upsert(table: Table) -> sql.Composed:
+    """The latest version of each bar or window, over an older one only."""
+    key = [column.name for column in table.primary_key.columns]
+    others = [name for name in columns_of(table) if name not in key]
     return sql.SQL("""
-        INSERT INTO bar SELECT DISTINCT ON ({names}) * FROM {incoming}
-        ORDER BY {names}, generation DESC, revision DESC
-        ON CONFLICT ({names}) DO UPDATE SET ({others}) = ROW({excluded})
-        WHERE (excluded.generation, excluded.revision) > (bar.generation, bar.revision)
+        INSERT INTO {table} ({all}) SELECT DISTINCT ON ({key}) {all} FROM {incoming}
+        ORDER BY {key}, generation DESC, revision DESC
+        ON CONFLICT ({key}) DO UPDATE SET ({others}) = ROW({excluded})
+        WHERE (excluded.generation, excluded.revision) > ({table}.generation, {table}.revision)
     """).format(
-        names=names,
-        incoming=_incoming(tables.bar.name),
-        others=sql.SQL(", ").join(map(sql.Identifier, others)),
+        table=sql.Identifier(table.name),
+        all=_names(columns_of(table)),
+        key=_names(key),
+        incoming=_incoming(table.name),
+        others=_names(others),
         excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
     )
 
@@ -190,7 +208,7 @@ _INCOMING: Final = (tables.trade, tables.trade_correction, tables.bar, tables.ga
 _MERGES: Final = (
     _insert_new(tables.trade),
     _insert_new(tables.trade_correction),
-    _upsert_bars(),
+    _upsert(tables.bar),
     _insert_new(tables.bar, tables.bar_revision),
     _insert_new(tables.gap),
     _insert_new(tables.dead_letter),

@@ -10,6 +10,8 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
+from app.aggregates import load_aggregates
+from app.database.aggregate_tables import make_tables
 from app.settings import Settings
 
 LOCK: Final = 0x6C74_6D67  # any number that every process agrees on
@@ -25,8 +27,11 @@ def conninfo(settings: Settings, database: str | None = None) -> str:
 def migrate(settings: Settings) -> None:
     """Create the database if it is missing and bring its tables up to date; several processes may do so at once.
 
+    Those of users' aggregates are made too.
+
     Raises:
         psycopg.OperationalError, sqlalchemy.exc.OperationalError: Postgres does not answer or refuses the role.
+        AggregatesUnfit: an aggregate does not fit its table.
     """
     _create_database(settings)
     engine = create_engine(settings.database_url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_S})
@@ -36,6 +41,7 @@ def migrate(settings: Settings) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        make_tables(connection, load_aggregates(settings))
 
 
 def _create_database(settings: Settings) -> None:

@@ -78,11 +78,16 @@ async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response
     view that never had Postgres answers a request that names no times with what the topics hold.
     """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval)
+    return json_text(f'{{"bars":[{",".join(bar.text for bar in await found_bars(shared, key, query))}]}}')
+
+
+async def found_bars(shared: Services, key: SeriesKey, query: BarsQuery) -> list[Bar]:
+    """The bars of a series that a query asks for, from the view's ring and from Postgres."""
     series = shared.view.series(key)
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
     if len(found) < query.limit and not _has_all(shared, series, query):
         found = await _older(shared, key, query, found) + found
-    return json_text(f'{{"bars":[{",".join(bar.text for bar in found)}]}}')
+    return found
 
 
 def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:

@@ -105,19 +105,19 @@ class Connection:
                 self._reply("pong", request.id, {"time_ns": str(time.time_ns())})
             case Op.LIST, _:
                 self._reply("list", request.id, self._services.listing())
-            case Op.SUBSCRIBE, Channel.BARS:
-                self._subscribe_bars(request)
+            case Op.SUBSCRIBE, Channel.TRADES:
+                self._subscribe_trades(request)
             case Op.SUBSCRIBE, Channel.MOVERS:
                 self._subscribe_movers(request)
             case Op.SUBSCRIBE, Channel.TABLE:
                 self._subscribe_table(request)
             case Op.SUBSCRIBE, _:
-                self._subscribe_trades(request)
+                self._subscribe_bars(request)
             case Op.UNSUBSCRIBE, _:
                 self._unsubscribe(request)
 
     def _subscribe_bars(self, request: Request) -> None:
-        key = self._services.catalogue.series(request.venue, request.instrument, request.interval)
+        key = self._services.catalogue.series(request.venue, request.instrument, request.interval, request.channel)
         if key not in self._bars:
             self._check_room()
         self._bars.add(key)
@@ -153,24 +153,24 @@ class Connection:
             raise RequestRefused(Code.TOO_MANY, f"a connection may hold {MAX_SUBSCRIPTIONS} subscriptions")
 
     def _unsubscribe(self, request: Request) -> None:
-        series = SeriesKey(request.venue, request.instrument, request.interval)
+        series = SeriesKey(request.venue, request.instrument, request.interval, request.channel)
         instrument = Instrument(request.venue, request.instrument)
         names: Mapping[str, str]
-        if request.channel is Channel.BARS and series in self._bars:
+        if series in self._bars:
             self._bars.discard(series)
             self._services.view.unsubscribe(series, self)
             self._outbox.forget(series)
             names = series._asdict()
-        elif request.channel is Channel.TRADES and instrument in self._trades:
+        elif request.channel == Channel.TRADES and instrument in self._trades:
             self._trades.discard(instrument)
             self._services.ticks.unsubscribe(instrument, self)
             names = instrument._asdict()
-        elif request.channel is Channel.MOVERS and request.interval in self._movers:
+        elif request.channel == Channel.MOVERS and request.interval in self._movers:
             self._movers.discard(request.interval)
             self._services.movers.unsubscribe(request.interval, self)
             self._outbox.forget(movers_key(request.interval))
             names = {"interval": request.interval}
-        elif request.channel is Channel.TABLE and request.table in self._tables:
+        elif request.channel == Channel.TABLE and request.table in self._tables:
             self._tables.discard(request.table)
             self._services.tables.unsubscribe(request.table, self)
             self._outbox.forget(_table_key(request.table))

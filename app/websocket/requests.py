@@ -29,14 +29,16 @@ class Channel(StrEnum):
     TABLE = "table"
 
 
-NAMES = {
-    Channel.BARS: ("venue", "instrument", "interval"),
+AGGREGATE = "aggregates."
+"""What the channel of an aggregate begins with; which there are is the catalogue's to say."""
+
+
+NAMES: dict[str, tuple[str, ...]] = {
     Channel.TRADES: ("venue", "instrument"),
     Channel.MOVERS: ("interval",),
     Channel.TABLE: ("table",),
 }
-"""What a subscription to a channel names."""
-
+"""What a subscription to a channel names; all three of an instrument's interval where nothing else is said."""
 
 Id = str | int | None
 """The client's own name of a request, returned in the answer."""
@@ -48,7 +50,7 @@ class Request:
 
     op: Op
     id: Id = None
-    channel: Channel | None = None
+    channel: str = ""
     venue: str = ""
     instrument: str = ""
     interval: str = ""
@@ -106,10 +108,11 @@ def _request(message: dict[str, Any], request_id: Id) -> Request:
     if op in {Op.LIST, Op.PING}:
         return Request(Op(op), request_id)
     channel = _text(message, "channel")
-    if channel not in set(Channel):
-        raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {', '.join(Channel)}")
-    names = {name: _text(message, name) for name in NAMES[Channel(channel)]}
-    return Request(Op(op), request_id, Channel(channel), **names)
+    if channel not in set(Channel) and not channel.startswith(AGGREGATE):
+        listed = f"{', '.join(Channel)}, and {AGGREGATE}… of each aggregate that is declared"
+        raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {listed}")
+    names = NAMES.get(channel, ("venue", "instrument", "interval"))
+    return Request(Op(op), request_id, channel, **{name: _text(message, name) for name in names})
 
 
 def _text(message: dict[str, Any], name: str) -> str:

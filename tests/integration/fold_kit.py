@@ -70,7 +70,7 @@ class Avro:
             f"livetape.{path.stem.capitalize()}": fastavro.schema.load_schema(str(path))
             for path in settings.schemas_dir.glob("*.avsc")
         }
-        self._written_by = {schema_id: (name, self._schemas[name]) for name, schema_id in self.ids.items()}
+        self._written_by = {self.ids[name]: (name, self._schemas[name]) for name in self.ids.keys() & self._schemas}
         self._registry_url = settings.registry_url
 
     def evolve(self, name: str, schema: Fields) -> None:

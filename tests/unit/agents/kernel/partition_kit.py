@@ -142,8 +142,8 @@ def new_schemas() -> WriterSchemas:
     return schemas
 
 
-def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFold:
-    config = FoldConfig(
+def fold_config(rules: Rules) -> FoldConfig:
+    return FoldConfig(
         intervals=[*((name, length, length) for name, length in rules.intervals), *rules.hopping],
         out_of_order_ns=rules.out_of_order_ns,
         grace_ns=rules.grace_ns,
@@ -155,8 +155,11 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
         },
         sessions=rules.sessions,
     )
+
+
+def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFold:
     return PartitionFold(
-        config,
+        fold_config(rules),
         schemas or new_schemas(),
         bar_schema_id=BAR_ID,
         live_schema_id=LIVE_ID,
@@ -190,7 +193,7 @@ class Partition:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._fold = new_fold(rules)
+        self._fold = self._new_fold()
         self.next_offset = 0
         self.changelog: list[tuple[bytes, bytes | None]] = []
         self.bars: list[tuple[bytes, bytes]] = []
@@ -223,12 +226,15 @@ class Partition:
         self.dead += [offset for _, _, offset, _ in flush.dead]
         return flush
 
+    def _new_fold(self) -> PartitionFold:
+        return new_fold(self._rules)
+
     def live_all(self) -> dict[bytes, bytes]:
         return dict(self._fold.live_all())
 
     def crash_and_restore(self, *, is_compacted: bool) -> None:
         """Lose what was not flushed and come back from the changelog, whole or with only the last of each key."""
-        self._fold = new_fold(self._rules)
+        self._fold = self._new_fold()
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
             self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)

@@ -1,0 +1,42 @@
+"""The only place that calls users' code: whatever it does wrong becomes one error that says where."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.aggregates import Aggregate, BadValue, Declared
+
+
+class AggregateFailed(Exception):
+    """A user's aggregate raised, or gave something that was not declared; `aggregate` is its name."""
+
+    def __init__(self, aggregate: str, what: str, error: Exception) -> None:
+        self.aggregate = aggregate
+        reason = str(error) if isinstance(error, BadValue) else f"{type(error).__name__}: {error}"
+        super().__init__(f"aggregate {aggregate}: {what}: {reason}")
+
+
+def call(declared: Declared, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+    """What a method of the aggregate gives; `what` says in words what it was called for.
+
+    Raises:
+        AggregateFailed: it raised, or gave no such aggregate.
+    """
+    try:
+        state = method(*arguments)
+        if type(state) is not declared.type:
+            raise BadValue(f"it must give a {declared.type.__name__}, and gave a {type(state).__name__}")  # noqa: TRY301
+    except Exception as error:
+        raise AggregateFailed(declared.name, what, error) from error
+    return state
+
+
+def values(declared: Declared, what: str, state: Aggregate) -> list[Any]:
+    """The values of a state's fields, in their order.
+
+    Raises:
+        AggregateFailed: one is not what was declared.
+    """
+    try:
+        return declared.values(state)
+    except BadValue as error:
+        raise AggregateFailed(declared.name, what, error) from error

@@ -1,0 +1,204 @@
+"""The aggregates of docs/aggregates.md, as a user would run them: from trades to topic, SQL, REST and /ws."""
+
+import asyncio
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import httpx
+import pytest
+
+from agents.crash_points import VARIABLE
+from app.settings import PROJECT, Settings
+from tests.integration.api_kit import BINANCE_BTC, WAIT_S, eventually, serving
+from tests.integration.fold_kit import Tape, Worker, folding, read, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_oracle import Fields
+from tests.integration.sql_kit import Database
+from tests.parts import running
+
+PAGE = (PROJECT / "docs" / "aggregates.md").read_text()
+(EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+KILLED = -9
+OVERLAPPING = "2m/1m"
+SAME = ("revision", "state", "seq", "trade_count", "volume", "notional", "epoch", "generation", "partition")
+
+
+@pytest.fixture
+def declared(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings with the page's example, in a folder of PYTHONPATH."""
+    name = settings.namespace.replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(EXAMPLE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    own = {"aggregates": f"{name}:ALL", "intervals": (*settings.intervals, OVERLAPPING), "session_timeout_ms": 2_000}
+    yield with_topics(settings.model_copy(update=own))
+    sys.modules.pop(name, None)
+
+
+def write_market(tape: Tape, first: int, seconds: int) -> None:
+    """Trades of three instruments; the last of each round is late and revises."""
+    for number in range(first, first + seconds):
+        for name, venue in (("BTC-USDT", "binance"), ("ETH-USDT", "binance"), ("ETH-USD", "kraken")):
+            price, size = f"{100 + number % 7}.000000000000000001", Decimal(number % 11 + 1).scaleb(-2)
+            tape.trade(trade(str(number), price, number, venue=venue, instrument=name, size=size))
+    tape.clock(first + seconds + 5)
+    tape.clock(first + seconds + 5, "kraken")
+    tape.trade(trade(str(first + 10_000), "99.5", first + 1.5, size=Decimal(7)))
+    tape.flush()
+
+
+def windows(settings: Settings, name: str) -> dict[tuple[bytes | None, int], Fields]:
+    """Every committed record of an aggregate's topic by key and revision, by the registered schema; each once."""
+    found = {}
+    for record in read(settings, f"aggregates.{name}"):
+        assert record.value is not None
+        schema = schema_of(settings, int.from_bytes(record.value[1:5], "big"))
+        fields = read_avro(schema, record.value[5:])
+        assert (record.key, fields["revision"]) not in found
+        found[record.key, fields["revision"]] = fields
+    return found
+
+
+def schema_of(settings: Settings, schema_id: int) -> Any:
+    """A schema as the registry has it."""
+    answer = httpx.get(f"{settings.registry_url}/schemas/ids/{schema_id}", timeout=WAIT_S).raise_for_status()
+    return fastavro.parse_schema(json.loads(answer.json()["schema"]))
+
+
+def read_avro(schema: Any, body: bytes) -> Fields:
+    """The fields of a record, all digits kept."""
+    with localcontext(prec=100):
+        fields = fastavro.schemaless_reader(io.BytesIO(body), schema, None)
+    assert isinstance(fields, dict)
+    return fields
+
+
+def check_topics(settings: Settings, tape: Tape) -> dict[tuple[bytes | None, int], Fields]:
+    """Both aggregates have a record for every version of every bar, with the bar's own values."""
+    bars = {
+        (f"{bar['venue']}:{bar['instrument']}:{bar['interval']}:{bar['start_ns']}".encode(), bar["revision"]): bar
+        for bar in read_bars(settings, tape.avro)
+    }
+    vwaps, largest = windows(settings, "vwap"), windows(settings, "largest_trade")
+    assert vwaps.keys() == largest.keys() == bars.keys()
+    with localcontext(prec=100):
+        for version, bar in bars.items():
+            assert {name: vwaps[version][name] for name in SAME} == {name: bar[name] for name in SAME}
+            average = (bar["notional"] / bar["volume"]).quantize(Decimal(1).scaleb(-18))
+            assert vwaps[version]["vwap"] == average
+    assert {bar["state"] for bar in bars.values()} == {"final", "revised"}
+    return vwaps
+
+
+def test_the_pages_example_reaches_topic_sql_rest_and_ws_as_bars_do(declared: Settings) -> None:
+    tape = Tape(declared)
+    write_market(tape, 1, 130)
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+        vwaps = check_topics(declared, tape)
+        assert OVERLAPPING in {fields["interval"] for fields in vwaps.values()}
+        database = Database(declared)
+        latest = {key: fields for (key, _), fields in sorted(vwaps.items(), key=lambda item: item[0][1])}
+        with running("sink", declared) as sink:
+            eventually(lambda: database.count("aggregate_vwap") == len(latest), lambda: sink.printed)
+            eventually(lambda: database.count("aggregate_largest_trade") == len(latest), lambda: sink.printed)
+        rows = database.rows(
+            "SELECT venue, instrument, interval, start_ns, revision, notional, volume, vwap, state FROM aggregate_vwap"
+        )
+        assert {f"{row[0]}:{row[1]}:{row[2]}:{row[3]}".encode(): row[4:] for row in rows} == {
+            key: tuple(fields[name] for name in ("revision", "notional", "volume", "vwap", "state"))
+            for key, fields in latest.items()
+        }
+        with serving(declared) as api:
+            names = [each["name"] for each in api.get("/api/v1/aggregates").json()["aggregates"]]
+            assert names == ["vwap", "largest_trade"]
+            asked = {**BINANCE_BTC, "interval": "1m"}
+            shown = api.get("/api/v1/aggregates/vwap", **asked).json()["windows"]
+            bars = [bar for bar in api.bars() if bar["state"] != "forming"]
+            for name in ("start_ns", "vwap", "volume", "notional", "seq", "revision", "state", "trade_count"):
+                assert [window[name] for window in shown] == [bar[name] for bar in bars]
+            asyncio.run(follow(api, tape))
+            refused = api.get("/api/v1/aggregates/none", **asked)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_channel")
+
+
+def test_windows_are_shown_while_no_sink_has_met_the_aggregate_yet(declared: Settings) -> None:
+    tape = Tape(declared)
+    write_market(tape, 1, 70)
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+    with serving(declared) as api:
+        answer = api.get("/api/v1/aggregates/vwap", **BINANCE_BTC, interval="1m")
+        finals = [bar["start_ns"] for bar in api.bars() if bar["state"] != "forming"]
+        assert answer.status_code == 200
+        assert [window["start_ns"] for window in answer.json()["windows"]] == finals
+        assert finals
+
+
+async def follow(api: Any, tape: Tape) -> None:
+    """A client of the aggregate's channel hears of the next minute as one of `bars` does."""
+    async with api.ws() as client:
+        asked = {**BINANCE_BTC, "interval": "1m", "channel": "aggregates.vwap"}
+        await client.send({"op": "subscribe", **asked})
+        snapshot = await client.next("snapshot")
+        assert snapshot["channel"] == "aggregates.vwap"
+        assert len(snapshot["bars"]) > 1
+        await asyncio.to_thread(write_market, tape, 200, 50)
+        known = {bar["start_ns"] for bar in snapshot["bars"]}
+        update = await client.next("update")
+        while update["bar"]["start_ns"] in known:  # revised: the new ids say how many are missing
+            update = await client.next("update")
+        assert Decimal(update["bar"]["vwap"]) > 0
+        await client.send({"op": "unsubscribe", **asked})
+        while (await client.receive())["type"] != "unsubscribed":
+            pass
+
+
+def test_workers_killed_at_every_named_point_leave_every_window_right(declared: Settings) -> None:
+    tape = Tape(declared)
+    for place, point in enumerate(("mid-flush", "before-commit", "after-commit", "during-recovery")):
+        write_market(tape, 1 + place * 40, 20)
+        with folding(declared, **{VARIABLE: f"{point}:2"}) as worker:
+            assert worker.process.wait(WAIT_S) == KILLED, worker.log
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+    check_topics(declared, tape)
+
+
+def test_an_aggregate_that_fails_stops_its_partition_until_it_is_mended(declared: Settings, tmp_path: Path) -> None:
+    tape = Tape(declared)
+    write_market(tape, 1, 20)
+    with broken(declared, tmp_path), folding(declared) as worker:
+        eventually(lambda: errors(worker) > 0, lambda: worker.log)
+        eventually(lambda: "kraken:ETH-USD" in worker.log, lambda: worker.log)
+        assert "aggregate vwap: fold of kraken:ETH-USD" in worker.log
+        assert "ZeroDivisionError" in worker.log
+        has_binance = lambda: any("binance" in str(key) for key, _ in windows(declared, "vwap"))  # noqa: E731
+        eventually(has_binance, lambda: worker.log)
+        assert not any("kraken" in str(key) for key, _ in windows(declared, "vwap"))
+        assert not any(bar["venue"] == "kraken" for bar in read_bars(declared, tape.avro))
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+    check_topics(declared, tape)
+
+
+def errors(worker: Worker) -> float:
+    return worker.counted("livetape_fold_aggregate_errors_total", aggregate="vwap")
+
+
+@contextmanager
+def broken(settings: Settings, folder: Path) -> Iterator[None]:
+    """The example, with a division by zero for one venue."""
+    file = folder / f"{settings.aggregates.partition(':')[0]}.py"
+    failing = '        volumes = trades.volumes if trades.venue != "kraken" else [1 // 0]\n'
+    assert "        volumes = trades.volumes\n" in EXAMPLE
+    file.write_text(EXAMPLE.replace("        volumes = trades.volumes\n", failing))
+    yield
+    file.write_text(EXAMPLE)

@@ -1,0 +1,165 @@
+"""What can be declared, and the clear refusal of what cannot."""
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import fastavro
+import pytest
+
+from app.aggregates import Aggregate, AggregatesUnfit, Amount, Float, Integer, Text, Trades, declared, load_aggregates
+from app.aggregates.schema import amount_bytes, avro_schema
+from app.records import RecordReader
+from app.settings import Settings
+from app.topics import load_topics
+
+
+class Base(Aggregate):
+    def fold(self, trades: Trades) -> Any:
+        return self if len(trades) == 0 else None
+
+    def merge(self, later: Any) -> Any:
+        return later
+
+
+@dataclass(frozen=True)
+class Everything(Base):
+    """One field of each kind."""
+
+    name = "everything"
+    spread: Annotated[int | None, Amount("An amount that may be missing.", scale=8)] = None
+    size: Annotated[int, Amount("An amount.")] = -1
+    trades: Annotated[int, Integer("A number.")] = 7
+    venue_id: Annotated[str, Text("A text.")] = "ü"
+    ratio: Annotated[float, Float("A double.")] = 0.5
+
+
+@dataclass(frozen=True)
+class NoKind(Base):
+    name = "no_kind"
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Reserved(Base):
+    name = "reserved"
+    seq: Annotated[int, Integer("Taken.")] = 0
+
+
+@dataclass(frozen=True)
+class FloatAmount(Base):
+    name = "float_amount"
+    size: Annotated[float, Amount("Would be rounded.")] = 0.0
+
+
+@dataclass(frozen=True)
+class BadInit(Base):
+    name = "bad_init"
+    size: Annotated[int, Amount("Without a default.")]
+
+
+@dataclass(frozen=True)
+class BadName(Base):
+    name = "Bad-Name"
+    size: Annotated[int, Amount("An amount.")] = 0
+
+
+@dataclass
+class Changeable(Base):
+    name = "changeable"
+    size: Annotated[int, Amount("An amount.")] = 0
+
+
+@dataclass(frozen=True)
+class Empty(Base):
+    name = "empty"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (NoKind, "field size must say what it is"),
+        (Reserved, "cannot be called seq"),
+        (FloatAmount, "field size is declared <class 'float'>, and Amount is <class 'int'>"),
+        (BadInit, "init failed: TypeError"),
+        (BadName, "`name` must be lower-case"),
+        (Changeable, "frozen=True"),
+        (Empty, "declares no field"),
+        (int, "no subclass of app.aggregates.Aggregate"),
+        ("Vwap", "no subclass of app.aggregates.Aggregate"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(wrong: Any, told: str) -> None:
+    with pytest.raises(AggregatesUnfit) as refused:
+        declared(wrong)
+    assert told in str(refused.value)
+
+
+def test_a_record_written_without_the_users_fields_reads_as_no_trade() -> None:
+    everything = declared(Everything)
+    schema = avro_schema(everything)
+    own = {field.name for field in everything.fields}
+    before = {**schema, "fields": [part for part in schema["fields"] if part["name"] not in own]}
+    names = {"venue": "v", "instrument": "i", "interval": "1s", "epoch": "e", "state": "final"}
+    numbers = dict.fromkeys(("start_ns", "revision", "trade_count", "seq", "generation", "partition"), 1)
+    body = io.BytesIO(b"\0\0\0\0\x07")
+    body.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(body, fastavro.parse_schema(before), names | numbers)
+    reader = RecordReader(Settings().schemas_dir, {7: json.dumps(before)}.__getitem__, [everything])
+    name, read = reader.read(body.getvalue())
+    assert name == everything.record
+    assert [read[field] for field in sorted(own)] == [0.5, amount_bytes(-1), None, 7, "ü"]
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, -129, 10**76 - 1, -(10**76) + 1])
+def test_amounts_are_written_as_short_as_they_go(value: int) -> None:
+    data = amount_bytes(value)
+    assert int.from_bytes(data, "big", signed=True) == value
+    assert len(data) == 1 or int.from_bytes(data[1:], "big", signed=True) != value
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes a user's module; the setting that names its ALL."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def write(name: str, text: str) -> Settings:
+        (tmp_path / f"{name}.py").write_text(text)
+        return Settings(aggregates=f"{name}:ALL")
+
+    return write
+
+
+HEAD = f"from {__name__} import Everything\n"
+
+
+def test_topics_are_those_of_the_pattern_for_each_aggregate(module: Any) -> None:
+    settings = module("users_topics", f"{HEAD}ALL = [Everything]\n")
+    topics = load_topics(settings)
+    assert topics["aggregates.everything"].schemas == ("livetape.aggregates.everything",)
+    assert topics["aggregates.everything"].partitions == topics["trades"].partitions
+    assert topics.keys() - load_topics(Settings()).keys() == {"aggregates.everything", "fold-aggregates-changelog"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("users_twice", f"{HEAD}ALL = [Everything, Everything]", "two aggregates have the name everything"),
+        ("users_none", "", "has no list or tuple ALL"),
+        ("users_broken", "1 / 0", "cannot be imported: ZeroDivisionError"),
+    ],
+)
+def test_a_module_that_cannot_be_used_is_refused_with_the_reason(module: Any, name: str, text: str, told: str) -> None:
+    settings = module(name, text)
+    with pytest.raises(AggregatesUnfit, match=told):
+        load_aggregates(settings)
+
+
+@pytest.mark.parametrize(("setting", "told"), [("nowhere:ALL", "No module named"), ("nowhere", "must be `module:NA")])
+def test_a_setting_that_names_nothing_is_refused(setting: str, told: str) -> None:
+    with pytest.raises(AggregatesUnfit, match=told):
+        load_aggregates(Settings(aggregates=setting))
