@@ -1,6 +1,7 @@
 """The fold with no broker, no registry and no clock of the machine, for tests: records in, records out, at once.
 
-What is between is what a worker runs: the same kernel, settings and schemas, and record batches in Kafka's own format.
+What is between is what a worker runs: the same kernel, settings, schemas and aggregates of the user's own, and record
+batches in Kafka's own format.
 Time is what the records say, so a test moves it by piping clocks; a flush happens when it is asked for.
 """
 
@@ -13,9 +14,12 @@ import fastavro
 from aiokafka.partitioner import murmur2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from agents.aggregates import Origin, PartitionAggregates
 from agents.dead_letters import Headers, dead_letter_headers, kept
+from agents.epoch import FIRST_GENERATION
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
 from agents.recovery import make_setup, new_fold
+from app.aggregates.schema import avro_schema
 from app.settings import Settings
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -40,7 +44,8 @@ class FoldDriver:
     """Folds what is piped in, in as many partitions as `trades` shall have.
 
     Prices and sizes are Decimals, times are nanoseconds UTC, as in the schemas. What `fold_trades` would write to a
-    topic is returned by `read`, each record once.
+    topic is returned by `read`, each record once; `aggregates.NAME` is a topic of an aggregate of the settings. Where
+    an aggregate's own code fails, AggregateFailed is raised by whatever was called.
     """
 
     def __init__(self, settings: Settings, *, partitions: int = 1) -> None:
@@ -53,7 +58,15 @@ class FoldDriver:
         for name in ("livetape.Trade", "livetape.Clock"):
             self._setup.writer_schemas.add(self._ids[name], texts[self._ids[name] - 1])
         self._outputs: dict[str, list[Output]] = {name: [] for name in OUTPUTS}
-        self._partitions = [_Partition(number, self._new_fold(number)) for number in range(partitions)]
+        for number, aggregate in enumerate(self._setup.aggregates, start=len(texts) + 1):
+            self._ids[aggregate.record] = number
+            self._schemas[number] = fastavro.parse_schema(avro_schema(aggregate))
+            self._outputs[aggregate.topic] = []
+        self._partitions = [
+            _Partition(number, self._new_fold(number), self._new_aggregates(number)) for number in range(partitions)
+        ]
+        for partition in self._partitions:
+            partition.restore_aggregates()
 
     def pipe_trade(self, fields: Fields) -> tuple[int, int]:
         """Write and fold a trade; its partition and offset."""
@@ -107,10 +120,19 @@ class FoldDriver:
                 partition.fold.restore(_batch(0, partition.state.items()), [], 0)
             progress = partition.fold.restored()
             partition.next_offset = 0 if progress is None else progress.next_offset
+            partition.aggregates = self._new_aggregates(partition.number)
+            partition.restore_aggregates()
             self._fold_log(partition)
 
     def _new_fold(self, number: int) -> PartitionFold:
-        return new_fold(self._setup, number, EPOCH)
+        fold = new_fold(self._setup, number, EPOCH)
+        if self._setup.aggregates:
+            fold.hand_out_trades()
+        return fold
+
+    def _new_aggregates(self, number: int) -> PartitionAggregates:
+        origin = Origin(EPOCH, FIRST_GENERATION, number)
+        return PartitionAggregates(self._setup.aggregates, self._setup.config, self._ids, origin)
 
     def _encoded(self, name: str, fields: Fields) -> bytes:
         body = io.BytesIO()
@@ -136,6 +158,8 @@ class FoldDriver:
             if outcome.needs_history is not None:
                 for again in partition.log[outcome.needs_history : outcome.next_offset]:
                     partition.fold.reread(again, [])
+            if partition.aggregates:
+                partition.aggregates.take(partition.fold.take_accepted())
 
     def _flush(self, partition: "_Partition") -> None:
         flush = partition.fold.take_flush()
@@ -146,6 +170,11 @@ class FoldDriver:
             headers = dead_letter_headers(self._settings.topic("trades"), partition.number, offset, reason, value)
             self._outputs["trades.dead"].append(Output(partition.number, *kept(key, value), headers))
         partition.take(_unpacked(flush.changelog))
+        if partition.aggregates and not flush.is_empty:
+            output = partition.aggregates.flush(flush)
+            for topic, records in output.records.items():
+                self._add(topic, partition, records)
+            partition.aggregate_state.update(output.changelog)
 
     def _add(self, topic: str, partition: "_Partition", records: Sequence[KeyValue]) -> None:
         self._outputs[topic] += [Output(partition.number, key, value, []) for key, value in records]
@@ -154,13 +183,15 @@ class FoldDriver:
 class _Partition:
     """A partition's log, a record batch an offset, and the state that was flushed from it."""
 
-    def __init__(self, number: int, fold: PartitionFold) -> None:
+    def __init__(self, number: int, fold: PartitionFold, aggregates: PartitionAggregates) -> None:
         self.number = number
         self.fold = fold
+        self.aggregates = aggregates
         self.log: list[bytes] = []
         self.next_offset = 0
         self.state: dict[bytes, bytes] = {}
         self.progress: bytes | None = None
+        self.aggregate_state: dict[bytes, bytes | None] = {}
 
     def take(self, changelog: Iterable[KeyValue]) -> None:
         """Let a flush's state records take the place of those before; progress is the last of them."""
@@ -169,6 +200,12 @@ class _Partition:
             if value is not None:
                 self.state[key] = value
             self.progress = key
+
+    def restore_aggregates(self) -> None:
+        """Bring new aggregates to where the fold is now."""
+        for key, value in self.aggregate_state.items():
+            self.aggregates.restore(key, value)
+        self.aggregates.restored(self.next_offset, self.fold.has_bar)
 
 
 def _unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:

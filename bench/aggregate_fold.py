@@ -69,7 +69,7 @@ def _run(settings: Settings, sets: Sequence[bytes], of: Sequence[Declared] | Non
 
 def _example() -> Any:  # noqa: ANN401 - a module made here
     """The module of docs/aggregates.md."""
-    (text,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    text, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     module = sys.modules["my_aggregates"] = ModuleType("my_aggregates")
     exec(text, module.__dict__)  # noqa: S102 - the project's own page
     return module

@@ -16,15 +16,16 @@ import httpx
 import pytest
 
 from agents.crash_points import VARIABLE
+from app.database import migrate
 from app.settings import PROJECT, Settings
-from tests.integration.api_kit import BINANCE_BTC, WAIT_S, eventually, serving
+from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Writer, bar, eventually, serving
 from tests.integration.fold_kit import Tape, Worker, folding, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import Fields
 from tests.integration.sql_kit import Database
 from tests.parts import running
 
 PAGE = (PROJECT / "docs" / "aggregates.md").read_text()
-(EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 KILLED = -9
 OVERLAPPING = "2m/1m"
 SAME = ("revision", "state", "seq", "trade_count", "volume", "notional", "epoch", "generation", "partition")
@@ -159,6 +160,14 @@ async def follow(api: Any, tape: Tape) -> None:
         await client.send({"op": "unsubscribe", **asked})
         while (await client.receive())["type"] != "unsubscribed":
             pass
+
+
+def test_an_aggregate_has_no_windows_before_any_sink_made_its_table(declared: Settings) -> None:
+    migrate(declared)
+    Writer(declared).flush([bar(60, seq=1)])
+    with serving(declared) as api:
+        answer = api.get("/api/v1/aggregates/vwap", **BINANCE_BTC, interval="1m")
+        assert (answer.status_code, answer.json()) == (200, {"windows": []})
 
 
 def test_workers_killed_at_every_named_point_leave_every_window_right(declared: Settings) -> None:
