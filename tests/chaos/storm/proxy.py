@@ -7,6 +7,8 @@ import struct
 import threading
 from collections.abc import Iterator
 
+CLOSED = -1
+"""The number of a socket that is closed already."""
 CHUNK = 64 * 1024
 AT_ONCE = struct.pack("ii", 1, 0)
 """Of SO_LINGER: a close sends a reset (socket(7))."""
@@ -72,6 +74,10 @@ class Proxy:
             _reset(writer)
             return
         ends = {writer, far_writer}
+        if self._is_cut:  # meanwhile
+            for end in ends:
+                _reset(end)
+            return
         self._writers |= ends
         try:
             with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams would log it as an error
@@ -127,5 +133,8 @@ class Network:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+    end = writer.get_extra_info("socket")
+    if end.fileno() == CLOSED:
+        return
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
     writer.transport.abort()
