@@ -74,16 +74,22 @@ class Proxy:
             _reset(writer)
             return
         ends = {writer, far_writer}
-        if self._is_cut:  # meanwhile
-            for end in ends:
-                _reset(end)
+        if not self._admit(ends):
             return
-        self._writers |= ends
         try:
             with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams would log it as an error
                 await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
         finally:
             self._writers -= ends
+
+    def _admit(self, ends: set[asyncio.StreamWriter]) -> bool:
+        """Whether a connection may be: the network may have been cut while it was made."""
+        if self._is_cut:
+            for end in ends:
+                _reset(end)
+            return False
+        self._writers |= ends
+        return True
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
