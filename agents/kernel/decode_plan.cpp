@@ -305,8 +305,8 @@ class Decoder {
         count = -count;
         in_.varlong();
       }
+      if (count > kMaxBlockItems - items_) return in_.fail();
       items_ += count;
-      if (count > kMaxBlockItems || items_ > kMaxBlockItems) return in_.fail();
       for (; count > 0 && in_.ok(); --count) item();
     }
   }
