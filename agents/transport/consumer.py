@@ -102,6 +102,7 @@ class Consumer(FaustConsumer):
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's own
         super().__init__(*args, **options)
         self._buffer_dropped = Event()
+        self._sought: set[TP] = set()
 
     def on_buffer_full(self, tp: TP) -> None:
         """Fetch no more of a batch topic, whose partitions share one stream, and of other topics nothing of `tp`."""
@@ -119,6 +120,28 @@ class Consumer(FaustConsumer):
         if tp.topic not in self.app.batch_topics:
             return {tp}
         return {other for other in self.assignment() if other.topic == tp.topic}
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's own
+    ) -> RecordMap:
+        """Fetch, and leave batch partitions alone until they were sought.
+
+        Faust resumes partitions before it seeks them, and while tables of a user's own are recovered it fetches: what
+        came before the seek would come once more behind it.
+        """
+        active = self.assignment() if active_partitions is None else active_partitions
+        wanted = {tp for tp in active if tp.topic not in self.app.batch_topics or tp in self._sought}
+        if active and not wanted:
+            await self.sleep(BUFFERED_WAIT_S)
+            return {}
+        return await super()._getmany(wanted, timeout)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let go of partitions; they are sought anew when they are assigned again."""
+        self._sought.clear()
+        await super().on_partitions_revoked(revoked)
 
     async def _wait_next_records(
         self,
@@ -146,6 +169,7 @@ class Consumer(FaustConsumer):
         positions = {tp: offset for tp in batch if (offset := self.app.batch_position(tp)) is not None}
         committed = await self._thread.seek_committed(assignment - batch)
         await self.seek_wait(positions)
+        self._sought |= positions.keys()
         return {**committed, **positions}
 
     def track_message(self, message: Message) -> None:

@@ -45,6 +45,16 @@ def batch_at(data: bytes, base_offset: int) -> int:
         at += 12 + length
 
 
+def largest_batch(log: bytes) -> bytes:
+    """The batch with the most bytes: a client may send its first few records in one of their own, uncompressed."""
+    batches = []
+    while log:
+        size = 12 + BASE_OFFSET_AND_LENGTH.unpack_from(log)[1]
+        batches.append(log[:size])
+        log = log[size:]
+    return max(batches, key=len)
+
+
 def damage(settings: Settings, record: Place) -> None:
     """Turn a byte of the batch that begins with a record, below the broker."""
     path = segment(settings, record.partition)

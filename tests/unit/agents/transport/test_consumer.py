@@ -8,7 +8,7 @@ import pytest
 from faust.types import TP
 
 from agents.transport import BatchApp
-from agents.transport.consumer import Consumer
+from agents.transport.consumer import Consumer, ConsumerThread
 from agents.worker import build_worker
 from app.settings import Settings
 
@@ -19,25 +19,58 @@ TRADES = {TP("trades", partition) for partition in range(3)}
 USERS = TP("users", 0)
 
 
+class Broker(ConsumerThread):
+    """Remembers what was asked of it, and has no records."""
+
+    fetched: list[set[TP]]
+
+    async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ARG002, ASYNC109 - Faust's own
+        self.fetched.append(set(active_partitions or ()))
+        return {}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Go there."""
+
+    async def seek_committed(self, partitions: set[TP]) -> Mapping[TP, int]:
+        return dict.fromkeys(partitions, 0)
+
+
+class Beginning:
+    """Has every partition of trades begin at its first record."""
+
+    name = None
+    outputs = ()
+
+    async def assigned(self, partitions: set[TP]) -> None:
+        """All are ready at once."""
+
+    async def revoked(self) -> None:
+        """Nothing is held."""
+
+    def position(self, tp: TP) -> int | None:  # noqa: ARG002 - the same for all
+        return 0
+
+
 class Assigned(Consumer):
     """A consumer with three partitions of trades and one of a user's topic, and no broker to fetch them from."""
 
     def __init__(self, app: BatchApp) -> None:
         super().__init__(app.transport, app.topics.on_message, app._on_partitions_revoked, app._on_partitions_assigned)
-        self.fetched: list[set[TP]] = []
         self._set_active_tps(self.assignment())
         self.resume_flow()
 
+    def _new_consumer_thread(self) -> Broker:
+        thread = Broker(self, loop=self.loop, beacon=self.beacon)
+        thread.fetched = []
+        return thread
+
+    @property
+    def fetched(self) -> list[set[TP]]:
+        assert isinstance(self._thread, Broker)
+        return self._thread.fetched
+
     def assignment(self) -> set[TP]:
         return TRADES | {USERS}
-
-    async def _getmany(
-        self,
-        active_partitions: set[TP] | None,
-        timeout: float,  # noqa: ARG002, ASYNC109 - Faust's own
-    ) -> Mapping[TP, list[Any]]:
-        self.fetched.append(set(active_partitions or ()))
-        return {}
 
     async def fetch(self) -> None:
         """Once, as Faust's fetcher does it again and again."""
@@ -49,7 +82,9 @@ class Assigned(Consumer):
 async def consumer() -> AsyncIterator[Assigned]:
     app = build_worker(Settings(namespace="test"))
     app.batch_topics = {"trades"}
+    app.read_batches_from(Beginning())
     consumer = Assigned(app)
+    await consumer.seek_to_committed()
     yield consumer
     consumer._thread.thread_loop.close()
 
@@ -79,3 +114,20 @@ async def test_fetching_goes_on_when_a_stream_has_room_again_and_waits_no_longer
         await waiting
     await consumer.fetch()
     assert consumer.fetched == [TRADES]
+
+
+async def test_nothing_of_a_batch_topic_is_fetched_before_it_was_sought_after_a_rebalance(consumer: Assigned) -> None:
+    await consumer.on_partitions_revoked(TRADES)
+    consumer.resume_partitions(TRADES | {USERS})
+    await consumer.fetch()
+    await consumer.seek_to_committed()
+    await consumer.fetch()
+    assert consumer.fetched == [{USERS}, TRADES | {USERS}]
+
+
+async def test_a_consumer_with_none_but_unsought_batch_partitions_fetches_nothing(consumer: Assigned) -> None:
+    await consumer.on_partitions_revoked(TRADES)
+    consumer.resume_partitions(TRADES)
+    consumer.pause_partitions({USERS})
+    await consumer.fetch()
+    assert consumer.fetched == []
