@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.settings import Settings
 
-TOPIC: Final = "trades.dead"
-SOURCE: Final = "trades"
+SOURCES: Final = ("trades", "quotes")
+"""Topics whose records may be dead letters, on the topic of the same name with `.dead` behind it."""
 TIMEOUT_S: Final = 30.0
 _HEX: Final = r"^([0-9a-f]{2})*$"
 HexBytes = Annotated[str, Field(pattern=_HEX)]
@@ -22,7 +22,7 @@ class CannotSend(Exception):
 
 
 class DeadLetter(BaseModel):
-    """A record that could not be folded, where it was in `trades`, and why it is here.
+    """A record that could not be folded or joined, where it was in its topic, and why it is here.
 
     Key and value are the record's own bytes in hexadecimal digits, so that whoever mends them sees every byte.
     """
@@ -41,10 +41,10 @@ class DeadLetter(BaseModel):
 
 
 def read(settings: Settings) -> Iterator[DeadLetter]:
-    """Every dead letter that is there now, partition by partition in the order of the log.
+    """Every dead letter that is there now: of trades and then of quotes, partition by partition in the log's order.
 
     Raises:
-        KafkaException: the broker refuses or does not answer, or there is no such topic.
+        KafkaException: the broker refuses or does not answer, or lacks one of the topics.
     """
     consumer = Consumer(
         {
@@ -56,14 +56,18 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
         }
     )
     try:
-        topic = settings.topic(TOPIC)
-        described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
-        if described.error is not None:
-            raise KafkaException(described.error)
-        for partition in sorted(described.partitions):
-            yield from _read_partition(consumer, TopicPartition(topic, partition))
+        for source in SOURCES:
+            yield from _read_topic(consumer, settings.topic(f"{source}.dead"))
     finally:
         consumer.close()
+
+
+def _read_topic(consumer: Consumer, topic: str) -> Iterator[DeadLetter]:
+    described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+    if described.error is not None:
+        raise KafkaException(described.error)
+    for partition in sorted(described.partitions):
+        yield from _read_partition(consumer, TopicPartition(topic, partition))
 
 
 def _read_partition(consumer: Consumer, at: TopicPartition) -> Iterator[DeadLetter]:
@@ -99,9 +103,9 @@ def _letter(message: Message) -> DeadLetter:
 
 
 def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
-    """Send records to `trades` again, each with its key and into its partition; how many that were.
+    """Send records to their topics again, each with its key and into its partition; how many that were.
 
-    All are looked at before the first is sent. One that was folded after all is a duplicate there and counts once.
+    All are looked at before the first is sent. One that was taken after all is a duplicate there and counts once.
 
     Raises:
         CannotSend: one is of another topic, kept only in part, or a batch that could not be read.
@@ -126,12 +130,13 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
 
 def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
     where = f"{letter.topic} partition {letter.partition} offset {letter.offset}"
-    if letter.topic != settings.topic(SOURCE):
-        raise CannotSend(f"{where}: not of {settings.topic(SOURCE)}, the trades of this namespace")
+    topics = [settings.topic(source) for source in SOURCES]
+    if letter.topic not in topics:
+        raise CannotSend(f"{where}: not of {' or '.join(topics)}, the logs of this namespace")
     if letter.value_bytes is not None and len(letter.value or "") // 2 < letter.value_bytes:
         raise CannotSend(
             f"{where}: only the first part of its {letter.value_bytes} bytes was kept; put the whole there"
         )
-    if letter.key is None and letter.reason.startswith("the record batch up to "):
+    if letter.key is None and letter.reason.startswith("the record batch "):
         raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
     return letter

@@ -1,4 +1,4 @@
-"""`livetape dead-letters`: what could not be folded, and sending it again."""
+"""`livetape dead-letters`: what could not be folded or joined, and sending it again."""
 
 import itertools
 import sys
@@ -15,7 +15,7 @@ from app.dead_letters import CannotSend, DeadLetter, read, send
 from app.settings import Settings
 from cli.console import console, done, fail
 
-dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be folded.")
+dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be folded or joined.")
 SHOWN_BYTES = 48
 
 
@@ -41,7 +41,7 @@ def list_letters(
 def send_letters(
     file: Annotated[Path, typer.Argument(help="Lines of `list --json`, mended or as they are; - reads them here.")],
 ) -> None:
-    """Send dead letters to `trades` again: after their bytes were mended, or what was in their way is gone."""
+    """Send dead letters to their topics again: after their bytes were mended, or what was in their way is gone."""
     try:
         count = send(Settings(), _parsed(file))
     except (CannotSend, KafkaException) as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agents.crash_points import VARIABLE
+from app import dead_letters
 from app.intervals import SECOND_NS
 from app.settings import Settings
 from replay.market import MarketSpec, trades
@@ -188,3 +189,25 @@ def test_each_trade_is_joined_with_the_quote_of_its_time_once_whatever_kills_the
     assert {fields["match"] for fields in wanted.values()} == {"quoted", "none", "late"}
     assert any(fields["effective_spread"] > 0 for fields in wanted.values() if fields["match"] == "quoted")
     assert read(joined, "quotes.dead") == []
+
+
+def test_a_quote_that_was_mended_and_sent_again_is_joined(joined: Settings) -> None:
+    tape = Tape(joined)
+    fields = quote_fields(SimulatedQuote("BTC-USDT", 1, "99", "1", "101", "1", START_NS))
+    whole = tape.avro.write("Quote", fields)
+    tape.raw(whole + b"\0", topic=tape.quotes)
+    tape.trade(trade_fields(SimulatedTrade("BTC-USDT", 1, "101", "1", "buy", START_NS + SECOND_NS)))
+    tape.flush()
+    with folding(joined, app=APP) as worker:
+        eventually(lambda: read(joined, "quotes.dead"), lambda: worker.log)
+        (letter,) = dead_letters.read(joined)
+        assert dead_letters.send(joined, [letter.model_copy(update={"value": whole.hex()})]) == 1
+        for topic in (tape.topic, tape.quotes):
+            tape.clock(1_000, topic=topic)
+        tape.flush()
+        eventually(lambda: written(joined, tape.avro), lambda: worker.log)
+        assert worker.stop() == 0, worker.log
+    (trade,) = written(joined, tape.avro)
+    assert letter.topic == tape.quotes
+    assert bytes.fromhex(letter.value or "") == whole + b"\0"
+    assert (trade["match"], trade["effective_spread"]) == ("quoted", Decimal(2))
