@@ -23,14 +23,20 @@ from app.venues import read_venues
 log = logging.getLogger(__name__)
 
 CHANGELOG: Final = "join-quotes-changelog"
+INPUTS: Final = ("trades", "quotes")
 OUTPUTS: Final = ("trades.joined", "quotes.dead")
+
+
+def transactional_id(settings: Settings, partition: int) -> str:
+    """Who starts a producer of this id is the only writer of the partition from then on."""
+    return f"{settings.namespace}-join-{partition}"
 
 
 class JoinWriter(TransactionWriter):
     """Writes the flushes of one partition of the join."""
 
     def __init__(self, settings: Settings, partition: int) -> None:
-        super().__init__(settings, partition, f"{settings.namespace}-join-{partition}")
+        super().__init__(settings, partition, transactional_id(settings, partition))
 
     async def write(self, flush: JoinFlush) -> None:
         """Write one flush in one transaction. Raises Fenced and FlushFailed."""
@@ -95,7 +101,7 @@ async def recover_join(setup: JoinSetup, partition: int) -> RecoveredJoin:
 
 async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> RecoveredJoin:
     settings = setup.settings
-    trades, quotes = (TP(settings.topic(name), partition) for name in ("trades", "quotes"))
+    trades, quotes = (TP(settings.topic(name), partition) for name in INPUTS)
     epochs = {tp: await asyncio.to_thread(epoch_of, settings, tp.topic) for tp in (trades, quotes)}
     join = QuoteJoin(
         setup.config,
@@ -142,8 +148,7 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
 
 
 def _remedy(settings: Settings) -> str:
-    topics = f"{settings.topic(CHANGELOG)} and {settings.topic(OUTPUTS[0])}"
     return (
-        f"stop the join's workers of {settings.namespace}, delete the topics {topics} and run `livetape topics apply`: "
+        f"stop the join's workers of {settings.namespace} and run `livetape reset --join`: "
         "both logs are then joined from their starts again"
     )

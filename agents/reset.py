@@ -1,19 +1,9 @@
-"""The fold's state thrown away, safely: the log is then folded from its start again, under a higher generation."""
+"""What every reset of a state does: no worker runs, records are deleted, and the group's offsets are moved."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -22,70 +12,33 @@ from confluent_kafka.admin import (
     MemberDescription,
     ResourceType,
 )
-from faust.types import TP
 
-from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
-from agents.flush import CHANGELOG, transactional_id
-from agents.kernel import CorruptState, progress_record, read_progress
-from agents.log_bounds import log_bounds
-from agents.topic_check import check_topics
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
 NOTICE_S: Final = 2.0
 POLL_S: Final = 0.2
-TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
-"""A state of millions of bars is deleted in one transaction: half of it would be a wrong one."""
 
 
 class ResetRefused(Exception):
     """The state cannot be reset now; the message says why, and what to do."""
 
 
-@dataclass(frozen=True)
-class Reset:
-    """What was done to one partition."""
-
-    partition: int
-    deleted: int
-    generation: int
-    next_offset: int
-
-
-def reset(settings: Settings) -> Iterator[Reset]:
-    """Delete the state of every partition and begin a generation of bars that outranks all before, one by one.
+def refuse_running(settings: Settings, part: str) -> None:
+    """Wait for the group to be empty as long as it takes to notice that a worker was killed; `part` is fold or join.
 
     Raises:
-        ResetRefused: a worker of the namespace is running, or the generation cannot be told.
-        TopicsUnfit: topics are missing.
-        KafkaException: the broker refuses or does not answer.
+        ResetRefused: somebody runs.
     """
-    check_topics(settings, "trades", CHANGELOG)
-    group = f"{settings.namespace}.fold"
-    _refuse_running(settings, group)
-    topic = settings.topic("trades")
-    epoch = epoch_of(settings, topic)
-    count = len(AdminClient(settings.kafka_config).list_topics(topic, TIMEOUT_S).topics[topic].partitions)
-    begins = {
-        tp.partition: first for tp, (first, _) in log_bounds(settings, [TP(topic, n) for n in range(count)]).items()
-    }
-    states = {number: _State.read(settings, number) for number in range(count)}
-    generation = 1 + max(state.generation for state in states.values())
-    progress = progress_record(epoch, generation, FROM_START)
-    for number, state in states.items():
-        _delete_before(settings, number, _replace(settings, number, state, progress))
-        yield Reset(number, len(state.keys), generation, begins[number])
-    _move_group(settings, group, topic, begins)
-
-
-def _refuse_running(settings: Settings, group: str) -> None:
-    """Wait for the group to be empty as long as it takes to notice that a worker was killed."""
+    group = f"{settings.namespace}.{part}"
     admin = AdminClient(settings.kafka_config)
     deadline = time.monotonic() + settings.session_timeout_ms / 1_000 + NOTICE_S
     while members := _members(admin, group):
         if time.monotonic() > deadline:
             clients = ", ".join(sorted({member.host for member in members}))
-            raise ResetRefused(f"{len(members)} fold workers of {settings.namespace} run on {clients}: stop them first")
+            raise ResetRefused(
+                f"{len(members)} {part} workers of {settings.namespace} run on {clients}: stop them first"
+            )
         time.sleep(POLL_S)
 
 
@@ -97,117 +50,26 @@ def _members(admin: AdminClient, group: str) -> list[MemberDescription]:
     return list(found)
 
 
-@dataclass(frozen=True)
-class _State:
-    """What a partition's changelog has."""
-
-    keys: frozenset[bytes]
-    generation: int
-
-    @classmethod
-    def read(cls, settings: Settings, partition: int) -> "_State":
-        keys: set[bytes] = set()
-        progress: bytes | None = None
-        progress_key, _ = progress_record("", 0, 0)
-        for key, value in _committed_records(settings, partition):
-            if key == progress_key:
-                progress = value
-            elif value is None:
-                keys.discard(key)
-            else:
-                keys.add(key)
-        return cls(
-            frozenset(keys), FIRST_GENERATION if progress is None else _generation(settings, partition, progress)
-        )
-
-
-def _generation(settings: Settings, partition: int, progress: bytes) -> int:
-    try:
-        return read_progress(progress).generation
-    except CorruptState as error:
-        raise ResetRefused(
-            f"{settings.topic(CHANGELOG)} partition {partition}: {error}: nobody can tell the generation of its bars"
-        ) from error
-
-
-def _committed_records(settings: Settings, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
-    """Every committed record of the partition's changelog, up to its end now."""
-    consumer = Consumer(
-        {
-            **settings.kafka_config,
-            "group.id": f"{settings.namespace}.reset",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        }
-    )
-    at = TopicPartition(settings.topic(CHANGELOG), partition)
-    try:
-        at.offset, end = consumer.get_watermark_offsets(at, TIMEOUT_S)
-        consumer.assign([at])
-        while end > at.offset:
-            message = consumer.poll(TIMEOUT_S)
-            if message is None:
-                raise ResetRefused(f"{at.topic} partition {partition}: the broker gave nothing for {TIMEOUT_S:.0f} s")
-            error = message.error()
-            if error is None:
-                yield message.key() or b"", message.value()
-            elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name
-                return
-            else:
-                raise KafkaException(error)
-    finally:
-        consumer.close()
-
-
-def _replace(settings: Settings, partition: int, state: _State, progress: tuple[bytes, bytes]) -> int:
-    """Put a progress record alone in the state's place, as the partition's only writer; the record's offset."""
-    written: list[int] = []
-
-    def note(error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            written.append(message.offset() or 0)
-
-    producer = Producer(
-        {
-            **settings.kafka_config,
-            "transactional.id": transactional_id(settings, partition),
-            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
-            "queue.buffering.max.messages": 1_000_000,
-        }
-    )
-    producer.init_transactions(TIMEOUT_S)
-    producer.begin_transaction()
-    for key, value in [*((key, None) for key in state.keys), progress]:
-        while True:
-            try:
-                producer.produce(settings.topic(CHANGELOG), value, key, partition, on_delivery=note)
-            except BufferError:
-                producer.poll(1.0)
-            else:
-                break
-    producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1_000)
-    return written[-1]
-
-
-def _delete_before(settings: Settings, partition: int, offset: int) -> None:
-    """Delete what is before an offset of the changelog, or a worker would still read what it refused the state for.
+def delete_before(settings: Settings, before: TopicPartition) -> None:
+    """Delete what a compacted topic has before an offset, or a worker would still read what its state was refused for.
 
     Kafka deletes records of a topic only while its policy allows deletion; nothing else is deleted by that meanwhile,
     since the topic has no retention by time or size.
+
+    Raises:
+        ResetRefused: the broker does not let it be done.
+        KafkaException: the broker refuses or does not answer.
     """
-    topic = settings.topic(CHANGELOG)
     admin = AdminClient(settings.kafka_config)
-    _set_cleanup(admin, topic, "compact,delete")
+    _set_cleanup(admin, before.topic, "compact,delete")
     try:
         deadline = time.monotonic() + TIMEOUT_S
-        while not _is_deleted(admin, TopicPartition(topic, partition, offset)):
+        while not _is_deleted(admin, before):
             if time.monotonic() > deadline:
-                raise ResetRefused(f"the broker does not let records of {topic} be deleted: run `livetape reset` again")
+                raise ResetRefused(f"the broker does not let records of {before.topic} be deleted: run the reset again")
             time.sleep(POLL_S)
     finally:
-        _set_cleanup(admin, topic, "compact")
+        _set_cleanup(admin, before.topic, "compact")
 
 
 def _is_deleted(admin: AdminClient, before: TopicPartition) -> bool:
@@ -227,9 +89,9 @@ def _set_cleanup(admin: AdminClient, topic: str, policy: str) -> None:
     admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_S)
 
 
-def _move_group(settings: Settings, group: str, topic: str, offsets: dict[int, int]) -> None:
+def move_group(settings: Settings, part: str, places: list[TopicPartition]) -> None:
     """Let the group's offsets show the lag that there is now; they decide nothing."""
-    places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+    group = f"{settings.namespace}.{part}"
     admin = AdminClient(settings.kafka_config)
     moved = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)], request_timeout=TIMEOUT_S)
     moved[group].result(TIMEOUT_S)

@@ -1,5 +1,6 @@
-"""`livetape reset`: the fold's state thrown away."""
+"""`livetape reset`: the state of fold or join thrown away."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,11 +10,16 @@ from app.settings import Settings
 from cli.console import done, fail
 
 if TYPE_CHECKING:
-    from agents.reset import Reset
+    from agents.fold_reset import FoldReset
+    from agents.join_reset import JoinReset
 
 
 def reset(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 - Typer's flag
+    *,
+    join: Annotated[
+        bool, typer.Option("--join", help="The join's state, and what it published, instead of the fold's.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Throw the fold's state away, so that the log is folded from its start again; the workers must be stopped.
 
@@ -21,24 +27,49 @@ def reset(
     has is not folded again: its bars stay as they are.
     """
     from agents.reset import ResetRefused  # noqa: PLC0415 - `livetape --help` should not wait for Faust
-    from agents.reset import reset as run  # noqa: PLC0415
     from agents.topic_check import TopicsUnfit  # noqa: PLC0415
 
     settings = Settings()
     if not yes:
-        typer.confirm(f"Throw the fold's state of {settings.namespace} away and fold the log again?", abort=True)
+        typer.confirm(_question(settings, join=join), abort=True)
     try:
-        for made in run(settings):
-            done(f"partition {made.partition}", _said(made))
+        for partition, said in _join(settings) if join else _fold(settings):
+            done(f"partition {partition}", said)
     except (ResetRefused, TopicsUnfit, KafkaException) as error:
         fail(str(error))
         raise typer.Exit(1) from error
 
 
-def _said(made: "Reset") -> str:
+def _question(settings: Settings, *, join: bool) -> str:
+    if join:
+        return f"Throw all joined trades of {settings.namespace} away and join both logs again?"
+    return f"Throw the fold's state of {settings.namespace} away and fold the log again?"
+
+
+def _fold(settings: Settings) -> Iterator[tuple[int, str]]:
+    from agents.fold_reset import reset_fold  # noqa: PLC0415 - as above
+
+    for made in reset_fold(settings):
+        yield made.partition, _fold_said(made)
+
+
+def _join(settings: Settings) -> Iterator[tuple[int, str]]:
+    from agents.join_reset import reset_join  # noqa: PLC0415 - as above
+
+    for made in reset_join(settings):
+        yield made.partition, _join_said(made)
+
+
+def _fold_said(made: "FoldReset") -> str:
     said = (
         f"{made.deleted:,} records of state deleted; generation {made.generation} begins at offset {made.next_offset}"
     )
     if made.next_offset == 0:
         return said
     return f"{said}: bars that began before that record are made of what the log still has of them"
+
+
+def _join_said(made: "JoinReset") -> str:
+    return (
+        f"state and joined trades deleted; joined again from trade {made.trades_offset} and quote {made.quotes_offset}"
+    )

@@ -1,6 +1,9 @@
 """Trades and a simulated quote feed in, joined trades out, through a real worker that is killed."""
 
+import os
 import random
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,11 +17,12 @@ from agents.crash_points import VARIABLE
 from app import dead_letters
 from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.topic_admin import apply
 from replay.market import MarketSpec, trades
 from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade
 from tests.integration.api_kit import WAIT_S, eventually
-from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, read, with_topics
+from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, make_anew, read, with_topics
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_oracle import JoinRules, Quote, QuoteEvent, Tick, TradeEvent, published
 
@@ -211,3 +215,50 @@ def test_a_quote_that_was_mended_and_sent_again_is_joined(joined: Settings) -> N
     assert letter.topic == tape.quotes
     assert bytes.fromhex(letter.value or "") == whole + b"\0"
     assert (trade["match"], trade["effective_spread"]) == ("quoted", Decimal(2))
+
+
+def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", "reset", "--join", "--yes"]
+    environment = os.environ | settings.environment()
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+
+
+def test_after_a_reset_every_trade_is_joined_again_and_there_once(joined: Settings) -> None:
+    tape = Tape(joined)
+    feed = Feed(tape)
+    feed.write(400)
+    feed.end()
+    wanted = by_place(list(expected(joined, tape.avro)))
+    for _ in range(2):
+        with folding(joined, app=APP) as worker:
+            eventually(lambda: len(written(joined, tape.avro)) >= len(wanted), lambda worker=worker: worker.log)
+            refused = run_reset(joined)
+            assert worker.stop() == 0, worker.log
+        assert refused.returncode == 1
+        assert "1 join workers of" in refused.stderr
+        assert by_place([comparable(fields) for fields in written(joined, tape.avro)]) == wanted
+        made = run_reset(joined)
+        assert made.returncode == 0, made.stderr
+        assert written(joined, tape.avro) == []
+    assert {action.what for action in apply(joined)} == {"unchanged"}
+
+
+def test_logs_made_anew_are_joined_after_a_reset(joined: Settings) -> None:
+    tape = Tape(joined)
+    feed = Feed(tape)
+    feed.write(100)
+    with folding(joined, app=APP) as worker:
+        feed.end()
+        eventually(lambda: written(joined, tape.avro), lambda: worker.log)
+    make_anew(joined, "quotes")
+    with folding(joined, app=APP) as worker:
+        assert worker.process.wait(WAIT_S) != 0
+        assert "livetape reset --join" in worker.log
+    assert run_reset(joined).returncode == 0
+    again = Tape(joined)
+    Feed(again).end()
+    wanted = by_place(list(expected(joined, again.avro)))
+    with folding(joined, app=APP) as worker:
+        eventually(lambda: len(written(joined, again.avro)) >= len(wanted), lambda: worker.log)
+        assert worker.stop() == 0, worker.log
+    assert by_place([comparable(fields) for fields in written(joined, again.avro)]) == wanted
