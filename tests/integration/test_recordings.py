@@ -8,7 +8,7 @@ import asyncio
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -28,6 +28,7 @@ from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, 
 from tests.integration.fold_kit import Avro, read_bars
 from tests.integration.sql_kit import Database
 from tests.parts import running
+from tests.unit.agents.kernel.log_returns import sum_of_squares
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
@@ -36,7 +37,7 @@ EXACT = Context(prec=100)
 SNAPSHOT_BARS = 500
 MINUTE_S = 60
 VALUES = (
-    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional",
+    "open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "notional", "squared_returns",
     "trade_count", "first_trade_id", "last_trade_id",
 )  # fmt: skip
 
@@ -111,18 +112,19 @@ async def replayed(
             yield Everywhere(settings, api, Database(settings), venue, instrument)
 
 
-def bars_of(trades: Iterable[Told], intervals: Iterable[str]) -> dict[Key, Values]:
-    """Every bar of the trades, from the list of its trades in the venue's order."""
+def bars_of(trades: Iterable[Told], intervals: Sequence[str]) -> dict[Key, Values]:
+    """Every bar of the trades, from the list of its trades in the venue's order; the first interval is the finest."""
     windows: defaultdict[Key, list[Told]] = defaultdict(list)
     for trade in sorted(trades):
         for interval in intervals:
             length_ns = duration_ns(interval)
             windows[Key(interval, trade.time_ns // length_ns * length_ns)].append(trade)
-    return {key: bar_of(window) for key, window in windows.items()}
+    return {key: bar_of(window, duration_ns(intervals[0])) for key, window in windows.items()}
 
 
-def bar_of(trades: list[Told]) -> Values:
-    """The values of one bar."""
+def bar_of(trades: list[Told], base_ns: int) -> Values:
+    """The values of one bar; its returns are from close to close of the base bars, which are `base_ns` long."""
+    base_closes = {trade.time_ns // base_ns: trade.price for trade in trades}
     return {
         "open": trades[0].price,
         "high": max(trade.price for trade in trades),
@@ -132,6 +134,7 @@ def bar_of(trades: list[Told]) -> Values:
         "buy_volume": exact_sum(trade.size for trade in trades if trade.aggressor == "buy"),
         "sell_volume": exact_sum(trade.size for trade in trades if trade.aggressor == "sell"),
         "notional": exact_sum(EXACT.multiply(trade.price, trade.size) for trade in trades),
+        "squared_returns": sum_of_squares(base_closes[number] for number in sorted(base_closes)),
         "trade_count": len(trades),
         "first_trade_id": str(trades[0].trade_id),
         "last_trade_id": str(trades[-1].trade_id),
@@ -147,10 +150,10 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 
 def by_key(bars: Iterable[Mapping[str, Any]]) -> dict[Key, Values]:
     """The last version of each bar, by value; JSON's texts become Decimals."""
-    amounts = set(VALUES[:8])
+    amounts = set(VALUES[:9])
     return {
         Key(bar["interval"], int(bar["start_ns"])): {
-            name: Decimal(bar[name]) if name in amounts else bar[name] for name in VALUES
+            name: Decimal(bar[name]) if name in amounts and bar[name] is not None else bar[name] for name in VALUES
         }
         for bar in bars
     }
