@@ -62,6 +62,13 @@ class MarketPage:
         self.page.keyboard.press(key)
         self._wait_for_frames()
 
+    def wheel_and_see(self, pixels: int) -> None:
+        """Turn the wheel sideways over the chart, once it is drawn, and wait until what that does is drawn."""
+        self._wait_for_frames()
+        self.page.locator(".canvas").hover()
+        self.page.mouse.wheel(pixels, 0)
+        self._wait_for_frames()
+
     def _wait_for_frames(self) -> None:
         """Wait until what the page knows by now is drawn."""
         self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")

@@ -146,11 +146,8 @@ def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, p
         page.open(url(served))
         expect(page.bars).to_have_count(40)
         with page.page.expect_response(lambda answer: "/api/v1/bars" in answer.url) as answered:
-            box = page.page.locator(".canvas").bounding_box()
-            assert box is not None
-            page.page.mouse.move(box["x"] + 300, box["y"] + 200)
             for _ in range(20):
-                page.page.mouse.wheel(-1_000, 0)
+                page.wheel_and_see(-1_000)
         older = answered.value.json()["bars"]
         assert [int(each["start_ns"]) // 10**9 for each in older] == [m * MINUTE_S for m in range(1, 701)]
 
