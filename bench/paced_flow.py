@@ -70,6 +70,7 @@ def relay(settings: Settings, source: str, target: str, ready: Event, stop: Even
     producer = _producer(settings)
     for message in _received(settings, source, ready, stop):
         producer.produce(target, message.value(), message.key(), message.partition() or 0)
+        producer.poll(0)  # else what was delivered stays in its queue, until that is full
     producer.flush()
 
 
