@@ -11,7 +11,7 @@ from faust.types import TP
 from agents import dead_letters, metrics
 from agents.aggregates import AggregateFailed, AggregateOutput
 from agents.kernel import Flush, FoldOutcome, PartitionFold
-from agents.live import LiveBars
+from agents.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.recovery import Recovered
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 GOLDEN_RATIO: Final = 0.618
 """Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
+FLUSHES_LEFT_OUT: Final = 3
+"""A fold that is far behind the log leaves so many out between two that it makes: each is a transaction, and nobody waits
+for what is history already. It was a fifth of what catching up costs."""
 THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
 THREAD_RECORDS: Final = 1_000
@@ -57,6 +60,7 @@ class FoldingPartition:
         self._aggregates = recovered.aggregates
         self._writer: FlushWriter = recovered.writer
         self._is_broken = False
+        self._behind_records = 0
         self._live = live
         self._schemas = schemas
         self._history = recovered.history
@@ -102,7 +106,8 @@ class FoldingPartition:
                     "checked"
                 )
             await self._fold_all(record_set)
-            self._live.changed(log_end - self.next_offset)
+            self._behind_records = log_end - self.next_offset
+            self._live.changed(self._behind_records)
 
     async def _fold_all(self, record_set: RecordSet) -> None:
         while True:
@@ -159,8 +164,12 @@ class FoldingPartition:
     ) -> None:
         try:
             await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
+            left_out = 0
             while not await self._is_closing(interval_s):
-                await self.flush()
+                is_far_behind = self._behind_records > FAR_BEHIND_RECORDS
+                left_out = left_out + 1 if is_far_behind and left_out < FLUSHES_LEFT_OUT else 0
+                if left_out == 0:
+                    await self.flush()
             await self.flush()
         except Exception as error:
             on_failure(self, error)

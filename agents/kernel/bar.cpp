@@ -4,28 +4,6 @@
 
 namespace livetape::kernel {
 
-void Aggregate::take_range(Int128 its_high, Int128 its_low) {
-  high = has_high_low ? std::max(high, its_high) : its_high;
-  low = has_high_low ? std::min(low, its_low) : its_low;
-  has_high_low = true;
-}
-
-template <typename Id>
-void Aggregate::take_first(const OrderKey& order, Int128 price, const Id& id) {
-  if (has_open_close && order >= first_order) return;
-  first_order = order;
-  open = price;
-  first_id = id;
-}
-
-template <typename Id>
-void Aggregate::take_last(const OrderKey& order, Int128 price, const Id& id) {
-  if (has_open_close && order <= last_order) return;
-  last_order = order;
-  close = price;
-  last_id = id;
-}
-
 void Aggregate::add(const Trade& trade) {
   if (trade.counts_for.high_low) take_range(trade.price, trade.price);
   if (trade.counts_for.open_close) {
@@ -39,10 +17,7 @@ void Aggregate::add(const Trade& trade) {
     if (trade.aggressor == Aggressor::buy) buy_volume += trade.size;
     if (trade.aggressor == Aggressor::sell) sell_volume += trade.size;
   }
-  ++trade_count;
-  first_offset = std::min(first_offset, trade.offset);
-  last_offset = std::max(last_offset, trade.offset);
-  newest_event_ns = std::max(newest_event_ns, trade.event_time_ns);
+  count(trade.event_time_ns, trade.offset);
 }
 
 Returns Aggregate::returns() const noexcept {

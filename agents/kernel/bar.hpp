@@ -64,18 +64,52 @@ struct Aggregate {
 
   /// Takes a trade; returns stay as they are.
   void add(const Trade& trade);
+  /// The same of a trade that counts for everything, by its parts.
+  [[gnu::always_inline]] void add_plain(const OrderKey& order, Int128 price, UInt128 size, const UInt256& amount,
+                                        std::int64_t event_time_ns, std::int64_t offset, Aggressor aggressor,
+                                        const TradeIdView& id) {
+    take_range(price, price);
+    take_first(order, price, id);
+    take_last(order, price, id);
+    has_open_close = true;
+    volume += size;
+    notional += amount;
+    if (aggressor == Aggressor::buy) buy_volume += size;
+    if (aggressor == Aggressor::sell) sell_volume += size;
+    count(event_time_ns, offset);
+  }
   /// Takes what follows in time.
   void merge(const Aggregate& other);
   [[nodiscard]] Returns returns() const noexcept;
   friend bool operator==(const Aggregate&, const Aggregate&) = default;
 
  private:
-  void take_range(Int128 its_high, Int128 its_low);
+  [[gnu::always_inline]] void take_range(Int128 its_high, Int128 its_low) noexcept {
+    high = has_high_low ? std::max(high, its_high) : its_high;
+    low = has_high_low ? std::min(low, its_low) : its_low;
+    has_high_low = true;
+  }
   /// `Id` is a TradeId or a TradeIdView.
   template <typename Id>
-  void take_first(const OrderKey& order, Int128 price, const Id& id);
+  [[gnu::always_inline]] void take_first(const OrderKey& order, Int128 price, const Id& id) {
+    if (has_open_close && order >= first_order) return;
+    first_order = order;
+    open = price;
+    first_id = id;
+  }
   template <typename Id>
-  void take_last(const OrderKey& order, Int128 price, const Id& id);
+  [[gnu::always_inline]] void take_last(const OrderKey& order, Int128 price, const Id& id) {
+    if (has_open_close && order <= last_order) return;
+    last_order = order;
+    close = price;
+    last_id = id;
+  }
+  [[gnu::always_inline]] void count(std::int64_t event_time_ns, std::int64_t offset) noexcept {
+    ++trade_count;
+    first_offset = std::min(first_offset, offset);
+    last_offset = std::max(last_offset, offset);
+    newest_event_ns = std::max(newest_event_ns, event_time_ns);
+  }
 };
 
 /// A window of one instrument. `sum` holds the trades of a base bar, and of a coarser bar those of its final children.
@@ -87,8 +121,11 @@ struct Bar {
   std::int32_t revision = 0;
   bool is_final = false;
   bool is_dirty = false;      // differs from the changelog
+  bool is_listed = false;     // in Changes::dirty
   bool is_logged = false;     // the changelog has a record of it
+  bool is_paged = false;      // a page of the changelog has it
   bool is_announced = false;  // waits to be published by the next flush
+  bool is_gone = false;       // evicted, and still in a list
 };
 
 }  // namespace livetape::kernel

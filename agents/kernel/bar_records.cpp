@@ -4,7 +4,7 @@
 #include <charconv>
 #include <optional>
 
-#include "livetape/avro_writer.hpp"
+#include "avro_cursor.hpp"
 #include "venue.hpp"
 
 namespace livetape::kernel {
@@ -13,52 +13,48 @@ namespace {
 // Names and ids are at most 256 bytes each (PartitionFold sees to it), numbers at most 34: a bar needs less than this.
 constexpr std::size_t kMaxBarBytes = 2048;
 
-std::string_view written(const AvroWriter& out) {
-  return {reinterpret_cast<const char*>(out.written().data()), out.written().size()};
-}
-
 /// A decimal that may be null: state of a release that did not tell sides apart has none.
-void write_side(AvroWriter& out, const Aggregate& sum, UInt128 volume) {
-  out.write_long(sum.has_sides ? 1 : 0);
-  if (sum.has_sides) out.write_decimal(static_cast<Int128>(volume));
+void write_side(AvroCursor& out, const Aggregate& sum, UInt128 volume) {
+  out.flag(sum.has_sides);
+  if (sum.has_sides) out.decimal(static_cast<Int128>(volume));
 }
 
 /// Null also where there is none: volatility of one close is not 0.
-void write_returns(AvroWriter& out, const Returns& returns) {
+void write_returns(AvroCursor& out, const Returns& returns) {
   const bool has_any = returns.is_known && returns.count > 0;
-  out.write_long(has_any ? 1 : 0);
-  if (has_any) out.write_decimal(static_cast<Int128>(returns.squared));
+  out.flag(has_any);
+  if (has_any) out.decimal(static_cast<Int128>(returns.squared));
 }
 
 /// Prices are 0 where no trade of the bar counts for them: all were cancelled, or of conditions that do not.
-void write_values(AvroWriter& out, const Aggregate& sum, std::optional<std::int64_t> missing) {
-  out.write_decimal(sum.open);
-  out.write_decimal(sum.has_high_low ? sum.high : std::max(sum.open, sum.close));
-  out.write_decimal(sum.has_high_low ? sum.low : std::min(sum.open, sum.close));
-  out.write_decimal(sum.close);
-  out.write_decimal(static_cast<Int128>(sum.volume));
+void write_values(AvroCursor& out, const Aggregate& sum, std::optional<std::int64_t> missing) {
+  out.decimal(sum.open);
+  out.decimal(sum.has_high_low ? sum.high : std::max(sum.open, sum.close));
+  out.decimal(sum.has_high_low ? sum.low : std::min(sum.open, sum.close));
+  out.decimal(sum.close);
+  out.decimal(static_cast<Int128>(sum.volume));
   write_side(out, sum, sum.buy_volume);
   write_side(out, sum, sum.sell_volume);
-  out.write_notional(sum.notional);
+  out.notional(sum.notional);
   write_returns(out, sum.own_returns);
-  out.write_long(sum.trade_count);
-  out.write_long(missing ? 1 : 0);
-  if (missing) out.write_long(*missing);
+  out.number(sum.trade_count);
+  out.flag(missing.has_value());
+  if (missing) out.number(*missing);
 }
 
-void write_lineage(AvroWriter& out, std::int64_t seq, const Aggregate& sum) {
-  out.write_long(seq);
-  out.write_long(sum.first_offset);
-  out.write_long(sum.last_offset);
+void write_lineage(AvroCursor& out, std::int64_t seq, const Aggregate& sum) {
+  out.number(seq);
+  out.number(sum.first_offset);
+  out.number(sum.last_offset);
   TradeIdText text;
-  out.write_string(sum.first_id.text_in(text));
-  out.write_string(sum.last_id.text_in(text));
+  out.text(sum.first_id.text_in(text));
+  out.text(sum.last_id.text_in(text));
 }
 
-void write_origin(AvroWriter& out, const Origin& origin) {
-  out.write_string(origin.epoch);
-  out.write_long(origin.generation);
-  out.write_long(origin.partition);
+void write_origin(AvroCursor& out, const Origin& origin) {
+  out.text(origin.epoch);
+  out.number(origin.generation);
+  out.number(origin.partition);
 }
 
 /// Of a venue whose ids have holes by themselves nobody can tell.
@@ -66,62 +62,76 @@ std::optional<std::int64_t> known_missing(const Series& series, std::int64_t mis
   return series.ids.are_contiguous() ? std::optional(missing) : std::nullopt;
 }
 
-/// venue:instrument:interval:start
-class BarKey {
+void write_wire_header(AvroCursor& out, std::int32_t schema_id) {
+  out.raw(0);
+  for (int shift = 24; shift >= 0; shift -= 8) out.raw(static_cast<std::uint8_t>(schema_id >> shift));
+}
+
+/// Digits of the time that was written last: bars that end together begin together.
+class StartText {
  public:
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): room, written before it is read
-  BarKey(const Series& series, const Level& level, std::int64_t start_ns) noexcept {
-    for (const std::string_view name :
-         {std::string_view(series.home.name), std::string_view(series.instrument), std::string_view(level.name)}) {
-      end_ = std::ranges::copy(name, end_).out;
-      *end_++ = ':';
+  std::string_view of(std::int64_t start_ns) noexcept {
+    if (start_ns != start_ns_ || size_ == 0) {
+      start_ns_ = start_ns;
+      size_ = static_cast<std::size_t>(std::to_chars(digits_, digits_ + sizeof digits_, start_ns).ptr - digits_);
     }
-    end_ = std::to_chars(end_, text_ + sizeof text_, start_ns).ptr;
-  }
-  [[nodiscard]] Bytes bytes() const noexcept {
-    return {reinterpret_cast<const std::uint8_t*>(text_), static_cast<std::size_t>(end_ - text_)};
+    return {digits_, size_};
   }
 
  private:
-  char text_[kMaxBarBytes];
-  char* end_ = text_;
+  std::int64_t start_ns_ = 0;
+  std::size_t size_ = 0;
+  char digits_[20];
 };
+
+Bytes bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// venue:instrument:interval:start
+void write_key(AvroCursor& out, const Series& series, const Level& level, std::int64_t start_ns) {
+  thread_local StartText start;
+  for (const std::string_view name :
+       {std::string_view(series.home.name), std::string_view(series.instrument), std::string_view(level.name)}) {
+    out.bytes(bytes_of(name)).raw(':');
+  }
+  out.bytes(bytes_of(start.of(start_ns)));
+}
 
 }  // namespace
 
 void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series, const Level& level, const Bar& bar) {
-  std::uint8_t buffer[kMaxBarBytes];
-  AvroWriter out(buffer);
-  out.write_wire_header(origin.bar_schema_id);
-  out.write_string(series.home.name);
-  out.write_string(series.instrument);
-  out.write_string(level.name);
-  out.write_long(bar.start_ns);
-  out.write_long(bar.revision == 0 ? 0 : 1);  // final, revised
-  out.write_long(bar.revision);
+  std::uint8_t room[2 * kMaxBarBytes];
+  AvroCursor out(room);
+  write_key(out, series, level, bar.start_ns);
+  const std::uint8_t* const value = out.at();
+  write_wire_header(out, origin.bar_schema_id);
+  out.text(series.home.name).text(series.instrument).text(level.name);
+  out.number(bar.start_ns);
+  out.flag(bar.revision != 0);  // final, revised
+  out.number(bar.revision);
   write_values(out, bar.sum, known_missing(series, bar.missing));
   write_lineage(out, bar.seq, bar.sum);
   write_origin(out, origin);
-  BarKey key(series, level, bar.start_ns);
-  to.append(key.bytes(), out.written());
+  to.append(Bytes(room, value), Bytes(value, out.at()));
 }
 
 KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars) {
-  std::vector<std::uint8_t> buffer(kMaxBarBytes * (bars.size() + 1));
-  AvroWriter out(buffer);
-  out.write_wire_header(origin.live_schema_id);
-  out.write_string(series.home.name);
-  out.write_string(series.instrument);
+  std::vector<std::uint8_t> room(kMaxBarBytes * (bars.size() + 1));
+  AvroCursor out(room.data());
+  write_wire_header(out, origin.live_schema_id);
+  out.text(series.home.name).text(series.instrument);
   write_origin(out, origin);
-  if (!bars.empty()) out.write_long(static_cast<std::int64_t>(bars.size()));
+  if (!bars.empty()) out.number(static_cast<std::int64_t>(bars.size()));
   for (const LiveBar& bar : bars) {
-    out.write_string(bar.level->name);
-    out.write_long(bar.start_ns);
+    out.text(bar.level->name).number(bar.start_ns);
     write_values(out, bar.sum, known_missing(series, bar.missing));
     write_lineage(out, bar.sum.last_offset, bar.sum);  // what changed a forming bar last is its newest trade
   }
-  out.write_long(0);
-  return {series.home.name + ':' + series.instrument, std::string(written(out))};
+  out.number(0);
+  const std::string_view written(reinterpret_cast<const char*>(room.data()),
+                                 static_cast<std::size_t>(out.at() - room.data()));
+  return {series.home.name + ':' + series.instrument, std::string(written)};
 }
 
 }  // namespace livetape::kernel

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "varint.hpp"
+
 namespace livetape::kernel {
 
 /// A cursor over bytes that never reads past their end: after a read that does not fit, `ok` is false for good and
@@ -42,7 +44,7 @@ class ByteReader {
       at_ = found.next;
       zigzag = found.value;
     }
-    return static_cast<std::int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
+    return unzigzag(zigzag);
   }
 
   [[gnu::always_inline]] std::span<const std::uint8_t> bytes(std::size_t count) noexcept {
@@ -64,6 +66,11 @@ class ByteReader {
     return {reinterpret_cast<const char*>(found.data()), found.size()};
   }
 
+  /// Where the next read begins, and where none goes beyond.
+  [[nodiscard]] const std::uint8_t* at() const noexcept { return at_; }
+  [[nodiscard]] const std::uint8_t* end() const noexcept { return end_; }
+  /// Goes on at a later place of the same bytes.
+  void go_on_at(const std::uint8_t* place) noexcept { at_ = place; }
   /// The bytes from here to where another reader of the same bytes has come.
   [[nodiscard]] std::span<const std::uint8_t> up_to(const ByteReader& later) const noexcept { return {at_, later.at_}; }
 
@@ -73,8 +80,6 @@ class ByteReader {
   }
 
  private:
-  static constexpr std::size_t kMaxVarintBytes = 10;
-
   /// A number and where it ends; null when it does not.
   struct Varint {
     const std::uint8_t* next;
@@ -88,18 +93,11 @@ class ByteReader {
     std::memcpy(&word, at, sizeof word);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     const std::uint64_t ends = ~word & kMore;
-    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, joined(word & (ends ^ (ends - 1)))};
-    const std::uint64_t low = joined(word) | static_cast<std::uint64_t>(at[8] & 0x7f) << 56;
+    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, joined_groups(word & (ends ^ (ends - 1)))};
+    const std::uint64_t low = joined_groups(word) | static_cast<std::uint64_t>(at[8] & 0x7f) << 56;
     if (at[8] < 0x80) return {at + 9, low};
     if (at[9] >= 0x80) return {nullptr, 0};
     return {at + 10, low | static_cast<std::uint64_t>(at[9]) << 63};
-  }
-
-  /// Eight groups of 7 bits side by side, each from its byte.
-  static constexpr std::uint64_t joined(std::uint64_t bytes) noexcept {
-    bytes = (bytes & 0x7f007f007f007f00) >> 1 | (bytes & 0x007f007f007f007f);
-    bytes = (bytes & 0x3fff00003fff0000) >> 2 | (bytes & 0x00003fff00003fff);
-    return (bytes & 0x0fffffff00000000) >> 4 | (bytes & 0x000000000fffffff);
   }
 
   static Varint short_varint(const std::uint8_t* at, const std::uint8_t* end) noexcept {

@@ -4,14 +4,14 @@
 #include <cstring>
 #include <utility>
 
-#include "livetape/avro_writer.hpp"
-#include "varint.hpp"
+#include "state_pages.hpp"
 #include "venue.hpp"
 
 namespace livetape::kernel {
 namespace {
 
-constexpr std::size_t kMostBytes = 64;  // of one number
+// Names and ids are at most 256 bytes each (PartitionFold sees to it): a bar's numbers and two ids need less than this.
+constexpr std::size_t kMaxBarBytes = 2048;
 
 void write_progress(StateText& out, const Progress& progress) {
   out.text(progress.epoch).number(progress.generation).number(progress.next_offset);
@@ -48,7 +48,7 @@ UInt256 read_notional(ByteReader& in) {
 /// Which of a bar's returns the state has.
 enum class ReturnsKind : std::uint8_t { unknown, none, some };
 
-void write_returns(StateText& out, const Returns& returns) {
+void write_returns(AvroCursor& out, const Returns& returns) {
   const bool has_some = returns.first_close != 0;
   const auto kind = !returns.is_known ? ReturnsKind::unknown : has_some ? ReturnsKind::some : ReturnsKind::none;
   out.number(static_cast<std::int64_t>(kind));
@@ -75,6 +75,46 @@ OrderKey read_order(ByteReader& in) {
   return {first, in.varlong()};
 }
 
+Bar read_bar(ByteReader& in, std::int64_t start_ns, std::uint8_t version) {
+  Bar bar;
+  bar.start_ns = start_ns;
+  bar.is_final = in.varlong() != 0;
+  bar.revision = static_cast<std::int32_t>(in.varlong());
+  bar.seq = in.varlong();
+  Aggregate& sum = bar.sum;
+  sum.trade_count = in.varlong();
+  sum.first_order = read_order(in);
+  sum.last_order = read_order(in);
+  sum.open = read_decimal(in);
+  sum.high = read_decimal(in);
+  sum.low = read_decimal(in);
+  sum.close = read_decimal(in);
+  sum.volume = static_cast<UInt128>(read_decimal(in));
+  sum.notional = read_notional(in);
+  sum.first_offset = in.varlong();
+  sum.last_offset = in.varlong();
+  sum.newest_event_ns = in.varlong();
+  sum.first_id = TradeIdView::parse(in.prefixed_text());
+  sum.last_id = TradeIdView::parse(in.prefixed_text());
+  if (version >= kFirstWithSides) {
+    bar.missing = in.varlong();
+    sum.has_open_close = in.varlong() != 0;
+    sum.has_high_low = in.varlong() != 0;
+    sum.has_sides = in.varlong() != 0;
+    sum.buy_volume = static_cast<UInt128>(read_decimal(in));
+    sum.sell_volume = static_cast<UInt128>(read_decimal(in));
+  } else {
+    sum.has_open_close = sum.has_high_low = sum.trade_count > 0;
+    sum.has_sides = false;
+  }
+  if (version >= kFirstWithReturns) {
+    sum.own_returns = read_returns(in);
+  } else {
+    sum.own_returns.is_known = !sum.has_open_close;  // a sum of nothing has none
+  }
+  return bar;
+}
+
 }  // namespace
 
 StateText& StateText::begin(std::uint8_t version) {
@@ -94,30 +134,15 @@ StateText& StateText::raw(std::uint8_t byte) {
 }
 
 StateText& StateText::number(std::int64_t value) {
-  std::uint8_t* const at = room(kMaxVarintBytes);
-  size_ += static_cast<std::size_t>(put_varint(at, value) - at);
-  return *this;
+  return append(AvroCursor::kMaxNumberBytes, [&](AvroCursor& out) { out.number(value); });
 }
 
 StateText& StateText::decimal(Int128 value) {
-  AvroWriter out({room(kMostBytes), kMostBytes});
-  out.write_decimal(value);
-  size_ += out.written().size();
-  return *this;
-}
-
-StateText& StateText::notional(const UInt256& value) {
-  AvroWriter out({room(kMostBytes), kMostBytes});
-  out.write_notional(value);
-  size_ += out.written().size();
-  return *this;
+  return append(AvroCursor::kMaxNumberBytes, [&](AvroCursor& out) { out.decimal(value); });
 }
 
 StateText& StateText::text(std::string_view value) {
-  number(static_cast<std::int64_t>(value.size()));
-  if (!value.empty()) std::memcpy(room(value.size()), value.data(), value.size());
-  size_ += value.size();
-  return *this;
+  return append(AvroCursor::kMaxNumberBytes + value.size(), [&](AvroCursor& out) { out.text(value); });
 }
 
 StateText& ChangelogWriter::key(StateKind kind) { return key_.begin(kKeyVersion).raw(static_cast<std::uint8_t>(kind)); }
@@ -142,6 +167,10 @@ void ChangelogWriter::ids_key(const IdChunk& chunk) {
       .number(static_cast<std::int64_t>(chunk.number));
 }
 
+void ChangelogWriter::page_key(std::int64_t minute_ns, std::size_t number) {
+  key(StateKind::page).number(minute_ns).number(static_cast<std::int64_t>(number));
+}
+
 void ChangelogWriter::progress(const Progress& progress) {
   key(StateKind::progress);
   write_progress(value(), progress);
@@ -155,24 +184,27 @@ void ChangelogWriter::levels(const LevelNames& names) {
   put();
 }
 
-void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
+void write_bar_state(StateText& text, const Bar& bar) {
   const Aggregate& sum = bar.sum;
+  text.append(kMaxBarBytes, [&](AvroCursor& out) {
+    out.flag(bar.is_final).number(bar.revision).number(bar.seq).number(sum.trade_count);
+    out.number(sum.first_order.first).number(sum.first_order.second);
+    out.number(sum.last_order.first).number(sum.last_order.second);
+    out.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
+    out.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
+    out.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
+    TradeIdText digits;
+    out.text(sum.first_id.text_in(digits));
+    out.text(sum.last_id.text_in(digits));
+    out.number(bar.missing).flag(sum.has_open_close).flag(sum.has_high_low).flag(sum.has_sides);
+    out.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
+    write_returns(out, sum.own_returns);
+  });
+}
+
+void ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   bar_key(series, level, bar.start_ns);
-  value().number(bar.is_final ? 1 : 0).number(bar.revision).number(bar.seq).number(sum.trade_count);
-  value_.number(sum.first_order.first).number(sum.first_order.second);
-  value_.number(sum.last_order.first).number(sum.last_order.second);
-  value_.decimal(sum.open).decimal(sum.high).decimal(sum.low).decimal(sum.close);
-  value_.decimal(static_cast<Int128>(sum.volume)).notional(sum.notional);
-  value_.number(sum.first_offset).number(sum.last_offset).number(sum.newest_event_ns);
-  TradeIdText text;
-  value_.text(sum.first_id.text_in(text));
-  value_.text(sum.last_id.text_in(text));
-  value_.number(bar.missing)
-      .number(sum.has_open_close ? 1 : 0)
-      .number(sum.has_high_low ? 1 : 0)
-      .number(sum.has_sides ? 1 : 0);
-  value_.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
-  write_returns(value_, sum.own_returns);
+  write_bar_state(value(), bar);
   put();
 }
 
@@ -237,6 +269,16 @@ void ChangelogWriter::ids_gone(const IdChunk& chunk) {
   put_tombstone();
 }
 
+void ChangelogWriter::page(std::int64_t minute_ns, std::size_t number, Bytes text) {
+  page_key(minute_ns, number);
+  out_.append(key_.bytes(), text);
+}
+
+void ChangelogWriter::page_gone(std::int64_t minute_ns, std::size_t number) {
+  page_key(minute_ns, number);
+  put_tombstone();
+}
+
 void ChangelogWriter::corrections(const Series& series) {
   key(StateKind::corrections).text(series.home.name).text(series.instrument);
   if (series.corrections.empty()) return put_tombstone();
@@ -286,6 +328,10 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
       found.venue = in.prefixed_text();
       found.instrument = in.prefixed_text();
       break;
+    case StateKind::page:
+      found.start_ns = in.varlong();
+      found.chunk = static_cast<std::size_t>(in.varlong());
+      break;
     default:
       return std::nullopt;
   }
@@ -322,44 +368,38 @@ std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value) {
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {
   auto in = open_value(value);
   if (!in) return std::nullopt;
-  Bar bar;
-  bar.start_ns = start_ns;
+  Bar bar = read_bar(*in, start_ns, value[0]);
   bar.is_logged = true;
-  bar.is_final = in->varlong() != 0;
-  bar.revision = static_cast<std::int32_t>(in->varlong());
-  bar.seq = in->varlong();
-  Aggregate& sum = bar.sum;
-  sum.trade_count = in->varlong();
-  sum.first_order = read_order(*in);
-  sum.last_order = read_order(*in);
-  sum.open = read_decimal(*in);
-  sum.high = read_decimal(*in);
-  sum.low = read_decimal(*in);
-  sum.close = read_decimal(*in);
-  sum.volume = static_cast<UInt128>(read_decimal(*in));
-  sum.notional = read_notional(*in);
-  sum.first_offset = in->varlong();
-  sum.last_offset = in->varlong();
-  sum.newest_event_ns = in->varlong();
-  sum.first_id = TradeIdView::parse(in->prefixed_text());
-  sum.last_id = TradeIdView::parse(in->prefixed_text());
-  if (value[0] >= kFirstWithSides) {
-    bar.missing = in->varlong();
-    sum.has_open_close = in->varlong() != 0;
-    sum.has_high_low = in->varlong() != 0;
-    sum.has_sides = in->varlong() != 0;
-    sum.buy_volume = static_cast<UInt128>(read_decimal(*in));
-    sum.sell_volume = static_cast<UInt128>(read_decimal(*in));
-  } else {
-    sum.has_open_close = sum.has_high_low = sum.trade_count > 0;
-    sum.has_sides = false;
-  }
-  if (value[0] >= kFirstWithReturns) {
-    sum.own_returns = read_returns(*in);
-  } else {
-    sum.own_returns.is_known = !sum.has_open_close;  // a sum of nothing has none
-  }
   return is_done(*in) ? std::optional(std::move(bar)) : std::nullopt;
+}
+
+bool read_page(std::int64_t minute_ns, std::span<const std::uint8_t> value,
+               const std::function<void(std::string_view venue, std::string_view instrument, Bar bar)>& take_bar) {
+  auto in = open_value(value);
+  if (!in || value[0] < kFirstWithPages) return false;
+  std::vector<std::pair<std::string_view, std::string_view>> names;
+  while (in->ok() && in->remaining() > 0) {
+    switch (static_cast<PageEntryKind>(in->big_endian<std::uint8_t>())) {
+      case PageEntryKind::name: {
+        const std::string_view venue = in->prefixed_text();
+        names.emplace_back(venue, in->prefixed_text());
+        break;
+      }
+      case PageEntryKind::bar: {
+        const auto place = static_cast<std::uint64_t>(in->varlong());
+        const std::int64_t since_ns = in->varlong();
+        if (since_ns < 0 || since_ns >= StatePages::kLengthNs || place >= names.size()) return false;
+        Bar bar = read_bar(*in, minute_ns + since_ns, value[0]);
+        bar.is_paged = true;
+        if (!in->ok()) return false;
+        take_bar(names[place].first, names[place].second, std::move(bar));
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  return in->ok();
 }
 
 std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value) {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "avro_cursor.hpp"
 #include "byte_reader.hpp"
 #include "record_batch_writer.hpp"
 #include "series.hpp"
@@ -17,10 +19,11 @@
 namespace livetape::kernel {
 
 inline constexpr std::uint8_t kKeyVersion = 1;
-inline constexpr std::uint8_t kValueVersion = 3;
+inline constexpr std::uint8_t kValueVersion = 4;
 inline constexpr std::uint8_t kOldestValueVersion = 1;
 inline constexpr std::uint8_t kFirstWithSides = 2;    // sides, missing trades, and what trades count for
 inline constexpr std::uint8_t kFirstWithReturns = 3;  // of coarser bars
+inline constexpr std::uint8_t kFirstWithPages = 4;
 
 /// What is wrong with a record that a reader below gives nothing for.
 [[nodiscard]] inline std::string no_known_version() {
@@ -28,15 +31,19 @@ inline constexpr std::uint8_t kFirstWithReturns = 3;  // of coarser bars
 }
 
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
-/// are.
+/// are. A page has base bars that became final before the changelog had them, all of one minute.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
   bar = 'B',
   named_bar = 'N',
   ids = 'I',
-  corrections = 'C'
+  corrections = 'C',
+  page = 'G'
 };
+
+/// What comes next in a page: the names of one more instrument, or something of one that was named.
+enum class PageEntryKind : std::uint8_t { name, bar };
 
 struct VenueClock {
   std::string venue;
@@ -67,9 +74,9 @@ struct StateKey {
   std::string_view instrument;
   std::int64_t length_ns = 0;      // of a bar's interval
   std::string_view interval = {};  // or its name
-  std::int64_t start_ns = 0;       // of a bar, or of a bucket of ids
+  std::int64_t start_ns = 0;       // of a bar, of a bucket of ids, or of a page's minute
   IdKind id_kind = IdKind::ranges;
-  std::size_t chunk = 0;
+  std::size_t chunk = 0;  // or which page of its minute
 };
 
 struct JoinProgress;
@@ -81,8 +88,15 @@ class StateText {
   StateText& raw(std::uint8_t byte);
   StateText& number(std::int64_t value);
   StateText& decimal(Int128 value);
-  StateText& notional(const UInt256& value);
   StateText& text(std::string_view value);
+  /// Appends what `write` puts where there is room for so many bytes.
+  template <typename Write>
+  StateText& append(std::size_t most, Write write) {
+    AvroCursor out(room(most));
+    write(out);
+    size_ = static_cast<std::size_t>(out.at() - bytes_.data());
+    return *this;
+  }
   [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
 
  private:
@@ -91,6 +105,9 @@ class StateText {
   std::vector<std::uint8_t> bytes_;
   std::size_t size_ = 0;
 };
+
+/// A bar as its record and a page have it; its interval and start are elsewhere.
+void write_bar_state(StateText& text, const Bar& bar);
 
 /// Puts the state's records into the batches of a flush. What is gone becomes a tombstone.
 class ChangelogWriter {
@@ -105,6 +122,9 @@ class ChangelogWriter {
   void changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids);
   void runs(const Series& series, std::size_t chunk);
   void ids_gone(const IdChunk& chunk);
+  /// A page's text, which begins with its format's version.
+  void page(std::int64_t minute_ns, std::size_t number, Bytes text);
+  void page_gone(std::int64_t minute_ns, std::size_t number);
   /// All corrections of the series that were carried out; a tombstone when there are none any more.
   void corrections(const Series& series);
   [[nodiscard]] std::vector<PackedBatch> take() { return out_.take(); }
@@ -113,6 +133,7 @@ class ChangelogWriter {
   StateText& key(StateKind kind);
   void bar_key(const Series& series, const Level& level, std::int64_t start_ns);
   void ids_key(const IdChunk& chunk);
+  void page_key(std::int64_t minute_ns, std::size_t number);
   StateText& value() { return value_.begin(kValueVersion); }
   void put() { out_.append(key_.bytes(), value_.bytes()); }
   void put_tombstone() { out_.append(key_.bytes(), std::nullopt); }
@@ -130,6 +151,10 @@ class ChangelogWriter {
 [[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
+/// Calls `take_bar(venue, instrument, bar)` for each bar of a page of this minute; false where it is not well formed.
+[[nodiscard]] bool read_page(
+    std::int64_t minute_ns, std::span<const std::uint8_t> value,
+    const std::function<void(std::string_view venue, std::string_view instrument, Bar bar)>& take_bar);
 [[nodiscard]] std::optional<std::vector<IdRanges::Range>> read_ranges(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<CarriedOut>> read_corrections(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<IdRuns::Run>> read_runs(std::span<const std::uint8_t> value);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "livetape/decimal.hpp"
+#include "unchecked_reader.hpp"
 
 namespace livetape::kernel {
 namespace {
@@ -117,33 +118,12 @@ DecodePlan::Code DecodePlan::code_of(const Step& step) {
 class Decoder {
  public:
   using Code = DecodePlan::Code;
-  /// The instructions of schemas/trade.avsc: known when this is compiled, they need no look at the plan. It is half of
-  /// the time that a record's decoding takes.
-  template <Code... kCodes>
-  struct Shape {
-    static bool is_that_of(const DecodePlan& plan) noexcept {
-      static constexpr Code kAll[] = {kCodes...};
-      return std::ranges::equal(plan.instructions_, kAll, {}, &DecodePlan::Instruction::code);
-    }
-    static void run(Decoder& decoder) noexcept {
-      const Instruction* at = decoder.plan_.instructions_.data();
-      (decoder.execute<kCodes>(*at++), ...);
-    }
-  };
-  using Usual = Shape<Code::venue, Code::instrument, Code::trade_id, Code::maybe_trade_seq, Code::price, Code::size,
-                      Code::aggressor, Code::event_time_ns, Code::receive_time_ns, Code::action, Code::maybe_refers_to,
-                      Code::conditions, Code::skip_varint, Code::skip_bytes, Code::skip_varint>;
-
   Decoder(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out) noexcept
       : plan_(plan), in_(body), out_(out) {}
 
   DecodeError run() noexcept {
     out_.reset_defaults();
-    if (plan_.is_usual_) {
-      Usual::run(*this);
-    } else {
-      run(0, plan_.instructions_.size());
-    }
+    run(0, plan_.instructions_.size());
     if (!in_.ok()) return DecodeError::corrupt;
     if (in_.remaining() != 0) return DecodeError::trailing_bytes;
     return is_decimal_out_of_range_ ? DecodeError::decimal_out_of_range : DecodeError::none;
@@ -318,9 +298,67 @@ class Decoder {
   std::int64_t items_ = 0;  // of all blocks of the record: those in one another would multiply
 };
 
-bool DecodePlan::has_usual_shape() const noexcept { return Decoder::Usual::is_that_of(*this); }
+/// The instructions of schemas/trade.avsc as it is now, and its enums' symbols in the reader's order.
+bool DecodePlan::has_usual_shape() const noexcept {
+  static constexpr Code kShape[] = {Code::venue,           Code::instrument,      Code::trade_id,
+                                    Code::maybe_trade_seq, Code::price,           Code::size,
+                                    Code::aggressor,       Code::event_time_ns,   Code::receive_time_ns,
+                                    Code::action,          Code::maybe_refers_to, Code::conditions,
+                                    Code::skip_varint,     Code::skip_bytes,      Code::skip_varint};
+  static constexpr std::uint32_t kSymbols[] = {0, 1, 2, 0, 1, 2};
+  return std::ranges::equal(instructions_, kShape, {}, &Instruction::code) && std::ranges::equal(tables_, kSymbols);
+}
 
-DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out) noexcept {
+namespace {
+
+/// A price or size of 15 bytes or fewer, which is always in range; false for any other.
+[[gnu::always_inline]] inline bool read_short_decimal(UncheckedReader& in, Int128& out) noexcept {
+  const std::string_view bytes = in.decimal_bytes();
+  if (bytes.empty()) return false;
+  decode_padded_decimal({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, out);
+  return true;
+}
+
+/// Reads a trade of schemas/trade.avsc that is no correction and has no conditions; false where it is another, or is
+/// not well formed.
+bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept {
+  constexpr std::uint8_t kFirstBranch = 0;
+  constexpr std::uint8_t kSecondBranch = 2;
+  const std::uint8_t* const end = body.data() + body.size();
+  UncheckedReader in(body.data());
+  out.venue = in.short_text(end);
+  out.instrument = in.short_text(end);
+  out.trade_id = TradeIdView::parse_padded(in.short_text(end));
+  const std::uint8_t seq_branch = in.byte();
+  out.has_trade_seq = seq_branch == kSecondBranch;
+  if (out.has_trade_seq) out.trade_seq = in.varlong();
+  if (!read_short_decimal(in, out.price) || !read_short_decimal(in, out.size)) return false;
+  const std::uint8_t aggressor = in.byte();
+  out.aggressor = static_cast<Aggressor>(aggressor >> 1);
+  out.event_time_ns = in.varlong();
+  out.receive_time_ns = in.varlong();
+  const std::uint8_t action = in.byte();
+  const std::uint8_t refers_branch = in.byte();
+  const std::uint8_t conditions = in.byte();
+  const std::uint8_t source = in.byte();
+  in.short_text(end);  // the bridge's session
+  in.varlong();        // and sequence
+  out.action = Action::trade;
+  out.refers_to = {};
+  out.conditions = {};
+  const bool are_bytes_usual = seq_branch <= kSecondBranch && (seq_branch & 1) == 0 && aggressor <= 4 &&
+                               (aggressor & 1) == 0 && (action | refers_branch | conditions) == kFirstBranch &&
+                               source < 0x80;
+  return in.is_usual() && are_bytes_usual && in.at() == end;
+}
+
+}  // namespace
+
+DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out,
+                   const std::uint8_t* readable_end) noexcept {
+  const auto behind = readable_end == nullptr ? 0 : readable_end - (body.data() + body.size());
+  const bool is_roomy = behind >= static_cast<std::ptrdiff_t>(UncheckedReader::kMargin) && !body.empty();
+  if (is_roomy && plan.is_usual() && read_usual_trade(body, out)) return DecodeError::none;
   return Decoder(plan, body, out).run();
 }
 

@@ -100,6 +100,8 @@ class DecodePlan {
   DecodePlan(RecordKind kind, const std::vector<Step>& steps);
 
   [[nodiscard]] RecordKind kind() const noexcept { return kind_; }
+  /// Whether it reads trades of schemas/trade.avsc as it is now, which nearly all records are.
+  [[nodiscard]] bool is_usual() const noexcept { return is_usual_; }
 
  private:
   friend class Decoder;
@@ -140,15 +142,17 @@ class DecodePlan {
   void lay_out_union(const Step& step);
 
   RecordKind kind_;
-  bool is_usual_ = false;  // trades of schemas/trade.avsc as it is now, which nearly all records are
+  bool is_usual_ = false;
   std::vector<Instruction> instructions_;
   std::vector<std::uint32_t> tables_;  // of symbols, and of where branches begin
 };
 
 enum class DecodeError : std::uint8_t { none, corrupt, trailing_bytes, decimal_out_of_range };
 
-/// Decodes an Avro body by its writer's plan.
-[[nodiscard]] DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out) noexcept;
+/// Decodes an Avro body by its writer's plan. Where the memory that the body is in goes on for a while behind it, a
+/// trade of the usual schema is read in half the time.
+[[nodiscard]] DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out,
+                                 const std::uint8_t* readable_end = nullptr) noexcept;
 
 /// The plans of all schemas met so far, by registry id. Many threads may look up while one adds.
 class WriterSchemas {

@@ -192,6 +192,12 @@ Result Decompressor::decompress(Codec codec, Bytes compressed) {
   if (codec == Codec::none) return {compressed, {}};
   if (buffer_.size() > kKeptBytes) buffer_ = Buffer{};
   if (buffer_.empty()) buffer_.resize(kFirstBytes);
+  Result result = decompress_into_buffer(codec, compressed);
+  result.readable_end = buffer_.data() + buffer_.size();
+  return result;
+}
+
+Result Decompressor::decompress_into_buffer(Codec codec, Bytes compressed) {
   switch (codec) {
     case Codec::none:
       break;

@@ -30,10 +30,14 @@ class Decompressor {
   struct Result {
     std::span<const std::uint8_t> data;
     std::string error;
+    const std::uint8_t* readable_end =
+        nullptr;  // of the memory that the plain bytes are in; null where they came plain
   };
   [[nodiscard]] Result decompress(Codec codec, std::span<const std::uint8_t> compressed);
 
  private:
+  Result decompress_into_buffer(Codec codec, std::span<const std::uint8_t> compressed);
+
   struct Contexts;
   std::unique_ptr<Contexts> contexts_;
   std::vector<std::uint8_t> buffer_;

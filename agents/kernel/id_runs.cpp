@@ -12,14 +12,7 @@ bool IdRuns::contains(std::int64_t id) const noexcept {
 }
 
 IdRuns::Change IdRuns::insert(std::int64_t id, std::int64_t time_ns) {
-  if (!runs_.empty() && runs_.back().last == id - 1) {  // the usual one
-    Run& run = runs_.back();
-    run.last = id;
-    run.last_ns = time_ns;
-    run.newest_ns = std::max(run.newest_ns, time_ns);
-    touch(runs_.size() - 1);
-    return {};
-  }
+  if (insert_next(id, time_ns)) return {};
   const auto after = std::ranges::upper_bound(runs_, id, {}, &Run::first);
   return insert_between(static_cast<std::size_t>(after - runs_.begin()), id, time_ns);
 }

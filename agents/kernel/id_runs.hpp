@@ -40,6 +40,16 @@ class IdRuns {
   };
 
   [[nodiscard]] bool contains(std::int64_t id) const noexcept;
+  /// Adds an id that follows the last one, and so changes no gap; false where it does not.
+  [[gnu::always_inline]] bool insert_next(std::int64_t id, std::int64_t time_ns) {
+    if (runs_.empty() || runs_.back().last != id - 1) return false;
+    Run& run = runs_.back();
+    run.last = id;
+    run.last_ns = time_ns;
+    run.newest_ns = run.newest_ns < time_ns ? time_ns : run.newest_ns;
+    touch(runs_.size() - 1);
+    return true;
+  }
   /// Adds an id that is not there yet.
   Change insert(std::int64_t id, std::int64_t time_ns);
   /// Missing ids of the gaps that touch the times [from_ns, to_ns).

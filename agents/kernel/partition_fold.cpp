@@ -13,28 +13,30 @@ namespace {
 
 constexpr std::string_view kOneSecond = "1s";
 
-/// Visits the bars that are listed, null for one that is evicted, and brings those to come near.
+/// Visits the bars that are listed, and brings those to come near.
 template <typename Visit>
 void each_bar(const std::vector<BarRef>& refs, Visit visit) {
-  constexpr std::size_t kSeriesAhead = 12;
-  constexpr std::size_t kBarAhead = 4;
+  constexpr std::size_t kAhead = 6;
   for (std::size_t at = 0; at < refs.size(); ++at) {
-    if (at + kSeriesAhead < refs.size()) refs[at + kSeriesAhead].series->prefetch();
-    if (at + kBarAhead < refs.size()) {
-      const BarRef& next = refs[at + kBarAhead];
-      next.series->bars(next.level).prefetch(next.place);
+    if (at + kAhead < refs.size()) {
+      refs[at + kAhead].series->prefetch();
+      prefetch_object(refs[at + kAhead].bar);
     }
-    visit(refs[at], refs[at].series->find(refs[at]));
+    visit(refs[at]);
   }
 }
 
 }  // namespace
 
 PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin)
-    : config_(std::move(config)), schemas_(std::move(schemas)), origin_(std::move(origin)) {}
+    : config_(std::move(config)),
+      time_bound_ns_(config_.time_bound_ns()),
+      schemas_(std::move(schemas)),
+      origin_(std::move(origin)) {}
 
 void PartitionFold::hand_out_trades() {
   accepted_ = std::make_unique<AcceptedTrades>(config_.levels.front().length_ns);
+  changes_.are_finals_kept = true;
 }
 
 std::vector<std::shared_ptr<const TradeBatch>> PartitionFold::take_accepted() {
@@ -137,7 +139,7 @@ void PartitionFold::decode_ahead(Upcoming& upcoming) {
     return;
   }
   upcoming.kind = writer->plan->kind();
-  const DecodeError error = decode(*writer->plan, header.body, upcoming.decoded);
+  const DecodeError error = decode(*writer->plan, header.body, upcoming.decoded, upcoming.record.readable_end);
   if (error != DecodeError::none) {
     upcoming.flaw = describe(error);
   } else if (upcoming.kind == RecordKind::trade) {
@@ -175,6 +177,8 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
     if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);
     found = &series(decoded.venue, decoded.instrument);
   }
+  if (accepted_ == nullptr && found->fold_next(decoded, record.offset, changes_))
+    return folded(*found, upcoming, outcome);
   const std::int64_t watermark_ns = found->watermark();
   if (found->is_late(decoded.event_time_ns, watermark_ns)) return send_late(record, outcome);
   if (found->ids.contains(id)) {
@@ -184,13 +188,18 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Trade trade = trade_of(record, decoded, found->home);
   if (found->would_overflow(trade)) return refuse(record, kOverflow, outcome);
 
-  ++outcome.trades;
-  outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, trade.event_time_ns);
   found->fold(trade, watermark_ns, changes_);
   if (accepted_ != nullptr) accepted_->add(*found, trade);
-  const std::int64_t moved_ns = found->watermark();
-  if (moved_ns >= found->due_ns()) found->advance(moved_ns, record.offset, changes_);
-  found->home.schedule(*found);
+  folded(*found, upcoming, outcome);
+}
+
+/// Counts a trade that was folded, and lets the watermark that it moved do its work.
+void PartitionFold::folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome) {
+  ++outcome.trades;
+  outcome.newest_event_time_ns = std::max(outcome.newest_event_time_ns, upcoming.decoded.event_time_ns);
+  const std::int64_t moved_ns = target.watermark();
+  if (moved_ns >= target.due_ns()) target.advance(moved_ns, upcoming.record.offset, changes_);
+  target.home.schedule(target);
 }
 
 Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, const Venue& home) {
@@ -214,8 +223,7 @@ void PartitionFold::send_late(const Record& record, FoldOutcome& outcome) {
 }
 
 void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
-  const std::int64_t bound_ns = config_.time_bound_ns();
-  if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) {
+  if (decoded.event_time_ns > time_bound_ns_ || decoded.event_time_ns < -time_bound_ns_) {
     return refuse(record, "the clock's time is out of range", outcome);
   }
   if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
@@ -232,8 +240,9 @@ const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {
   const bool has_amounts = decoded.action != Action::cancel;
   if (has_amounts && decoded.price <= 0) return "price is not positive";
   if (has_amounts && decoded.size <= 0) return "size is not positive";
-  const std::int64_t bound_ns = config_.time_bound_ns();
-  if (decoded.event_time_ns > bound_ns || decoded.event_time_ns < -bound_ns) return "event time is out of range";
+  if (decoded.event_time_ns > time_bound_ns_ || decoded.event_time_ns < -time_bound_ns_) {
+    return "event time is out of range";
+  }
   const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
   if (ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
   return nullptr;
@@ -249,7 +258,7 @@ std::size_t PartitionFold::TextHash::operator()(std::string_view text) const noe
 }
 
 Venue* PartitionFold::find_venue(std::string_view name) noexcept {
-  if (last_venue_ != nullptr && last_venue_->name == name) return last_venue_;
+  if (last_venue_ != nullptr && is_same_name(last_venue_->name, name)) return last_venue_;
   const auto found = venues_.find(name);
   if (found != venues_.end()) last_venue_ = found->second.get();
   return found == venues_.end() ? nullptr : last_venue_;
@@ -266,7 +275,7 @@ Venue& PartitionFold::venue(std::string_view name) {
 Series& PartitionFold::series(std::string_view venue_name, std::string_view instrument) {
   Venue& home = venue(venue_name);
   if (Series* found = series_.find(home, instrument)) return *found;
-  return series_.insert(std::make_unique<Series>(std::string(instrument), home, config_));
+  return series_.insert(std::make_unique<Series>(std::string(instrument), home, config_, bar_pool_));
 }
 
 const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
@@ -298,8 +307,8 @@ std::vector<KeyedRecord> PartitionFold::live_all() {
 std::optional<KeyedRecord> PartitionFold::live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < changed.levels().size(); ++level) {
-    for (const Bar& bar : changed.bars(level).forming()) {
-      bars.push_back({&changed.level(level), bar.start_ns, bar.missing, changed.total(level, bar)});
+    for (const Bar* bar : changed.bars(level).forming()) {
+      bars.push_back({&changed.level(level), bar->start_ns, bar->missing, changed.total(level, *bar)});
     }
   }
   if (bars.empty()) return std::nullopt;
@@ -312,6 +321,7 @@ Flush PartitionFold::take_flush() {
   flush.is_empty = next_offset_ == flushed_offset_;
   if (flush.is_empty) return flush;
   if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
+  pages_.flush();  // before any record that may be newer than what a page has of a bar
   take_bars(flush);
   take_state(flush);
   flush.late = std::exchange(late_, {});
@@ -320,52 +330,54 @@ Flush PartitionFold::take_flush() {
   return flush;
 }
 
-/// In the order of seq, so that each series is written in it. Several revisions of a bar are its last.
-void PartitionFold::take_bars(Flush& flush) {
-  struct Announced {
-    std::int64_t seq;
-    const Series* series;
-    std::size_t level;
-    const Bar* bar;
-  };
-  std::vector<Announced> all;
-  all.reserve(changes_.farewells.size() + changes_.announced.size());
-  for (const Farewell& gone : changes_.farewells) all.push_back({gone.bar.seq, gone.series, gone.level, &gone.bar});
-  each_bar(changes_.announced, [&](const BarRef& ref, Bar* bar) {
-    if (bar == nullptr) return;  // evicted since, and said farewell to
-    bar->is_announced = false;
-    store(ref, *bar);
-    all.push_back({bar->seq, ref.series, ref.level, bar});
-  });
-  if (!std::ranges::is_sorted(all, {}, &Announced::seq)) std::ranges::stable_sort(all, {}, &Announced::seq);
-  for (const Announced& each : all) {
-    const Level& level = each.series->level(each.level);
-    write_bar(level.name == kOneSecond ? bars_1s_ : bars_, origin_, *each.series, level, *each.bar);
-    if (accepted_ != nullptr) flush.published.push_back(published_bar(*each.series, each.level, *each.bar));
-  }
-  if (accepted_ != nullptr) {
-    for (const BarRef& gone : changes_.evicted) {
-      flush.evicted.push_back(evicted_bar(*gone.series, gone.level, gone.start_ns));
-    }
-    for (const Farewell& gone : changes_.farewells) {
-      if (!gone.bar.is_logged) flush.evicted.push_back(evicted_bar(*gone.series, gone.level, gone.bar.start_ns));
-    }
-  }
-  flush.bars = bars_.take();
-  flush.bars_1s = bars_1s_.take();
-  changes_.announced.clear();
-  changes_.farewells.clear();
+void PartitionFold::take_final(Series& series, std::size_t level, Bar& bar) {
+  publish(series, level, bar);
+  if (level != 0 || bar.is_logged) return;
+  pages_.add(series, bar);
+  bar.is_paged = true;
+  bar.is_dirty = false;
 }
 
-void PartitionFold::store(const BarRef& ref, Bar& bar) {
-  bar.is_dirty = false;
-  bar.is_logged = true;
-  changelog_.bar(*ref.series, ref.series->level(ref.level), bar);
+void PartitionFold::forget_final(const Bar& bar) { pages_.forget(bar.start_ns); }
+
+void PartitionFold::publish(const Series& series, std::size_t level, const Bar& bar) {
+  const Level& its_level = series.level(level);
+  write_bar(its_level.name == kOneSecond ? bars_1s_ : bars_, origin_, series, its_level, bar);
+  if (accepted_ != nullptr) published_.push_back(published_bar(series, level, bar));
+}
+
+/// What `take_final` did not publish, in the order of seq, so that each series is written in it. Several revisions of a
+/// bar are its last.
+void PartitionFold::take_bars(Flush& flush) {
+  std::ranges::stable_sort(changes_.announced, {}, [](const BarRef& ref) { return ref.bar->seq; });
+  each_bar(changes_.announced, [&](const BarRef& ref) {
+    Bar& bar = *ref.bar;
+    bar.is_announced = false;
+    ref.series->has_announced = false;
+    if (!bar.is_gone) store(ref);
+    publish(*ref.series, ref.level, bar);
+  });
+  changes_.announced.clear();
+  if (accepted_ != nullptr) {
+    for (const EvictedRef& gone : changes_.evicted) {
+      flush.evicted.push_back(evicted_bar(*gone.series, gone.level, gone.start_ns));
+    }
+  }
+  flush.published = std::exchange(published_, {});
+  flush.bars = bars_.take();
+  flush.bars_1s = bars_1s_.take();
+}
+
+void PartitionFold::store(const BarRef& ref) {
+  ref.bar->is_dirty = false;
+  ref.bar->is_logged = true;
+  changelog_.bar(*ref.series, ref.series->level(ref.level), *ref.bar);
 }
 
 void PartitionFold::take_state(Flush& flush) {
-  each_bar(changes_.dirty, [&](const BarRef& ref, Bar* bar) {
-    if (bar != nullptr && bar->is_dirty) store(ref, *bar);  // else it is evicted, or stored since
+  each_bar(changes_.dirty, [&](const BarRef& ref) {
+    ref.bar->is_listed = false;
+    if (ref.bar->is_dirty && !ref.bar->is_gone) store(ref);  // else it was stored since
   });
   for (Series* changed : changes_.ids) {
     changed->are_ids_listed = false;
@@ -375,13 +387,15 @@ void PartitionFold::take_state(Flush& flush) {
     changed->are_corrections_listed = false;
     changelog_.corrections(*changed);
   }
-  for (const BarRef& ref : changes_.evicted) {
-    changelog_.bar_gone(*ref.series, ref.series->level(ref.level), ref.start_ns);
+  for (const EvictedRef& ref : changes_.evicted) {
+    if (ref.is_logged) changelog_.bar_gone(*ref.series, ref.series->level(ref.level), ref.start_ns);
   }
   for (const auto& [owner, bucket_ns, kind, chunk] : changes_.evicted_ids) {
     changelog_.ids_gone({owner->home.name, owner->instrument, bucket_ns, kind, chunk});
   }
+  for (Bar* gone : changes_.gone) bar_pool_.give_back(*gone);
   changes_.dirty.clear();
+  changes_.gone.clear();
   changes_.ids.clear();
   changes_.corrections.clear();
   changes_.evicted.clear();

@@ -19,6 +19,7 @@
 #include "record_batch.hpp"
 #include "refused_record.hpp"
 #include "series_table.hpp"
+#include "state_pages.hpp"
 #include "trade_history.hpp"
 #include "venue.hpp"
 #include "window.hpp"
@@ -60,7 +61,7 @@ struct Flush {
 };
 
 /// Folds one partition of `trades` into bars: a pure function of its state and the bytes. One thread at a time.
-class PartitionFold {
+class PartitionFold : private FinalBars {
  public:
   PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin);
   ~PartitionFold() = default;
@@ -115,6 +116,7 @@ class PartitionFold {
   void decode_ahead(Upcoming& upcoming);
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
+  void folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
 
   /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
@@ -138,6 +140,8 @@ class PartitionFold {
 
   void restore_record(const Record& record);
   void restore_bar(const StateKey& key, const Record& record);
+  void restore_page(const StateKey& key, const Record& record);
+  void open_pages();
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void check_levels() const;
@@ -146,8 +150,11 @@ class PartitionFold {
   void join_runs();
 
   std::optional<KeyedRecord> live_of(Series& changed);
+  void take_final(Series& series, std::size_t level, Bar& bar) override;
+  void forget_final(const Bar& bar) override;
+  void publish(const Series& series, std::size_t level, const Bar& bar);
   void take_bars(Flush& flush);
-  void store(const BarRef& ref, Bar& bar);
+  void store(const BarRef& ref);
   void take_state(Flush& flush);
   void take_ids(Series& changed);
   void take_runs(Series& changed);
@@ -158,12 +165,14 @@ class PartitionFold {
   };
 
   const FoldConfig config_;
+  const std::int64_t time_bound_ns_;
   const std::shared_ptr<const WriterSchemas> schemas_;
   Origin origin_;
   Decompressor decompressor_;
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
   Venue* last_venue_ = nullptr;
+  BarPool bar_pool_;
   SeriesTable series_;
   static constexpr std::size_t kAhead = 16;  // a power of two
   std::array<Upcoming, kAhead> upcoming_;
@@ -181,11 +190,13 @@ class PartitionFold {
   };
   std::optional<Awaited> awaited_;
 
-  Changes changes_;
+  Changes changes_{*this};
   ChangelogWriter changelog_;
+  StatePages pages_{changelog_};
   RecordBatchWriter bars_;
   RecordBatchWriter bars_1s_;
   std::unique_ptr<AcceptedTrades> accepted_;  // none when nobody asked for them
+  std::vector<PublishedBar> published_;       // for who asked for them
   std::vector<RefusedRecord> late_;
   std::vector<RefusedRecord> dead_;
   std::int64_t next_offset_ = 0;
@@ -200,6 +211,7 @@ class PartitionFold {
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;
+    std::map<std::pair<std::int64_t, std::size_t>, std::vector<std::uint8_t>> pages;  // by minute and number
   };
   Restoring restoring_;
 };

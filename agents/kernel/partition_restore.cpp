@@ -74,6 +74,8 @@ void PartitionFold::restore_record(const Record& record) {
       if (record.value) owner.corrections = checked(read_corrections(*record.value), record);
       return require_none(record, flaw_of(owner.corrections, config_));
     }
+    case StateKind::page:
+      return restore_page(key, record);
   }
 }
 
@@ -104,6 +106,14 @@ void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
   }
 }
 
+/// A page is opened when all is there: it may be ended by a later record, and is older than any other of its bars.
+void PartitionFold::restore_page(const StateKey& key, const Record& record) {
+  require_none(record, flaw_of(key, config_));
+  restoring_.pages.erase({key.start_ns, key.chunk});
+  if (!record.value) return;
+  restoring_.pages[{key.start_ns, key.chunk}].assign(record.value->begin(), record.value->end());
+}
+
 void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
   require_none(record, flaw_of(key, config_));
   const Restoring::ChunkKey at{&series(key.venue, key.instrument), key.start_ns, key.chunk};
@@ -125,10 +135,13 @@ void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
 
 std::optional<Progress> PartitionFold::restored() {
   if (!restoring_.progress) {
-    if (!series_.all().empty()) throw CorruptState("the changelog has state but no progress record");
+    if (!series_.all().empty() || !restoring_.pages.empty()) {
+      throw CorruptState("the changelog has state but no progress record");
+    }
     return std::nullopt;
   }
   check_levels();
+  open_pages();
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
@@ -137,6 +150,7 @@ std::optional<Progress> PartitionFold::restored() {
     check_parents(*each);
     each->home.schedule(*each);
   }
+  std::erase_if(changes_.evicted, [](const EvictedRef& gone) { return !gone.is_logged; });  // left memory long ago
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
   origin_.generation = restoring_.progress->generation;
   are_levels_logged_ = restoring_.levels == config_.level_names();
@@ -164,15 +178,37 @@ void PartitionFold::check_parents(Series& restored) const {
   const std::int64_t watermark_ns = restored.watermark();
   for (std::size_t number = 0; number < restored.levels().size(); ++number) {
     const Level& level = restored.level(number);
-    for (const Bar& bar : restored.bars(number).all()) {
-      if (bar.is_final && config_.is_late(level.end_ns(bar.start_ns) - 1, watermark_ns)) continue;
+    for (const Bar* bar : restored.bars(number).all()) {
+      if (bar->is_final && config_.is_late(level.end_ns(bar->start_ns) - 1, watermark_ns)) continue;
       for (const std::size_t parent : level.parents) {
-        restored.level(parent).each_start_at(bar.start_ns, [&](std::int64_t start_ns) {
+        restored.level(parent).each_start_at(bar->start_ns, [&](std::int64_t start_ns) {
           if (restored.find(parent, start_ns) != nullptr) return;
           throw CorruptState("a bar of " + restored.instrument + " is in no bar of " + restored.level(parent).name);
         });
       }
     }
+  }
+}
+
+void PartitionFold::open_pages() {
+  for (const auto& [at, page] : restoring_.pages) {
+    const auto& [minute_ns, number] = at;
+    std::int64_t bars_in_it = 0;
+    const char* flaw = nullptr;
+    const bool is_page = read_page(minute_ns, page, [&](std::string_view venue, std::string_view instrument, Bar bar) {
+      if (flaw == nullptr) flaw = bar.is_final ? flaw_of(bar, config_) : "a page with a bar that forms";
+      LevelBars& bars = series(venue, instrument).bars(0);
+      ++bars_in_it;
+      if (Bar* newer = bars.find(bar.start_ns)) {
+        newer->is_paged = true;
+      } else {
+        bars.restore(std::move(bar));
+      }
+    });
+    const std::string where = "the page " + std::to_string(number) + " of " + std::to_string(minute_ns);
+    if (!is_page) throw CorruptState(where + ' ' + no_known_version());
+    if (flaw != nullptr) throw CorruptState(where + " has " + flaw);
+    pages_.restore(minute_ns, number, bars_in_it);
   }
 }
 

@@ -97,7 +97,7 @@ QuoteJoin::Read QuoteJoin::read(const Input& input, const Record& record) {
   if (writer->plan->kind() == RecordKind::quote) {  // a side that is null stays 0
     decoded_.price = decoded_.size = decoded_.ask_price = decoded_.ask_size = 0;
   }
-  const DecodeError error = decode(*writer->plan, header.body, decoded_);
+  const DecodeError error = decode(*writer->plan, header.body, decoded_, record.readable_end);
   return {writer->plan->kind(), error == DecodeError::none ? nullptr : describe(error)};
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "crc32c.hpp"
+#include "unchecked_reader.hpp"
 
 namespace livetape::kernel {
 namespace {
@@ -58,7 +59,8 @@ bool RecordSetReader::next_into(Record& record, bool with_headers) {
   while (records_left_ == 0) {
     if (!error_.empty() || !open_batch()) return false;
   }
-  if (!read_record(record, with_headers)) return false;
+  const bool is_read = !with_headers && read_usual(record);
+  if (!is_read && !read_record(record, with_headers)) return false;
   if (--records_left_ == 0) next_offset_ = batch_end_;
   return true;
 }
@@ -106,8 +108,9 @@ bool RecordSetReader::open_batch() {
     next_offset_ = batch_end_;
     return true;
   }
-  auto [data, error] = decompressor_.decompress(static_cast<Codec>(attributes & kCodecMask), payload);
+  auto [data, error, readable_end] = decompressor_.decompress(static_cast<Codec>(attributes & kCodecMask), payload);
   if (!error.empty()) return corrupt(std::move(error));
+  readable_end_ = readable_end != nullptr ? readable_end : set_.end();
   records_ = ByteReader(data);
   records_left_ = count;
   return true;
@@ -138,6 +141,31 @@ bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
   return agrees || (!is_last && begins_with_sound_batch(behind));
 }
 
+/// Reads a record that is as nearly all are; false, with nothing done, where it is not.
+bool RecordSetReader::read_usual(Record& record) {
+  constexpr std::ptrdiff_t kMost = 2 * UncheckedReader::kMargin;
+  if (records_.remaining() == 0 || readable_end_ - records_.at() < kMost) return false;
+  UncheckedReader in(records_.at());
+  const std::int64_t length = in.varlong();
+  if (length < 0 || readable_end_ - in.at() - length < kMost || length > records_.end() - in.at()) return false;
+  const std::uint8_t* const end = in.at() + length;
+  in.byte();  // attributes, unused
+  const std::int64_t timestamp_delta_ms = in.varlong();
+  const std::int64_t offset_delta = in.varlong();
+  const std::string_view key = in.short_text(end);
+  const std::int64_t value_bytes = in.varlong();
+  if (!in.is_usual() || value_bytes < 0 || value_bytes >= end - in.at()) return false;  // the headers' count is left
+  if (offset_delta < next_offset_ - base_offset_ || offset_delta >= batch_end_ - base_offset_) return false;
+  record.key = Bytes(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
+  record.value = Bytes(in.at(), static_cast<std::size_t>(value_bytes));
+  record.readable_end = readable_end_;
+  record.offset = base_offset_ + offset_delta;
+  record.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
+  next_offset_ = record.offset + 1;
+  records_.go_on_at(end);
+  return true;
+}
+
 bool RecordSetReader::read_record(Record& record, bool with_headers) {
   const std::int64_t length = records_.varlong();
   if (!records_.ok() || length < 0) return corrupt("a record has no valid length");
@@ -147,6 +175,7 @@ bool RecordSetReader::read_record(Record& record, bool with_headers) {
   const std::int64_t offset_delta = in.varlong();
   record.key = nullable_bytes(in);
   record.value = nullable_bytes(in);
+  record.readable_end = readable_end_;
   if (!records_.ok() || !in.ok() || offset_delta < next_offset_ - base_offset_ ||
       offset_delta >= batch_end_ - base_offset_) {
     return corrupt("a record does not fit its batch");

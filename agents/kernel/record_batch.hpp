@@ -33,6 +33,7 @@ struct Record {
   std::int64_t timestamp_ms = 0;
   std::optional<Bytes> key;
   std::optional<Bytes> value;
+  const std::uint8_t* readable_end = nullptr;  // of the memory that its bytes are in
 };
 
 /// A batch that cannot be read, as it came.
@@ -71,6 +72,7 @@ class RecordSetReader {
  private:
   bool open_batch();
   bool find_end(Bytes batch, ByteReader behind, bool is_sound);
+  bool read_usual(Record& record);
   bool read_record(Record& record, bool with_headers);
   void note_aborted(std::int64_t last_offset);
   void end_transaction(Bytes records, std::int64_t producer_id);
@@ -85,6 +87,7 @@ class RecordSetReader {
   Decompressor& decompressor_;
 
   ByteReader records_{Bytes{}};
+  const std::uint8_t* readable_end_ = nullptr;
   std::int32_t records_left_ = 0;
   std::int64_t base_offset_ = 0;
   std::int64_t batch_end_ = 0;

@@ -15,79 +15,15 @@ constexpr UInt128 kLarge = UInt128{1} << 90;
 
 }  // namespace
 
-std::vector<Bar>::iterator LevelBars::position(std::int64_t start_ns) {
-  const auto from = bars_.begin() + static_cast<std::ptrdiff_t>(first_);
-  return std::ranges::lower_bound(from, bars_.end(), start_ns, {}, &Bar::start_ns);
-}
-
-Bar* LevelBars::find(std::int64_t start_ns) {
-  if (empty() || bars_.back().start_ns < start_ns) return nullptr;
-  if (bars_.back().start_ns == start_ns) return &bars_.back();
-  const auto at = position(start_ns);
-  return at != bars_.end() && at->start_ns == start_ns ? &*at : nullptr;
-}
-
-Bar* LevelBars::find(std::int64_t start_ns, std::size_t place) {
-  const std::size_t index = place - removed_;  // far too large where it was removed
-  if (index >= first_ && index < bars_.size() && bars_[index].start_ns == start_ns) return &bars_[index];
-  return find(start_ns);
-}
-
-Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
-  forming_ += is_final ? 1 : 0;
-  const bool is_newest = empty() || bars_.back().start_ns < start_ns;
-  Bar& bar = is_newest ? bars_.emplace_back() : *bars_.insert(position(start_ns), Bar{});
-  bar.start_ns = start_ns;
-  bar.is_final = is_final;
-  return bar;
-}
-
-Bar& LevelBars::finalise_first() {
-  Bar& bar = bars_[forming_++];
-  bar.is_final = true;
-  return bar;
-}
-
-void LevelBars::pop_front() {
-  constexpr std::size_t kWorthMoving = 64;
-  ++first_;
-  if (first_ < kWorthMoving || first_ * 2 < bars_.size()) return;
-  bars_.erase(bars_.begin(), bars_.begin() + static_cast<std::ptrdiff_t>(first_));
-  forming_ -= first_;
-  removed_ += first_;
-  first_ = 0;
-}
-
-std::span<Bar> LevelBars::part(std::span<Bar> bars, std::int64_t from_ns, std::int64_t to_ns) {
-  const auto from = std::ranges::lower_bound(bars, from_ns, {}, &Bar::start_ns);
-  const auto to = std::ranges::lower_bound(from, bars.end(), to_ns, {}, &Bar::start_ns);
-  return {from, to};
-}
-
-void LevelBars::restore(Bar bar) {
-  if (Bar* older = find(bar.start_ns)) {
-    *older = std::move(bar);
-  } else {
-    bars_.insert(position(bar.start_ns), std::move(bar));
-  }
-}
-
-void LevelBars::restore_without(std::int64_t start_ns) {
-  if (find(start_ns) != nullptr) bars_.erase(position(start_ns));
-}
-
-void LevelBars::restore_forming() {
-  const auto from = std::ranges::find(bars_, false, &Bar::is_final);
-  forming_ = static_cast<std::size_t>(from - bars_.begin());
-}
-
-Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config)
+Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config, BarPool& pool)
     : instrument(std::move(instrument_name)),
       home(venue_home),
       ids(venue_home.rules.has_contiguous_ids),
       config_(config),
       tree_(config.levels_of(venue_home.name, instrument)),
-      levels_(tree_.size()) {}
+      pool_(pool),
+      levels_(tree_.size(), LevelBars(pool)),
+      is_forming_in_time_(config.horizon_ns >= config.grace_ns + base_length_ns()) {}
 
 std::int64_t Series::watermark() const noexcept {
   const std::int64_t own_ns = newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
@@ -131,6 +67,26 @@ void Series::prefetch_tables() const noexcept {
 void Series::prefetch_bar() const noexcept {
   levels_.front().prefetch_newest();
   ids.prefetch_numbers();
+}
+
+bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes) {
+  Bar* const bar = levels_.front().newest();
+  if (bar == nullptr || bar->is_final || !is_forming_in_time_ || !decoded.conditions.empty()) return false;
+  const std::int64_t event_ns = decoded.event_time_ns;
+  if (event_ns < bar->start_ns || event_ns - base_length_ns() >= bar->start_ns) return false;
+  const auto price = static_cast<UInt128>(decoded.price);
+  const auto size = static_cast<UInt128>(decoded.size);
+  if ((price | size) >= kLarge || has_large_ || folded_ + 1 >= kManyTrades) return false;
+  if (!decoded.trade_id.is_number() || !ids.insert_next(decoded.trade_id.number, event_ns)) return false;
+  ++folded_;
+  const OrderKey order{decoded.has_trade_seq ? decoded.trade_seq : event_ns, offset};
+  bar->sum.add_plain(order, decoded.price, size, UInt256::product(price, size), event_ns, offset, decoded.aggressor,
+                     decoded.trade_id);
+  mark_dirty(0, *bar, changes);
+  if (!std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+  if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
+  newest_event_ns_ = std::max(newest_event_ns_, event_ns);
+  return true;
 }
 
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
@@ -202,8 +158,8 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has
 /// Sums the returns of a bar's final children up anew; whether they are others than before.
 bool Series::sum_returns(std::size_t level, Bar& bar) {
   Returns sum;
-  for (const Bar& child : levels_[tree_[level].child].final(bar.start_ns, end_ns(level, bar))) {
-    sum.append(child.sum.returns());
+  for (const Bar* child : levels_[tree_[level].child].final(bar.start_ns, end_ns(level, bar))) {
+    sum.append(child->sum.returns());
   }
   return std::exchange(bar.sum.own_returns, sum) != sum;
 }
@@ -231,14 +187,14 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
   }
   if (last_ns == kBeginning) return;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
-    for (Bar& bar : levels_[level].all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
-      const std::int64_t end = end_ns(level, bar);
-      const std::int64_t more = change.opened[0].missing_in(bar.start_ns, end) +
-                                change.opened[1].missing_in(bar.start_ns, end) -
-                                change.closed.missing_in(bar.start_ns, end);
+    for (Bar* bar : levels_[level].all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
+      const std::int64_t end = end_ns(level, *bar);
+      const std::int64_t more = change.opened[0].missing_in(bar->start_ns, end) +
+                                change.opened[1].missing_in(bar->start_ns, end) -
+                                change.closed.missing_in(bar->start_ns, end);
       if (more == 0) continue;
-      bar.missing += more;
-      revise(level, bar, offset, changes);
+      bar->missing += more;
+      revise(level, *bar, offset, changes);
     }
   }
 }
@@ -246,11 +202,11 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
 std::optional<std::int64_t> Series::history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns) {
   const IdBucket* bucket = is_wide ? nullptr : ids.bucket_of(id);
   std::optional<std::int64_t> from;
-  for (const Bar& bar : levels_[0].all()) {
-    const bool is_in_bucket = bucket == nullptr || (bar.start_ns < bucket->start_ns + IdBucket::kLengthNs &&
-                                                    end_ns(0, bar) > bucket->start_ns);
-    if (!is_in_bucket || is_late(bar.start_ns, watermark_ns)) continue;
-    from = std::min(from.value_or(bar.sum.first_offset), bar.sum.first_offset);
+  for (const Bar* bar : levels_[0].all()) {
+    const bool is_in_bucket = bucket == nullptr || (bar->start_ns < bucket->start_ns + IdBucket::kLengthNs &&
+                                                    end_ns(0, *bar) > bucket->start_ns);
+    if (!is_in_bucket || is_late(bar->start_ns, watermark_ns)) continue;
+    from = std::min(from.value_or(bar->sum.first_offset), bar->sum.first_offset);
   }
   return from;
 }
@@ -293,7 +249,7 @@ void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offse
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
     above.sum = {};
-    for (const Bar& child : levels_[level].final(above.start_ns, end_ns(parent, above))) above.sum.merge(child.sum);
+    for (const Bar* child : levels_[level].final(above.start_ns, end_ns(parent, above))) above.sum.merge(child->sum);
     revise(parent, above, offset, changes);
     if (above.is_final) rebuild_above(parent, above, offset, changes);
   });
@@ -316,8 +272,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
       Bar& bar = bars.finalise_first();
       bar.seq = offset;
       ++changes.finals;
-      announce(level, bar, changes);
-      mark_dirty(level, bar, changes);
+      make_known(level, bar, changes);
       each_above(level, bar, [&](std::size_t parent, Bar& above) {
         if (tree_[parent].is_hopping()) return;
         above.sum.merge(bar.sum);
@@ -344,11 +299,21 @@ void Series::evict(std::int64_t watermark_ns, Changes& changes) {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
     while (!bars.empty() && bars.front().is_final && needed_until_ns(level, bars.front()) <= watermark_ns) {
-      Bar& bar = bars.front();
-      if (bar.is_logged) changes.evicted.push_back({this, level, bar.start_ns, bars.place_of(bar)});
-      if (bar.is_announced) changes.farewells.push_back({this, level, std::move(bar)});
+      let_go(level, bars.front(), changes);
       bars.pop_front();
     }
+  }
+}
+
+/// A bar that some list has is given back once the flush has been through them.
+void Series::let_go(std::size_t level, Bar& bar, Changes& changes) {
+  changes.evicted.push_back({this, level, bar.start_ns, bar.is_logged});
+  if (bar.is_paged) changes.finals_to->forget_final(bar);
+  if (bar.is_listed || bar.is_announced) {
+    bar.is_gone = true;
+    changes.gone.push_back(&bar);
+  } else {
+    pool_.give_back(bar);
   }
 }
 
@@ -408,24 +373,25 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   const std::size_t child = tree_[level].child;
   if (child == Level::kNone || bar.is_final) return sum;
   const std::int64_t end = end_ns(level, bar);
-  LevelBars& parts = levels_[child];
-  const std::span<Bar> missing_parts =
+  const LevelBars& parts = levels_[child];
+  const LevelBars::Bars missing_parts =
       tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
-  for (const Bar& part : missing_parts) sum.merge(total(child, part));
+  for (const Bar* part : missing_parts) sum.merge(total(child, *part));
   return sum;
 }
 
 void Series::finish_restore(Changes& changes) {
   for (LevelBars& bars : levels_) bars.restore_forming();
   for (LevelBars& bars : levels_) {
-    for (const Bar& bar : bars.all()) {
-      newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
-      folded_ += bar.sum.trade_count;
-      has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;
+    for (const Bar* bar : bars.all()) {
+      newest_event_ns_ = std::max(newest_event_ns_, bar->sum.newest_event_ns);
+      folded_ += bar->sum.trade_count;
+      has_large_ |= bar->sum.volume >= kLarge || static_cast<UInt128>(bar->sum.high) >= kLarge;
     }
   }
-  open_forming_above(changes);
   ids.find_newest();
+  evict(watermark(), changes);  // pages have their bars until they end
+  open_forming_above(changes);
   find_due();
 }
 
@@ -437,24 +403,34 @@ void Series::open_forming_above(Changes& changes) {
   };
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     for (const std::size_t parent : tree_[level].parents) {
-      for (const Bar& bar : levels_[level].all()) {  // which opening one above does not touch
-        tree_[parent].each_start_at(bar.start_ns, [&](std::int64_t start_ns) {
-          if (!bar.is_final || is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, kBeginning, changes);
+      for (const Bar* bar : levels_[level].all()) {  // which opening one above does not touch
+        tree_[parent].each_start_at(bar->start_ns, [&](std::int64_t start_ns) {
+          if (!bar->is_final || is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, kBeginning, changes);
         });
       }
     }
   }
 }
 
+/// A bar has become final. One of a series that has older news to publish waits for its turn behind them.
+void Series::make_known(std::size_t level, Bar& bar, Changes& changes) {
+  if (has_announced || changes.are_finals_kept) {
+    announce(level, bar, changes);
+  } else {
+    changes.finals_to->take_final(*this, level, bar);
+  }
+  if (!bar.is_paged) mark_dirty(level, bar, changes);
+}
+
 void Series::mark_dirty(std::size_t level, Bar& bar, Changes& changes) {
+  bar.is_dirty = true;
   if (bar.is_announced) return;  // by which it is stored as well
-  if (!std::exchange(bar.is_dirty, true))
-    changes.dirty.push_back({this, level, bar.start_ns, levels_[level].place_of(bar)});
+  if (!std::exchange(bar.is_listed, true)) changes.dirty.push_back({this, level, &bar});
 }
 
 void Series::announce(std::size_t level, Bar& bar, Changes& changes) {
-  if (!std::exchange(bar.is_announced, true))
-    changes.announced.push_back({this, level, bar.start_ns, levels_[level].place_of(bar)});
+  has_announced = true;
+  if (!std::exchange(bar.is_announced, true)) changes.announced.push_back({this, level, &bar});
 }
 
 std::int64_t Series::end_ns(std::size_t level, const Bar& bar) const noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "level_bars.hpp"
 #include "names.hpp"
 #include "prefetch.hpp"
 #include "trade_ids.hpp"
@@ -22,12 +23,19 @@ inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 struct Venue;
 class Series;
 
-/// One bar by what it is, and by where it was: looking there first finds nearly all of them.
+/// One bar, and whose it is. It stays where it is as long as a list of `Changes` has it.
 struct BarRef {
   Series* series;
   std::size_t level;
+  Bar* bar;
+};
+
+/// A bar that left memory.
+struct EvictedRef {
+  Series* series;
+  std::size_t level;
   std::int64_t start_ns;
-  std::size_t place;
+  bool is_logged;
 };
 
 /// Chunks of ids by where they are.
@@ -44,20 +52,38 @@ struct CarriedOut {
   std::int64_t newest_ns;  // of the times that it moved a trade from and to
 };
 
-/// A bar that was evicted before a flush could publish it.
-struct Farewell {
-  Series* series = nullptr;
-  std::size_t level = 0;
-  Bar bar{};
+/// Where a page of the changelog has an instrument's names.
+struct PageMention {
+  std::uint64_t page = 0;  // by the order in which they were opened; 0 before any
+  std::int64_t place = 0;
 };
 
-/// What changed since the last flush. The lists name what changed; only what is gone is kept as a copy.
+/// Takes bars as they become final, while they are near.
+class FinalBars {
+ public:
+  /// Publishes a bar, and stores it where that is done once and for all.
+  virtual void take_final(Series& series, std::size_t level, Bar& bar) = 0;
+  /// Hears that a bar, stored by `take_final`, is gone.
+  virtual void forget_final(const Bar& bar) = 0;
+
+ protected:
+  FinalBars() = default;
+  ~FinalBars() = default;
+  FinalBars(const FinalBars&) = default;
+  FinalBars& operator=(const FinalBars&) = default;
+};
+
+/// What changed since the last flush. The lists name what changed.
 struct Changes {
+  explicit Changes(FinalBars& its_finals) : finals_to(&its_finals) {}
+
+  FinalBars* finals_to;
+  bool are_finals_kept = false;   // for the flush: who folds trades elsewhere knows a bar's last version alone
   std::vector<BarRef> dirty;      // to be written to the changelog
   std::vector<BarRef> announced;  // to be published, and written to the changelog
-  std::vector<Farewell> farewells;
-  std::vector<Series*> ids;  // whose ids changed
-  std::vector<BarRef> evicted;
+  std::vector<Bar*> gone;         // evicted, but in one of the lists above
+  std::vector<Series*> ids;       // whose ids changed
+  std::vector<EvictedRef> evicted;
   std::vector<IdChunkRef> evicted_ids;
   std::vector<Series*> corrections;  // which have other corrections now
   std::vector<Series*> live;         // whose forming bars changed since the last live record
@@ -65,70 +91,20 @@ struct Changes {
   std::int64_t revisions = 0;
 };
 
-/// Bars of one level by start. All final ones come before all forming ones, since a watermark decides.
-class LevelBars {
- public:
-  [[nodiscard]] Bar* find(std::int64_t start_ns);
-  /// The same, for a bar that was once at this place.
-  [[nodiscard]] Bar* find(std::int64_t start_ns, std::size_t place);
-  /// Where a bar is: it stays there unless an earlier one is made.
-  [[nodiscard]] std::size_t place_of(const Bar& bar) const noexcept {
-    return removed_ + static_cast<std::size_t>(&bar - bars_.data());
-  }
-  /// A bar that is not there yet; it belongs to the final ones or to the forming ones.
-  Bar& make(std::int64_t start_ns, bool is_final);
-  /// Makes the first forming bar the last final one.
-  Bar& finalise_first();
-
-  [[nodiscard]] bool has_forming() const noexcept { return forming_ < bars_.size(); }
-  [[nodiscard]] Bar& first_forming() { return bars_[forming_]; }
-  [[nodiscard]] bool empty() const noexcept { return first_ == bars_.size(); }
-  [[nodiscard]] Bar& front() { return bars_[first_]; }
-  void pop_front();
-  void prefetch_newest() const noexcept {
-    if (!bars_.empty()) prefetch_object(bars_.data() + bars_.size() - 1);
-  }
-  void prefetch(std::size_t place) const noexcept {
-    if (place - removed_ < bars_.size()) prefetch_object(bars_.data() + (place - removed_));
-  }
-
-  /// Bars that start in [from, to): all of them, those that are final, those that form.
-  [[nodiscard]] std::span<Bar> all(std::int64_t from_ns, std::int64_t to_ns) { return part(all(), from_ns, to_ns); }
-  [[nodiscard]] std::span<Bar> final(std::int64_t from_ns, std::int64_t to_ns) { return part(final(), from_ns, to_ns); }
-  [[nodiscard]] std::span<Bar> forming(std::int64_t from_ns, std::int64_t to_ns) {
-    return part(forming(), from_ns, to_ns);
-  }
-  [[nodiscard]] std::span<Bar> final() { return {bars_.data() + first_, forming_ - first_}; }
-  [[nodiscard]] std::span<Bar> forming() { return {bars_.data() + forming_, bars_.size() - forming_}; }
-  [[nodiscard]] std::span<Bar> all() { return {bars_.data() + first_, bars_.size() - first_}; }
-  /// Puts a bar of the changelog in its place, over an older version of it; `restore_forming` is to follow.
-  void restore(Bar bar);
-  /// Takes a bar out of the state that is being restored.
-  void restore_without(std::int64_t start_ns);
-  /// Finds out again which bars are forming, after a restore.
-  void restore_forming();
-
- private:
-  [[nodiscard]] std::vector<Bar>::iterator position(std::int64_t start_ns);
-  [[nodiscard]] static std::span<Bar> part(std::span<Bar> bars, std::int64_t from_ns, std::int64_t to_ns);
-
-  std::vector<Bar> bars_;  // [first_, forming_) final, [forming_, end) forming
-  std::size_t first_ = 0;  // those before it are evicted, and removed from time to time
-  std::size_t removed_ = 0;
-  std::size_t forming_ = 0;
-};
-
 /// All bars of one instrument. Trades are folded into the base bar; a coarser bar is the sum of its final children,
 /// kept in the bar, and of its forming ones, added when somebody asks. So a trade costs the same however many intervals
 /// there are, and the changelog need not hold a coarser bar each time that a trade comes.
 class Series {
  public:
-  Series(std::string instrument, Venue& home, const FoldConfig& config);
+  Series(std::string instrument, Venue& home, const FoldConfig& config, BarPool& pool);
 
   /// Whether a trade of this time is refused as too late: its base window began before the horizon.
   [[nodiscard]] bool is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept;
   /// Whether some bar's volume or notional would leave its bounds with this trade in it.
   [[nodiscard]] bool would_overflow(const Trade& trade);
+  /// Folds a trade of the kind that nearly all are: without conditions, of the newest base bar, which forms, and with
+  /// the id that follows the last one. False, with nothing done, where it is another.
+  bool fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes);
   /// Folds an accepted trade; `watermark_ns` is the watermark before it.
   void fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes);
   /// Lets a watermark finalise and evict what it passes; `offset` is that of the record that moved it.
@@ -169,7 +145,6 @@ class Series {
   void prefetch_bar() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
-  [[nodiscard]] Bar* find(const BarRef& ref) { return levels_[ref.level].find(ref.start_ns, ref.place); }
   [[nodiscard]] const std::vector<Level>& levels() const noexcept { return tree_; }
   [[nodiscard]] const Level& level(std::size_t number) const noexcept { return tree_[number]; }
 
@@ -180,7 +155,9 @@ class Series {
   bool are_corrections_listed = false;  // in Changes::corrections
   bool are_ids_listed = false;          // in Changes::ids
   bool is_live_listed = false;          // in Changes::live
+  bool has_announced = false;           // a bar in Changes::announced
   std::int64_t scheduled_ns = kNever;   // the earliest entry for it in its venue's schedule
+  PageMention mention;
 
  private:
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
@@ -195,6 +172,8 @@ class Series {
   void evict_corrections(std::int64_t watermark_ns, Changes& changes);
   [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;
   void find_due();
+  void make_known(std::size_t level, Bar& bar, Changes& changes);
+  void let_go(std::size_t level, Bar& bar, Changes& changes);
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
   template <typename Visit>
@@ -205,6 +184,7 @@ class Series {
 
   const FoldConfig& config_;
   const std::vector<Level>& tree_;
+  BarPool& pool_;
   std::vector<LevelBars> levels_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
@@ -212,6 +192,7 @@ class Series {
   // As long as there were few trades, and none of them large, no sum of any of them can leave its bounds.
   std::int64_t folded_ = 0;
   bool has_large_ = false;
+  const bool is_forming_in_time_;  // whether a trade of a bar that forms is never too late
 };
 
 }  // namespace livetape::kernel

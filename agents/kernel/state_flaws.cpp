@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "state_pages.hpp"
+
 namespace livetape::kernel {
 namespace {
 
@@ -33,6 +35,10 @@ const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept {
   constexpr std::int64_t kLongestNs = 86'400'000'000'000;  // of a window that begins before its first trade
   const std::int64_t bound_ns = config.time_bound_ns();
   if (key.start_ns < -bound_ns - kLongestNs || key.start_ns > bound_ns) return "a window out of time";
+  if (key.kind == StateKind::page) {
+    if (floor_to(key.start_ns, StatePages::kLengthNs) != key.start_ns) return "a page of a time that begins no minute";
+    return key.chunk >= kMaxChunks ? "a page beyond any number" : nullptr;
+  }
   if (key.kind != StateKind::ids) return nullptr;
   if (floor_to(key.start_ns, IdBucket::kLengthNs) != key.start_ns) return "ids of a time that begins no bucket";
   return key.chunk >= kMaxChunks ? "a chunk of ids beyond any number" : nullptr;

@@ -15,10 +15,7 @@ bool IdRanges::contains(std::int64_t id) const {
 }
 
 std::size_t IdRanges::insert(std::int64_t id) {
-  if (!ranges_.empty() && ranges_.back().last == id - 1) {  // the usual one
-    ranges_.back().last = id;
-    return ranges_.size() - 1;
-  }
+  if (insert_next(id)) return ranges_.size() - 1;
   auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
   const auto index = after - ranges_.begin();
   const bool touches_before = index > 0 && std::prev(after)->last == id - 1;

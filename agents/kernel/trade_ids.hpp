@@ -24,6 +24,12 @@ class IdRanges {
   };
 
   [[nodiscard]] bool contains(std::int64_t id) const;
+  /// Adds an id that follows the last one; false where it does not.
+  [[gnu::always_inline]] bool insert_next(std::int64_t id) {
+    if (ranges_.empty() || ranges_.back().last != id - 1) return false;
+    ranges_.back().last = id;
+    return true;
+  }
   /// Adds an id that is not in the set; returns the index of the first range that changed.
   std::size_t insert(std::int64_t id);
   [[nodiscard]] const std::vector<Range>& ranges() const noexcept { return ranges_; }
@@ -79,6 +85,19 @@ class TradeIds {
 
   [[nodiscard]] bool are_contiguous() const noexcept { return are_contiguous_; }
   [[nodiscard]] bool contains(const TradeIdView& id) const;
+  /// Adds a number that follows the newest one, in the newest bucket where there are buckets; false where it does not.
+  [[gnu::always_inline]] bool insert_next(std::int64_t number, std::int64_t event_time_ns) {
+    if (number <= newest_number_) return false;
+    if (are_contiguous_) return runs.insert_next(number, event_time_ns);
+    if (!runs.runs().empty() || buckets_.empty()) return false;
+    IdBucket& newest = buckets_.back();
+    const std::int64_t since_ns = event_time_ns - newest.start_ns;
+    if (since_ns < 0 || since_ns >= IdBucket::kLengthNs || !newest.numbers.insert_next(number)) return false;
+    newest_number_ = number;
+    std::size_t& dirty = newest.dirty_from[static_cast<int>(IdKind::ranges)];
+    dirty = std::min(dirty, (newest.numbers.ranges().size() - 1) / kRangesPerChunk);
+    return true;
+  }
   /// Adds an id that is not in the set; tells what it did to the gaps between the runs.
   IdRuns::Change insert(const TradeIdView& id, std::int64_t event_time_ns);
 
