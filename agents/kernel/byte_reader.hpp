@@ -11,6 +11,8 @@
 
 namespace livetape::kernel {
 
+using Bytes = std::span<const std::uint8_t>;
+
 /// A cursor over bytes that never reads past their end: after a read that does not fit, `ok` is false for good and
 /// every further read gives zero or nothing.
 ///

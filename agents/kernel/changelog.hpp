@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "avro_cursor.hpp"
+#include "bar_state.hpp"
 #include "byte_reader.hpp"
 #include "record_batch_writer.hpp"
 #include "series.hpp"
@@ -19,12 +19,6 @@
 namespace livetape::kernel {
 
 inline constexpr std::uint8_t kKeyVersion = 1;
-inline constexpr std::uint8_t kValueVersion = 4;
-inline constexpr std::uint8_t kOldestValueVersion = 1;
-inline constexpr std::uint8_t kFirstWithSides = 2;    // sides, missing trades, and what trades count for
-inline constexpr std::uint8_t kFirstWithReturns = 3;  // of coarser bars
-inline constexpr std::uint8_t kFirstWithPages = 4;
-
 /// What is wrong with a record that a reader below gives nothing for.
 [[nodiscard]] inline std::string no_known_version() {
   return "is of no format version up to " + std::to_string(kValueVersion);
@@ -81,41 +75,14 @@ struct StateKey {
 
 struct JoinProgress;
 
-/// A growing piece of a state record, in memory that is kept for the next one.
-class StateText {
- public:
-  StateText& begin(std::uint8_t version);
-  StateText& raw(std::uint8_t byte);
-  StateText& number(std::int64_t value);
-  StateText& decimal(Int128 value);
-  StateText& text(std::string_view value);
-  /// Appends what `write` puts where there is room for so many bytes.
-  template <typename Write>
-  StateText& append(std::size_t most, Write write) {
-    AvroCursor out(room(most));
-    write(out);
-    size_ = static_cast<std::size_t>(out.at() - bytes_.data());
-    return *this;
-  }
-  [[nodiscard]] Bytes bytes() const noexcept { return {bytes_.data(), size_}; }
-
- private:
-  std::uint8_t* room(std::size_t bytes);
-
-  std::vector<std::uint8_t> bytes_;
-  std::size_t size_ = 0;
-};
-
-/// A bar as its record and a page have it; its interval and start are elsewhere.
-void write_bar_state(StateText& text, const Bar& bar);
-
 /// Puts the state's records into the batches of a flush. What is gone becomes a tombstone.
 class ChangelogWriter {
  public:
   void progress(const Progress& progress);
   void levels(const LevelNames& names);
   void progress(const JoinProgress& progress);
-  void bar(const Series& series, const Level& level, const Bar& bar);
+  /// Gives the bytes of the bar, until the next call.
+  Bytes bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
   void ids(const IdChunk& at, const IdBucket& bucket);
   /// Every chunk of the buckets' ids that is not as the changelog has it.

@@ -4,75 +4,96 @@
 #include <utility>
 
 namespace livetape::kernel {
-namespace {
 
-std::int64_t start_of(const Bar* bar) noexcept { return bar->start_ns; }
-
-}  // namespace
-
-std::vector<Bar*>::const_iterator LevelBars::position(std::int64_t start_ns) const {
-  const auto from = bars_.begin() + static_cast<std::ptrdiff_t>(first_);
-  return std::ranges::lower_bound(from, bars_.end(), start_ns, {}, start_of);
+std::vector<LevelBars::Slot>::const_iterator LevelBars::position(std::int64_t start_ns) const {
+  const auto from = slots_.begin() + static_cast<std::ptrdiff_t>(first_);
+  return std::ranges::lower_bound(from, slots_.end(), start_ns, {}, &Slot::start_ns);
 }
 
-Bar* LevelBars::find(std::int64_t start_ns) const {
-  if (empty() || bars_.back()->start_ns < start_ns) return nullptr;
-  if (bars_.back()->start_ns == start_ns) return bars_.back();
+bool LevelBars::has(std::int64_t start_ns) const {
   const auto at = position(start_ns);
-  return at != bars_.end() && (*at)->start_ns == start_ns ? *at : nullptr;
+  return at != slots_.end() && at->start_ns == start_ns;
+}
+
+Bar* LevelBars::find(std::int64_t start_ns) {
+  if (empty() || slots_.back().start_ns < start_ns) return nullptr;
+  if (slots_.back().start_ns == start_ns) return &open(slots_.back());
+  const auto at = position(start_ns);
+  return at != slots_.end() && at->start_ns == start_ns ? &open(*at) : nullptr;
+}
+
+Bar& LevelBars::open(const Slot& slot) {
+  if (slot.bar != nullptr) return *slot.bar;
+  Slot& opened = slots_[static_cast<std::size_t>(&slot - slots_.data())];
+  opened.bar = &store_->take();
+  *opened.bar = BarStore::read(opened.sealed, opened.start_ns);
+  opened.bar->is_logged = opened.is_logged;
+  opened.bar->is_paged = opened.is_paged;
+  store_->drop(std::exchange(opened.sealed, nullptr));
+  return *opened.bar;
+}
+
+void LevelBars::seal(const Bar& bar, Bytes text) {
+  seal(static_cast<std::size_t>(position(bar.start_ns) - slots_.cbegin()), text);
+}
+
+void LevelBars::seal(std::size_t place, Bytes text) {
+  Slot& slot = slots_[place];
+  slot.is_logged = slot.bar->is_logged;
+  slot.is_paged = slot.bar->is_paged;
+  slot.sealed = store_->seal(text);
+  store_->give_back(*std::exchange(slot.bar, nullptr));
 }
 
 Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
-  Bar& bar = pool_->take();
+  Bar& bar = store_->take();
   bar.start_ns = start_ns;
   bar.is_final = is_final;
-  const bool is_newest = empty() || bars_.back()->start_ns < start_ns;
-  bars_.insert(is_newest ? bars_.cend() : position(start_ns), &bar);
+  const bool is_newest = empty() || slots_.back().start_ns < start_ns;
+  slots_.insert(is_newest ? slots_.cend() : position(start_ns), Slot{start_ns, &bar});
   forming_ += is_final ? 1 : 0;
   return bar;
 }
 
 Bar& LevelBars::finalise_first() {
-  Bar& bar = *bars_[forming_++];
+  Bar& bar = *slots_[forming_++].bar;
   bar.is_final = true;
   return bar;
 }
 
 void LevelBars::pop_front() {
   constexpr std::size_t kWorthMoving = 64;
+  if (front().sealed != nullptr) store_->drop(front().sealed);
   ++first_;
-  if (first_ < kWorthMoving || first_ * 2 < bars_.size()) return;
-  bars_.erase(bars_.begin(), bars_.begin() + static_cast<std::ptrdiff_t>(first_));
+  if (first_ < kWorthMoving || first_ * 2 < slots_.size()) return;
+  slots_.erase(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(first_));
   forming_ -= first_;
   first_ = 0;
 }
 
-LevelBars::Bars LevelBars::part(Bars bars, std::int64_t from_ns, std::int64_t to_ns) {
-  const auto from = std::ranges::lower_bound(bars, from_ns, {}, start_of);
-  const auto to = std::ranges::lower_bound(from, bars.end(), to_ns, {}, start_of);
+LevelBars::Slots LevelBars::part(Slots slots, std::int64_t from_ns, std::int64_t to_ns) {
+  const auto from = std::ranges::lower_bound(slots, from_ns, {}, &Slot::start_ns);
+  const auto to = std::ranges::lower_bound(from, slots.end(), to_ns, {}, &Slot::start_ns);
   return {from, to};
 }
 
 void LevelBars::restore(Bar bar) {
-  Bar* at = find(bar.start_ns);
-  if (at == nullptr) {
-    at = &pool_->take();
-    const bool is_newest = empty() || bars_.back()->start_ns < bar.start_ns;
-    bars_.insert(is_newest ? bars_.cend() : position(bar.start_ns), at);
-  }
+  const std::int64_t start_ns = bar.start_ns;
+  Bar* at = find(start_ns);
+  if (at == nullptr) at = &make(start_ns, false);
   *at = std::move(bar);
 }
 
 void LevelBars::restore_without(std::int64_t start_ns) {
   Bar* const bar = find(start_ns);
   if (bar == nullptr) return;
-  bars_.erase(position(start_ns));
-  pool_->give_back(*bar);
+  slots_.erase(position(start_ns));
+  store_->give_back(*bar);
 }
 
 void LevelBars::restore_forming() {
-  const auto from = std::ranges::find(bars_, false, &Bar::is_final);
-  forming_ = static_cast<std::size_t>(from - bars_.begin());
+  const auto from = std::ranges::find_if(slots_, [](const Slot& slot) { return !slot.bar->is_final; });
+  forming_ = static_cast<std::size_t>(from - slots_.begin());
 }
 
 }  // namespace livetape::kernel

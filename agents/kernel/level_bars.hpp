@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bar.hpp"
-#include "bar_pool.hpp"
+#include "bar_store.hpp"
 #include "prefetch.hpp"
 
 namespace livetape::kernel {
@@ -14,35 +14,65 @@ namespace livetape::kernel {
 /// Bars of one level by start. All final ones come before all forming ones, since a watermark decides.
 class LevelBars {
  public:
-  using Bars = std::span<Bar* const>;
+  /// One bar. A sealed one is read where it is only looked at, and opened to be changed.
+  struct Slot {
+    std::int64_t start_ns = 0;
+    Bar* bar = nullptr;  // null when it is sealed
+    BarStore::Sealed sealed = nullptr;
+    bool is_logged = false;  // of a sealed one: what the changelog has of it
+    bool is_paged = false;
+  };
+  using Slots = std::span<const Slot>;
 
-  explicit LevelBars(BarPool& pool) : pool_(&pool) {}
+  explicit LevelBars(BarStore& store) : store_(&store) {}
 
-  [[nodiscard]] Bar* find(std::int64_t start_ns) const;
-  /// The bar that starts last; null when there is none.
-  [[nodiscard]] Bar* newest() const noexcept { return empty() ? nullptr : bars_.back(); }
+  /// The bar of this start, opened; null when there is none.
+  [[nodiscard]] Bar* find(std::int64_t start_ns);
+  [[nodiscard]] bool has(std::int64_t start_ns) const;
+  /// The bar that starts last; null when there is none, or it is sealed.
+  [[nodiscard]] Bar* newest() const noexcept { return empty() ? nullptr : slots_.back().bar; }
   /// A bar that is not there yet; it belongs to the final ones or to the forming ones.
   Bar& make(std::int64_t start_ns, bool is_final);
   /// Makes the first forming bar the last final one.
   Bar& finalise_first();
-
-  [[nodiscard]] bool has_forming() const noexcept { return forming_ < bars_.size(); }
-  [[nodiscard]] Bar& first_forming() const { return *bars_[forming_]; }
-  [[nodiscard]] bool empty() const noexcept { return first_ == bars_.size(); }
-  [[nodiscard]] Bar& front() const { return *bars_[first_]; }
-  /// Takes the first bar out. It is the caller's to give back.
-  void pop_front();
-  void prefetch_newest() const noexcept {
-    if (!bars_.empty()) prefetch_object(bars_.back());
+  /// Keeps the bar that became final last as the bytes that say all of it, and gives its memory back.
+  void seal_last_final(Bytes text) { seal(forming_ - 1, text); }
+  /// The same for a final bar that is there.
+  void seal(const Bar& bar, Bytes text);
+  /// Opens a bar.
+  Bar& open(const Slot& slot);
+  /// Calls `visit` with each bar, which is not to be changed.
+  template <typename Visit>
+  void read(Slots slots, Visit visit) const {
+    for (const Slot& slot : slots) {
+      if (slot.bar != nullptr) {
+        visit(static_cast<const Bar&>(*slot.bar));
+      } else {
+        visit(static_cast<const Bar&>(BarStore::read(slot.sealed, slot.start_ns)));
+      }
+    }
   }
 
-  /// Bars that start in [from, to): all of them, those that are final, those that form.
-  [[nodiscard]] Bars all(std::int64_t from_ns, std::int64_t to_ns) const { return part(all(), from_ns, to_ns); }
-  [[nodiscard]] Bars final(std::int64_t from_ns, std::int64_t to_ns) const { return part(final(), from_ns, to_ns); }
-  [[nodiscard]] Bars forming(std::int64_t from_ns, std::int64_t to_ns) const { return part(forming(), from_ns, to_ns); }
-  [[nodiscard]] Bars final() const { return {bars_.data() + first_, forming_ - first_}; }
-  [[nodiscard]] Bars forming() const { return {bars_.data() + forming_, bars_.size() - forming_}; }
-  [[nodiscard]] Bars all() const { return {bars_.data() + first_, bars_.size() - first_}; }
+  [[nodiscard]] bool has_forming() const noexcept { return forming_ < slots_.size(); }
+  [[nodiscard]] Bar& first_forming() const { return *slots_[forming_].bar; }
+  [[nodiscard]] bool empty() const noexcept { return first_ == slots_.size(); }
+  [[nodiscard]] bool has_final() const noexcept { return first_ < forming_; }
+  [[nodiscard]] const Slot& front() const { return slots_[first_]; }
+  /// Takes the first bar out. Its memory is the caller's to give back, unless it is sealed.
+  void pop_front();
+  void prefetch_newest() const noexcept {
+    if (newest() != nullptr) prefetch_object(newest());
+  }
+
+  /// Bars that start in [from, to): all of them, those that are final, those that form. A forming one is never sealed.
+  [[nodiscard]] Slots all(std::int64_t from_ns, std::int64_t to_ns) const { return part(all(), from_ns, to_ns); }
+  [[nodiscard]] Slots final(std::int64_t from_ns, std::int64_t to_ns) const { return part(final(), from_ns, to_ns); }
+  [[nodiscard]] Slots forming(std::int64_t from_ns, std::int64_t to_ns) const {
+    return part(forming(), from_ns, to_ns);
+  }
+  [[nodiscard]] Slots final() const { return {slots_.data() + first_, forming_ - first_}; }
+  [[nodiscard]] Slots forming() const { return {slots_.data() + forming_, slots_.size() - forming_}; }
+  [[nodiscard]] Slots all() const { return {slots_.data() + first_, slots_.size() - first_}; }
   /// Puts a bar of the changelog in its place, over an older version of it; `restore_forming` is to follow.
   void restore(Bar bar);
   /// Takes a bar out of the state that is being restored.
@@ -51,12 +81,13 @@ class LevelBars {
   void restore_forming();
 
  private:
-  [[nodiscard]] std::vector<Bar*>::const_iterator position(std::int64_t start_ns) const;
-  [[nodiscard]] static Bars part(Bars bars, std::int64_t from_ns, std::int64_t to_ns);
+  [[nodiscard]] std::vector<Slot>::const_iterator position(std::int64_t start_ns) const;
+  [[nodiscard]] static Slots part(Slots slots, std::int64_t from_ns, std::int64_t to_ns);
+  void seal(std::size_t place, Bytes text);
 
-  BarPool* pool_;
-  std::vector<Bar*> bars_;  // [first_, forming_) final, [forming_, end) forming
-  std::size_t first_ = 0;   // those before it are gone, and removed from time to time
+  BarStore* store_;
+  std::vector<Slot> slots_;  // [first_, forming_) final, [forming_, end) forming
+  std::size_t first_ = 0;    // those before it are gone, and removed from time to time
   std::size_t forming_ = 0;
 };
 

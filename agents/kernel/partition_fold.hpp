@@ -150,8 +150,8 @@ class PartitionFold : private FinalBars {
   void join_runs();
 
   std::optional<KeyedRecord> live_of(Series& changed);
-  void take_final(Series& series, std::size_t level, Bar& bar) override;
-  void forget_final(const Bar& bar) override;
+  Bytes take_final(Series& series, std::size_t level, Bar& bar) override;
+  void forget_final(std::int64_t start_ns) override;
   void publish(const Series& series, std::size_t level, const Bar& bar);
   void take_bars(Flush& flush);
   void store(const BarRef& ref);
@@ -172,7 +172,7 @@ class PartitionFold : private FinalBars {
 
   std::unordered_map<std::string, std::unique_ptr<Venue>, TextHash, std::equal_to<>> venues_;
   Venue* last_venue_ = nullptr;
-  BarPool bar_pool_;
+  BarStore bar_store_;
   SeriesTable series_;
   static constexpr std::size_t kAhead = 16;  // a power of two
   std::array<Upcoming, kAhead> upcoming_;

@@ -178,15 +178,17 @@ void PartitionFold::check_parents(Series& restored) const {
   const std::int64_t watermark_ns = restored.watermark();
   for (std::size_t number = 0; number < restored.levels().size(); ++number) {
     const Level& level = restored.level(number);
-    for (const Bar* bar : restored.bars(number).all()) {
-      if (bar->is_final && config_.is_late(level.end_ns(bar->start_ns) - 1, watermark_ns)) continue;
+    const auto check = [&](std::int64_t bar_ns, bool is_final) {
+      if (is_final && config_.is_late(level.end_ns(bar_ns) - 1, watermark_ns)) return;
       for (const std::size_t parent : level.parents) {
-        restored.level(parent).each_start_at(bar->start_ns, [&](std::int64_t start_ns) {
-          if (restored.find(parent, start_ns) != nullptr) return;
+        restored.level(parent).each_start_at(bar_ns, [&](std::int64_t start_ns) {
+          if (restored.bars(parent).has(start_ns)) return;
           throw CorruptState("a bar of " + restored.instrument + " is in no bar of " + restored.level(parent).name);
         });
       }
-    }
+    };
+    for (const LevelBars::Slot& slot : restored.bars(number).final()) check(slot.start_ns, true);
+    for (const LevelBars::Slot& slot : restored.bars(number).forming()) check(slot.start_ns, false);
   }
 }
 

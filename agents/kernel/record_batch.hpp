@@ -14,8 +14,6 @@
 /// Kafka's record batches, message format 2 ("Record Batch" of the protocol guide), as a fetch brings them.
 namespace livetape::kernel {
 
-using Bytes = std::span<const std::uint8_t>;
-
 /// A transaction that a read_committed fetch says was aborted: its producer, and the offset of its first record.
 struct AbortedTransaction {
   std::int64_t producer_id;

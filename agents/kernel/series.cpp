@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "bar_state.hpp"
 #include "venue.hpp"
 
 namespace livetape::kernel {
@@ -15,14 +16,14 @@ constexpr UInt128 kLarge = UInt128{1} << 90;
 
 }  // namespace
 
-Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config, BarPool& pool)
+Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config, BarStore& store)
     : instrument(std::move(instrument_name)),
       home(venue_home),
       ids(venue_home.rules.has_contiguous_ids),
       config_(config),
       tree_(config.levels_of(venue_home.name, instrument)),
-      pool_(pool),
-      levels_(tree_.size(), LevelBars(pool)),
+      store_(store),
+      levels_(tree_.size(), LevelBars(store)),
       is_forming_in_time_(config.horizon_ns >= config.grace_ns + base_length_ns()) {}
 
 std::int64_t Series::watermark() const noexcept {
@@ -82,8 +83,8 @@ bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& cha
   const OrderKey order{decoded.has_trade_seq ? decoded.trade_seq : event_ns, offset};
   bar->sum.add_plain(order, decoded.price, size, UInt256::product(price, size), event_ns, offset, decoded.aggressor,
                      decoded.trade_id);
-  mark_dirty(0, *bar, changes);
-  if (!std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+  bar->is_dirty = true;
+  touch(changes);
   if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
   newest_event_ns_ = std::max(newest_event_ns_, event_ns);
   return true;
@@ -112,7 +113,7 @@ void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64
     const std::int64_t bucket_end_ns = floor_to(event_time_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs;
     due_ns_ = std::min(due_ns_, bucket_end_ns + config_.horizon_ns);
   }
-  if (!std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+  touch(changes);
 }
 
 /// The bar of a window; a new one gets its ancestors as well, so that a child always finds where to merge.
@@ -158,9 +159,9 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has
 /// Sums the returns of a bar's final children up anew; whether they are others than before.
 bool Series::sum_returns(std::size_t level, Bar& bar) {
   Returns sum;
-  for (const Bar* child : levels_[tree_[level].child].final(bar.start_ns, end_ns(level, bar))) {
-    sum.append(child->sum.returns());
-  }
+  const LevelBars& children = levels_[tree_[level].child];
+  children.read(children.final(bar.start_ns, end_ns(level, bar)),
+                [&](const Bar& child) { sum.append(child.sum.returns()); });
   return std::exchange(bar.sum.own_returns, sum) != sum;
 }
 
@@ -187,14 +188,16 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
   }
   if (last_ns == kBeginning) return;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
-    for (Bar* bar : levels_[level].all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
-      const std::int64_t end = end_ns(level, *bar);
-      const std::int64_t more = change.opened[0].missing_in(bar->start_ns, end) +
-                                change.opened[1].missing_in(bar->start_ns, end) -
-                                change.closed.missing_in(bar->start_ns, end);
+    LevelBars& bars = levels_[level];
+    for (const LevelBars::Slot& slot : bars.all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
+      const std::int64_t end = tree_[level].end_ns(slot.start_ns);
+      const std::int64_t more = change.opened[0].missing_in(slot.start_ns, end) +
+                                change.opened[1].missing_in(slot.start_ns, end) -
+                                change.closed.missing_in(slot.start_ns, end);
       if (more == 0) continue;
-      bar->missing += more;
-      revise(level, *bar, offset, changes);
+      Bar& bar = bars.open(slot);
+      bar.missing += more;
+      revise(level, bar, offset, changes);
     }
   }
 }
@@ -202,12 +205,12 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
 std::optional<std::int64_t> Series::history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns) {
   const IdBucket* bucket = is_wide ? nullptr : ids.bucket_of(id);
   std::optional<std::int64_t> from;
-  for (const Bar* bar : levels_[0].all()) {
-    const bool is_in_bucket = bucket == nullptr || (bar->start_ns < bucket->start_ns + IdBucket::kLengthNs &&
-                                                    end_ns(0, *bar) > bucket->start_ns);
-    if (!is_in_bucket || is_late(bar->start_ns, watermark_ns)) continue;
-    from = std::min(from.value_or(bar->sum.first_offset), bar->sum.first_offset);
-  }
+  levels_[0].read(levels_[0].all(), [&](const Bar& bar) {
+    const bool is_in_bucket = bucket == nullptr || (bar.start_ns < bucket->start_ns + IdBucket::kLengthNs &&
+                                                    end_ns(0, bar) > bucket->start_ns);
+    if (!is_in_bucket || is_late(bar.start_ns, watermark_ns)) return;
+    from = std::min(from.value_or(bar.sum.first_offset), bar.sum.first_offset);
+  });
   return from;
 }
 
@@ -249,7 +252,9 @@ void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offse
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
     above.sum = {};
-    for (const Bar* child : levels_[level].final(above.start_ns, end_ns(parent, above))) above.sum.merge(child->sum);
+    const LevelBars& children = levels_[level];
+    children.read(children.final(above.start_ns, end_ns(parent, above)),
+                  [&](const Bar& child) { above.sum.merge(child.sum); });
     revise(parent, above, offset, changes);
     if (above.is_final) rebuild_above(parent, above, offset, changes);
   });
@@ -272,25 +277,26 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
       Bar& bar = bars.finalise_first();
       bar.seq = offset;
       ++changes.finals;
-      make_known(level, bar, changes);
+      const Bytes stored = make_known(level, bar, changes);
       each_above(level, bar, [&](std::size_t parent, Bar& above) {
         if (tree_[parent].is_hopping()) return;
         above.sum.merge(bar.sum);
         mark_dirty(parent, above, changes);
       });
+      if (!stored.empty()) bars.seal_last_final(stored);
     }
   }
 }
 
 /// A bar stays as long as one that sums it up may have to be summed up, for the first time or anew.
-std::int64_t Series::needed_until_ns(std::size_t level, const Bar& bar) const noexcept {
-  std::int64_t until = end_ns(level, bar) + config_.horizon_ns;
+std::int64_t Series::needed_until_ns(std::size_t level, std::int64_t start_ns) const noexcept {
+  std::int64_t until = tree_[level].end_ns(start_ns) + config_.horizon_ns;
   for (const std::size_t parent : tree_[level].parents) {
     const Level& above = tree_[parent];
     const std::int64_t after_ns =
         above.is_hopping() ? std::max(config_.horizon_ns, config_.grace_ns) : config_.horizon_ns;
-    above.each_start_at(bar.start_ns,
-                        [&](std::int64_t start_ns) { until = std::max(until, above.end_ns(start_ns) + after_ns); });
+    above.each_start_at(start_ns,
+                        [&](std::int64_t its_ns) { until = std::max(until, above.end_ns(its_ns) + after_ns); });
   }
   return until;
 }
@@ -298,7 +304,7 @@ std::int64_t Series::needed_until_ns(std::size_t level, const Bar& bar) const no
 void Series::evict(std::int64_t watermark_ns, Changes& changes) {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
-    while (!bars.empty() && bars.front().is_final && needed_until_ns(level, bars.front()) <= watermark_ns) {
+    while (bars.has_final() && needed_until_ns(level, bars.front().start_ns) <= watermark_ns) {
       let_go(level, bars.front(), changes);
       bars.pop_front();
     }
@@ -306,14 +312,16 @@ void Series::evict(std::int64_t watermark_ns, Changes& changes) {
 }
 
 /// A bar that some list has is given back once the flush has been through them.
-void Series::let_go(std::size_t level, Bar& bar, Changes& changes) {
-  changes.evicted.push_back({this, level, bar.start_ns, bar.is_logged});
-  if (bar.is_paged) changes.finals_to->forget_final(bar);
-  if (bar.is_listed || bar.is_announced) {
-    bar.is_gone = true;
-    changes.gone.push_back(&bar);
+void Series::let_go(std::size_t level, const LevelBars::Slot& slot, Changes& changes) {
+  Bar* const bar = slot.bar;
+  changes.evicted.push_back({this, level, slot.start_ns, bar == nullptr ? slot.is_logged : bar->is_logged});
+  if (bar == nullptr ? slot.is_paged : bar->is_paged) changes.finals_to->forget_final(slot.start_ns);
+  if (bar == nullptr) return;
+  if (bar->is_listed || bar->is_announced) {
+    bar->is_gone = true;
+    changes.gone.push_back(bar);
   } else {
-    pool_.give_back(bar);
+    store_.give_back(*bar);
   }
 }
 
@@ -329,7 +337,7 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
     buckets.pop_front();
   }
   ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns);
-  if (ids.runs.dirty_from != IdRuns::kClean && !std::exchange(are_ids_listed, true)) changes.ids.push_back(this);
+  if (ids.runs.dirty_from != IdRuns::kClean) touch(changes);
 }
 
 void Series::remember(CarriedOut correction, Changes& changes) {
@@ -357,7 +365,7 @@ void Series::find_due() {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     LevelBars& bars = levels_[level];
     if (bars.has_forming()) due_ns_ = std::min(due_ns_, end_ns(level, bars.first_forming()) + config_.grace_ns);
-    if (!bars.empty() && bars.front().is_final) due_ns_ = std::min(due_ns_, needed_until_ns(level, bars.front()));
+    if (bars.has_final()) due_ns_ = std::min(due_ns_, needed_until_ns(level, bars.front().start_ns));
   }
   if (!ids.buckets().empty()) {
     due_ns_ = std::min(due_ns_, ids.buckets().front().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
@@ -374,25 +382,35 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   if (child == Level::kNone || bar.is_final) return sum;
   const std::int64_t end = end_ns(level, bar);
   const LevelBars& parts = levels_[child];
-  const LevelBars::Bars missing_parts =
+  const LevelBars::Slots missing_parts =
       tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
-  for (const Bar* part : missing_parts) sum.merge(total(child, *part));
+  parts.read(missing_parts, [&](const Bar& part) { sum.merge(total(child, part)); });
   return sum;
 }
 
 void Series::finish_restore(Changes& changes) {
   for (LevelBars& bars : levels_) bars.restore_forming();
-  for (LevelBars& bars : levels_) {
-    for (const Bar* bar : bars.all()) {
-      newest_event_ns_ = std::max(newest_event_ns_, bar->sum.newest_event_ns);
-      folded_ += bar->sum.trade_count;
-      has_large_ |= bar->sum.volume >= kLarge || static_cast<UInt128>(bar->sum.high) >= kLarge;
-    }
+  for (const LevelBars& bars : levels_) {
+    bars.read(bars.all(), [&](const Bar& bar) {
+      newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
+      folded_ += bar.sum.trade_count;
+      has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;
+    });
   }
   ids.find_newest();
   evict(watermark(), changes);  // pages have their bars until they end
   open_forming_above(changes);
+  seal_restored();
   find_due();
+}
+
+void Series::seal_restored() {
+  StateText text;
+  LevelBars& bars = levels_.front();
+  for (const LevelBars::Slot& slot : bars.final()) {
+    write_bar_state(text.clear(), *slot.bar);
+    bars.seal(*slot.bar, text.bytes());
+  }
 }
 
 /// The changelog has no bar above another one as long as there is nothing of its own to keep.
@@ -403,29 +421,38 @@ void Series::open_forming_above(Changes& changes) {
   };
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     for (const std::size_t parent : tree_[level].parents) {
-      for (const Bar* bar : levels_[level].all()) {  // which opening one above does not touch
-        tree_[parent].each_start_at(bar->start_ns, [&](std::int64_t start_ns) {
-          if (!bar->is_final || is_forming(tree_[parent].end_ns(start_ns))) open(parent, start_ns, kBeginning, changes);
+      for (const LevelBars::Slot& slot : levels_[level].all()) {  // which opening one above does not touch
+        tree_[parent].each_start_at(slot.start_ns, [&](std::int64_t start_ns) {
+          if (!slot.bar->is_final || is_forming(tree_[parent].end_ns(start_ns)))
+            open(parent, start_ns, kBeginning, changes);
         });
       }
     }
   }
 }
 
-/// A bar has become final. One of a series that has older news to publish waits for its turn behind them.
-void Series::make_known(std::size_t level, Bar& bar, Changes& changes) {
+/// A bar has become final. One of a series that has older news to publish waits for its turn behind them. Gives its
+/// bytes when all is done that is to be done with it.
+Bytes Series::make_known(std::size_t level, Bar& bar, Changes& changes) {
   if (has_announced || changes.are_finals_kept) {
     announce(level, bar, changes);
-  } else {
-    changes.finals_to->take_final(*this, level, bar);
+    mark_dirty(level, bar, changes);
+    return {};
   }
-  if (!bar.is_paged) mark_dirty(level, bar, changes);
+  const Bytes stored = changes.finals_to->take_final(*this, level, bar);
+  if (stored.empty()) mark_dirty(level, bar, changes);
+  return stored;
 }
 
 void Series::mark_dirty(std::size_t level, Bar& bar, Changes& changes) {
   bar.is_dirty = true;
   if (bar.is_announced) return;  // by which it is stored as well
+  if (level == 0 && !bar.is_final) return touch(changes);
   if (!std::exchange(bar.is_listed, true)) changes.dirty.push_back({this, level, &bar});
+}
+
+void Series::touch(Changes& changes) {
+  if (!std::exchange(is_touched, true)) changes.touched.push_back(this);
 }
 
 void Series::announce(std::size_t level, Bar& bar, Changes& changes) {

@@ -61,10 +61,10 @@ struct PageMention {
 /// Takes bars as they become final, while they are near.
 class FinalBars {
  public:
-  /// Publishes a bar, and stores it where that is done once and for all.
-  virtual void take_final(Series& series, std::size_t level, Bar& bar) = 0;
-  /// Hears that a bar, stored by `take_final`, is gone.
-  virtual void forget_final(const Bar& bar) = 0;
+  /// Publishes a bar, and stores it where that is done once and for all: then its bytes are what it gives.
+  virtual Bytes take_final(Series& series, std::size_t level, Bar& bar) = 0;
+  /// Hears that a bar of this start, stored by `take_final`, is gone.
+  virtual void forget_final(std::int64_t start_ns) = 0;
 
  protected:
   FinalBars() = default;
@@ -79,10 +79,10 @@ struct Changes {
 
   FinalBars* finals_to;
   bool are_finals_kept = false;   // for the flush: who folds trades elsewhere knows a bar's last version alone
-  std::vector<BarRef> dirty;      // to be written to the changelog
+  std::vector<BarRef> dirty;      // to be written to the changelog, beside the forming base bars of `touched`
   std::vector<BarRef> announced;  // to be published, and written to the changelog
   std::vector<Bar*> gone;         // evicted, but in one of the lists above
-  std::vector<Series*> ids;       // whose ids changed
+  std::vector<Series*> touched;   // whose ids or forming base bars changed
   std::vector<EvictedRef> evicted;
   std::vector<IdChunkRef> evicted_ids;
   std::vector<Series*> corrections;  // which have other corrections now
@@ -96,7 +96,7 @@ struct Changes {
 /// there are, and the changelog need not hold a coarser bar each time that a trade comes.
 class Series {
  public:
-  Series(std::string instrument, Venue& home, const FoldConfig& config, BarPool& pool);
+  Series(std::string instrument, Venue& home, const FoldConfig& config, BarStore& store);
 
   /// Whether a trade of this time is refused as too late: its base window began before the horizon.
   [[nodiscard]] bool is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept;
@@ -144,6 +144,8 @@ class Series {
   void prefetch_tables() const noexcept;
   void prefetch_bar() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
+  /// Keeps a final base bar, which is stored as these bytes, as nothing more than them.
+  void seal(const Bar& bar, Bytes text) { levels_.front().seal(bar, text); }
   [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
   [[nodiscard]] const std::vector<Level>& levels() const noexcept { return tree_; }
   [[nodiscard]] const Level& level(std::size_t number) const noexcept { return tree_[number]; }
@@ -153,7 +155,7 @@ class Series {
   TradeIds ids;
   std::vector<CarriedOut> corrections;  // by offset
   bool are_corrections_listed = false;  // in Changes::corrections
-  bool are_ids_listed = false;          // in Changes::ids
+  bool is_touched = false;              // in Changes::touched
   bool is_live_listed = false;          // in Changes::live
   bool has_announced = false;           // a bar in Changes::announced
   std::int64_t scheduled_ns = kNever;   // the earliest entry for it in its venue's schedule
@@ -172,19 +174,21 @@ class Series {
   void evict_corrections(std::int64_t watermark_ns, Changes& changes);
   [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;
   void find_due();
-  void make_known(std::size_t level, Bar& bar, Changes& changes);
-  void let_go(std::size_t level, Bar& bar, Changes& changes);
+  Bytes make_known(std::size_t level, Bar& bar, Changes& changes);
+  void let_go(std::size_t level, const LevelBars::Slot& slot, Changes& changes);
+  void touch(Changes& changes);
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
   template <typename Visit>
   void each_above(std::size_t level, const Bar& bar, Visit visit);
   void open_forming_above(Changes& changes);
   [[nodiscard]] std::int64_t end_ns(std::size_t level, const Bar& bar) const noexcept;
-  [[nodiscard]] std::int64_t needed_until_ns(std::size_t level, const Bar& bar) const noexcept;
+  void seal_restored();
+  [[nodiscard]] std::int64_t needed_until_ns(std::size_t level, std::int64_t start_ns) const noexcept;
 
   const FoldConfig& config_;
   const std::vector<Level>& tree_;
-  BarPool& pool_;
+  BarStore& store_;
   std::vector<LevelBars> levels_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;

@@ -11,11 +11,13 @@ constexpr std::size_t kFullBytes = 256 * 1024;
 
 }  // namespace
 
-void StatePages::add(Series& series, const Bar& bar) {
+Bytes StatePages::add(Series& series, const Bar& bar) {
   Minute& at = minute(bar.start_ns);
   ++at.in_memory;
-  write_bar_state(begin_entry(at, PageEntryKind::bar, series).number(bar.start_ns - at.start_ns), bar);
+  write_bar_state(bar_.clear(), bar);
+  begin_entry(at, PageEntryKind::bar, series).number(bar.start_ns - at.start_ns).raw(bar_.bytes());
   close_when_full(at);
+  return bar_.bytes();
 }
 
 void StatePages::forget(std::int64_t time_ns) {

@@ -20,8 +20,8 @@ class StatePages {
 
   explicit StatePages(ChangelogWriter& out) : out_(out) {}
 
-  /// Writes a base bar that is final and that the changelog does not have.
-  void add(Series& series, const Bar& bar);
+  /// Writes a base bar that is final and that the changelog does not have. Gives its bytes, until the next call.
+  Bytes add(Series& series, const Bar& bar);
   /// Hears that something that is in the pages of its minute has left memory.
   void forget(std::int64_t time_ns);
   /// Gives all that was added to the changelog, and the ends of pages that nobody needs.
@@ -49,6 +49,7 @@ class StatePages {
   std::map<std::int64_t, Minute> minutes_;
   Minute* last_ = nullptr;
   std::uint64_t pages_opened_ = 0;
+  StateText bar_;
   std::vector<StateText> spare_;     // texts of closed pages, whose memory is used again
   std::vector<std::int64_t> open_;   // minutes that have an open page
   std::vector<std::int64_t> ended_;  // minutes of which nothing was in memory at some time since the last flush

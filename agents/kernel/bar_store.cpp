@@ -1,0 +1,102 @@
+#include "bar_store.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "bar_state.hpp"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace livetape::kernel {
+namespace {
+
+constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::align_val_t kSlabAlignment{kHugePage};
+constexpr std::size_t kChunkBytes = std::size_t{128} << 10;
+constexpr std::align_val_t kChunkAlignment{kChunkBytes};
+using Size = std::uint16_t;  // of a sealed bar: before its bytes
+
+/// Bars of many instruments are met in no order: small pages would each be asked for, and looked up again, by itself.
+void prefer_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__linux__)
+  if (bytes % kHugePage == 0) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace
+
+BarStore::~BarStore() {
+  for (const Slab& slab : slabs_) {
+    std::destroy_n(slab.bars, slab.made);
+    operator delete(slab.bars, kSlabAlignment);
+  }
+  for (Chunk* chunk : chunks_) operator delete(chunk, kChunkAlignment);
+}
+
+Bar& BarStore::take() {
+  if (!free_.empty()) {
+    Bar& bar = *free_.back();
+    free_.pop_back();
+    bar = Bar{};
+    return bar;
+  }
+  if (slabs_.empty() || slabs_.back().made == slabs_.back().room) add_slab();
+  Slab& slab = slabs_.back();
+  return *std::construct_at(slab.bars + slab.made++);
+}
+
+/// Twice as large as the one before, up to a huge page.
+void BarStore::add_slab() {
+  constexpr std::size_t kDoublings = 5;
+  static_assert(kFirstBytes << kDoublings == kHugePage);
+  const std::size_t bytes = kFirstBytes << std::min(slabs_.size(), kDoublings);
+  void* const memory = operator new(bytes, kSlabAlignment);
+  prefer_huge_pages(memory, bytes);
+  slabs_.push_back({static_cast<Bar*>(memory), bytes / sizeof(Bar), 0});
+}
+
+BarStore::Sealed BarStore::seal(Bytes text) {
+  const std::size_t needed = sizeof(Size) + text.size();
+  if (chunk_ == nullptr || chunk_->used + needed > kChunkBytes) begin_chunk();
+  std::uint8_t* const at = reinterpret_cast<std::uint8_t*>(chunk_) + chunk_->used;
+  const auto size = static_cast<Size>(text.size());
+  std::memcpy(at, &size, sizeof size);
+  std::memcpy(at + sizeof size, text.data(), text.size());
+  chunk_->used += needed;
+  ++chunk_->sealed;
+  return at;
+}
+
+Bar BarStore::read(Sealed sealed, std::int64_t start_ns) {
+  Size size = 0;
+  std::memcpy(&size, sealed, sizeof size);
+  ByteReader in(Bytes(sealed + sizeof size, size));
+  return read_bar_state(in, start_ns, kValueVersion);
+}
+
+void BarStore::drop(Sealed sealed) {
+  Chunk& chunk = chunk_of(sealed);
+  if (--chunk.sealed == 0 && &chunk != chunk_) free_chunks_.push_back(&chunk);
+}
+
+void BarStore::begin_chunk() {
+  if (chunk_ != nullptr && chunk_->sealed == 0) free_chunks_.push_back(chunk_);
+  if (free_chunks_.empty()) {
+    chunks_.push_back(static_cast<Chunk*>(operator new(kChunkBytes, kChunkAlignment)));
+    free_chunks_.push_back(chunks_.back());
+  }
+  chunk_ = std::construct_at(free_chunks_.back(), Chunk{sizeof(Chunk), 0});
+  free_chunks_.pop_back();
+}
+
+BarStore::Chunk& BarStore::chunk_of(Sealed sealed) noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(sealed);
+  return *reinterpret_cast<Chunk*>(address & ~(std::uintptr_t{kChunkBytes} - 1));
+}
+
+}  // namespace livetape::kernel
