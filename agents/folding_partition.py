@@ -25,8 +25,8 @@ T = TypeVar("T")
 GOLDEN_RATIO: Final = 0.618
 """Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
 FLUSHES_LEFT_OUT: Final = 3
-"""A fold that is far behind the log leaves so many out between two that it makes: each is a transaction, and nobody waits
-for what is history already. It was a fifth of what catching up costs."""
+"""A fold that is far behind the log leaves so many out between two that it makes: each is a transaction, and nobody
+waits for what is history already. It was a fifth of what catching up costs."""
 THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
 THREAD_RECORDS: Final = 1_000

@@ -61,7 +61,7 @@ struct Flush {
 };
 
 /// Folds one partition of `trades` into bars: a pure function of its state and the bytes. One thread at a time.
-class PartitionFold : private FinalBars {
+class PartitionFold final : private FinalBars {
  public:
   PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin);
   ~PartitionFold() = default;

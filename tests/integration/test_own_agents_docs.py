@@ -52,7 +52,7 @@ async def subscribed(client: Client) -> dict[str, Any]:
 
 
 async def follow(client: Client, rows: dict[str, Any], expected: Counter[str]) -> None:
-    """Take updates until the table is as expected; it never shrinks (Faust writes a new key's 0, and an order of 0, too)."""
+    """Take updates until the table is as expected; it never shrinks (a new key's 0 is written, and an order of 0)."""
     while rows != expected:
         row = (await client.next("update"))["row"]
         assert rows.get(row["key"], 0) <= row["value"] <= expected[row["key"]]
