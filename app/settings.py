@@ -4,6 +4,7 @@ Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL
 """
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,32 @@ class Venue(BaseModel):
     """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
     """The authority to trust, when it is none of the system's."""
+
+
+class PacketFeed(BaseModel):
+    """An exchange's multicast feed to read: ITCH 5.0 over MoldUDP64."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    lines: tuple[str, ...] = Field(min_length=1)
+    """Where the same packets come, `HOST:PORT` each: multicast groups, or addresses of this machine."""
+    interface: str | None = None
+    """IPv4 address of the interface that groups are joined on; the system's choice when there is none."""
+    rerequest: str | None = None
+    """`HOST:PORT` of the server that has what no line brought."""
+    dpdk: str | None = None
+    """Arguments of DPDK's environment layer, to read by DPDK; the kernel's sockets are read when there are none. One
+    feed of a bridge may have them."""
+    instruments: tuple[str, ...] = ()
+    """Canonical names, `AAPL-USD`; every stock of the feed when there are none."""
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{2,8}$")
+    """What the prices are in: the end of every instrument's name."""
+    timezone: str = "America/New_York"
+    """Of the exchange: the feed tells times since its midnight."""
+    day: date | None = None
+    """The day that the feed speaks of, to read an old one; found by the clock when there is none."""
+    orders: int = Field(default=2_000_000, ge=1, le=1 << 32)
+    """Orders that memory is taken for at the beginning, about 32 to 64 bytes each; more make it grow."""
 
 
 EXCHANGES = {
@@ -91,6 +118,8 @@ class Settings(BaseSettings):
 
     venues: dict[str, Venue] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
+    packet_feeds: dict[str, PacketFeed] = {}
+    """The packet feeds that the bridge reads, by the name of their venue."""
 
     intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The

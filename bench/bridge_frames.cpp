@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
     std::cerr << "no client for venue " << argv[1] << '\n';
     return 2;
   }
-  RecordEncoder encoder(argv[1], instruments, std::string(32, '0'), 1, 2);
+  RecordEncoder encoder(std::make_shared<Instruments>(argv[1], instruments), std::string(32, '0'), 1, 2);
   std::vector<std::string> frames;
   for (std::string line; std::getline(std::cin, line);) {
     frames.push_back(line);

@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
     std::cerr << "no client for venue " << argv[1] << '\n';
     return 2;
   }
-  RecordEncoder encoder(argv[1], instruments, "", 1, 2);
+  RecordEncoder encoder(std::make_shared<Instruments>(argv[1], instruments), "", 1, 2);
   std::vector<Trade> trades;
   std::string frame;
   while (std::getline(std::cin, frame)) {

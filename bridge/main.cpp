@@ -10,6 +10,7 @@
 #include "core/config.hpp"
 #include "core/metrics.hpp"
 #include "exchange/venue_thread.hpp"
+#include "nic/packet_feed.hpp"
 #include "publish/kafka_publisher.hpp"
 #include "publish/metrics_server.hpp"
 #include "publish/zeromq_publisher.hpp"
@@ -22,23 +23,33 @@ namespace {
 [[noreturn]] void run(const Config& config) {
   Metrics metrics;
   std::vector<std::unique_ptr<VenueThread>> venues;
+  std::vector<MessageSource> sources;
   for (const VenueConfig& venue : config.venues) {
     metrics.venues.emplace_back().venue = venue.venue;
     venues.push_back(std::make_unique<VenueThread>(venue, config, metrics.venues.back()));
+    sources.push_back(venues.back()->source());
+  }
+  std::vector<std::unique_ptr<PacketFeed>> feeds;
+  for (const PacketFeedConfig& feed : config.packet_feeds) {
+    metrics.venues.emplace_back().venue = metrics.packets.emplace_back().venue = feed.venue;
+    feeds.push_back(std::make_unique<PacketFeed>(feed, config, metrics.venues.back(), metrics.packets.back()));
+    sources.push_back(feeds.back()->source());
   }
   boost::asio::io_context context(1);
   const MetricsServer server(context, config.metrics_host, config.metrics_port, metrics);
-  ZeroMqPublisher zeromq(config, venues, metrics);
-  KafkaPublisher kafka(config, venues, metrics, [&context] { context.stop(); });
+  ZeroMqPublisher zeromq(config, sources, metrics);
+  KafkaPublisher kafka(config, sources, metrics, [&context] { context.stop(); });
   // Until here there is nothing to flush: a signal ends the process at once, even while Kafka is waited for.
   boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const auto&, int) { context.stop(); });
   zeromq.start();
   kafka.start();
   for (const auto& venue : venues) venue->start();
+  for (const auto& feed : feeds) feed->start();
   context.run();
   // What was read is published before the end: first the sources stop, then the publishers empty their rings.
   for (const auto& venue : venues) venue->stop();
+  for (const auto& feed : feeds) feed->stop();
   zeromq.stop();
   const bool is_all_delivered = kafka.stop();
   // All is out. Destructors would wait for a name look-up that hangs, as long as the resolver's time-outs.

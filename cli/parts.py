@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from app.settings import PROJECT, Settings
+from app.settings import PROJECT, PacketFeed, Settings
+from app.time_zones import midnight_ns, utc_offsets
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
@@ -82,6 +83,18 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
         "errors_dir": str(settings.home / "decode-errors"),
         "clock_interval_ms": settings.clock_interval_ms,
         "venues": venues,
+        "packet_feeds": [_packet_feed(settings, name, feed) for name, feed in settings.packet_feeds.items()],
+    }
+
+
+def _packet_feed(settings: Settings, venue: str, feed: PacketFeed) -> dict[str, object]:
+    fields = feed.model_dump(mode="json", exclude={"timezone", "day"})
+    return {
+        **fields,
+        "venue": venue,
+        "utc_offsets": [offset._asdict() for offset in utc_offsets(feed.timezone)],
+        "midnight_ns": None if feed.day is None else midnight_ns(feed.day, feed.timezone),
+        "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
     }
 
 

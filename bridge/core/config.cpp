@@ -34,17 +34,42 @@ std::string text(const element& json, std::string_view name) {
 
 std::int64_t number(const element& json, std::string_view name) { return field_as<std::int64_t>(json, name); }
 
+std::vector<std::string> texts(const element& json, std::string_view name) {
+  std::vector<std::string> all;
+  for (const element each : field_as<simdjson::dom::array>(json, name)) {
+    all.emplace_back(std::string_view(each));
+  }
+  return all;
+}
+
 VenueConfig read_venue(const element& json) {
   VenueConfig venue;
   venue.venue = text(json, "venue");
   venue.url = text(json, "url");
   if (!field(json, "ca_file").is_null()) venue.ca_file = text(json, "ca_file");
-  for (const element instrument : field_as<simdjson::dom::array>(json, "instruments")) {
-    venue.instruments.emplace_back(std::string_view(instrument));
-  }
+  venue.instruments = texts(json, "instruments");
   if (venue.instruments.empty()) throw std::runtime_error("venue " + venue.venue + " has no instruments");
   venue.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
   return venue;
+}
+
+PacketFeedConfig read_packet_feed(const element& json) {
+  PacketFeedConfig feed;
+  feed.venue = text(json, "venue");
+  feed.lines = texts(json, "lines");
+  if (!field(json, "interface").is_null()) feed.interface = text(json, "interface");
+  if (!field(json, "rerequest").is_null()) feed.rerequest = text(json, "rerequest");
+  if (!field(json, "dpdk").is_null()) feed.dpdk = text(json, "dpdk");
+  feed.instruments = texts(json, "instruments");
+  feed.currency = text(json, "currency");
+  for (const element offset : field_as<simdjson::dom::array>(json, "utc_offsets")) {
+    feed.utc_offsets.push_back({number(offset, "from_ns"), static_cast<std::int32_t>(number(offset, "seconds"))});
+  }
+  if (feed.utc_offsets.empty()) throw std::runtime_error("packet feed " + feed.venue + " has no utc_offsets");
+  if (!field(json, "midnight_ns").is_null()) feed.midnight_ns = number(json, "midnight_ns");
+  feed.orders = static_cast<std::size_t>(field_as<std::uint64_t>(json, "orders"));
+  feed.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
+  return feed;
 }
 
 void read_address(const std::string& address, Config& config) {
@@ -71,6 +96,9 @@ Config read(const element& json) {
   config.clock_interval = std::chrono::milliseconds(number(json, "clock_interval_ms"));
   for (const element venue : field_as<simdjson::dom::array>(json, "venues")) {
     config.venues.push_back(read_venue(venue));
+  }
+  for (const element feed : field_as<simdjson::dom::array>(json, "packet_feeds")) {
+    config.packet_feeds.push_back(read_packet_feed(feed));
   }
   return config;
 }

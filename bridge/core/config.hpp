@@ -3,9 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "nic/exchange_day.hpp"
 
 namespace livetape::bridge {
 
@@ -15,6 +18,21 @@ struct VenueConfig {
   std::string url;
   std::string ca_file;  // empty: the system's authorities
   std::vector<std::string> instruments;
+  std::chrono::milliseconds clock_delay{0};
+};
+
+/// One packet feed to read: ITCH 5.0 over MoldUDP64.
+struct PacketFeedConfig {
+  std::string venue;
+  std::vector<std::string> lines;           // the same packets by as many ways, HOST:PORT each
+  std::string interface;                    // address of the one that groups are joined on; empty: the system's choice
+  std::string rerequest;                    // HOST:PORT; empty: there is no server
+  std::optional<std::string> dpdk;          // its arguments; none: the kernel's sockets
+  std::vector<std::string> instruments;     // none: every stock
+  std::string currency;                     // of the instruments' names
+  std::vector<UtcOffset> utc_offsets;       // of the exchange's clocks
+  std::optional<std::int64_t> midnight_ns;  // of the day that every session is of; none: by the clock
+  std::size_t orders = 0;                   // that there is room for at the beginning
   std::chrono::milliseconds clock_delay{0};
 };
 
@@ -30,6 +48,7 @@ struct Config {
   std::filesystem::path errors_dir;
   std::chrono::milliseconds clock_interval{250};
   std::vector<VenueConfig> venues;
+  std::vector<PacketFeedConfig> packet_feeds;
 };
 
 /// Throws std::runtime_error that names the file and what is wrong with it.

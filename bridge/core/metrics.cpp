@@ -42,6 +42,63 @@ constexpr VenueCounter kVenueCounters[] = {
     {"livetape_bridge_zeromq_dropped_total", "Messages not published because the publisher was too slow",
      &VenueMetrics::zeromq_dropped}};
 
+struct ReceiverCounter {
+  const char* name;
+  const char* help;
+  Counter mold::ReceiverMetrics::*counter;
+};
+
+using mold::ReceiverMetrics;
+constexpr ReceiverCounter kReceiverCounters[] = {
+    {"livetape_bridge_packets_total", "Packets of a feed, from all lines and the re-request server",
+     &ReceiverMetrics::packets},
+    {"livetape_bridge_packet_messages_total", "Messages of a feed, each once", &ReceiverMetrics::messages},
+    {"livetape_bridge_packet_heartbeats_total", "Packets without a message", &ReceiverMetrics::heartbeats},
+    {"livetape_bridge_packet_duplicates_total", "Packets that another line had brought before",
+     &ReceiverMetrics::duplicates},
+    {"livetape_bridge_packet_malformed_total", "Packets that are cut off or of no MoldUDP64",
+     &ReceiverMetrics::malformed},
+    {"livetape_bridge_packet_other_session_total", "Packets of the session before", &ReceiverMetrics::other_session},
+    {"livetape_bridge_packet_sessions_total", "Sessions begun", &ReceiverMetrics::sessions},
+    {"livetape_bridge_packet_ended_sessions_total", "Sessions ended, with nothing of them under way",
+     &ReceiverMetrics::ended_sessions},
+    {"livetape_bridge_packet_gaps_total", "Times that messages were missing behind one that came",
+     &ReceiverMetrics::gaps},
+    {"livetape_bridge_packet_requests_total", "Requests to the re-request server", &ReceiverMetrics::requests},
+    {"livetape_bridge_packet_too_far_ahead_total", "Messages that came too early to be held",
+     &ReceiverMetrics::too_far_ahead},
+    {"livetape_bridge_packet_lost_messages_total", "Messages given up", &ReceiverMetrics::lost_messages}};
+
+std::string labels_of(const std::string& venue, std::string_view reason) {
+  return "{venue=\"" + venue + "\",reason=\"" + std::string(reason) + "\"}";
+}
+
+void write_packets(Text& text, const Metrics& metrics) {
+  for (const ReceiverCounter& each : kReceiverCounters) {
+    text.declare(each.name, "counter", each.help);
+    for (const PacketMetrics& feed : metrics.packets) {
+      text.sample(each.name, "{venue=\"" + feed.venue + "\"}", feed.receiver.*each.counter);
+    }
+  }
+  constexpr const char* kMessageErrors = "livetape_bridge_message_errors_total";
+  text.declare(kMessageErrors, "counter", "Messages of a feed that could not be used, by reason");
+  constexpr const char* kFrameErrors = "livetape_bridge_frame_errors_total";
+  for (const PacketMetrics& feed : metrics.packets) {
+    for (std::size_t error = 1; error < itch::kErrorCount; ++error) {
+      const std::string labels = labels_of(feed.venue, itch::name_of(static_cast<itch::Error>(error)));
+      text.sample(kMessageErrors, labels, feed.message_errors[error]);
+    }
+  }
+  text.declare(kFrameErrors, "counter", "Ethernet frames of DPDK that have no datagram for us, by reason");
+  for (const PacketMetrics& feed : metrics.packets) {
+    for (std::size_t error = 1; error < kFrameErrorCount; ++error) {
+      const std::string labels = labels_of(feed.venue, name_of(static_cast<FrameError>(error)));
+      text.sample(kFrameErrors, labels, feed.frame_errors[error]);
+    }
+    text.sample(kFrameErrors, labels_of(feed.venue, "other_address"), feed.other_datagrams);
+  }
+}
+
 }  // namespace
 
 std::string as_prometheus_text(const Metrics& metrics) {
@@ -58,11 +115,11 @@ std::string as_prometheus_text(const Metrics& metrics) {
   text.declare("livetape_bridge_decode_errors_total", "counter", "Frames that could not be decoded, by reason");
   for (const VenueMetrics& venue : metrics.venues) {
     for (std::size_t error = 1; error < kDecodeErrorCount; ++error) {
-      const std::string labels =
-          "{venue=\"" + venue.venue + "\",reason=\"" + std::string(name_of(static_cast<DecodeError>(error))) + "\"}";
+      const std::string labels = labels_of(venue.venue, name_of(static_cast<DecodeError>(error)));
       text.sample("livetape_bridge_decode_errors_total", labels, venue.decode_errors[error]);
     }
   }
+  write_packets(text, metrics);
   const auto plain = [&](const char* name, const char* help, const Counter& counter) {
     text.declare(name, "counter", help);
     text.sample(name, "", counter);

@@ -6,11 +6,11 @@
 #include <deque>
 #include <string>
 
+#include "core/counter.hpp"
 #include "exchange/decode_error.hpp"
+#include "nic/packet_metrics.hpp"
 
 namespace livetape::bridge {
-
-using Counter = std::atomic<std::uint64_t>;
 
 /// What one venue's thread counts.
 struct VenueMetrics {
@@ -32,6 +32,7 @@ struct VenueMetrics {
 /// All counters of the process; each is written by one thread and read by the metrics server.
 struct Metrics {
   std::deque<VenueMetrics> venues;
+  std::deque<PacketMetrics> packets;
   Counter kafka_produced{0};
   Counter kafka_delivered{0};
   Counter kafka_failed{0};

@@ -20,6 +20,12 @@ class SpscRing {
 
   /// Producer: false when the ring is full.
   [[nodiscard]] bool push(const T& item) noexcept {
+    const bool is_pushed = push_silently(item);
+    if (is_pushed) ring();
+    return is_pushed;
+  }
+  /// Producer: the same, for one who rings later himself.
+  [[nodiscard]] bool push_silently(const T& item) noexcept {
     const std::size_t head = head_.load(std::memory_order_relaxed);
     if (head - seen_tail_ > mask_) {
       seen_tail_ = tail_.load(std::memory_order_acquire);
@@ -27,8 +33,11 @@ class SpscRing {
     }
     slots_[head & mask_] = item;
     head_.store(head + 1, std::memory_order_release);
-    if (doorbell_ != nullptr) doorbell_->ring();
     return true;
+  }
+  /// Producer: wakes the consumer, if it sleeps.
+  void ring() noexcept {
+    if (doorbell_ != nullptr) doorbell_->ring();
   }
 
   /// Consumer: the oldest item, to be released by `pop`; null when the ring is empty.

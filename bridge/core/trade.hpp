@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "livetape/int128.hpp"
@@ -11,6 +12,12 @@ namespace livetape::bridge {
 
 /// Side of the order that took liquidity, in the order of trade.avsc's symbols.
 enum class Aggressor : std::uint8_t { unknown, buy, sell };
+
+/// Id of one run of a venue's client: 16 random bytes.
+using SessionId = std::array<unsigned char, 16>;
+
+/// What a record does to the tape, in the order of trade.avsc's symbols.
+enum class Action : std::uint8_t { trade, correct, cancel };
 
 /// A venue's trade id, in place.
 class TradeId {
@@ -39,8 +46,10 @@ struct Trade {
   std::int64_t seq = 0;  // the venue's own order number; valid when has_seq
   bool has_seq = false;
   Aggressor aggressor = Aggressor::unknown;
-  Int128 price = 0;  // 10^-18 of quote currency
-  Int128 size = 0;   // 10^-18 of base currency
+  Action action = Action::trade;                   // one that cancels has the id of the trade that it cancels
+  std::span<const std::string_view> conditions{};  // the venue's codes, which outlive the program
+  Int128 price = 0;                                // 10^-18 of quote currency
+  Int128 size = 0;                                 // 10^-18 of base currency
   std::int64_t event_time_ns = 0;
   std::int64_t receive_time_ns = 0;
 };

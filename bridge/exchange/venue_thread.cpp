@@ -5,7 +5,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <random>
 #include <stdexcept>
 
 #include "core/log.hpp"
@@ -18,13 +17,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::int64_t kMaxAheadNs = 60'000'000'000;
-
-SessionId random_session_id() {
-  std::random_device random;
-  SessionId id;
-  for (auto& byte : id) byte = static_cast<unsigned char>(random());
-  return id;
-}
 
 std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
   auto venue = make_venue(config.venue, config.instruments);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -11,6 +10,7 @@
 
 #include "core/config.hpp"
 #include "core/error_file.hpp"
+#include "core/message_source.hpp"
 #include "core/metrics.hpp"
 #include "core/spsc_ring.hpp"
 #include "core/trade.hpp"
@@ -18,11 +18,6 @@
 #include "exchange/session.hpp"
 
 namespace livetape::bridge {
-
-using MessageRing = SpscRing<Message>;
-
-/// Id of one run of a venue's client: 16 random bytes.
-using SessionId = std::array<unsigned char, 16>;
 
 /// One venue's thread: reads frames, numbers the trades and the venue's clocks, and puts them into a ring for each
 /// publisher.
@@ -37,11 +32,11 @@ class VenueThread final : SessionListener {
   void start();
   void stop();
 
-  [[nodiscard]] const std::string& venue_name() const noexcept { return config_.venue; }
-  [[nodiscard]] const std::vector<std::string>& instruments() const noexcept { return config_.instruments; }
-  [[nodiscard]] const SessionId& session_id() const noexcept { return session_id_; }
-  [[nodiscard]] MessageRing& kafka_ring() noexcept { return kafka_ring_; }
-  [[nodiscard]] MessageRing& zeromq_ring() noexcept { return zeromq_ring_; }
+  /// What it gives the publishers; valid as long as it is there itself.
+  [[nodiscard]] MessageSource source() noexcept {
+    return {std::make_shared<Instruments>(config_.venue, config_.instruments), session_id_, &kafka_ring_,
+            &zeromq_ring_};
+  }
 
  private:
   static constexpr std::size_t kRingMessages = std::size_t{1} << 16;

@@ -41,13 +41,12 @@ std::unique_ptr<RdKafka::Metadata> ask_for_metadata(RdKafka::Producer& producer,
 
 }  // namespace
 
-KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues,
-                               Metrics& metrics, std::function<void()> on_fatal)
+KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics,
+                               std::function<void()> on_fatal)
     : topic_(config.topic), metrics_(metrics), on_fatal_(std::move(on_fatal)) {
-  for (const auto& venue : venues) {
-    encoders_.emplace_back(venue->venue_name(), venue->instruments(), as_hex(venue->session_id()),
-                           config.trade_schema_id, config.clock_schema_id);
-    rings_.push_back(&venue->kafka_ring());
+  for (const MessageSource& source : sources) {
+    encoders_.emplace_back(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id);
+    rings_.push_back(source.kafka);
   }
   make_producer(config);
   find_partitions(setting(config, "bootstrap.servers"));

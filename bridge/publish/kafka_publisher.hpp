@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/config.hpp"
+#include "core/message_source.hpp"
 #include "core/metrics.hpp"
-#include "exchange/venue_thread.hpp"
 #include "publish/publisher_thread.hpp"
 #include "publish/record.hpp"
 
@@ -26,7 +26,7 @@ class KafkaPublisher final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
   /// can write no more and only a new process helps.
   /// Throws std::runtime_error for a setting that librdkafka refuses, brokers that do not answer, or a topic that does
   /// not exist.
-  KafkaPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues, Metrics& metrics,
+  KafkaPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics,
                  std::function<void()> on_fatal);
   ~KafkaPublisher() override;
   KafkaPublisher(const KafkaPublisher&) = delete;

@@ -23,9 +23,11 @@ class PublisherThread {
   using Take = std::function<void(std::size_t ring, const Message& message)>;
   /// What the publisher does when there is no message; called from its thread, at least each `kLongestSleep`.
   using Rest = std::function<void()>;
+  /// Publishes what comes by no ring; false when there was nothing. A thread that has this never sleeps.
+  using Poll = std::function<bool()>;
 
-  PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, Rest rest)
-      : rings_(std::move(rings)), take_(std::move(take)), rest_(std::move(rest)) {
+  PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, Rest rest, Poll poll = {})
+      : rings_(std::move(rings)), take_(std::move(take)), rest_(std::move(rest)), poll_(std::move(poll)) {
     for (SpscRing<Message>* ring : rings_) ring->ring_at_push(doorbell_);
     thread_ = start_thread(name, [this] { run(); });
   }
@@ -45,10 +47,11 @@ class PublisherThread {
     constexpr std::chrono::milliseconds kLongestSleep{10};
     for (;;) {
       const bool last_round = stopping_;
-      if (take_some()) continue;
+      const bool has_polled = poll_ && poll_();
+      if (take_some() || has_polled) continue;
       if (last_round) return;
       rest_();
-      doorbell_.sleep(kLongestSleep, [this] { return !stopping_ && are_rings_empty(); });
+      if (!poll_) doorbell_.sleep(kLongestSleep, [this] { return !stopping_ && are_rings_empty(); });
     }
   }
 
@@ -75,6 +78,7 @@ class PublisherThread {
   std::vector<SpscRing<Message>*> rings_;
   Take take_;
   Rest rest_;
+  Poll poll_;
   Doorbell doorbell_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

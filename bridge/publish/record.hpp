@@ -2,11 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "core/instruments.hpp"
 #include "core/trade.hpp"
 
 namespace livetape::bridge {
@@ -14,9 +15,8 @@ namespace livetape::bridge {
 /// Writes messages of one venue's session as records of `trades`: trade.avsc and clock.avsc behind the wire header.
 class RecordEncoder {
  public:
-  /// Throws std::invalid_argument for names that would not leave room for the rest of a record.
-  RecordEncoder(std::string venue, std::vector<std::string> instruments, std::string session_hex,
-                std::int32_t trade_schema_id, std::int32_t clock_schema_id);
+  RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex, std::int32_t trade_schema_id,
+                std::int32_t clock_schema_id);
 
   /// The record's value, valid until the next call.
   [[nodiscard]] std::span<const std::uint8_t> encode(const Message& message) noexcept;
@@ -24,15 +24,12 @@ class RecordEncoder {
   [[nodiscard]] std::string_view key(const Message& message) const noexcept;
 
  private:
-  static constexpr std::size_t kMaxBytes = 1024;
-  static constexpr std::size_t kLongestNames = 512;  // venue and instrument; everything else is bounded far below
+  static constexpr std::size_t kMaxBytes = 1024;  // a key of the longest, and twice as much for everything else
 
   [[nodiscard]] std::span<const std::uint8_t> encode_trade(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;
 
-  std::string venue_;
-  std::vector<std::string> instruments_;
-  std::vector<std::string> keys_;
+  std::shared_ptr<const Instruments> instruments_;
   std::string session_hex_;
   std::int32_t trade_schema_id_;
   std::int32_t clock_schema_id_;

@@ -13,14 +13,15 @@ constexpr int kHighWaterMark = 100'000;  // messages kept for each subscriber th
 
 }  // namespace
 
-ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues,
-                                 Metrics& metrics)
+ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics)
     : metrics_(metrics) {
-  for (const auto& venue : venues) {
-    encoders_.emplace_back(venue->venue_name(), venue->instruments(), as_hex(venue->session_id()),
-                           config.trade_schema_id, config.clock_schema_id);
-    sessions_.push_back(venue->session_id());
-    rings_.push_back(&venue->zeromq_ring());
+  for (const MessageSource& source : sources) {
+    encoders_.emplace_back(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id);
+    sessions_.push_back(source.session);
+    rings_.push_back(source.zeromq);
+    if (source.polled == nullptr) continue;
+    source.polled->publish_by([this, ring = rings_.size() - 1](const Message& message) { take(ring, message); });
+    polled_.push_back(source.polled);
   }
   socket_.set(zmq::sockopt::sndhwm, kHighWaterMark);
   socket_.set(zmq::sockopt::linger, kLingerMs);
@@ -33,8 +34,16 @@ ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<std::un
 }
 
 void ZeroMqPublisher::start() {
+  const auto poll = [this] { return this->poll(); };
   thread_ = std::make_unique<PublisherThread>(
-      "zeromq", rings_, [this](std::size_t ring, const Message& message) { take(ring, message); }, [] {});
+      "zeromq", rings_, [this](std::size_t ring, const Message& message) { take(ring, message); }, [] {},
+      polled_.empty() ? PublisherThread::Poll() : poll);
+}
+
+bool ZeroMqPublisher::poll() {
+  bool has_polled = false;
+  for (PolledSource* source : polled_) has_polled = source->poll() || has_polled;
+  return has_polled;
 }
 
 void ZeroMqPublisher::stop() {

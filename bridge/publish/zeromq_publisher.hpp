@@ -5,8 +5,8 @@
 #include <zmq.hpp>
 
 #include "core/config.hpp"
+#include "core/message_source.hpp"
 #include "core/metrics.hpp"
-#include "exchange/venue_thread.hpp"
 #include "publish/publisher_thread.hpp"
 #include "publish/record.hpp"
 
@@ -18,7 +18,7 @@ namespace livetape::bridge {
 class ZeroMqPublisher {
  public:
   /// Throws std::runtime_error that names the address when it cannot be bound.
-  ZeroMqPublisher(const Config& config, const std::vector<std::unique_ptr<VenueThread>>& venues, Metrics& metrics);
+  ZeroMqPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics);
 
   void start();
   /// Publishes what is in the rings, and gives subscribers a second to take it.
@@ -26,11 +26,13 @@ class ZeroMqPublisher {
 
  private:
   void take(std::size_t ring, const Message& message);
+  bool poll();
 
   Metrics& metrics_;
   std::vector<RecordEncoder> encoders_;
   std::vector<SessionId> sessions_;
   std::vector<MessageRing*> rings_;
+  std::vector<PolledSource*> polled_;
   zmq::context_t context_{1};
   zmq::socket_t socket_{context_, zmq::socket_type::pub};
   std::unique_ptr<PublisherThread> thread_;

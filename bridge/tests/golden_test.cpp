@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "livetape/decimal.hpp"
 #include "publish/record.hpp"
@@ -17,6 +20,15 @@ Int128 amount(const element& json) {
   const ParsedDecimal parsed = parse_decimal(std::string_view(json));
   EXPECT_EQ(parsed.error, DecimalError::none);
   return parsed.unscaled;
+}
+
+/// The conditions' texts are the JSON's own.
+std::vector<std::string_view> conditions_of(const element& fields) {
+  std::vector<std::string_view> codes;
+  simdjson::dom::array array;
+  if (fields["conditions"].get(array) != simdjson::SUCCESS) return codes;
+  for (const element code : array) codes.emplace_back(std::string_view(code));
+  return codes;
 }
 
 Message message_of(const element& golden) {
@@ -38,6 +50,8 @@ Message message_of(const element& golden) {
   trade.aggressor = side == "buy" ? Aggressor::buy : side == "sell" ? Aggressor::sell : Aggressor::unknown;
   trade.event_time_ns = std::int64_t(fields["event_time_ns"]);
   trade.receive_time_ns = std::int64_t(fields["receive_time_ns"]);
+  std::string_view action;
+  if (fields["action"].get(action) == simdjson::SUCCESS && action == "cancel") trade.action = Action::cancel;
   return message;
 }
 
@@ -49,14 +63,18 @@ TEST(GoldenRecords, AreWrittenByteForByte) {
     const element fields = golden["fields"];
     const bool is_trade = text(golden["type"]) == "Trade";
     const auto schema_id = static_cast<std::int32_t>(std::int64_t(golden["schema_id"]));
-    RecordEncoder encoder(text(fields["venue"]), {is_trade ? text(fields["instrument"]) : ""},
-                          text(fields["bridge_session"]), schema_id, schema_id);
+    const std::vector<std::string> names{is_trade ? text(fields["instrument"]) : ""};
+    RecordEncoder encoder(std::make_shared<Instruments>(text(fields["venue"]), names), text(fields["bridge_session"]),
+                          schema_id, schema_id);
     std::string expected;
     for (const element field : golden["bytes"].get_array()) expected += text(field.at(1));
-    EXPECT_EQ(as_hex(encoder.encode(message_of(golden))), expected) << text(golden["name"]);
+    const std::vector<std::string_view> conditions = conditions_of(fields);
+    Message message = message_of(golden);
+    if (is_trade) message.trade.conditions = conditions;
+    EXPECT_EQ(as_hex(encoder.encode(message)), expected) << text(golden["name"]);
     ++count;
   }
-  EXPECT_GE(count, 7);
+  EXPECT_GE(count, 8);
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 namespace livetape::bridge {
 namespace {
 
-RecordEncoder encoder() { return {"kraken", {"BTC-USDT"}, "00ff", 1, 258}; }
+RecordEncoder encoder() {
+  return {std::make_shared<Instruments>("kraken", std::vector<std::string>{"BTC-USDT"}), "00ff", 1, 258};
+}
 
 TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
   Message message;

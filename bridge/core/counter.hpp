@@ -1,0 +1,11 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace livetape::bridge {
+
+/// What one thread counts and the metrics server reads.
+using Counter = std::atomic<std::uint64_t>;
+
+}  // namespace livetape::bridge

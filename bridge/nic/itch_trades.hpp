@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/instruments.hpp"
+#include "core/trade.hpp"
+#include "nic/exchange_day.hpp"
+#include "nic/itch_book.hpp"
+
+namespace livetape::bridge::itch {
+
+/// Makes trades of a session's messages. A stock is known from its directory message on; its instrument is its symbol
+/// and the currency, AAPL-USD. Trade ids are match numbers, which are unique on a day; a broken trade becomes a
+/// cancellation of that id.
+class Trades {
+ public:
+  static constexpr std::size_t kStocks = std::size_t{1} << 16;  // that a locate code can number
+
+  /// Hears of the trades, in the order of the messages.
+  class Listener {
+   public:
+    Listener() = default;
+    virtual ~Listener() = default;
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    virtual void on_trade(const Trade& trade) = 0;
+  };
+
+  /// Makes trades of these instruments, which are added to `instruments` as the directory names them; of every stock
+  /// where there are none. `orders` is how many there is room for at the beginning.
+  Trades(Instruments& instruments, const std::vector<std::string>& wanted, std::string currency, ExchangeDay day,
+         std::size_t orders, Listener& listener);
+
+  /// Forgets the day before: its orders and its stocks' numbers.
+  void begin_session();
+  void prefetch(std::span<const std::uint8_t> message) const noexcept { book_.prefetch(message); }
+  [[nodiscard]] Error take(std::span<const std::uint8_t> message, std::int64_t receive_time_ns) {
+    receive_time_ns_ = receive_time_ns;
+    return book_.apply(message, *this);
+  }
+
+  /// When a message was sent, in nanoseconds since 1970; nothing when it says no time.
+  [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::span<const std::uint8_t> message);
+
+  // Called by the book.
+  [[nodiscard]] Error on_execution(const Execution& execution);
+  [[nodiscard]] Error on_broken(const BrokenTrade& broken);
+  [[nodiscard]] Error on_stock(const StockDirectory& directory);
+
+ private:
+  struct Stock {
+    static constexpr std::uint32_t kUnknown = std::numeric_limits<std::uint32_t>::max();
+    static constexpr std::uint32_t kUnwanted = kUnknown - 1;
+    std::uint32_t instrument = kUnknown;
+    std::uint32_t round_lot = 0;
+  };
+
+  [[nodiscard]] Error identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t match, std::uint64_t time_ns);
+  [[nodiscard]] std::uint32_t instrument_of(std::string_view symbol);
+  [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::uint64_t since_midnight_ns);
+
+  Instruments& instruments_;
+  std::unordered_map<std::string, std::uint32_t> numbers_;  // by symbol, unwanted ones among them
+  bool wants_all_;
+  std::string currency_;
+  ExchangeDay day_;
+  Listener& listener_;
+  Book book_;
+  std::vector<Stock> stocks_{kStocks};  // by locate code
+  std::int64_t receive_time_ns_ = 0;
+  std::int64_t midnight_ns_ = 0;
+  bool knows_day_ = false;
+};
+
+}  // namespace livetape::bridge::itch

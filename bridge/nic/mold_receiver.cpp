@@ -1,0 +1,177 @@
+#include "nic/mold_receiver.hpp"
+
+#include <algorithm>
+
+namespace livetape::bridge::mold {
+
+void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns) {
+  ++metrics_.packets;
+  const auto packet = parse(payload);
+  if (!packet) {
+    ++metrics_.malformed;
+    return;
+  }
+  if (!belongs(packet->header)) {
+    ++metrics_.other_session;
+    return;
+  }
+  receive(*packet);
+  if (!is_behind()) {
+    behind_since_ns_.reset();
+    requests_.clear();
+  } else if (!behind_since_ns_) {
+    behind_since_ns_ = now_ns;
+    ++metrics_.gaps;
+  }
+  tell_end();
+}
+
+/// A line that lags still has packets of the session before when the next one has begun. Any other session is new.
+bool Receiver::belongs(const Header& header) {
+  if (session_ == header.session) return true;
+  if (session_before_ == header.session) return false;
+  begin(header);
+  return true;
+}
+
+void Receiver::begin(const Header& header) {
+  if (session_) {
+    if (is_behind()) lose_until(end_);
+    session_before_ = session_;
+  }
+  session_ = header.session;
+  held_.clear();
+  requests_.clear();
+  behind_since_ns_.reset();
+  next_ = end_ = 1;
+  is_over_ = has_ended_ = false;
+  ++metrics_.sessions;
+  listener_.on_session(header.session);
+  if (!has_server_ && header.sequence > 1) lose_until(header.sequence);
+}
+
+void Receiver::receive(const Packet& packet) {
+  const Header& header = packet.header;
+  is_over_ = is_over_ || header.count == Header::kEndOfSession;
+  std::uint64_t sequence = header.sequence;
+  Messages messages = packet.messages;
+  if (messages.empty()) ++metrics_.heartbeats;
+  const std::uint64_t end = sequence + messages.count();
+  end_ = std::max(end_, end);
+  if (end <= next_) {
+    if (!messages.empty()) ++metrics_.duplicates;
+    return;
+  }
+  for (; sequence < next_; ++sequence) messages.pop();
+  if (sequence == next_) {
+    deliver(messages);
+    return deliver_held();
+  }
+  bool is_new = messages.empty();
+  for (; !messages.empty(); messages.pop(), ++sequence) {
+    if (held_.has(sequence)) continue;
+    is_new = true;
+    if (sequence - next_ < HeldMessages::kWindow) {
+      held_.keep(sequence, messages.front());
+    } else {
+      ++metrics_.too_far_ahead;
+    }
+  }
+  if (!is_new) ++metrics_.duplicates;
+}
+
+/// Some of these may be held as well: their places become those of later messages, which know by the number.
+void Receiver::deliver(Messages messages) {
+  next_ += messages.count();
+  metrics_.messages += messages.count();
+  listener_.on_messages(messages);
+}
+
+void Receiver::deliver_held() {
+  while (next_ < end_ && held_.has(next_)) deliver(held_.take(next_));
+}
+
+void Receiver::tick(std::int64_t now_ns) {
+  if (!behind_since_ns_ || now_ns - *behind_since_ns_ < kPatienceNs) return;
+  if (has_server_) {
+    ask(now_ns);
+  } else {
+    give_up();
+  }
+  tell_end();
+}
+
+void Receiver::ask(std::int64_t now_ns) {
+  if (!renew_requests(now_ns)) return give_up();
+  add_requests(now_ns);
+}
+
+/// Drops the requests that are answered, and sends the others again: at once where an answer had a part of what was
+/// asked for, else when its time is up. False when that was tried too often.
+bool Receiver::renew_requests(std::int64_t now_ns) {
+  for (Request& request : requests_) {
+    const std::uint64_t asked_first = request.first;
+    while (request.first < request.end && !is_missing(request.first)) ++request.first;
+    if (request.first == request.end) continue;
+    if (request.first > asked_first) {
+      request.attempts = 0;
+    } else if (now_ns - request.sent_ns < kTimeoutNs) {
+      continue;
+    }
+    if (request.attempts == kAttempts) return false;
+    send(request, now_ns);
+  }
+  std::erase_if(requests_, [](const Request& request) { return request.first == request.end; });
+  return true;
+}
+
+/// Asks for what is missing and not yet asked for, from the first on, as far as it could be held.
+void Receiver::add_requests(std::int64_t now_ns) {
+  std::uint64_t sequence = requests_.empty() ? next_ : std::max(next_, requests_.back().end);
+  const std::uint64_t end = std::min(end_, next_ + HeldMessages::kWindow);
+  while (requests_.size() < kRequests) {
+    while (sequence < end && !is_missing(sequence)) ++sequence;
+    if (sequence == end) return;
+    Request request{sequence, sequence, 0, 0};
+    while (request.end < end && request.end - request.first < kMessagesPerRequest && is_missing(request.end)) {
+      ++request.end;
+    }
+    sequence = request.end;
+    send(request, now_ns);
+    requests_.push_back(request);
+  }
+}
+
+void Receiver::send(Request& request, std::int64_t now_ns) {
+  request.sent_ns = now_ns;
+  ++request.attempts;
+  ++metrics_.requests;
+  const auto count = static_cast<std::uint16_t>(request.end - request.first);
+  listener_.on_request(mold::request({*session_, request.first, count}));
+}
+
+/// Goes on with what is held, or with what comes next.
+void Receiver::give_up() {
+  lose_until(held_.first_from(next_, end_));
+  deliver_held();
+  requests_.clear();
+  behind_since_ns_.reset();
+  if (!is_behind()) return;
+  behind_since_ns_ = 0;  // this gap is as old as the one before it
+}
+
+void Receiver::lose_until(std::uint64_t end) {
+  metrics_.lost_messages += end - next_;
+  listener_.on_lost(next_, end);
+  next_ = end;
+  end_ = std::max(end_, end);
+}
+
+void Receiver::tell_end() {
+  if (!is_over_ || has_ended_ || is_behind()) return;
+  has_ended_ = true;
+  ++metrics_.ended_sessions;
+  listener_.on_end();
+}
+
+}  // namespace livetape::bridge::mold

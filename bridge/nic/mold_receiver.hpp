@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/counter.hpp"
+#include "nic/held_messages.hpp"
+#include "nic/moldudp64.hpp"
+
+namespace livetape::bridge::mold {
+
+/// Hears of a session's messages, each once and in order. All calls come from within the receiver's.
+class Listener {
+ public:
+  Listener() = default;
+  virtual ~Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  /// A session begins: the next message is its first.
+  virtual void on_session(const Session& session) = 0;
+  virtual void on_messages(Messages messages) = 0;
+  /// Messages from `first` to before `end` could not be had.
+  virtual void on_lost(std::uint64_t first, std::uint64_t end) = 0;
+  /// The session has ended, and all of it came or was given up.
+  virtual void on_end() = 0;
+  /// A packet to be sent to the re-request server.
+  virtual void on_request(std::span<const std::uint8_t> packet) = 0;
+};
+
+/// What a receiver counts.
+struct ReceiverMetrics {
+  Counter packets{0};        // of all lines and of the re-request server
+  Counter heartbeats{0};     // end-of-session packets among them
+  Counter malformed{0};      // packets that are cut off, or are none
+  Counter duplicates{0};     // packets that brought nothing new: the other line was quicker
+  Counter other_session{0};  // packets of a session that was before
+  Counter messages{0};       // delivered
+  Counter gaps{0};           // times that a message was missing when a later one was known
+  Counter requests{0};       // sent to the re-request server
+  Counter too_far_ahead{0};  // messages that came too early to be held; they are asked for when it is their turn
+  Counter lost_messages{0};  // given up
+  Counter sessions{0};
+  Counter ended_sessions{0};
+};
+
+/// Makes one stream of the lines of a MoldUDP64 feed: takes each message from whichever packet has it first, holds back
+/// what came too early, asks the re-request server for what no line brought, and gives up what that has not either. It
+/// has neither socket nor clock of its own, so that tests bring both.
+///
+/// With a re-request server a session is taken from its first message on, whenever we came to it; without one from the
+/// first that is heard.
+class Receiver {
+ public:
+  /// How long a message that one line lost may still come by another before it is asked for, or given up where there is
+  /// no server to ask.
+  static constexpr std::int64_t kPatienceNs = 5'000'000;
+  /// How long an answer may take.
+  static constexpr std::int64_t kTimeoutNs = 100'000'000;
+  /// How often the same is asked for.
+  static constexpr int kAttempts = 10;
+  /// Requests under way at most, and how many messages one of them asks for: more than go into a packet of ITCH.
+  static constexpr std::size_t kRequests = 8;
+  static constexpr std::uint16_t kMessagesPerRequest = 64;
+
+  Receiver(Listener& listener, ReceiverMetrics& metrics, bool has_server) noexcept
+      : listener_(listener), metrics_(metrics), has_server_(has_server) {}
+
+  /// Takes a packet, of whichever line or of the server. Times are steady.
+  void take(std::span<const std::uint8_t> payload, std::int64_t now_ns);
+  /// Does what is due: asks, asks again, gives up. To be called often, and after each burst of packets.
+  void tick(std::int64_t now_ns);
+
+  /// Whether messages are missing: what is delivered is behind what is known to be.
+  [[nodiscard]] bool is_behind() const noexcept { return next_ < end_; }
+  [[nodiscard]] bool has_ended() const noexcept { return has_ended_ && !is_behind(); }
+  [[nodiscard]] std::uint64_t next_sequence() const noexcept { return next_; }
+
+ private:
+  struct Request {
+    std::uint64_t first;
+    std::uint64_t end;
+    std::int64_t sent_ns;
+    int attempts;
+  };
+
+  [[nodiscard]] bool belongs(const Header& header);
+  void begin(const Header& header);
+  void receive(const Packet& packet);
+  void deliver(Messages messages);
+  void deliver_held();
+  void ask(std::int64_t now_ns);
+  [[nodiscard]] bool renew_requests(std::int64_t now_ns);
+  void add_requests(std::int64_t now_ns);
+  void send(Request& request, std::int64_t now_ns);
+  void give_up();
+  void lose_until(std::uint64_t end);
+  void tell_end();
+  [[nodiscard]] bool is_missing(std::uint64_t sequence) const noexcept {
+    return sequence >= next_ && sequence < end_ && !held_.has(sequence);
+  }
+
+  Listener& listener_;
+  ReceiverMetrics& metrics_;
+  bool has_server_;
+  HeldMessages held_;
+  std::optional<Session> session_;
+  std::optional<Session> session_before_;
+  std::uint64_t next_ = 1;  // to be delivered
+  std::uint64_t end_ = 1;   // behind the last that is known to be
+  bool is_over_ = false;    // the sender said so
+  bool has_ended_ = false;  // and the listener was told
+  std::optional<std::int64_t> behind_since_ns_;
+  std::vector<Request> requests_;
+};
+
+}  // namespace livetape::bridge::mold

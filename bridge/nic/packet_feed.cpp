@@ -1,0 +1,205 @@
+#include "nic/packet_feed.hpp"
+
+#include <poll.h>
+
+#include <chrono>
+#include <string_view>
+
+#include "core/log.hpp"
+#include "core/thread.hpp"
+#include "core/time.hpp"
+#include "nic/dpdk.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+/// Whether the message itself is to blame, and not what is known of its order.
+bool is_undecodable(itch::Error error) noexcept {
+  return error == itch::Error::truncated || error == itch::Error::overlong || error == itch::Error::unknown_type ||
+         error == itch::Error::bad_name;
+}
+
+std::vector<UdpAddress> addresses_of(const PacketFeedConfig& config) {
+  std::vector<UdpAddress> addresses;
+  for (const std::string& line : config.lines) addresses.push_back(parse_udp_address(line));
+  return addresses;
+}
+
+}  // namespace
+
+PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
+                       PacketMetrics& packet_metrics)
+    : venue_(config.venue),
+      is_polled_(config.dpdk.has_value()),
+      venue_metrics_(venue_metrics),
+      packet_metrics_(packet_metrics),
+      instruments_(std::make_shared<Instruments>(config.venue, itch::Trades::kStocks)),
+      errors_(bridge.errors_dir, config.venue),
+      trades_(*instruments_, config.instruments, config.currency, ExchangeDay(config.utc_offsets, config.midnight_ns),
+              config.orders, *this),
+      receiver_(*this, packet_metrics.receiver, !config.rerequest.empty()),
+      clock_(std::chrono::nanoseconds(config.clock_delay).count()),
+      clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),
+      zeromq_ring_(is_polled_ ? 1 : kRingMessages),
+      kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue, "Kafka"),
+      zeromq_(zeromq_ring_, venue_metrics.zeromq_dropped, config.venue, "ZeroMQ") {
+  open(config);
+}
+
+PacketFeed::~PacketFeed() { stop(); }
+
+void PacketFeed::open(const PacketFeedConfig& config) {
+  const std::vector<UdpAddress> addresses = addresses_of(config);
+  const auto add_socket = [this](UdpSocket socket) {
+    auto source = std::make_unique<UdpSocket>(std::move(socket));
+    UdpSocket* const at = source.get();
+    descriptors_.push_back(at->descriptor());
+    sources_.push_back(std::move(source));
+    return at;
+  };
+  if (is_polled_) {
+    for (const UdpAddress& address : addresses) {
+      if (address.is_multicast()) memberships_.emplace_back(address, config.interface);
+    }
+    sources_.push_back(make_dpdk_source(*config.dpdk, addresses, packet_metrics_));
+  } else {
+    for (const UdpAddress& address : addresses) add_socket(UdpSocket::listening(address, config.interface));
+  }
+  if (!config.rerequest.empty()) server_ = add_socket(UdpSocket::connected(parse_udp_address(config.rerequest)));
+}
+
+MessageSource PacketFeed::source() noexcept {
+  return {instruments_, session_id_, &kafka_ring_, &zeromq_ring_, is_polled_ ? this : nullptr};
+}
+
+void PacketFeed::start() {
+  if (is_polled_) return;
+  publish_by([this](const Message& message) { zeromq_.put(message); });
+  thread_ = start_thread(venue_, [this] { run(); });
+}
+
+void PacketFeed::stop() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void PacketFeed::run() {
+  while (!stopping_) {
+    if (!poll()) wait();
+  }
+}
+
+/// Until a packet comes, or something may be due.
+void PacketFeed::wait() {
+  constexpr int kLongestMs = 10;
+  std::vector<::pollfd> waited;
+  for (const int descriptor : descriptors_) waited.push_back({descriptor, POLLIN, 0});
+  (void)::poll(waited.data(), waited.size(), receiver_.is_behind() ? 1 : kLongestMs);
+}
+
+bool PacketFeed::poll() {
+  if (stopping_) return false;
+  now_ns_ = steady_now_ns();
+  bool has_heard = false;
+  for (const auto& source : sources_) {
+    payloads_.clear();
+    source->receive(payloads_);
+    if (payloads_.empty()) continue;
+    has_heard = true;
+    receive_time_ns_ = utc_now_ns();
+    listen(now_ns_);
+    for (const auto& payload : payloads_) receiver_.take(payload, now_ns_);
+  }
+  receiver_.tick(now_ns_);
+  watch(now_ns_);
+  tell_clock(now_ns_);
+  if (is_bell_due_ && !has_heard && now_ns_ - bell_ns_ >= kBellNs) {
+    is_bell_due_ = false;
+    bell_ns_ = now_ns_;
+    kafka_ring_.ring();
+  }
+  return has_heard;
+}
+
+void PacketFeed::listen(std::int64_t now_ns) {
+  if (!heard_ns_) {
+    ++venue_metrics_.connects;
+    venue_metrics_.connected = 1;
+    log(venue_, "the feed is heard");
+  }
+  heard_ns_ = now_ns;
+}
+
+/// A feed that ended may be silent: nothing is missed.
+void PacketFeed::watch(std::int64_t now_ns) {
+  if (!heard_ns_ || now_ns - *heard_ns_ < kSilenceNs || receiver_.has_ended()) return;
+  heard_ns_.reset();
+  ++venue_metrics_.disconnects;
+  venue_metrics_.connected = 0;
+  log(venue_, "the feed is silent on every line");
+}
+
+void PacketFeed::on_session(const mold::Session& session) {
+  log(venue_, "session " + std::string(session.data(), session.size()) + " begins");
+  trades_.begin_session();
+}
+
+void PacketFeed::on_messages(mold::Messages messages) {
+  for (mold::Messages ahead = messages; !ahead.empty(); ahead.pop()) trades_.prefetch(ahead.front());
+  std::span<const std::uint8_t> message;
+  for (; !messages.empty(); messages.pop()) {
+    message = messages.front();
+    const itch::Error error = trades_.take(message, receive_time_ns_);
+    if (error != itch::Error::none) note(error, message);
+  }
+  if (const auto time_ns = trades_.event_time_ns(message)) clock_.see(*time_ns, now_ns_);
+}
+
+void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) {
+  ++packet_metrics_.message_errors[static_cast<std::size_t>(error)];
+  if (!is_undecodable(error)) return;
+  errors_.keep(receive_time_ns_, itch::name_of(error), {reinterpret_cast<const char*>(message.data()), message.size()});
+}
+
+void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
+  log(venue_, "messages " + std::to_string(first) + " to " + std::to_string(end - 1) +
+                  " are lost: no line brought them" + (server_ == nullptr ? "" : ", nor did the re-request server"));
+}
+
+void PacketFeed::on_end() { log(venue_, "the session has ended"); }
+
+void PacketFeed::on_request(std::span<const std::uint8_t> packet) { server_->send(packet); }
+
+void PacketFeed::on_trade(const Trade& trade) {
+  Message message;
+  message.trade = trade;
+  publish(message);
+  ++venue_metrics_.trades;
+}
+
+void PacketFeed::publish(Message& message) {
+  message.sequence = ++sequence_;
+  publish_(message);
+  if (is_polled_) {
+    kafka_.put_silently(message);
+    is_bell_due_ = true;
+  } else {
+    kafka_.put(message);
+  }
+}
+
+/// It stands still while something is missing, or may be: trades of that time may still come.
+void PacketFeed::tell_clock(std::int64_t now_ns) {
+  if (now_ns < clock_due_ns_) return;
+  clock_due_ns_ = now_ns + clock_interval_ns_;
+  if (!heard_ns_ || receiver_.is_behind()) return;
+  const auto time_ns = clock_.time_ns(now_ns);
+  if (!time_ns) return;
+  Message message;
+  message.kind = Message::Kind::clock;
+  message.clock_time_ns = *time_ns;
+  publish(message);
+  ++venue_metrics_.clocks;
+}
+
+}  // namespace livetape::bridge

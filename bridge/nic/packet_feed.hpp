@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/error_file.hpp"
+#include "core/message_source.hpp"
+#include "core/metrics.hpp"
+#include "core/polled_source.hpp"
+#include "core/ring_writer.hpp"
+#include "core/venue_clock.hpp"
+#include "nic/itch_trades.hpp"
+#include "nic/mold_receiver.hpp"
+#include "nic/packet_source.hpp"
+#include "nic/udp_socket.hpp"
+
+namespace livetape::bridge {
+
+/// A venue's packets on their way to messages: lines and re-request server → one MoldUDP64 stream → ITCH → trades, and
+/// the venue's clock among them.
+///
+/// Over the kernel's sockets it has a thread of its own, which sleeps while nothing comes, and a ring to each
+/// publisher. Over DPDK there is nothing to sleep on: the ZeroMQ publisher polls it, and publishes each trade before it
+/// looks at the next message; Kafka's ring is filled behind that.
+class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::Listener {
+ public:
+  /// Throws std::runtime_error for an address, an interface or a device that cannot be had.
+  PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
+             PacketMetrics& packet_metrics);
+  ~PacketFeed() override;
+
+  [[nodiscard]] MessageSource source() noexcept;
+  void start();
+  /// Reads no more. What was read is in the rings.
+  void stop();
+
+  void publish_by(Publish publish) override { publish_ = std::move(publish); }
+  bool poll() override;
+  /// Whether the session is over and nothing of it is missing.
+  [[nodiscard]] bool has_ended() const noexcept { return receiver_.has_ended(); }
+
+ private:
+  static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
+  static constexpr std::int64_t kSilenceNs = 5'000'000'000;  // senders say each second that they are there
+  static constexpr std::int64_t kBellNs = 1'000'000;
+
+  void on_session(const mold::Session& session) override;
+  void on_messages(mold::Messages messages) override;
+  void on_lost(std::uint64_t first, std::uint64_t end) override;
+  void on_end() override;
+  void on_request(std::span<const std::uint8_t> packet) override;
+  void on_trade(const Trade& trade) override;
+
+  void open(const PacketFeedConfig& config);
+  void run();
+  void wait();
+  void listen(std::int64_t now_ns);
+  void note(itch::Error error, std::span<const std::uint8_t> message);
+  void publish(Message& message);
+  void tell_clock(std::int64_t now_ns);
+  void watch(std::int64_t now_ns);
+
+  std::string venue_;
+  bool is_polled_;
+  VenueMetrics& venue_metrics_;
+  PacketMetrics& packet_metrics_;
+  std::shared_ptr<Instruments> instruments_;
+  SessionId session_id_ = random_session_id();
+  ErrorFile errors_;
+  itch::Trades trades_;
+  mold::Receiver receiver_;
+  std::vector<std::unique_ptr<PacketSource>> sources_;
+  std::vector<int> descriptors_;  // of the kernel's sockets, to sleep on
+  std::vector<MulticastMembership> memberships_;
+  UdpSocket* server_ = nullptr;  // of re-requests; one of the sources
+  Payloads payloads_;            // of one burst
+
+  VenueClock clock_;
+  std::int64_t clock_interval_ns_;
+  std::int64_t clock_due_ns_ = 0;
+  std::optional<std::int64_t> heard_ns_;  // steady, while the feed is heard
+  std::int64_t receive_time_ns_ = 0;
+  std::int64_t now_ns_ = 0;  // steady, of this round
+
+  std::uint64_t sequence_ = 0;
+  MessageRing kafka_ring_{kRingMessages};
+  MessageRing zeromq_ring_;
+  RingWriter kafka_;
+  RingWriter zeromq_;
+  Publish publish_;
+  bool is_bell_due_ = false;  // Kafka's publisher may sleep before a full ring
+  std::int64_t bell_ns_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,321 @@
+#include "nic/mold_receiver.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace livetape::bridge::mold {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+constexpr std::int64_t kMs = 1'000'000;
+const Session kSession{'S', 'E', 'S', 'S', 'I', 'O', 'N', '0', '0', '1'};
+const Session kNextSession{'S', 'E', 'S', 'S', 'I', 'O', 'N', '0', '0', '2'};
+
+std::string message(std::uint64_t number) { return "message " + std::to_string(number); }
+
+Bytes packet(const Session& session, std::uint64_t sequence, std::uint16_t count,
+             const std::vector<std::string>& messages) {
+  Bytes bytes(Header::kBytes);
+  std::copy(session.begin(), session.end(), bytes.begin());
+  write_big_endian<8>(bytes.data() + 10, sequence);
+  write_big_endian<2>(bytes.data() + 18, count);
+  for (const std::string& text : messages) {
+    bytes.push_back(static_cast<std::uint8_t>(text.size() >> 8));
+    bytes.push_back(static_cast<std::uint8_t>(text.size()));
+    bytes.insert(bytes.end(), text.begin(), text.end());
+  }
+  return bytes;
+}
+
+/// Messages [first, end) of a session.
+Bytes packet(std::uint64_t first, std::uint64_t end, const Session& session = kSession) {
+  std::vector<std::string> messages;
+  for (std::uint64_t number = first; number < end; ++number) messages.push_back(message(number));
+  return packet(session, first, static_cast<std::uint16_t>(end - first), messages);
+}
+
+Bytes heartbeat(std::uint64_t next, const Session& session = kSession) { return packet(session, next, 0, {}); }
+Bytes end_of_session(std::uint64_t next) { return packet(kSession, next, Header::kEndOfSession, {}); }
+
+/// Writes down what it hears.
+class Log final : public Listener {
+ public:
+  std::vector<std::string> heard;
+  std::deque<Header> requests;
+
+  void on_session(const Session& session) override { heard.push_back("session " + std::string(session.data(), 10)); }
+  void on_messages(Messages messages) override {
+    for (; !messages.empty(); messages.pop()) heard.emplace_back(messages.front().begin(), messages.front().end());
+  }
+  void on_lost(std::uint64_t first, std::uint64_t end) override {
+    heard.push_back("lost " + std::to_string(first) + " to " + std::to_string(end));
+  }
+  void on_end() override { heard.emplace_back("end"); }
+  void on_request(std::span<const std::uint8_t> bytes) override {
+    EXPECT_EQ(bytes.size(), Header::kBytes);
+    EXPECT_TRUE(std::equal(kSession.begin(), kSession.end(), bytes.begin()));
+    requests.push_back({kSession, read_big_endian<8>(bytes.data() + 10), read_big_endian<2>(bytes.data() + 18)});
+  }
+  std::vector<std::string> take() { return std::exchange(heard, {}); }
+};
+
+class MoldReceiver : public testing::Test {
+ protected:
+  void begin(Receiver& receiver) {
+    receiver.take(packet(1, 2), 0);
+    EXPECT_EQ(log_.take(), (Heard{"session SESSION001", "message 1"}));
+  }
+  using Heard = std::vector<std::string>;
+
+  Log log_;
+  ReceiverMetrics metrics_;
+  Receiver alone_{log_, metrics_, false};
+  Receiver served_{log_, metrics_, true};
+};
+
+TEST_F(MoldReceiver, TakesEachMessageFromTheLineThatHasItFirst) {
+  begin(alone_);
+  alone_.take(packet(2, 4), 0);
+  alone_.take(packet(2, 4), 0);
+  alone_.take(packet(3, 6), 0);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3", "message 4", "message 5"}));
+  EXPECT_EQ(metrics_.duplicates, 1U);
+  EXPECT_EQ(metrics_.messages, 5U);
+}
+
+TEST_F(MoldReceiver, HoldsBackWhatCameTooEarly) {
+  begin(alone_);
+  alone_.take(packet(4, 6), 0);
+  alone_.take(packet(7, 8), 0);
+  EXPECT_TRUE(alone_.is_behind());
+  EXPECT_EQ(log_.take(), Heard{});
+  alone_.tick(Receiver::kPatienceNs - 1);
+  alone_.take(packet(2, 5), kMs);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3", "message 4", "message 5"}));
+  alone_.take(packet(6, 7), kMs);
+  EXPECT_EQ(log_.take(), (Heard{"message 6", "message 7"}));
+  EXPECT_FALSE(alone_.is_behind());
+  EXPECT_EQ(metrics_.gaps, 1U);
+}
+
+TEST_F(MoldReceiver, GivesUpWhatNoLineBringsWhenThereIsNoServer) {
+  begin(alone_);
+  alone_.take(packet(4, 5), 0);
+  alone_.take(packet(7, 8), 0);
+  alone_.tick(Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 4", "message 4"}));
+  alone_.tick(Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 5 to 7", "message 7"}));
+  EXPECT_EQ(metrics_.lost_messages, 4U);
+  alone_.take(packet(2, 3), 2 * Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), Heard{}) << "too late";
+}
+
+TEST_F(MoldReceiver, LearnsOfAGapFromAHeartbeat) {
+  begin(served_);
+  served_.take(heartbeat(3), 0);
+  EXPECT_TRUE(served_.is_behind());
+  served_.tick(Receiver::kPatienceNs);
+  ASSERT_EQ(log_.requests.size(), 1U);
+  EXPECT_EQ(log_.requests[0].sequence, 2U);
+  EXPECT_EQ(log_.requests[0].count, 1U);
+  served_.take(packet(2, 3), Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), Heard{"message 2"});
+  EXPECT_FALSE(served_.is_behind());
+}
+
+TEST_F(MoldReceiver, AsksForNoMoreThanItMayHaveUnderWay) {
+  begin(served_);
+  served_.take(packet(100'000, 100'001), 0);
+  EXPECT_EQ(metrics_.too_far_ahead, 1U);
+  std::int64_t now_ns = Receiver::kPatienceNs;
+  for (int i = 0; i < 3; ++i) served_.tick(now_ns);
+  ASSERT_EQ(log_.requests.size(), Receiver::kRequests);
+  for (std::size_t i = 0; i < Receiver::kRequests; ++i) {
+    EXPECT_EQ(log_.requests[i].sequence, 2 + i * Receiver::kMessagesPerRequest);
+    EXPECT_EQ(log_.requests[i].count, Receiver::kMessagesPerRequest);
+  }
+  served_.take(packet(2, 20), now_ns);  // the server sends what goes into a packet
+  served_.tick(now_ns);
+  ASSERT_EQ(log_.requests.size(), Receiver::kRequests + 1);
+  EXPECT_EQ(log_.requests.back().sequence, 20U);
+  EXPECT_EQ(log_.requests.back().count, 46U);
+}
+
+TEST_F(MoldReceiver, AsksAgainWhenNoAnswerComesAndThenGivesUp) {
+  begin(served_);
+  served_.take(packet(3, 4), 0);
+  std::int64_t now_ns = Receiver::kPatienceNs;
+  served_.tick(now_ns);
+  for (int attempt = 1; attempt < Receiver::kAttempts; ++attempt) {
+    served_.tick(now_ns + Receiver::kTimeoutNs - 1);
+    EXPECT_EQ(log_.requests.size(), static_cast<std::size_t>(attempt));
+    now_ns += Receiver::kTimeoutNs;
+    served_.tick(now_ns);
+  }
+  EXPECT_EQ(log_.requests.size(), static_cast<std::size_t>(Receiver::kAttempts));
+  EXPECT_EQ(log_.take(), Heard{});
+  served_.tick(now_ns + Receiver::kTimeoutNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
+}
+
+TEST_F(MoldReceiver, TakesASessionFromItsFirstMessageWhereAServerHasIt) {
+  served_.take(packet(5, 6), 0);
+  EXPECT_EQ(log_.take(), Heard{"session SESSION001"});
+  served_.tick(Receiver::kPatienceNs);
+  served_.take(packet(1, 5), Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), (Heard{"message 1", "message 2", "message 3", "message 4", "message 5"}));
+}
+
+TEST_F(MoldReceiver, TakesASessionFromWhatItHearsFirstWhereNoServerIs) {
+  alone_.take(packet(5, 6), 0);
+  EXPECT_EQ(log_.take(), (Heard{"session SESSION001", "lost 1 to 5", "message 5"}));
+}
+
+TEST_F(MoldReceiver, EndsASessionWhenAllOfItIsHere) {
+  begin(served_);
+  served_.take(end_of_session(3), 0);
+  EXPECT_FALSE(served_.has_ended());
+  served_.take(packet(2, 3), 0);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "end"}));
+  served_.take(end_of_session(3), 0);
+  EXPECT_EQ(log_.take(), Heard{}) << "it is told once";
+  EXPECT_TRUE(served_.has_ended());
+}
+
+TEST_F(MoldReceiver, GoesOnWithTheNextSessionAndLeavesTheOneBefore) {
+  begin(alone_);
+  alone_.take(packet(3, 4), 0);
+  alone_.take(packet(1, 2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 4", "session SESSION002", "message 1"}));
+  alone_.take(packet(2, 5), 0);
+  alone_.take(heartbeat(2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), Heard{});
+  EXPECT_EQ(metrics_.other_session, 1U);
+}
+
+TEST_F(MoldReceiver, RefusesPacketsThatAreNone) {
+  begin(alone_);
+  const Bytes whole = packet(2, 4);
+  for (std::size_t size = 0; size < whole.size(); ++size) alone_.take({whole.data(), size}, 0);
+  EXPECT_EQ(metrics_.malformed, whole.size());
+  alone_.take(heartbeat(0), 0);
+  alone_.take(heartbeat(kSequenceLimit), 0);
+  EXPECT_EQ(metrics_.malformed, whole.size() + 2);
+  EXPECT_EQ(log_.take(), Heard{});
+  EXPECT_FALSE(alone_.is_behind());
+}
+
+TEST_F(MoldReceiver, KeepsOfTooLongAMessageThatItIsTooLong) {
+  begin(alone_);
+  alone_.take(packet(kSession, 3, 1, {std::string(500, 'A')}), 0);
+  alone_.take(packet(kSession, 2, 1, {""}), 0);
+  EXPECT_EQ(log_.take(), (Heard{"", std::string(itch::kMaxBytes + 1, 'A')}));
+}
+
+/// A feed of some messages in packets, and what its two lines make of it: losses, doubles, and packets that overtake.
+class BadLines {
+ public:
+  BadLines(std::uint64_t messages, std::uint64_t seed) : random_(seed), messages_(messages) {
+    for (std::uint64_t first = 1; first <= messages;) {
+      const std::uint64_t end = std::min(messages + 1, first + 1 + below(20));
+      packets_.push_back(packet(first, end));
+      first = end;
+    }
+    packets_.push_back(end_of_session(messages + 1));
+  }
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  /// Both lines' packets in the order that they come, the last one certainly.
+  std::vector<Bytes> arrivals() {
+    std::vector<std::pair<std::uint64_t, Bytes>> timed;
+    for (std::uint64_t i = 0; i < packets_.size(); ++i) {
+      for (int line = 0; line < 2; ++line) {
+        const bool is_last = i + 1 == packets_.size();
+        if (!is_last && below(4) == 0) continue;
+        for (std::uint64_t copies = 1 + (below(10) == 0 ? 1U : 0U); copies > 0; --copies) {
+          timed.emplace_back(is_last ? ~std::uint64_t{0} : i * 10 + below(40), packets_[i]);
+        }
+      }
+    }
+    std::ranges::stable_sort(timed, {}, &std::pair<std::uint64_t, Bytes>::first);
+    std::vector<Bytes> arrivals;
+    for (auto& [time, bytes] : timed) arrivals.push_back(std::move(bytes));
+    return arrivals;
+  }
+
+  /// What the server answers, if it answers at all.
+  std::optional<Bytes> answer(const Header& request) {
+    if (below(5) == 0) return std::nullopt;
+    const std::uint64_t end = request.sequence + std::min<std::uint64_t>(request.count, 1 + below(30));
+    return packet(request.sequence, std::min(end, messages_ + 1));
+  }
+
+ private:
+  std::mt19937_64 random_;
+  std::uint64_t messages_;
+  std::vector<Bytes> packets_;
+};
+
+TEST(MoldReceiverOnBadLines, DeliversEveryMessageOnceAndInOrder) {
+  constexpr std::uint64_t kMessages = 20'000;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    BadLines lines(kMessages, seed);
+    Log log;
+    ReceiverMetrics metrics;
+    Receiver receiver(log, metrics, true);
+    std::int64_t now_ns = 0;
+    const auto serve = [&] {
+      receiver.tick(now_ns);
+      for (; !log.requests.empty(); log.requests.pop_front()) {
+        if (const auto answer = lines.answer(log.requests.front())) receiver.take(*answer, now_ns);
+      }
+    };
+    for (const Bytes& arrival : lines.arrivals()) {
+      receiver.take(arrival, now_ns += kMs / 10);
+      serve();
+    }
+    for (int i = 0; i < 10'000 && !receiver.has_ended(); ++i, now_ns += kMs) serve();
+    std::vector<std::string> expected{"session SESSION001"};
+    for (std::uint64_t number = 1; number <= kMessages; ++number) expected.push_back(message(number));
+    expected.emplace_back("end");
+    EXPECT_EQ(log.heard, expected) << "seed " << seed;
+    EXPECT_GT(metrics.requests, 0U);
+    EXPECT_EQ(metrics.lost_messages, 0U);
+  }
+}
+
+TEST(MoldReceiverOnBadLines, SaysWhatItLostWhereNobodyCanBeAsked) {
+  constexpr std::uint64_t kMessages = 20'000;
+  BadLines lines(kMessages, 9);
+  Log log;
+  ReceiverMetrics metrics;
+  Receiver receiver(log, metrics, false);
+  std::int64_t now_ns = 0;
+  for (const Bytes& arrival : lines.arrivals()) {
+    receiver.take(arrival, now_ns += kMs / 10);
+    receiver.tick(now_ns);
+  }
+  for (int i = 0; i < 10'000 && !receiver.has_ended(); ++i) receiver.tick(now_ns += kMs);
+  std::uint64_t next = 1;
+  for (const std::string& line : log.heard) {
+    unsigned long long first = 0, end = 0;
+    if (std::sscanf(line.c_str(), "lost %llu to %llu", &first, &end) == 2) {
+      EXPECT_EQ(first, next);
+      next = end;
+    } else if (line.starts_with("message")) {
+      EXPECT_EQ(line, message(next++));
+    }
+  }
+  EXPECT_EQ(next, kMessages + 1);
+  EXPECT_GT(metrics.lost_messages, 0U);
+  EXPECT_EQ(metrics.messages + metrics.lost_messages, kMessages);
+}
+
+}  // namespace
+}  // namespace livetape::bridge::mold
