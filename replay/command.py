@@ -1,9 +1,10 @@
-"""`livetape replay`: simulated exchanges, from a seeded market or from a recording."""
+"""`livetape replay`: simulated exchanges and packet feeds, from a seeded market or from a recording."""
 
 import asyncio
 import contextlib
+import ipaddress
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -19,9 +20,11 @@ from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
+from replay.packet_feed import Address, Line, LineFaults, PacketFeed
+from replay.packet_sources import FileSource, MarketSource
 from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
 
-app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols, over TLS.")
+app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
 console = Console(stderr=True)
 MAXIMUM_SPEED: Final = "max"
 
@@ -101,6 +104,62 @@ def recording(  # noqa: PLR0917 - each an option of the command line
     _run([exchange], [venue], control)
 
 
+@app.command()
+def packets(  # noqa: PLR0917 - each an option of the command line
+    line: Annotated[list[str], typer.Option(help="HOST:PORT of a line, a multicast group or a host; one or two.")],
+    rerequest: Annotated[str | None, typer.Option(help="HOST:PORT that the re-request server listens on.")] = None,
+    interface: Annotated[
+        str, typer.Option(help="IPv4 address of the interface that groups are sent by.")
+    ] = "127.0.0.1",
+    file: Annotated[Path | None, typer.Option(exists=True, help="An ITCH 5.0 file, in place of a market.")] = None,
+    stocks: Annotated[str, typer.Option(help="Symbols of the market, comma-separated.")] = "AAPL,MSFT,NVDA",
+    rate: Annotated[str, typer.Option(help="Messages a second, or max.")] = "2000",
+    messages: Annotated[int | None, typer.Option(min=1, help="End the market's day after so many.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same market and the same faults.")] = 1,
+    timezone: Annotated[str, typer.Option(help="Of the market.")] = "America/New_York",
+    loss: Annotated[
+        float, typer.Option(min=0, max=1, help="Of each line's packets, and of the server's answers.")
+    ] = 0.0,
+    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Of each line's packets.")] = 0.0,
+    reorder: Annotated[float, typer.Option(min=0, max=1, help="Of each line's packets.")] = 0.0,
+    ledger: LedgerFile = None,
+) -> None:
+    """Send ITCH 5.0 over MoldUDP64, with a re-request server."""
+    faults = LineFaults(loss, duplicate, reorder)
+    pace = None if rate == MAXIMUM_SPEED else int(_speed(rate) or 0)
+    names = [name.strip() for name in stocks.split(",") if name.strip()]
+    with Ledger(ledger) as book:
+        try:
+            lines = [
+                Line(_address(each), interface, faults, f"{seed} line {number}") for number, each in enumerate(line)
+            ]
+            server = None if rerequest is None else _address(rerequest)
+            source = (
+                MarketSource(names, seed, timezone, rate=pace, messages=messages, ledger=book)
+                if file is None
+                else FileSource(file, pace)
+            )
+        except (BadRecording, ValueError, OSError) as error:
+            _fail(str(error))
+        feed = PacketFeed(source, lines, rerequest=server, server_faults=faults, seed=seed)
+        _serve(_send(feed, line))
+
+
+async def _send(feed: PacketFeed, lines: Sequence[str]) -> None:
+    async with feed:
+        console.print(f"ITCH at {' and '.join(lines)}")
+        await feed.wait()
+        console.print("played to the end; the end of the session is told until you stop it")
+        await asyncio.Event().wait()
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError(f"{text!r}: an address is HOST:PORT")
+    return str(ipaddress.IPv4Address(host)), int(port)
+
+
 def protocol_of(venue: VenueName, instruments: Sequence[str]) -> VenueProtocol:
     """The protocol of a venue; Kraken refuses instruments that it does not have."""
     return BinanceProtocol() if venue is VenueName.BINANCE else KrakenProtocol(instruments)
@@ -118,12 +177,16 @@ def _run(exchanges: Sequence[Exchange], venues: Sequence[VenueName], control: in
             console.print("played to the end; the connections stay open until you stop it")
             await asyncio.Event().wait()
 
+    _serve(serve())
+
+
+def _serve(work: Coroutine[None, None, None]) -> None:
     try:
-        asyncio.run(serve())
+        asyncio.run(work)
     except KeyboardInterrupt:
         pass
     except OSError as error:
-        _fail(f"{error.strerror or error}: choose another port with --venue or --port")
+        _fail(f"{error.strerror or error}: choose another address")
     except BadRecording as error:
         _fail(str(error))
 

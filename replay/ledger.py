@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from replay.trade import SimulatedTrade
+from replay.trade import SimulatedTrade, TapeEntry
 
 
 class Ledger:
@@ -15,7 +15,7 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None else path.open("a", encoding="utf-8", buffering=1)
 
-    def write(self, trade: SimulatedTrade) -> None:
+    def write(self, trade: SimulatedTrade | TapeEntry) -> None:
         """Keep one trade."""
         if self._file is not None:
             self._file.write(json.dumps(asdict(trade)) + "\n")
@@ -33,3 +33,9 @@ class Ledger:
 def read_ledger(path: Path) -> list[SimulatedTrade]:
     """The trades of a ledger file in the order they were made."""
     return [SimulatedTrade(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_tape(path: Path) -> list[TapeEntry]:
+    """The entries of a packet feed's ledger in the order they were made."""
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [TapeEntry(**{**fields, "conditions": tuple(fields["conditions"])}) for fields in lines]

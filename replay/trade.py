@@ -18,6 +18,20 @@ class SimulatedTrade:
     event_time_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class TapeEntry:
+    """A trade of a packet feed, or the cancellation of the one with the same id, whose amounts are 0."""
+
+    instrument: str
+    trade_id: int
+    price: str
+    size: str
+    aggressor: Side | Literal["unknown"]
+    event_time_ns: int
+    action: Literal["trade", "cancel"] = "trade"
+    conditions: tuple[str, ...] = ()
+
+
 def decimal_text(units: int, places: int) -> str:
     """A count of 10^-places as decimal text, with integers alone: `decimal_text(1205, 2)` is `12.05`."""
     digits = str(units).rjust(places + 1, "0")
