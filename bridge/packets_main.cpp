@@ -20,7 +20,9 @@ int main(int argc, char** argv) {
   try {
     const Config config = read_config(argv[2]);
     Metrics metrics;
-    PacketFeed feed(config.packet_feeds.at(0), config, metrics.venues.emplace_back(), metrics.packets.emplace_back());
+    const PacketFeedConfig& wanted = config.packet_feeds.at(0);
+    metrics.venues.emplace_back().venue = metrics.packets.emplace_back().venue = wanted.venue;
+    PacketFeed feed(wanted, config, metrics.venues.back(), metrics.packets.back());
     RecordEncoder encoder(feed.source().instruments, "", config.trade_schema_id, config.clock_schema_id);
     std::uint64_t number = 0;
     feed.publish_by([&](Message message) {

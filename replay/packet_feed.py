@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
@@ -75,8 +75,7 @@ class _Server(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, address: Address) -> None:
         """Answer."""
