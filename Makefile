@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-itch bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
@@ -26,7 +26,7 @@ test: setup ## Run every test
 chaos: setup ## Break everything at random for 30 minutes, and compare every bar (SECONDS=180, SEED=7)
 	@python -m tests.chaos.storm $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-fuzz: setup ## Fuzz the kernel (SECONDS=600 for each target; 60 when not said)
+fuzz: setup ## Fuzz the kernel and the bridge's packets (SECONDS=600 for each target; 60 when not said)
 	@scripts/fuzz $(or $(SECONDS),60)
 
 check: setup ## Lint, types, layers, format
@@ -64,6 +64,9 @@ bench-aggregates: setup ## What a trade costs an aggregate written in Python; th
 
 bench-bridge: setup ## What a frame costs the bridge from JSON to Avro; the last line is JSON
 	@python -m bench.bridge_frames
+
+bench-itch: setup ## What an ITCH message costs, and a packet on its way to ZeroMQ; the last line is JSON
+	@python -m bench.itch
 
 bench-bridge-publish: setup ## A trade from the bridge's socket to ZeroMQ and to Kafka; the last line is JSON
 	@python -m bench.bridge_publish

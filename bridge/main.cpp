@@ -32,7 +32,9 @@ namespace {
   std::vector<std::unique_ptr<PacketFeed>> feeds;
   for (const PacketFeedConfig& feed : config.packet_feeds) {
     metrics.venues.emplace_back().venue = metrics.packets.emplace_back().venue = feed.venue;
-    feeds.push_back(std::make_unique<PacketFeed>(feed, config, metrics.venues.back(), metrics.packets.back()));
+    PacketInput input = open_input(feed, metrics.packets.back());
+    feeds.push_back(
+        std::make_unique<PacketFeed>(feed, config, metrics.venues.back(), metrics.packets.back(), std::move(input)));
     sources.push_back(feeds.back()->source());
   }
   boost::asio::io_context context(1);

@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
     Metrics metrics;
     const PacketFeedConfig& wanted = config.packet_feeds.at(0);
     metrics.venues.emplace_back().venue = metrics.packets.emplace_back().venue = wanted.venue;
-    PacketFeed feed(wanted, config, metrics.venues.back(), metrics.packets.back());
+    PacketFeed feed(wanted, config, metrics.venues.back(), metrics.packets.back(),
+                    open_input(wanted, metrics.packets.back()));
     RecordEncoder encoder(feed.source().instruments, "", config.trade_schema_id, config.clock_schema_id);
     std::uint64_t number = 0;
     feed.publish_by([&](Message message) {

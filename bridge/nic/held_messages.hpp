@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "nic/itch_messages.hpp"
 #include "nic/moldudp64.hpp"
@@ -23,6 +24,7 @@ class HeldMessages {
   /// Keeps a message whose number is less than a window from the next one. One that is longer than any of ITCH is kept
   /// in part, under a length that no type has, so that it is refused as it would be whole.
   void keep(std::uint64_t sequence, std::span<const std::uint8_t> message) noexcept {
+    is_clear_ = false;
     Slot& slot = slots_[sequence % kWindow];
     const std::size_t length = std::min(message.size(), kKept);
     slot.sequence = sequence;
@@ -42,6 +44,7 @@ class HeldMessages {
     return sequence < last ? sequence : end;
   }
   void clear() noexcept {
+    if (std::exchange(is_clear_, true)) return;
     for (std::size_t i = 0; i < kWindow; ++i) slots_[i].sequence = 0;
   }
 
@@ -56,6 +59,7 @@ class HeldMessages {
   [[nodiscard]] const Slot& slot_of(std::uint64_t sequence) const noexcept { return slots_[sequence % kWindow]; }
 
   std::unique_ptr<Slot[]> slots_ = std::make_unique<Slot[]>(kWindow);
+  bool is_clear_ = true;
 };
 
 }  // namespace livetape::bridge::mold

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -28,10 +29,12 @@ class Message {
   }
   [[nodiscard]] char text(std::size_t at) const noexcept { return static_cast<char>(bytes_[at]); }
   /// Left-justified text, without the spaces behind it.
-  [[nodiscard]] std::string_view text(std::size_t at, std::size_t width) const noexcept {
-    const std::string_view all(reinterpret_cast<const char*>(bytes_ + at), width);
-    const auto last = all.find_last_not_of(' ');
-    return last == std::string_view::npos ? std::string_view() : all.substr(0, last + 1);
+  template <std::size_t kWidth>
+  [[nodiscard]] std::string_view text(std::size_t at) const noexcept {
+    constexpr auto kSpaces = static_cast<UnsignedOf<kWidth>>(0x2020202020202020);
+    const auto other = static_cast<UnsignedOf<kWidth>>(read_big_endian<kWidth>(bytes_ + at) ^ kSpaces);
+    const std::size_t width = kWidth - static_cast<std::size_t>(std::countr_zero(other)) / 8;
+    return {reinterpret_cast<const char*>(bytes_ + at), width};
   }
 
  private:
@@ -42,7 +45,7 @@ class Message {
 class StockMessage : public Message {
  public:
   using Message::Message;
-  [[nodiscard]] std::string_view stock() const noexcept { return text(11, 8); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(11); }
 };
 
 /// Of the messages that speak of one order.
@@ -70,7 +73,7 @@ struct StockDirectory : StockMessage {
   [[nodiscard]] std::uint32_t round_lot() const noexcept { return number<4>(21); }
   [[nodiscard]] char round_lots_only() const noexcept { return text(25); }
   [[nodiscard]] char issue_classification() const noexcept { return text(26); }
-  [[nodiscard]] std::string_view issue_sub_type() const noexcept { return text(27, 2); }
+  [[nodiscard]] std::string_view issue_sub_type() const noexcept { return text<2>(27); }
   [[nodiscard]] char authenticity() const noexcept { return text(29); }
   [[nodiscard]] char short_sale_threshold() const noexcept { return text(30); }
   [[nodiscard]] char ipo_flag() const noexcept { return text(31); }
@@ -86,7 +89,7 @@ struct TradingAction : StockMessage {
   using StockMessage::StockMessage;
   [[nodiscard]] char state() const noexcept { return text(19); }
   [[nodiscard]] char reserved() const noexcept { return text(20); }
-  [[nodiscard]] std::string_view reason() const noexcept { return text(21, 4); }
+  [[nodiscard]] std::string_view reason() const noexcept { return text<4>(21); }
 };
 
 struct RegSho : StockMessage {
@@ -100,8 +103,8 @@ struct MarketParticipantPosition : Message {
   static constexpr char kType = 'L';
   static constexpr std::size_t kBytes = 26;
   using Message::Message;
-  [[nodiscard]] std::string_view participant() const noexcept { return text(11, 4); }
-  [[nodiscard]] std::string_view stock() const noexcept { return text(15, 8); }
+  [[nodiscard]] std::string_view participant() const noexcept { return text<4>(11); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(15); }
   [[nodiscard]] char is_primary() const noexcept { return text(23); }
   [[nodiscard]] char mode() const noexcept { return text(24); }
   [[nodiscard]] char state() const noexcept { return text(25); }
@@ -157,7 +160,7 @@ struct AddOrder : OrderMessage {
   using OrderMessage::OrderMessage;
   [[nodiscard]] char side() const noexcept { return text(19); }
   [[nodiscard]] std::uint32_t shares() const noexcept { return number<4>(20); }
-  [[nodiscard]] std::string_view stock() const noexcept { return text(24, 8); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(24); }
   [[nodiscard]] std::uint32_t price() const noexcept { return number<4>(32); }
 };
 
@@ -165,7 +168,7 @@ struct AddOrderOfParticipant : AddOrder {
   static constexpr char kType = 'F';
   static constexpr std::size_t kBytes = 40;
   using AddOrder::AddOrder;
-  [[nodiscard]] std::string_view participant() const noexcept { return text(36, 4); }
+  [[nodiscard]] std::string_view participant() const noexcept { return text<4>(36); }
 };
 
 struct OrderExecuted : OrderMessage {
@@ -214,7 +217,7 @@ struct HiddenTrade : OrderMessage {
   using OrderMessage::OrderMessage;
   [[nodiscard]] char side() const noexcept { return text(19); }
   [[nodiscard]] std::uint32_t shares() const noexcept { return number<4>(20); }
-  [[nodiscard]] std::string_view stock() const noexcept { return text(24, 8); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(24); }
   [[nodiscard]] std::uint32_t price() const noexcept { return number<4>(32); }
   [[nodiscard]] std::uint64_t match() const noexcept { return number<8>(36); }
 };
@@ -224,7 +227,7 @@ struct CrossTrade : Message {
   static constexpr std::size_t kBytes = 40;
   using Message::Message;
   [[nodiscard]] std::uint64_t shares() const noexcept { return number<8>(11); }
-  [[nodiscard]] std::string_view stock() const noexcept { return text(19, 8); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(19); }
   [[nodiscard]] std::uint32_t price() const noexcept { return number<4>(27); }
   [[nodiscard]] std::uint64_t match() const noexcept { return number<8>(31); }
   /// O opening, C closing, H of a halted stock or an IPO, I intraday and post-close.
@@ -245,7 +248,7 @@ struct NetOrderImbalance : Message {
   [[nodiscard]] std::uint64_t paired_shares() const noexcept { return number<8>(11); }
   [[nodiscard]] std::uint64_t imbalance_shares() const noexcept { return number<8>(19); }
   [[nodiscard]] char direction() const noexcept { return text(27); }
-  [[nodiscard]] std::string_view stock() const noexcept { return text(28, 8); }
+  [[nodiscard]] std::string_view stock() const noexcept { return text<8>(28); }
   [[nodiscard]] std::uint32_t far_price() const noexcept { return number<4>(36); }
   [[nodiscard]] std::uint32_t near_price() const noexcept { return number<4>(40); }
   [[nodiscard]] std::uint32_t reference_price() const noexcept { return number<4>(44); }

@@ -11,28 +11,27 @@
 namespace livetape::bridge {
 namespace {
 
-constexpr std::size_t kFewestSlots = 64;
-constexpr std::size_t kSlotsPerLine = 4;
+constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-unsigned shift_of(std::size_t slots) noexcept {
-  return 64U - static_cast<unsigned>(std::countr_zero(slots / kSlotsPerLine));
-}
 
 }  // namespace
 
 OrderTable::OrderTable(std::size_t orders) {
-  const std::size_t slots = std::max(std::bit_ceil(2 * orders + 2), kFewestSlots);
+  const std::size_t slots = std::max(std::bit_ceil(2 * orders + 2), 2 * kBlockSlots);
   slots_ = make_slots(slots);
   mask_ = slots - 1;
   shift_ = shift_of(slots);
+}
+
+unsigned OrderTable::shift_of(std::size_t slots) noexcept {
+  return 64U - static_cast<unsigned>(std::countr_zero(slots / kBlockSlots));
 }
 
 /// Zeroed, which has the kernel back all of it now and not message by message; in huge pages where it gives some, since
 /// orders lie anywhere in it.
 OrderTable::Slots OrderTable::make_slots(std::size_t count) {
   const std::size_t bytes = count * sizeof(Slot);
-  const std::size_t alignment = bytes < kHugePage ? sizeof(Slot) * kSlotsPerLine : kHugePage;
+  const std::size_t alignment = bytes < kHugePage ? kCacheLine : kHugePage;
   Slots slots(static_cast<Slot*>(std::aligned_alloc(alignment, bytes)));
   if (!slots) throw std::bad_alloc();
   if (bytes >= kHugePage) (void)::madvise(slots.get(), bytes, MADV_HUGEPAGE);

@@ -8,7 +8,6 @@
 #include "core/log.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
-#include "nic/dpdk.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -19,16 +18,10 @@ bool is_undecodable(itch::Error error) noexcept {
          error == itch::Error::bad_name;
 }
 
-std::vector<UdpAddress> addresses_of(const PacketFeedConfig& config) {
-  std::vector<UdpAddress> addresses;
-  for (const std::string& line : config.lines) addresses.push_back(parse_udp_address(line));
-  return addresses;
-}
-
 }  // namespace
 
 PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
-                       PacketMetrics& packet_metrics)
+                       PacketMetrics& packet_metrics, PacketInput input)
     : venue_(config.venue),
       is_polled_(config.dpdk.has_value()),
       venue_metrics_(venue_metrics),
@@ -37,36 +30,15 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       errors_(bridge.errors_dir, config.venue),
       trades_(*instruments_, config.instruments, config.currency, ExchangeDay(config.utc_offsets, config.midnight_ns),
               config.orders, *this),
-      receiver_(*this, packet_metrics.receiver, !config.rerequest.empty()),
+      receiver_(*this, packet_metrics.receiver, input.server != nullptr),
+      input_(std::move(input)),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
       clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),
       zeromq_ring_(is_polled_ ? 1 : kRingMessages),
       kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue, "Kafka"),
-      zeromq_(zeromq_ring_, venue_metrics.zeromq_dropped, config.venue, "ZeroMQ") {
-  open(config);
-}
+      zeromq_(zeromq_ring_, venue_metrics.zeromq_dropped, config.venue, "ZeroMQ") {}
 
 PacketFeed::~PacketFeed() { stop(); }
-
-void PacketFeed::open(const PacketFeedConfig& config) {
-  const std::vector<UdpAddress> addresses = addresses_of(config);
-  const auto add_socket = [this](UdpSocket socket) {
-    auto source = std::make_unique<UdpSocket>(std::move(socket));
-    UdpSocket* const at = source.get();
-    descriptors_.push_back(at->descriptor());
-    sources_.push_back(std::move(source));
-    return at;
-  };
-  if (is_polled_) {
-    for (const UdpAddress& address : addresses) {
-      if (address.is_multicast()) memberships_.emplace_back(address, config.interface);
-    }
-    sources_.push_back(make_dpdk_source(*config.dpdk, addresses, packet_metrics_));
-  } else {
-    for (const UdpAddress& address : addresses) add_socket(UdpSocket::listening(address, config.interface));
-  }
-  if (!config.rerequest.empty()) server_ = add_socket(UdpSocket::connected(parse_udp_address(config.rerequest)));
-}
 
 MessageSource PacketFeed::source() noexcept {
   return {instruments_, session_id_, &kafka_ring_, &zeromq_ring_, is_polled_ ? this : nullptr};
@@ -93,7 +65,7 @@ void PacketFeed::run() {
 void PacketFeed::wait() {
   constexpr int kLongestMs = 10;
   std::vector<::pollfd> waited;
-  for (const int descriptor : descriptors_) waited.push_back({descriptor, POLLIN, 0});
+  for (const int descriptor : input_.descriptors) waited.push_back({descriptor, POLLIN, 0});
   (void)::poll(waited.data(), waited.size(), receiver_.is_behind() ? 1 : kLongestMs);
 }
 
@@ -101,7 +73,7 @@ bool PacketFeed::poll() {
   if (stopping_) return false;
   now_ns_ = steady_now_ns();
   bool has_heard = false;
-  for (const auto& source : sources_) {
+  for (const auto& source : input_.sources) {
     payloads_.clear();
     source->receive(payloads_);
     if (payloads_.empty()) continue;
@@ -163,12 +135,13 @@ void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) 
 
 void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
   log(venue_, "messages " + std::to_string(first) + " to " + std::to_string(end - 1) +
-                  " are lost: no line brought them" + (server_ == nullptr ? "" : ", nor did the re-request server"));
+                  " are lost: no line brought them" +
+                  (input_.server == nullptr ? "" : ", nor did the re-request server"));
 }
 
 void PacketFeed::on_end() { log(venue_, "the session has ended"); }
 
-void PacketFeed::on_request(std::span<const std::uint8_t> packet) { server_->send(packet); }
+void PacketFeed::on_request(std::span<const std::uint8_t> packet) { input_.server->send(packet); }
 
 void PacketFeed::on_trade(const Trade& trade) {
   Message message;

@@ -16,8 +16,7 @@
 #include "core/venue_clock.hpp"
 #include "nic/itch_trades.hpp"
 #include "nic/mold_receiver.hpp"
-#include "nic/packet_source.hpp"
-#include "nic/udp_socket.hpp"
+#include "nic/packet_input.hpp"
 
 namespace livetape::bridge {
 
@@ -29,9 +28,8 @@ namespace livetape::bridge {
 /// looks at the next message; Kafka's ring is filled behind that.
 class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::Listener {
  public:
-  /// Throws std::runtime_error for an address, an interface or a device that cannot be had.
   PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
-             PacketMetrics& packet_metrics);
+             PacketMetrics& packet_metrics, PacketInput input);
   ~PacketFeed() override;
 
   [[nodiscard]] MessageSource source() noexcept;
@@ -56,7 +54,6 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   void on_request(std::span<const std::uint8_t> packet) override;
   void on_trade(const Trade& trade) override;
 
-  void open(const PacketFeedConfig& config);
   void run();
   void wait();
   void listen(std::int64_t now_ns);
@@ -74,11 +71,8 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   ErrorFile errors_;
   itch::Trades trades_;
   mold::Receiver receiver_;
-  std::vector<std::unique_ptr<PacketSource>> sources_;
-  std::vector<int> descriptors_;  // of the kernel's sockets, to sleep on
-  std::vector<MulticastMembership> memberships_;
-  UdpSocket* server_ = nullptr;  // of re-requests; one of the sources
-  Payloads payloads_;            // of one burst
+  PacketInput input_;
+  Payloads payloads_;  // of one burst
 
   VenueClock clock_;
   std::int64_t clock_interval_ns_;

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,18 +8,14 @@
 #include <vector>
 
 #include "crc32c.hpp"
+#include "expect.hpp"
 #include "livetape/avro_writer.hpp"
 #include "partition_fold.hpp"
 
 /// What the fuzz targets share.
 namespace livetape::kernel::fuzz {
 
-/// Ends the run, and has libFuzzer keep the input.
-inline void expect(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
+using livetape::fuzz::expect;
 
 /// Reads every byte, so that the sanitizer sees one that is not there.
 inline void touch(Bytes bytes) {

@@ -1,0 +1,50 @@
+#include "nic/packet_input.hpp"
+
+#include <string>
+#include <utility>
+
+#include "nic/dpdk.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+std::vector<UdpAddress> addresses_of(const std::vector<std::string>& lines) {
+  std::vector<UdpAddress> addresses;
+  for (const std::string& line : lines) addresses.push_back(parse_udp_address(line));
+  return addresses;
+}
+
+UdpSocket* add_socket(PacketInput& input, UdpSocket socket) {
+  auto source = std::make_unique<UdpSocket>(std::move(socket));
+  UdpSocket* const at = source.get();
+  input.descriptors.push_back(at->descriptor());
+  input.sources.push_back(std::move(source));
+  return at;
+}
+
+/// The groups are joined by the kernel, so that the network sends them here.
+void add_dpdk(PacketInput& input, const PacketFeedConfig& config, std::vector<UdpAddress> addresses,
+              PacketMetrics& metrics) {
+  for (const UdpAddress& address : addresses) {
+    if (address.is_multicast()) input.memberships.emplace_back(address, config.interface);
+  }
+  input.sources.push_back(make_dpdk_source(*config.dpdk, std::move(addresses), metrics));
+}
+
+}  // namespace
+
+PacketInput open_input(const PacketFeedConfig& config, PacketMetrics& metrics) {
+  PacketInput input;
+  std::vector<UdpAddress> addresses = addresses_of(config.lines);
+  if (config.dpdk) {
+    add_dpdk(input, config, std::move(addresses), metrics);
+  } else {
+    for (const UdpAddress& address : addresses) add_socket(input, UdpSocket::listening(address, config.interface));
+  }
+  if (!config.rerequest.empty()) {
+    input.server = add_socket(input, UdpSocket::connected(parse_udp_address(config.rerequest)));
+  }
+  return input;
+}
+
+}  // namespace livetape::bridge
