@@ -30,16 +30,23 @@ class KeepCores {
   ::cpu_set_t cores_{};
 };
 
-void begin_dpdk(const std::string& arguments) {
+/// Begins DPDK and takes memory for packets.
+rte_mempool* begin(const std::string& arguments) {
   const KeepCores keep_cores;
   std::vector<std::string> words{"livetape-bridge"};
   std::istringstream text(arguments);
   for (std::string word; text >> word;) words.push_back(word);
   std::vector<char*> pointers;
+  pointers.reserve(words.size());
   for (std::string& word : words) pointers.push_back(word.data());
   if (::rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
     throw std::runtime_error("DPDK does not begin with the arguments " + arguments + ": " + ::rte_strerror(rte_errno));
   }
+  auto* const pool = ::rte_pktmbuf_pool_create("packets", kPackets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool == nullptr) {
+    throw std::runtime_error(std::string("DPDK has no memory for packets: ") + ::rte_strerror(rte_errno));
+  }
+  return pool;
 }
 
 void check(int result, const std::string& what, std::uint16_t port) {
@@ -52,6 +59,8 @@ class DpdkSource final : public PacketSource {
  public:
   DpdkSource(const std::string& arguments, std::vector<UdpAddress> addresses, PacketMetrics& metrics);
   ~DpdkSource() override;
+  DpdkSource(const DpdkSource&) = delete;
+  DpdkSource& operator=(const DpdkSource&) = delete;
 
   void receive(Payloads& out) override;
 
@@ -64,7 +73,7 @@ class DpdkSource final : public PacketSource {
 
   std::vector<UdpAddress> addresses_;
   PacketMetrics& metrics_;
-  rte_mempool* pool_ = nullptr;
+  rte_mempool* pool_;
   std::vector<std::uint16_t> ports_;
   std::size_t turn_ = 0;  // the port that is polled next
   std::array<rte_mbuf*, kBurst> held_{};
@@ -72,11 +81,7 @@ class DpdkSource final : public PacketSource {
 };
 
 DpdkSource::DpdkSource(const std::string& arguments, std::vector<UdpAddress> addresses, PacketMetrics& metrics)
-    : addresses_(std::move(addresses)), metrics_(metrics) {
-  begin_dpdk(arguments);
-  pool_ = ::rte_pktmbuf_pool_create("packets", kPackets, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  if (pool_ == nullptr)
-    throw std::runtime_error(std::string("DPDK has no memory for packets: ") + ::rte_strerror(rte_errno));
+    : addresses_(std::move(addresses)), metrics_(metrics), pool_(begin(arguments)) {
   for (std::uint16_t port = 0; port < RTE_MAX_ETHPORTS; ++port) {
     if (::rte_eth_dev_is_valid_port(port) != 0) start_port(port);
   }
@@ -138,9 +143,9 @@ void DpdkSource::take(const rte_mbuf& packet, Payloads& out) {
 
 }  // namespace
 
-std::unique_ptr<PacketSource> make_dpdk_source(const std::string& arguments, std::vector<UdpAddress> addresses,
+std::unique_ptr<PacketSource> make_dpdk_source(const std::string& arguments, const std::vector<UdpAddress>& addresses,
                                                PacketMetrics& metrics) {
-  return std::make_unique<DpdkSource>(arguments, std::move(addresses), metrics);
+  return std::make_unique<DpdkSource>(arguments, addresses, metrics);
 }
 
 }  // namespace livetape::bridge

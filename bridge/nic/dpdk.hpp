@@ -15,6 +15,7 @@ namespace livetape::bridge {
 /// begins once a process, so there is one such source. Throws std::runtime_error when DPDK does not begin or a port
 /// does not, and where livetape was built without DPDK.
 [[nodiscard]] std::unique_ptr<PacketSource> make_dpdk_source(const std::string& arguments,
-                                                             std::vector<UdpAddress> addresses, PacketMetrics& metrics);
+                                                             const std::vector<UdpAddress>& addresses,
+                                                             PacketMetrics& metrics);
 
 }  // namespace livetape::bridge

@@ -109,7 +109,7 @@ class Book {
     }
     Error operator()(const BrokenTrade& broken) const { return listener.on_broken(broken); }
     Error operator()(const StockDirectory& stock) const { return listener.on_stock(stock); }
-    Error operator()(const Message&) const { return Error::none; }
+    Error operator()(const Message& /*other*/) const { return Error::none; }
   };
 
   static Execution of(const Message& message, std::uint64_t match, std::uint64_t shares, std::uint32_t price) {

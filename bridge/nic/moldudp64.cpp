@@ -38,7 +38,7 @@ std::optional<Packet> parse(std::span<const std::uint8_t> payload) noexcept {
 }
 
 std::array<std::uint8_t, Header::kBytes> request(const Header& wanted) noexcept {
-  std::array<std::uint8_t, Header::kBytes> bytes;
+  std::array<std::uint8_t, Header::kBytes> bytes{};
   std::memcpy(bytes.data(), wanted.session.data(), wanted.session.size());
   write_big_endian<8>(bytes.data() + kSequenceAt, wanted.sequence);
   write_big_endian<2>(bytes.data() + kCountAt, wanted.count);

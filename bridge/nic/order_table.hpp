@@ -101,6 +101,7 @@ class OrderTable {
     [[nodiscard]] std::uint64_t reference() const noexcept { return key >> 2; }
   };
   struct Free {
+    // NOLINTNEXTLINE(cppcoreguidelines-no-malloc,cppcoreguidelines-owning-memory): aligned_alloc's is freed so
     void operator()(Slot* slots) const noexcept { std::free(slots); }
   };
   using Slots = std::unique_ptr<Slot[], Free>;

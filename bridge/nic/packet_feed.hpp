@@ -31,6 +31,8 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
              PacketMetrics& packet_metrics, PacketInput input);
   ~PacketFeed() override;
+  PacketFeed(const PacketFeed&) = delete;
+  PacketFeed& operator=(const PacketFeed&) = delete;
 
   [[nodiscard]] MessageSource source() noexcept;
   void start();

@@ -10,6 +10,7 @@ namespace {
 
 std::vector<UdpAddress> addresses_of(const std::vector<std::string>& lines) {
   std::vector<UdpAddress> addresses;
+  addresses.reserve(lines.size());
   for (const std::string& line : lines) addresses.push_back(parse_udp_address(line));
   return addresses;
 }
@@ -23,21 +24,21 @@ UdpSocket* add_socket(PacketInput& input, UdpSocket socket) {
 }
 
 /// The groups are joined by the kernel, so that the network sends them here.
-void add_dpdk(PacketInput& input, const PacketFeedConfig& config, std::vector<UdpAddress> addresses,
+void add_dpdk(PacketInput& input, const PacketFeedConfig& config, const std::vector<UdpAddress>& addresses,
               PacketMetrics& metrics) {
   for (const UdpAddress& address : addresses) {
     if (address.is_multicast()) input.memberships.emplace_back(address, config.interface);
   }
-  input.sources.push_back(make_dpdk_source(*config.dpdk, std::move(addresses), metrics));
+  input.sources.push_back(make_dpdk_source(*config.dpdk, addresses, metrics));
 }
 
 }  // namespace
 
 PacketInput open_input(const PacketFeedConfig& config, PacketMetrics& metrics) {
   PacketInput input;
-  std::vector<UdpAddress> addresses = addresses_of(config.lines);
+  const std::vector<UdpAddress> addresses = addresses_of(config.lines);
   if (config.dpdk) {
-    add_dpdk(input, config, std::move(addresses), metrics);
+    add_dpdk(input, config, addresses, metrics);
   } else {
     for (const UdpAddress& address : addresses) add_socket(input, UdpSocket::listening(address, config.interface));
   }

@@ -29,6 +29,8 @@ class UdpSocket final : public PacketSource {
   static UdpSocket connected(const UdpAddress& address);
 
   UdpSocket(UdpSocket&& other) noexcept;
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
   UdpSocket& operator=(UdpSocket&&) = delete;
   ~UdpSocket() override;
 
@@ -58,6 +60,8 @@ class MulticastMembership {
   MulticastMembership(const UdpAddress& group, const std::string& interface);
   ~MulticastMembership();
   MulticastMembership(MulticastMembership&& other) noexcept;
+  MulticastMembership(const MulticastMembership&) = delete;
+  MulticastMembership& operator=(const MulticastMembership&) = delete;
   MulticastMembership& operator=(MulticastMembership&&) = delete;
 
  private:

@@ -1,0 +1,50 @@
+"""The commands and the setting of docs/packets.md, run as they stand there."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import PROJECT, PacketFeed, Settings
+from replay.ledger import read_tape
+from tests.integration.packet_kit import READ_S, VENUE, config_file, read_feed
+
+BLOCKS = re.findall(r"```\n(.*?)```", (PROJECT / "docs" / "packets.md").read_text(), re.DOTALL)
+DEVICES = re.findall(r"\| `(--[^`]+)` \|", (PROJECT / "docs" / "packets.md").read_text())
+
+
+def feed_of_the_docs() -> PacketFeed:
+    name, _, value = shlex.split(BLOCKS[1])[1].partition("=")
+    assert name == "LIVETAPE_PACKET_FEEDS"
+    return Settings(packet_feeds=json.loads(value)).packet_feeds[VENUE]
+
+
+def test_the_simulated_feed_is_read_by_the_setting(tmp_path: Path) -> None:
+    command = [*shlex.split(BLOCKS[0].replace("\\\n", " ")), "--messages", "3000"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with (tmp_path / "log").open("wb") as log:
+        feed = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PATH": path}, stdout=log, stderr=log)
+    try:
+        records, said = read_feed(config_file(tmp_path, feed_of_the_docs()))
+    finally:
+        feed.send_signal(signal.SIGTERM)
+        feed.wait(READ_S)
+    assert len(records) == len(read_tape(tmp_path / "feed.jsonl"))
+    for metric in re.findall(r"`(livetape_bridge_[a-z_]+)`", (PROJECT / "docs" / "packets.md").read_text()):
+        assert f"\n# TYPE {metric} counter\n" in said
+
+
+@pytest.mark.parametrize("arguments", DEVICES)
+def test_every_example_of_dpdk_is_a_setting(arguments: str) -> None:
+    assert feed_of_the_docs().model_copy(update={"dpdk": arguments}).dpdk == arguments
+
+
+def test_the_docs_have_examples() -> None:
+    assert len(BLOCKS) == 2
+    assert len(DEVICES) == 3
