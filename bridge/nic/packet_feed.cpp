@@ -74,6 +74,8 @@ bool PacketFeed::poll() {
   now_ns_ = steady_now_ns();
   bool has_heard = false;
   for (const auto& source : input_.sources) {
+    // Its socket is the kernel's: to ask it costs a system call, and only one who asked has an answer to come.
+    if (is_polled_ && source.get() == input_.server && !receiver_.is_behind()) continue;
     payloads_.clear();
     source->receive(payloads_);
     if (payloads_.empty()) continue;

@@ -57,6 +57,34 @@ TEST(PublisherThread, LetsNoVenueWaitForABusyOne) {
   EXPECT_EQ(order.size(), kMany + 1);
 }
 
+TEST(PublisherThread, PollsWhatComesByNoRing) {
+  constexpr int kPolls = 1'000;
+  Ring ring(16);
+  ASSERT_TRUE(ring.push(numbered(1)));
+  int left = kPolls;
+  int polled = 0;
+  std::vector<std::uint64_t> taken;
+  {
+    PublisherThread publisher(
+        "test", {&ring}, [&](std::size_t, const Message& message) { taken.push_back(message.sequence); }, [] {},
+        [&] { return left > 0 && left-- > 0 && ++polled > 0; });
+  }
+  EXPECT_EQ(polled, kPolls);
+  EXPECT_EQ(taken, std::vector<std::uint64_t>{1});
+}
+
+TEST(PublisherThread, IsWokenByWhoeverRingsForWhatWasPushedSilently) {
+  Ring ring(16);
+  std::atomic<std::uint64_t> taken{0};
+  PublisherThread publisher(
+      "test", {&ring}, [&](std::size_t, const Message& message) { taken = message.sequence; }, [] {});
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    ASSERT_TRUE(ring.push_silently(numbered(number)));
+    ring.ring();
+    while (taken != number) std::this_thread::yield();
+  }
+}
+
 TEST(PublisherThread, RestsWhileThereIsNothingToTake) {
   Ring ring(16);
   std::atomic<int> rests{0};

@@ -1,0 +1,177 @@
+#include "nic/packet_feed.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace livetape::bridge {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// Hands out what a test put in, a burst a call.
+class Scripted final : public PacketSource {
+ public:
+  explicit Scripted(std::deque<std::vector<Bytes>>& bursts) : bursts_(bursts) {}
+  void receive(Payloads& out) override {
+    if (bursts_.empty()) return;
+    now_ = std::move(bursts_.front());
+    bursts_.pop_front();
+    for (const Bytes& payload : now_) out.emplace_back(payload);
+  }
+
+ private:
+  std::deque<std::vector<Bytes>>& bursts_;
+  std::vector<Bytes> now_;
+};
+
+Bytes packet(std::uint64_t sequence, const std::vector<Bytes>& messages) {
+  Bytes bytes(mold::Header::kBytes, 'S');
+  write_big_endian<8>(bytes.data() + 10, sequence);
+  write_big_endian<2>(bytes.data() + 18, messages.size());
+  for (const Bytes& message : messages) {
+    bytes.push_back(0);
+    bytes.push_back(static_cast<std::uint8_t>(message.size()));
+    bytes.insert(bytes.end(), message.begin(), message.end());
+  }
+  return bytes;
+}
+
+Bytes message(char type, std::size_t size) {
+  Bytes bytes(size, ' ');
+  bytes[0] = static_cast<std::uint8_t>(type);
+  write_big_endian<2>(bytes.data() + 1, 1);
+  write_big_endian<6>(bytes.data() + 5, 1'000);
+  return bytes;
+}
+Bytes directory() {
+  Bytes bytes = message('R', itch::StockDirectory::kBytes);
+  bytes[11] = 'A';
+  write_big_endian<4>(bytes.data() + 21, 1);
+  return bytes;
+}
+Bytes trade(std::uint64_t match) {
+  Bytes bytes = message('P', itch::HiddenTrade::kBytes);
+  write_big_endian<4>(bytes.data() + 20, 100);
+  write_big_endian<4>(bytes.data() + 32, 5);
+  write_big_endian<8>(bytes.data() + 36, match);
+  return bytes;
+}
+
+class PacketFeedTest : public testing::Test {
+ protected:
+  PacketFeedTest() {
+    config_.errors_dir = errors_;
+    config_.clock_interval = std::chrono::milliseconds(0);
+    PacketFeedConfig& feed = config_.packet_feeds.emplace_back();
+    feed.venue = "nasdaq";
+    feed.currency = "USD";
+    feed.utc_offsets = {{0, 0}};
+    feed.midnight_ns = 0;
+    feed.orders = 10;
+  }
+  ~PacketFeedTest() override { std::filesystem::remove_all(errors_); }
+
+  std::unique_ptr<PacketFeed> feed(bool is_polled) {
+    if (is_polled) config_.packet_feeds[0].dpdk = "";
+    PacketInput input;
+    input.sources.push_back(std::make_unique<Scripted>(bursts_));
+    return std::make_unique<PacketFeed>(config_.packet_feeds[0], config_, metrics_.venues.emplace_back(),
+                                        metrics_.packets.emplace_back(), std::move(input));
+  }
+  /// Match numbers of trades, and `clock`, in the order that they were published.
+  static std::string told(const Message& message) {
+    return message.kind == Message::Kind::clock ? "clock" : std::string(message.trade.id.view());
+  }
+  static std::vector<std::string> empty(MessageRing& ring) {
+    std::vector<std::string> all;
+    for (; ring.front() != nullptr; ring.pop()) all.push_back(told(*ring.front()));
+    return all;
+  }
+  using Told = std::vector<std::string>;
+
+  std::filesystem::path errors_ =
+      std::filesystem::temp_directory_path() / ("packet-feed-" + std::to_string(::getpid()));
+  Config config_;
+  Metrics metrics_;
+  std::deque<std::vector<Bytes>> bursts_;
+};
+
+TEST_F(PacketFeedTest, PublishesAtOnceWhatIsPolledAndThenFillsKafkasRing) {
+  const auto polled = feed(true);
+  const MessageSource source = polled->source();
+  ASSERT_EQ(source.polled, polled.get());
+  Told published;
+  std::vector<std::uint64_t> numbers;
+  polled->publish_by([&](const Message& message) {
+    EXPECT_EQ(empty(*source.kafka), published) << "Kafka has what was published before";
+    published.clear();
+    published.push_back(told(message));
+    numbers.push_back(message.sequence);
+  });
+  bursts_.push_back({packet(1, {directory(), trade(7)}), packet(3, {trade(8)})});
+  EXPECT_TRUE(polled->poll());
+  EXPECT_EQ(empty(*source.kafka), Told{"clock"});
+  EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(metrics_.venues[0].trades, 2U);
+  EXPECT_EQ(metrics_.venues[0].connected, 1);
+}
+
+TEST_F(PacketFeedTest, IsSilentForNobodyWhoStopped) {
+  const auto polled = feed(true);
+  polled->publish_by([](const Message&) { FAIL(); });
+  bursts_.push_back({packet(1, {directory(), trade(7)})});
+  polled->stop();
+  EXPECT_FALSE(polled->poll());
+}
+
+TEST_F(PacketFeedTest, HoldsTheClockWhileSomethingIsMissing) {
+  const auto polled = feed(true);
+  Told published;
+  polled->publish_by([&](const Message& message) { published.push_back(told(message)); });
+  EXPECT_FALSE(polled->poll());
+  EXPECT_EQ(published, Told{}) << "no clock before the first packet";
+  bursts_.push_back({packet(1, {directory(), trade(7)})});
+  (void)polled->poll();
+  EXPECT_EQ(published, (Told{"7", "clock"}));
+  published.clear();
+  bursts_.push_back({packet(4, {trade(9)})});
+  (void)polled->poll();
+  EXPECT_EQ(published, Told{}) << "message 3 is missing";
+  bursts_.push_back({packet(3, {trade(8)})});
+  (void)polled->poll();
+  EXPECT_EQ(published, (Told{"8", "9", "clock"}));
+}
+
+TEST_F(PacketFeedTest, CountsAndKeepsWhatItCannotRead) {
+  const auto polled = feed(true);
+  polled->publish_by([](const Message&) {});
+  bursts_.push_back({packet(1, {Bytes{'z', 1}, directory(), Bytes(3, 'A')})});
+  (void)polled->poll();
+  const auto& errors = metrics_.packets[0].message_errors;
+  EXPECT_EQ(errors[static_cast<std::size_t>(itch::Error::unknown_type)], 1U);
+  EXPECT_EQ(errors[static_cast<std::size_t>(itch::Error::truncated)], 1U);
+  EXPECT_GT(std::filesystem::file_size(errors_ / "nasdaq.jsonl"), 0U);
+}
+
+TEST_F(PacketFeedTest, HasAThreadAndTwoRingsWhereItIsNotPolled) {
+  const auto waiting = feed(false);
+  const MessageSource source = waiting->source();
+  EXPECT_EQ(source.polled, nullptr);
+  bursts_.push_back({packet(1, {directory(), trade(7)})});
+  waiting->start();
+  while (metrics_.venues[0].clocks == 0) std::this_thread::yield();
+  waiting->stop();
+  const Told kafka = empty(*source.kafka);
+  EXPECT_EQ(empty(*source.zeromq), kafka);
+  ASSERT_GE(kafka.size(), 2U);
+  EXPECT_EQ(kafka[0], "7");
+  EXPECT_EQ(kafka[1], "clock");
+}
+
+}  // namespace
+}  // namespace livetape::bridge
