@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import faust
 from faust.types import TP, TopicT
 
+from agents.transport.assignor import Assignor
 from agents.transport.table_manager import BatchTableManager
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class BatchSource(Protocol):
     async def assigned(self, partitions: set[TP]) -> None:
         """Get ready to be handed record sets of these partitions, all that the worker has now.
 
-        It may take its time; it is cancelled when another rebalance comes. An exception ends the worker.
+        It may take its time, and is cancelled when another rebalance comes; or leave a partition with no position, and
+        have `read_batches` called once it has one. An exception ends the worker.
         """
 
     async def revoked(self) -> None:
@@ -43,13 +45,23 @@ class BatchApp(faust.App):
         self,
         *args: Any,  # noqa: ANN401 - Faust's own
         fetch_wait_ms: int | None = None,
+        standbys: int = 0,
         **options: Any,  # noqa: ANN401 - Faust's own
     ) -> None:
-        """`fetch_wait_ms` lets the broker gather records so long for one fetch; without it each comes at once."""
+        """`fetch_wait_ms` lets the broker gather records so long for one fetch; without it each comes at once.
+
+        `standbys` is how many other workers are to have each partition's state warm, Faust's own tables among them.
+        """
         self.batch_topics: set[str] = set()
         self.fetch_wait_ms = fetch_wait_ms
         self.batch_source: BatchSource | None = None
-        super().__init__(*args, TableManager=BatchTableManager, **options)
+        super().__init__(
+            *args,
+            TableManager=BatchTableManager,
+            PartitionAssignor=Assignor,
+            table_standby_replicas=standbys,
+            **options,
+        )
 
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is handed over as record sets, undecoded and not acked by offset."""
@@ -69,6 +81,14 @@ class BatchApp(faust.App):
         """Get ready for the partitions of batch topics that are assigned now."""
         if self.batch_source is not None:
             await self.batch_source.assigned({tp for tp in self.consumer.assignment() if tp.topic in self.batch_topics})
+
+    def batch_standbys(self) -> set[TP]:
+        """Partitions of batch topics that others have now, and that this worker is to take over without a pause."""
+        return {tp for tp in self.assignor.assigned_standbys() if tp.topic in self.batch_topics}
+
+    async def read_batches(self, partitions: set[TP]) -> None:
+        """Begin to fetch partitions that have a position now, and had none when the others were begun with."""
+        await self._batch_consumer.seek_batches(partitions)
 
     async def commit_batches(self, offsets: Mapping[TP, int]) -> bool:
         """Store positions of batch topics as the group's offsets, for lag alone; whether they were stored."""

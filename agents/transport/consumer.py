@@ -103,6 +103,7 @@ class Consumer(FaustConsumer):
         super().__init__(*args, **options)
         self._buffer_dropped = Event()
         self._sought: set[TP] = set()
+        self._seeking = asyncio.Lock()
 
     def on_buffer_full(self, tp: TP) -> None:
         """Fetch no more of a batch topic, whose partitions share one stream, and of other topics nothing of `tp`."""
@@ -140,8 +141,8 @@ class Consumer(FaustConsumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let go of partitions; they are sought anew when they are assigned again."""
-        self._sought.clear()
         await super().on_partitions_revoked(revoked)
+        self._sought.clear()  # not before: until its source has let go, a partition may become ready and be sought
 
     async def _wait_next_records(
         self,
@@ -166,11 +167,18 @@ class Consumer(FaustConsumer):
         """Go to where each partition goes on: batch topics by the app's positions, the others by committed offsets."""
         assignment = self.assignment()
         batch = {tp for tp in assignment if tp.topic in self.app.batch_topics}
-        positions = {tp: offset for tp in batch if (offset := self.app.batch_position(tp)) is not None}
         committed = await self._thread.seek_committed(assignment - batch)
-        await self.seek_wait(positions)
-        self._sought |= positions.keys()
-        return {**committed, **positions}
+        return {**committed, **await self.seek_batches(batch)}
+
+    async def seek_batches(self, partitions: set[TP]) -> Mapping[TP, int]:
+        """Go to where partitions of batch topics go on; later those that are not ready, and once only all others."""
+        async with self._seeking:
+            positions = {
+                tp: offset for tp in partitions - self._sought if (offset := self.app.batch_position(tp)) is not None
+            }
+            await self.seek_wait(positions)
+            self._sought |= positions.keys()
+        return positions
 
     def track_message(self, message: Message) -> None:
         """Remember ordinary messages until they are acked; what becomes of a record set is known by its position."""

@@ -36,19 +36,22 @@ class Broker(ConsumerThread):
 
 
 class Beginning:
-    """Has every partition of trades begin at its first record."""
+    """Has every partition of trades begin at its first record, some later than others."""
 
     name = None
     outputs = ()
 
     async def assigned(self, partitions: set[TP]) -> None:
-        """All are ready at once."""
+        """Most are ready at once."""
 
     async def revoked(self) -> None:
         """Nothing is held."""
 
-    def position(self, tp: TP) -> int | None:  # noqa: ARG002 - the same for all
-        return 0
+    def __init__(self, *not_ready: TP) -> None:
+        self.not_ready = set(not_ready)
+
+    def position(self, tp: TP) -> int | None:
+        return None if tp in self.not_ready else 0
 
 
 class Assigned(Consumer):
@@ -131,3 +134,18 @@ async def test_a_consumer_with_none_but_unsought_batch_partitions_fetches_nothin
     consumer.pause_partitions({USERS})
     await consumer.fetch()
     assert consumer.fetched == []
+
+
+async def test_a_partition_that_is_ready_later_is_fetched_from_then_on_and_sought_once(consumer: Assigned) -> None:
+    late = TP("trades", 2)
+    source = Beginning(late)
+    consumer.app.read_batches_from(source)
+    await consumer.on_partitions_revoked(TRADES)
+    consumer.resume_partitions(TRADES | {USERS})
+    await consumer.seek_to_committed()
+    await consumer.fetch()
+    source.not_ready.clear()
+    assert await consumer.seek_batches({late}) == {late: 0}
+    await consumer.fetch()
+    assert await consumer.seek_batches(TRADES) == {}
+    assert consumer.fetched == [{USERS, *TRADES - {late}}, TRADES | {USERS}]

@@ -20,6 +20,7 @@ from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBat
 from aiokafka.producer.sender import Sender
 from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import App
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
@@ -51,6 +52,7 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
         (AIOKafkaConnection.connect, {"AIOKafkaProtocol"}),
         (AIOKafkaConnection._handle_frame, {"io"}),
         (AIOKafkaClient._get_conn, {"create_conn"}),
+        (PartitionAssignor._perform_assignment, {"CopartitionedAssignor"}),
     ],
 )
 def test_a_method_that_is_rebound_takes_these_names_from_its_module(
@@ -133,6 +135,13 @@ def test_a_producer_marks_a_batch_once_and_sends_what_it_built_again_as_it_was()
 def test_a_transaction_is_not_ended_before_its_batches_are_answered_or_failed() -> None:
     source = source_of(Sender._do_txn_commit)
     assert source.index("await self._message_accumulator.flush_for_commit()") < source.index("EndTxnHandler(")
+
+
+def test_partitions_are_chosen_by_an_object_that_is_made_and_asked_so() -> None:
+    source = source_of(PartitionAssignor._perform_assignment)
+    made = "topics=topics, cluster_asgn=assgn, num_partitions=num_partitions, replicas=self.replicas, )"
+    assert f"assignor = CopartitionedAssignor( {made}" in source
+    assert "assignor.get_assignment().items()" in source
 
 
 def test_the_group_can_be_told_to_rebalance() -> None:
