@@ -1,23 +1,28 @@
 """The table of bars: a Faust table whose state is in the kernel, one fold a partition."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import Any
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 from prometheus_client import start_http_server
 
 from agents import memory, metrics
 from agents.aggregates import AggregateFailed
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
+from agents.fold_setup import make_setup
+from agents.fold_state import FoldState, Warmth
 from agents.folding_partition import THREAD_BYTES, FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, live_producer
-from agents.recovery import make_setup, recover
+from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
+from agents.standby import Standbys
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
@@ -48,6 +53,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if aggregates := load_aggregates(settings):
             self._transactional += [AGGREGATES_CHANGELOG, *(each.topic for each in aggregates)]
         self._partitions: dict[int, FoldingPartition] = {}
+        self._states: dict[int, FoldState] = {}  # of partitions that are not folded now, but may be again
+        self._take_over: asyncio.Task[None] | None = None
         self._folding: dict[int, asyncio.Future[None]] = {}
         self._paused_since_s: float | None = None
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
@@ -74,6 +81,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
         self._live = live_producer(self._settings)
+        self._standbys = Standbys(self._setup, self._states)
         memory.settle()
         self.add_future(self._commit_always())
 
@@ -83,18 +91,36 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         await super().on_stop()
 
     async def assigned(self, partitions: set[TP]) -> None:
-        """Recover every partition that the worker has now, side by side."""
+        """Have every partition that the worker has now folded as soon as its state is there, each for itself."""
         await self.revoked()
-        await asyncio.gather(*(self._open(tp.partition) for tp in partitions))
-        self._end_pause(has_partitions=bool(partitions))
+        standbys = {tp.partition for tp in self.app.batch_standbys() if tp.topic == self._trades}
+        self._take_over = asyncio.create_task(self._have({tp.partition for tp in partitions}, standbys))
 
     async def revoked(self) -> None:
-        """Flush and drop all state: from now on the partitions may be another worker's."""
+        """Flush, for from now on the partitions may be another worker's; the state is kept, in case they are not."""
+        if self._take_over is not None:
+            self._take_over.cancel()
+            await asyncio.wait({self._take_over})
+            self._take_over = None
         partitions, self._partitions = self._partitions, {}
         if partitions:
             self._begin_pause()
         self._broken_off.clear()
-        await asyncio.gather(*(partition.close() for partition in partitions.values()))
+        kept = await asyncio.gather(*(partition.close() for partition in partitions.values()))
+        self._states.update(
+            (number, state) for number, state in zip(partitions, kept, strict=True) if state is not None
+        )
+
+    async def _have(self, partitions: set[int], standbys: set[int]) -> None:
+        """Open partitions; once all are, keep the states of the standbys, and no others."""
+        try:
+            await asyncio.gather(*(self._open(number) for number in partitions))
+            self._paused_since_s = None
+            for number in self._states.keys() - standbys:
+                del self._states[number]
+            await self._standbys.follow(standbys)
+        except Exception as error:
+            await self.app.crash(error)
 
     def position(self, tp: TP) -> int | None:
         """Where fetching of a partition goes on."""
@@ -133,12 +159,17 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             raise
 
     async def _open(self, number: int) -> None:
-        recovered = await recover(self._setup, number)
+        tp = TP(self._trades, number)
+        recovered = await recover(self._setup, number, self._states.get(number))
+        self._states.pop(number, None)
         lock = asyncio.Lock()
-        live = LiveBars(self._settings, self._live, number, recovered.fold, lock)
-        partition = FoldingPartition(TP(self._trades, number), recovered, live, self._schemas, lock)
+        live = LiveBars(self._settings, self._live, number, recovered.state.fold, lock)
+        partition = FoldingPartition(tp, recovered, live, self._schemas, lock)
         partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
         self._partitions[number] = partition
+        self._end_pause(number, recovered.warmth)
+        with contextlib.suppress(IllegalStateError):  # it is being revoked
+            await self.app.read_batches({tp})
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
@@ -158,12 +189,11 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._paused_since_s is None:  # else an assignment was cut short by the next rebalance
             self._paused_since_s = time.monotonic()
 
-    def _end_pause(self, *, has_partitions: bool) -> None:
-        since_s, self._paused_since_s = self._paused_since_s, None
-        if since_s is not None and has_partitions:
-            pause_s = time.monotonic() - since_s
-            metrics.PAUSE_S.observe(pause_s)
-            log.info("partitions were let go of and assigned anew: no fold for %.2f s", pause_s)
+    def _end_pause(self, number: int, warmth: Warmth) -> None:
+        if self._paused_since_s is not None:
+            pause_s = time.monotonic() - self._paused_since_s
+            metrics.PAUSE_S.labels(warmth).observe(pause_s)
+            log.info("partition %d: folded again, %.2f s after partitions were let go of", number, pause_s)
 
     def _aggregate_failed(self, partition: FoldingPartition, error: AggregateFailed) -> None:
         """Fold this partition no further: its progress stays before what failed, and nothing is written or lost.

@@ -19,9 +19,14 @@ class EpochMismatch(Exception):
 
 def epoch_of(settings: Settings, topic: str) -> str:
     """Kafka's own id of the topic: deleting the topic and making it again gives another. Waits for the broker."""
+    return topic_ids(settings, topic)[0]
+
+
+def topic_ids(settings: Settings, *topics: str) -> list[str]:
+    """The same of several topics."""
     admin = AdminClient(settings.kafka_config)
-    description = admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_S)[topic].result(TIMEOUT_S)
-    return str(description.topic_id)
+    described = admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S)
+    return [str(described[topic].result(TIMEOUT_S).topic_id) for topic in topics]
 
 
 def check_progress(

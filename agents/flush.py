@@ -27,6 +27,8 @@ _WAIT_S: Final = 10.0
 _NOTICE_S: Final = 2.0
 _AGAIN_S: Final = 0.5
 _CLOSE_WAIT_S: Final = 1.0
+_MARKER: Final = 1
+"""Offsets that the end of a transaction takes in each partition that it wrote to."""
 
 
 class FlushFailed(Exception):
@@ -82,12 +84,15 @@ class TransactionWriter:
 
     async def _start(self) -> None:
         starting = asyncio.ensure_future(self._producer.start())
-        while not (await asyncio.wait({starting}, timeout=_NOTICE_S))[0]:
-            log.warning("partition %d: still waiting to be its only writer", self._partition)
-        await starting
+        try:
+            while not (await asyncio.wait({starting}, timeout=_NOTICE_S))[0]:
+                log.warning("partition %d: still waiting to be its only writer", self._partition)
+            await starting
+        finally:
+            starting.cancel()  # where nobody waits any more, it would fence whoever starts next
 
-    async def write_batches(self, outputs: Batches, state: Batches) -> None:
-        """Write outputs and state in one transaction.
+    async def write_batches(self, outputs: Batches, state: Batches) -> dict[str, int | None]:
+        """Write outputs and state in one transaction; the offset behind it in each topic that it wrote to, if known.
 
         Raises:
             Fenced: another worker has the partition now.
@@ -97,7 +102,7 @@ class TransactionWriter:
             async with asyncio.timeout(_WAIT_S):
                 await self._producer.begin_transaction()
                 _expect(self._producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001 - fails when a batch does
-                await self._send({**outputs, **state})
+                ends = await self._send({**outputs, **state})
                 crash_points.reach("before-commit")
                 await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
@@ -107,6 +112,7 @@ class TransactionWriter:
         except KafkaError as error:
             raise FlushFailed(repr(error)) from error
         crash_points.reach("after-commit")
+        return ends
 
     async def close(self) -> None:
         """Let go of the connections; a transaction that is open is the broker's to end."""
@@ -117,14 +123,19 @@ class TransactionWriter:
             log.debug("partition %d: its producer did not stop by itself: %r", self._partition, error)
             await self._producer.client.close()
 
-    async def _send(self, batches: Batches) -> None:
+    async def _send(self, batches: Batches) -> dict[str, int | None]:
         """All at once: the broker is asked once to add the partitions, and once to take the batches."""
-        appended = await asyncio.gather(*(self._send_in_order(name, each) for name, each in batches.items() if each))
+        wanted = {name: each for name, each in batches.items() if each}
+        appended = await asyncio.gather(*(self._send_in_order(name, each) for name, each in wanted.items()))
         waiting = list(chain.from_iterable(appended))
         if waiting:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         crash_points.reach("mid-flush")
         await asyncio.gather(*waiting)
+        return {
+            name: _end_behind(each[-1], stored[-1].result().offset)
+            for (name, each), stored in zip(wanted.items(), appended, strict=True)
+        }
 
     async def _send_in_order(self, name: str, batches: Sequence[PackedBatch]) -> list[asyncio.Future[Any]]:
         """Put the batches of a topic on their way."""
@@ -148,8 +159,12 @@ class FlushWriter(TransactionWriter):
     def __init__(self, settings: Settings, partition: int) -> None:
         super().__init__(settings, partition, transactional_id(settings, partition))
 
-    async def write(self, flush: Flush, aggregates: AggregateOutput | None = None) -> None:
-        """Write one flush, and what it means to the aggregates, in one transaction. Raises Fenced and FlushFailed."""
+    async def write(self, flush: Flush, aggregates: AggregateOutput | None = None) -> int | None:
+        """Write one flush, and what it means to the aggregates, in one transaction; the changelog's end, if known.
+
+        Raises:
+            Fenced, FlushFailed: as `write_batches` does.
+        """
         late = RecordBatchWriter()
         for key, value, _offset, _reason in flush.late:
             late.append(key, value)
@@ -157,7 +172,8 @@ class FlushWriter(TransactionWriter):
         of_aggregates = aggregates or AggregateOutput()
         records = {topic: _packed(each) for topic, each in of_aggregates.records.items()}
         state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: _packed(of_aggregates.changelog)}
-        await self.write_batches({**dict(zip(OUTPUTS, outputs, strict=True)), **records}, state)
+        ends = await self.write_batches({**dict(zip(OUTPUTS, outputs, strict=True)), **records}, state)
+        return ends[CHANGELOG]
 
 
 def _packed(records: Iterable[tuple[bytes, bytes | None]]) -> Sequence[PackedBatch]:
@@ -165,6 +181,11 @@ def _packed(records: Iterable[tuple[bytes, bytes | None]]) -> Sequence[PackedBat
     for key, value in records:
         batches.append(key, value)
     return batches.take()
+
+
+def _end_behind(last: PackedBatch, offset: int) -> int | None:
+    """Where the topic ends behind a transaction's last batch; a broker may have stored one and not know where."""
+    return None if offset < 0 else offset + last.records + _MARKER
 
 
 def _expect(answer: asyncio.Future[Any]) -> asyncio.Future[Any]:

@@ -17,8 +17,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from agents.aggregates import Origin, PartitionAggregates
 from agents.dead_letters import Headers, dead_letter_headers, kept
 from agents.epoch import FIRST_GENERATION
+from agents.fold_setup import make_setup, new_fold
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
-from agents.recovery import make_setup, new_fold
 from app.aggregates.schema import avro_schema
 from app.settings import Settings
 
@@ -125,10 +125,7 @@ class FoldDriver:
             self._fold_log(partition)
 
     def _new_fold(self, number: int) -> PartitionFold:
-        fold = new_fold(self._setup, number, EPOCH)
-        if self._setup.aggregates:
-            fold.hand_out_trades()
-        return fold
+        return new_fold(self._setup, number, EPOCH)
 
     def _new_aggregates(self, number: int) -> PartitionAggregates:
         origin = Origin(EPOCH, FIRST_GENERATION, number)

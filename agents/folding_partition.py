@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from faust.types import TP
 
@@ -15,12 +15,11 @@ from agents.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.recovery import Recovered
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
+from agents.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from agents.flush import FlushWriter
-
-T = TypeVar("T")
-
+    from agents.fold_state import FoldState
 
 GOLDEN_RATIO: Final = 0.618
 """Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
@@ -56,11 +55,14 @@ class FoldingPartition:
         self.topic, self.partition = tp
         self.next_offset = recovered.next_offset
         self.flushed_offset = recovered.next_offset
-        self._fold: PartitionFold = recovered.fold
+        self._state: FoldState = recovered.state
+        self._fold: PartitionFold = recovered.state.fold
         self._aggregates = recovered.aggregates
         self._writer: FlushWriter = recovered.writer
         self._is_broken = False
         self._behind_records = 0
+        self._is_cut_short = False  # in the middle of a record set: nobody knows what the kernel still waits for
+        self._is_kept = False
         self._live = live
         self._schemas = schemas
         self._history = recovered.history
@@ -82,11 +84,15 @@ class FoldingPartition:
         self._is_broken = True
         self.drop()
 
-    async def close(self) -> None:
-        """Flush what was folded and let go of the partition; who is fenced by now just lets go."""
+    async def close(self) -> "FoldState | None":
+        """Flush what was folded and let go of the partition; who is fenced by now just lets go.
+
+        The state is given back where the changelog has all of it, and it can be folded into once more.
+        """
         self.drop()
         if self._flusher is not None:
             await self._flusher
+        return self._state if self._is_kept else None
 
     async def fold(self, record_set: RecordSet, log_end: int) -> None:
         """Fold a record set, unless the partition was let go of.
@@ -105,7 +111,9 @@ class FoldingPartition:
                     f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
                     "checked"
                 )
+            self._is_cut_short = True
             await self._fold_all(record_set)
+            self._is_cut_short = False
             self._behind_records = log_end - self.next_offset
             self._live.changed(self._behind_records)
 
@@ -171,6 +179,7 @@ class FoldingPartition:
                 if left_out == 0:
                     await self.flush()
             await self.flush()
+            self._is_kept = not self._is_broken and not self._is_cut_short
         except Exception as error:
             on_failure(self, error)
         finally:
@@ -192,9 +201,9 @@ class FoldingPartition:
                 return
             aggregates = await self._flush_aggregates(flush)
         started = time.monotonic()
-        await uninterrupted(self._writer.write(flush, aggregates))
+        changelog_end = await uninterrupted(self._writer.write(flush, aggregates))
         metrics.FLUSH_S.observe(time.monotonic() - started)
-        self._flushed(flush)
+        self._flushed(flush, changelog_end)
 
     async def _take_flush(self) -> Flush:
         if self.next_offset - self.flushed_offset < THREAD_RECORDS:
@@ -206,16 +215,7 @@ class FoldingPartition:
             return None
         return await uninterrupted(asyncio.to_thread(self._aggregates.flush, flush))
 
-    def _flushed(self, flush: Flush) -> None:
+    def _flushed(self, flush: Flush, changelog_end: int | None) -> None:
         self.flushed_offset = flush.next_offset
+        self._state.flushed(flush.next_offset, changelog_end)
         dead_letters.report(self.topic, self.partition, flush)
-
-
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """The result of work. Who is cancelled waits for its end: a thread, or the broker, would go on with what it has."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -9,11 +9,12 @@ from typing import Final
 from faust.types import TP
 
 from agents import dead_letters, metrics
-from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump, uninterrupted
+from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump
 from agents.join_recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
+from agents.uninterrupted import uninterrupted
 
 MOST_WAITING: Final = 200_000
 """Trades that may wait for quotes before no more are fetched: the quotes are behind."""

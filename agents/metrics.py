@@ -33,12 +33,19 @@ FLUSH_S: Final = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )
 RECOVERY_S: Final = Histogram(
-    "livetape_fold_recovery_seconds", "Duration of a partition's recovery", buckets=(0.1, 0.5, 1, 5, 10, 60, 300)
+    "livetape_fold_recovery_seconds",
+    "From a partition's assignment to its being ready to be folded, by what the worker had of its state",
+    ["state"],
+    buckets=(0.02, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300),
 )
 PAUSE_S: Final = Histogram(
     "livetape_fold_pause_seconds",
-    "From letting partitions go in a rebalance to being ready to fold those assigned then",
-    buckets=(0.1, 0.5, 1, 5, 10, 60, 300),
+    "From letting partitions go in a rebalance to being ready to fold one assigned then, by what the worker had of it",
+    ["state"],
+    buckets=(0.02, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300),
+)
+STANDBY_LAG_RECORDS: Final = Gauge(
+    "livetape_fold_standby_lag_records", "Offsets of the changelog that a standby has not taken yet", ["partition"]
 )
 
 JOINED: Final = Counter("livetape_join_trades", "Trades accepted by the join with quotes", ["partition"])

@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     """How often the fold commits a transaction."""
     session_timeout_ms: int = Field(default=10_000, ge=1_000)
     """How long a worker may be silent before its partitions go to another; brokers take no less than 6 s by default."""
+    standbys: int = Field(default=1, ge=0)
+    """How many other fold workers keep each partition's state in memory, to take it over when its own worker goes."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the fold worker's /metrics on this machine; 0 for none."""
     join_metrics_port: int = Field(default=0, ge=0, le=65535)

@@ -24,7 +24,8 @@ import typer
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.flush import CHANGELOG
-from agents.recovery import FoldSetup, make_setup, recover
+from agents.fold_setup import FoldSetup, make_setup
+from agents.recovery import recover
 from app import schema_registry, topic_admin
 from app.settings import Settings
 from bench import jvm_engines, livetape_engine, output_topics

@@ -31,9 +31,12 @@ HORIZON_S = 60
 KILLS = 10
 POINTS = ("mid-flush", "before-commit", "after-commit", "during-recovery")
 KILLED = -9
+NOT_ITS_OWN = ("fenced, its state is dropped", "its kept state is not what the changelog says")
 FLUSHES = "livetape_fold_flush_seconds_count"
 PAUSES = "livetape_fold_pause_seconds_count"
 PAUSED_S = "livetape_fold_pause_seconds_sum"
+RECOVERIES = "livetape_fold_recovery_seconds_count"
+STANDBY_LAG = "livetape_fold_standby_lag_records"
 
 
 @pytest.fixture
@@ -72,6 +75,11 @@ def wait_until_flushing(worker: Worker) -> None:
     eventually(lambda: worker.counted(FLUSHES) > before, lambda: worker.log)
 
 
+def followed_by(worker: Worker) -> int:
+    """How many partitions of others a worker keeps warm, once something was written to each."""
+    return worker.metrics.count(f"\n{STANDBY_LAG}{{")
+
+
 def moments(seed: int) -> Iterator[tuple[bool, float]]:
     """Whether to wait for the first flush, and the seconds after that."""
     chance = random.Random(seed)  # noqa: S311 - no secret
@@ -105,25 +113,49 @@ def test_a_worker_added_and_one_killed_while_trades_come_in_lose_and_double_noth
     with folding(hasty) as first:
         with Market(tape, seed, HORIZON_S):
             wait_until_flushing(first)
-            alone = first.counted(PAUSES)
             with folding(hasty) as added:
                 eventually(lambda: group.partitions_of_each() == [2, 2], lambda: first.log + added.log)
                 wait_until_flushing(first)
                 wait_until_flushing(added)
-                pauses, paused_s = first.counted(PAUSES), first.counted(PAUSED_S)
-                assert pauses > alone
+                assert first.counted(PAUSES, state="kept") == 2
+                eventually(lambda: followed_by(first) == 2, lambda: first.log)
                 added.kill()
                 killed_s = time.monotonic()
                 written = group.ends()
             eventually(lambda: all(group.committed()[number] >= end for number, end in written.items()))
             taken_over_s = time.monotonic() - killed_s
             eventually(lambda: group.partitions_of_each() == [4], lambda: first.log)
-            assert first.counted(PAUSES) > pauses
-            after_kill_s = first.counted(PAUSED_S) - paused_s
+            eventually(lambda: first.counted(PAUSES, state="kept") == 4, lambda: first.log)
+            assert first.counted(PAUSES, state="standby") == 2, first.log
         wait_until_flushed(hasty, first)
+        for state in ("kept", "standby"):
+            mean_s = first.counted(PAUSED_S, state=state) / first.counted(PAUSES, state=state)
+            print(f"a partition whose state was {state} paused for {mean_s:.2f} s")
     check(hasty, tape)
-    print(f"paused {paused_s:.2f} s for the added worker, {after_kill_s:.2f} s after the kill was noticed;")
     print(f"{taken_over_s:.2f} s from the kill to all that was written before it in committed flushes")
+
+
+def test_the_partitions_of_a_killed_worker_go_on_where_their_standbys_are(hasty: Settings, seed: int) -> None:
+    tape = Tape(hasty)
+    group = Group(hasty)
+    with folding(hasty) as one, folding(hasty) as two, folding(hasty) as three:
+        workers = one, two, three
+        with Market(tape, seed, HORIZON_S):
+            eventually(lambda: group.partitions_of_each() == [1, 1, 2], lambda: one.log + two.log + three.log)
+            for worker in workers:
+                wait_until_flushing(worker)
+            eventually(lambda: sum(map(followed_by, workers)) == 4, lambda: one.log + two.log + three.log)
+            three.kill()
+            eventually(lambda: group.partitions_of_each() == [2, 2], lambda: one.log + two.log)
+            wait_until_flushing(one)
+            wait_until_flushing(two)
+        wait_until_flushed(hasty, one)
+        opened = {
+            state: sum(each.counted(RECOVERIES, state=state) for each in (one, two)) for state in ("kept", "standby")
+        }
+        assert opened["standby"] >= 1, one.log + two.log
+        assert opened["kept"] >= 2, one.log + two.log
+    check(hasty, tape)
 
 
 def test_a_worker_frozen_until_another_took_over_is_fenced_and_joins_again(hasty: Settings, seed: int) -> None:
@@ -139,7 +171,7 @@ def test_a_worker_frozen_until_another_took_over_is_fenced_and_joins_again(hasty
             taken_over = group.ends()
             eventually(lambda: all(group.committed()[number] >= end for number, end in taken_over.items()))
             zombie.go_on()
-            eventually(lambda: "fenced" in zombie.log, lambda: zombie.log)
+            eventually(lambda: any(said in zombie.log for said in NOT_ITS_OWN), lambda: zombie.log)
             eventually(lambda: group.partitions_of_each() == [2, 2], lambda: zombie.log + heir.log)
             wait_until_flushing(zombie)
         wait_until_flushed(hasty, heir)

@@ -4,7 +4,9 @@ from typing import Final
 
 from confluent_kafka import Producer
 
-from agents.recovery import Recovered, make_setup, recover
+from agents.fold_setup import FoldSetup, make_setup
+from agents.fold_state import FoldState
+from agents.recovery import Recovered, recover
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Stored, Tape, read, trade, with_topics
@@ -23,11 +25,18 @@ def write_some(tape: Tape, first: int, last: int) -> None:
     tape.flush()
 
 
-async def recovered(settings: Settings, tape: Tape) -> Recovered:
-    """The partition as a worker gets it when it is assigned."""
+def fold_setup(settings: Settings, tape: Tape) -> FoldSetup:
+    """What a worker's folds are made with."""
     setup = make_setup(settings, tape.avro.ids)
-    setup.writer_schemas.add(tape.avro.ids["livetape.Trade"], (settings.schemas_dir / "trade.avsc").read_text())
-    return await recover(setup, PARTITION)
+    for name in ("trade", "clock"):
+        schema = (settings.schemas_dir / f"{name}.avsc").read_text()
+        setup.writer_schemas.add(tape.avro.ids[f"livetape.{name.capitalize()}"], schema)
+    return setup
+
+
+async def recovered(settings: Settings, tape: Tape, held: FoldState | None = None) -> Recovered:
+    """The partition as a worker gets it when it is assigned, and has this of its state."""
+    return await recover(fold_setup(settings, tape), PARTITION, held)
 
 
 async def next_offset(settings: Settings, tape: Tape) -> int:
@@ -48,8 +57,8 @@ async def fold_29(settings: Settings) -> tuple[Tape, list[Stored]]:
 async def fold_all(settings: Settings, partition: Recovered) -> None:
     """Fold the 29 trades from the beginning of the log, in one flush."""
     values = [KafkaRecord(record.key, record.value) for record in read(settings, "trades")]
-    assert partition.fold.fold(record_batch(0, values), [], 0).trades == 29
-    await partition.writer.write(partition.fold.take_flush())
+    assert partition.state.fold.fold(record_batch(0, values), [], 0).trades == 29
+    await partition.writer.write(partition.state.fold.take_flush())
     await partition.writer.close()
 
 

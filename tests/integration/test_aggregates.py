@@ -19,7 +19,17 @@ from agents.crash_points import VARIABLE
 from app.database import migrate
 from app.settings import PROJECT, Settings
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Writer, bar, eventually, serving
-from tests.integration.fold_kit import Tape, Worker, folding, read, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_kit import (
+    Group,
+    Tape,
+    Worker,
+    folding,
+    read,
+    read_bars,
+    trade,
+    wait_until_flushed,
+    with_topics,
+)
 from tests.integration.fold_oracle import Fields
 from tests.integration.sql_kit import Database
 from tests.parts import running
@@ -179,6 +189,25 @@ def test_workers_killed_at_every_named_point_leave_every_window_right(declared: 
     with folding(declared) as worker:
         wait_until_flushed(declared, worker)
     check_topics(declared, tape)
+
+
+def test_windows_are_right_whether_their_state_was_kept_or_taken_over(declared: Settings) -> None:
+    tape = Tape(declared)
+    group = Group(declared)
+    with folding(declared) as first:
+        write_market(tape, 1, 50)
+        wait_until_flushed(declared, first)
+        with folding(declared) as second:
+            eventually(lambda: group.partitions_of_each() == [2, 2], lambda: first.log + second.log)
+            write_market(tape, 51, 60)
+            wait_until_flushed(declared, first)
+            eventually(lambda: first.metrics.count("\nlivetape_fold_standby_lag_records{") == 2, lambda: first.log)
+            second.kill()
+        write_market(tape, 111, 60)
+        wait_until_flushed(declared, first)
+        for state in ("kept", "standby"):
+            assert first.counted("livetape_fold_recovery_seconds_count", state=state) >= 2
+    assert check_topics(declared, tape)
 
 
 def test_an_aggregate_that_fails_stops_its_partition_until_it_is_mended(declared: Settings, tmp_path: Path) -> None:

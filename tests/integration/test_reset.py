@@ -118,10 +118,10 @@ async def test_who_had_the_partition_before_is_fenced(settings: Settings) -> Non
     zombie = await recovered(settings, tape)
     write_some(tape, 30, 40)
     log = record_batch(0, [KafkaRecord(record.key, record.value) for record in read(settings, "trades")])
-    assert zombie.fold.fold(log, [], zombie.next_offset).trades == 10
+    assert zombie.state.fold.fold(log, [], zombie.next_offset).trades == 10
     assert run_reset(settings).returncode == 0
     with pytest.raises(Fenced):
-        await zombie.writer.write(zombie.fold.take_flush())
+        await zombie.writer.write(zombie.state.fold.take_flush())
     await zombie.writer.close()
 
 

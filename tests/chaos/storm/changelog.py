@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from agents.epoch import FIRST_GENERATION, epoch_of
 from agents.flush import CHANGELOG
+from agents.fold_setup import make_setup
 from agents.kernel import PartitionFold
 from agents.partition_reader import POLL_MS, partition_reader
-from agents.recovery import make_setup
 from app.settings import Settings
 from tests.integration.fold_kit import PARTITIONS, Avro
 from tests.integration.fold_oracle import BarKey, Fields

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.exchange_hours import NoSuchHours, session_tables
-from agents.recovery import make_setup
+from agents.fold_setup import make_setup
 from app.settings import Settings
 from app.venues import Hours, Session, Venue
 

@@ -200,6 +200,8 @@ class Partition:
         self.late: list[int] = []
         self.dead: list[int] = []
         self._log: dict[int, bytes] = {}
+        self._standby = self._new_fold()
+        self._followed = 0
 
     def fold(self, record_set: bytes, *, is_history_gone: bool = False) -> Counter[str]:
         """Fold a record set, with what it needs of the log so far; the counts of what was made of its records."""
@@ -232,13 +234,30 @@ class Partition:
     def live_all(self) -> dict[bytes, bytes]:
         return dict(self._fold.live_all())
 
+    def follow(self) -> None:
+        """Let a standby take what came to the changelog since it last did."""
+        records = [KafkaRecord(key, value) for key, value in self.changelog[self._followed :]]
+        if records:
+            self._standby.restore(record_batch(self._followed, records), [], self._followed)
+        self._followed = len(self.changelog)
+
+    def crash_and_take_over(self) -> None:
+        """Lose what was not flushed and go on with the standby, another one beginning."""
+        self.follow()
+        self._go_on(self._standby)
+        self._standby, self._followed = self._new_fold(), 0
+
     def crash_and_restore(self, *, is_compacted: bool) -> None:
         """Lose what was not flushed and come back from the changelog, whole or with only the last of each key."""
-        self._fold = self._new_fold()
+        restored = self._new_fold()
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
-            self._fold.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
-        progress = self._fold.restored()
+            restored.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
+        self._go_on(restored)
+
+    def _go_on(self, restored: PartitionFold) -> None:
+        self._fold = restored
+        progress = restored.restored()
         self.next_offset = progress.next_offset if progress else 0
         self._log = {first: record_set for first, record_set in self._log.items() if first < self.next_offset}
 

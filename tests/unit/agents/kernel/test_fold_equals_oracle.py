@@ -51,7 +51,9 @@ steps = st.lists(
         Step,
         st.integers(0, 12),
         st.sampled_from(CODECS),
-        st.sampled_from(["nothing", "flush", "flush", "crash", "crash_compacted"]),
+        st.sampled_from(
+            ["nothing", "flush", "flush", "flush_followed", "crash", "crash_compacted", "crash_taken_over"]
+        ),
     ),
     max_size=12,
 )
@@ -247,8 +249,12 @@ def _run(partition: Partition, events: Sequence[Event], steps: Sequence[Step]) -
         piece = events[first : first + step.records]
         if piece:
             partition.fold(record_batch(first, records_of(piece), codec=step.codec))
-        if step.then == "flush":
+        if step.then.startswith("flush"):
             partition.flush()
+            if step.then == "flush_followed":
+                partition.follow()
+        elif step.then == "crash_taken_over":
+            partition.crash_and_take_over()
         elif step.then != "nothing":
             partition.crash_and_restore(is_compacted=step.then == "crash_compacted")
     return partition
