@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-itch bench-kernel bench-latency bench-latency-ws bench-recovery bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-itch bench-kernel bench-latency bench-latency-ws bench-rebalance bench-recovery bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
@@ -79,6 +79,9 @@ bench-backpressure: setup ## Memory of sink and fold while Postgres is away (SEC
 
 bench-latency-ws: setup ## A trade from the exchange to /ws, by both flows; the last line is JSON
 	@python -m bench.latency_to_ws
+
+bench-rebalance: setup ## How long partitions stand still when workers join and are killed, with standbys and without; the last line is JSON
+	@python -m bench.rebalance
 
 bench-recovery: setup ## A worker's state back from a million bars; the last line is JSON
 	@python -m bench.recovery
