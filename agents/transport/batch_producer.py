@@ -6,10 +6,9 @@
 import time
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
-
 from agents.kernel import PackedBatch
 from agents.transport.connection import consumer_connection
+from agents.transport.produce_request import OnceEncodingProducer
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
@@ -47,7 +46,7 @@ class PreparedBatch:
 
 def transactional_producer(settings: Settings, transactional_id: str) -> Any:  # noqa: ANN401 - aiokafka has no types
     """A producer for `send_batch` in transactions; to be made and used in one event loop."""
-    return AIOKafkaProducer(
+    return OnceEncodingProducer(
         **consumer_connection(settings),
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,

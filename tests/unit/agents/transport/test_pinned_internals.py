@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer as consumer_module
@@ -52,6 +52,8 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
         (AIOKafkaConnection.connect, {"AIOKafkaProtocol"}),
         (AIOKafkaConnection._handle_frame, {"io"}),
         (AIOKafkaClient._get_conn, {"create_conn"}),
+        (AIOKafkaProducer.__init__, {"Sender"}),
+        (Sender._send_produce_req, {"SendProduceReqHandler"}),
         (PartitionAssignor._perform_assignment, {"CopartitionedAssignor"}),
     ],
 )
