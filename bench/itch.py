@@ -2,10 +2,12 @@
 
 Both in C++ (bench/itch.cpp, bench/packet_publish.cpp), with the bridge's own classes; times are read off the steady
 clock (`clock_gettime`, in user space where the kernel's clock source is the processor's counter). The floor is one
-`zmq_send` of as many bytes at the same pace in the same run, in turn. The last line is one JSON object.
+`zmq_send` of as many bytes at the same pace in the same run, in turn. `load_before` is the machine's load before that:
+beside other work the tails say nothing. The last line is one JSON object.
 """
 
 import json
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -42,7 +44,7 @@ def main() -> None:
     """Build, measure, print."""
     build = ["cmake", "--build", "--preset", "release", "--target", *PROGRAMS]
     subprocess.run(build, cwd=PROJECT / "bridge", check=True, stdout=subprocess.DEVNULL)
-    result: dict[str, Any] = {"cpu": processor(), "clock": clock()}
+    result: dict[str, Any] = {"cpu": processor(), "clock": clock(), "load_before": os.getloadavg()[0]}
     decoding = run("itch-bench")
     print(json.dumps(decoding))
     result |= {name: decoding[name] for name in ("itch_book_ns", "itch_decode_ns")}
