@@ -81,18 +81,49 @@ void LevelBars::restore(Bar bar) {
   const std::int64_t start_ns = bar.start_ns;
   Bar* at = find(start_ns);
   if (at == nullptr) at = &make(start_ns, false);
+  bar.is_paged = at->is_paged;
   *at = std::move(bar);
+}
+
+void LevelBars::restore_paged(const Bar& bar, Bytes text) {
+  if (Bar* const newer = find(bar.start_ns)) {
+    newer->is_paged = true;
+    return;
+  }
+  const auto at = slots_.empty() || slots_.back().start_ns < bar.start_ns ? slots_.cend() : position(bar.start_ns);
+  slots_.insert(at, Slot{bar.start_ns, nullptr, store_->seal(text), false, true});
 }
 
 void LevelBars::restore_without(std::int64_t start_ns) {
   Bar* const bar = find(start_ns);
   if (bar == nullptr) return;
+  bar->is_logged = false;
+  if (bar->is_paged) return;
   slots_.erase(position(start_ns));
   store_->give_back(*bar);
 }
 
+void LevelBars::restore_without_pages(std::int64_t from_ns, std::int64_t to_ns) {
+  const auto from = slots_.begin() + (position(from_ns) - slots_.cbegin());
+  const auto to = slots_.begin() + (position(to_ns) - slots_.cbegin());
+  auto kept = from;
+  for (auto slot = from; slot != to; ++slot) {
+    bool& is_paged = slot->bar == nullptr ? slot->is_paged : slot->bar->is_paged;
+    const bool is_gone =
+        std::exchange(is_paged, false) && !(slot->bar == nullptr ? slot->is_logged : slot->bar->is_logged);
+    if (!is_gone) {
+      *kept++ = *slot;
+    } else if (slot->bar == nullptr) {
+      store_->drop(slot->sealed);
+    } else {
+      store_->give_back(*slot->bar);
+    }
+  }
+  slots_.erase(kept, to);
+}
+
 void LevelBars::restore_forming() {
-  const auto from = std::ranges::find_if(slots_, [](const Slot& slot) { return !slot.bar->is_final; });
+  const auto from = std::ranges::find(slots_, false, &Slot::is_final);
   forming_ = static_cast<std::size_t>(from - slots_.begin());
 }
 

@@ -21,6 +21,8 @@ class LevelBars {
     BarStore::Sealed sealed = nullptr;
     bool is_logged = false;  // of a sealed one: what the changelog has of it
     bool is_paged = false;
+
+    [[nodiscard]] bool is_final() const noexcept { return bar == nullptr || bar->is_final; }
   };
   using Slots = std::span<const Slot>;
 
@@ -75,8 +77,12 @@ class LevelBars {
   [[nodiscard]] Slots all() const { return {slots_.data() + first_, slots_.size() - first_}; }
   /// Puts a bar of the changelog in its place, over an older version of it; `restore_forming` is to follow.
   void restore(Bar bar);
-  /// Takes a bar out of the state that is being restored.
+  /// Puts a bar of a page in its place, sealed; `text` says all of it. One that is there already is newer.
+  void restore_paged(const Bar& bar, Bytes text);
+  /// Takes a bar out of the state that is being restored, unless a page has it still.
   void restore_without(std::int64_t start_ns);
+  /// The same for bars that start in [from, to), which no page has any more.
+  void restore_without_pages(std::int64_t from_ns, std::int64_t to_ns);
   /// Finds out again which bars are forming, after a restore.
   void restore_forming();
 

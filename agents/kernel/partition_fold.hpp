@@ -141,7 +141,7 @@ class PartitionFold final : private FinalBars {
   void restore_record(const Record& record);
   void restore_bar(const StateKey& key, const Record& record);
   void restore_page(const StateKey& key, const Record& record);
-  void open_pages();
+  void end_pages(std::int64_t minute_ns);
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void check_levels() const;
@@ -211,7 +211,7 @@ class PartitionFold final : private FinalBars {
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;
-    std::map<std::pair<std::int64_t, std::size_t>, std::vector<std::uint8_t>> pages;  // by minute and number
+    std::map<std::pair<std::int64_t, std::size_t>, std::int64_t> pages;  // how many bars, by minute and number
   };
   Restoring restoring_;
 };

@@ -106,12 +106,34 @@ void PartitionFold::restore_bar(const StateKey& key, const Record& record) {
   }
 }
 
-/// A page is opened when all is there: it may be ended by a later record, and is older than any other of its bars.
+/// A page is older than any record of a bar that it has: that one comes later, and takes its place.
 void PartitionFold::restore_page(const StateKey& key, const Record& record) {
   require_none(record, flaw_of(key, config_));
-  restoring_.pages.erase({key.start_ns, key.chunk});
-  if (!record.value) return;
-  restoring_.pages[{key.start_ns, key.chunk}].assign(record.value->begin(), record.value->end());
+  const std::pair<std::int64_t, std::size_t> at{key.start_ns, key.chunk};
+  if (!record.value) {
+    if (restoring_.pages.erase(at) > 0) end_pages(key.start_ns);
+    return;
+  }
+  const std::string where = "the page " + std::to_string(key.chunk) + " of " + std::to_string(key.start_ns) + ' ';
+  std::int64_t bars_in_it = 0;
+  StateText text;
+  const bool is_page =
+      read_page(key.start_ns, *record.value, [&](std::string_view venue, std::string_view instrument, const Bar& bar) {
+        const char* flaw = bar.is_final ? flaw_of(bar, config_) : "a bar that forms";
+        if (flaw != nullptr) corrupt(record, where + "has " + flaw);
+        write_bar_state(text.clear(), bar);
+        series(venue, instrument).bars(0).restore_paged(bar, text.bytes());
+        ++bars_in_it;
+      });
+  if (!is_page) corrupt(record, where + no_known_version());
+  restoring_.pages[at] = bars_in_it;
+}
+
+/// All pages of a minute end together, when none of their bars is in memory any more.
+void PartitionFold::end_pages(std::int64_t minute_ns) {
+  for (const auto& each : series_.all()) {
+    each->bars(0).restore_without_pages(minute_ns, minute_ns + StatePages::kLengthNs);
+  }
 }
 
 void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
@@ -141,7 +163,7 @@ std::optional<Progress> PartitionFold::restored() {
     return std::nullopt;
   }
   check_levels();
-  open_pages();
+  for (const auto& [at, bars_in_it] : restoring_.pages) pages_.restore(at.first, at.second, bars_in_it);
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
@@ -189,28 +211,6 @@ void PartitionFold::check_parents(Series& restored) const {
     };
     for (const LevelBars::Slot& slot : restored.bars(number).final()) check(slot.start_ns, true);
     for (const LevelBars::Slot& slot : restored.bars(number).forming()) check(slot.start_ns, false);
-  }
-}
-
-void PartitionFold::open_pages() {
-  for (const auto& [at, page] : restoring_.pages) {
-    const auto& [minute_ns, number] = at;
-    std::int64_t bars_in_it = 0;
-    const char* flaw = nullptr;
-    const bool is_page = read_page(minute_ns, page, [&](std::string_view venue, std::string_view instrument, Bar bar) {
-      if (flaw == nullptr) flaw = bar.is_final ? flaw_of(bar, config_) : "a page with a bar that forms";
-      LevelBars& bars = series(venue, instrument).bars(0);
-      ++bars_in_it;
-      if (Bar* newer = bars.find(bar.start_ns)) {
-        newer->is_paged = true;
-      } else {
-        bars.restore(std::move(bar));
-      }
-    });
-    const std::string where = "the page " + std::to_string(number) + " of " + std::to_string(minute_ns);
-    if (!is_page) throw CorruptState(where + ' ' + no_known_version());
-    if (flaw != nullptr) throw CorruptState(where + " has " + flaw);
-    pages_.restore(minute_ns, number, bars_in_it);
   }
 }
 

@@ -408,6 +408,7 @@ void Series::seal_restored() {
   StateText text;
   LevelBars& bars = levels_.front();
   for (const LevelBars::Slot& slot : bars.final()) {
+    if (slot.bar == nullptr) continue;
     write_bar_state(text.clear(), *slot.bar);
     bars.seal(*slot.bar, text.bytes());
   }
@@ -423,7 +424,7 @@ void Series::open_forming_above(Changes& changes) {
     for (const std::size_t parent : tree_[level].parents) {
       for (const LevelBars::Slot& slot : levels_[level].all()) {  // which opening one above does not touch
         tree_[parent].each_start_at(slot.start_ns, [&](std::int64_t start_ns) {
-          if (!slot.bar->is_final || is_forming(tree_[parent].end_ns(start_ns)))
+          if (!slot.is_final() || is_forming(tree_[parent].end_ns(start_ns)))
             open(parent, start_ns, kBeginning, changes);
         });
       }

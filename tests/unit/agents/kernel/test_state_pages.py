@@ -8,6 +8,7 @@ import pytest
 from agents.kernel import CorruptState
 from tests.unit.agents.kernel.bar_oracle import Event, Rules, Tape
 from tests.unit.agents.kernel.partition_kit import (
+    NOON,
     Partition,
     a_clock,
     a_trade,
@@ -91,6 +92,24 @@ def test_pages_end_when_nothing_of_their_minute_may_change_any_more() -> None:
     assert left["G"] == 0
 
 
+def test_a_standby_lets_go_of_bars_with_their_page_and_keeps_those_that_were_revised() -> None:
+    partition = folded(a_trade_each_second(0, 0, 50))
+    partition.flush()
+    partition.follow()
+    partition.fold(record_batch(50, records_of([a_trade(50, 7.5, price="99", trade_id="late")])))
+    partition.flush()
+    partition.follow()
+    partition.fold(record_batch(51, records_of([a_clock(51, 150)])))
+    partition.flush()
+    assert kinds(partition.changelog)["G ends"] == 1
+    partition.crash_and_take_over()
+    assert not any(partition._fold.has_bar("binance", "BTC-USDT", 0, NOON + second * SECOND) for second in range(50))
+    before = len(partition.changelog)
+    partition.fold(record_batch(52, records_of([a_clock(52, 151)])))
+    partition.flush()
+    assert kinds(partition.changelog[before:]) == {"P": 1}
+
+
 def test_bars_that_left_memory_do_not_come_back_with_their_page() -> None:
     """One instrument's own trades carry it beyond the horizon, while another keeps the page that both have bars in."""
     other = [a_trade(number, number - 50, trade_id=f"o{number}") for number in range(50, 60)]
@@ -123,6 +142,5 @@ def test_a_page_that_no_fold_has_written_is_refused(page: bytes) -> None:
     partition.flush()
     records = [KafkaRecord(key, value) for key, value in partition.changelog]
     fold = new_fold(RULES)
-    fold.restore(record_batch(0, [*records, KafkaRecord(b"\x01G\x00\x00", page)]), [], 0)
     with pytest.raises(CorruptState, match="page 0 of 0"):
-        fold.restored()
+        fold.restore(record_batch(0, [*records, KafkaRecord(b"\x01G\x00\x00", page)]), [], 0)
