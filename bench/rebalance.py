@@ -133,8 +133,9 @@ def _measure(settings: Settings, instruments: int, seconds: int, runs: int) -> T
             _say(f"{settings.standbys} standbys: taken over in {times.taken_over[-1]:.3f} s")
             kept = Stopwatch(staying, PAUSE, KEPT)
             other = _start(settings, log, started)
+            moved = Stopwatch(other, RECOVERY, NOT_KEPT)
             times.kept_when_joined.append(kept.wait(log))
-            times.moved_when_joined.append(Stopwatch(other, RECOVERY, NOT_KEPT).wait(log))
+            times.moved_when_joined.append(moved.wait(log))
             _wait_until_warm(settings, staying, log)
     return times
 
