@@ -5,6 +5,7 @@ Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL
 
 import json
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,15 @@ AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
 
+class Writer(StrEnum):
+    """The one writer that a venue's trades have in Kafka."""
+
+    DIRECT = "direct"
+    """The bridge that reads the venue."""
+    RELAY = "relay"
+    """`livetape relay`, from ZeroMQ: the bridge keeps what the relay has not confirmed."""
+
+
 class Venue(BaseModel):
     """An exchange to read."""
 
@@ -29,6 +39,8 @@ class Venue(BaseModel):
     """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
     """The authority to trust, when it is none of the system's."""
+    writer: Writer = Writer.DIRECT
+    """Who writes its trades to Kafka."""
 
 
 class PacketFeed(BaseModel):
@@ -113,8 +125,17 @@ class Settings(BaseSettings):
     """Where the bridge publishes instant trades."""
     zmq_retry: str = "tcp://127.0.0.1:5557"
     """Where the bridge answers for instant trades that were missed."""
+    retry_mb: int = Field(default=32, ge=1)
+    """How many of each venue's newest messages the bridge keeps in memory for that, in MiB; older ones are in Kafka."""
+    spin_us: int = Field(default=0, ge=0)
+    """How long the bridge's publisher looks for a next message before it sleeps: with a processor to spare, 50 saves
+    most messages the time that waking takes."""
+    spool_mb: int = Field(default=4096, ge=1)
+    """How much of each venue the bridge keeps on disk while Kafka has not got it, in MiB; beyond it trades are lost."""
     bridge_metrics: str = "127.0.0.1:9464"
     """Where the bridge serves its own /metrics."""
+    relay_metrics: str = "127.0.0.1:9465"
+    """Where the relay serves its own /metrics."""
 
     venues: dict[str, Venue] = EXCHANGES
     """The exchanges that the bridge reads, by name."""

@@ -13,6 +13,7 @@
 #include "nic/packet_feed.hpp"
 #include "publish/kafka_publisher.hpp"
 #include "publish/metrics_server.hpp"
+#include "publish/retry_server.hpp"
 #include "publish/zeromq_publisher.hpp"
 
 using namespace livetape::bridge;
@@ -38,14 +39,19 @@ namespace {
     sources.push_back(feeds.back()->source());
   }
   boost::asio::io_context context(1);
-  const MetricsServer server(context, config.metrics_host, config.metrics_port, metrics);
+  const MetricsServer server(context, config.metrics, "LIVETAPE_BRIDGE_METRICS",
+                             [&metrics] { return as_prometheus_text(metrics); });
   ZeroMqPublisher zeromq(config, sources, metrics);
-  KafkaPublisher kafka(config, sources, metrics, [&context] { context.stop(); });
+  auto kafka = std::make_unique<KafkaPublisher>(config, sources, metrics, [&context] { context.stop(); });
+  auto retry_sources = zeromq.retry_sources();
+  for (RetrySource& source : retry_sources) source.spool = kafka->relay_spool(source.venue);
+  RetryServer retries(config.zeromq_retry, std::move(retry_sources), metrics);
   // Until here there is nothing to flush: a signal ends the process at once, even while Kafka is waited for.
   boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const auto&, int) { context.stop(); });
   zeromq.start();
-  kafka.start();
+  retries.start();
+  kafka->start();
   for (const auto& venue : venues) venue->start();
   for (const auto& feed : feeds) feed->start();
   context.run();
@@ -53,9 +59,11 @@ namespace {
   for (const auto& venue : venues) venue->stop();
   for (const auto& feed : feeds) feed->stop();
   zeromq.stop();
-  const bool is_all_delivered = kafka.stop();
-  // All is out. Destructors would wait for a name look-up that hangs, as long as the resolver's time-outs.
-  std::quick_exit(is_all_delivered ? EXIT_SUCCESS : EXIT_FAILURE);
+  const bool is_nothing_lost = kafka->stop();
+  retries.stop();
+  kafka.reset();  // deletes the spools that hold nothing
+  // All is out. Other destructors would wait for a name look-up that hangs, as long as the resolver's time-outs.
+  std::quick_exit(is_nothing_lost ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 }  // namespace

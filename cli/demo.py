@@ -1,6 +1,7 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
 import fcntl
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import httpx
 import typer
 
 from app import topic_admin
-from app.settings import Settings, Venue
+from app.settings import Settings, Venue, Writer
 from cli.console import console, fail, step
 from cli.servers import start as start_servers
 from cli.supervisor import Part, PartFailed, Supervisor
@@ -42,6 +43,7 @@ def demo(seconds: Seconds = None) -> None:
     with _alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
+        shutil.rmtree(home / "spool", ignore_errors=True)
         _run(settings, stack, [_exchanges(settings, venue_ports)], seconds)
 
 
@@ -102,7 +104,7 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """Bridge, fold, SQL sink and API, in the data's way."""
+    """Bridge, relay where a venue has it, fold, SQL sink and API, in the data's way."""
 
     def part(name: str, command: str, *, is_source: bool = False) -> Part:
         return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
@@ -110,7 +112,9 @@ def _parts(settings: Settings) -> list[Part]:
     api = Part(
         "API", _livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{_url(settings)}/readyz")
     )
-    return [part("bridge", "bridge", is_source=True), part("fold", "worker"), part("SQL sink", "sink"), api]
+    has_relay = any(venue.writer is Writer.RELAY for venue in settings.venues.values())
+    relay = [part("relay", "relay", is_source=True)] if has_relay else []
+    return [part("bridge", "bridge", is_source=True), *relay, part("fold", "worker"), part("SQL sink", "sink"), api]
 
 
 def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:

@@ -21,7 +21,16 @@ app = typer.Typer(
 for panel, commands in {
     "Everything at once": (demo.demo, demo.live),
     "Servers of one machine": (servers.up, servers.down, servers.status, doctor.doctor),
-    "Parts": (parts.bridge, parts.worker, parts.join, parts.sink, parts.serve, parts.topology, state.reset),
+    "Parts": (
+        parts.bridge,
+        parts.relay,
+        parts.worker,
+        parts.join,
+        parts.sink,
+        parts.serve,
+        parts.topology,
+        state.reset,
+    ),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -11,6 +11,7 @@ from app.time_zones import midnight_ns, utc_offsets
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
+RELAY = BRIDGE.with_name("livetape-relay")
 
 
 def worker() -> None:
@@ -49,20 +50,29 @@ def serve() -> None:
 
 
 def bridge() -> None:
-    """Read the exchanges and write their trades to Kafka and ZeroMQ."""
+    """Read the exchanges and publish their trades on ZeroMQ; write those of venues without a relay to Kafka."""
+    _become_native(BRIDGE)
+
+
+def relay() -> None:
+    """Write the trades that the bridge publishes to Kafka, of the venues whose writer is the relay."""
+    _become_native(RELAY)
+
+
+def _become_native(program: Path) -> NoReturn:
     from app.schema_registry import register_all  # noqa: PLC0415 - `livetape --help` should not wait for it
 
-    if not BRIDGE.exists():
-        raise SoftwareMissing(f"the bridge ({BRIDGE})", "run `make bridge`")
+    if not program.exists():
+        raise SoftwareMissing(f"the bridge ({program})", "run `make bridge`")
     settings = Settings()
-    file = settings.home / "run" / "bridge.json"
+    file = settings.home / "run" / f"{program.name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(bridge_config(settings, register_all(settings)), indent=2))
-    _become([str(BRIDGE), "--config", str(file)])
+    _become([str(program), "--config", str(file)])
 
 
 def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, object]:
-    """The bridge's configuration file; `schema_ids` are keyed by full record name."""
+    """The configuration file of bridge and relay; `schema_ids` are keyed by full record name."""
     venues = [
         {
             "venue": name,
@@ -70,6 +80,7 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
             "ca_file": None if venue.ca_file is None else str(venue.ca_file),
             "instruments": list(venue.instruments),
             "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
+            "writer": venue.writer,
         }
         for name, venue in settings.venues.items()
     ]
@@ -78,9 +89,17 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
         "kafka": settings.kafka_config,
         "topic": settings.topic("trades"),
         "schema_ids": {"trade": schema_ids["livetape.Trade"], "clock": schema_ids["livetape.Clock"]},
-        "zmq": {"data": settings.zmq_data},
+        "zmq": {
+            "data": settings.zmq_data,
+            "retry": settings.zmq_retry,
+            "retry_bytes": settings.retry_mb << 20,
+            "spin_us": settings.spin_us,
+        },
         "metrics": settings.bridge_metrics,
+        "relay_metrics": settings.relay_metrics,
         "errors_dir": str(settings.home / "decode-errors"),
+        "spool_dir": str(settings.home / "spool" / settings.namespace),
+        "spool_bytes": settings.spool_mb << 20,
         "clock_interval_ms": settings.clock_interval_ms,
         "venues": venues,
         "packet_feeds": [_packet_feed(settings, name, feed) for name, feed in settings.packet_feeds.items()],

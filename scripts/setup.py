@@ -327,7 +327,7 @@ STEPS = {
             "C++ bridge",
             ["bridge/**/*", "native/**/*"],
             build_bridge,
-            ["build/bridge/release/livetape-bridge"],
+            ["build/bridge/release/livetape-bridge", "build/bridge/release/livetape-relay"],
             ["packages"],
             wanted=exists("bridge/CMakePresets.json"),
         ),

@@ -25,9 +25,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def settings(servers: Settings) -> Settings:
-    """Settings of one test: the session's servers, and a namespace and ZeroMQ address that no other test has."""
-    (data,) = ports.free_ports(1)
-    own = {"namespace": f"test-{os.getpid()}-{next(_numbers)}", "zmq_data": f"tcp://127.0.0.1:{data}"}
+    """Settings of one test: the session's servers, and a namespace and ZeroMQ addresses that no other test has."""
+    data, retry = ports.free_ports(2)
+    zmq = {"zmq_data": f"tcp://127.0.0.1:{data}", "zmq_retry": f"tcp://127.0.0.1:{retry}"}
+    own = {"namespace": f"test-{os.getpid()}-{next(_numbers)}", **zmq}
     return servers.model_copy(update=own)
 
 

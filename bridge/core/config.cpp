@@ -50,6 +50,9 @@ VenueConfig read_venue(const element& json) {
   venue.instruments = texts(json, "instruments");
   if (venue.instruments.empty()) throw std::runtime_error("venue " + venue.venue + " has no instruments");
   venue.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
+  const std::string writer = text(json, "writer");
+  if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
+  venue.writer = writer == "relay" ? Writer::relay : Writer::direct;
   return venue;
 }
 
@@ -72,13 +75,17 @@ PacketFeedConfig read_packet_feed(const element& json) {
   return feed;
 }
 
-void read_address(const std::string& address, Config& config) {
-  const auto colon = address.rfind(':');
-  const char* const end = address.data() + address.size();
-  const char* const port = colon == std::string::npos ? end : address.data() + colon + 1;
-  const auto [rest, error] = std::from_chars(port, end, config.metrics_port);
-  if (error != std::errc() || rest != end) throw std::runtime_error("metrics must be HOST:PORT, and is " + address);
-  config.metrics_host = address.substr(0, colon);
+Address read_address(const element& json, std::string_view name) {
+  const std::string text_of = text(json, name);
+  const auto colon = text_of.rfind(':');
+  const char* const end = text_of.data() + text_of.size();
+  const char* const port = colon == std::string::npos ? end : text_of.data() + colon + 1;
+  Address address{text_of.substr(0, colon), 0};
+  const auto [rest, error] = std::from_chars(port, end, address.port);
+  if (error != std::errc() || rest != end) {
+    throw std::runtime_error(std::string(name) + " must be HOST:PORT, and is " + text_of);
+  }
+  return address;
 }
 
 Config read(const element& json) {
@@ -90,9 +97,16 @@ Config read(const element& json) {
   const element ids = field(json, "schema_ids");
   config.trade_schema_id = static_cast<std::int32_t>(number(ids, "trade"));
   config.clock_schema_id = static_cast<std::int32_t>(number(ids, "clock"));
-  config.zeromq_data = text(field(json, "zmq"), "data");
-  read_address(text(json, "metrics"), config);
+  const element zeromq = field(json, "zmq");
+  config.zeromq_data = text(zeromq, "data");
+  config.zeromq_retry = text(zeromq, "retry");
+  config.retry_bytes = static_cast<std::size_t>(field_as<std::uint64_t>(zeromq, "retry_bytes"));
+  config.spin = std::chrono::microseconds(field_as<std::int64_t>(zeromq, "spin_us"));
+  config.metrics = read_address(json, "metrics");
+  config.relay_metrics = read_address(json, "relay_metrics");
   config.errors_dir = text(json, "errors_dir");
+  config.spool_dir = text(json, "spool_dir");
+  config.spool_bytes = field_as<std::uint64_t>(json, "spool_bytes");
   config.clock_interval = std::chrono::milliseconds(number(json, "clock_interval_ms"));
   for (const element venue : field_as<simdjson::dom::array>(json, "venues")) {
     config.venues.push_back(read_venue(venue));

@@ -12,6 +12,9 @@
 
 namespace livetape::bridge {
 
+/// Who writes a venue to Kafka: a venue has one writer.
+enum class Writer : std::uint8_t { direct, relay };
+
 /// One venue to read.
 struct VenueConfig {
   std::string venue;
@@ -19,6 +22,7 @@ struct VenueConfig {
   std::string ca_file;  // empty: the system's authorities
   std::vector<std::string> instruments;
   std::chrono::milliseconds clock_delay{0};
+  Writer writer = Writer::direct;
 };
 
 /// One packet feed to read: ITCH 5.0 over MoldUDP64.
@@ -36,16 +40,26 @@ struct PacketFeedConfig {
   std::chrono::milliseconds clock_delay{0};
 };
 
-/// The bridge's configuration file.
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+/// The configuration file of bridge and relay.
 struct Config {
   std::string topic;
   std::vector<std::pair<std::string, std::string>> kafka;  // librdkafka's own names
   std::int32_t trade_schema_id = 0;
   std::int32_t clock_schema_id = 0;
   std::string zeromq_data;
-  std::string metrics_host;
-  std::uint16_t metrics_port = 0;
+  std::string zeromq_retry;
+  std::size_t retry_bytes = 0;  // kept of each venue for those who missed them
+  Address metrics;
+  Address relay_metrics;
+  std::chrono::microseconds spin{0};  // how long the ZeroMQ publisher looks for a next message before it sleeps
   std::filesystem::path errors_dir;
+  std::filesystem::path spool_dir;
+  std::uint64_t spool_bytes = 0;  // of each venue, at most
   std::chrono::milliseconds clock_interval{250};
   std::vector<VenueConfig> venues;
   std::vector<PacketFeedConfig> packet_feeds;

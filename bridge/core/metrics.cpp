@@ -1,25 +1,9 @@
 #include "core/metrics.hpp"
 
-#include <sstream>
 #include <string_view>
 
 namespace livetape::bridge {
 namespace {
-
-class Text {
- public:
-  void declare(std::string_view name, std::string_view type, std::string_view help) {
-    out_ << "# HELP " << name << ' ' << help << "\n# TYPE " << name << ' ' << type << '\n';
-  }
-  template <typename T>
-  void sample(std::string_view name, const std::string& labels, const T& value) {
-    out_ << name << labels << ' ' << value.load(std::memory_order_relaxed) << '\n';
-  }
-  [[nodiscard]] std::string take() const { return out_.str(); }
-
- private:
-  std::ostringstream out_;
-};
 
 struct VenueCounter {
   const char* name;
@@ -37,8 +21,14 @@ constexpr VenueCounter kVenueCounters[] = {
     {"livetape_bridge_failed_connects_total", "Attempts to connect that failed", &VenueMetrics::failed_connects},
     {"livetape_bridge_refused_subscriptions_total", "Subscriptions that the venue refused",
      &VenueMetrics::refused_subscriptions},
-    {"livetape_bridge_kafka_dropped_total", "Messages lost because Kafka was away for too long",
+    {"livetape_bridge_kafka_dropped_total", "Messages lost because the disk was too slow",
      &VenueMetrics::kafka_dropped},
+    {"livetape_bridge_spooled_total", "Messages put on disk, to be there until Kafka has them", &VenueMetrics::spooled},
+    {"livetape_bridge_spool_refused_total", "Messages lost because Kafka was away and the disk took no more",
+     &VenueMetrics::spool_refused},
+    {"livetape_bridge_spool_replayed_total", "Messages of an earlier run that are written, some for a second time",
+     &VenueMetrics::spool_replayed},
+    {"livetape_bridge_spool_torn_total", "Files on disk whose end could not be read", &VenueMetrics::spool_torn},
     {"livetape_bridge_zeromq_dropped_total", "Messages not published because the publisher was too slow",
      &VenueMetrics::zeromq_dropped}};
 
@@ -73,7 +63,7 @@ std::string labels_of(const std::string& venue, std::string_view reason) {
   return "{venue=\"" + venue + "\",reason=\"" + std::string(reason) + "\"}";
 }
 
-void write_packets(Text& text, const Metrics& metrics) {
+void write_packets(PrometheusText& text, const Metrics& metrics) {
   for (const ReceiverCounter& each : kReceiverCounters) {
     text.declare(each.name, "counter", each.help);
     for (const PacketMetrics& feed : metrics.packets) {
@@ -102,7 +92,7 @@ void write_packets(Text& text, const Metrics& metrics) {
 }  // namespace
 
 std::string as_prometheus_text(const Metrics& metrics) {
-  Text text;
+  PrometheusText text;
   const auto label = [](const VenueMetrics& venue) { return "{venue=\"" + venue.venue + "\"}"; };
   for (const VenueCounter& each : kVenueCounters) {
     text.declare(each.name, "counter", each.help);
@@ -112,6 +102,24 @@ std::string as_prometheus_text(const Metrics& metrics) {
   for (const VenueMetrics& venue : metrics.venues) {
     text.sample("livetape_bridge_connected", label(venue), venue.connected);
   }
+  text.declare("livetape_bridge_publish_seconds", "histogram", "From a frame's receipt to its trade's publication");
+  for (const VenueMetrics& venue : metrics.venues) {
+    text.histogram("livetape_bridge_publish_seconds", "venue=\"" + venue.venue + '"', venue.publish);
+  }
+  text.declare("livetape_bridge_lag_seconds", "histogram",
+               "From a trade's event to its receipt, beyond the least of the last minute");
+  for (const VenueMetrics& venue : metrics.venues) {
+    text.histogram("livetape_bridge_lag_seconds", "venue=\"" + venue.venue + '"', venue.lag);
+  }
+  text.declare("livetape_bridge_least_lag_seconds", "gauge",
+               "Least of the last minute from a trade's event to its receipt: what the clocks differ by, and the way");
+  for (const VenueMetrics& venue : metrics.venues) {
+    text.seconds_sample("livetape_bridge_least_lag_seconds", label(venue), venue.least_lag_ns);
+  }
+  text.declare("livetape_bridge_spool_bytes", "gauge", "Size of the messages on disk that Kafka may not have");
+  for (const VenueMetrics& venue : metrics.venues) {
+    text.sample("livetape_bridge_spool_bytes", label(venue), venue.spool_bytes);
+  }
   text.declare("livetape_bridge_decode_errors_total", "counter", "Frames that could not be decoded, by reason");
   for (const VenueMetrics& venue : metrics.venues) {
     for (std::size_t error = 1; error < kDecodeErrorCount; ++error) {
@@ -120,17 +128,20 @@ std::string as_prometheus_text(const Metrics& metrics) {
     }
   }
   write_packets(text, metrics);
-  const auto plain = [&](const char* name, const char* help, const Counter& counter) {
-    text.declare(name, "counter", help);
-    text.sample(name, "", counter);
-  };
-  plain("livetape_bridge_kafka_produced_total", "Records handed to the Kafka producer", metrics.kafka_produced);
-  plain("livetape_bridge_kafka_delivered_total", "Records that the brokers have", metrics.kafka_delivered);
-  plain("livetape_bridge_kafka_failed_total", "Records that the brokers refused", metrics.kafka_failed);
-  plain("livetape_bridge_kafka_queue_full_total", "Times that the Kafka producer's queue was full",
-        metrics.kafka_queue_full);
-  plain("livetape_bridge_zeromq_sent_total", "Messages published on ZeroMQ", metrics.zeromq_sent);
+  add_kafka(text, "livetape_bridge_kafka_", metrics.kafka);
+  text.counter("livetape_bridge_zeromq_sent_total", "Messages published on ZeroMQ", metrics.zeromq_sent);
+  text.counter("livetape_bridge_zeromq_retried_total", "Messages sent again to those who missed them",
+               metrics.zeromq_retried);
+  text.counter("livetape_bridge_bad_retries_total", "Requests for missed messages that could not be read",
+               metrics.bad_retries);
   return text.take();
+}
+
+void add_kafka(PrometheusText& text, const std::string& prefix, const KafkaMetrics& metrics) {
+  text.counter(prefix + "produced_total", "Records handed to the Kafka producer", metrics.produced);
+  text.counter(prefix + "delivered_total", "Records that the brokers have", metrics.delivered);
+  text.counter(prefix + "failed_total", "Records that the brokers refused", metrics.failed);
+  text.counter(prefix + "queue_full_total", "Times that the Kafka producer's queue was full", metrics.queue_full);
 }
 
 }  // namespace livetape::bridge

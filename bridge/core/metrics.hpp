@@ -7,6 +7,8 @@
 #include <string>
 
 #include "core/counter.hpp"
+#include "core/histogram.hpp"
+#include "core/prometheus_text.hpp"
 #include "exchange/decode_error.hpp"
 #include "nic/packet_metrics.hpp"
 
@@ -25,22 +27,39 @@ struct VenueMetrics {
   Counter refused_subscriptions{0};
   Counter kafka_dropped{0};
   Counter zeromq_dropped{0};
+  Counter spooled{0};
+  Counter spool_refused{0};
+  Counter spool_replayed{0};
+  Counter spool_torn{0};
+  std::atomic<std::uint64_t> spool_bytes{0};
   std::atomic<int> connected{0};
+  Histogram publish;  // from a frame's receipt to its trade's publication
+  Histogram lag;      // from a trade's event to its receipt, beyond the least
+  std::atomic<std::int64_t> least_lag_ns{0};
   std::array<Counter, kDecodeErrorCount> decode_errors{};
+};
+
+/// What a Kafka producer counts.
+struct KafkaMetrics {
+  Counter produced{0};
+  Counter delivered{0};
+  Counter failed{0};
+  Counter queue_full{0};
 };
 
 /// All counters of the process; each is written by one thread and read by the metrics server.
 struct Metrics {
   std::deque<VenueMetrics> venues;
   std::deque<PacketMetrics> packets;
-  Counter kafka_produced{0};
-  Counter kafka_delivered{0};
-  Counter kafka_failed{0};
-  Counter kafka_queue_full{0};
+  KafkaMetrics kafka;
   Counter zeromq_sent{0};
+  Counter zeromq_retried{0};
+  Counter bad_retries{0};
 };
 
 /// Prometheus' text format.
 [[nodiscard]] std::string as_prometheus_text(const Metrics& metrics);
+/// Adds a producer's counters, their names behind this prefix.
+void add_kafka(PrometheusText& text, const std::string& prefix, const KafkaMetrics& metrics);
 
 }  // namespace livetape::bridge

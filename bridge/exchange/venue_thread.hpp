@@ -12,7 +12,6 @@
 #include "core/error_file.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
-#include "core/spsc_ring.hpp"
 #include "core/trade.hpp"
 #include "core/venue_clock.hpp"
 #include "exchange/session.hpp"

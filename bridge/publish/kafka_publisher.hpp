@@ -1,62 +1,76 @@
 #pragma once
 
-#include <librdkafka/rdkafkacpp.h>
-
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
-#include <string>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/config.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
+#include "publish/kafka_producer.hpp"
 #include "publish/publisher_thread.hpp"
 #include "publish/record.hpp"
+#include "publish/spool.hpp"
 
 namespace livetape::bridge {
 
-/// Writes every message to `trades`: a trade to its key's partition, a clock to each partition, in the order that they
-/// came. Idempotent and acknowledged by all replicas, so that librdkafka's own retries neither lose nor reorder.
-class KafkaPublisher final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
+/// Puts every message into its venue's spool, and, where the venue has no relay, writes it to Kafka from there: what an
+/// earlier run left first, then all in order. While Kafka keeps up a message goes out in the turn it came in, from
+/// memory; else it is read from the spool when its turn has come. So what was taken survives Kafka's absence and the
+/// process's own end.
+class KafkaPublisher {
  public:
-  /// Waits until the topic's partitions are known. `on_fatal` is called, from the publisher's thread, when the producer
-  /// can write no more and only a new process helps.
-  /// Throws std::runtime_error for a setting that librdkafka refuses, brokers that do not answer, or a topic that does
-  /// not exist.
+  /// `on_fatal` is called, from the publisher's thread, when the producer can write no more and only a new process
+  /// helps.
+  /// Throws std::runtime_error for a setting that librdkafka refuses, a topic that the brokers do not have, or a folder
+  /// that cannot be used.
   KafkaPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics,
                  std::function<void()> on_fatal);
-  ~KafkaPublisher() override;
+  ~KafkaPublisher();
   KafkaPublisher(const KafkaPublisher&) = delete;
   KafkaPublisher& operator=(const KafkaPublisher&) = delete;
 
   void start();
-  /// Publishes what is in the rings and waits until the brokers have it, for eight seconds at most: whoever ends a
-  /// process gives it about ten. False when something was lost.
+  /// Takes what is in the rings and waits until the brokers have it, for eight seconds at most: whoever ends a process
+  /// gives it about ten. A relay has two to confirm. What is left stays on disk for the next run. False when something
+  /// was lost.
   bool stop();
 
- private:
-  void dr_cb(RdKafka::Message& message) override;
-  void event_cb(RdKafka::Event& event) override;
-  void make_producer(const Config& config);
-  void find_partitions(const std::string& brokers);
-  void take(std::size_t ring, const Message& message);
-  void produce(std::string_view key, std::span<const std::uint8_t> value, std::int32_t partition);
-  void refuse(RdKafka::ErrorCode code);
+  /// The spool of a venue that has a relay; null for any other.
+  [[nodiscard]] Spool* relay_spool(std::string_view venue) noexcept;
 
-  std::string topic_;
+ private:
+  /// A venue's way to Kafka.
+  struct Lane {
+    Lane(const Config& config, const MessageSource& source, Writer writer, VenueMetrics& metrics);
+
+    RecordEncoder encoder;
+    VenueMetrics& metrics;
+    Writer writer;
+    SessionId session;
+    Spool spool;
+    SpoolReader reader{spool};
+    std::span<const SpooledMessage> waiting;                  // read, and not yet produced
+    std::vector<std::pair<SessionId, std::size_t>> sessions;  // with the producer's numbers of them
+    std::vector<SpooledMessage> batch;                        // of this turn
+  };
+
+  void take(std::size_t ring, const Message& message);
+  void end_turn();
+  void settle(Lane& lane);
+  void confirm(Lane& lane);
+  void catch_up(Lane& lane);
+  [[nodiscard]] std::span<const SpooledMessage> produce(Lane& lane, const SessionId& session,
+                                                        std::span<const SpooledMessage> messages);
+  [[nodiscard]] std::size_t number_of(Lane& lane, const SessionId& session);
+
   Metrics& metrics_;
-  std::vector<RecordEncoder> encoders_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<MessageRing*> rings_;
-  std::unique_ptr<RdKafka::Producer> producer_;
-  std::int32_t partitions_ = 0;
-  std::uint64_t since_poll_ = 0;
-  std::function<void()> on_fatal_;
-  bool is_away_ = false;
-  RdKafka::ErrorCode last_refusal_ = RdKafka::ERR_NO_ERROR;
-  std::atomic<std::int64_t> give_up_at_ns_{std::numeric_limits<std::int64_t>::max()};  // by steady time
+  std::unique_ptr<KafkaProducer> producer_;  // where a venue has no relay
   std::unique_ptr<PublisherThread> thread_;
 };
 

@@ -19,18 +19,18 @@ constexpr std::chrono::seconds kTimeout{10};
 
 }  // namespace
 
-MetricsServer::MetricsServer(asio::io_context& context, const std::string& host, std::uint16_t port,
-                             const Metrics& metrics)
-    : acceptor_(context), metrics_(metrics) {
+MetricsServer::MetricsServer(asio::io_context& context, const Address& address, std::string_view setting,
+                             std::function<std::string()> text)
+    : acceptor_(context), text_(std::move(text)) {
   try {
-    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(host), port);
+    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address.host), address.port);
     acceptor_.open(endpoint.protocol());
     acceptor_.set_option(asio::socket_base::reuse_address(true));
     acceptor_.bind(endpoint);
     acceptor_.listen();
   } catch (const boost::system::system_error& error) {
-    throw std::runtime_error("metrics cannot be served at " + host + ":" + std::to_string(port) + ": " +
-                             error.code().message() + ". LIVETAPE_BRIDGE_METRICS chooses another address");
+    throw std::runtime_error("metrics cannot be served at " + address.host + ":" + std::to_string(address.port) + ": " +
+                             error.code().message() + ". " + std::string(setting) + " chooses another address");
   }
   asio::co_spawn(context, accept(), asio::detached);
 }
@@ -53,7 +53,7 @@ asio::awaitable<void> MetricsServer::serve(asio::ip::tcp::socket socket) {
   http::response<http::string_body> response(is_metrics ? http::status::ok : http::status::not_found,
                                              request.version());
   response.set(http::field::content_type, "text/plain; version=0.0.4");
-  response.body() = is_metrics ? as_prometheus_text(metrics_) : "GET /metrics is all there is\n";
+  response.body() = is_metrics ? text_() : "GET /metrics is all there is\n";
   response.keep_alive(false);
   response.prepare_payload();
   co_await http::async_write(stream, response, kCodes);

@@ -1,9 +1,9 @@
 #include "publish/zeromq_publisher.hpp"
 
-#include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <string>
+
+#include "core/time.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -14,10 +14,12 @@ constexpr int kHighWaterMark = 100'000;  // messages kept for each subscriber th
 }  // namespace
 
 ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics)
-    : metrics_(metrics) {
+    : metrics_(metrics), lags_(sources.size()), spin_(config.spin) {
   for (const MessageSource& source : sources) {
-    encoders_.emplace_back(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id);
-    sessions_.push_back(source.session);
+    RecordEncoder encoder(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id);
+    publications_.push_back(std::make_unique<Publication>(std::move(encoder), source.session, config.retry_bytes));
+    const std::string venue(source.instruments->venue());
+    retry_sources_.push_back({venue, source.session, &publications_.back()->kept()});
     rings_.push_back(source.zeromq);
     if (source.polled == nullptr) continue;
     source.polled->publish_by([this, ring = rings_.size() - 1](const Message& message) { take(ring, message); });
@@ -37,7 +39,7 @@ void ZeroMqPublisher::start() {
   const auto poll = [this] { return this->poll(); };
   thread_ = std::make_unique<PublisherThread>(
       "zeromq", rings_, [this](std::size_t ring, const Message& message) { take(ring, message); }, [] {},
-      polled_.empty() ? PublisherThread::Poll() : poll);
+      polled_.empty() ? PublisherThread::Poll() : poll, spin_);
 }
 
 bool ZeroMqPublisher::poll() {
@@ -54,17 +56,19 @@ void ZeroMqPublisher::stop() {
 }
 
 void ZeroMqPublisher::take(std::size_t ring, const Message& message) {
-  const auto value = encoders_[ring].encode(message);
-  const auto key = encoders_[ring].key(message);
-  std::array<unsigned char, sizeof(SessionId) + sizeof message.sequence> position{};
-  std::ranges::copy(sessions_[ring], position.begin());
-  for (std::size_t i = 0; i < sizeof message.sequence; ++i) {
-    position[sizeof(SessionId) + i] = static_cast<unsigned char>(message.sequence >> (56 - 8 * i));
-  }
-  socket_.send(zmq::buffer(key), zmq::send_flags::sndmore);
-  socket_.send(zmq::buffer(position), zmq::send_flags::sndmore);
-  socket_.send(zmq::buffer(value.data(), value.size()), zmq::send_flags::none);
+  publications_[ring]->publish(message, socket_);
   ++metrics_.zeromq_sent;
+  if (message.kind == Message::Kind::trade) note_times(ring, message.trade);
+}
+
+/// How late a trade came is counted from the least of its venue, so that clocks that differ do not hide it.
+void ZeroMqPublisher::note_times(std::size_t ring, const Trade& trade) noexcept {
+  VenueMetrics& metrics = metrics_.venues[ring];
+  const std::int64_t lag_ns = trade.receive_time_ns - trade.event_time_ns;
+  const std::int64_t least_ns = lags_[ring].see(lag_ns, steady_now_ns());
+  metrics.publish.record(utc_now_ns() - trade.receive_time_ns);
+  metrics.lag.record(lag_ns - least_ns);
+  metrics.least_lag_ns.store(least_ns, std::memory_order_relaxed);
 }
 
 }  // namespace livetape::bridge

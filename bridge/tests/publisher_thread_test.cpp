@@ -85,12 +85,36 @@ TEST(PublisherThread, IsWokenByWhoeverRingsForWhatWasPushedSilently) {
   }
 }
 
-TEST(PublisherThread, RestsWhileThereIsNothingToTake) {
-  Ring ring(16);
-  std::atomic<int> rests{0};
+TEST(PublisherThread, TakesEveryMessageAlsoWhileItLooksForMore) {
+  constexpr std::uint64_t kMessages = 2'000;
+  Ring ring(64);
+  std::vector<std::uint64_t> taken;
   PublisherThread publisher(
-      "test", {&ring}, [](std::size_t, const Message&) {}, [&] { ++rests; });
-  while (rests < 3) std::this_thread::yield();
+      "test", {&ring}, [&](std::size_t, const Message& message) { taken.push_back(message.sequence); }, [] {}, {},
+      std::chrono::microseconds(20));
+  for (std::uint64_t i = 1; i <= kMessages; ++i) {
+    while (!ring.push(numbered(i))) std::this_thread::yield();
+    if (i % 100 == 0) std::this_thread::sleep_for(std::chrono::microseconds(30));  // some find it looking, some asleep
+  }
+  publisher.stop();
+  ASSERT_EQ(taken.size(), kMessages);
+  EXPECT_TRUE(std::ranges::is_sorted(taken));
+}
+
+TEST(PublisherThread, EndsItsTurnAfterWhatItTookAndAlsoWithNothingToTake) {
+  Ring ring(16);
+  std::atomic<int> turns{0};
+  std::atomic<bool> is_open{false};
+  PublisherThread publisher(
+      "test", {&ring}, [&](std::size_t, const Message&) { is_open = true; },
+      [&] {
+        ++turns;
+        is_open = false;
+      });
+  while (turns < 3) std::this_thread::yield();
+  ASSERT_TRUE(ring.push(numbered(1)));
+  publisher.stop();
+  EXPECT_FALSE(is_open);
 }
 
 }  // namespace

@@ -27,9 +27,9 @@ import zmq
 from confluent_kafka import Consumer, TopicPartition
 
 from app.schema_registry import register_all
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, Venue, Writer
 from app.topic_admin import apply
-from cli.parts import BRIDGE, bridge_config
+from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports
 from replay.command import PATHS, VenueName
 from replay.exchange import Exchange
@@ -45,6 +45,8 @@ SCHEMAS = {
     for name in ("Trade", "Clock")
 }
 Fields = Mapping[str, Any]
+_prepared: set[str] = set()
+"""Namespaces whose topics are there."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,13 @@ class Heard:
 
 
 class Bridge:
-    """A running bridge."""
+    """A running bridge, or a relay."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, metrics: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, metrics: str, prefix: str) -> None:
         self.process = process
         self._log = log
         self._metrics = metrics
+        self._prefix = prefix
 
     @property
     def log(self) -> str:
@@ -97,7 +100,7 @@ class Bridge:
     def metric(self, sample: str) -> float | None:
         """Value of a sample of /metrics, nothing when there is none."""
         lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
-        return next((float(value) for name, value in lines if name == f"livetape_bridge_{sample}"), None)
+        return next((float(value) for name, value in lines if name == f"{self._prefix}{sample}"), None)
 
     async def counts(self, sample: str, least: float) -> None:
         """Wait until a sample of /metrics has come to a number."""
@@ -130,13 +133,15 @@ class Bridge:
 
 def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings:
     """The test's settings with these venues and with ports and a folder that no other test has."""
-    data, metrics = ports.free_ports(2)
+    data, retry, metrics, relay_metrics = ports.free_ports(4)
     return settings.model_copy(
         update={
             "home": home,
             "venues": venues,
             "zmq_data": f"tcp://127.0.0.1:{data}",
+            "zmq_retry": f"tcp://127.0.0.1:{retry}",
             "bridge_metrics": f"127.0.0.1:{metrics}",
+            "relay_metrics": f"127.0.0.1:{relay_metrics}",
         }
     )
 
@@ -147,14 +152,31 @@ def bridging(settings: Settings, **changes: object) -> Iterator[Bridge]:
 
     `changes` replace parts of its configuration file.
     """
-    apply(settings)
-    count = len(list(settings.home.glob("bridge-*.log")))
-    file, log = settings.home / f"bridge-{count}.json", settings.home / f"bridge-{count}.log"
+    if settings.namespace not in _prepared:  # the broker may be away later
+        apply(settings)
+        _prepared.add(settings.namespace)
+    with _running(BRIDGE, settings, changes, settings.bridge_metrics, "livetape_bridge_") as bridge:
+        yield bridge
+
+
+@contextmanager
+def relaying(settings: Settings) -> Iterator[Bridge]:
+    """The relay as its own process, likewise."""
+    with _running(RELAY, settings, {}, settings.relay_metrics, "livetape_relay_") as relay:
+        yield relay
+
+
+@contextmanager
+def _running(
+    program: Path, settings: Settings, changes: Mapping[str, object], metrics: str, prefix: str
+) -> Iterator[Bridge]:
+    count = len(list(settings.home.glob(f"{program.name}-*.log")))
+    file, log = (settings.home / f"{program.name}-{count}.{suffix}" for suffix in ("json", "log"))
     file.write_text(json.dumps({**bridge_config(settings, register_all(settings)), **changes}))
     with log.open("ab") as output:
-        process = subprocess.Popen([BRIDGE, "--config", file], stdout=output, stderr=output)
+        process = subprocess.Popen([program, "--config", file], stdout=output, stderr=output)
     try:
-        yield Bridge(process, log, settings.bridge_metrics)
+        yield Bridge(process, log, metrics, prefix)
     finally:
         process.kill()
         process.wait(WAIT_S)
@@ -167,9 +189,16 @@ def server_tls(certs: certificates.Certificates) -> ssl.SSLContext:
     return context
 
 
-def venue_of(name: VenueName, exchange: Exchange, instruments: Iterable[str], ca_file: Path | None) -> Venue:
-    """How the bridge finds a simulated exchange."""
-    return Venue(url=f"wss://{exchange.address}{PATHS[name]}", instruments=tuple(instruments), ca_file=ca_file)
+def venue_of(
+    name: VenueName,
+    exchange: Exchange,
+    instruments: Iterable[str],
+    ca_file: Path | None,
+    writer: Writer = Writer.DIRECT,
+) -> Venue:
+    """How the bridge finds a simulated exchange, and who writes its trades to Kafka."""
+    url = f"wss://{exchange.address}{PATHS[name]}"
+    return Venue(url=url, instruments=tuple(instruments), ca_file=ca_file, writer=writer)
 
 
 class Script:

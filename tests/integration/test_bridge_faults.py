@@ -4,11 +4,11 @@ import asyncio
 import datetime
 import json
 import re
-import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -94,13 +94,16 @@ class Run:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, certs: certificates.Certificates, *, venue: VenueName = VenueName.BINANCE
+    settings: Settings, certs: certificates.Certificates, *, venue: VenueName = VenueName.BINANCE, **changes: Any
 ) -> AsyncIterator[Run]:
-    """A bridge that has subscribed to a simulated exchange; it is left to the test to stop it."""
+    """A bridge that has subscribed to a simulated exchange; it is left to the test to stop it.
+
+    `changes` replace parts of its configuration file.
+    """
     script = Script()
     async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs)) as exchange:
         read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        with bridging(read) as bridge:
+        with bridging(read, **changes) as bridge:
             run = Run(venue, bridge, exchange, script)
             await run.subscribed()
             yield run
@@ -302,31 +305,80 @@ async def test_a_good_certificate_is_good_by_name_as_well_as_by_address(
             await bridge.counts('connected{venue="binance"}', 1)
 
 
+@asynccontextmanager
+async def kafka_of_its_own(home: Path, namespace: str) -> AsyncIterator[tuple[Settings, Kafka]]:
+    """A broker that a test may stop, and settings of a bridge beside it."""
+    settings = stack.on_free_ports(Settings(namespace=namespace), home)
+    with stack.running(settings) as servers:
+        kafka = next(server for server in servers.servers if isinstance(server, Kafka))
+        yield bridge_settings(settings, home), kafka
+
+
+async def start_again(kafka: Kafka) -> None:
+    kafka.launch(detached=False)
+    await asyncio.to_thread(kafka.wait_ready)
+
+
 async def test_trades_wait_while_kafka_is_away_and_none_is_lost(
     tmp_path: Path, certs: certificates.Certificates
 ) -> None:
-    settings = stack.on_free_ports(Settings(namespace="test-bridge-outage"), tmp_path)
-    with stack.running(settings) as servers:
-        kafka = next(server for server in servers.servers if isinstance(server, Kafka))
-        settings = bridge_settings(settings, tmp_path)
-        sent = [trade(number) for number in range(1, 501)]
+    async with kafka_of_its_own(tmp_path, "test-bridge-outage") as (settings, kafka):
+        sent = [trade(number) for number in range(1, 1_001)]
         async with running(settings, certs) as run:
             await run.play(sent[0])
             await run.bridge.counts("kafka_delivered_total", 1)
             kafka.stop()
             await run.bridge.says("Kafka: the brokers are away")
-            await run.play(*sent[1:])
-            kafka.launch(detached=False)
-            await asyncio.to_thread(kafka.wait_ready)
+            await run.play(*sent[1:500])
+            await start_again(kafka)
             await run.bridge.says("Kafka: the brokers are back")
             assert await run.bridge.stop() == 0
-        assert await trades_in(settings) == [told(one) for one in sent]
+        assert await trades_in(settings) == [told(one) for one in sent[:500]]
+        assert list(settings.home.glob("spool/*/*/*.spool")) == []  # all is in Kafka
 
+        kafka.stop()  # runs that begin and end without Kafka lose nothing either, not even when they are killed
         async with running(settings, certs) as run:
-            kafka.stop()
-            await run.play(trade(501))
-            assert await run.bridge.stop() == 1
-            assert re.search(r"Kafka: \d+ records were not delivered before the end", run.bridge.log)
+            await run.play(*sent[500:750])
+            await run.bridge.counts('spooled_total{venue="binance"}', 250)
+            assert await run.bridge.stop() == 0
+            assert re.search(r"Kafka: \d+ messages of binance wait on disk for the next start", run.bridge.log)
+        async with running(settings, certs) as run:
+            assert (run.total("spool_replayed") or 0) >= 250
+            await run.play(*sent[750:])
+            await run.bridge.counts('spooled_total{venue="binance"}', 250)
+            run.bridge.process.kill()
+        await start_again(kafka)
+        async with running(settings, certs) as run:
+            assert (run.total("spool_replayed") or 0) >= 500
+            await run.bridge.counts("kafka_delivered_total", 500)
+            assert await run.bridge.stop() == 0
+        assert await trades_in_any_session(settings) == [told(one) for one in sent]
+
+
+async def trades_in_any_session(settings: Settings) -> list[SimulatedTrade]:
+    """The trades in the topic, by their ids."""
+    records = await asyncio.to_thread(read_topic, settings)
+    return sorted(map(as_told, (each for each in records if each.kind == "Trade")), key=lambda one: one.trade_id)
+
+
+async def test_what_is_beyond_the_bound_of_the_disk_is_refused_and_told(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    (nobody,) = ports.free_ports(1)
+    away: dict[str, Any] = {"kafka": {"bootstrap.servers": f"127.0.0.1:{nobody}"}, "spool_bytes": 400_000}
+    sent = [trade(number) for number in range(1, 4_001)]
+    async with running(here, certs, **away) as run:
+        await run.play(*sent)
+        await run.bridge.counts('spool_refused_total{venue="binance"}', 500)
+        assert await run.bridge.stop() == 1
+        assert "takes no more messages: it has reached its bound of 400000 bytes (LIVETAPE_SPOOL_MB)" in run.bridge.log
+        assert re.search(r"Kafka: \d+ messages were lost", run.bridge.log)
+    async with running(here, certs) as run:
+        await run.bridge.counts("kafka_delivered_total", 1)
+        assert await run.bridge.stop() == 0
+    kept = await trades_in_any_session(here)
+    assert len(kept) > 2_000
+    assert kept == [told(one) for one in sent[: len(kept)]]
 
 
 async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
@@ -337,7 +389,8 @@ async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
     settings = here.model_copy(update={"venues": {"binance": venue}})
     with bridging(settings, kafka={"bootstrap.servers": f"127.0.0.1:{nobody}"}) as bridge:
         await bridge.says(f"Kafka: waiting for the brokers at 127.0.0.1:{nobody}")
-        assert await bridge.stop() == -signal.SIGTERM
+        await bridge.counts('failed_connects_total{venue="binance"}', 1)
+        assert await bridge.stop() == 0
 
 
 @pytest.mark.parametrize(

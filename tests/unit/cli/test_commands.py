@@ -42,7 +42,8 @@ def test_a_cluster_that_is_not_there_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge", "topology"]
+    "command",
+    ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge", "relay", "topology"],
 )
 def test_every_command_tells_what_it_does(command: str) -> None:
     assert livetape(command, "--help").stdout.count("\n") > 2
@@ -56,9 +57,17 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
         "kafka": {"bootstrap.servers": "127.0.0.1:29092", "acks": "all"},
         "topic": "demo.trades",
         "schema_ids": {"trade": 7, "clock": 9},
-        "zmq": {"data": "tcp://127.0.0.1:5556"},
+        "zmq": {
+            "data": "tcp://127.0.0.1:5556",
+            "retry": "tcp://127.0.0.1:5557",
+            "retry_bytes": 32 << 20,
+            "spin_us": 0,
+        },
         "metrics": "127.0.0.1:9464",
+        "relay_metrics": "127.0.0.1:9465",
         "errors_dir": str(tmp_path / "decode-errors"),
+        "spool_dir": str(tmp_path / "spool" / "demo"),
+        "spool_bytes": 4 << 30,
         "clock_interval_ms": 250,
         "venues": [
             {
@@ -67,6 +76,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
                 "ca_file": str(tmp_path / "ca.pem"),
                 "instruments": ["BTC-USDT"],
                 "clock_delay_ms": 1000,
+                "writer": "direct",
             }
         ],
     }

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <utility>
+
+namespace livetape::bridge {
+
+/// A file's descriptor, closed at the end. Errors are codes: errno has the reason.
+class File {
+ public:
+  File() = default;
+  File(const std::filesystem::path& path, int flags) noexcept
+      // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): the mode of a new file has no other way in
+      : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  ~File() { close(); }
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&& other) noexcept {
+    close();
+    descriptor_ = std::exchange(other.descriptor_, -1);
+    return *this;
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  [[nodiscard]] bool try_lock() const noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+
+  /// Writes all of it there; false when the disk took less.
+  [[nodiscard]] bool write_at(std::span<const std::uint8_t> bytes, std::uint64_t offset) const noexcept {
+    while (!bytes.empty()) {
+      const ssize_t count = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return false;
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      offset += static_cast<std::uint64_t>(count);
+    }
+    return true;
+  }
+
+  /// How many bytes were read: fewer than asked for at the file's end, or where it cannot be read.
+  [[nodiscard]] std::size_t read_at(std::span<std::uint8_t> out, std::uint64_t offset) const noexcept {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t count =
+          ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+ private:
+  void close() const noexcept {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  int descriptor_ = -1;
+};
+
+}  // namespace livetape::bridge

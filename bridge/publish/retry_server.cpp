@@ -1,0 +1,173 @@
+#include "publish/retry_server.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+#include <zmq_addon.hpp>
+
+#include "core/thread.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+constexpr int kHighWaterMark = 64;  // answers kept for a client that reads slowly; what is beyond it asks for again
+constexpr std::uint64_t kMaxMessages = 1'000;  // in one answer
+constexpr std::size_t kMaxBytes = std::size_t{256} << 10;
+
+zmq::message_t frame_of(std::span<const std::uint8_t> bytes) { return {bytes.data(), bytes.size()}; }
+
+zmq::message_t copy_of(const zmq::message_t& frame) { return {frame.data(), frame.size()}; }
+
+/// A client's address, then what kind of answer it is.
+std::vector<zmq::message_t> answer_to(const zmq::message_t& client, std::string_view kind) {
+  std::vector<zmq::message_t> frames;
+  frames.push_back(copy_of(client));
+  frames.emplace_back(kind);
+  return frames;
+}
+
+}  // namespace
+
+RetryServer::RetryServer(const std::string& address, std::vector<RetrySource> sources, Metrics& metrics)
+    : sources_(std::move(sources)), metrics_(metrics) {
+  for (const RetrySource& source : sources_) {
+    readers_.push_back(source.spool == nullptr ? nullptr : std::make_unique<SpoolReader>(*source.spool));
+  }
+  socket_.set(zmq::sockopt::sndhwm, kHighWaterMark);
+  socket_.set(zmq::sockopt::linger, 0);
+  try {
+    socket_.bind(address);
+  } catch (const zmq::error_t& error) {
+    throw std::runtime_error("ZeroMQ cannot bind " + address + ": " + error.what() +
+                             ". Another bridge may run; LIVETAPE_ZMQ_RETRY chooses another address");
+  }
+}
+
+RetryServer::~RetryServer() { stop(); }
+
+void RetryServer::start() {
+  thread_ = start_thread("retry", [this] { run(); });
+}
+
+void RetryServer::stop() {
+  context_.shutdown();  // whoever waits on a socket of it is woken with an error
+  if (thread_.joinable()) thread_.join();
+  socket_.close();
+}
+
+void RetryServer::run() {
+  std::vector<zmq::message_t> request;
+  try {
+    for (;;) {
+      request.clear();
+      if (zmq::recv_multipart(socket_, std::back_inserter(request))) answer(request);
+    }
+  } catch (const zmq::error_t& error) {
+    if (error.num() != ETERM) throw;
+  }
+}
+
+void RetryServer::answer(const std::vector<zmq::message_t>& request) {
+  const std::string_view kind = request.size() < 2 ? "" : request[1].to_string_view();
+  if (request.size() == 2 && kind == "state") return answer_state(request[0]);
+  if (request.size() == 2 && kind == "unconfirmed") return answer_unconfirmed(request[0]);
+  if (request.size() == 3 && request[2].size() == kRangeBytes) {
+    const RetryRange range = read_range(request[2].to_string_view());
+    if (kind == "get" && range.first != 0) return answer_get(request[0], range);
+    if (kind == "confirm" && request[0].to_string_view() == kRelayAddress) return confirm(range);
+  }
+  ++metrics_.bad_retries;
+}
+
+void RetryServer::answer_state(const zmq::message_t& client) {
+  auto frames = answer_to(client, "state");
+  for (const RetrySource& source : sources_) {
+    frames.emplace_back(std::string_view(source.venue));
+    frames.push_back(write_range({source.session, source.ring->first(), source.ring->last()}));
+  }
+  send(std::move(frames));
+}
+
+/// Each session of the venues that have a relay, the oldest first: the first message that is not confirmed, and the
+/// last; of the session now also what is not on disk yet.
+void RetryServer::answer_unconfirmed(const zmq::message_t& client) {
+  auto frames = answer_to(client, "unconfirmed");
+  const auto add_session = [&frames](const RetrySource& source, const RetryRange& range) {
+    frames.emplace_back(std::string_view(source.venue));
+    frames.push_back(write_range(range));
+  };
+  for (const RetrySource& source : sources_) {
+    if (source.spool == nullptr) continue;
+    const std::uint64_t last = source.ring->last();  // before what is confirmed of it
+    for (const SpooledSession& each : source.spool->sessions()) {
+      if (each.session != source.session) add_session(source, {each.session, each.first, each.last});
+    }
+    add_session(source, {source.session, source.spool->confirmed(source.session) + 1, last});
+  }
+  send(std::move(frames));
+}
+
+/// Numbers that the answer covers and does not have are not kept; those behind it may be asked for next.
+void RetryServer::answer_get(const zmq::message_t& client, const RetryRange& wanted) {
+  auto frames = answer_to(client, "got");
+  frames.emplace_back();  // for what is covered
+  const auto source = std::ranges::find(sources_, wanted.session, &RetrySource::session);
+  const bool is_now = source != sources_.end();
+  std::optional<std::uint64_t> through;
+  if (!is_now || wanted.first < source->ring->first()) through = add_from_disk(wanted, frames);
+  if (!through) through = is_now ? add_from_memory(*source->ring, wanted, frames) : wanted.last;
+  frames[2] = write_range({wanted.session, wanted.first, *through});
+  send(std::move(frames));
+}
+
+/// Adds what is in memory of a range, up to the size of an answer; the last number that was looked at.
+std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRange& wanted,
+                                           std::vector<zmq::message_t>& frames) {
+  const std::uint64_t last = std::min(wanted.last, ring.last());
+  if (wanted.first > last) return wanted.first - 1;
+  std::size_t bytes = 0;
+  std::uint64_t next = std::max(wanted.first, std::min(ring.first(), last + 1));
+  for (const std::uint64_t end = next + kMaxMessages; next <= last && next < end && bytes < kMaxBytes; ++next) {
+    const auto message = ring.get(next);
+    if (!message) continue;
+    const auto key = message->key();
+    add(wanted.session, {next, {reinterpret_cast<const char*>(key.data()), key.size()}, message->value()}, frames);
+    bytes += message->bytes.size();
+  }
+  return next - 1;
+}
+
+/// The same of what is on disk; nothing when the first of them is not there.
+std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted, std::vector<zmq::message_t>& frames) {
+  for (const auto& reader : readers_) {
+    if (reader == nullptr || !reader->seek(wanted.session, wanted.first)) continue;
+    std::uint64_t through = wanted.first - 1;
+    for (const SpooledMessage& message : reader->read()) {
+      if (message.sequence > wanted.last || reader->session() != wanted.session) break;
+      add(wanted.session, message, frames);
+      through = message.sequence;
+    }
+    if (through >= wanted.first) return through;
+  }
+  return std::nullopt;
+}
+
+void RetryServer::add(const SessionId& session, const SpooledMessage& message, std::vector<zmq::message_t>& frames) {
+  frames.emplace_back(message.key);
+  frames.push_back(frame_of(position_of(session, message.sequence)));
+  frames.push_back(frame_of(message.value));
+  ++metrics_.zeromq_retried;
+}
+
+void RetryServer::confirm(const RetryRange& confirmed) {
+  for (const RetrySource& source : sources_) {
+    if (source.spool != nullptr) source.spool->confirm(confirmed.session, confirmed.last);
+  }
+}
+
+/// An answer that a client has no room for is dropped: it asks again.
+void RetryServer::send(std::vector<zmq::message_t> frames) {
+  (void)zmq::send_multipart(socket_, frames, zmq::send_flags::dontwait);
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/metrics.hpp"
+#include "core/trade.hpp"
+#include "publish/file.hpp"
+
+namespace livetape::bridge {
+
+/// A message in a spool; its bytes are those of whoever handed it out.
+struct SpooledMessage {
+  std::uint64_t sequence = 0;
+  std::string_view key;
+  std::span<const std::uint8_t> value;
+};
+
+/// The messages of a session that a spool has.
+struct SpooledSession {
+  SessionId session{};
+  std::uint64_t first = 0;  // the oldest that is not confirmed
+  std::uint64_t last = 0;
+};
+
+/// A venue's messages on disk until Kafka has them, over the bridge's sessions, in files that each have one session's.
+/// What was written outlives the process, not the machine: nobody waits for the disk itself. Each record has a
+/// checksum; a file is good up to its first bad one, as a crash leaves it. Beyond its bound a spool takes no more.
+///
+/// One thread appends, flushes and clears; all else may be called from any thread.
+class Spool {
+ public:
+  /// Finds what an earlier run left, and tells what of it is damaged.
+  /// Throws std::runtime_error that names the folder when it cannot be used, or is used by another process.
+  Spool(std::filesystem::path folder, const SessionId& session, std::uint64_t max_bytes, VenueMetrics& metrics);
+  ~Spool();
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  /// Adds a message to the batch that `flush` writes.
+  void append(std::uint64_t sequence, std::string_view key, std::span<const std::uint8_t> value);
+  /// Writes the batch; false, with the reason in the log, when the bound is reached or the disk does not take it. The
+  /// batch is there until `clear`.
+  [[nodiscard]] bool flush();
+  [[nodiscard]] std::span<const std::uint8_t> batch() const noexcept { return batch_; }
+  void clear() noexcept;
+
+  /// Kafka has all of a session's messages up to this one: files that have no others are deleted. A session that the
+  /// spool does not know is passed over.
+  void confirm(const SessionId& session, std::uint64_t sequence);
+  /// Up to which message Kafka has a session; 0 before the first.
+  [[nodiscard]] std::uint64_t confirmed(const SessionId& session) const;
+  /// What is not confirmed, the oldest session first.
+  [[nodiscard]] std::vector<SpooledSession> sessions() const;
+
+ private:
+  friend class SpoolReader;
+
+  using IndexEntry = std::pair<std::uint64_t, std::uint64_t>;  // a message's number, and where it begins
+
+  /// One file. `index` has some messages, a step apart, for whoever looks for one.
+  struct Segment {
+    std::uint64_t number = 0;
+    SessionId session{};
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;  // 0 while it has none
+    std::uint64_t end = 0;   // bytes that are good
+    std::vector<IndexEntry> index;
+  };
+
+  void lock_folder();
+  void load();
+  [[nodiscard]] bool load_segment(std::uint64_t number);
+  void load_confirmed();
+  void save_confirmed();
+  [[nodiscard]] bool write_batch();
+  [[nodiscard]] bool begin_segment();
+  void refuse(const std::string& reason);
+  void note_size();
+  [[nodiscard]] std::uint64_t confirmed_of(const SessionId& session) const;
+  [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
+
+  std::filesystem::path folder_;
+  SessionId session_;
+  std::uint64_t max_bytes_;
+  std::uint64_t segment_bytes_;
+  VenueMetrics& metrics_;
+  File lock_;
+  File confirmed_file_;
+  File active_;  // the last segment's, to append
+  std::vector<std::uint8_t> batch_;
+  std::uint64_t batch_count_ = 0;
+  std::uint64_t batch_first_ = 0;
+  std::uint64_t batch_last_ = 0;
+  bool is_refusing_ = false;
+  std::int64_t saved_at_ns_ = 0;
+
+  mutable std::mutex mutex_;  // of all below
+  std::deque<Segment> segments_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t next_number_ = 1;
+  std::map<SessionId, std::uint64_t> confirmed_;
+};
+
+/// Reads a spool in order, from where it is set.
+class SpoolReader {
+ public:
+  /// Begins at the oldest message.
+  explicit SpoolReader(const Spool& spool) : spool_(spool) {}
+
+  /// Sets it to a message; false when the spool does not have it.
+  [[nodiscard]] bool seek(const SessionId& session, std::uint64_t sequence);
+  /// Sets it behind the newest.
+  void seek_end();
+  [[nodiscard]] bool is_at_end() const;
+  /// The next messages, some hundred KiB of one session, valid until the next call; none at the end. Those that are
+  /// confirmed are left out.
+  std::span<const SpooledMessage> read();
+  /// Whose messages `read` gave.
+  [[nodiscard]] const SessionId& session() const noexcept { return session_; }
+
+ private:
+  [[nodiscard]] std::optional<std::uint64_t> place();
+  void enter(const Spool::Segment& segment);
+
+  const Spool& spool_;
+  File file_;
+  std::uint64_t number_ = 0;  // of the segment; 0 before the first
+  std::uint64_t offset_ = 0;
+  std::uint64_t from_ = 0;  // messages before it are passed over
+  SessionId session_{};
+  std::vector<std::uint8_t> bytes_;
+  std::vector<SpooledMessage> messages_;
+};
+
+/// The whole, good records at the beginning of some bytes; how many bytes they are.
+[[nodiscard]] std::size_t parse_records(std::span<const std::uint8_t> bytes, std::vector<SpooledMessage>& out);
+
+}  // namespace livetape::bridge

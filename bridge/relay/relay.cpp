@@ -1,0 +1,242 @@
+#include "relay/relay.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <stdexcept>
+#include <zmq_addon.hpp>
+
+#include "core/log.hpp"
+#include "core/thread.hpp"
+#include "core/time.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+constexpr int kHighWaterMark = 100'000;    // messages that ZeroMQ holds for us; what it drops is asked for
+constexpr int kTurn = 1'000;               // live messages between two looks at everything else
+constexpr std::size_t kMostHeld = 20'000;  // messages of a session that wait for their turn
+constexpr std::size_t kMessageFrames = 3;
+constexpr std::chrono::milliseconds kLongestSleep{10};
+constexpr std::int64_t kAskEveryNs = 1'000'000'000;
+constexpr std::int64_t kAnswerNs = 1'000'000'000;
+constexpr std::int64_t kSilenceNs = 5'000'000'000;
+constexpr std::int64_t kStopTimeoutNs = 8'000'000'000;
+
+std::span<const std::uint8_t> bytes_of(const zmq::message_t& frame) {
+  return {frame.data<std::uint8_t>(), frame.size()};
+}
+
+std::uint64_t sequence_in(const zmq::message_t& position) {
+  return get_big_endian<std::uint64_t>(position.data<std::uint8_t>() + sizeof(SessionId));
+}
+
+}  // namespace
+
+Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> on_fatal)
+    : retry_address_(config.zeromq_retry),
+      on_fatal_(std::move(on_fatal)),
+      producer_(config.kafka, config.topic, metrics.kafka, on_fatal_) {
+  for (const VenueConfig& venue : config.venues) {
+    if (venue.writer != Writer::relay) continue;
+    metrics.venues.emplace_back().venue = venue.venue;
+    lanes_.push_back({metrics.venues.back()});
+    live_.set(zmq::sockopt::subscribe, venue.venue);
+  }
+  if (lanes_.empty()) throw std::runtime_error("no venue has `relay` as its writer: LIVETAPE_VENUES says who writes");
+  live_.set(zmq::sockopt::rcvhwm, kHighWaterMark);
+  live_.set(zmq::sockopt::linger, 0);
+  live_.connect(config.zeromq_data);
+  retry_.set(zmq::sockopt::routing_id, kRelayAddress);
+  retry_.set(zmq::sockopt::linger, 1'000);    // for the last confirmations
+  retry_.set(zmq::sockopt::immediate, true);  // what is asked of a bridge that is away need not be answered later
+  retry_.connect(config.zeromq_retry);
+}
+
+Relay::~Relay() { stop(); }
+
+void Relay::start() {
+  answered_at_ns_ = steady_now_ns();
+  thread_ = start_thread("relay", [this] { run(); });
+}
+
+void Relay::stop() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+  live_.close();
+  retry_.close();
+}
+
+void Relay::run() {
+  std::vector<zmq::pollitem_t> items{{live_.handle(), 0, ZMQ_POLLIN, 0}, {retry_.handle(), 0, ZMQ_POLLIN, 0}};
+  while (!stopping_) {
+    zmq::poll(items, kLongestSleep);
+    take_live();
+    take_answers();
+    for (Lane& lane : lanes_) advance(lane);
+    producer_.poll();
+    for (Lane& lane : lanes_) {
+      confirm(lane);
+      ask(lane);
+    }
+    ask_what_is_unconfirmed();
+  }
+  producer_.flush(steady_now_ns() + kStopTimeoutNs);
+  for (Lane& lane : lanes_) confirm(lane);
+}
+
+/// Writes messages of a session.
+auto Relay::producing(const Session& session) {
+  return [this, number = session.producer_number](std::uint64_t sequence, std::string_view key,
+                                                  std::span<const std::uint8_t> value) {
+    return producer_.produce(number, sequence, key, value);
+  };
+}
+
+void Relay::take_live() {
+  for (int i = 0; i < kTurn; ++i) {
+    frames_.clear();
+    if (!zmq::recv_multipart(live_, std::back_inserter(frames_), zmq::recv_flags::dontwait)) return;
+    if (frames_.size() == kMessageFrames && frames_[1].size() == sizeof(Position)) take_live_message();
+  }
+}
+
+/// A session is known once the bridge has said where it begins: what comes before that is asked for afterwards.
+void Relay::take_live_message() {
+  const std::string_view key = frames_[0].to_string_view();
+  Lane* const lane = lane_of(key.substr(0, key.find(':')));
+  if (lane == nullptr) return;
+  const SessionId id = session_in(frames_[1].to_string_view());
+  const auto session = std::ranges::find(lane->sessions, id, &Session::id);
+  if (session == lane->sessions.end()) {
+    constexpr std::int64_t kSoonNs = 50'000'000;
+    ask_at_ns_ = std::min(ask_at_ns_, steady_now_ns() + kSoonNs);
+    return;
+  }
+  ++lane->metrics.live;
+  const auto produce = [&](std::uint64_t sequence, std::string_view its_key, std::span<const std::uint8_t> value) {
+    return session == lane->sessions.begin() && producer_.produce(session->producer_number, sequence, its_key, value);
+  };
+  if (!session->order.take(sequence_in(frames_[1]), key, bytes_of(frames_[2]), produce)) ++lane->metrics.again;
+}
+
+void Relay::take_answers() {
+  for (;;) {
+    frames_.clear();
+    if (!zmq::recv_multipart(retry_, std::back_inserter(frames_), zmq::recv_flags::dontwait)) return;
+    answered_at_ns_ = steady_now_ns();
+    if (is_unanswered_) log("relay", "the bridge answers again");
+    is_unanswered_ = false;
+    const std::string_view kind = frames_.front().to_string_view();
+    if (kind == "unconfirmed") take_unconfirmed(frames_);
+    if (kind == "got") take_got(frames_);
+  }
+}
+
+void Relay::take_unconfirmed(const std::vector<zmq::message_t>& answer) {
+  for (std::size_t i = 1; i + 1 < answer.size(); i += 2) {
+    Lane* const lane = lane_of(answer[i].to_string_view());
+    if (lane != nullptr && answer[i + 1].size() == kRangeBytes)
+      learn(*lane, read_range(answer[i + 1].to_string_view()));
+  }
+}
+
+void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
+  const auto known = std::ranges::find(lane.sessions, unconfirmed.session, &Session::id);
+  if (known != lane.sessions.end()) {
+    known->order.knows(unconfirmed.last);
+    // A bridge that has started anew may not have heard of the newest confirmations.
+    known->confirmed = std::min(known->confirmed, unconfirmed.first - 1);
+    return;
+  }
+  Session& session = lane.sessions.emplace_back(Session{
+      unconfirmed.session, producer_.add_session(), SessionOrder(unconfirmed.first, kMostHeld), unconfirmed.first - 1});
+  session.order.knows(unconfirmed.last);
+  log("relay", lane.metrics.venue + ": a session of the bridge, from message " + std::to_string(unconfirmed.first));
+}
+
+void Relay::take_got(const std::vector<zmq::message_t>& answer) {
+  if (answer.size() < 2 || answer[1].size() != kRangeBytes) return;
+  const RetryRange covered = read_range(answer[1].to_string_view());
+  const auto lane = std::ranges::find_if(lanes_, [&](const Lane& each) {
+    return !each.sessions.empty() && each.sessions.front().id == covered.session && each.asked_from == covered.first;
+  });
+  if (lane == lanes_.end()) return;  // late: it was asked for again meanwhile
+  lane->asked_from = 0;
+  Session& session = lane->sessions.front();
+  for (std::size_t i = 2; i + kMessageFrames <= answer.size(); i += kMessageFrames) {
+    if (answer[i + 1].size() != sizeof(Position)) return;
+    (void)session.order.take(sequence_in(answer[i + 1]), answer[i].to_string_view(), bytes_of(answer[i + 2]),
+                             producing(session));
+    ++lane->metrics.asked_for;
+  }
+  session.order.advance(producing(session));
+  const std::uint64_t lost = session.order.give_up(covered.last);
+  if (lost == 0) return;
+  lane->metrics.lost += lost;
+  log("relay", lane->metrics.venue + ": " + std::to_string(lost) + " messages before number " +
+                   std::to_string(session.order.next()) + " are lost: the bridge no longer has them");
+}
+
+/// Goes on to the next session once the brokers have all of the one before.
+void Relay::advance(Lane& lane) {
+  while (!lane.sessions.empty()) {
+    Session& session = lane.sessions.front();
+    session.order.advance(producing(session));
+    if (!session.order.is_complete() || lane.sessions.size() == 1 || !producer_.is_idle(session.producer_number))
+      return;
+    confirm(lane);
+    lane.sessions.pop_front();
+    lane.asked_from = 0;
+  }
+}
+
+void Relay::confirm(Lane& lane) {
+  if (lane.sessions.empty()) return;
+  Session& session = lane.sessions.front();
+  const std::uint64_t confirmed = producer_.is_idle(session.producer_number)
+                                      ? session.order.next() - 1
+                                      : producer_.confirmed(session.producer_number);
+  if (confirmed <= session.confirmed) return;
+  session.confirmed = confirmed;
+  const RetryRange range{session.id, 0, confirmed};
+  send("confirm", &range);
+}
+
+void Relay::ask(Lane& lane) {
+  const std::int64_t now_ns = steady_now_ns();
+  if (lane.sessions.empty() || (lane.asked_from != 0 && now_ns < lane.ask_again_at_ns)) return;
+  const Session& session = lane.sessions.front();
+  const auto missing = session.order.missing();
+  lane.asked_from = 0;
+  if (!missing || !producer_.has_room(session.producer_number, missing->first)) return;
+  lane.asked_from = missing->first;
+  lane.ask_again_at_ns = now_ns + kAnswerNs;
+  const RetryRange range{session.id, missing->first, missing->second};
+  send("get", &range);
+}
+
+void Relay::ask_what_is_unconfirmed() {
+  const std::int64_t now_ns = steady_now_ns();
+  if (now_ns < ask_at_ns_) return;
+  ask_at_ns_ = now_ns + kAskEveryNs;
+  send("unconfirmed", nullptr);
+  if (is_unanswered_ || now_ns - answered_at_ns_ < kSilenceNs) return;
+  is_unanswered_ = true;
+  log("relay", "the bridge at " + retry_address_ + " does not answer: it is away, or another relay has its ear");
+}
+
+/// What cannot be sent now is sent again later.
+void Relay::send(std::string_view kind, const RetryRange* range) {
+  std::vector<zmq::message_t> frames;
+  frames.emplace_back(kind);
+  if (range != nullptr) frames.push_back(write_range(*range));
+  (void)zmq::send_multipart(retry_, frames, zmq::send_flags::dontwait);
+}
+
+Relay::Lane* Relay::lane_of(std::string_view venue) noexcept {
+  const auto found = std::ranges::find_if(lanes_, [&](const Lane& lane) { return lane.metrics.venue == venue; });
+  return found == lanes_.end() ? nullptr : &*found;
+}
+
+}  // namespace livetape::bridge
