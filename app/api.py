@@ -38,7 +38,7 @@ def build_api(settings: Settings) -> FastAPI:
     tables = TableViews(load_topics(settings))
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
-        settings.zmq_data,
+        settings,
         reader=RecordReader(settings.schemas_dir, lookup),
         catalogue=catalogue,
         metrics=metrics,

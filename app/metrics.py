@@ -36,9 +36,14 @@ class Metrics:
         self.left_out = Gauge(
             "livetape_view_left_out", "Bars of series beyond the view's bound.", registry=self.registry
         )
-        self.ticks = self._counter("livetape_ticks", "Messages from the bridge over ZeroMQ.", "venue")
-        self.tick_holes = self._counter("livetape_tick_holes", "Jumps in a bridge session's sequence.", "venue")
-        self.ticks_missing = self._counter("livetape_ticks_missing", "Messages lost in those jumps.", "venue")
+        self.ticks = self._counter(
+            "livetape_ticks",
+            "Messages from the bridge: live over ZeroMQ, and missed ones from its memory or from Kafka.",
+            "venue",
+            "origin",
+        )
+        self.tick_holes = self._counter("livetape_tick_holes", "Times that missed messages were given up.", "venue")
+        self.ticks_missing = self._counter("livetape_ticks_missing", "Messages that were given up.", "venue")
         self.bad_ticks = Counter(
             "livetape_bad_ticks", "ZeroMQ messages that could not be read.", registry=self.registry
         )

@@ -2,12 +2,8 @@
 
 import asyncio
 import logging
-import struct
 from collections.abc import Mapping
 from typing import Any, Protocol
-
-import zmq
-import zmq.asyncio
 
 from app.amounts import PRICE_SCALE, plain, unscaled
 from app.bars import Instrument, encode
@@ -15,15 +11,13 @@ from app.catalogue import Catalogue
 from app.metrics import Metrics
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
+from app.settings import Settings
+from app.tick_stream import Lost, Tick, TickStream
 
 logger = logging.getLogger(__name__)
 
-SEQUENCE = struct.Struct(">16sQ")
-"""Second frame: bridge session, and the message's number in it, from 1 over all messages of the venue."""
-RECEIVE_QUEUE = 100_000
-"""Messages that ZeroMQ holds for us before it drops; a drop shows as a hole."""
-DRAIN = 200
-"""Messages taken before other tasks get their turn."""
+PATIENCE_S = 2.0
+"""How long newer trades of a venue wait for missed ones: a chart is looked at now."""
 REGISTRY_RETRY_S = 1.0
 
 
@@ -34,33 +28,16 @@ class TradeListener(Protocol):
         """Take one trade, already encoded; must not wait."""
 
 
-class Sequences:
-    """Counts what is missing from each venue's stream of numbered messages."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[bytes, int]] = {}
-
-    def missing_before(self, venue: str, session: bytes, sequence: int) -> int:
-        """Messages lost just before this one; a new session begins wherever we first hear it."""
-        known, last = self._last.get(venue, (b"", 0))
-        if session != known:
-            self._last[venue] = (session, sequence)
-            return 0
-        self._last[venue] = (session, max(last, sequence))
-        return max(0, sequence - last - 1)
-
-
 class Ticks:
     """Receives the bridge's messages and passes trades on to who listens for their instrument."""
 
-    def __init__(self, address: str, *, reader: RecordReader, catalogue: Catalogue, metrics: Metrics) -> None:
-        self._address = address
+    def __init__(self, settings: Settings, *, reader: RecordReader, catalogue: Catalogue, metrics: Metrics) -> None:
+        self._settings = settings
         self._reader = reader
         self._catalogue = catalogue
         self._metrics = metrics
-        self._sequences = Sequences()
         self._listeners: dict[Instrument, set[TradeListener]] = {}
-        self._instruments: dict[bytes, Instrument | None] = {}
+        self._instruments: dict[str, Instrument | None] = {}
 
     def subscribe(self, key: Instrument, listener: TradeListener) -> None:
         """Begin to tell a listener of the instrument's trades."""
@@ -75,57 +52,34 @@ class Ticks:
 
     async def run(self) -> None:
         """Receive until cancelled."""
-        with zmq.asyncio.Context() as context, context.socket(zmq.SUB) as socket:
-            socket.set(zmq.LINGER, 0)
-            socket.set(zmq.RCVHWM, RECEIVE_QUEUE)
-            socket.subscribe(b"")
-            socket.connect(self._address)
-            ready: zmq.Socket[bytes] = zmq.Socket.shadow(socket)
-            while True:
-                await self._take(await socket.recv_multipart())
-                await self._drain(ready)
+        async with TickStream(self._settings, patience_s=PATIENCE_S) as stream:
+            async for item in stream:
+                if isinstance(item, Lost):
+                    self._lost(item)
+                else:
+                    await self._take(item)
 
-    async def _drain(self, socket: "zmq.Socket[bytes]") -> None:
-        """Take what has come meanwhile without a trip through the event loop for each."""
-        for _ in range(DRAIN):
-            try:
-                frames = socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            await self._take(frames)
-        await asyncio.sleep(0)
+    async def _take(self, tick: Tick) -> None:
+        self._metrics.ticks.labels(tick.venue, tick.origin).inc()
+        instrument = self._instrument(tick.key)
+        listeners = None if instrument is None else self._listeners.get(instrument)
+        if instrument is not None and listeners:
+            await self._tell(instrument, tick.value, listeners)
 
-    async def _take(self, frames: list[bytes]) -> None:
-        try:
-            topic, numbers, value = frames
-            session, sequence = SEQUENCE.unpack(numbers)
-            venue = topic.decode().partition(":")[0]
-        except (ValueError, struct.error):
-            self._metrics.bad_ticks.inc()
-            return
-        self._count(venue, session, sequence)
-        instrument = self._instrument(topic)
-        if instrument is None:
-            return
-        listeners = self._listeners.get(instrument)
-        if listeners:
-            await self._tell(instrument, value, listeners)
+    def _lost(self, lost: Lost) -> None:
+        count = 0 if lost.last is None else lost.last - lost.first + 1
+        logger.warning("%s: trades from number %d on were not told: %s", lost.venue, lost.first, lost.reason)
+        self._metrics.tick_holes.labels(lost.venue).inc()
+        self._metrics.ticks_missing.labels(lost.venue).inc(count)
 
-    def _count(self, venue: str, session: bytes, sequence: int) -> None:
-        self._metrics.ticks.labels(venue).inc()
-        missing = self._sequences.missing_before(venue, session, sequence)
-        if missing:
-            self._metrics.tick_holes.labels(venue).inc()
-            self._metrics.ticks_missing.labels(venue).inc(missing)
-
-    def _instrument(self, topic: bytes) -> Instrument | None:
-        """The instrument of a topic frame; a clock's frame is the venue alone."""
-        if topic not in self._instruments:
-            venue, _, name = topic.decode().partition(":")
-            self._instruments[topic] = Instrument(venue, name) if name else None
+    def _instrument(self, key: str) -> Instrument | None:
+        """The instrument of a message's key; a clock's key is the venue alone."""
+        if key not in self._instruments:
+            venue, _, name = key.partition(":")
+            self._instruments[key] = Instrument(venue, name) if name else None
             if name:
                 self._catalogue.saw_trade(Instrument(venue, name))
-        return self._instruments[topic]
+        return self._instruments[key]
 
     async def _tell(self, instrument: Instrument, value: bytes, listeners: set[TradeListener]) -> None:
         try:

@@ -1,0 +1,245 @@
+"""All messages of a bridge in order, as an async iterator that never skips without a word."""
+
+import asyncio
+import logging
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, Self
+
+import zmq
+import zmq.asyncio
+
+from app.records import RecordReader
+from app.schema_lookup import RegistrySchemas
+from app.settings import Settings
+from app.tick_stream.history import HistoryAway, TickHistory
+from app.tick_stream.items import Hole, Lost, Tick
+from app.tick_stream.order import VenueOrder
+from app.tick_stream.retry import POSITION, RetryAway, RetryClient
+
+logger = logging.getLogger(__name__)
+
+RECEIVE_QUEUE: Final = 100_000
+"""Messages that ZeroMQ holds for us before it drops; what it drops is a hole, and asked for."""
+DRAIN: Final = 200
+"""Messages taken before other tasks get their turn."""
+READY: Final = 20_000
+"""Messages that wait for the reader before no more are received."""
+HELD: Final = 200_000
+"""Messages of a venue that wait for missed ones; beyond this the missed ones are given up."""
+CHUNK: Final = 100_000
+"""Missed messages that are read from Kafka at once."""
+WATCH_S: Final = 1.0
+RETRY_S: Final = 0.5
+
+
+class TickStream:
+    """Receives a bridge's messages while it is entered; iterate over it for a `Tick` each, or a `Lost`.
+
+    A venue's messages come in the order of their numbers. Missing ones are asked for, at the bridge and then in Kafka,
+    and the venue's newer ones wait for them, but no longer than `patience_s`: then a `Lost` says which are given up. A
+    reader that is slow for long misses messages as others do, and gets them late.
+    """
+
+    def __init__(self, settings: Settings, *, patience_s: float = 60.0) -> None:
+        self._address = settings.zmq_data
+        self._retry_address = settings.zmq_retry
+        self._patience_s = patience_s
+        self._history = TickHistory(settings, RecordReader(settings.schemas_dir, RegistrySchemas(settings)))
+        self._orders: dict[str, VenueOrder] = {}
+        self._in_order_s: dict[str, float] = {}
+        self._menders: dict[str, asyncio.Task[None]] = {}
+        self._ready: deque[Tick | Lost] = deque()
+        self._has_ready = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failure: BaseException | None = None
+        self._stopping = threading.Event()
+        self.malformed = 0
+        """Messages that were none of a bridge's."""
+
+    async def __aenter__(self) -> Self:
+        self._context = zmq.asyncio.Context()
+        self._retry = RetryClient(self._retry_address)
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.RCVHWM, RECEIVE_QUEUE)
+        self._socket.subscribe(b"")
+        self._socket.connect(self._address)
+        self._has_room.set()
+        self._run(self._receive())
+        self._run(self._watch())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._retry.close()
+        self._context.destroy(linger=0)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Tick | Lost:
+        while not self._ready:
+            if self._failure is not None:
+                raise self._failure
+            self._has_ready.clear()
+            await self._has_ready.wait()
+        item = self._ready.popleft()
+        if len(self._ready) < READY // 2:
+            self._has_room.set()
+        return item
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine)
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.remove(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+            self._has_ready.set()
+
+    async def _receive(self) -> None:
+        ready: zmq.Socket[bytes] = zmq.Socket.shadow(self._socket)
+        while True:
+            await self._has_room.wait()
+            self._take(await self._socket.recv_multipart())
+            self._drain(ready)
+            await asyncio.sleep(0)
+
+    def _drain(self, socket: "zmq.Socket[bytes]") -> None:
+        """Take what has come meanwhile without a trip through the event loop for each."""
+        for _ in range(DRAIN):
+            try:
+                self._take(socket.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+
+    def _take(self, frames: list[bytes]) -> None:
+        try:
+            key, position, value = frames
+            session, sequence = POSITION.unpack(position)
+            name = key.decode()
+        except (ValueError, struct.error):
+            self.malformed += 1
+            return
+        venue = name.partition(":")[0]
+        order = self._orders.get(venue) or self._orders.setdefault(venue, VenueOrder(venue))
+        order.take(Tick(venue, name, session, sequence, value))
+        if order.held > HELD and (hole := order.hole()) is not None:
+            order.lose(hole, f"more than {HELD} messages wait behind them")
+        self._hand_out(venue, order)
+
+    def _hand_out(self, venue: str, order: VenueOrder) -> None:
+        """Pass on what is in order, and see to what is missing."""
+        if order.ready:
+            self._in_order_s[venue] = time.time()
+            self._ready.extend(order.ready)
+            order.ready.clear()
+            self._has_ready.set()
+            if len(self._ready) >= READY:
+                self._has_room.clear()
+        if venue not in self._menders and order.hole() is not None:
+            self._menders[venue] = self._run(self._mend(venue, order))
+
+    async def _watch(self) -> None:
+        """Find out what was missed and has nothing behind it that would tell."""
+        before: dict[bytes, int] = {}
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                kept = await self._retry.state()
+            except RetryAway:
+                continue
+            for of in kept:
+                if (order := self._orders.get(of.venue)) is not None:
+                    order.knows(
+                        of.session, before.get(of.session, 0)
+                    )  # what was there a while ago has come, or never will
+                    self._hand_out(of.venue, order)
+            before = {of.session: of.last for of in kept}
+
+    async def _mend(self, venue: str, order: VenueOrder) -> None:
+        """Fetch what is missing until nothing is."""
+        try:
+            while (hole := order.hole()) is not None:
+                await self._mend_hole(venue, order, hole)
+                self._hand_out(venue, order)
+        finally:
+            del self._menders[venue]
+
+    async def _mend_hole(self, venue: str, order: VenueOrder, hole: Hole) -> None:
+        deadline_s = time.monotonic() + self._patience_s
+        since_s = self._in_order_s.get(venue, time.time())
+        if hole.last is not None:
+            await self._from_memory(venue, order, hole, hole.last)
+        while (left := self._left_of(hole, order)) is not None and time.monotonic() < deadline_s:
+            try:
+                since_s = await self._from_kafka(venue, order, left, since_s, deadline_s)
+            except HistoryAway as error:
+                logger.warning("missed messages of %s wait: %s", venue, error)
+                await asyncio.sleep(RETRY_S)
+        if left is not None:
+            order.lose(left, f"neither the bridge nor Kafka had them within {self._patience_s:.0f} s")
+
+    @staticmethod
+    def _left_of(hole: Hole, order: VenueOrder) -> Hole | None:
+        """What is still missing of a hole, as much of it as is read at once."""
+        left = order.hole()
+        if left is None or left.session != hole.session or (left.last is None) != (hole.last is None):
+            return None
+        if left.last is None or hole.last is None:
+            return left
+        last = min(left.last, hole.last, left.first + CHUNK - 1)
+        return replace(left, last=last) if left.first <= last else None
+
+    async def _from_memory(self, venue: str, order: VenueOrder, hole: Hole, last: int) -> None:
+        covered = hole.first - 1
+        while covered < last:
+            try:
+                through, ticks = await self._retry.get(venue, hole.session, covered + 1, last)
+            except RetryAway as error:
+                logger.warning("%s: %s", venue, error)
+                return
+            if through <= covered:
+                return
+            covered = through
+            for tick in ticks:
+                order.take(tick)
+            self._hand_out(venue, order)
+
+    async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, since_s: float, deadline_s: float) -> float:
+        """Fill a hole with what the topic has. When that is all, the rest is lost. Returns how far it has come."""
+        found = await asyncio.to_thread(self._history.read, venue, hole, since_s, deadline_s, self._stopping)
+        for tick in found.ticks:
+            if hole.last is None:
+                order.insert(tick.session, hole.until)
+            order.take(tick)
+        if found.is_all:
+            self._close(order, hole)
+        self._hand_out(venue, order)
+        return found.newest_s or since_s
+
+    @staticmethod
+    def _close(order: VenueOrder, hole: Hole) -> None:
+        """Go on behind a hole of which there is no more."""
+        reason = "neither the bridge nor Kafka has them"
+        while (left := order.hole()) is not None and left.session == hole.session and left.last is not None:
+            if hole.last is not None and left.first > hole.last:
+                return
+            order.lose(left if hole.last is None else replace(left, last=min(left.last, hole.last)), reason)
+        if hole.last is None:
+            order.end(hole.session)
