@@ -62,8 +62,8 @@ bench-kernel: setup ## What a trade costs the fold kernel alone; the last line i
 bench-aggregates: setup ## What a trade costs an aggregate written in Python; the last line is JSON
 	@python -m bench.aggregate_fold
 
-bench-bridge: setup ## What a frame costs the bridge from JSON to Avro; the last line is JSON
-	@python -m bench.bridge_frames
+bench-bridge: setup ## A frame to its trade, to ZeroMQ and to Kafka, beside bare sends and librdkafka; the last line is JSON
+	@python -m bench.bridge
 
 bench-itch: setup ## What an ITCH message costs, and a packet on its way to ZeroMQ; the last line is JSON
 	@python -m bench.itch

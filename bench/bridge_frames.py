@@ -8,8 +8,10 @@ Real trade frames where ../shared/recordings is there, else those of the seeded 
 
 import gzip
 import itertools
+import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from app.settings import PROJECT
@@ -19,7 +21,7 @@ from replay.market import MarketSpec, trades
 RECORDING: Final = PROJECT.parent / "shared" / "recordings" / "binance" / "spot-btcusdt-20240808.frames.gz"
 INSTRUMENT: Final = "BTC-USDT"
 FRAMES: Final = 10_000
-PROGRAM: Final = PROJECT / "build" / "bridge" / "release" / "bridge-frames-bench"
+PROGRAMS: Final = PROJECT / "build" / "bridge" / "release"
 
 
 def recorded() -> Iterator[str]:
@@ -36,15 +38,27 @@ def simulated() -> Iterator[str]:
     yield from map(BinanceProtocol().encode, itertools.islice(trades(spec, 1_700_000_000 * 10**9), FRAMES))
 
 
-def main() -> None:
-    """Build the C++ side, feed it, print its figures."""
-    build = ["cmake", "--build", "--preset", "release", "--target", PROGRAM.name]
-    subprocess.run(build, cwd=PROJECT / "bridge", check=True, stdout=subprocess.DEVNULL)
-    real = RECORDING.exists()
-    print(f"frames of {RECORDING.name}" if real else "frames of the seeded market: no recordings here")
-    frames = "\n".join(recorded() if real else simulated())
-    subprocess.run([PROGRAM, "binance", INSTRUMENT], input=frames, text=True, check=True)
+def frames() -> Iterator[str]:
+    """Real ones where there are any, else simulated ones."""
+    return recorded() if RECORDING.exists() else simulated()
+
+
+def build(name: str) -> Path:
+    """A program of the benchmarks, built."""
+    command = ["cmake", "--build", "--preset", "release", "--target", name]
+    subprocess.run(command, cwd=PROJECT / "bridge", check=True, stdout=subprocess.DEVNULL)
+    return PROGRAMS / name
+
+
+def measure() -> dict[str, float | int | str | None]:
+    """Build the C++ side, feed it, and give its figures."""
+    program = build("bridge-frames-bench")
+    print(f"frames of {RECORDING.name}" if RECORDING.exists() else "frames of the seeded market: no recordings here")
+    command: list[str | Path] = [program, "binance", INSTRUMENT]
+    done = subprocess.run(command, input="\n".join(frames()), text=True, check=True, stdout=subprocess.PIPE)
+    figures: dict[str, float | int | str | None] = json.loads(done.stdout)
+    return figures
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure()))

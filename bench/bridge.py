@@ -1,0 +1,124 @@
+"""`make bench-bridge`: what the bridge costs from a frame on hand to ZeroMQ and to Kafka; the last line is JSON.
+
+Three programs, one after the other: a frame to its trade and its record (`bench.bridge_frames`), a frame to ZeroMQ
+beside bare sends, and trades to Kafka beside librdkafka's own example. docs/bench.md has the keys and figures.
+"""
+
+import json
+import platform
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from app import topic_admin
+from app.schema_registry import register_all
+from app.settings import Settings, Venue
+from bench import bridge_frames
+from cli.parts import bridge_config
+from local import ports, stack
+
+PUBLISH: Final = "bridge-publish-bench"
+PRODUCE: Final = "bridge-produce-bench"
+EXAMPLE: Final = Path("/usr/share/doc/librdkafka-dev/examples/rdkafka_performance.c")
+SHIMS: Final = {
+    # What the example takes from librdkafka's source tree, which no package has.
+    "rd.h": "#include <inttypes.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <sys/time.h>\n#include <time.h>\n"
+    "#include <unistd.h>\n#define RD_UNUSED __attribute__((unused))\n#define rd_snprintf snprintf\n"
+    "#define RD_MIN(a, b) ((a) < (b) ? (a) : (b))\n#define RD_MAX(a, b) ((a) > (b) ? (a) : (b))\n",
+    "rdtime.h": "typedef int64_t rd_ts_t;\nstatic inline rd_ts_t rd_clock(void) {\n  struct timespec now;\n"
+    "  clock_gettime(CLOCK_MONOTONIC, &now);\n  return (rd_ts_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;\n}\n",
+}
+RECORD_BYTES: Final = 108
+Figures = dict[str, float | int | str | None]
+
+
+def main(
+    rate: Annotated[int, typer.Option(min=1, help="Frames a second.")] = 100_000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each way to ZeroMQ is measured.")] = 5.0,
+    trades: Annotated[int, typer.Option(min=1, help="Trades written to Kafka.")] = 5_000_000,
+) -> None:
+    """Measure the bridge on this machine."""
+    figures: Figures = {"cpu": _cpu(), "clock": "CLOCK_MONOTONIC"}
+    figures |= bridge_frames.measure()
+    figures["ws_frame_to_trade_ns"] = figures["decode_ns_per_frame"]
+    figures |= _publish(rate, int(rate * seconds))
+    figures |= _produce(trades)
+    print(json.dumps(figures))
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _publish(rate: int, messages: int) -> Figures:
+    print(f"a frame to ZeroMQ, {rate} a second", flush=True)
+    (port,) = ports.free_ports(1)
+    venue = ["binance", bridge_frames.INSTRUMENT]
+    program = bridge_frames.build(PUBLISH)
+    return _run(
+        [program, f"tcp://127.0.0.1:{port}", str(rate), str(messages), *venue], "\n".join(bridge_frames.frames())
+    )
+
+
+def _produce(trades: int) -> Figures:
+    program = bridge_frames.build(PRODUCE)
+    with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
+        home = Path(folder)
+        venue = Venue(url="wss://127.0.0.1:1/", instruments=("I0-USDT",))
+        settings = stack.on_free_ports(Settings(namespace="bench", venues={"binance": venue}), home)
+        with stack.running(settings):
+            topic_admin.apply(settings)
+            config = home / "bridge.json"
+            config.write_text(json.dumps(bridge_config(settings, register_all(settings))))
+            print(f"{trades} trades to Kafka", flush=True)
+            ours = _run([program, str(config), str(trades)])
+            example = _example(settings, home, trades)
+    ratio = None if example is None else float(ours["kafka_produce_per_s"] or 0) / example
+    return {**ours, "librdkafka_per_s": example, "kafka_produce_vs_librdkafka": ratio}
+
+
+def _example(settings: Settings, home: Path, messages: int) -> float | None:
+    """Records a second of librdkafka's own performance example, as large as ours, by the same settings."""
+    if not EXAMPLE.exists():
+        print(f"no {EXAMPLE}: nothing to compare with")
+        return None
+    program = home / "rdkafka_performance"
+    (home / "x").mkdir()
+    (home / "src").mkdir()
+    for name, text in SHIMS.items():
+        for folder in ("x", "src"):
+            (home / folder / name).write_text("#pragma once\n" + text)
+    include: list[str | Path] = ["-I", home / "x", "-I", "/usr/include/librdkafka"]
+    build: list[str | Path] = ["gcc", "-O2", "-w", "-D_GNU_SOURCE", *include, EXAMPLE, "-o", program, "-lrdkafka"]
+    subprocess.run(build, check=True)
+    print(f"{messages} records of librdkafka's own example", flush=True)
+    properties = ["enable.idempotence=true", "compression.codec=lz4", "linger.ms=5", "message.timeout.ms=0"]
+    properties += ["queue.buffering.max.messages=65536"]
+    what = ["-P", "-t", settings.topic("trades"), "-b", settings.kafka_bootstrap, "-s", str(RECORD_BYTES)]
+    how = ["-c", str(messages), "-a", "-1"]
+    options = [part for each in properties for part in ("-X", each)]
+    done = subprocess.run(
+        ["taskset", "-c", "0", program, *what, *how, *options], capture_output=True, text=True, check=True
+    )
+    return _messages_per_s(done.stdout + done.stderr)
+
+
+def _messages_per_s(output: str) -> float | None:
+    """The rate that the example says at its end."""
+    rates = re.findall(r"delivered .* in \d+ms: (\d+) msgs/s", output)
+    return float(rates[-1]) if rates else None
+
+
+def _run(command: list[str | Path], text: str | None = None) -> Figures:
+    done = subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE)
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+if __name__ == "__main__":
+    typer.run(main)
