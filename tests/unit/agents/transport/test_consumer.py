@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from faust.types import TP
+from aiokafka.structs import TopicPartition
+from faust.types import TP, Message
 
-from agents.transport import BatchApp
+from agents.transport import BatchApp, RecordSet
 from agents.transport.consumer import Consumer, ConsumerThread
+from agents.transport.fetch import UndecodedRecords
 from agents.worker import build_worker
 from app.settings import Settings
 
@@ -20,13 +22,17 @@ USERS = TP("users", 0)
 
 
 class Broker(ConsumerThread):
-    """Remembers what was asked of it, and has no records."""
+    """Remembers what was asked of it, and has the records that it was given."""
 
     fetched: list[set[TP]]
+    records: Mapping[TP, list[Any]]
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ARG002, ASYNC109 - Faust's own
         self.fetched.append(set(active_partitions or ()))
-        return {}
+        return self.records
+
+    def highwater(self, _tp: TP) -> int:
+        return 0
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Go there."""
@@ -58,14 +64,26 @@ class Assigned(Consumer):
     """A consumer with three partitions of trades and one of a user's topic, and no broker to fetch them from."""
 
     def __init__(self, app: BatchApp) -> None:
-        super().__init__(app.transport, app.topics.on_message, app._on_partitions_revoked, app._on_partitions_assigned)
+        super().__init__(app.transport, self.hand_over, app._on_partitions_revoked, app._on_partitions_assigned)
+        self.handed_over: list[RecordSet] = []
+        self.left_to_faust: list[RecordSet] = []
         self._set_active_tps(self.assignment())
         self.resume_flow()
 
     def _new_consumer_thread(self) -> Broker:
         thread = Broker(self, loop=self.loop, beacon=self.beacon)
         thread.fetched = []
+        thread.records = {}
         return thread
+
+    async def hand_over(self, message: Message) -> None:
+        """As Faust gives messages to their agents' streams."""
+        self.handed_over.append(cast("RecordSet", message.value))
+
+    def give(self, tp: TP, offset: int) -> None:
+        """Have a record set of one partition fetched from now on, and nothing else."""
+        assert isinstance(self._thread, Broker)
+        self._thread.records = {tp: [next(UndecodedRecords(TopicPartition(*tp), b"", (), offset))]}
 
     @property
     def fetched(self) -> list[set[TP]]:
@@ -77,8 +95,7 @@ class Assigned(Consumer):
 
     async def fetch(self) -> None:
         """Once, as Faust's fetcher does it again and again."""
-        async for _ in self.getmany(TOO_LONG_S):
-            pass
+        self.left_to_faust = [cast("RecordSet", message.value) async for _tp, message in self.getmany(TOO_LONG_S)]
 
 
 @pytest.fixture
@@ -149,3 +166,33 @@ async def test_a_partition_that_is_ready_later_is_fetched_from_then_on_and_sough
     await consumer.fetch()
     assert await consumer.seek_batches(TRADES) == {}
     assert consumer.fetched == [{USERS, *TRADES - {late}}, TRADES | {USERS}]
+
+
+async def test_a_record_set_is_handed_over_at_once_while_its_agent_has_room(consumer: Assigned) -> None:
+    tp = TP("trades", 1)
+    consumer.give(tp, 7)
+    await consumer.fetch()
+    assert [each.start_offset for each in consumer.handed_over] == [7]
+    assert consumer.left_to_faust == []
+    assert consumer._read_offset[tp] == 7
+
+
+async def test_a_record_set_that_was_read_before_is_left_to_faust(consumer: Assigned) -> None:
+    tp = TP("trades", 1)
+    consumer._read_offset[tp] = 8
+    consumer.give(tp, 7)
+    await consumer.fetch()
+    assert consumer.handed_over == []
+    assert [each.start_offset for each in consumer.left_to_faust] == [7]
+
+
+async def test_faust_waits_for_room_where_an_agent_has_none(consumer: Assigned) -> None:
+    tp = TP("trades", 1)
+    full = consumer.app.topic("full")
+    while not full.queue.full():
+        full.queue.put_nowait(object())
+    cast("Any", consumer.app.topics)._tp_index[tp].add(full)
+    consumer.give(tp, 7)
+    await consumer.fetch()
+    assert consumer.handed_over == []
+    assert [each.start_offset for each in consumer.left_to_faust] == [7]

@@ -23,6 +23,7 @@ from faust.app.base import App
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
+from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
@@ -169,6 +170,18 @@ def test_faust_seeks_by_the_method_that_ours_overrides_and_remembers_what_it_ret
 @pytest.mark.parametrize("name", ["track_message", "verify_event_path", "seek_to_committed"])
 def test_faust_s_consumer_has_the_method_that_ours_overrides(name: str) -> None:
     assert inspect.isfunction(getattr(driver.Consumer, name, None)), f"Consumer.{name} has moved"
+
+
+def test_faust_takes_messages_from_getmany_and_waits_for_each_to_have_room_in_the_streams_of_its_partition() -> None:
+    source = source_of(Consumer._drain_messages)
+    assert "getmany = self.getmany" in source
+    assert "if r_offset is None or offset >= r_offset:" in source
+    assert "callback(message), self.suspend_flow.wait()" in source
+    assert "set_read_offset(tp, offset)" in source
+    assert "for tp, channels in self._tp_index.items()" in source_of(Conductor._update_callback_map)
+    assert "call_thread( self._fetch_records, _consumer, active_partitions, timeout=timeout," in source_of(
+        AIOKafkaConsumerThread.getmany
+    )
 
 
 def test_every_way_out_of_recovery_passes_a_method_that_ours_overrides() -> None:
