@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -16,7 +17,7 @@
 #include "partition_fold.hpp"
 #include "quote_join.hpp"
 
-/// The kernel as Python sees it. Bytes are read in place, with the interpreter's lock released.
+/// The kernel as Python sees it. Bytes are read in place, many of them with the interpreter's lock released.
 namespace nb = nanobind;
 using namespace nb::literals;
 
@@ -48,6 +49,21 @@ class HeldBytes {
 
  private:
   Py_buffer view_{};
+};
+
+// Work on so little ends sooner than another thread would give the interpreter's lock back.
+constexpr std::size_t kBriefBytes = 16 * 1024;
+constexpr std::size_t kBriefSeries = 100;
+
+/// Lets other threads have the interpreter's lock where that is worth the wait for it.
+class ReleasedIf {
+ public:
+  explicit ReleasedIf(bool is_released) {
+    if (is_released) released_.emplace();
+  }
+
+ private:
+  std::optional<nb::gil_scoped_release> released_;
 };
 
 std::vector<AbortedTransaction> aborted_from(const AbortedPairs& pairs) {
@@ -177,7 +193,7 @@ void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string&
 FoldOutcome fold(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,
                  std::int64_t start_offset) {
   const HeldBytes held(record_set);
-  const nb::gil_scoped_release released;
+  const ReleasedIf released(held.bytes().size() > kBriefBytes);
   return partition.fold(held.bytes(), aborted_from(aborted), start_offset);
 }
 
@@ -407,7 +423,7 @@ void bind_values(nb::module_& module) {
 }
 
 std::vector<KeyedRecord> live(PartitionFold& partition) {
-  const nb::gil_scoped_release released;
+  const ReleasedIf released(partition.live_count() > kBriefSeries);
   return partition.live();
 }
 

@@ -91,6 +91,8 @@ class PartitionFold final : private FinalBars {
   void history_is_gone();
   /// A record for every instrument whose forming bars changed since the last call.
   std::vector<KeyedRecord> live();
+  /// How many those are at most.
+  [[nodiscard]] std::size_t live_count() const noexcept { return changes_.live.size(); }
   /// A record for every instrument that has a forming bar.
   std::vector<KeyedRecord> live_all();
   Flush take_flush();
