@@ -16,12 +16,15 @@ OUTPUT: Final = "bars.live"
 FAR_BEHIND_RECORDS: Final = 50_000
 """A fold this far behind the end sends no forming bars: they would be history, and cost what catching up needs."""
 RESEND_S: Final = 15 * 60
+PAUSE_S: Final = 0.000_1
+"""For each record that was sent. Many keep everybody busy who passes them on; changes that come meanwhile are soon
+changes of the same instruments, and one record tells of them all."""
 
 
 class LiveBars:
-    """Sends the forming bars of one partition: at once when the fold is up with the log, and spaced while it is behind.
+    """Sends the forming bars of one partition at once, but for a pause after many, and spaced by a fold that is behind.
 
-    So a trade is shown as soon as it can be; the more a fetch brings, the more trades an update stands for.
+    So a trade is shown as soon as it can be; the more trades come, the more an update stands for.
     """
 
     def __init__(
@@ -34,15 +37,17 @@ class LiveBars:
         self._partition = partition
         self._fold = fold
         self._lock = lock
+        self._free_s = 0.0  # when the pause after what was sent last is over
         self._sent_s = 0.0
         self._waiting: asyncio.TimerHandle | None = None
         self._resend = asyncio.get_running_loop().call_later(0, self._send_all)
 
     def changed(self, lag_records: int) -> None:
-        """Send what changed, now or once the spacing has passed. To be called by the holder of the lock."""
+        """Send what changed, now or once the pause is over. To be called by the holder of the lock."""
         if lag_records > FAR_BEHIND_RECORDS:
             return
-        wait_s = self._sent_s + self._spacing_s - time.monotonic() if lag_records else 0.0
+        free_s = max(self._free_s, self._sent_s + self._spacing_s) if lag_records else self._free_s
+        wait_s = free_s - time.monotonic()
         if wait_s <= 0:
             self._send_changed()
         elif self._waiting is None:
@@ -54,14 +59,14 @@ class LiveBars:
         self._wait_no_more()
 
     def _wait(self, wait_s: float) -> None:
-        self._waiting = asyncio.get_running_loop().call_later(wait_s, self._spacing_passed)
+        self._waiting = asyncio.get_running_loop().call_later(wait_s, self._pause_is_over)
 
     def _wait_no_more(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
 
-    def _spacing_passed(self) -> None:
+    def _pause_is_over(self) -> None:
         if self._lock.locked():
             self._wait(self._spacing_s)
         else:
@@ -70,7 +75,9 @@ class LiveBars:
     def _send_changed(self) -> None:
         self._wait_no_more()
         self._sent_s = time.monotonic()
-        self._send(self._fold.live())
+        records = self._fold.live()
+        self._free_s = self._sent_s + len(records) * PAUSE_S
+        self._send(records)
 
     def _send_all(self) -> None:
         again_s: float = RESEND_S

@@ -1,4 +1,4 @@
-"""When forming bars are sent: at once by a fold that is up with the log, gathered by one that is behind."""
+"""When forming bars are sent: at once by a fold up with the log, gathered by one that is behind or has sent many."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from agents import live
 from agents.live import FAR_BEHIND_RECORDS, LiveBars
 from app.settings import Settings
 
@@ -75,6 +76,16 @@ class Flow:
         self.live.changed(lag_records)
 
 
+@pytest.fixture(autouse=True)
+def _unpaused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause(monkeypatch, 0.0)
+
+
+def pause(monkeypatch: pytest.MonkeyPatch, pause_s: float) -> None:
+    """Have the fold pause so long after each record."""
+    monkeypatch.setattr(live, "PAUSE_S", pause_s)
+
+
 @pytest.fixture
 async def spaced() -> AsyncIterator[Flow]:
     flow = Flow(LONG_MS)
@@ -107,6 +118,27 @@ async def test_a_fold_that_stays_behind_sends_what_it_gathered_once_the_spacing_
     async with asyncio.timeout(GUARD_S):
         await flow.topic.came.wait()
     assert flow.topic.values == [1, 3]
+    flow.live.close()
+
+
+async def test_a_fold_that_has_sent_a_record_gathers_changes_in_its_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause(monkeypatch, LONG_MS / 1_000)
+    flow = Flow(SOON_MS)
+    flow.trade(0)
+    flow.trade(0)
+    assert flow.topic.values == [1]
+    flow.live.close()
+
+
+async def test_what_was_gathered_in_a_pause_is_sent_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause(monkeypatch, SOON_MS / 1_000)
+    flow = Flow(LONG_MS)
+    flow.trade(0)
+    flow.topic.came.clear()
+    flow.trade(0)
+    async with asyncio.timeout(GUARD_S):
+        await flow.topic.came.wait()
+    assert flow.topic.values == [1, 2]
     flow.live.close()
 
 
