@@ -14,6 +14,9 @@ from local.server import SERVERS, Server
 
 JARS = SERVERS / "kafka"
 CLUSTER_ID = "bGl2ZXRhcGUtbG9jYWwtMQ"  # any base64 UUID will do: it only has to stay the same
+HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+"""Modest, and collected by one thread with none beside it. On 2 busy cores, at 10,000 trades/s, that made the p99 of
+two bare hops 43 ms instead of 159 ms in one pair of runs, and 388 ms instead of 640 ms in another."""
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
@@ -55,7 +58,7 @@ class Kafka(Server):
     def command(self) -> Command:
         """The broker, in a modest heap."""
         return Command(
-            [*self._java(QUICK_START, "-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._configuration)],
+            [*self._java(QUICK_START, *HEAP), "kafka.Kafka", str(self._configuration)],
             {},
             orphan_signal=signal.SIGTERM,
         )
