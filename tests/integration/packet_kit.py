@@ -85,8 +85,8 @@ def virtual_card() -> Iterator[VirtualCard]:
         pytest.skip("network namespaces need root and the program ip")
     number = os.getpid()
     space, inner, outer = f"livetape-{number}", f"lti{number}", f"lto{number}"
-    network = f"10.{200 + number // 65_536 % 50}.{number // 256 % 256}"
-    first = number % 64 * 4
+    network = f"10.{200 + number // 16_384 % 50}.{number // 64 % 256}"
+    first = number % 64 * 4  # each process has a network of its own
     here, there = f"{network}.{first + 1}", f"{network}.{first + 2}"
     try:
         _ip("netns", "add", space)
