@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iostream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -185,6 +186,8 @@ class Noted final : public PolledSource {
   void publish_by(Publish publish) override {
     source_.publish_by([this, publish = std::move(publish)](const Message& message) {
       publish(message);
+      // Numbers are those of the packets only while nothing but trades is published.
+      if (message.kind != Message::Kind::trade) throw std::logic_error("a clock among the trades");
       times_.published()[message.sequence - 1] = steady_now_ns();
     });
   }

@@ -165,6 +165,7 @@ void PacketFeed::publish(Message& message) {
 
 /// It stands still while something is missing, or may be: trades of that time may still come.
 void PacketFeed::tell_clock(std::int64_t now_ns) {
+  if (clock_due_ns_ == 0) clock_due_ns_ = now_ns + clock_interval_ns_;
   if (now_ns < clock_due_ns_) return;
   clock_due_ns_ = now_ns + clock_interval_ns_;
   if (!heard_ns_ || receiver_.is_behind()) return;
