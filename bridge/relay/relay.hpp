@@ -39,10 +39,10 @@ class Relay {
  private:
   /// One run of the bridge's client of a venue.
   struct Session {
-    SessionId id;
-    std::size_t producer_number;
+    SessionId id{};
+    std::size_t producer_number = 0;
     SessionOrder order;
-    std::uint64_t confirmed;  // to the bridge
+    std::uint64_t confirmed = 0;  // to the bridge
   };
   /// A venue, with its sessions from the oldest that is not wholly in Kafka; only that one is written.
   struct Lane {
