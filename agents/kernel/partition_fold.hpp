@@ -64,7 +64,7 @@ struct Flush {
 class PartitionFold final : private FinalBars {
  public:
   PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin);
-  ~PartitionFold() = default;
+  ~PartitionFold() override = default;
   PartitionFold(const PartitionFold&) = delete;
   PartitionFold& operator=(const PartitionFold&) = delete;
 

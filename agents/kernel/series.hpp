@@ -61,6 +61,7 @@ struct PageMention {
 /// Takes bars as they become final, while they are near.
 class FinalBars {
  public:
+  virtual ~FinalBars() = default;
   /// Publishes a bar, and stores it where that is done once and for all: then its bytes are what it gives.
   virtual Bytes take_final(Series& series, std::size_t level, Bar& bar) = 0;
   /// Hears that a bar of this start, stored by `take_final`, is gone.
@@ -68,7 +69,6 @@ class FinalBars {
 
  protected:
   FinalBars() = default;
-  ~FinalBars() = default;
   FinalBars(const FinalBars&) = default;
   FinalBars& operator=(const FinalBars&) = default;
 };
