@@ -260,6 +260,7 @@ bool Spool::begin_segment() {
   segment.number = next_number_++;
   segment.session = session_;
   segment.end = kFileHeader;
+  bytes_ += kFileHeader;
   return true;
 }
 
