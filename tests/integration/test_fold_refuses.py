@@ -96,4 +96,4 @@ async def test_a_log_that_begins_after_the_progress_is_refused(settings: Setting
 async def test_a_changelog_of_another_version_is_refused(settings: Settings) -> None:
     tape, changelog = await fold_29(settings)
     put(settings, (PROGRESS, b"\x63" + progress_of(changelog)[1:]))
-    await refuse(settings, tape, CorruptState, "the record is of no format version up to 3", REMEDY)
+    await refuse(settings, tape, CorruptState, "the record is of no format version up to 4", REMEDY)

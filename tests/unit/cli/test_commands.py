@@ -69,6 +69,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
         "spool_dir": str(tmp_path / "spool" / "demo"),
         "spool_bytes": 4 << 30,
         "clock_interval_ms": 250,
+        "packet_feeds": [],
         "venues": [
             {
                 "venue": "kraken",
