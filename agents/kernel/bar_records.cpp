@@ -81,7 +81,7 @@ class StartText {
  private:
   std::int64_t start_ns_ = 0;
   std::size_t size_ = 0;
-  char digits_[20];
+  char digits_[20]{};
 };
 
 Bytes bytes_of(std::string_view text) noexcept {

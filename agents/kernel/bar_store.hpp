@@ -15,7 +15,7 @@ namespace livetape::kernel {
 class BarStore {
  public:
   /// The bytes of a sealed bar.
-  using Sealed = const std::uint8_t*;
+  using Sealed = std::uint8_t*;
 
   BarStore() = default;
   ~BarStore();

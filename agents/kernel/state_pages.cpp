@@ -7,7 +7,7 @@
 namespace livetape::kernel {
 namespace {
 
-constexpr std::size_t kFullBytes = 256 * 1024;
+constexpr std::size_t kFullBytes = std::size_t{256} << 10;
 
 }  // namespace
 
