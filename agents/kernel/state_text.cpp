@@ -26,10 +26,6 @@ StateText& StateText::number(std::int64_t value) {
   return append(AvroCursor::kMaxNumberBytes, [&](AvroCursor& out) { out.number(value); });
 }
 
-StateText& StateText::decimal(Int128 value) {
-  return append(AvroCursor::kMaxNumberBytes, [&](AvroCursor& out) { out.decimal(value); });
-}
-
 StateText& StateText::text(std::string_view value) {
   return append(AvroCursor::kMaxNumberBytes + value.size(), [&](AvroCursor& out) { out.text(value); });
 }

@@ -18,7 +18,6 @@ class StateText {
   StateText& raw(std::uint8_t byte);
   StateText& raw(Bytes bytes);
   StateText& number(std::int64_t value);
-  StateText& decimal(Int128 value);
   StateText& text(std::string_view value);
   /// Appends what `write` puts where there is room for so many bytes.
   template <typename Write>

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from agents.epoch import FIRST_GENERATION, epoch_of
+from agents.epoch import epoch_of
 from agents.flush import CHANGELOG
-from agents.fold_setup import make_setup
+from agents.fold_setup import make_setup, new_fold
 from agents.kernel import PartitionFold
 from agents.partition_reader import POLL_MS, partition_reader
 from app.settings import Settings
@@ -19,15 +19,7 @@ async def restored(settings: Settings, avro: Avro) -> tuple[dict[BarKey, Fields]
     forming: dict[BarKey, Fields] = {}
     next_offsets = {}
     for partition in range(PARTITIONS):
-        fold = PartitionFold(
-            setup.config,
-            setup.writer_schemas,
-            bar_schema_id=setup.schema_ids["livetape.Bar"],
-            live_schema_id=setup.schema_ids["livetape.Live"],
-            partition=partition,
-            epoch=epoch,
-            generation=FIRST_GENERATION,
-        )
+        fold = new_fold(setup, partition, epoch)
         await _restore(settings, partition, fold)
         progress = fold.restored()
         next_offsets[partition] = 0 if progress is None else progress.next_offset
