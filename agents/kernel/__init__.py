@@ -26,6 +26,7 @@ from agents.kernel._native import (
     RecordBatchWriter,
     TradeBatch,
     VenueRules,
+    end_of,
     progress_record,
     read_progress,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "TradeBatch",
     "VenueRules",
     "WriterSchemas",
+    "end_of",
     "progress_record",
     "read_progress",
     "read_records",

@@ -131,8 +131,11 @@ class PackedBatch:
     @property
     def size(self) -> int:
         """Bytes of the batch."""
-    def marked(self, producer_id: int, producer_epoch: int, base_sequence: int, timestamp_ms: int) -> bytes:
-        """The batch in a producer's transaction; `base_sequence` is how many records it has sent before."""
+    def marked(self, producer_id: int, producer_epoch: int, base_sequence: int, timestamp_ms: int) -> memoryview:
+        """The batch in a producer's transaction; `base_sequence` is how many records it has sent before.
+
+        It is a view of the batch itself, which is not to be marked again as long as somebody looks at it.
+        """
 
 class RecordBatchWriter:
     """Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes."""
@@ -359,6 +362,9 @@ def progress_record(epoch: str, generation: int, next_offset: int) -> tuple[byte
 
 def read_progress(value: bytes) -> Progress:
     """What a progress record's value says. Raises CorruptState."""
+
+def end_of(record_set: bytes | memoryview, start_offset: int) -> int:
+    """The offset behind the last whole record batch; `start_offset` when there is none, or that is behind it."""
 
 def read_records(
     record_set: bytes | memoryview, aborted: Aborted

@@ -55,6 +55,17 @@ class HeldBytes {
 constexpr std::size_t kBriefBytes = 16 * 1024;
 constexpr std::size_t kBriefSeries = 100;
 
+/// Python looks into a batch where it is: on its way to the socket it is not copied.
+int view_packed_batch(PyObject* holder, Py_buffer* view, int flags) noexcept {
+  const Bytes bytes = nb::inst_ptr<PackedBatch>(holder)->bytes();
+  constexpr int kReadOnly = 1;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): Python has one type for what may be written and what may not
+  void* const first = const_cast<std::uint8_t*>(bytes.data());
+  return PyBuffer_FillInfo(view, holder, first, static_cast<Py_ssize_t>(bytes.size()), kReadOnly, flags);
+}
+
+PyType_Slot kPackedBatchSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(view_packed_batch)}, {0, nullptr}};
+
 /// Lets other threads have the interpreter's lock where that is worth the wait for it.
 class ReleasedIf {
  public:
@@ -220,6 +231,10 @@ void append(nb::list& records, const Record& record, const std::vector<Header>& 
 }
 
 /// All records of a set, and the batches that cannot be read, for sinks and tests.
+std::int64_t end_of_set(const nb::object& record_set, std::int64_t start_offset) {
+  return end_of(HeldBytes(record_set).bytes(), start_offset);
+}
+
 nb::tuple read_records(const nb::object& record_set, const AbortedPairs& aborted) {
   thread_local Decompressor decompressor;
   const HeldBytes held(record_set);
@@ -362,14 +377,15 @@ void bind_values(nb::module_& module) {
         for (const VenueClock& clock : progress.clocks) clocks[clock.venue.c_str()] = clock.time_ns;
         return clocks;
       });
-  nb::class_<PackedBatch>(module, "PackedBatch")
+  nb::class_<PackedBatch>(module, "PackedBatch", nb::type_slots(kPackedBatchSlots))
       .def_prop_ro("records", &PackedBatch::records)
       .def_prop_ro("size", &PackedBatch::size)
       .def(
           "marked",
-          [](PackedBatch& batch, std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
-             std::int64_t timestamp_ms) {
-            return to_bytes(batch.marked(producer_id, producer_epoch, base_sequence, timestamp_ms));
+          [](nb::pointer_and_handle<PackedBatch> batch, std::int64_t producer_id, std::int16_t producer_epoch,
+             std::int32_t base_sequence, std::int64_t timestamp_ms) {
+            batch.p->mark(producer_id, producer_epoch, base_sequence, timestamp_ms);
+            return nb::steal(PyMemoryView_FromObject(batch.h.ptr()));
           },
           "producer_id"_a, "producer_epoch"_a, "base_sequence"_a, "timestamp_ms"_a);
   nb::class_<RecordBatchWriter>(module, "RecordBatchWriter")
@@ -552,5 +568,6 @@ NB_MODULE(_native, module) {
   bind_join(module);
   module.def("progress_record", &make_progress_record, "epoch"_a, "generation"_a, "next_offset"_a);
   module.def("read_progress", &progress_from, "value"_a);
+  module.def("end_of", &end_of_set, "record_set"_a, "start_offset"_a);
   module.def("read_records", &read_records, "record_set"_a, "aborted"_a);
 }

@@ -49,6 +49,20 @@ bool begins_with_sound_batch(ByteReader set) {
 
 }  // namespace
 
+std::int64_t end_of(Bytes record_set, std::int64_t start_offset) noexcept {
+  std::int64_t next_offset = start_offset;
+  for (ByteReader set(record_set); set.remaining() >= kBeforeLength;) {
+    const auto base_offset = set.big_endian<std::int64_t>();
+    const auto length = set.big_endian<std::int32_t>();
+    if (length < static_cast<std::int32_t>(kHeaderAfterLength)) break;
+    ByteReader batch(set.bytes(static_cast<std::size_t>(length)));
+    if (!set.ok()) break;
+    batch.bytes(kLastOffsetDeltaAt);
+    next_offset = std::max(next_offset, sum(base_offset, std::int64_t{batch.big_endian<std::int32_t>()} + 1));
+  }
+  return next_offset;
+}
+
 RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor,
                                  std::int64_t start_offset)
     : set_(record_set), start_offset_(start_offset), aborted_(std::move(aborted)), decompressor_(decompressor) {

@@ -40,6 +40,9 @@ struct DamagedBatch {
   Bytes bytes;
 };
 
+/// The offset behind the last whole batch of a record set; `start_offset` where there is none, or that is behind it.
+[[nodiscard]] std::int64_t end_of(Bytes record_set, std::int64_t start_offset) noexcept;
+
 /// Walks the records of a record set: checks each batch's CRC, decompresses it, and passes over control batches and
 /// aborted transactions. A partial batch at the end, which a broker may send, ends the walk without an error.
 class RecordSetReader {

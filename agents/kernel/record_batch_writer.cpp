@@ -32,10 +32,10 @@ constexpr std::size_t kHeaderBytes = 61;
 constexpr std::int16_t kTransactional = 0x10;
 
 template <typename T>
-void put(std::string& bytes, std::size_t at, T value) noexcept {
+void put(std::span<std::uint8_t> bytes, std::size_t at, T value) noexcept {
   auto bits = static_cast<std::make_unsigned_t<T>>(value);
   for (std::size_t byte = sizeof(T); byte-- > 0; bits = static_cast<decltype(bits)>(bits >> 7 >> 1)) {
-    bytes[at + byte] = static_cast<char>(bits);
+    bytes[at + byte] = static_cast<std::uint8_t>(bits);
   }
 }
 
@@ -74,15 +74,15 @@ void check(std::size_t result) {
 
 }  // namespace
 
-const std::string& PackedBatch::marked(std::int64_t producer_id, std::int16_t producer_epoch,
-                                       std::int32_t base_sequence, std::int64_t timestamp_ms) {
-  put(bytes_, kFirstTimestampAt, timestamp_ms);
-  put(bytes_, kLastTimestampAt, timestamp_ms);
-  put(bytes_, kProducerIdAt, producer_id);
-  put(bytes_, kProducerEpochAt, producer_epoch);
-  put(bytes_, kBaseSequenceAt, base_sequence);
-  put(bytes_, kCrcAt, static_cast<std::int32_t>(crc32c(bytes_of(bytes_).subspan(kAttributesAt))));
-  return bytes_;
+void PackedBatch::mark(std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
+                       std::int64_t timestamp_ms) {
+  const std::span<std::uint8_t> batch = memory_.all();
+  put(batch, kFirstTimestampAt, timestamp_ms);
+  put(batch, kLastTimestampAt, timestamp_ms);
+  put(batch, kProducerIdAt, producer_id);
+  put(batch, kProducerEpochAt, producer_epoch);
+  put(batch, kBaseSequenceAt, base_sequence);
+  put(batch, kCrcAt, static_cast<std::int32_t>(crc32c(bytes().subspan(kAttributesAt))));
 }
 
 RecordBatchWriter::RecordBatchWriter() {
@@ -118,27 +118,26 @@ std::vector<PackedBatch> RecordBatchWriter::take() {
 }
 
 void RecordBatchWriter::pack() {
-  const std::size_t most = kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences());
-  if (batch_.size() < most) batch_.resize(most);
-  std::uint8_t* const end = batch_.data() + batch_.size();
-  std::uint8_t* at = batch_.data() + kHeaderBytes;
-  const auto room = [&] { return static_cast<std::size_t>(end - at); };
-  const auto advance = [&](std::size_t result) {
-    check(result);
-    at += result;
+  BatchMemory memory(pool_, kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences()));
+  const std::span<std::uint8_t> batch = memory.all();
+  std::size_t size = kHeaderBytes;
+  const auto add = [&](auto compress, auto... source) {
+    const std::size_t added = compress(context_.get(), batch.data() + size, batch.size() - size, source...);
+    check(added);
+    size += added;
   };
-  advance(LZ4F_compressBegin(context_.get(), at, room(), &preferences()));
-  advance(LZ4F_compressUpdate(context_.get(), at, room(), plain_.data(), plain_bytes_, nullptr));
-  advance(LZ4F_compressEnd(context_.get(), at, room(), nullptr));
-  std::string batch(reinterpret_cast<const char*>(batch_.data()), static_cast<std::size_t>(at - batch_.data()));
+  add(LZ4F_compressBegin, &preferences());
+  add(LZ4F_compressUpdate, plain_.data(), plain_bytes_, nullptr);
+  add(LZ4F_compressEnd, nullptr);
 
-  put(batch, kLengthAt, static_cast<std::int32_t>(batch.size() - kLeaderEpochAt));
+  std::ranges::fill(batch.first(kHeaderBytes), std::uint8_t{0});
+  put(batch, kLengthAt, static_cast<std::int32_t>(size - kLeaderEpochAt));
   put(batch, kLeaderEpochAt, std::int32_t{-1});
   put(batch, kMagicAt, std::int8_t{2});
   put(batch, kAttributesAt, static_cast<std::int16_t>(kTransactional | static_cast<std::int16_t>(Codec::lz4)));
   put(batch, kLastDeltaAt, records_ - 1);
   put(batch, kRecordsAt, records_);
-  packed_.emplace_back(std::move(batch), records_);
+  packed_.emplace_back(std::move(memory), size, records_);
   plain_bytes_ = 0;
   records_ = 0;
 }

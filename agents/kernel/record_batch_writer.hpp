@@ -7,9 +7,10 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "batch_memory.hpp"
 #include "record_batch.hpp"
 
 /// Kafka's record batches, message format 2, as a producer sends them.
@@ -18,16 +19,19 @@ namespace livetape::kernel {
 /// A batch that is whole but for who sends it and when.
 class PackedBatch {
  public:
-  PackedBatch(std::string bytes, std::int32_t records) : bytes_(std::move(bytes)), records_(records) {}
+  PackedBatch(BatchMemory memory, std::size_t size, std::int32_t records)
+      : memory_(std::move(memory)), size_(size), records_(records) {}
 
   [[nodiscard]] std::int32_t records() const noexcept { return records_; }
-  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
-  /// The batch as one of a producer's transaction, `base_sequence` being how many records it has sent before.
-  [[nodiscard]] const std::string& marked(std::int64_t producer_id, std::int16_t producer_epoch,
-                                          std::int32_t base_sequence, std::int64_t timestamp_ms);
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Bytes bytes() const noexcept { return memory_.all().first(size_); }
+  /// Makes it one of a producer's transaction, `base_sequence` being how many records it has sent before.
+  void mark(std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
+            std::int64_t timestamp_ms);
 
  private:
-  std::string bytes_;
+  BatchMemory memory_;
+  std::size_t size_;
   std::int32_t records_;
 };
 
@@ -49,7 +53,7 @@ class RecordBatchWriter {
   std::unique_ptr<LZ4F_cctx, FreeContext> context_;
   std::vector<std::uint8_t> plain_;  // the records of the batch that grows, and room for more
   std::size_t plain_bytes_ = 0;
-  std::vector<std::uint8_t> batch_;  // room for the same, compressed
+  std::shared_ptr<BatchPool> pool_ = std::make_shared<BatchPool>();
   std::int32_t records_ = 0;
   std::vector<PackedBatch> packed_;
 };

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from agents.kernel import PackedBatch
 from agents.transport.connection import consumer_connection
-from agents.transport.produce_request import OnceEncodingProducer
+from agents.transport.produce_request import ProducerInParts
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
@@ -20,12 +20,12 @@ class PreparedBatch:
 
     def __init__(self, batch: PackedBatch) -> None:
         self._batch = batch
-        self._data = b""
+        self._data = memoryview(b"")
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._data = self._batch.marked(producer_id, producer_epoch, base_sequence, time.time_ns() // 1_000_000)
 
-    def _build(self) -> bytes:
+    def _build(self) -> memoryview:
         return self._data
 
     def record_count(self) -> int:
@@ -46,7 +46,7 @@ class PreparedBatch:
 
 def transactional_producer(settings: Settings, transactional_id: str) -> Any:  # noqa: ANN401 - aiokafka has no types
     """A producer for `send_batch` in transactions; to be made and used in one event loop."""
-    return OnceEncodingProducer(
+    return ProducerInParts(
         **consumer_connection(settings),
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,

@@ -18,7 +18,8 @@ from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from agents.transport.record_set import RecordSet, end_of, has_whole_batch
+from agents.kernel import end_of
+from agents.transport.record_set import RecordSet, has_whole_batch
 from agents.transport.response_stream import ResponseStream, response_reader
 
 NO_TIMESTAMP: Final = -1

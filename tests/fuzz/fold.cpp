@@ -17,7 +17,8 @@ std::string text(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 void take_records(std::vector<PackedBatch>& batches, Records& records) {
   Decompressor decompressor;
   for (PackedBatch& packed : batches) {
-    RecordSetReader reader(fuzz::BatchWriter::of(packed.marked(7, 0, 0, 0)), {}, decompressor);
+    packed.mark(7, 0, 0, 0);
+    RecordSetReader reader(packed.bytes(), {}, decompressor);
     while (const Record* record = reader.next()) {
       std::optional<std::string>& value = records[text(record->key.value_or(Bytes{}))];
       value = record->value ? std::optional(text(*record->value)) : std::nullopt;

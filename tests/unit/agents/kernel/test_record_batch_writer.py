@@ -37,7 +37,7 @@ def test_the_header_says_who_sends_the_batch() -> None:
     writer.append(b"key", b"value")
     writer.append(b"key", None)
     (batch,) = writer.take()
-    data = batch.marked(2**40, 3, 2**31 - 1, 55)
+    data = bytes(batch.marked(2**40, 3, 2**31 - 1, 55))
     assert len(data) == batch.size
     assert (
         HEADER.unpack_from(data)

@@ -50,10 +50,10 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
     [
         (fetcher_module.Fetcher._proc_fetch_request, {"MemoryRecords", "PartitionRecords", "FetchResult"}),
         (consumer_module.AIOKafkaConsumer.start, {"Fetcher"}),
-        (AIOKafkaConnection.connect, {"AIOKafkaProtocol"}),
+        (AIOKafkaConnection.connect, {"AIOKafkaProtocol", "asyncio"}),
         (AIOKafkaConnection._handle_frame, {"io"}),
         (AIOKafkaClient._get_conn, {"create_conn"}),
-        (AIOKafkaProducer.__init__, {"Sender"}),
+        (AIOKafkaProducer.__init__, {"Sender", "AIOKafkaClient"}),
         (Sender._send_produce_req, {"SendProduceReqHandler"}),
         (PartitionAssignor._perform_assignment, {"CopartitionedAssignor"}),
     ],
@@ -74,6 +74,15 @@ def test_a_connection_reads_by_two_methods_of_its_reader_in_a_task_made_once_it_
     assert called == {"readexactly", "at_eof"}
     assert called <= set(dir(ResponseStream)), "aiokafka asks for more of a reader now"
     assert "io.BytesIO(resp)" in source_of(AIOKafkaConnection._handle_frame)
+
+
+def test_a_connection_makes_its_streams_itself_and_puts_a_request_behind_its_front_and_size() -> None:
+    assert set(re.findall(r"asyncio\.(\w+)", source_of(AIOKafkaConnection.connect))) == {"StreamReader", "StreamWriter"}
+    send = source_of(AIOKafkaConnection.send)
+    assert "message = header.encode() + request_struct.encode()" in send
+    assert "len(message)" in send
+    assert "self._writer.write(size + message)" in send
+    assert send.count("message") == 3, "aiokafka does more with the bytes of a request now"
 
 
 def test_a_consumer_connects_to_brokers_when_it_starts_by_its_client() -> None:

@@ -1,0 +1,40 @@
+"""Where a fetch goes on: behind the last whole record batch of what the last one brought."""
+
+import pytest
+
+from agents.kernel import RecordBatchWriter, end_of
+
+
+def batch(base_offset: int, records: int) -> bytes:
+    """A batch as a broker has stored it."""
+    writer = RecordBatchWriter()
+    for _ in range(records):
+        writer.append(b"key", b"value")
+    (packed,) = writer.take()
+    return base_offset.to_bytes(8, "big", signed=True) + packed.marked(1, 0, 0, 0)[8:]
+
+
+TWO = batch(100, 3) + batch(110, 2)
+
+
+@pytest.mark.parametrize(
+    ("record_set", "end"),
+    [
+        (batch(100, 3), 103),
+        (TWO, 112),
+        (TWO + batch(112, 5)[:-1], 112),
+        (TWO + batch(112, 5)[:11], 112),
+        (b"", 101),
+        (batch(100, 3)[:-1], 101),
+        (batch(90, 3), 101),
+        (bytes(100), 101),
+    ],
+    ids=["one", "two", "cut off", "cut off early", "nothing", "no whole one", "before the start", "no batch"],
+)
+def test_the_end_is_behind_the_last_whole_batch_and_not_before_the_start(record_set: bytes, end: int) -> None:
+    assert end_of(record_set, 101) == end
+    assert end_of(memoryview(record_set), 101) == end
+
+
+def test_offsets_may_be_as_large_as_there_are() -> None:
+    assert end_of(batch(2**63 - 3, 2), 0) == 2**63 - 1
