@@ -62,6 +62,7 @@ const LZ4F_preferences_t& preferences() noexcept {
     LZ4F_preferences_t made{};
     made.frameInfo.blockSizeID = LZ4F_max256KB;
     made.frameInfo.blockMode = LZ4F_blockIndependent;  // Java's client reads no other
+    made.compressionLevel = -3;                        // 7% less CPU for a catching-up fold, 17% more bytes
     made.autoFlush = 1;                                // all of a batch is there at once
     return made;
   }();

@@ -7,6 +7,7 @@ they reach the socket. With all of them each in fresh memory, that was a tenth o
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -82,8 +83,14 @@ class _InParts:
 
     def prepare(self, versions: dict[int, tuple[int, int]]) -> Any:  # noqa: ANN401 - aiokafka has no types
         prepared = self._request.prepare(versions)
-        prepared.encode = lambda: parts_of(prepared)
+        prepared.__class__ = _in_parts(prepared.__class__)
         return prepared
+
+
+@cache
+def _in_parts(kind: Any) -> Any:  # noqa: ANN401 - aiokafka has no types
+    """A class and not an attribute, which would refer to its own request: the batches would stay until a collection."""
+    return type(kind.__name__, (kind,), {"encode": parts_of})
 
 
 class _Handler(SendProduceReqHandler):  # type: ignore[misc]  # aiokafka has no types

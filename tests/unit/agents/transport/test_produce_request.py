@@ -1,5 +1,7 @@
 """Requests to produce: the same bytes as aiokafka's own, put together once."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -25,9 +27,15 @@ async def test_the_producer_sends_them_so() -> None:
     assert isinstance(sender, Sender)
     handler: type[SendProduceReqHandler] = type(sender)._send_produce_req.__globals__["SendProduceReqHandler"]
     request = handler(sender, {}).create_request().prepare({0: (3, 7)})
-    assert "encode" in vars(request)
     sent = b"".join(request.encode().pieces())
     assert sent == ProduceRequest("t", -1, 40_000, []).build(ProduceRequest_v7).encode()
+    is_there = weakref.ref(request)
+    gc.disable()
+    try:
+        del request
+        assert is_there() is None, "a request that refers to itself keeps its batches until a collection"
+    finally:
+        gc.enable()
 
 
 def test_a_large_batch_is_not_copied_and_small_ones_are_joined() -> None:
