@@ -35,6 +35,8 @@ class Venue(BaseModel):
 
     url: str
     """Its WebSocket address."""
+    rest_url: str
+    """Its REST API: the list of its instruments, and trades that were missed."""
     instruments: tuple[str, ...]
     """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
@@ -71,9 +73,40 @@ class PacketFeed(BaseModel):
 
 EXCHANGES = {
     "binance": Venue(
-        url="wss://stream.binance.com:9443/stream", instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
+        url="wss://stream.binance.com:9443/stream",
+        rest_url="https://api.binance.com",
+        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
     ),
-    "kraken": Venue(url="wss://ws.kraken.com/v2", instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD")),
+    "kraken": Venue(
+        url="wss://ws.kraken.com/v2",
+        rest_url="https://api.kraken.com",
+        instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
+    ),
+    "binance-usdm": Venue(
+        url="wss://fstream.binance.com/market/stream",
+        rest_url="https://fapi.binance.com",
+        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
+    ),
+    "bitstamp": Venue(
+        url="wss://ws.bitstamp.net/",
+        rest_url="https://www.bitstamp.net",
+        instruments=("BTC-USD", "ETH-USD", "XRP-USD"),
+    ),
+    "bybit": Venue(
+        url="wss://stream.bybit.com/v5/public/spot",
+        rest_url="https://api.bybit.com",
+        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
+    ),
+    "coinbase": Venue(
+        url="wss://ws-feed.exchange.coinbase.com/",
+        rest_url="https://api.exchange.coinbase.com",
+        instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
+    ),
+    "okx": Venue(
+        url="wss://ws.okx.com:8443/ws/v5/business",
+        rest_url="https://www.okx.com",
+        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
+    ),
 }
 
 
@@ -141,6 +174,10 @@ class Settings(BaseSettings):
     """The exchanges that the bridge reads, by name."""
     packet_feeds: dict[str, PacketFeed] = {}
     """The packet feeds that the bridge reads, by the name of their venue."""
+
+    silence_ms: int = Field(default=60_000, ge=1)
+    """How long an instrument may be silent before the bridge asks its venue's history whether its subscription is dead;
+    of one that is merely not traded it asks ever less often."""
 
     intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The

@@ -58,7 +58,7 @@ def _cpu() -> str:
 def _publish(rate: int, messages: int) -> Figures:
     print(f"a frame to ZeroMQ, {rate} a second", flush=True)
     (port,) = ports.free_ports(1)
-    venue = ["binance", bridge_frames.INSTRUMENT]
+    venue = ["binance", bridge_frames.PAIR]
     program = bridge_frames.build(PUBLISH)
     return _run(
         [program, f"tcp://127.0.0.1:{port}", str(rate), str(messages), *venue], "\n".join(bridge_frames.frames())
@@ -69,7 +69,7 @@ def _produce(trades: int) -> Figures:
     program = bridge_frames.build(PRODUCE)
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         home = Path(folder)
-        venue = Venue(url="wss://127.0.0.1:1/", instruments=("I0-USDT",))
+        venue = Venue(url="wss://127.0.0.1:1/", rest_url="https://127.0.0.1:1", instruments=("I0-USDT",))
         settings = stack.on_free_ports(Settings(namespace="bench", venues={"binance": venue}), home)
         with stack.running(settings):
             topic_admin.apply(settings)

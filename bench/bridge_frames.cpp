@@ -25,14 +25,14 @@ struct Timing {
 /// One round over all frames: each decoded, and each trade written as a record where an encoder is given.
 Timing round(Venue& venue, RecordEncoder* encoder, const std::vector<std::string>& frames) {
   Timing timing;
-  std::vector<Trade> trades;
+  Decoded decoded;
   Message message;
   const auto start = std::chrono::steady_clock::now();
   for (const std::string& frame : frames) {
-    (void)venue.decode(frame, 1, trades);
-    timing.trades += trades.size();
+    (void)venue.decode(frame, 1, decoded);
+    timing.trades += decoded.trades.size();
     if (encoder == nullptr) continue;
-    for (const Trade& trade : trades) {
+    for (const Trade& trade : decoded.trades) {
       message.trade = trade;
       ++message.sequence;
       timing.bytes += encoder->encode(message).size();
@@ -58,16 +58,17 @@ Timing fastest(Venue& venue, RecordEncoder* encoder, const std::vector<std::stri
 /// Times frames of a venue from standard input, one a line, on their way to a trade and to its record; prints JSON.
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: bridge-frames-bench VENUE INSTRUMENT... < FRAMES\n";
+    std::cerr << "usage: bridge-frames-bench VENUE INSTRUMENT=SYMBOL... < FRAMES\n";
     return 2;
   }
-  const std::vector<std::string> instruments(argv + 2, argv + argc);
-  const auto venue = make_venue(argv[1], instruments);
+  std::vector<std::string> instruments;
+  const auto venue = make_venue_of(argv[1], {argv + 2, argv + argc}, instruments);
   if (venue == nullptr) {
     std::cerr << "no client for venue " << argv[1] << '\n';
     return 2;
   }
-  RecordEncoder encoder(std::make_shared<Instruments>(argv[1], instruments), std::string(32, '0'), 1, 2);
+  RecordEncoder encoder(std::make_shared<Instruments>(argv[1], instruments), std::string(32, '0'),
+                        SchemaIds{1, 2, 3, 4});
   std::vector<std::string> frames;
   for (std::string line; std::getline(std::cin, line);) {
     frames.push_back(line);

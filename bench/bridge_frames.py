@@ -20,6 +20,8 @@ from replay.market import MarketSpec, trades
 
 RECORDING: Final = PROJECT.parent / "shared" / "recordings" / "binance" / "spot-btcusdt-20240808.frames.gz"
 INSTRUMENT: Final = "BTC-USDT"
+PAIR: Final = f"{INSTRUMENT}=BTCUSDT"
+"""The instrument, and how the venue calls it."""
 FRAMES: Final = 10_000
 PROGRAMS: Final = PROJECT / "build" / "bridge" / "release"
 
@@ -35,7 +37,7 @@ def recorded() -> Iterator[str]:
 def simulated() -> Iterator[str]:
     """Trade frames of a seeded market."""
     spec = MarketSpec([INSTRUMENT], rate=1_000, seed=1)
-    yield from map(BinanceProtocol().encode, itertools.islice(trades(spec, 1_700_000_000 * 10**9), FRAMES))
+    yield from map(BinanceProtocol([INSTRUMENT]).encode, itertools.islice(trades(spec, 1_700_000_000 * 10**9), FRAMES))
 
 
 def frames() -> Iterator[str]:
@@ -54,7 +56,7 @@ def measure() -> dict[str, float | int | str | None]:
     """Build the C++ side, feed it, and give its figures."""
     program = build("bridge-frames-bench")
     print(f"frames of {RECORDING.name}" if RECORDING.exists() else "frames of the seeded market: no recordings here")
-    command: list[str | Path] = [program, "binance", INSTRUMENT]
+    command: list[str | Path] = [program, "binance", PAIR]
     done = subprocess.run(command, input="\n".join(frames()), text=True, check=True, stdout=subprocess.PIPE)
     figures: dict[str, float | int | str | None] = json.loads(done.stdout)
     return figures

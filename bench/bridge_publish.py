@@ -45,8 +45,12 @@ def main(
     (port,) = ports.free_ports(1)
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         settings = stack.on_free_ports(Settings(namespace="bench"), Path(folder))
-        url = f"wss://127.0.0.1:{port}/stream"
-        venue = Venue(url=url, instruments=INSTRUMENTS, ca_file=settings.certs_dir / "ca.pem")
+        venue = Venue(
+            url=f"wss://127.0.0.1:{port}/stream",
+            rest_url=f"https://127.0.0.1:{port}",
+            instruments=INSTRUMENTS,
+            ca_file=settings.certs_dir / "ca.pem",
+        )
         settings = settings.model_copy(update={"venues": {"binance": venue}})
         with stack.running(settings):
             topic_admin.apply(settings)
@@ -93,7 +97,9 @@ def _result(settings: Settings, heard: Heard) -> dict[str, float | int | None]:
     received: dict[TradeKey, int] = {}
     came: dict[TradeKey, int] = {}
     for now_ns, value in heard:
-        fields = reader.read(value)[1]
+        kind, fields = reader.read(value)
+        if kind != "livetape.Trade":
+            continue
         key = (fields["instrument"], int(fields["trade_id"]))
         received[key], came[key] = fields["receive_time_ns"], now_ns
     flows = percentiles("zeromq", received, came) | percentiles("kafka", received, appended_trades(settings))

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,12 +101,13 @@ void bare(zmq::socket_t& socket, std::int64_t rate, std::size_t messages, std::s
 }
 
 /// The bridge's own way: decoded in one thread, over a ring, encoded and published in another.
-void ours(zmq::socket_t& socket, std::string_view venue_name, const std::vector<std::string>& instruments,
+void ours(zmq::socket_t& socket, std::string_view venue_name, std::span<char* const> pairs,
           const std::vector<std::string>& frames, std::int64_t rate, std::size_t messages,
           std::chrono::nanoseconds spin, const std::string& name) {
-  const auto venue = make_venue(venue_name, instruments);
+  std::vector<std::string> instruments;
+  const auto venue = make_venue_of(venue_name, pairs, instruments);
   const auto its_instruments = std::make_shared<Instruments>(std::string(venue_name), instruments);
-  Publication publication(RecordEncoder(its_instruments, std::string(32, '0'), 1, 2), {}, kKeptBytes);
+  Publication publication(RecordEncoder(its_instruments, std::string(32, '0'), SchemaIds{1, 2, 3, 4}), {}, kKeptBytes);
   MessageRing ring(kRingMessages);
   Paced paced(rate, messages);
   PublisherThread publisher(
@@ -115,11 +117,11 @@ void ours(zmq::socket_t& socket, std::string_view venue_name, const std::vector<
         paced.took(message.sequence - 1, steady_now_ns() - message.trade.receive_time_ns);
       },
       [] {}, {}, spin);
-  std::vector<Trade> trades;
+  Decoded decoded;
   Message message;
   paced.run([&](std::size_t i) {
-    (void)venue->decode(frames[i % frames.size()], steady_now_ns(), trades);
-    message.trade = trades.front();
+    (void)venue->decode(frames[i % frames.size()], steady_now_ns(), decoded);
+    message.trade = decoded.trades.front();
     message.sequence = i + 1;
     while (!ring.push(message)) {
     }
@@ -134,13 +136,13 @@ void ours(zmq::socket_t& socket, std::string_view venue_name, const std::vector<
 /// beside bare sends of the same bytes; prints JSON.
 int main(int argc, char** argv) {
   if (argc < 6) {
-    std::cerr << "usage: bridge-publish-bench ADDRESS RATE MESSAGES VENUE INSTRUMENT... < FRAMES\n";
+    std::cerr << "usage: bridge-publish-bench ADDRESS RATE MESSAGES VENUE INSTRUMENT=SYMBOL... < FRAMES\n";
     return 2;
   }
   const std::string address = argv[1];
   const std::int64_t rate = std::stoll(argv[2]);
   const auto messages = static_cast<std::size_t>(std::stoll(argv[3]));
-  const std::vector<std::string> instruments(argv + 5, argv + argc);
+  const std::span<char* const> pairs(argv + 5, argv + argc);
   std::vector<std::string> frames;
   for (std::string line; std::getline(std::cin, line);) {
     frames.push_back(line);
@@ -152,8 +154,8 @@ int main(int argc, char** argv) {
   constexpr std::size_t kMessageBytes = 16 + 24 + 108;  // key, position, and value of a trade
   std::cout << "{\"rate\": " << rate << ", \"messages\": " << messages;
   bare(socket, rate, messages, kMessageBytes);
-  ours(socket, argv[4], instruments, frames, rate, messages, kSpin, "ws_frame_to_publish_us");
-  ours(socket, argv[4], instruments, frames, rate, messages, {}, "ws_frame_to_publish_asleep_us");
+  ours(socket, argv[4], pairs, frames, rate, messages, kSpin, "ws_frame_to_publish_us");
+  ours(socket, argv[4], pairs, frames, rate, messages, {}, "ws_frame_to_publish_asleep_us");
   std::cout << "}\n" << std::flush;
   std::quick_exit(0);
 }

@@ -44,7 +44,7 @@ def main(
     """Measure both flows on this machine."""
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         exchange_port, tap_port = ports.free_ports(2)
-        settings = _settings(Path(folder), tap_port)
+        settings = _settings(Path(folder), exchange_port, tap_port)
         try:
             with stack.running(settings):
                 result = _measure(settings, exchange_port, tap_port, rate, seconds)
@@ -54,10 +54,14 @@ def main(
     print(json.dumps(result))
 
 
-def _settings(home: Path, tap_port: int) -> Settings:
+def _settings(home: Path, exchange_port: int, tap_port: int) -> Settings:
     settings = stack.on_free_ports(Settings(namespace="bench"), home)
-    url = f"wss://127.0.0.1:{tap_port}/stream"
-    venue = Venue(url=url, instruments=INSTRUMENTS, ca_file=settings.certs_dir / "ca.pem")
+    venue = Venue(
+        url=f"wss://127.0.0.1:{tap_port}/stream",
+        rest_url=f"https://127.0.0.1:{exchange_port}",
+        instruments=INSTRUMENTS,
+        ca_file=settings.certs_dir / "ca.pem",
+    )
     return settings.model_copy(update={"venues": {VENUE: venue}})
 
 

@@ -202,8 +202,7 @@ void wait_ns(std::int64_t ns) { std::this_thread::sleep_for(std::chrono::nanosec
 
 Config config_of(const std::string& address) {
   Config config;
-  config.trade_schema_id = 1;
-  config.clock_schema_id = 2;
+  config.schema_ids = {1, 2, 3, 4};
   config.zeromq_data = address;
   config.errors_dir = std::filesystem::temp_directory_path() / ("packet-publish-errors-" + std::to_string(::getpid()));
   config.clock_interval = std::chrono::hours(24);  // a clock would be a message more
@@ -264,7 +263,7 @@ void run_bare(const std::string& address, std::int64_t rate, std::size_t bytes, 
 /// Bytes of a message's three frames.
 std::size_t message_bytes() {
   RecordEncoder encoder(std::make_shared<Instruments>("nasdaq", std::vector<std::string>{"AAPL-USD"}),
-                        std::string(32, '0'), 1, 2);
+                        std::string(32, '0'), SchemaIds{1, 2, 3, 4});
   Message message;
   (void)message.trade.id.assign("123456");
   message.trade.price = static_cast<livetape::Int128>(livetape::power_of_ten(18)) * 189;

@@ -23,7 +23,7 @@ class Printer final : public itch::Trades::Listener {
 
  private:
   std::shared_ptr<Instruments> instruments_ = std::make_shared<Instruments>("nasdaq", itch::Trades::kStocks);
-  RecordEncoder encoder_{instruments_, "", 1, 2};
+  RecordEncoder encoder_{instruments_, "", SchemaIds{1, 2, 3, 4}};
   std::uint64_t number_ = 0;
 };
 

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     metrics.venues.emplace_back().venue = metrics.packets.emplace_back().venue = wanted.venue;
     PacketFeed feed(wanted, config, metrics.venues.back(), metrics.packets.back(),
                     open_input(wanted, metrics.packets.back()));
-    RecordEncoder encoder(feed.source().instruments, "", config.trade_schema_id, config.clock_schema_id);
+    RecordEncoder encoder(feed.source().instruments, "", config.schema_ids);
     std::uint64_t number = 0;
     feed.publish_by([&](Message message) {
       if (message.kind != Message::Kind::trade) return;

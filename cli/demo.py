@@ -22,6 +22,7 @@ from local import certificates, ports
 from local.errors import LocalError, PortTaken
 from local.process import Command, tail
 from local.stack import Stack
+from replay.venues import PROTOCOLS, VenueName
 
 READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
@@ -43,7 +44,8 @@ def demo(seconds: Seconds = None) -> None:
     with _alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
-        shutil.rmtree(home / "spool", ignore_errors=True)
+        for left in ("spool", "positions"):
+            shutil.rmtree(home / left, ignore_errors=True)
         _run(settings, stack, [_exchanges(settings, venue_ports)], seconds)
 
 
@@ -128,11 +130,13 @@ def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
 
 
 def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:
-    paths = {"binance": "/stream", "kraken": "/v2"}
-    return {
-        name: Venue(url=f"wss://127.0.0.1:{port}{paths[name]}", instruments=DEMO_INSTRUMENTS, ca_file=ca_file)
-        for name, port in venue_ports.items()
-    }
+    return {name: _venue(PROTOCOLS[VenueName(name)].path, port, ca_file) for name, port in venue_ports.items()}
+
+
+def _venue(path: str, port: int, ca_file: Path) -> Venue:
+    address = f"127.0.0.1:{port}"
+    url, rest_url = f"wss://{address}{path}", f"https://{address}"
+    return Venue(url=url, rest_url=rest_url, instruments=DEMO_INSTRUMENTS, ca_file=ca_file)
 
 
 def _livetape(settings: Settings, *arguments: str) -> Command:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
+from app.venues import read_venues
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
@@ -73,14 +74,17 @@ def _become_native(program: Path) -> NoReturn:
 
 def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, object]:
     """The configuration file of bridge and relay; `schema_ids` are keyed by full record name."""
+    quoting = {name for name, venue in read_venues(settings.venues_file).items() if venue.quotes}
     venues = [
         {
             "venue": name,
             "url": venue.url,
+            "rest_url": venue.rest_url,
             "ca_file": None if venue.ca_file is None else str(venue.ca_file),
             "instruments": list(venue.instruments),
             "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
             "writer": venue.writer,
+            "quotes": name in quoting,
         }
         for name, venue in settings.venues.items()
     ]
@@ -88,7 +92,9 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
         "namespace": settings.namespace,
         "kafka": settings.kafka_config,
         "topic": settings.topic("trades"),
-        "schema_ids": {"trade": schema_ids["livetape.Trade"], "clock": schema_ids["livetape.Clock"]},
+        "gaps_topic": settings.topic("gaps"),
+        "quotes_topic": settings.topic("quotes"),
+        "schema_ids": {name.lower(): schema_ids[f"livetape.{name}"] for name in ("Trade", "Clock", "Gap", "Quote")},
         "zmq": {
             "data": settings.zmq_data,
             "retry": settings.zmq_retry,
@@ -100,7 +106,9 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
         "errors_dir": str(settings.home / "decode-errors"),
         "spool_dir": str(settings.home / "spool" / settings.namespace),
         "spool_bytes": settings.spool_mb << 20,
+        "positions_dir": str(settings.home / "positions" / settings.namespace),
         "clock_interval_ms": settings.clock_interval_ms,
+        "silence_ms": settings.silence_ms,
         "venues": venues,
         "packet_feeds": [_packet_feed(settings, name, feed) for name, feed in settings.packet_feeds.items()],
     }

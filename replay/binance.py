@@ -1,19 +1,25 @@
-"""Binance spot's market streams, as a server: "WebSocket Streams for Binance" of its API documentation."""
+"""Binance spot's market streams, and the part of its REST API that gives trades back, as a server.
+
+"WebSocket Streams for Binance" and "Public Rest API for Binance" of its API documentation.
+"""
 
 import asyncio
 import json
 import time
 from collections import deque
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection
 
 from replay.exchange import Subscriptions
+from replay.history import History
+from replay.quotes import SimulatedQuote
 from replay.trade import SimulatedTrade
 
-MAX_STREAMS: Final = 1_024
-MAX_MESSAGES_PER_S: Final = 5
+MAX_TRADES: Final = 1_000
 POLICY_VIOLATION: Final = 1008
 _INVALID_JSON: Final = {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
 _UNKNOWN_METHOD: Final = "Invalid request: unknown variant, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
@@ -22,8 +28,14 @@ _UNKNOWN_METHOD: Final = "Invalid request: unknown variant, expected one of SUBS
 class BinanceProtocol:
     """Combined streams at `/stream`, raw ones at `/ws`; a ping each 20 s, five requests a second, 1,024 streams."""
 
+    path: ClassVar[str] = "/stream"
+    resolution_ns: ClassVar[int] = 1_000_000
     ping_interval_s: float | None = 20.0
-    resolution_ns: Final = 1_000_000
+    max_streams: ClassVar[int] = 1_024
+    max_messages_per_s: ClassVar[int] = 5
+
+    def __init__(self, instruments: Sequence[str]) -> None:
+        self._instruments = {_symbol(instrument): instrument for instrument in instruments}
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Subscribe to what the address names, then answer requests."""
@@ -31,10 +43,10 @@ class BinanceProtocol:
         address = urlsplit(request.path if request is not None else "/")
         for stream in _streams_of(address.path, address.query):
             subscriptions.add(connection, stream)
-        recent: deque[float] = deque(maxlen=MAX_MESSAGES_PER_S)
+        recent: deque[float] = deque(maxlen=self.max_messages_per_s)
         async for message in connection:
             now_s = time.monotonic()
-            if len(recent) == MAX_MESSAGES_PER_S and now_s - recent[0] < 1.0:
+            if len(recent) == self.max_messages_per_s and now_s - recent[0] < 1.0:
                 await connection.close(POLICY_VIOLATION, "Too many requests")
                 return
             recent.append(now_s)
@@ -43,17 +55,50 @@ class BinanceProtocol:
 
     def stream_of(self, instrument: str) -> str:
         """`btcusdt@trade` of BTC-USDT."""
-        return f"{instrument.replace('-', '').lower()}@trade"
+        return f"{_symbol(instrument).lower()}@trade"
 
     def encode(self, trade: SimulatedTrade) -> str:
         """A combined-stream frame of a trade; `m` says that the buyer was the maker."""
         time_ms = trade.event_time_ns // self.resolution_ns
-        symbol = trade.instrument.replace("-", "")
+        symbol = _symbol(trade.instrument)
         maker = "true" if trade.aggressor == "sell" else "false"
         return (
             f'{{"stream":"{self.stream_of(trade.instrument)}","data":{{"e":"trade","E":{time_ms},"s":"{symbol}",'
             f'"t":{trade.trade_id},"p":"{trade.price}","q":"{trade.size}","T":{time_ms},"m":{maker},"M":true}}}}'
         )
+
+    def trade_id(self, trade: SimulatedTrade) -> str:
+        """Its number within the instrument."""
+        return str(trade.trade_id)
+
+    def quote_stream_of(self, instrument: str) -> str:
+        """`btcusdt@bookTicker` of BTC-USDT."""
+        return f"{_symbol(instrument).lower()}@bookTicker"
+
+    def encode_quote(self, quote: SimulatedQuote) -> str:
+        """A combined-stream frame of a best bid and ask, which tells no time."""
+        return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": book(quote)})
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """`exchangeInfo` and `historicalTrades`."""
+        if path == "/api/v3/exchangeInfo":
+            return json.dumps({"timezone": "UTC", "symbols": [_listed(name) for name in self._instruments.values()]})
+        if path != "/api/v3/historicalTrades":
+            return None
+        first = int(query["fromId"])
+        trades = (trade for trade in history.of(self._instruments[query["symbol"]]) if trade.trade_id >= first)
+        limit = min(int(query.get("limit", "500")), MAX_TRADES)
+        return json.dumps([self._old(trade) for trade in islice(trades, limit)])
+
+    def _old(self, trade: SimulatedTrade) -> dict[str, object]:
+        return {
+            "id": trade.trade_id,
+            "price": trade.price,
+            "qty": trade.size,
+            "time": trade.event_time_ns // self.resolution_ns,
+            "isBuyerMaker": trade.aggressor == "sell",
+            "isBestMatch": True,
+        }
 
     def _answer(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions
@@ -65,8 +110,8 @@ class BinanceProtocol:
             return {"error": _INVALID_JSON, "id": None}
         held = subscriptions.of(connection)
         match method:
-            case "SUBSCRIBE" if len({*held, *params}) > MAX_STREAMS:
-                return _refusal(f"Invalid request: more than {MAX_STREAMS} streams", identifier)
+            case "SUBSCRIBE" if len({*held, *params}) > self.max_streams:
+                return _refusal(f"Invalid request: more than {self.max_streams} streams", identifier)
             case "SUBSCRIBE":
                 for stream in params:
                     subscriptions.add(connection, stream)
@@ -88,3 +133,24 @@ def _streams_of(path: str, query: str) -> list[str]:
     if path.startswith("/ws/"):
         return path.removeprefix("/ws/").split("/")
     return [stream for names in parse_qs(query).get("streams", []) for stream in names.split("/")]
+
+
+def _symbol(instrument: str) -> str:
+    return instrument.replace("-", "")
+
+
+def book(quote: SimulatedQuote) -> dict[str, object]:
+    """What a frame of `bookTicker` says."""
+    return {
+        "u": quote.quote_seq,
+        "s": _symbol(quote.instrument),
+        "b": quote.bid_price,
+        "B": quote.bid_size,
+        "a": quote.ask_price,
+        "A": quote.ask_size,
+    }
+
+
+def _listed(instrument: str) -> dict[str, str]:
+    base, _, quote = instrument.partition("-")
+    return {"symbol": _symbol(instrument), "status": "TRADING", "baseAsset": base, "quoteAsset": quote}

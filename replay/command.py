@@ -5,7 +5,6 @@ import contextlib
 import ipaddress
 import ssl
 from collections.abc import Coroutine, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -13,34 +12,21 @@ import typer
 from rich.console import Console
 
 from app.intervals import duration_ns
-from replay.binance import BinanceProtocol
 from replay.control import serve_control
-from replay.exchange import Exchange, VenueProtocol
-from replay.kraken import KrakenProtocol
+from replay.exchange import Exchange
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
 from replay.packet_feed import Address, Line, LineFaults, PacketFeed
 from replay.packet_sources import FileSource, MarketSource
 from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
+from replay.venues import PROTOCOLS, VenueName, protocol_of
 
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
 console = Console(stderr=True)
 MAXIMUM_SPEED: Final = "max"
 
 
-class VenueName(StrEnum):
-    """The venues that can be simulated."""
-
-    BINANCE = "binance"
-    KRAKEN = "kraken"
-
-
-PATHS: Final = {VenueName.BINANCE: "/stream", VenueName.KRAKEN: "/v2"}
-RESOLUTION_NS: Final = {
-    VenueName.BINANCE: BinanceProtocol.resolution_ns,
-    VenueName.KRAKEN: KrakenProtocol.resolution_ns,
-}
 Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
 Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
 LedgerFile = Annotated[Path | None, typer.Option("--ledger", help="Append every trade made to this file.")]
@@ -73,7 +59,7 @@ def market(  # noqa: PLR0917 - each an option of the command line
     with Ledger(ledger) as book:
         exchanges = []
         for name, port in ports.items():
-            spec = MarketSpec(names, rate, seed + list(VenueName).index(name), RESOLUTION_NS[name])
+            spec = MarketSpec(names, rate, seed + list(VenueName).index(name), PROTOCOLS[name].resolution_ns)
             clock = HistoryClock(history_ns) if history_ns else WallClock()
             exchanges.append(Exchange(protocol_of(name, names), Market(spec, clock), tls, port=port, ledger=book))
         _run(exchanges, list(ports), control)
@@ -160,17 +146,12 @@ def _address(text: str) -> Address:
     return str(ipaddress.IPv4Address(host)), int(port)
 
 
-def protocol_of(venue: VenueName, instruments: Sequence[str]) -> VenueProtocol:
-    """The protocol of a venue; Kraken refuses instruments that it does not have."""
-    return BinanceProtocol() if venue is VenueName.BINANCE else KrakenProtocol(instruments)
-
-
 def _run(exchanges: Sequence[Exchange], venues: Sequence[VenueName], control: int | None) -> None:
     async def serve() -> None:
         async with contextlib.AsyncExitStack() as stack:
             for exchange, venue in zip(exchanges, venues, strict=True):
                 await stack.enter_async_context(exchange)
-                console.print(f"{venue} at wss://{exchange.address}{PATHS[venue]}")
+                console.print(f"{venue} at wss://{exchange.address}{PROTOCOLS[venue].path}")
             if control is not None:
                 stack.push_async_callback((await serve_control(exchanges, control)).cleanup)
             await asyncio.gather(*(exchange.wait() for exchange in exchanges))

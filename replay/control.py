@@ -1,4 +1,4 @@
-"""Faults by HTTP: `POST /control/drop`, `/control/skip?n=3`, `/control/repeat?n=3`, `/control/garbage?n=1`."""
+"""Faults by HTTP: `POST /control/drop`, and with `?n=3` `/control/skip`, `lose`, `repeat`, `garbage`, `refuse`."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ async def serve_control(exchanges: Sequence[Exchange], port: int) -> web.AppRunn
         return web.json_response({"fault": fault, "n": count})
 
     app = web.Application()
-    app.router.add_post("/control/{fault:drop|skip|repeat|garbage}", control)
+    app.router.add_post("/control/{fault:drop|skip|lose|repeat|garbage|refuse}", control)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

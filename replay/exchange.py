@@ -1,22 +1,28 @@
-"""A simulated exchange: a WebSocket server over TLS that speaks a venue's protocol and plays a source of trades."""
+"""A simulated exchange: a server over TLS that speaks a venue's protocols, WebSocket and REST, and plays trades."""
 
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import ClassVar, Final, Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from replay.faults import LAST_DAY_OF_2099_NS, Faults
+from replay.history import History
 from replay.ledger import Ledger
+from replay.quotes import SimulatedQuote
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
 
-Source = AsyncIterable[SimulatedTrade | RecordedFrame]
+Source = AsyncIterable[SimulatedTrade | SimulatedQuote | RecordedFrame]
 MAX_REQUEST_BYTES: Final = 1 << 20
 DAY_S: Final = 24 * 60 * 60
 YIELD_EVERY: Final = 100
@@ -27,12 +33,25 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[ServerConnection]] = defaultdict(set)
+        self._deaf: set[tuple[str, ServerConnection]] = set()
+        self._stubborn = False
         self.first = asyncio.Event()
+        """Set by the first subscription of all."""
+        self.added = asyncio.Event()
+        """Set by each."""
 
     def add(self, connection: ServerConnection, stream: str) -> None:
         """Send the stream to the connection from now on."""
         self._listeners[stream].add(connection)
+        if not self._stubborn:
+            self._deaf.discard((stream, connection))
         self.first.set()
+        self.added.set()
+
+    def deafen(self, stream: str, *, stubborn: bool = False) -> None:
+        """Send the stream to none of its listeners any more, until they subscribe again; or connect, if `stubborn`."""
+        self._deaf |= {(stream, connection) for connection in self._listeners[stream]}
+        self._stubborn = stubborn
 
     def remove(self, connection: ServerConnection, stream: str) -> None:
         """Send it no more."""
@@ -42,20 +61,27 @@ class Subscriptions:
         """Forget a connection."""
         for listeners in self._listeners.values():
             listeners.discard(connection)
+        self._deaf = {deaf for deaf in self._deaf if deaf[1] is not connection}
 
     def of(self, connection: ServerConnection) -> list[str]:
         """The streams that a connection listens to."""
         return sorted(stream for stream, listeners in self._listeners.items() if connection in listeners)
 
     def listeners(self, stream: str) -> list[ServerConnection]:
-        """The connections that listen to a stream."""
-        return list(self._listeners[stream])
+        """The connections that a stream is sent to."""
+        return [connection for connection in self._listeners[stream] if (stream, connection) not in self._deaf]
 
 
 class VenueProtocol(Protocol):
-    """What is particular to one venue's WebSocket API."""
+    """What is particular to one venue's APIs."""
 
+    path: ClassVar[str]
+    """Where its WebSocket is served."""
+    resolution_ns: ClassVar[int]
+    """How exactly it tells the time of a trade."""
     ping_interval_s: float | None
+
+    def __init__(self, instruments: Sequence[str]) -> None: ...
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Greet a client and answer its requests until it goes."""
@@ -65,6 +91,18 @@ class VenueProtocol(Protocol):
 
     def encode(self, trade: SimulatedTrade) -> str:
         """The frame of a trade."""
+
+    def trade_id(self, trade: SimulatedTrade) -> str:
+        """The id that the venue gives a trade."""
+
+    def quote_stream_of(self, instrument: str) -> str:
+        """The stream that an instrument's best bid and ask are on."""
+
+    def encode_quote(self, quote: SimulatedQuote) -> str:
+        """The frame of a best bid and ask."""
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """The JSON that its REST API answers; nothing for an address that it does not have."""
 
 
 class Exchange:
@@ -89,6 +127,7 @@ class Exchange:
         self._host = host
         self._port = port
         self._ledger = ledger or Ledger(None)
+        self._history = History()
         self._played = 0
         self._subscriptions = Subscriptions()
         self._server: Server | None = None
@@ -111,6 +150,7 @@ class Exchange:
             ping_timeout=60,
             max_size=MAX_REQUEST_BYTES,
             compression=None,
+            process_request=self._answer,
         )
         self._player = asyncio.create_task(self._play())
         return self
@@ -125,6 +165,10 @@ class Exchange:
             self._server.close()
             await self._server.wait_closed()
 
+    def begin(self) -> None:
+        """Play, though nobody has subscribed."""
+        self._subscriptions.first.set()
+
     async def wait(self) -> None:
         """Wait until the source has ended or failed; its failure is raised."""
         if self._player is not None:
@@ -134,6 +178,30 @@ class Exchange:
         """Cut every connection without a closing handshake, as a lost network does."""
         for connection in list(self._server.connections if self._server else ()):
             connection.transport.abort()
+
+    def deafen(self, instrument: str, *, stubborn: bool = False) -> None:
+        """Let an instrument's subscriptions die, until they are made again; or until the next connection."""
+        self._subscriptions.deafen(self._protocol.stream_of(instrument), stubborn=stubborn)
+
+    async def heard(self, instruments: Sequence[str], *, quotes: bool = False) -> None:
+        """Wait until somebody is sent the trades of all these instruments, and their quotes where that is said."""
+        streams = [self._protocol.stream_of(instrument) for instrument in instruments]
+        if quotes:
+            streams += [self._protocol.quote_stream_of(instrument) for instrument in instruments]
+        while not all(self._subscriptions.listeners(stream) for stream in streams):
+            self._subscriptions.added.clear()
+            await self._subscriptions.added.wait()
+
+    def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
+        """REST on the same port: whatever does not want to become a WebSocket."""
+        if "Upgrade" in request.headers:
+            return None
+        address = urlsplit(request.path)
+        refusal = self.faults.refuses()
+        if refusal is not None:
+            return _response(refusal, "{}", {"Retry-After": "1"})
+        answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self._history)
+        return _response(HTTPStatus.NOT_FOUND, "{}") if answer is None else _response(HTTPStatus.OK, answer)
 
     async def _serve(self, connection: ServerConnection) -> None:
         try:
@@ -152,12 +220,16 @@ class Exchange:
                 await asyncio.sleep(0)  # frames that nobody listens to must not keep the requests of clients waiting
             if isinstance(item, RecordedFrame):
                 await self._send(item.stream, item.text)
+            elif isinstance(item, SimulatedQuote):
+                await self._send(self._protocol.quote_stream_of(item.instrument), self._protocol.encode_quote(item))
             else:
                 await self._send_trade(item)
         self.played_out.set()
 
     async def _send_trade(self, trade: SimulatedTrade) -> None:
         self._ledger.write(trade)
+        if not self.faults.forgets():
+            self._history.add(trade)
         stream = self._protocol.stream_of(trade.instrument)
         if self.faults.spoils():
             for frame in self._broken_frames(trade):
@@ -178,3 +250,9 @@ class Exchange:
                 await connection.send(frame)
             except ConnectionClosed:
                 self._subscriptions.drop(connection)
+
+
+def _response(status: HTTPStatus, text: str, more: Mapping[str, str] | None = None) -> Response:
+    body = text.encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    return Response(status, status.phrase, Headers({**headers, **(more or {})}), body)

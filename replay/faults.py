@@ -1,6 +1,7 @@
 """What a simulated exchange can be told to do wrong."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 from replay.trade import SimulatedTrade
@@ -15,10 +16,21 @@ class Faults:
         self._to_skip = 0
         self._to_repeat = 0
         self._to_spoil = 0
+        self._to_forget = 0
+        self._refusals: list[HTTPStatus] = []
 
     def skip(self, count: int) -> None:
-        """Leave out the next trades: their ids are missing."""
+        """Leave out the next trades: their ids are missing on the stream, and the REST API has them."""
         self._to_skip += count
+
+    def lose(self, count: int) -> None:
+        """Leave out the next trades, on the stream and in what the REST API gives back."""
+        self._to_skip += count
+        self._to_forget += count
+
+    def refuse(self, count: int, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> None:
+        """Answer the next REST requests with an error."""
+        self._refusals += [status] * count
 
     def repeat(self, count: int) -> None:
         """Send each of the next trades twice."""
@@ -27,6 +39,17 @@ class Faults:
     def garbage(self, count: int) -> None:
         """Send three broken frames before each of the next trades: no JSON, a price of 1e400, a date in 2099."""
         self._to_spoil += count
+
+    def refuses(self) -> HTTPStatus | None:
+        """The error that the next REST request is answered with."""
+        return self._refusals.pop(0) if self._refusals else None
+
+    def forgets(self) -> bool:
+        """Whether the REST API will not have the next trade."""
+        if self._to_forget == 0:
+            return False
+        self._to_forget -= 1
+        return True
 
     def spoils(self) -> bool:
         """Whether garbage comes before the next trade."""

@@ -1,19 +1,27 @@
-"""Kraken's spot WebSocket API v2, as a server: pages "Trade", "Ping", "Heartbeat" of its API documentation."""
+"""Kraken's spot WebSocket API v2, and the part of its REST API that gives trades back, as a server.
+
+Pages "Trade", "Ping", "Heartbeat", "Get Tradable Asset Pairs" and "Get Recent Trades" of its API documentation.
+"""
 
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from replay.exchange import Subscriptions
-from replay.trade import SimulatedTrade
+from replay.history import History
+from replay.quotes import SimulatedQuote
+from replay.trade import SimulatedTrade, rfc3339
 
 HEARTBEAT_S: Final = 1.0
+MAX_TRADES: Final = 1_000
+SECOND_NS: Final = 1_000_000_000
+REST_ASSETS: Final = {"BTC": "XBT", "DOGE": "XDG"}
 _STATUS: Final = (
     '{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":1,"system":"online",'
     '"version":"2.0.0"}]}'
@@ -21,13 +29,17 @@ _STATUS: Final = (
 
 
 class KrakenProtocol:
-    """The channel `trade`. Numbers are written by their own digits, never through a float."""
+    """The channels `trade` and `ticker`. Numbers are written by their own digits, never through a float."""
 
+    path: ClassVar[str] = "/v2"
+    resolution_ns: ClassVar[int] = 1_000
     ping_interval_s: float | None = None
-    resolution_ns: Final = 1_000
 
-    def __init__(self, instruments: Iterable[str]) -> None:
+    def __init__(self, instruments: Sequence[str]) -> None:
         self._symbols = {_symbol(instrument) for instrument in instruments}
+        self._pairs = {_rest_pair(instrument): instrument for instrument in instruments}
+        self.suspended: set[str] = set()
+        """Symbols that are listed, but cannot be subscribed to."""
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Tell the status, send heartbeats once something is subscribed, and answer requests."""
@@ -52,6 +64,36 @@ class KrakenProtocol:
             f'"trade_id":{trade.trade_id},"timestamp":"{rfc3339(trade.event_time_ns)}"}}]}}'
         )
 
+    def trade_id(self, trade: SimulatedTrade) -> str:
+        """Its number within the instrument."""
+        return str(trade.trade_id)
+
+    def quote_stream_of(self, instrument: str) -> str:
+        """The pair's ticker."""
+        return f"ticker {_symbol(instrument)}"
+
+    def encode_quote(self, quote: SimulatedQuote) -> str:
+        """An update of the ticker, its numbers by their own digits."""
+        return (
+            f'{{"channel":"ticker","type":"update","data":[{{"symbol":"{_symbol(quote.instrument)}",'
+            f'"bid":{quote.bid_price},"bid_qty":{quote.bid_size},"ask":{quote.ask_price},"ask_qty":{quote.ask_size},'
+            f'"timestamp":"{rfc3339(quote.event_time_ns)}"}}]}}'
+        )
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """`AssetPairs` and `Trades`, whose times are decimal seconds."""
+        if path == "/0/public/AssetPairs":
+            pairs = {f"X{pair}": _listed(instrument) for pair, instrument in self._pairs.items()}
+            return json.dumps({"error": [], "result": pairs})
+        if path != "/0/public/Trades":
+            return None
+        since_ns, limit = int(query["since"]), min(int(query["count"]), MAX_TRADES)
+        trades = (trade for trade in history.of(self._pairs[query["pair"]]) if trade.event_time_ns > since_ns)
+        found = list(islice(trades, limit))
+        last_ns = found[-1].event_time_ns if found else since_ns
+        rows = ",".join(map(_row, found))
+        return f'{{"error":[],"result":{{"X{query["pair"]}":[{rows}],"last":"{last_ns}"}}}}'
+
     def _answers(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions
     ) -> list[dict[str, Any]]:
@@ -62,30 +104,40 @@ class KrakenProtocol:
             return [{"error": "Malformed request", "success": False}]
         if method == "ping":
             return [{"method": "pong", "req_id": request.get("req_id")}]
-        if method not in ("subscribe", "unsubscribe") or params.get("channel") != "trade":
+        if method not in ("subscribe", "unsubscribe") or params.get("channel") not in ("trade", "ticker"):
             return [{"error": "Unsupported method or channel", "method": method, "success": False}]
-        return [self._answer(method, symbol, connection, subscriptions) for symbol in params.get("symbol", [])]
+        channel = params["channel"]
+        return [self._answer(method, channel, symbol, connection, subscriptions) for symbol in params.get("symbol", [])]
 
     def _answer(
-        self, method: str, symbol: str, connection: ServerConnection, subscriptions: Subscriptions
+        self, method: str, channel: str, symbol: str, connection: ServerConnection, subscriptions: Subscriptions
     ) -> dict[str, Any]:
-        if symbol not in self._symbols:
+        if symbol not in self._symbols or symbol in self.suspended:
             error = f"Currency pair not supported {symbol}"
             return {"error": error, "method": method, "success": False, "symbol": symbol}
         change = subscriptions.add if method == "subscribe" else subscriptions.remove
-        change(connection, symbol)
-        result = {"channel": "trade", "snapshot": False, "symbol": symbol}
+        change(connection, symbol if channel == "trade" else f"ticker {symbol}")
+        result = {"channel": channel, "snapshot": False, "symbol": symbol}
         return {"method": method, "result": result, "success": True}
-
-
-def rfc3339(time_ns: int) -> str:
-    """A time in UTC with nine decimals, without passing through a float."""
-    seconds, below_ns = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{below_ns:09d}Z"
 
 
 def _symbol(instrument: str) -> str:
     return instrument.replace("-", "/")
+
+
+def _rest_pair(instrument: str) -> str:
+    return "".join(REST_ASSETS.get(asset, asset) for asset in instrument.split("-"))
+
+
+def _listed(instrument: str) -> dict[str, str]:
+    names = "/".join(REST_ASSETS.get(asset, asset) for asset in instrument.split("-"))
+    return {"altname": _rest_pair(instrument), "wsname": names, "status": "online"}
+
+
+def _row(trade: SimulatedTrade) -> str:
+    seconds, below_ns = divmod(trade.event_time_ns, SECOND_NS)
+    side = trade.aggressor[0]
+    return f'["{trade.price}","{trade.size}",{seconds}.{below_ns:09d},"{side}","l","",{trade.trade_id}]'
 
 
 async def _beat(connection: ServerConnection, subscriptions: Subscriptions) -> None:

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Final
 
 from replay.market_clock import MarketClock
+from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade, decimal_text
 
 SECOND_NS: Final = 1_000_000_000
@@ -57,9 +58,9 @@ class Market:
         self._spec = spec
         self._clock = clock
 
-    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
-        """The trades, each not before its time."""
-        for trade in trades(self._spec, self._clock.now_ns()):
-            while trade.event_time_ns > self._clock.now_ns():
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | SimulatedQuote]:
+        """The trades, each behind the quote that it met, and none before its time."""
+        for item in quoted(trades(self._spec, self._clock.now_ns()), self._spec.seed):
+            while item.event_time_ns > self._clock.now_ns():
                 await self._clock.tick()
-            yield trade
+            yield item

@@ -1,6 +1,7 @@
 """A trade of a simulated exchange, exact: prices and sizes are decimal text, as a venue would write them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 Side = Literal["buy", "sell"]
@@ -36,3 +37,9 @@ def decimal_text(units: int, places: int) -> str:
     """A count of 10^-places as decimal text, with integers alone: `decimal_text(1205, 2)` is `12.05`."""
     digits = str(units).rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def rfc3339(time_ns: int) -> str:
+    """A time in UTC with nine decimals, without passing through a float."""
+    seconds, below_ns = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{below_ns:09d}Z"

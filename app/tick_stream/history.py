@@ -1,51 +1,41 @@
-"""Missed messages from the topic: what a bridge no longer keeps in memory."""
+"""Missed messages from Kafka: what a bridge no longer keeps in memory."""
 
-import threading
-import time
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from app.intervals import SECOND_NS
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.tick_stream.items import Hole, Origin, Tick
+from app.tick_stream.search import Entry, Found, Partition, Search
+from app.venues import read_venues
 
 BATCH: Final = 1_000
 POLL_S: Final = 0.1
 REQUEST_S: Final = 5.0
 MARGIN_S: Final = 30.0
 """How much the broker's clock and ours may differ, and records of one time over partitions."""
+UNCLOCKED: Final = "gaps"
+"""The topic of messages that has no clocks of the venue among them."""
 
 
 class HistoryAway(Exception):
     """Kafka or the registry could not be read to the end of what was wanted; the message says why."""
 
 
-class Found(NamedTuple):
-    """What the topic has of a hole."""
-
-    ticks: list[Tick]
-    is_all: bool
-    """Whether there will never be more."""
-    newest_s: float
-    """When the newest of them was appended, in seconds since 1970."""
-
-
 class TickHistory:
-    """Reads ranges of a venue's messages from `trades`. Its methods block: call them from a thread."""
+    """Reads ranges of a venue's messages from all of their topics. Its methods block: call them from a thread."""
 
     def __init__(self, settings: Settings, reader: RecordReader) -> None:
         self._settings = settings
         self._reader = reader
-        self._topic = settings.topic("trades")
+        self._quoting = {name for name, venue in read_venues(settings.venues_file).items() if venue.quotes}
 
-    def read(self, venue: str, hole: Hole, since_s: float, deadline_s: float, stopping: threading.Event) -> Found:
-        """Messages of a hole.
-
-        A venue has one writer, which writes in order, and its clocks go to every partition. So a partition has no more
-        of the hole once a message behind the hole is seen there. `since_s` is when the last message before the hole was
-        there, `deadline_s` is by `time.monotonic()`.
+    def read(self, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
+        """Messages of a hole, as long as `goes_on` says so. `since_s` is when the last message before it was there.
 
         Raises:
             HistoryAway: Kafka or the registry did not answer.
@@ -53,30 +43,56 @@ class TickHistory:
         config = {"group.id": "livetape-ticks", "enable.auto.commit": False}
         consumer = Consumer({**self._settings.kafka_config, **config})
         try:
-            starts = self._starts(consumer, since_s)
-            consumer.assign(starts)
-            search = _Search(hole, len(starts))
-            while not search.is_done and time.monotonic() < deadline_s and not stopping.is_set():
-                for message in consumer.consume(BATCH, POLL_S):
-                    search.take(message, self._tick(message, venue))
+            return self._read(consumer, venue, hole, since_s, goes_on)
         except KafkaException as error:
             raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap}: {error.args[0].str()}") from error
         except RegistryAway as error:
             raise HistoryAway(str(error)) from error
         finally:
             consumer.close()
-        return search.found()
 
-    def _starts(self, consumer: Consumer, since_s: float) -> list[TopicPartition]:
-        partitions = consumer.list_topics(self._topic, timeout=REQUEST_S).topics[self._topic].partitions
+    def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
+        topics = ("trades", "quotes") if venue in self._quoting else ("trades",)
+        starts = [start for topic in topics for start in self._starts(consumer, topic, since_s)]
+        settled_ns = self._settings.clock_delay_ns + SECOND_NS
+        search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns)
+        consumer.assign(starts)
+        while not search.is_done and goes_on():
+            for message in consumer.consume(BATCH, POLL_S):
+                if (entry := self._entry(message, venue)) is not None:
+                    search.take(_place(message), entry)
+        if not search.is_done:
+            return search.found(is_all=False)
+        is_all = search.is_full or self._take_unclocked(consumer, venue, search, since_s, goes_on)
+        return search.found(is_all=is_all)
+
+    def _take_unclocked(
+        self, consumer: Consumer, venue: str, search: Search, since_s: float, goes_on: Callable[[], bool]
+    ) -> bool:
+        """Take what the topic without clocks has now; false when there was no time to come to its end."""
+        starts = [start for start in self._starts(consumer, UNCLOCKED, since_s) if start.offset >= 0]
+        ends = {_place(start): consumer.get_watermark_offsets(start, REQUEST_S)[1] for start in starts}
+        left = {_place(start) for start in starts if start.offset < ends[_place(start)]}
+        consumer.assign(starts)
+        while left and goes_on():
+            for message in consumer.consume(BATCH, POLL_S):
+                if (entry := self._entry(message, venue)) is not None:
+                    search.take_unclocked(entry)
+                if (message.offset() or 0) + 1 >= ends[_place(message)]:
+                    left.discard(_place(message))
+        return not left
+
+    def _starts(self, consumer: Consumer, name: str, since_s: float) -> list[TopicPartition]:
+        topic = self._settings.topic(name)
+        partitions = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions
         if not partitions:
-            raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap} has no topic {self._topic}")
+            raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap} has no topic {topic}")
         since_ms = int((since_s - MARGIN_S) * 1000)
-        wanted = [TopicPartition(self._topic, number, since_ms) for number in partitions]
+        wanted = [TopicPartition(topic, number, since_ms) for number in partitions]
         return consumer.offsets_for_times(wanted, timeout=REQUEST_S)
 
-    def _tick(self, message: Message, venue: str) -> Tick | None:
-        """The message as a tick; nothing when it is another venue's or cannot be read."""
+    def _entry(self, message: Message, venue: str) -> Entry | None:
+        """The message as an entry; nothing when it is another venue's or cannot be read."""
         key, value = message.key(), message.value()
         if message.error() is not None or not isinstance(key, bytes) or not isinstance(value, bytes):
             return None
@@ -84,59 +100,16 @@ class TickHistory:
         if name.partition(":")[0] != venue:
             return None
         try:
-            fields = self._reader.read(value)[1]
+            record, fields = self._reader.read(value)
         except BadRecord:
             return None
         session = bytes.fromhex(fields["bridge_session"])
-        return Tick(venue, name, session, fields["bridge_sequence"], value, Origin.KAFKA)
+        tick = Tick(venue, name, session, fields["bridge_sequence"], value, Origin.KAFKA)
+        clock_ns = fields["time_ns"] if record == "livetape.Clock" else None
+        return Entry(tick, message.timestamp()[1] / 1000, clock_ns)
 
 
-class _Search:
-    """What was found of a hole, and which partitions have no more of it."""
-
-    def __init__(self, hole: Hole, partitions: int) -> None:
-        self._hole = hole
-        self._partitions = partitions
-        self._found: dict[bytes, dict[int, Tick]] = {hole.session: {}}
-        self._reached: set[int] = set()
-        self._past: set[int] = set()
-        self._newest_s = 0.0
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all was found that is there."""
-        hole = self._hole
-        is_full = hole.last is not None and len(self._found[hole.session]) > hole.last - hole.first
-        return is_full or len(self._past) == self._partitions
-
-    def take(self, message: Message, tick: Tick | None) -> None:
-        """Take the next message of a partition."""
-        partition = message.partition() or 0
-        if tick is None or partition in self._past:
-            return
-        is_of_the_hole = tick.session == self._hole.session
-        if is_of_the_hole:
-            self._reached.add(partition)
-        if self._is_behind(tick, partition):
-            self._past.add(partition)
-        elif (is_of_the_hole and tick.sequence >= self._hole.first) or (
-            not is_of_the_hole and self._is_open(partition)
-        ):
-            self._found.setdefault(tick.session, {})[tick.sequence] = tick
-            self._newest_s = max(self._newest_s, message.timestamp()[1] / 1000)
-
-    def found(self) -> Found:
-        """The messages of the hole's session, then those of sessions behind it, each in order."""
-        ticks = [tick for of in self._found.values() for _, tick in sorted(of.items())]
-        return Found(ticks, self.is_done, self._newest_s)
-
-    def _is_open(self, partition: int) -> bool:
-        """Whether sessions behind the hole's are wanted, and this partition has come to them."""
-        return self._hole.last is None and partition in self._reached
-
-    def _is_behind(self, tick: Tick, partition: int) -> bool:
-        if self._hole.last is None:
-            return tick.session == self._hole.until
-        if tick.session == self._hole.session:
-            return tick.sequence > self._hole.last
-        return partition in self._reached
+def _place(at: Message | TopicPartition) -> Partition:
+    if isinstance(at, TopicPartition):
+        return Partition(at.topic, at.partition)
+    return Partition(at.topic() or "", at.partition() or 0)

@@ -11,19 +11,19 @@ class Origin(StrEnum):
     MEMORY = "memory"
     """Missed, and asked for at the bridge."""
     KAFKA = "kafka"
-    """Missed, and read from the topic."""
+    """Missed, and read from its topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One message of a bridge: a trade or a venue's clock, as its bytes in `trades`.
+    """One message of a bridge: a trade, a quote, a gap or a venue's clock, as its bytes in Kafka.
 
     `session` is one run of the bridge's client of the venue; its messages are numbered from 1 without a hole.
     """
 
     venue: str
     key: str
-    """`venue:INSTRUMENT` of a trade, `venue` of a clock."""
+    """`venue` of a clock, `venue:INSTRUMENT` of all else."""
     session: bytes
     sequence: int
     value: bytes

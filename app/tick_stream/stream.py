@@ -222,8 +222,12 @@ class TickStream:
             self._hand_out(venue, order)
 
     async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, since_s: float, deadline_s: float) -> float:
-        """Fill a hole with what the topic has. When that is all, the rest is lost. Returns how far it has come."""
-        found = await asyncio.to_thread(self._history.read, venue, hole, since_s, deadline_s, self._stopping)
+        """Fill a hole with what the topics have. When that is all, the rest is lost. Returns how far it has come."""
+
+        def goes_on() -> bool:
+            return time.monotonic() < deadline_s and not self._stopping.is_set()
+
+        found = await asyncio.to_thread(self._history.read, venue, hole, since_s, goes_on)
         for tick in found.ticks:
             if hole.last is None:
                 order.insert(tick.session, hole.until)

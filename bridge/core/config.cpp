@@ -46,6 +46,7 @@ VenueConfig read_venue(const element& json) {
   VenueConfig venue;
   venue.venue = text(json, "venue");
   venue.url = text(json, "url");
+  venue.rest_url = text(json, "rest_url");
   if (!field(json, "ca_file").is_null()) venue.ca_file = text(json, "ca_file");
   venue.instruments = texts(json, "instruments");
   if (venue.instruments.empty()) throw std::runtime_error("venue " + venue.venue + " has no instruments");
@@ -53,6 +54,7 @@ VenueConfig read_venue(const element& json) {
   const std::string writer = text(json, "writer");
   if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
   venue.writer = writer == "relay" ? Writer::relay : Writer::direct;
+  venue.has_quotes = field_as<bool>(json, "quotes");
   return venue;
 }
 
@@ -90,13 +92,17 @@ Address read_address(const element& json, std::string_view name) {
 
 Config read(const element& json) {
   Config config;
-  config.topic = text(json, "topic");
+  config.trades_topic = text(json, "topic");
+  config.gaps_topic = text(json, "gaps_topic");
+  config.quotes_topic = text(json, "quotes_topic");
   for (const auto [name, value] : field_as<simdjson::dom::object>(json, "kafka")) {
     config.kafka.emplace_back(std::string(name), text(field(json, "kafka"), name));
   }
   const element ids = field(json, "schema_ids");
-  config.trade_schema_id = static_cast<std::int32_t>(number(ids, "trade"));
-  config.clock_schema_id = static_cast<std::int32_t>(number(ids, "clock"));
+  config.schema_ids.trade = static_cast<std::int32_t>(number(ids, "trade"));
+  config.schema_ids.clock = static_cast<std::int32_t>(number(ids, "clock"));
+  config.schema_ids.gap = static_cast<std::int32_t>(number(ids, "gap"));
+  config.schema_ids.quote = static_cast<std::int32_t>(number(ids, "quote"));
   const element zeromq = field(json, "zmq");
   config.zeromq_data = text(zeromq, "data");
   config.zeromq_retry = text(zeromq, "retry");
@@ -107,7 +113,9 @@ Config read(const element& json) {
   config.errors_dir = text(json, "errors_dir");
   config.spool_dir = text(json, "spool_dir");
   config.spool_bytes = field_as<std::uint64_t>(json, "spool_bytes");
+  config.positions_dir = text(json, "positions_dir");
   config.clock_interval = std::chrono::milliseconds(number(json, "clock_interval_ms"));
+  config.silence = std::chrono::milliseconds(number(json, "silence_ms"));
   for (const element venue : field_as<simdjson::dom::array>(json, "venues")) {
     config.venues.push_back(read_venue(venue));
   }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/schema_ids.hpp"
 #include "nic/exchange_day.hpp"
 
 namespace livetape::bridge {
@@ -19,10 +20,12 @@ enum class Writer : std::uint8_t { direct, relay };
 struct VenueConfig {
   std::string venue;
   std::string url;
+  std::string rest_url;
   std::string ca_file;  // empty: the system's authorities
   std::vector<std::string> instruments;
   std::chrono::milliseconds clock_delay{0};
   Writer writer = Writer::direct;
+  bool has_quotes = false;  // its best bids and asks are read as well
 };
 
 /// One packet feed to read: ITCH 5.0 over MoldUDP64.
@@ -47,10 +50,11 @@ struct Address {
 
 /// The configuration file of bridge and relay.
 struct Config {
-  std::string topic;
+  std::string trades_topic;
+  std::string gaps_topic;
+  std::string quotes_topic;
   std::vector<std::pair<std::string, std::string>> kafka;  // librdkafka's own names
-  std::int32_t trade_schema_id = 0;
-  std::int32_t clock_schema_id = 0;
+  SchemaIds schema_ids;
   std::string zeromq_data;
   std::string zeromq_retry;
   std::size_t retry_bytes = 0;  // kept of each venue for those who missed them
@@ -60,7 +64,9 @@ struct Config {
   std::filesystem::path errors_dir;
   std::filesystem::path spool_dir;
   std::uint64_t spool_bytes = 0;  // of each venue, at most
+  std::filesystem::path positions_dir;
   std::chrono::milliseconds clock_interval{250};
+  std::chrono::milliseconds silence{60'000};  // after which an instrument's subscription is doubted
   std::vector<VenueConfig> venues;
   std::vector<PacketFeedConfig> packet_feeds;
 };

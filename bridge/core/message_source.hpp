@@ -18,6 +18,7 @@ struct MessageSource {
   MessageRing* kafka = nullptr;
   MessageRing* zeromq = nullptr;
   PolledSource* polled = nullptr;  // read by the ZeroMQ publisher in place of its ring, where there is one
+  bool has_quotes = false;         // its quotes and clocks go to `quotes`
 };
 
 /// A session that no other run has.

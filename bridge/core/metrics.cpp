@@ -14,13 +14,26 @@ struct VenueCounter {
 constexpr VenueCounter kVenueCounters[] = {
     {"livetape_bridge_frames_total", "WebSocket frames read", &VenueMetrics::frames},
     {"livetape_bridge_trades_total", "Trades decoded", &VenueMetrics::trades},
+    {"livetape_bridge_quotes_total", "Quotes decoded", &VenueMetrics::quotes},
     {"livetape_bridge_clocks_total", "Clock records made", &VenueMetrics::clocks},
-    {"livetape_bridge_ignored_frames_total", "Frames of a known kind that hold no trade", &VenueMetrics::ignored},
+    {"livetape_bridge_ignored_frames_total", "Frames of a known kind that hold no trade or quote",
+     &VenueMetrics::ignored},
     {"livetape_bridge_connects_total", "Connections made", &VenueMetrics::connects},
     {"livetape_bridge_disconnects_total", "Connections lost", &VenueMetrics::disconnects},
     {"livetape_bridge_failed_connects_total", "Attempts to connect that failed", &VenueMetrics::failed_connects},
     {"livetape_bridge_refused_subscriptions_total", "Subscriptions that the venue refused",
      &VenueMetrics::refused_subscriptions},
+    {"livetape_bridge_unlisted_instruments_total", "Instruments that the venue does not list", &VenueMetrics::unlisted},
+    {"livetape_bridge_dead_subscriptions_total", "Subscriptions that were silent though the venue traded",
+     &VenueMetrics::dead_subscriptions},
+    {"livetape_bridge_duplicates_total", "Trades that had come before", &VenueMetrics::duplicates},
+    {"livetape_bridge_backfilled_trades_total", "Trades that came from the venue's history", &VenueMetrics::backfilled},
+    {"livetape_bridge_gaps_total", "Gaps that the venue's history did not fill", &VenueMetrics::gaps},
+    {"livetape_bridge_lost_trades_total", "Trades of those gaps, where the venue numbers them", &VenueMetrics::lost},
+    {"livetape_bridge_history_requests_total", "Questions to the venue's history", &VenueMetrics::history_requests},
+    {"livetape_bridge_history_failures_total", "Questions to it without an answer", &VenueMetrics::history_failures},
+    {"livetape_bridge_positions_not_kept_total", "Times that the disk did not take how far the instruments are whole",
+     &VenueMetrics::positions_not_kept},
     {"livetape_bridge_kafka_dropped_total", "Messages lost because the disk was too slow",
      &VenueMetrics::kafka_dropped},
     {"livetape_bridge_spooled_total", "Messages put on disk, to be there until Kafka has them", &VenueMetrics::spooled},
@@ -98,7 +111,7 @@ std::string as_prometheus_text(const Metrics& metrics) {
     text.declare(each.name, "counter", each.help);
     for (const VenueMetrics& venue : metrics.venues) text.sample(each.name, label(venue), venue.*each.counter);
   }
-  text.declare("livetape_bridge_connected", "gauge", "1 while the venue is connected");
+  text.declare("livetape_bridge_connected", "gauge", "Connections that the venue has with us");
   for (const VenueMetrics& venue : metrics.venues) {
     text.sample("livetape_bridge_connected", label(venue), venue.connected);
   }
@@ -120,6 +133,8 @@ std::string as_prometheus_text(const Metrics& metrics) {
   for (const VenueMetrics& venue : metrics.venues) {
     text.sample("livetape_bridge_spool_bytes", label(venue), venue.spool_bytes);
   }
+  text.declare("livetape_bridge_holding", "gauge", "Instruments whose newer trades wait for those of a gap");
+  for (const VenueMetrics& venue : metrics.venues) text.sample("livetape_bridge_holding", label(venue), venue.holding);
   text.declare("livetape_bridge_decode_errors_total", "counter", "Frames that could not be decoded, by reason");
   for (const VenueMetrics& venue : metrics.venues) {
     for (std::size_t error = 1; error < kDecodeErrorCount; ++error) {

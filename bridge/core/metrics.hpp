@@ -19,12 +19,22 @@ struct VenueMetrics {
   std::string venue;
   Counter frames{0};
   Counter trades{0};
+  Counter quotes{0};
   Counter clocks{0};
   Counter ignored{0};
   Counter connects{0};
   Counter disconnects{0};
   Counter failed_connects{0};
   Counter refused_subscriptions{0};
+  Counter unlisted{0};
+  Counter dead_subscriptions{0};
+  Counter duplicates{0};
+  Counter backfilled{0};
+  Counter gaps{0};
+  Counter lost{0};
+  Counter history_requests{0};
+  Counter history_failures{0};
+  Counter positions_not_kept{0};
   Counter kafka_dropped{0};
   Counter zeromq_dropped{0};
   Counter spooled{0};
@@ -36,6 +46,7 @@ struct VenueMetrics {
   Histogram publish;  // from a frame's receipt to its trade's publication
   Histogram lag;      // from a trade's event to its receipt, beyond the least
   std::atomic<std::int64_t> least_lag_ns{0};
+  std::atomic<std::size_t> holding{0};
   std::array<Counter, kDecodeErrorCount> decode_errors{};
 };
 

@@ -19,6 +19,9 @@ using SessionId = std::array<unsigned char, 16>;
 /// What a record does to the tape, in the order of trade.avsc's symbols.
 enum class Action : std::uint8_t { trade, correct, cancel };
 
+/// How a trade came to us, in the order of trade.avsc's symbols.
+enum class Source : std::uint8_t { live, backfill, replay };
+
 /// A venue's trade id, in place.
 class TradeId {
  public:
@@ -46,6 +49,7 @@ struct Trade {
   std::int64_t seq = 0;  // the venue's own order number; valid when has_seq
   bool has_seq = false;
   Aggressor aggressor = Aggressor::unknown;
+  Source source = Source::live;
   Action action = Action::trade;                   // one that cancels has the id of the trade that it cancels
   std::span<const std::string_view> conditions{};  // the venue's codes, which outlive the program
   Int128 price = 0;                                // 10^-18 of quote currency
@@ -54,13 +58,48 @@ struct Trade {
   std::int64_t receive_time_ns = 0;
 };
 
-/// What travels from a venue's thread to the publishers: a trade, or the venue's clock.
+/// Trades that a venue made and that could not be had.
+struct Gap {
+  std::uint32_t instrument = 0;  // index into the venue's instruments
+  bool has_ids = false;          // of venues whose ids are contiguous
+  std::int64_t first_id = 0;     // valid when has_ids, as is the last
+  std::int64_t last_id = 0;
+  std::int64_t from_time_ns = 0;  // event time of the last trade before the gap
+  std::int64_t to_time_ns = 0;    // of the first one behind it
+  std::string_view reason;        // why, in words that outlive the program
+};
+
+/// One side of a quote.
+struct Level {
+  Int128 price = 0;  // 10^-18 of quote currency
+  Int128 size = 0;   // 10^-18 of base currency; 0 where there is nothing
+};
+
+/// An instrument's best bid and ask, as a venue reported them.
+struct Quote {
+  std::uint32_t instrument = 0;  // index into the venue's instruments
+  bool has_seq = false;
+  bool has_venue_time = false;  // the venue says since when; it is our receive time otherwise
+  std::int64_t seq = 0;         // the venue's own order number; valid when has_seq
+  Level bid;
+  Level ask;
+  std::int64_t event_time_ns = 0;
+  std::int64_t receive_time_ns = 0;
+};
+
+/// What travels from a venue's thread to the publishers: a trade, the venue's clock, a gap, or a quote.
 struct Message {
-  enum class Kind : std::uint8_t { trade, clock };
+  enum class Kind : std::uint8_t { trade, clock, gap, quote };
   Kind kind = Kind::trade;
   std::uint64_t sequence = 0;      // within the session, from 1
   std::int64_t clock_time_ns = 0;  // of a clock
-  Trade trade;                     // of a trade
+  union {                          // a ring copies the whole message, so it is no larger than its largest kind
+    Trade trade;                   // of a trade
+    Gap gap;                       // of a gap
+    Quote quote;                   // of a quote
+  };
+
+  Message() noexcept : trade() {}
 };
 
 }  // namespace livetape::bridge

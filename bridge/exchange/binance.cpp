@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/time.hpp"
 #include "exchange/json.hpp"
 
 namespace livetape::bridge {
@@ -12,14 +11,10 @@ namespace {
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
-constexpr std::size_t kStreamsPerMessage = 200;  // a request must stay small; 1,024 streams a connection are allowed
-
-std::string symbol_of(const std::string& instrument, int (*change_case)(int)) {
-  std::string symbol;
-  for (const char c : instrument) {
-    if (c != '-') symbol += static_cast<char>(change_case(static_cast<unsigned char>(c)));
-  }
-  return symbol;
+std::string lower(std::string_view symbol) {
+  std::string text;
+  for (const char c : symbol) text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 /// What an error says.
@@ -33,35 +28,74 @@ std::string_view message_of(value& error) {
   return message;
 }
 
+/// The side that was not the maker.
+std::optional<Aggressor> aggressor_of(std::optional<bool> buyer_is_maker) {
+  if (!buyer_is_maker) return std::nullopt;
+  return *buyer_is_maker ? Aggressor::sell : Aggressor::buy;
+}
+
 bool is_harmless(std::string_view event) {
-  constexpr std::string_view kOthers[] = {"depthUpdate", "bookTicker",     "aggTrade",      "kline",
-                                          "24hrTicker",  "24hrMiniTicker", "serverShutdown"};
+  constexpr std::string_view kOthers[] = {"depthUpdate", "bookTicker", "aggTrade",
+                                          "kline",       "24hrTicker", "24hrMiniTicker"};
   return std::ranges::find(kOthers, event) != std::end(kOthers);
 }
 
 }  // namespace
 
-Binance::Binance(const std::vector<std::string>& instruments) {
-  for (std::uint32_t i = 0; i < instruments.size(); ++i) {
-    symbols_.add(symbol_of(instruments[i], std::toupper), i);
-    streams_.push_back(symbol_of(instruments[i], std::tolower) + "@trade");
-  }
+std::string Binance::instruments_target() const { return "/api/v3/exchangeInfo?showPermissionSets=false"; }
+
+DecodeError Binance::each_instrument(std::string_view body, const Listed& listed) {
+  bool has_list = false;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "symbols") return;
+    has_list = each_item(field, [&](value& item) {
+      std::string_view symbol, base, quote;
+      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
+        if (name == "baseAsset") base = as<std::string_view>(part).value_or("");
+        if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
+      });
+      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
-std::vector<std::string> Binance::subscribe_messages() const {
-  std::vector<std::string> messages;
-  for (std::size_t from = 0; from < streams_.size(); from += kStreamsPerMessage) {
-    std::string params;
-    for (std::size_t i = from; i < std::min(from + kStreamsPerMessage, streams_.size()); ++i) {
-      params += (params.empty() ? "\"" : ",\"") + streams_[i] + "\"";
-    }
-    messages.push_back(R"({"method":"SUBSCRIBE","params":[)" + params + R"(],"id":)" +
-                       std::to_string(messages.size() + 1) + "}");
+std::string Binance::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
+  std::string params;
+  for (const std::uint32_t instrument : instruments) {
+    params += (params.empty() ? "\"" : ",\"") + lower(symbol(instrument).stream) +
+              (channel == Channel::trades ? "@trade\"" : "@bookTicker\"");
   }
-  return messages;
+  return std::string(R"({"method":")") + (is_on ? "SUBSCRIBE" : "UNSUBSCRIBE") + R"(","params":[)" + params +
+         R"(],"id":1})";
 }
 
-FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) {
+std::string Binance::history_target(const HistoryQuery& query) const {
+  return "/api/v3/historicalTrades?symbol=" + symbol(query.instrument).rest +
+         "&fromId=" + std::to_string(query.first_id) + "&limit=1000";
+}
+
+DecodeError Binance::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                  std::vector<Trade>& out) {
+  DecodeError flaw = DecodeError::none;
+  const bool is_json = each_item_of_answer(parser_, body, [&](value& item) {
+    TradeFields fields;
+    fields.symbol = symbol(query.instrument).stream;
+    (void)each_field_of(item, [&](std::string_view key, value& field) {
+      if (key == "id") fields.number = as<std::int64_t>(field);
+      if (key == "price") fields.price = as<std::string_view>(field);
+      if (key == "qty") fields.size = as<std::string_view>(field);
+      if (key == "isBuyerMaker") fields.aggressor = aggressor_of(as<bool>(field));
+      if (key == "time") fields.set_milliseconds(as<std::int64_t>(field));
+    });
+    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_json ? flaw : DecodeError::malformed_json;
+}
+
+FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
   out.clear();
   Fields fields;
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
@@ -79,15 +113,15 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   if (fields.has_error) return {FrameKind::refused, DecodeError::none, std::string(fields.error)};
   if (!fields.has_data && fields.has_request_id) return {FrameKind::subscribed};
   // bookTicker is the one stream whose frames have no event type; it has an update id instead.
-  if (fields.event.empty() && fields.has_update_id) return {};
+  if (fields.event.empty() && fields.quote.seq) {
+    fields.quote.symbol = fields.symbol;
+    return result_of(add_quote(fields.quote, receive_time_ns, out.quotes), FrameKind::quotes);
+  }
+  if (fields.event == "serverShutdown") return {FrameKind::reconnect};
   if (fields.event != "trade") {
     return is_harmless(fields.event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
   }
-  Trade trade;
-  const DecodeError error = make_trade(fields, receive_time_ns, trade);
-  if (error != DecodeError::none) return FrameResult::failed(error);
-  out.push_back(trade);
-  return {FrameKind::trades};
+  return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
 }
 
 void Binance::read_data(value& data, Fields& fields) {
@@ -108,7 +142,7 @@ void Binance::read_field(std::string_view key, value& field, Fields& fields) {
       fields.symbol = as<std::string_view>(field);
       break;
     case 't':
-      fields.id = as<std::int64_t>(field);
+      fields.number = as<std::int64_t>(field);
       break;
     case 'p':
       fields.price = as<std::string_view>(field);
@@ -117,34 +151,29 @@ void Binance::read_field(std::string_view key, value& field, Fields& fields) {
       fields.size = as<std::string_view>(field);
       break;
     case 'T':
-      fields.has_time = true;
-      fields.time_ms = as<std::int64_t>(field);
+      fields.set_milliseconds(as<std::int64_t>(field));
       break;
     case 'm':
-      fields.buyer_is_maker = as<bool>(field);
+      fields.aggressor = aggressor_of(as<bool>(field));
       break;
     case 'u':
-      fields.has_update_id = true;
+      fields.quote.seq = as<std::int64_t>(field);
+      break;
+    case 'b':
+      fields.quote.bid_price = as<std::string_view>(field);
+      break;
+    case 'B':
+      fields.quote.bid_size = as<std::string_view>(field);
+      break;
+    case 'a':
+      fields.quote.ask_price = as<std::string_view>(field);
+      break;
+    case 'A':
+      fields.quote.ask_size = as<std::string_view>(field);
       break;
     default:
       break;
   }
-}
-
-DecodeError Binance::make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const {
-  if (!fields.symbol || !fields.id || !fields.price || !fields.size || !fields.has_time || !fields.buyer_is_maker) {
-    return DecodeError::missing_field;
-  }
-  const auto instrument = symbols_.find(*fields.symbol);
-  if (!instrument) return DecodeError::unknown_instrument;
-  const auto time_ns = fields.time_ms ? milliseconds_as_ns(*fields.time_ms) : std::nullopt;
-  if (!time_ns) return DecodeError::time_out_of_range;
-  trade.instrument = *instrument;
-  trade.aggressor = *fields.buyer_is_maker ? Aggressor::sell : Aggressor::buy;
-  trade.event_time_ns = *time_ns;
-  trade.receive_time_ns = receive_time_ns;
-  if (const DecodeError error = set_numbered_id(*fields.id, trade); error != DecodeError::none) return error;
-  return read_amounts(*fields.price, *fields.size, trade);
 }
 
 }  // namespace livetape::bridge

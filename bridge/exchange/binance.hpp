@@ -4,46 +4,48 @@
 
 #include <optional>
 
-#include "exchange/symbols.hpp"
 #include "exchange/venue.hpp"
 
 namespace livetape::bridge {
 
-/// Binance spot, the `trade` streams, by the combined-stream endpoint `/stream`.
-/// Source: "WebSocket Streams for Binance", sections "General WSS information" and "Trade Streams".
+/// Binance spot, the streams `trade` and `bookTicker` (which tells no time), by the combined-stream endpoint `/stream`.
+/// Source: "WebSocket Streams for Binance", sections "General WSS information", "Trade Streams",
+/// "Individual Symbol Book Ticker Streams" and "Server Shutdown";
+/// "Public Rest API for Binance", sections "Exchange information" and "Old trade lookup".
 class Binance final : public Venue {
  public:
-  explicit Binance(const std::vector<std::string>& instruments);
+  using Venue::Venue;
 
-  [[nodiscard]] std::vector<std::string> subscribe_messages() const override;
-  [[nodiscard]] std::chrono::milliseconds subscribe_pace() const override { return std::chrono::milliseconds(250); }
-  FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) override;
+  [[nodiscard]] std::string instruments_target() const override;
+  [[nodiscard]] Limits limits() const override { return {200, 1'024, std::chrono::milliseconds(250)}; }
+  [[nodiscard]] std::string subscribe_message(Channel channel, std::span<const std::uint32_t> instruments,
+                                              bool is_on) const override;
+  FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
+
+  [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
+  /// A question weighs 25 of the 6,000 that an address may ask for in a minute.
+  [[nodiscard]] HistoryRules history_rules() const override {
+    return {std::chrono::milliseconds(300), HistoryRules::Order::oldest_first, 1'000};
+  }
+  [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
+  [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Trade>& out) override;
 
  private:
-  /// What a frame says of what a trade needs; nothing where it is missing or of the wrong type. The texts are in the
-  /// parser's memory until the next frame.
-  struct Fields {
+  /// What else a frame says that tells its kind.
+  struct Fields : TradeFields {
+    QuoteFields quote;
     std::string_view event;
-    std::optional<std::string_view> symbol;
-    std::optional<std::int64_t> id;
-    std::optional<std::string_view> price;
-    std::optional<std::string_view> size;
-    std::optional<std::int64_t> time_ms;
-    std::optional<bool> buyer_is_maker;
     std::string_view error;
     bool has_data = false;
-    bool has_time = false;
-    bool has_update_id = false;
     bool has_request_id = false;
     bool has_error = false;
   };
 
   static void read_data(simdjson::ondemand::value& data, Fields& fields);
   static void read_field(std::string_view key, simdjson::ondemand::value& field, Fields& fields);
-  DecodeError make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const;
+  DecodeError each_instrument(std::string_view body, const Listed& listed) override;
 
-  std::vector<std::string> streams_;
-  Symbols symbols_;
   simdjson::ondemand::parser parser_;
 };
 

@@ -2,10 +2,13 @@
 
 #include <simdjson.h>
 
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "core/trade.hpp"
 #include "exchange/decode_error.hpp"
@@ -43,6 +46,36 @@ template <typename Visit>
          document.current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
 
+/// Reads an array's items in one pass: calls `visit(value)` for each. False when the array is broken, or is none.
+template <typename Visit>
+[[nodiscard]] bool each_item(simdjson::ondemand::value& array, Visit visit) {
+  simdjson::ondemand::array items;
+  if (array.get_array().get(items) != simdjson::SUCCESS) return false;
+  for (auto item : items) {
+    simdjson::ondemand::value value;
+    if (item.get(value) != simdjson::SUCCESS) return false;
+    visit(value);
+  }
+  return true;
+}
+
+/// The same for a whole answer, which must be one array from its first bracket to its last.
+template <typename Visit>
+[[nodiscard]] bool each_item_of_answer(simdjson::ondemand::parser& parser, std::string_view answer, Visit visit) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::value root;
+  return parser.iterate(padded(answer)).get(document) == simdjson::SUCCESS &&
+         document.get_value().get(root) == simdjson::SUCCESS && each_item(root, visit) &&
+         document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
+/// Reads the fields of a value that should be an object. False when it is none.
+template <typename Visit>
+[[nodiscard]] bool each_field_of(simdjson::ondemand::value& value, Visit visit) {
+  simdjson::ondemand::object fields;
+  return value.get_object().get(fields) == simdjson::SUCCESS && each_field(fields, visit);
+}
+
 /// A value of the wanted type; nothing when it has another or does not fit.
 template <typename T>
 [[nodiscard]] std::optional<T> as(simdjson::ondemand::value& value) noexcept {
@@ -72,6 +105,44 @@ template <typename T>
   trade.price = parsed_price.unscaled;
   trade.size = parsed_size.unscaled;
   return DecodeError::none;
+}
+
+/// Reads one side of a quote exactly. It is left empty where the venue names none, or one of no size.
+[[nodiscard]] inline DecodeError read_level(std::optional<std::string_view> price, std::optional<std::string_view> size,
+                                            Level& level) noexcept {
+  if (!price || !size) return price || size ? DecodeError::missing_field : DecodeError::none;
+  const ParsedDecimal parsed_price = parse_decimal(*price);
+  if (parsed_price.error != DecimalError::none) return DecodeError::malformed_price;
+  const ParsedDecimal parsed_size = parse_decimal(*size);
+  if (parsed_size.error != DecimalError::none) return DecodeError::malformed_size;
+  if (parsed_size.unscaled < 0) return DecodeError::size_not_positive;
+  if (parsed_size.unscaled == 0) return DecodeError::none;
+  if (parsed_price.unscaled <= 0) return DecodeError::price_not_positive;
+  level = {parsed_price.unscaled, parsed_size.unscaled};
+  return DecodeError::none;
+}
+
+/// The first of a list of levels, each [price, size, …], the best one. Nothing of an empty list.
+inline void read_best(simdjson::ondemand::value& levels, std::optional<std::string_view>& price,
+                      std::optional<std::string_view>& size) {
+  bool is_first = true;
+  (void)each_item(levels, [&](simdjson::ondemand::value& level) {
+    if (!std::exchange(is_first, false)) return;
+    int column = 0;
+    (void)each_item(level, [&](simdjson::ondemand::value& cell) {
+      if (column == 0) price = as<std::string_view>(cell);
+      if (column == 1) size = as<std::string_view>(cell);
+      ++column;
+    });
+  });
+}
+
+/// The whole number that a text is; nothing when it is none, or int64 cannot hold it.
+[[nodiscard]] inline std::optional<std::int64_t> integer_of(std::string_view text) noexcept {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 /// A venue's contiguous trade number, as id and as order.

@@ -1,44 +1,121 @@
 #include "exchange/kraken.hpp"
 
-#include <algorithm>
+#include <limits>
 
-#include "core/time.hpp"
 #include "exchange/json.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-using simdjson::ondemand::array;
-using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
-constexpr std::size_t kSymbolsPerMessage = 100;
+/// Kraken's REST API has names of its own for two assets.
+std::string_view asset(std::string_view name) {
+  if (name == "XBT") return "BTC";
+  if (name == "XDG") return "DOGE";
+  return name;
+}
+
+/// Seconds with decimals as nanoseconds, by their digits.
+std::optional<std::int64_t> seconds_as_ns(std::string_view digits) {
+  constexpr Int128 kUnscaledPerNs = 1'000'000'000;  // decimals are counts of 10^-18
+  const ParsedDecimal seconds = parse_decimal(digits);
+  if (seconds.error != DecimalError::none) return std::nullopt;
+  const Int128 ns = seconds.unscaled / kUnscaledPerNs;
+  if (ns < 0 || ns > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+  return static_cast<std::int64_t>(ns);
+}
 
 }  // namespace
 
-Kraken::Kraken(const std::vector<std::string>& instruments) {
-  for (std::uint32_t i = 0; i < instruments.size(); ++i) {
-    std::string symbol = instruments[i];
-    std::ranges::replace(symbol, '-', '/');
-    symbols_.add(symbol, i);
-    venue_symbols_.push_back(std::move(symbol));
-  }
+DecodeError Kraken::each_instrument(std::string_view body, const Listed& listed) {
+  bool has_list = false;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "result") return;
+    has_list = each_field_of(field, [&](std::string_view, value& pair) {
+      std::string_view rest, names;
+      const bool is_read = each_field_of(pair, [&](std::string_view name, value& part) {
+        if (name == "altname") rest = as<std::string_view>(part).value_or("");
+        if (name == "wsname") names = as<std::string_view>(part).value_or("");
+      });
+      const auto slash = names.find('/');
+      if (!is_read || slash == std::string_view::npos) return;
+      const std::string_view base = asset(names.substr(0, slash)), quote = asset(names.substr(slash + 1));
+      listed(base, quote, {std::string(base) + "/" + std::string(quote), std::string(rest)});
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
-std::vector<std::string> Kraken::subscribe_messages() const {
-  std::vector<std::string> messages;
-  for (std::size_t from = 0; from < venue_symbols_.size(); from += kSymbolsPerMessage) {
-    std::string symbols;
-    for (std::size_t i = from; i < std::min(from + kSymbolsPerMessage, venue_symbols_.size()); ++i) {
-      symbols += (symbols.empty() ? "\"" : ",\"") + venue_symbols_[i] + "\"";
+std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
+  std::string symbols;
+  for (const std::uint32_t instrument : instruments) {
+    symbols += (symbols.empty() ? "\"" : ",\"") + symbol(instrument).stream + "\"";
+  }
+  const bool has_trades = channel == Channel::trades;
+  const std::string_view how = has_trades ? R"(,"snapshot":false)" : R"(,"event_trigger":"bbo")";
+  return std::string(R"({"method":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","params":{"channel":")" +
+         (has_trades ? "trade" : "ticker") + R"(","symbol":[)" + symbols + "]" +
+         std::string(is_on || !has_trades ? how : "") + "}}";
+}
+
+/// The history begins behind a time, not at an id; several trades may be of the same time.
+std::string Kraken::history_target(const HistoryQuery& query) const {
+  return "/0/public/Trades?pair=" + symbol(query.instrument).rest + "&since=" + std::to_string(query.from_time_ns - 1) +
+         "&count=1000";
+}
+
+DecodeError Kraken::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                 std::vector<Trade>& out) {
+  bool has_list = false;
+  DecodeError flaw = DecodeError::none;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "result") return;
+    (void)each_field_of(field, [&](std::string_view pair, value& rows) {
+      if (pair == "last") return;
+      has_list = each_item(rows, [&](value& row) {
+        const DecodeError error = read_row(row, query, receive_time_ns, out);
+        if (flaw == DecodeError::none) flaw = error;
+      });
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? flaw : DecodeError::missing_field;
+}
+
+/// A trade as [price, size, seconds, side, kind, what else, id].
+DecodeError Kraken::read_row(value& row, const HistoryQuery& query, std::int64_t receive_time_ns,
+                             std::vector<Trade>& out) const {
+  TradeFields fields;
+  fields.symbol = symbol(query.instrument).stream;
+  int column = 0;
+  const bool is_row = each_item(row, [&](value& cell) {
+    switch (column++) {
+      case 0:
+        fields.price = as<std::string_view>(cell);
+        break;
+      case 1:
+        fields.size = as<std::string_view>(cell);
+        break;
+      case 2:
+        fields.has_time = true;
+        fields.time_ns = seconds_as_ns(digits_of(cell));
+        break;
+      case 3:
+        fields.set_taker(as<std::string_view>(cell) == "b" ? "buy" : "sell");
+        break;
+      case 6:
+        fields.number = as<std::int64_t>(cell);
+        break;
+      default:
+        break;
     }
-    messages.push_back(R"({"method":"subscribe","params":{"channel":"trade","symbol":[)" + symbols +
-                       R"(],"snapshot":false}})");
-  }
-  return messages;
+  });
+  return is_row ? add_trade(fields, receive_time_ns, out) : DecodeError::missing_field;
 }
 
-FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) {
+FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
   out.clear();
   Envelope envelope;
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
@@ -47,11 +124,11 @@ FrameResult Kraken::decode(std::string_view frame, std::int64_t receive_time_ns,
     if (key == "method") envelope.method = as<std::string_view>(field);
     if (key == "success") envelope.success = as<bool>(field);
     if (key == "error") envelope.error = as<std::string_view>(field).value_or("");
-    if (key == "data") envelope.flaw = decode_data(field, receive_time_ns, out);
+    if (key == "data") envelope.flaw = decode_data(field, envelope.channel == "ticker", receive_time_ns, out);
   });
   FrameResult result = is_json ? judge(envelope) : FrameResult::failed(DecodeError::malformed_json);
-  const bool has_trades = is_json && envelope.channel == "trade" && envelope.type == "update";
-  if (!has_trades) out.clear();
+  const bool is_new = envelope.channel == "ticker" || (envelope.channel == "trade" && envelope.type == "update");
+  if (!is_json || !is_new) out.clear();
   return result;
 }
 
@@ -61,64 +138,56 @@ FrameResult Kraken::judge(const Envelope& envelope) {
   if (!envelope.channel) {
     if (envelope.method == "pong") return {};
     if (envelope.success == false) return {FrameKind::refused, DecodeError::none, std::string(envelope.error)};
+    if (envelope.method == "unsubscribe") return {};
     if (envelope.method != "subscribe") return failed(DecodeError::unknown_frame);
     return envelope.success ? FrameResult{FrameKind::subscribed} : failed(DecodeError::missing_field);
   }
   if (envelope.channel == "heartbeat" || envelope.channel == "status") return {};
+  if (envelope.channel == "ticker")
+    return result_of(envelope.flaw.value_or(DecodeError::missing_field), FrameKind::quotes);
   if (envelope.channel != "trade") return failed(DecodeError::unknown_frame);
   if (envelope.type == "snapshot")
     return {};  // trades from before the subscription, which was asked to do without them
   if (envelope.type != "update" || !envelope.flaw) return failed(DecodeError::missing_field);
-  return *envelope.flaw == DecodeError::none ? FrameResult{FrameKind::trades} : failed(*envelope.flaw);
+  return result_of(*envelope.flaw, FrameKind::trades);
 }
 
 /// Takes the trades that are good, and tells the first flaw of the others; nothing when it is no list.
-std::optional<DecodeError> Kraken::decode_data(value& data, std::int64_t receive_time_ns, std::vector<Trade>& out) {
-  array list;
-  if (data.get_array().get(list) != simdjson::SUCCESS) return std::nullopt;
+std::optional<DecodeError> Kraken::decode_data(value& data, bool has_quotes, std::int64_t receive_time_ns,
+                                               Decoded& out) const {
   DecodeError first_flaw = DecodeError::none;
-  for (auto element : list) {
-    value item;
-    if (element.get(item) != simdjson::SUCCESS) return DecodeError::malformed_json;
-    Trade trade;
-    const DecodeError flaw = decode_trade(item, receive_time_ns, trade);
-    if (flaw == DecodeError::none) out.push_back(trade);
+  const bool is_list = each_item(data, [&](value& item) {
+    const DecodeError flaw =
+        has_quotes ? decode_quote(item, receive_time_ns, out.quotes) : decode_trade(item, receive_time_ns, out.trades);
     if (first_flaw == DecodeError::none) first_flaw = flaw;
-  }
-  return first_flaw;
+  });
+  return is_list ? std::optional(first_flaw) : std::nullopt;
 }
 
-DecodeError Kraken::decode_trade(value& item, std::int64_t receive_time_ns, Trade& trade) const {
-  object data;
-  Fields fields;
-  if (item.get_object().get(data) != simdjson::SUCCESS) return DecodeError::missing_field;
-  const bool is_json = each_field(data, [&](std::string_view key, value& field) {
+DecodeError Kraken::decode_quote(value& item, std::int64_t receive_time_ns, std::vector<Quote>& out) const {
+  QuoteFields fields;
+  const bool is_read = each_field_of(item, [&](std::string_view key, value& field) {
     if (key == "symbol") fields.symbol = as<std::string_view>(field);
-    if (key == "side") fields.side = as<std::string_view>(field);
+    if (key == "bid") fields.bid_price = digits_of(field);
+    if (key == "bid_qty") fields.bid_size = digits_of(field);
+    if (key == "ask") fields.ask_price = digits_of(field);
+    if (key == "ask_qty") fields.ask_size = digits_of(field);
+    if (key == "timestamp") fields.set_rfc3339(as<std::string_view>(field));
+  });
+  return is_read ? add_quote(fields, receive_time_ns, out) : DecodeError::missing_field;
+}
+
+DecodeError Kraken::decode_trade(value& item, std::int64_t receive_time_ns, std::vector<Trade>& out) const {
+  TradeFields fields;
+  const bool is_read = each_field_of(item, [&](std::string_view key, value& field) {
+    if (key == "symbol") fields.symbol = as<std::string_view>(field);
+    if (key == "side") fields.set_taker(as<std::string_view>(field));
     if (key == "price") fields.price = digits_of(field);
     if (key == "qty") fields.size = digits_of(field);
-    if (key == "trade_id") fields.id = as<std::int64_t>(field);
-    if (key == "timestamp") fields.timestamp = as<std::string_view>(field);
+    if (key == "trade_id") fields.number = as<std::int64_t>(field);
+    if (key == "timestamp") fields.set_rfc3339(as<std::string_view>(field));
   });
-  return is_json ? make_trade(fields, receive_time_ns, trade) : DecodeError::malformed_json;
-}
-
-DecodeError Kraken::make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const {
-  if (!fields.symbol || !fields.side || !fields.price || !fields.size || !fields.id || !fields.timestamp) {
-    return DecodeError::missing_field;
-  }
-  const auto instrument = symbols_.find(*fields.symbol);
-  if (!instrument) return DecodeError::unknown_instrument;
-  const auto time_ns = parse_rfc3339_ns(*fields.timestamp);
-  if (!time_ns) return DecodeError::time_out_of_range;
-  trade.instrument = *instrument;
-  trade.aggressor = fields.side == "buy"    ? Aggressor::buy
-                    : fields.side == "sell" ? Aggressor::sell
-                                            : Aggressor::unknown;
-  trade.event_time_ns = *time_ns;
-  trade.receive_time_ns = receive_time_ns;
-  if (const DecodeError error = set_numbered_id(*fields.id, trade); error != DecodeError::none) return error;
-  return read_amounts(*fields.price, *fields.size, trade);
+  return is_read ? add_trade(fields, receive_time_ns, out) : DecodeError::missing_field;
 }
 
 }  // namespace livetape::bridge

@@ -4,23 +4,34 @@
 
 #include <optional>
 
-#include "exchange/symbols.hpp"
 #include "exchange/venue.hpp"
 
 namespace livetape::bridge {
 
-/// Kraken spot, WebSocket API v2, channel `trade`.
-/// Source: Kraken's API documentation, "Spot WebSocket v2", pages "Trade" and "Ping".
+/// Kraken spot, WebSocket API v2, the channels `trade`, and `ticker` for each change of the best bid or ask.
+/// Source: Kraken's API documentation, "Spot WebSocket v2", pages "Trade", "Ticker" and "Ping"; "Spot REST", pages "Get
+/// Tradable Asset Pairs" and "Get Recent Trades".
 class Kraken final : public Venue {
  public:
-  explicit Kraken(const std::vector<std::string>& instruments);
+  using Venue::Venue;
 
-  [[nodiscard]] std::vector<std::string> subscribe_messages() const override;
-  [[nodiscard]] std::chrono::milliseconds subscribe_pace() const override { return std::chrono::milliseconds(250); }
+  [[nodiscard]] std::string instruments_target() const override { return "/0/public/AssetPairs"; }
+  [[nodiscard]] Limits limits() const override { return {100, 1'000, std::chrono::milliseconds(250)}; }
+  [[nodiscard]] std::string subscribe_message(Channel channel, std::span<const std::uint32_t> instruments,
+                                              bool is_on) const override;
   [[nodiscard]] std::optional<KeepAlive> keep_alive() const override {
     return KeepAlive{std::chrono::seconds(30), R"({"method":"ping"})"};
   }
-  FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) override;
+  FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
+
+  [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
+  /// An address may ask about once a second.
+  [[nodiscard]] HistoryRules history_rules() const override {
+    return {std::chrono::milliseconds(1'000), HistoryRules::Order::oldest_first, 1'000};
+  }
+  [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
+  [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Trade>& out) override;
 
  private:
   /// What stands around the trades of a frame, or in an answer; nothing where it is missing or of the wrong type.
@@ -30,26 +41,20 @@ class Kraken final : public Venue {
     std::optional<std::string_view> method;
     std::optional<bool> success;
     std::string_view error;
-    std::optional<DecodeError> flaw;  // the first of the trades', `none` when all are good
-  };
-  /// The same of one trade. The texts are in the parser's memory until the next frame.
-  struct Fields {
-    std::optional<std::string_view> symbol;
-    std::optional<std::string_view> side;
-    std::optional<std::string_view> price;
-    std::optional<std::string_view> size;
-    std::optional<std::int64_t> id;
-    std::optional<std::string_view> timestamp;
+    std::optional<DecodeError> flaw;  // the first of the trades' or quotes', `none` when all are good
   };
 
   static FrameResult judge(const Envelope& envelope);
-  std::optional<DecodeError> decode_data(simdjson::ondemand::value& data, std::int64_t receive_time_ns,
-                                         std::vector<Trade>& out);
-  DecodeError decode_trade(simdjson::ondemand::value& item, std::int64_t receive_time_ns, Trade& trade) const;
-  DecodeError make_trade(const Fields& fields, std::int64_t receive_time_ns, Trade& trade) const;
+  std::optional<DecodeError> decode_data(simdjson::ondemand::value& data, bool has_quotes, std::int64_t receive_time_ns,
+                                         Decoded& out) const;
+  DecodeError decode_trade(simdjson::ondemand::value& item, std::int64_t receive_time_ns,
+                           std::vector<Trade>& out) const;
+  DecodeError decode_quote(simdjson::ondemand::value& item, std::int64_t receive_time_ns,
+                           std::vector<Quote>& out) const;
+  DecodeError read_row(simdjson::ondemand::value& row, const HistoryQuery& query, std::int64_t receive_time_ns,
+                       std::vector<Trade>& out) const;
+  DecodeError each_instrument(std::string_view body, const Listed& listed) override;
 
-  std::vector<std::string> venue_symbols_;
-  Symbols symbols_;
   simdjson::ondemand::parser parser_;
 };
 

@@ -4,15 +4,15 @@
 
 namespace livetape::bridge {
 
-WebSocketUrl parse_wss_url(std::string_view url) {
-  constexpr std::string_view kScheme = "wss://";
-  if (!url.starts_with(kScheme))
-    throw std::invalid_argument("a venue's address must begin with wss://: " + std::string(url));
-  url.remove_prefix(kScheme.size());
+Url parse_url(std::string_view scheme, std::string_view url) {
+  const std::string start = std::string(scheme) + "://";
+  if (!url.starts_with(start))
+    throw std::invalid_argument("a venue's address must begin with " + start + ": " + std::string(url));
+  url.remove_prefix(start.size());
   const auto slash = url.find('/');
   const std::string_view authority = url.substr(0, slash);
   const auto colon = authority.rfind(':');
-  WebSocketUrl parsed;
+  Url parsed;
   parsed.host = authority.substr(0, colon);
   parsed.port = colon == std::string_view::npos ? "443" : authority.substr(colon + 1);
   parsed.target = slash == std::string_view::npos ? "/" : url.substr(slash);

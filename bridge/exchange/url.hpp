@@ -5,14 +5,15 @@
 
 namespace livetape::bridge {
 
-/// A wss:// address, taken apart.
-struct WebSocketUrl {
+/// An address, taken apart.
+struct Url {
   std::string host;
   std::string port;
   std::string target;  // path and query
 };
 
-/// Throws std::invalid_argument for anything but wss://HOST[:PORT][/PATH]: trades are never read without TLS.
-[[nodiscard]] WebSocketUrl parse_wss_url(std::string_view url);
+/// Throws std::invalid_argument for anything but SCHEME://HOST[:PORT][/PATH] with the scheme that is wanted, `wss` or
+/// `https`: nothing is ever read without TLS.
+[[nodiscard]] Url parse_url(std::string_view scheme, std::string_view url);
 
 }  // namespace livetape::bridge

@@ -1,24 +1,32 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/trade.hpp"
 #include "exchange/decode_error.hpp"
+#include "exchange/symbols.hpp"
+#include "exchange/trade_fields.hpp"
 
 namespace livetape::bridge {
 
 /// What a frame turned out to be.
 enum class FrameKind : std::uint8_t {
   trades,
-  ignored,     // of a known kind that holds no trade: an acknowledgement, a heartbeat, another channel
+  quotes,
+  ignored,     // of a known kind that holds neither: an acknowledgement, a heartbeat, another channel
   subscribed,  // the venue took a subscription
   refused,     // the venue refused a subscription; `reason` says which and why
+  reconnect,   // the venue is about to close the connection and wants us on another
   error,
 };
 
@@ -30,32 +38,142 @@ struct FrameResult {
   static FrameResult failed(DecodeError error) { return {FrameKind::error, error, {}}; }
 };
 
+/// What a frame held; kept from frame to frame, so that decoding does not allocate.
+struct Decoded {
+  std::vector<Trade> trades;
+  std::vector<Quote> quotes;
+
+  void clear() noexcept {
+    trades.clear();
+    quotes.clear();
+  }
+};
+
 /// A text message that a venue wants to hear again and again.
 struct KeepAlive {
   std::chrono::milliseconds every;
   std::string message;
 };
 
+/// What can be subscribed to of an instrument.
+enum class Channel : std::uint8_t { trades, quotes };
+
+/// How much a venue takes of one client.
+struct Limits {
+  std::size_t symbols_per_message;
+  std::size_t subscriptions_per_connection;
+  std::chrono::milliseconds pace;  // between two messages of a connection
+};
+
+/// What a venue's trade ids say of each other.
+enum class IdRule : std::uint8_t {
+  contiguous,  // an instrument's trades are numbered without a hole
+  unordered,   // nothing, or not enough to tell what is missing
+};
+
+/// How a venue's REST API gives trades back.
+struct HistoryRules {
+  enum class Order : std::uint8_t { oldest_first, newest_first };
+  std::chrono::milliseconds pace;  // between two requests
+  Order order;                     // which of the trades asked for a page begins with
+  std::size_t page;                // trades of a full page
+};
+
+/// The trades that are looked for in a venue's history.
+struct HistoryQuery {
+  std::uint32_t instrument = 0;
+  std::int64_t first_id = 0;            // where ids are contiguous
+  std::optional<std::int64_t> last_id;  // nothing: up to now
+  std::int64_t from_time_ns = 0;        // event time of the last trade that is there before them
+  std::int64_t now_ns = 0;
+};
+
+/// How a venue calls an instrument.
+struct VenueSymbol {
+  std::string stream;  // in frames and subscriptions
+  std::string rest;    // in requests
+};
+
 /// What is particular to one venue. The generic session knows no more of it.
 class Venue {
  public:
-  Venue() = default;
+  /// `instruments` are canonical names (BTC-USDT) and give trades their index.
+  explicit Venue(const std::vector<std::string>& instruments);
   virtual ~Venue() = default;
   Venue(const Venue&) = delete;
   Venue& operator=(const Venue&) = delete;
 
-  /// Messages that subscribe to all instruments, in chunks and at a pace within the venue's limits.
-  [[nodiscard]] virtual std::vector<std::string> subscribe_messages() const = 0;
-  [[nodiscard]] virtual std::chrono::milliseconds subscribe_pace() const = 0;
+  // Names. They come from the venue's own list; what it does not list has none.
+  [[nodiscard]] virtual std::string instruments_target() const = 0;
+  /// Reads the answer to a request for `instruments_target`. Nothing can be read before.
+  [[nodiscard]] DecodeError read_instruments(std::string_view body);
+  void name(std::uint32_t instrument, VenueSymbol symbol);
+  [[nodiscard]] std::size_t instrument_count() const noexcept { return symbols_.size(); }
+  [[nodiscard]] bool is_listed(std::uint32_t instrument) const noexcept { return !symbols_[instrument].stream.empty(); }
+
+  // Subscriptions.
+  /// Where a channel is served; empty: at the address that the configuration names.
+  [[nodiscard]] virtual std::string path(Channel /*channel*/) const { return {}; }
+  [[nodiscard]] virtual Limits limits() const = 0;
+  /// A message that subscribes to a channel of these instruments, or no longer.
+  [[nodiscard]] virtual std::string subscribe_message(Channel channel, std::span<const std::uint32_t> instruments,
+                                                      bool is_on) const = 0;
   [[nodiscard]] virtual std::optional<KeepAlive> keep_alive() const { return std::nullopt; }
 
-  /// Decodes one frame; its trades go to `out`, which is cleared first. After an error, `out` has the
-  /// trades of the frame that are good all the same. There must be room for simdjson's padding behind the frame.
-  virtual FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, std::vector<Trade>& out) = 0;
+  /// Decodes one frame; what it holds goes to `out`, which is cleared first. After an error, `out` has the trades of
+  /// the frame that are good all the same. There must be room for simdjson's padding behind the frame.
+  virtual FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) = 0;
+
+  // History.
+  [[nodiscard]] virtual IdRule id_rule() const = 0;
+  [[nodiscard]] virtual HistoryRules history_rules() const = 0;
+  [[nodiscard]] virtual std::string history_target(const HistoryQuery& query) const = 0;
+  /// Reads an answer; its trades go to `out`, in whatever order. `body` has padding behind it as frames have.
+  [[nodiscard]] virtual DecodeError read_history(std::string_view body, const HistoryQuery& query,
+                                                 std::int64_t receive_time_ns, std::vector<Trade>& out) = 0;
+  /// Since when an answer has all trades, where ids cannot tell it: a page that is not full has all that there are.
+  [[nodiscard]] virtual std::int64_t complete_since_ns(const HistoryQuery& query, std::span<const Trade> page) const;
+  /// How exactly the history tells an event time.
+  [[nodiscard]] virtual std::int64_t history_resolution_ns() const { return 1; }
+
+ protected:
+  /// Hears of one instrument of a venue's list.
+  using Listed = std::function<void(std::string_view base, std::string_view quote, VenueSymbol symbol)>;
+  virtual DecodeError each_instrument(std::string_view body, const Listed& listed) = 0;
+
+  /// A trade by its fields, its amounts exact; or the first of them that is wrong.
+  [[nodiscard]] DecodeError make_trade(const TradeFields& fields, std::int64_t receive_time_ns, Trade& trade) const;
+  /// Adds it to `out`, unless something is wrong with it.
+  [[nodiscard]] DecodeError add_trade(const TradeFields& fields, std::int64_t receive_time_ns,
+                                      std::vector<Trade>& out) const;
+
+  /// Adds a quote by its fields to `out`, its amounts exact; or the first of them that is wrong.
+  [[nodiscard]] DecodeError add_quote(const QuoteFields& fields, std::int64_t receive_time_ns,
+                                      std::vector<Quote>& out) const;
+  [[nodiscard]] static FrameResult result_of(DecodeError error, FrameKind kind) {
+    return error == DecodeError::none ? FrameResult{kind} : FrameResult::failed(error);
+  }
+
+  [[nodiscard]] const VenueSymbol& symbol(std::uint32_t instrument) const { return symbols_[instrument]; }
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view stream_symbol) const {
+    return by_symbol_.find(stream_symbol);
+  }
+
+ private:
+  Symbols by_name_;
+  Symbols by_symbol_;
+  std::vector<VenueSymbol> symbols_;
 };
 
-/// The client of a venue by its name; null for a name that has none. `instruments` are canonical names (BTC-USDT) and
-/// give trades their index.
+/// The client of a venue by its name; null for a name that has none.
 [[nodiscard]] std::unique_ptr<Venue> make_venue(std::string_view name, const std::vector<std::string>& instruments);
+
+/// The same for programs that read frames and ask no venue: `pairs` are INSTRUMENT=SYMBOL, and the instruments go to
+/// `instruments`.
+[[nodiscard]] std::unique_ptr<Venue> make_venue_of(std::string_view name, std::span<char* const> pairs,
+                                                   std::vector<std::string>& instruments);
+
+/// Every name that `make_venue` knows.
+[[nodiscard]] std::string known_venues();
 
 }  // namespace livetape::bridge

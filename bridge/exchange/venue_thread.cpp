@@ -1,11 +1,13 @@
 #include "exchange/venue_thread.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "core/log.hpp"
 #include "core/thread.hpp"
@@ -15,12 +17,24 @@ namespace livetape::bridge {
 namespace {
 
 namespace asio = boost::asio;
+using std::chrono::milliseconds;
 
 constexpr std::int64_t kMaxAheadNs = 60'000'000'000;
+constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
+constexpr std::size_t kMostHeld = std::size_t{1} << 16;
+constexpr std::int64_t kLongestPatienceNs = 600'000'000'000;
+constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
+constexpr std::int64_t kKeepEveryNs = 2'000'000'000;
+constexpr std::int64_t kLongestAwayNs = 86'400'000'000'000;
+constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
+
+std::string next_attempt(milliseconds wait) { return "; next attempt in " + std::to_string(wait.count()) + " ms"; }
 
 std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
   auto venue = make_venue(config.venue, config.instruments);
-  if (venue == nullptr) throw std::runtime_error("no client for venue " + config.venue + ": known are binance, kraken");
+  if (venue == nullptr) {
+    throw std::runtime_error("no client for venue " + config.venue + ": known are " + known_venues());
+  }
   return venue;
 }
 
@@ -29,17 +43,25 @@ std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
 VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics)
     : config_(config),
       clock_interval_(bridge.clock_interval),
+      patience_ns_(std::chrono::nanoseconds(bridge.silence).count()),
+      clock_delay_ns_(std::chrono::nanoseconds(config.clock_delay).count()),
       metrics_(metrics),
       venue_(checked_venue(config)),
       session_id_(random_session_id()),
       errors_(bridge.errors_dir, config.venue),
-      clock_(std::chrono::nanoseconds(config.clock_delay).count()),
-      session_(config.url, config.ca_file, *venue_, *this) {}
+      position_file_(bridge.positions_dir, config.venue),
+      url_(parse_url("wss", config.url)),
+      tls_(make_tls_context(config.ca_file, config.url)),
+      rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
+      backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle) {
+  for (std::size_t i = 0; i < config.instruments.size(); ++i) tapes_.emplace_back(venue_->id_rule());
+  resume();
+}
 
 VenueThread::~VenueThread() { stop(); }
 
 void VenueThread::start() {
-  asio::co_spawn(context_, session_.run(), asio::detached);
+  asio::co_spawn(context_, open(), asio::detached);
   asio::co_spawn(context_, tick(), asio::detached);
   thread_ = start_thread(config_.venue, [this] { context_.run(); });
 }
@@ -47,41 +69,117 @@ void VenueThread::start() {
 void VenueThread::stop() {
   context_.stop();
   if (thread_.joinable()) thread_.join();
+  for (const std::uint32_t instrument : std::vector(holding_)) release(instrument);  // nothing waits beyond the end
 }
 
-void VenueThread::on_connected() {
+/// Nothing can be subscribed to before the venue has said how it calls the instruments.
+asio::awaitable<void> VenueThread::open() {
+  co_await learn_instruments();
+  say_unlisted();
+  std::vector<Channel> channels{Channel::trades};
+  if (config_.has_quotes) channels.push_back(Channel::quotes);
+  for (auto& [path, subscriptions] : plan_connections(*venue_, channels)) {
+    Url url = url_;
+    if (!path.empty()) url.target = path;
+    Feed& feed = feeds_.emplace_back(context_.get_executor(), std::move(url), tls_, *venue_, std::move(subscriptions),
+                                     static_cast<SessionListener&>(*this));
+    feed.clock.emplace(clock_delay_ns_);
+    asio::co_spawn(context_, feed.run(), asio::detached);
+  }
+  co_await backfill_.run();
+}
+
+asio::awaitable<void> VenueThread::learn_instruments() {
+  Backoff backoff(std::random_device{}());
+  asio::steady_timer timer(context_);
+  for (;;) {
+    const std::string reason = co_await read_instruments();
+    if (reason.empty()) co_return;
+    const auto wait = backoff.next(std::chrono::steady_clock::duration::zero());
+    ++metrics_.failed_connects;
+    log(config_.venue, "cannot read the instruments at " + config_.rest_url + ": " + reason + next_attempt(wait));
+    timer.expires_after(wait);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+/// Empty, or what went wrong.
+asio::awaitable<std::string> VenueThread::read_instruments() {
+  try {
+    const RestAnswer answer = co_await rest_.get(venue_->instruments_target());
+    if (!answer.error.empty()) co_return answer.error;
+    const DecodeError error = venue_->read_instruments(answer.body);
+    co_return error == DecodeError::none ? std::string() : "answer: " + std::string(name_of(error));
+  } catch (const std::exception& error) {  // whatever it was, it must not end the venue
+    co_return error.what();
+  }
+}
+
+void VenueThread::say_unlisted() {
+  for (std::uint32_t i = 0; i < config_.instruments.size(); ++i) {
+    if (venue_->is_listed(i)) continue;
+    ++metrics_.unlisted;
+    log(config_.venue, "the venue does not list " + config_.instruments[i] + ", the others go on");
+  }
+}
+
+void VenueThread::on_connected(Session& session) {
   ++metrics_.connects;
-  metrics_.connected = 1;
+  ++metrics_.connected;
   log(config_.venue, "connected to " + config_.url);
+  const std::int64_t steady_ns = steady_now_ns();
+  for (const auto& [channel, instrument] : session.subscriptions()) {
+    if (channel != Channel::trades) continue;
+    Tape& tape = tapes_[instrument];
+    tape.heard_ns = steady_ns;
+    tape.patience_ns = patience_ns_;
+    tape.open_doubt();
+    if (tape.doubted()) hold(instrument, steady_ns);
+  }
 }
 
-void VenueThread::on_disconnected(std::string_view reason, std::chrono::milliseconds wait) {
-  const bool was_connected = metrics_.connected.exchange(0) != 0;
-  ++(was_connected ? metrics_.disconnects : metrics_.failed_connects);
-  log(config_.venue, (was_connected ? "connection lost: " : "cannot connect to " + config_.url + ": ") +
-                         std::string(reason) + "; next attempt in " + std::to_string(wait.count()) + " ms");
+/// What the venue traded before the subscriptions worked is in its history soon after.
+void VenueThread::on_subscribed(Session& session) {
+  for (const auto& [channel, instrument] : session.subscriptions()) {
+    if (channel != Channel::trades) continue;
+    tapes_[instrument].close_doubt();
+    if (tapes_[instrument].doubted()) backfill_.request(instrument, kSettle);
+  }
 }
 
-void VenueThread::on_frame(std::string_view frame) {
+void VenueThread::on_disconnected(Session& session, std::string_view reason, milliseconds wait) {
+  for (const auto& [channel, instrument] : session.subscriptions()) {
+    if (channel == Channel::trades) tapes_[instrument].close_doubt();  // the next connection brings its own
+  }
+  --metrics_.connected;
+  ++metrics_.disconnects;
+  log(config_.venue, "connection lost: " + std::string(reason) + next_attempt(wait));
+}
+
+void VenueThread::on_failed(Session& /*session*/, std::string_view reason, milliseconds wait) {
+  ++metrics_.failed_connects;
+  log(config_.venue, "cannot connect to " + config_.url + ": " + std::string(reason) + next_attempt(wait));
+}
+
+void VenueThread::on_frame(Session& session, std::string_view frame) {
   const std::int64_t receive_time_ns = utc_now_ns();
   ++metrics_.frames;
-  const FrameResult result = venue_->decode(frame, receive_time_ns, trades_);
+  const FrameResult result = venue_->decode(frame, receive_time_ns, decoded_);
   if (result.kind == FrameKind::error) on_error(result.error, receive_time_ns, frame);
   if (result.kind == FrameKind::ignored) ++metrics_.ignored;
+  if (result.kind == FrameKind::reconnect) session.reconnect("the venue asks for another connection");
   if (result.kind == FrameKind::refused) {
     ++metrics_.refused_subscriptions;
     log(config_.venue, "the venue refused a subscription, the others go on: " + result.reason);
   }
-  if (trades_.empty()) return;
+  if (decoded_.trades.empty() && decoded_.quotes.empty()) return;
   const std::int64_t steady_ns = steady_now_ns();
-  for (const Trade& trade : trades_) {
-    Message message;
-    message.trade = trade;
-    publish(message);
-    // One trade with a date in the far future must not end every bar of the venue; the fold refuses it as well.
-    if (trade.event_time_ns - receive_time_ns <= kMaxAheadNs) clock_.see(trade.event_time_ns, steady_ns);
-  }
-  metrics_.trades += trades_.size();
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-static-cast-downcast): a venue has no sessions but its feeds
+  auto& feed = static_cast<Feed&>(session);
+  for (const Trade& trade : decoded_.trades) take(trade, feed, steady_ns);
+  for (const Quote& quote : decoded_.quotes) take(quote, feed, steady_ns);
+  metrics_.trades += decoded_.trades.size();
+  metrics_.quotes += decoded_.quotes.size();
 }
 
 void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame) {
@@ -89,10 +187,87 @@ void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std:
   errors_.keep(receive_time_ns, name_of(error), frame);
 }
 
+void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
+  // One trade with a date in the far future must neither end every bar of the venue nor make a gap; the fold refuses it
+  // as well.
+  if (trade.event_time_ns - trade.receive_time_ns > kMaxAheadNs) return publish_trade(trade);
+  Tape& tape = tapes_[trade.instrument];
+  tape.heard_ns = steady_ns;
+  tape.patience_ns = patience_ns_;
+  tape.strikes = 0;
+  const Verdict verdict = tape.take(trade);
+  if (verdict == Verdict::duplicate) {
+    ++metrics_.duplicates;
+    return;
+  }
+  if (verdict == Verdict::after_gap) {
+    hold(trade.instrument, steady_ns);
+    backfill_.request(trade.instrument, milliseconds(0));
+  }
+  publish_trade(trade);
+  feed.clock->see(trade.event_time_ns, steady_ns);
+}
+
+/// A quote that is missed is made good by the next one: nothing waits for it.
+void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
+  Message message;
+  message.kind = Message::Kind::quote;
+  message.quote = quote;
+  publish(message);
+  give_to_kafka(message);
+  const bool is_ahead = quote.event_time_ns - quote.receive_time_ns > kMaxAheadNs;
+  if (quote.has_venue_time && !is_ahead) feed.clock->see(quote.event_time_ns, steady_ns);
+}
+
+void VenueThread::on_history_trade(const Trade& trade) {
+  ++metrics_.backfilled;
+  Tape& tape = tapes_[trade.instrument];
+  if (!tape.held_until_ns && !tape.found_ns) tape.found_ns = steady_now_ns();
+  Message message;
+  message.trade = trade;
+  publish(message);
+  give_to_kafka(message);
+}
+
+void VenueThread::on_lost(const Gap& gap) {
+  ++metrics_.gaps;
+  if (gap.has_ids) metrics_.lost += static_cast<std::uint64_t>(gap.last_id - gap.first_id + 1);
+  const std::string which =
+      gap.has_ids ? " " + std::to_string(gap.first_id) + " to " + std::to_string(gap.last_id) : std::string();
+  log(config_.venue,
+      "trades" + which + " of " + config_.instruments[gap.instrument] + " are lost: " + std::string(gap.reason));
+  Message message;
+  message.kind = Message::Kind::gap;
+  message.gap = gap;
+  publish(message);
+  give_to_kafka(message);
+}
+
+/// Unless another gap was seen meanwhile, which is looked for next.
+void VenueThread::on_settled(std::uint32_t instrument) {
+  if (tapes_[instrument].is_whole()) release(instrument);
+}
+
+/// Numbers a message and gives it to ZeroMQ, which waits for nothing.
 void VenueThread::publish(Message& message) {
   message.sequence = ++sequence_;
   put(zeromq_ring_, message, metrics_.zeromq_dropped, zeromq_is_dropping_, "ZeroMQ");
+}
+
+void VenueThread::give_to_kafka(const Message& message) {
   put(kafka_ring_, message, metrics_.kafka_dropped, kafka_is_dropping_, "Kafka");
+}
+
+/// Kafka gets an instrument's trades in their order: those behind a gap wait until it is filled. Not where a relay
+/// writes, which knows no order but that of the numbers.
+void VenueThread::publish_trade(const Trade& trade) {
+  Message message;
+  message.trade = trade;
+  publish(message);
+  Tape& tape = tapes_[trade.instrument];
+  if (!tape.held_until_ns || config_.writer == Writer::relay) return give_to_kafka(message);
+  tape.held.push_back(message);
+  if (++held_ >= kMostHeld) release(trade.instrument);
 }
 
 void VenueThread::put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
@@ -107,21 +282,139 @@ void VenueThread::put(MessageRing& ring, const Message& message, Counter& droppe
           (is_dropping ? " is full" : " has room"));
 }
 
-/// The clock rides in the stream of trades, so that nobody hears of a time before the trades that it speaks of. It
-/// stands still while the venue is away: trades of that time may still come.
+void VenueThread::hold(std::uint32_t instrument, std::int64_t steady_ns) {
+  Tape& tape = tapes_[instrument];
+  if (tape.held_until_ns) return;
+  tape.held_until_ns = steady_ns + kLongestHoldNs;
+  holding_.push_back(instrument);
+  metrics_.holding = holding_.size();
+}
+
+void VenueThread::release(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  if (!tape.held_until_ns) return;
+  tape.held_until_ns.reset();
+  std::erase(holding_, instrument);
+  metrics_.holding = holding_.size();
+  for (const Message& message : std::exchange(tape.held, {})) {
+    give_to_kafka(message);
+    --held_;
+  }
+}
+
+/// Bars must not wait for ever: what is found later makes revisions of them.
+void VenueThread::release_overdue(std::int64_t steady_ns) {
+  for (const std::uint32_t instrument : std::vector(holding_)) {
+    if (steady_ns < tapes_[instrument].held_until_ns) continue;
+    log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
+    release(instrument);
+  }
+}
+
 asio::awaitable<void> VenueThread::tick() {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
+  asio::steady_timer timer(context_);
   for (;;) {
     timer.expires_after(clock_interval_);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (metrics_.connected == 0) continue;
-    const auto time_ns = clock_.time_ns(steady_now_ns());
-    if (!time_ns) continue;
-    Message message;
-    message.kind = Message::Kind::clock;
-    message.clock_time_ns = *time_ns;
-    publish(message);
-    ++metrics_.clocks;
+    const std::int64_t steady_ns = steady_now_ns();
+    watch(steady_ns);
+    release_overdue(steady_ns);
+    tell_clock(steady_ns);
+    keep_positions(steady_ns);
+  }
+}
+
+/// Takes the instruments up where the last run left them: what was traded since is missing.
+void VenueThread::resume() {
+  const std::int64_t oldest_ns = utc_now_ns() - kLongestAwayNs;
+  for (const InstrumentPosition& position : position_file_.read()) {
+    const auto instrument = std::ranges::find(config_.instruments, position.instrument);
+    if (instrument == config_.instruments.end()) continue;
+    if (position.trade.event_time_ns < oldest_ns) {
+      log(config_.venue,
+          position.instrument + " was read last more than a day ago: what was traded since is not fetched");
+      continue;
+    }
+    (void)tapes_[static_cast<std::size_t>(instrument - config_.instruments.begin())].take(position.trade);
+  }
+}
+
+/// Keeps the positions of a while ago: what was read since then may not have left this process.
+void VenueThread::keep_positions(std::int64_t steady_ns) {
+  if (steady_ns < keep_at_ns_) return;
+  keep_at_ns_ = steady_ns + kKeepEveryNs;
+  if (!positions_.empty() && !position_file_.write(positions_)) ++metrics_.positions_not_kept;
+  positions_.clear();
+  for (std::size_t i = 0; i < tapes_.size(); ++i) {
+    if (const auto trade = tapes_[i].whole_until()) PositionFile::append(config_.instruments[i], *trade, positions_);
+  }
+}
+
+/// The clock rides in the stream of trades, so that nobody hears of a time before the trades that it speaks of.
+void VenueThread::tell_clock(std::int64_t steady_ns) {
+  const auto time_ns = clock_time_ns(steady_ns);
+  if (!time_ns) return;
+  told_ns_ = told_ns_ ? std::max(*told_ns_, *time_ns) : *time_ns;
+  Message message;
+  message.kind = Message::Kind::clock;
+  message.clock_time_ns = *told_ns_;
+  publish(message);
+  give_to_kafka(message);
+  ++metrics_.clocks;
+}
+
+/// The least that any connection tells, and no later than the last trade before a gap. It stands still while the venue
+/// is away: trades of that time may still come.
+std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
+  std::optional<std::int64_t> least_ns;
+  for (Feed& feed : feeds_) {
+    if (!feed.is_connected()) return std::nullopt;
+    const auto time_ns = feed.clock->time_ns(steady_ns);
+    if (time_ns && (!least_ns || *time_ns < *least_ns)) least_ns = time_ns;
+  }
+  if (!least_ns) return std::nullopt;
+  for (const std::uint32_t instrument : holding_) *least_ns = std::min(*least_ns, tapes_[instrument].whole_until_ns());
+  return least_ns;
+}
+
+/// Looks for instruments that are silent though the venue trades them.
+void VenueThread::watch(std::int64_t steady_ns) {
+  for (Feed& feed : feeds_) {
+    if (!feed.is_connected()) continue;
+    for (const Subscription& subscription : feed.subscriptions()) {
+      if (subscription.channel == Channel::trades) watch(feed, subscription, steady_ns);
+    }
+  }
+}
+
+void VenueThread::watch(Session& session, const Subscription& subscription, std::int64_t steady_ns) {
+  Tape& tape = tapes_[subscription.instrument];
+  if (tape.found_ns) {
+    if (tape.heard_ns <= *tape.found_ns && steady_ns - *tape.found_ns < kLatestNs) return;
+    if (tape.heard_ns <= *tape.found_ns) revive(session, subscription, steady_ns);
+    tape.found_ns.reset();
+    return;
+  }
+  if (!tape.newest() || steady_ns - tape.heard_ns < tape.patience_ns) return;
+  tape.patience_ns = std::min(2 * tape.patience_ns, kLongestPatienceNs);  // it may simply not be traded
+  tape.doubt();
+  backfill_.request(subscription.instrument, milliseconds(0));
+}
+
+/// The history has trades that the stream did not show: the subscription is dead.
+void VenueThread::revive(Session& session, const Subscription& subscription, std::int64_t steady_ns) {
+  ++metrics_.dead_subscriptions;
+  Tape& tape = tapes_[subscription.instrument];
+  tape.heard_ns = steady_ns;
+  tape.patience_ns = patience_ns_;
+  const std::string which = "the subscription to " + config_.instruments[subscription.instrument] + " is dead";
+  if (tape.strikes++ == 0) {
+    log(config_.venue, which + ": it is made again");
+    session.resubscribe(subscription);
+    tape.doubt();  // what is traded until it works
+    backfill_.request(subscription.instrument, kSettle);
+  } else {
+    session.reconnect(which + ", and making it again did not help");
   }
 }
 

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,13 +15,17 @@
 #include "core/metrics.hpp"
 #include "core/trade.hpp"
 #include "core/venue_clock.hpp"
+#include "exchange/backfill.hpp"
+#include "exchange/position_file.hpp"
+#include "exchange/rest_client.hpp"
 #include "exchange/session.hpp"
+#include "exchange/tape.hpp"
 
 namespace livetape::bridge {
 
-/// One venue's thread: reads frames, numbers the trades and the venue's clocks, and puts them into a ring for each
-/// publisher.
-class VenueThread final : SessionListener {
+/// One venue's thread: reads frames, finds out which trades did not come and fetches them, numbers the trades and the
+/// venue's clocks, and puts them into a ring for each publisher.
+class VenueThread final : SessionListener, BackfillListener {
  public:
   /// Throws std::runtime_error for a venue without a client, or an address or file that is of no use.
   VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics);
@@ -33,37 +38,83 @@ class VenueThread final : SessionListener {
 
   /// What it gives the publishers; valid as long as it is there itself.
   [[nodiscard]] MessageSource source() noexcept {
-    return {std::make_shared<Instruments>(config_.venue, config_.instruments), session_id_, &kafka_ring_,
-            &zeromq_ring_};
+    return {std::make_shared<Instruments>(config_.venue, config_.instruments),
+            session_id_,
+            &kafka_ring_,
+            &zeromq_ring_,
+            nullptr,
+            config_.has_quotes};
   }
 
  private:
   static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
 
-  void on_connected() override;
-  void on_disconnected(std::string_view reason, std::chrono::milliseconds wait) override;
-  void on_frame(std::string_view frame) override;
+  /// A connection, and the venue's time as it tells it.
+  struct Feed : Session {
+    using Session::Session;
+    std::optional<VenueClock> clock;
+  };
+
+  void on_connected(Session& session) override;
+  void on_subscribed(Session& session) override;
+  void on_disconnected(Session& session, std::string_view reason, std::chrono::milliseconds wait) override;
+  void on_failed(Session& session, std::string_view reason, std::chrono::milliseconds wait) override;
+  void on_frame(Session& session, std::string_view frame) override;
+  void on_history_trade(const Trade& trade) override;
+  void on_lost(const Gap& gap) override;
+  void on_settled(std::uint32_t instrument) override;
+
+  boost::asio::awaitable<void> open();
+  boost::asio::awaitable<void> learn_instruments();
+  boost::asio::awaitable<std::string> read_instruments();
+  void say_unlisted();
+  boost::asio::awaitable<void> tick();
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
+  void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
+  void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
   void publish(Message& message);
+  void give_to_kafka(const Message& message);
+  void publish_trade(const Trade& trade);
   void put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
            std::string_view publisher) const;
-  boost::asio::awaitable<void> tick();
+  void hold(std::uint32_t instrument, std::int64_t steady_ns);
+  void release(std::uint32_t instrument);
+  void release_overdue(std::int64_t steady_ns);
+  void tell_clock(std::int64_t steady_ns);
+  [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
+  void resume();
+  void keep_positions(std::int64_t steady_ns);
+  void watch(std::int64_t steady_ns);
+  void watch(Session& session, const Subscription& subscription, std::int64_t steady_ns);
+  void revive(Session& session, const Subscription& subscription, std::int64_t steady_ns);
 
   VenueConfig config_;
   std::chrono::milliseconds clock_interval_;
+  std::int64_t patience_ns_;  // how long an instrument may be silent at first
+  std::int64_t clock_delay_ns_;
   VenueMetrics& metrics_;
   std::unique_ptr<Venue> venue_;
   SessionId session_id_;
   ErrorFile errors_;
-  VenueClock clock_;
+  PositionFile position_file_;
+  std::string positions_;  // as they were when they were last kept
+  std::int64_t keep_at_ns_ = 0;
+  Url url_;
+  boost::asio::ssl::context tls_;
+  RestClient rest_;
+  std::vector<Tape> tapes_;              // by instrument
+  std::vector<std::uint32_t> holding_;   // instruments whose newer trades wait for what is missing
+  std::size_t held_ = 0;                 // how many trades wait
+  std::optional<std::int64_t> told_ns_;  // the last clock
   std::uint64_t sequence_ = 0;
-  std::vector<Trade> trades_;  // of one frame; kept so that decoding does not allocate
+  Decoded decoded_;
   MessageRing kafka_ring_{kRingMessages};
   MessageRing zeromq_ring_{kRingMessages};
   bool kafka_is_dropping_ = false;
   bool zeromq_is_dropping_ = false;
-  Session session_;
-  boost::asio::io_context context_{1};  // after the session: what still waits in it knows the session
+  boost::asio::io_context context_{1};  // before those whose timers know it
+  Backfill backfill_;
+  std::deque<Feed> feeds_;
   std::thread thread_;
 };
 

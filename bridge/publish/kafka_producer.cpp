@@ -4,6 +4,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "core/big_endian.hpp"
 #include "core/log.hpp"
 #include "core/time.hpp"
 
@@ -22,9 +23,16 @@ void set(RdKafka::Conf& conf, const std::string& name, const std::string& value)
   if (conf.set(name, value, error) != RdKafka::Conf::CONF_OK) throw std::runtime_error("Kafka setting: " + error);
 }
 
-std::string setting(const KafkaProducer::Settings& settings, std::string_view name) {
-  const auto found = std::ranges::find(settings, name, &std::pair<std::string, std::string>::first);
-  return found == settings.end() ? std::string() : found->second;
+std::string setting(const Config& config, std::string_view name) {
+  const auto found = std::ranges::find(config.kafka, name, &std::pair<std::string, std::string>::first);
+  return found == config.kafka.end() ? std::string() : found->second;
+}
+
+/// The id in a record's wire header; 0, which no schema has, where there is none.
+std::int32_t schema_id_in(std::span<const std::uint8_t> value) noexcept {
+  constexpr std::size_t kMagicBytes = 1;
+  if (value.size() < kMagicBytes + sizeof(std::uint32_t)) return 0;
+  return static_cast<std::int32_t>(get_big_endian<std::uint32_t>(value.data() + kMagicBytes));
 }
 
 /// How many copies a session's window can count.
@@ -44,13 +52,15 @@ bool is_for_good(RdKafka::ErrorCode code) {
 
 }  // namespace
 
-KafkaProducer::KafkaProducer(const Settings& settings, std::string topic, KafkaMetrics& metrics,
-                             std::function<void()> on_fatal)
-    : topic_name_(std::move(topic)),
-      brokers_(setting(settings, "bootstrap.servers")),
+KafkaProducer::KafkaProducer(const Config& config, KafkaMetrics& metrics, std::function<void()> on_fatal)
+    : trades_{config.trades_topic},
+      gaps_{config.gaps_topic},
+      quotes_{config.quotes_topic},
+      schema_ids_(config.schema_ids),
+      brokers_(setting(config, "bootstrap.servers")),
       metrics_(metrics),
       on_fatal_(std::move(on_fatal)) {
-  make_producer(settings);
+  make_producer(config);
   if (find_partitions(kFirstAskMs)) return;
   log("Kafka", "waiting for the brokers at " + brokers_ + "; messages wait meanwhile, and go out in order");
 }
@@ -61,7 +71,7 @@ KafkaProducer::~KafkaProducer() {
                    RdKafka::Producer::PURGE_NON_BLOCKING);
 }
 
-void KafkaProducer::make_producer(const Settings& settings) {
+void KafkaProducer::make_producer(const Config& config) {
   const std::unique_ptr<RdKafka::Conf> conf(RdKafka::Conf::create(RdKafka::Conf::CONF_GLOBAL));
   set(*conf, "enable.idempotence", "true");
   set(*conf, "acks", "all");
@@ -73,7 +83,7 @@ void KafkaProducer::make_producer(const Settings& settings) {
   set(*conf, "message.timeout.ms", "0");                   // a trade is never given up
   set(*conf, "queue.buffering.max.messages", "10000000");  // the sessions' windows bound it
   set(*conf, "queue.buffering.max.kbytes", "2000000");
-  for (const auto& [name, value] : settings) set(*conf, name, value);
+  for (const auto& [name, value] : config.kafka) set(*conf, name, value);
   std::string error;
   if (conf->set("dr_cb", static_cast<RdKafka::DeliveryReportCb*>(this), error) != RdKafka::Conf::CONF_OK ||
       conf->set("event_cb", static_cast<RdKafka::EventCb*>(this), error) != RdKafka::Conf::CONF_OK) {
@@ -83,22 +93,37 @@ void KafkaProducer::make_producer(const Settings& settings) {
   if (!producer_) throw std::runtime_error("Kafka producer: " + error);
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
-  topic_.reset(RdKafka::Topic::create(producer_.get(), topic_name_, nullptr, error));
-  if (!topic_) throw std::runtime_error("Kafka topic " + topic_name_ + ": " + error);
+  for (Topic* topic : {&trades_, &gaps_, &quotes_}) {
+    topic->handle.reset(RdKafka::Topic::create(producer_.get(), topic->name, nullptr, error));
+    if (!topic->handle) throw std::runtime_error("Kafka topic " + topic->name + ": " + error);
+  }
 }
 
 /// False when the brokers did not answer.
 bool KafkaProducer::find_partitions(int timeout_ms) {
+  for (Topic* topic : {&trades_, &gaps_, &quotes_}) {
+    if (topic->partitions == 0 && !find_partitions(*topic, timeout_ms)) return false;
+  }
+  if (trades_.partitions + quotes_.partitions > kMostCopies) {
+    throw std::runtime_error("a clock cannot be written to more than 255 partitions: " + trades_.name + " and " +
+                             quotes_.name + " have more");
+  }
+  has_partitions_ = true;
+  return true;
+}
+
+bool KafkaProducer::find_partitions(Topic& topic, int timeout_ms) {
   RdKafka::Metadata* answer = nullptr;
-  const RdKafka::ErrorCode code = producer_->metadata(false, topic_.get(), &answer, timeout_ms);
+  const RdKafka::ErrorCode code = producer_->metadata(false, topic.handle.get(), &answer, timeout_ms);
   const std::unique_ptr<RdKafka::Metadata> metadata(answer);
   ask_again_at_ns_ = steady_now_ns() + kAskEveryNs;
   if (code != RdKafka::ERR_NO_ERROR) return false;
   for (const auto* each : *metadata->topics()) {
-    if (each->topic() == topic_name_) partitions_ = static_cast<std::int32_t>(each->partitions()->size());
+    if (each->topic() == topic.name) topic.partitions = static_cast<std::int32_t>(each->partitions()->size());
   }
-  if (partitions_ == 0) throw std::runtime_error("Kafka has no topic " + topic_name_ + ": run `livetape topics apply`");
-  if (partitions_ > kMostCopies) throw std::runtime_error("more than 255 partitions cannot be written: " + topic_name_);
+  if (topic.partitions == 0) {
+    throw std::runtime_error("Kafka has no topic " + topic.name + ": run `livetape topics apply`");
+  }
   return true;
 }
 
@@ -111,9 +136,25 @@ void KafkaProducer::ask_again() {
   }
 }
 
-std::size_t KafkaProducer::add_session() {
-  sessions_.emplace_back(kUnderWay);
+std::size_t KafkaProducer::add_session(bool has_quotes) {
+  sessions_.push_back({DeliveryWindow(kUnderWay), has_quotes});
   return sessions_.size() - 1;
+}
+
+std::int32_t KafkaProducer::clock_copies(const Session& session) const noexcept {
+  return trades_.partitions + (session.has_quotes ? quotes_.partitions : 0);
+}
+
+KafkaProducer::Place KafkaProducer::place_of_clock(std::int32_t copy) const noexcept {
+  if (copy < trades_.partitions) return {trades_, copy};
+  return {quotes_, copy - trades_.partitions};
+}
+
+/// A trade that an earlier run left on disk may be of an older schema, whose id is not known here.
+KafkaProducer::Place KafkaProducer::place_of(std::span<const std::uint8_t> value) const noexcept {
+  const std::int32_t schema_id = schema_id_in(value);
+  const Topic& topic = schema_id == schema_ids_.gap ? gaps_ : schema_id == schema_ids_.quote ? quotes_ : trades_;
+  return {topic, RdKafka::Topic::PARTITION_UA};
 }
 
 /// A message that librdkafka took in part goes on with the copies that are left.
@@ -122,25 +163,26 @@ bool KafkaProducer::produce(std::size_t number, std::uint64_t sequence, std::str
   Session& session = sessions_[number];
   if (!has_room(number, sequence)) return false;
   const bool is_clock = key.find(':') == std::string_view::npos;
-  const std::int32_t copies = is_clock ? partitions_ : 1;
+  const std::int32_t copies = is_clock ? clock_copies(session) : 1;
   if (session.begun != sequence) {
     session.begun = sequence;
     session.copies_out = 0;
     session.window.sent(sequence, static_cast<std::uint8_t>(copies));
   }
   for (std::int32_t& copy = session.copies_out; copy < copies; ++copy) {
-    const std::int32_t partition = is_clock ? copy : RdKafka::Topic::PARTITION_UA;
-    if (!send(key, value, partition, tag_of(number, sequence))) return false;
+    const Place place = is_clock ? place_of_clock(copy) : place_of(value);
+    if (!send(place, key, value, tag_of(number, sequence))) return false;
   }
   return true;
 }
 
 /// False while librdkafka's queue is full.
-bool KafkaProducer::send(std::string_view key, std::span<const std::uint8_t> value, std::int32_t partition, void* tag) {
+bool KafkaProducer::send(const Place& place, std::string_view key, std::span<const std::uint8_t> value, void* tag) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): librdkafka copies, it only lacks the const
   auto* const bytes = const_cast<std::uint8_t*>(value.data());
-  const RdKafka::ErrorCode code = producer_->produce(topic_.get(), partition, RdKafka::Producer::RK_MSG_COPY, bytes,
-                                                     value.size(), key.data(), key.size(), tag);
+  const RdKafka::ErrorCode code =
+      producer_->produce(place.topic.handle.get(), place.partition, RdKafka::Producer::RK_MSG_COPY, bytes, value.size(),
+                         key.data(), key.size(), tag);
   if (code == RdKafka::ERR__QUEUE_FULL) {
     ++metrics_.queue_full;
     return false;
@@ -154,7 +196,7 @@ bool KafkaProducer::send(std::string_view key, std::span<const std::uint8_t> val
 }
 
 void KafkaProducer::poll() {
-  if (partitions_ == 0 && steady_now_ns() >= ask_again_at_ns_) ask_again();
+  if (!has_partitions_ && steady_now_ns() >= ask_again_at_ns_) ask_again();
   producer_->poll(0);
 }
 

@@ -25,10 +25,11 @@ Writer writer_of(const Config& config, std::string_view venue) {
 
 KafkaPublisher::Lane::Lane(const Config& config, const MessageSource& source, Writer its_writer,
                            VenueMetrics& venue_metrics)
-    : encoder(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id),
+    : encoder(source.instruments, as_hex(source.session), config.schema_ids),
       metrics(venue_metrics),
       writer(its_writer),
       session(source.session),
+      has_quotes(source.has_quotes),
       spool(config.spool_dir / source.instruments->venue(), session, config.spool_bytes, metrics) {}
 
 KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics,
@@ -41,7 +42,7 @@ KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<MessageSo
   }
   const auto is_relayed = [](const auto& lane) { return lane->writer == Writer::relay; };
   if (!lanes_.empty() && std::ranges::all_of(lanes_, is_relayed)) return;
-  producer_ = std::make_unique<KafkaProducer>(config.kafka, config.topic, metrics.kafka, std::move(on_fatal));
+  producer_ = std::make_unique<KafkaProducer>(config, metrics.kafka, std::move(on_fatal));
 }
 
 KafkaPublisher::~KafkaPublisher() { stop(); }
@@ -82,10 +83,13 @@ Spool* KafkaPublisher::relay_spool(std::string_view venue) noexcept {
   return nullptr;
 }
 
+/// A relay asks for messages by their own numbers. What the bridge writes itself is numbered in the order it came in:
+/// trades that waited for those of a gap come behind messages of higher numbers.
 void KafkaPublisher::take(std::size_t ring, const Message& message) {
   Lane& lane = *lanes_[ring];
   const auto value = lane.encoder.encode(message);
-  lane.spool.append(message.sequence, lane.encoder.key(message), value);
+  const std::uint64_t number = lane.writer == Writer::relay ? message.sequence : ++lane.taken;
+  lane.spool.append(number, lane.encoder.key(message), value);
 }
 
 void KafkaPublisher::end_turn() {
@@ -146,7 +150,7 @@ std::span<const SpooledMessage> KafkaPublisher::produce(Lane& lane, const Sessio
 std::size_t KafkaPublisher::number_of(Lane& lane, const SessionId& session) {
   const auto found = std::ranges::find(lane.sessions, session, &std::pair<SessionId, std::size_t>::first);
   if (found != lane.sessions.end()) return found->second;
-  lane.sessions.emplace_back(session, producer_->add_session());
+  lane.sessions.emplace_back(session, producer_->add_session(lane.has_quotes));
   return lane.sessions.back().second;
 }
 

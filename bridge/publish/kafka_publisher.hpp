@@ -51,6 +51,8 @@ class KafkaPublisher {
     VenueMetrics& metrics;
     Writer writer;
     SessionId session;
+    bool has_quotes;
+    std::uint64_t taken = 0;  // messages of this run
     Spool spool;
     SpoolReader reader{spool};
     std::span<const SpooledMessage> waiting;                  // read, and not yet produced

@@ -10,7 +10,6 @@ namespace {
 // Branches of the unions, and the symbol of an enum that a trade of the stream always has.
 constexpr std::int64_t kNull = 0;
 constexpr std::int64_t kPresent = 1;
-constexpr std::int64_t kSourceLive = 0;
 
 /// An array: a block of so many items, if there are any, and an empty one.
 void write_conditions(AvroWriter& out, std::span<const std::string_view> codes) noexcept {
@@ -22,24 +21,41 @@ void write_conditions(AvroWriter& out, std::span<const std::string_view> codes) 
 }  // namespace
 
 RecordEncoder::RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex,
-                             std::int32_t trade_schema_id, std::int32_t clock_schema_id)
-    : instruments_(std::move(instruments)),
-      session_hex_(std::move(session_hex)),
-      trade_schema_id_(trade_schema_id),
-      clock_schema_id_(clock_schema_id) {}
+                             SchemaIds schema_ids)
+    : instruments_(std::move(instruments)), session_hex_(std::move(session_hex)), schema_ids_(schema_ids) {}
 
 std::string_view RecordEncoder::key(const Message& message) const noexcept {
-  return message.kind == Message::Kind::trade ? instruments_->key(message.trade.instrument) : instruments_->venue();
+  switch (message.kind) {
+    case Message::Kind::trade:
+      return instruments_->key(message.trade.instrument);
+    case Message::Kind::gap:
+      return instruments_->key(message.gap.instrument);
+    case Message::Kind::quote:
+      return instruments_->key(message.quote.instrument);
+    case Message::Kind::clock:
+      break;
+  }
+  return instruments_->venue();
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode(const Message& message) noexcept {
-  return message.kind == Message::Kind::trade ? encode_trade(message) : encode_clock(message);
+  switch (message.kind) {
+    case Message::Kind::trade:
+      return encode_trade(message);
+    case Message::Kind::gap:
+      return encode_gap(message);
+    case Message::Kind::quote:
+      return encode_quote(message);
+    case Message::Kind::clock:
+      break;
+  }
+  return encode_clock(message);
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message) noexcept {
   const Trade& trade = message.trade;
   AvroWriter out(buffer_);
-  out.write_wire_header(trade_schema_id_);
+  out.write_wire_header(schema_ids_.trade);
   out.write_string(instruments_->venue());
   out.write_string(instruments_->name(trade.instrument));
   out.write_string(trade.id.view());
@@ -54,7 +70,7 @@ std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message
   out.write_long(trade.action == Action::trade ? kNull : kPresent);
   if (trade.action != Action::trade) out.write_string(trade.id.view());  // refers_to
   write_conditions(out, trade.conditions);
-  out.write_long(kSourceLive);
+  out.write_long(static_cast<std::int64_t>(trade.source));
   out.write_string(session_hex_);
   out.write_long(static_cast<std::int64_t>(message.sequence));
   return out.written();
@@ -62,9 +78,48 @@ std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message
 
 std::span<const std::uint8_t> RecordEncoder::encode_clock(const Message& message) noexcept {
   AvroWriter out(buffer_);
-  out.write_wire_header(clock_schema_id_);
+  out.write_wire_header(schema_ids_.clock);
   out.write_string(instruments_->venue());
   out.write_long(message.clock_time_ns);
+  out.write_string(session_hex_);
+  out.write_long(static_cast<std::int64_t>(message.sequence));
+  return out.written();
+}
+
+std::span<const std::uint8_t> RecordEncoder::encode_gap(const Message& message) noexcept {
+  const Gap& gap = message.gap;
+  AvroWriter out(buffer_);
+  out.write_wire_header(schema_ids_.gap);
+  out.write_string(instruments_->venue());
+  out.write_string(instruments_->name(gap.instrument));
+  for (const std::int64_t id : {gap.first_id, gap.last_id}) {
+    out.write_long(gap.has_ids ? kPresent : kNull);
+    if (gap.has_ids) out.write_long(id);
+  }
+  out.write_long(gap.from_time_ns);
+  out.write_long(gap.to_time_ns);
+  out.write_string(gap.reason);
+  out.write_string(session_hex_);
+  out.write_long(static_cast<std::int64_t>(message.sequence));
+  return out.written();
+}
+
+std::span<const std::uint8_t> RecordEncoder::encode_quote(const Message& message) noexcept {
+  const Quote& quote = message.quote;
+  AvroWriter out(buffer_);
+  out.write_wire_header(schema_ids_.quote);
+  out.write_string(instruments_->venue());
+  out.write_string(instruments_->name(quote.instrument));
+  out.write_long(quote.has_seq ? kPresent : kNull);
+  if (quote.has_seq) out.write_long(quote.seq);
+  for (const Level& level : {quote.bid, quote.ask}) {
+    for (const Int128 amount : {level.price, level.size}) {
+      out.write_long(level.size > 0 ? kPresent : kNull);
+      if (level.size > 0) out.write_decimal(amount);
+    }
+  }
+  out.write_long(quote.event_time_ns);
+  out.write_long(quote.receive_time_ns);
   out.write_string(session_hex_);
   out.write_long(static_cast<std::int64_t>(message.sequence));
   return out.written();

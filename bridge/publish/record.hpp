@@ -8,19 +8,20 @@
 #include <string_view>
 
 #include "core/instruments.hpp"
+#include "core/schema_ids.hpp"
 #include "core/trade.hpp"
 
 namespace livetape::bridge {
 
-/// Writes messages of one venue's session as records of `trades`: trade.avsc and clock.avsc behind the wire header.
+/// Writes messages of one venue's session as records: trade.avsc, clock.avsc, gap.avsc and quote.avsc behind
+/// the wire header.
 class RecordEncoder {
  public:
-  RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex, std::int32_t trade_schema_id,
-                std::int32_t clock_schema_id);
+  RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex, SchemaIds schema_ids);
 
   /// The record's value, valid until the next call.
   [[nodiscard]] std::span<const std::uint8_t> encode(const Message& message) noexcept;
-  /// `venue:INSTRUMENT` of a trade, `venue` of a clock.
+  /// `venue:INSTRUMENT` of a trade, a gap and a quote, `venue` of a clock.
   [[nodiscard]] std::string_view key(const Message& message) const noexcept;
 
  private:
@@ -28,11 +29,12 @@ class RecordEncoder {
 
   [[nodiscard]] std::span<const std::uint8_t> encode_trade(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> encode_gap(const Message& message) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> encode_quote(const Message& message) noexcept;
 
   std::shared_ptr<const Instruments> instruments_;
   std::string session_hex_;
-  std::int32_t trade_schema_id_;
-  std::int32_t clock_schema_id_;
+  SchemaIds schema_ids_;
   std::array<std::uint8_t, kMaxBytes> buffer_{};
 };
 

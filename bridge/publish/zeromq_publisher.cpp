@@ -16,7 +16,7 @@ constexpr int kHighWaterMark = 100'000;  // messages kept for each subscriber th
 ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics)
     : metrics_(metrics), lags_(sources.size()), spin_(config.spin) {
   for (const MessageSource& source : sources) {
-    RecordEncoder encoder(source.instruments, as_hex(source.session), config.trade_schema_id, config.clock_schema_id);
+    RecordEncoder encoder(source.instruments, as_hex(source.session), config.schema_ids);
     publications_.push_back(std::make_unique<Publication>(std::move(encoder), source.session, config.retry_bytes));
     const std::string venue(source.instruments->venue());
     retry_sources_.push_back({venue, source.session, &publications_.back()->kept()});
@@ -58,7 +58,8 @@ void ZeroMqPublisher::stop() {
 void ZeroMqPublisher::take(std::size_t ring, const Message& message) {
   publications_[ring]->publish(message, socket_);
   ++metrics_.zeromq_sent;
-  if (message.kind == Message::Kind::trade) note_times(ring, message.trade);
+  const bool is_trade = message.kind == Message::Kind::trade;
+  if (is_trade && message.trade.source == Source::live) note_times(ring, message.trade);
 }
 
 /// How late a trade came is counted from the least of its venue, so that clocks that differ do not hide it.

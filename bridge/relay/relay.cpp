@@ -34,13 +34,11 @@ std::uint64_t sequence_in(const zmq::message_t& position) {
 }  // namespace
 
 Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> on_fatal)
-    : retry_address_(config.zeromq_retry),
-      on_fatal_(std::move(on_fatal)),
-      producer_(config.kafka, config.topic, metrics.kafka, on_fatal_) {
+    : retry_address_(config.zeromq_retry), on_fatal_(std::move(on_fatal)), producer_(config, metrics.kafka, on_fatal_) {
   for (const VenueConfig& venue : config.venues) {
     if (venue.writer != Writer::relay) continue;
     metrics.venues.emplace_back().venue = venue.venue;
-    lanes_.push_back({metrics.venues.back()});
+    lanes_.push_back({metrics.venues.back(), venue.has_quotes});
     live_.set(zmq::sockopt::subscribe, venue.venue);
   }
   if (lanes_.empty()) throw std::runtime_error("no venue has `relay` as its writer: LIVETAPE_VENUES says who writes");
@@ -149,8 +147,9 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
     known->confirmed = std::min(known->confirmed, unconfirmed.first - 1);
     return;
   }
-  Session& session = lane.sessions.emplace_back(Session{
-      unconfirmed.session, producer_.add_session(), SessionOrder(unconfirmed.first, kMostHeld), unconfirmed.first - 1});
+  Session& session =
+      lane.sessions.emplace_back(Session{unconfirmed.session, producer_.add_session(lane.has_quotes),
+                                         SessionOrder(unconfirmed.first, kMostHeld), unconfirmed.first - 1});
   session.order.knows(unconfirmed.last);
   log("relay", lane.metrics.venue + ": a session of the bridge, from message " + std::to_string(unconfirmed.first));
 }

@@ -47,6 +47,7 @@ class Relay {
   /// A venue, with its sessions from the oldest that is not wholly in Kafka; only that one is written.
   struct Lane {
     RelayVenueMetrics& metrics;
+    bool has_quotes;
     std::deque<Session> sessions{};
     std::uint64_t asked_from = 0;  // first number of the request that is under way; 0 when none is
     std::int64_t ask_again_at_ns = 0;

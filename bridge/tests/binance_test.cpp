@@ -12,7 +12,9 @@ constexpr std::int64_t kReceived = 1'723'161'240'000'000'000;
 
 class BinanceTest : public ::testing::Test {
  protected:
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), kReceived, trades_); }
+  BinanceTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), kReceived, out_); }
   DecodeError error_of(const std::string& field, const std::string& value) {
     std::string text = kTrade;
     const auto at = text.find("\"" + field + "\":");
@@ -21,12 +23,18 @@ class BinanceTest : public ::testing::Test {
     return decode(text).error;
   }
 
+  static constexpr const char* kList =
+      R"({"timezone":"UTC","serverTime":1723161240123,"rateLimits":[],"symbols":[{"symbol":"ETHUSDT","status":"TRADING",)"
+      R"("baseAsset":"ETH","baseAssetPrecision":8,"quoteAsset":"USDT","permissions":[]},{"symbol":"BTCUSDT",)"
+      R"("status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT"},{"symbol":"BNBBTC","baseAsset":"BNB",)"
+      R"("quoteAsset":"BTC"}]})";
   static constexpr const char* kTrade =
       R"({"stream":"ethusdt@trade","data":{"e":"trade","E":1723161240123,"s":"ETHUSDT","t":1557,"p":"2683.12000000",)"
       R"("q":"0.00440000","T":1723161240122,"m":true,"M":true}})";
 
-  Binance venue_{{"BTC-USDT", "ETH-USDT"}};
-  std::vector<Trade> trades_;
+  Binance venue_{{"BTC-USDT", "ETH-USDT", "X-USDT"}};
+  Decoded out_;
+  std::vector<Trade>& trades_ = out_.trades;
 };
 
 TEST_F(BinanceTest, TradeFrameGivesTheTradeExactly) {
@@ -53,9 +61,6 @@ TEST_F(BinanceTest, AggressorIsTheSideThatWasNotTheMaker) {
 
 TEST_F(BinanceTest, FramesWithoutTradesAreNoErrors) {
   EXPECT_EQ(decode(R"({"result":null,"id":1})").kind, FrameKind::subscribed);
-  EXPECT_EQ(
-      decode(R"({"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}})").kind,
-      FrameKind::ignored);
   EXPECT_EQ(decode(R"({"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":1}})").kind, FrameKind::ignored);
   EXPECT_TRUE(trades_.empty());
 }
@@ -91,12 +96,67 @@ TEST_F(BinanceTest, FrameCutShortIsMalformedWhereverItEnds) {
   EXPECT_EQ(decode(whole + " \n").kind, FrameKind::trades);
 }
 
-TEST_F(BinanceTest, SubscribesInChunks) {
-  std::vector<std::string> many;
-  for (int i = 0; i < 450; ++i) many.push_back("A" + std::to_string(i) + "-USDT");
-  const auto messages = Binance(many).subscribe_messages();
-  ASSERT_EQ(messages.size(), 3U);
-  EXPECT_EQ(messages[0].substr(0, 44), R"({"method":"SUBSCRIBE","params":["a0usdt@trad)");
+TEST_F(BinanceTest, ShutdownOfTheServerAsksForAnotherConnection) {
+  EXPECT_EQ(decode(R"({"e":"serverShutdown","E":1770123456789})").kind, FrameKind::reconnect);
+}
+
+TEST_F(BinanceTest, InstrumentsAreThoseOfItsOwnList) {
+  EXPECT_TRUE(venue_.is_listed(0));
+  EXPECT_TRUE(venue_.is_listed(1));
+  EXPECT_FALSE(venue_.is_listed(2));
+  EXPECT_EQ(venue_.read_instruments(frame("[]")), DecodeError::malformed_json);
+  EXPECT_EQ(venue_.read_instruments(frame(R"({"code":-1121,"msg":"Invalid symbol."})")), DecodeError::missing_field);
+}
+
+TEST_F(BinanceTest, SubscribesAndUnsubscribesByStream) {
+  const std::vector<std::uint32_t> both{0, 1};
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, both, true),
+            R"({"method":"SUBSCRIBE","params":["btcusdt@trade","ethusdt@trade"],"id":1})");
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&both[1], 1}, false),
+            R"({"method":"UNSUBSCRIBE","params":["ethusdt@trade"],"id":1})");
+}
+
+TEST_F(BinanceTest, HistoryGivesTheSameTradeAsTheStream) {
+  decode(kTrade);
+  const HistoryQuery query{1, 1'557, 1'560, 0, 0};
+  EXPECT_EQ(venue_.history_target(query), "/api/v3/historicalTrades?symbol=ETHUSDT&fromId=1557&limit=1000");
+  std::vector<Trade> page;
+  const std::string answer =
+      R"([{"id":1557,"price":"2683.12000000","qty":"0.00440000","quoteQty":"11.80572800","time":1723161240122,)"
+      R"("isBuyerMaker":true,"isBestMatch":true}])";
+  ASSERT_EQ(venue_.read_history(frame(answer), query, kReceived, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_same(page[0], trades_[0]);
+  EXPECT_EQ(venue_.read_history(frame("[]"), query, kReceived, page), DecodeError::none);
+  EXPECT_EQ(venue_.read_history(frame(R"({"code":-1003})"), query, kReceived, page), DecodeError::malformed_json);
+  EXPECT_EQ(venue_.read_history(frame(R"([{"id":1}])"), query, kReceived, page), DecodeError::missing_field);
+}
+
+TEST_F(BinanceTest, BookTickerGivesTheBestBidAndAskAtTheTimeWeReadIt) {
+  ASSERT_EQ(decode(R"({"stream":"ethusdt@bookTicker","data":{"u":400900217,"s":"ETHUSDT","b":"25.35190000",)"
+                   R"("B":"31.21000000","a":"25.36520000","A":"40.66000000"}})")
+                .kind,
+            FrameKind::quotes);
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  const Quote& quote = out_.quotes[0];
+  EXPECT_EQ(quote.instrument, 1U);
+  EXPECT_EQ(quote.seq, 400'900'217);
+  expect_level(quote.bid, "25.3519", "31.21");
+  expect_level(quote.ask, "25.3652", "40.66");
+  EXPECT_EQ(quote.event_time_ns, kReceived);
+  EXPECT_FALSE(quote.has_venue_time);
+  const std::uint32_t instrument = 1;
+  EXPECT_EQ(venue_.subscribe_message(Channel::quotes, {&instrument, 1}, true),
+            R"({"method":"SUBSCRIBE","params":["ethusdt@bookTicker"],"id":1})");
+}
+
+TEST_F(BinanceTest, ASideOfTheBookThatIsEmptyIsLeftOut) {
+  decode(R"({"stream":"x","data":{"u":1,"s":"ETHUSDT","b":"0.00000000","B":"0.00000000","a":"2","A":"3"}})");
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  EXPECT_TRUE(out_.quotes[0].bid.size == 0);
+  EXPECT_EQ(decode(R"({"stream":"x","data":{"u":1,"s":"ETHUSDT","b":"1e400","B":"1","a":"2","A":"3"}})").error,
+            DecodeError::malformed_price);
+  EXPECT_TRUE(out_.quotes.empty());
 }
 
 }  // namespace

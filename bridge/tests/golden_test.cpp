@@ -65,7 +65,7 @@ TEST(GoldenRecords, AreWrittenByteForByte) {
     const auto schema_id = static_cast<std::int32_t>(std::int64_t(golden["schema_id"]));
     const std::vector<std::string> names{is_trade ? text(fields["instrument"]) : ""};
     RecordEncoder encoder(std::make_shared<Instruments>(text(fields["venue"]), names), text(fields["bridge_session"]),
-                          schema_id, schema_id);
+                          SchemaIds{schema_id, schema_id, schema_id, schema_id});
     std::string expected;
     for (const element field : golden["bytes"].get_array()) expected += text(field.at(1));
     const std::vector<std::string_view> conditions = conditions_of(fields);

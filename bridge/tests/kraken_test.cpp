@@ -10,7 +10,9 @@ namespace {
 
 class KrakenTest : public ::testing::Test {
  protected:
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, trades_); }
+  KrakenTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
 
   static std::string update(const std::string& trades) {
     return R"({"channel":"trade","type":"update","data":[)" + trades + "]}";
@@ -20,8 +22,14 @@ class KrakenTest : public ::testing::Test {
            R"(,"qty":0.00012345,"ord_type":"limit","trade_id":42,"timestamp":")" + timestamp + "\"}";
   }
 
-  Kraken venue_{{"BTC-USDT"}};
-  std::vector<Trade> trades_;
+  static constexpr const char* kList =
+      R"({"error":[],"result":{"XBTUSDT":{"altname":"XBTUSDT","wsname":"XBT/USDT","aclass_base":"currency",)"
+      R"("base":"XXBT","quote":"USDT","lot_decimals":8,"fees":[[0,0.4]]},"XXDGZUSD":{"altname":"XDGUSD",)"
+      R"("wsname":"XDG/USD","base":"XXDG","quote":"ZUSD"}}})";
+
+  Kraken venue_{{"BTC-USDT", "DOGE-USD"}};
+  Decoded out_;
+  std::vector<Trade>& trades_ = out_.trades;
 };
 
 TEST_F(KrakenTest, NumbersAreReadByTheirDigits) {
@@ -78,11 +86,46 @@ TEST_F(KrakenTest, FrameCutShortIsMalformedWhereverItEnds) {
   }
 }
 
-TEST_F(KrakenTest, SubscribesBySlashedSymbols) {
-  const auto messages = venue_.subscribe_messages();
-  ASSERT_EQ(messages.size(), 1U);
-  EXPECT_EQ(messages[0],
-            R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USDT"],"snapshot":false}})");
+TEST_F(KrakenTest, SubscribesBySlashedSymbolsOfTheListInOurNames) {
+  const std::vector<std::uint32_t> both{0, 1};
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, both, true),
+            R"({"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USDT","DOGE/USD"],"snapshot":false}})");
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&both[1], 1}, false),
+            R"({"method":"unsubscribe","params":{"channel":"trade","symbol":["DOGE/USD"]}})");
+}
+
+TEST_F(KrakenTest, HistoryGivesTheSameTradeAsTheStream) {
+  decode(update(trade("105123.4")));
+  const HistoryQuery query{0, 42, 42, 1'762'768'799'000'000'001, 0};
+  EXPECT_EQ(venue_.history_target(query), "/0/public/Trades?pair=XBTUSDT&since=1762768799000000000&count=1000");
+  std::vector<Trade> page;
+  const std::string answer =
+      R"({"error":[],"result":{"XBTUSDT":[["105123.40000","0.00012345",1762768800.123456,"s","l","",42]],)"
+      R"("last":"1762768800123456000"}})";
+  ASSERT_EQ(venue_.read_history(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_same(page[0], trades_[0]);
+  EXPECT_EQ(venue_.read_history(frame(R"({"error":["EGeneral:Too many requests"]})"), query, 7, page),
+            DecodeError::missing_field);
+  EXPECT_EQ(venue_.read_history(frame(R"({"error":[],"result":{"XBTUSDT":[["1","1"]],"last":"0"}})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
+TEST_F(KrakenTest, TickerGivesTheBestBidAndAskByTheirDigits) {
+  ASSERT_EQ(decode(R"({"channel":"ticker","type":"snapshot","data":[{"symbol":"BTC/USDT","bid":0.10025,)"
+                   R"("bid_qty":740.0,"ask":0.10036000000000001,"ask_qty":1361.44813783,"last":0.10035,)"
+                   R"("timestamp":"2025-11-10T10:00:00.123456Z"}]})")
+                .kind,
+            FrameKind::quotes);
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  expect_level(out_.quotes[0].bid, "0.10025", "740");
+  expect_level(out_.quotes[0].ask, "0.10036000000000001", "1361.44813783");
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'762'768'800'123'456'000);
+  EXPECT_FALSE(out_.quotes[0].has_seq);
+  const std::uint32_t instrument = 0;
+  EXPECT_EQ(venue_.subscribe_message(Channel::quotes, {&instrument, 1}, true),
+            R"({"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USDT"],"event_trigger":"bbo"}})");
+  EXPECT_EQ(decode(R"({"method":"unsubscribe","success":true,"result":{"channel":"trade"}})").kind, FrameKind::ignored);
 }
 
 }  // namespace

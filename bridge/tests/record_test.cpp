@@ -8,7 +8,8 @@ namespace livetape::bridge {
 namespace {
 
 RecordEncoder encoder() {
-  return {std::make_shared<Instruments>("kraken", std::vector<std::string>{"BTC-USDT"}), "00ff", 1, 258};
+  return {std::make_shared<Instruments>("kraken", std::vector<std::string>{"BTC-USDT"}), "00ff",
+          SchemaIds{1, 258, 3, 4}};
 }
 
 TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
@@ -53,6 +54,62 @@ TEST(Record, OfAClockHasTheVenueAsKey) {
             "0000000102"
             "0c6b72616b656e"
             "8001"
+            "0830306666"
+            "08");
+}
+
+TEST(Record, OfABackfilledTradeSaysSo) {
+  Message message;
+  message.trade.source = Source::backfill;
+  const auto bytes = as_hex(encoder().encode(message));
+  EXPECT_EQ(bytes.substr(bytes.size() - 14),
+            "020830306666"
+            "00");
+}
+
+TEST(Record, OfAGapTellsItsIdsOnlyWhereThereAreAny) {
+  Message message;
+  message.kind = Message::Kind::gap;
+  message.sequence = 4;
+  message.gap = {0, true, 1, 2, 3, 4, "why"};
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken:BTC-USDT");
+  EXPECT_EQ(as_hex(out.encode(message)),
+            "0000000003"
+            "0c6b72616b656e"
+            "104254432d55534454"
+            "0202"  // first_missing_id: branch 1
+            "0204"  // last_missing_id
+            "06"    // from_time
+            "08"    // to_time
+            "06776879"
+            "0830306666"
+            "08");
+  message.gap.has_ids = false;
+  EXPECT_EQ(as_hex(out.encode(message)).substr(42, 8), "00000608");
+}
+
+TEST(Record, OfAQuoteLeavesOutASideThatHasNothing) {
+  Message message;
+  message.kind = Message::Kind::quote;
+  message.sequence = 4;
+  message.quote = Quote();
+  message.quote.has_seq = true;
+  message.quote.seq = 42;
+  message.quote.bid = {2, 128};
+  message.quote.event_time_ns = 1;
+  message.quote.receive_time_ns = -1;
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken:BTC-USDT");
+  EXPECT_EQ(as_hex(out.encode(message)),
+            "0000000004"
+            "0c6b72616b656e"
+            "104254432d55534454"
+            "0254"      // quote_seq
+            "020202"    // bid_price
+            "02040080"  // bid_size
+            "0000"      // no ask
+            "0201"
             "0830306666"
             "08");
 }

@@ -19,9 +19,9 @@ from agents.kernel.decode_plan import Step, compile_plan
 from app.settings import Settings
 from app.topic_admin import apply
 from local import certificates, stack
-from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
+from replay.venues import VenueName, protocol_of
 from tests.integration.bridge_kit import Script, bridge_settings, bridging, server_tls, venue_of
 from tests.integration.broker_files import segment
 from tests.integration.fold_kit import PARTITIONS, START_NS, Tape, folding, trade, wait_until_flushed

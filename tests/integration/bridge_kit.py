@@ -6,7 +6,6 @@ writing is used to say what it should have written.
 
 import asyncio
 import io
-import itertools
 import json
 import signal
 import ssl
@@ -31,10 +30,10 @@ from app.settings import PROJECT, Settings, Venue, Writer
 from app.topic_admin import apply
 from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports
-from replay.command import PATHS, VenueName
 from replay.exchange import Exchange
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
+from replay.venues import PROTOCOLS, VenueName
 from tests.integration.api_kit import WAIT_S
 
 POLL_S = 0.2
@@ -42,7 +41,7 @@ HEADER = struct.Struct(">bI")
 POSITION = struct.Struct(">16sQ")
 SCHEMAS = {
     name: fastavro.parse_schema(json.loads((PROJECT / "schemas" / f"{name.lower()}.avsc").read_text()))
-    for name in ("Trade", "Clock")
+    for name in ("Trade", "Clock", "Gap", "Quote")
 }
 Fields = Mapping[str, Any]
 _prepared: set[str] = set()
@@ -132,10 +131,16 @@ class Bridge:
 
 
 def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings:
-    """The test's settings with these venues and with ports and a folder that no other test has."""
+    """The test's settings with these venues and with ports and a folder that no other test has.
+
+    The venues' quotes are read only where a test is about them: others would have their frames to count.
+    """
     data, retry, metrics, relay_metrics = ports.free_ports(4)
+    venues_file = home / "venues.yaml"
+    venues_file.write_text(settings.venues_file.read_text().replace("quotes: true", "quotes: false"))
     return settings.model_copy(
         update={
+            "venues_file": venues_file,
             "home": home,
             "venues": venues,
             "zmq_data": f"tcp://127.0.0.1:{data}",
@@ -144,6 +149,11 @@ def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings
             "relay_metrics": f"127.0.0.1:{relay_metrics}",
         }
     )
+
+
+def with_quotes(settings: Settings) -> Settings:
+    """The same settings, and the quotes of the venues that have them are read."""
+    return settings.model_copy(update={"venues_file": PROJECT / "venues.yaml"})
 
 
 @contextmanager
@@ -197,8 +207,13 @@ def venue_of(
     writer: Writer = Writer.DIRECT,
 ) -> Venue:
     """How the bridge finds a simulated exchange, and who writes its trades to Kafka."""
-    url = f"wss://{exchange.address}{PATHS[name]}"
-    return Venue(url=url, instruments=tuple(instruments), ca_file=ca_file, writer=writer)
+    return Venue(
+        url=f"wss://{exchange.address}{PROTOCOLS[name].path}",
+        rest_url=f"https://{exchange.address}",
+        instruments=tuple(instruments),
+        ca_file=ca_file,
+        writer=writer,
+    )
 
 
 class Script:
@@ -256,12 +271,12 @@ def decode(value: bytes, schema_ids: Mapping[str, int]) -> tuple[str, Fields]:
     return name, fields
 
 
-def read_topic(settings: Settings) -> list[Record]:
-    """All records of `trades`, partition by partition."""
+def read_topic(settings: Settings, name: str = "trades") -> list[Record]:
+    """All records of a topic, partition by partition."""
     ids = register_all(settings)
     consumer = Consumer({**settings.kafka_config, "group.id": "reader", "enable.auto.commit": False})
     try:
-        topic = settings.topic("trades")
+        topic = settings.topic(name)
         partitions = [
             TopicPartition(topic, number, 0) for number in consumer.list_topics(topic).topics[topic].partitions
         ]
@@ -299,19 +314,24 @@ def sequence(record: Record) -> int:
 
 
 def assert_in_order(records: list[Record]) -> None:
-    """The bridge's numbers rise within each partition, and have no hole over all of them."""
-    for earlier, later in itertools.pairwise(records):
-        assert earlier.partition != later.partition or earlier.sequence < later.sequence
+    """The bridge's numbers rise within each partition and key, and have no hole over all of them."""
+    newest: dict[tuple[int, str], int] = {}
+    for record in records:
+        assert newest.get((record.partition, record.key), 0) < record.sequence
+        newest[record.partition, record.key] = record.sequence
     assert {record.sequence for record in records} == {*range(1, max(map(sequence, records)) + 1)}
 
 
-def as_told(record: Record) -> SimulatedTrade:
-    """A trade's record as the simulated exchange's ledger has it, amounts without trailing zeros."""
+def as_told(record: Record, numbers: Mapping[str, int] | None = None) -> SimulatedTrade:
+    """A trade's record as the simulated exchange's ledger has it, amounts without trailing zeros.
+
+    `numbers` are the ledger's numbers of the venue's ids, where these are not the same.
+    """
     of = record.fields
     assert of["aggressor"] in ("buy", "sell")
     return SimulatedTrade(
         of["instrument"],
-        int(of["trade_id"]),
+        int(of["trade_id"]) if numbers is None else numbers[of["trade_id"]],
         plain(of["price"]),
         plain(of["size"]),
         of["aggressor"],

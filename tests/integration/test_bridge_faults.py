@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.settings import Settings, Venue
 from local import certificates, ports, stack
 from local.kafka import Kafka
-from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
+from replay.kraken import KrakenProtocol
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
+from replay.venues import VenueName, protocol_of
 from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import (
-    Bridge,
     Record,
     Script,
     as_told,
@@ -41,18 +42,12 @@ from tests.integration.bridge_kit import (
     trades_of,
     venue_of,
 )
+from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, running, trade
 
-SECOND_NS = 1_000_000_000
-START_NS = 1_700_000_000 * SECOND_NS
 CLOCK_DELAY_NS = SECOND_NS
 CLOCK_INTERVAL_NS = 250_000_000
 PARTITIONS = 4
-BTC, ETH = "BTC-USDT", "ETH-USDT"
 DAY = datetime.timedelta(days=1)
-
-
-def trade(number: int, instrument: str = BTC, price: str = "100.10") -> SimulatedTrade:
-    return SimulatedTrade(instrument, number, price, "0.5", "buy", START_NS + number * SECOND_NS)
 
 
 def binance_frame(**changes: str) -> RecordedFrame:
@@ -60,53 +55,6 @@ def binance_frame(**changes: str) -> RecordedFrame:
     good = {"t": "77", "p": '"100.1"', "q": '"1"', "T": str(START_NS // 1_000_000), "s": '"BTCUSDT"', "m": "true"}
     fields = ",".join(f'"{name}":{text}' for name, text in {**good, **changes}.items())
     return RecordedFrame(0, "btcusdt@trade", f'{{"stream":"btcusdt@trade","data":{{"e":"trade",{fields}}}}}')
-
-
-class Run:
-    """A bridge that reads one simulated exchange, whose script the test writes."""
-
-    def __init__(self, venue: VenueName, bridge: Bridge, exchange: Exchange, script: Script) -> None:
-        self.bridge = bridge
-        self.exchange = exchange
-        self._venue = venue
-        self._script = script
-        self._frames = 0
-
-    async def subscribed(self, answers: int = 1) -> None:
-        """Wait for the exchange's answers to a subscription."""
-        self._frames += answers
-        await self._read()
-
-    async def play(self, *items: SimulatedTrade | RecordedFrame) -> None:
-        """Have the exchange send these, and wait until the bridge has read them."""
-        self._frames += len(items)
-        self._script.say(*items)
-        await self._read()
-
-    async def _read(self) -> None:
-        await self.bridge.counts(f'frames_total{{venue="{self._venue}"}}', self._frames)
-
-    def total(self, counter: str, **labels: str) -> float | None:
-        """A counter of the venue."""
-        text = ",".join(f'{name}="{value}"' for name, value in {"venue": self._venue, **labels}.items())
-        return self.bridge.metric(f"{counter}_total{{{text}}}")
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, certs: certificates.Certificates, *, venue: VenueName = VenueName.BINANCE, **changes: Any
-) -> AsyncIterator[Run]:
-    """A bridge that has subscribed to a simulated exchange; it is left to the test to stop it.
-
-    `changes` replace parts of its configuration file.
-    """
-    script = Script()
-    async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs)) as exchange:
-        read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        with bridging(read, **changes) as bridge:
-            run = Run(venue, bridge, exchange, script)
-            await run.subscribed()
-            yield run
 
 
 @pytest.fixture
@@ -136,8 +84,8 @@ async def test_the_venues_clock_goes_into_every_partition_in_the_order_of_its_tr
 ) -> None:
     began_ns = time.monotonic_ns()
     async with running(here, certs) as run:
-        for number in (1, 50):
-            await run.play(trade(number))
+        for one in (trade(1), replace(trade(2), event_time_ns=START_NS + 50 * SECOND_NS)):
+            await run.play(one)
             await run.bridge.counts('clocks_total{venue="binance"}', (run.total("clocks") or 0) + 3)
         assert await run.bridge.stop() == 0
     took_ns = time.monotonic_ns() - began_ns
@@ -231,7 +179,9 @@ async def test_a_refused_subscription_is_told_and_the_others_go_on(
     here: Settings, certs: certificates.Certificates
 ) -> None:
     script = Script()
-    async with Exchange(protocol_of(VenueName.KRAKEN, (BTC,)), script, server_tls(certs)) as exchange:
+    protocol = KrakenProtocol(("FOO-USDT", BTC))
+    protocol.suspended.add("FOO/USDT")
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
         venue = venue_of(VenueName.KRAKEN, exchange, ("FOO-USDT", BTC), certs.ca)
         settings = here.model_copy(update={"venues": {"kraken": venue}})
         with bridging(settings) as bridge:
@@ -282,10 +232,14 @@ async def test_a_certificate_that_proves_nothing_is_refused_and_told(
     here: Settings, certs: certificates.Certificates, name: str, ends: datetime.timedelta, *, trusted: bool, reason: str
 ) -> None:
     forgery = forged(here.home, name, ends)
-    async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery)) as exchange:
-        port = exchange.address.rpartition(":")[2]
+    authorities = here.home / "authorities.pem"
+    authorities.write_bytes(certs.ca.read_bytes() + (forgery.ca.read_bytes() if trusted else b""))
+    good = Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(certs))
+    bad = Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery))
+    async with good, bad:
+        port = bad.address.rpartition(":")[2]
         url = f"wss://localhost:{port}/stream"
-        venue = Venue(url=url, instruments=(BTC,), ca_file=forgery.ca if trusted else certs.ca)
+        venue = Venue(url=url, rest_url=f"https://{good.address}", instruments=(BTC,), ca_file=authorities)
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
             await bridge.says(
                 f"binance: cannot connect to {url}: TLS: the certificate of localhost is refused: {reason}"
@@ -295,12 +249,26 @@ async def test_a_certificate_that_proves_nothing_is_refused_and_told(
             assert await bridge.stop() == 0
 
 
+async def test_a_history_is_read_from_none_whose_certificate_proves_nothing(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    forgery = forged(here.home, "localhost", DAY)
+    async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery)) as exchange:
+        rest_url = f"https://localhost:{exchange.address.rpartition(':')[2]}"
+        venue = Venue(url="wss://localhost:1/", rest_url=rest_url, instruments=(BTC,), ca_file=certs.ca)
+        with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
+            await bridge.says(f"binance: cannot read the instruments at {rest_url}: TLS: the certificate of localhost")
+            await bridge.counts('failed_connects_total{venue="binance"}', 2)
+            assert bridge.metric('connects_total{venue="binance"}') == 0
+
+
 async def test_a_good_certificate_is_good_by_name_as_well_as_by_address(
     here: Settings, certs: certificates.Certificates
 ) -> None:
     async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(certs)) as exchange:
         port = exchange.address.rpartition(":")[2]
-        venue = Venue(url=f"wss://localhost:{port}/stream", instruments=(BTC,), ca_file=certs.ca)
+        rest_url = f"https://localhost:{port}"
+        venue = Venue(url=f"wss://localhost:{port}/stream", rest_url=rest_url, instruments=(BTC,), ca_file=certs.ca)
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
             await bridge.counts('connected{venue="binance"}', 1)
 
@@ -384,7 +352,7 @@ async def test_what_is_beyond_the_bound_of_the_disk_is_refused_and_told(
 async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
     here: Settings, certs: certificates.Certificates
 ) -> None:
-    venue = Venue(url="wss://localhost:1/stream", instruments=(BTC,), ca_file=certs.ca)
+    venue = Venue(url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,), ca_file=certs.ca)
     (nobody,) = ports.free_ports(1)
     settings = here.model_copy(update={"venues": {"binance": venue}})
     with bridging(settings, kafka={"bootstrap.servers": f"127.0.0.1:{nobody}"}) as bridge:
@@ -410,7 +378,12 @@ async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: 
 
 
 async def test_a_file_of_authorities_that_is_not_there_is_named(here: Settings) -> None:
-    venue = Venue(url="wss://localhost:1/stream", instruments=(BTC,), ca_file=Path("/nowhere/ca.pem"))
+    venue = Venue(
+        url="wss://localhost:1/stream",
+        rest_url="https://localhost:1",
+        instruments=(BTC,),
+        ca_file=Path("/nowhere/ca.pem"),
+    )
     with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
         assert await bridge.ended() == 1
         assert "wss://localhost:1/stream cannot be read from ca_file /nowhere/ca.pem" in bridge.log

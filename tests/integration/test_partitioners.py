@@ -8,9 +8,9 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from app.settings import Settings
 from local import certificates
-from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
+from replay.venues import VenueName, protocol_of
 from tests.integration.bridge_kit import Script, bridge_settings, bridging, read_topic, server_tls, trades_of, venue_of
 from tests.integration.java_source import run_java
 

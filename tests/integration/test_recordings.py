@@ -20,9 +20,9 @@ import pytest
 from app.intervals import SECOND_NS, duration_ns
 from app.settings import Settings
 from local import certificates
-from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange, Source
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
+from replay.venues import VenueName, protocol_of
 from tests.integration.api_kit import Api, eventually, serving
 from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, venue_of
 from tests.integration.fold_kit import Avro, read_bars

@@ -9,11 +9,11 @@ from pathlib import Path
 from app.settings import Settings, Writer
 from local import certificates, stack
 from local.kafka import Kafka
-from replay.command import RESOLUTION_NS, VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.ledger import Ledger, read_ledger
 from replay.market import MarketSpec, trades
 from replay.trade import SimulatedTrade
+from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import (
     Bridge,
     Record,
@@ -41,7 +41,7 @@ class Flow:
     """A simulated exchange whose trades a test lets come, some at a time, and its ledger."""
 
     def __init__(self, settings: Settings, script: Script, ledger: Path) -> None:
-        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=5, resolution_ns=RESOLUTION_NS[VENUE])
+        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=5, resolution_ns=PROTOCOLS[VENUE].resolution_ns)
         self.settings = settings
         self._market = trades(spec, START_NS)
         self._script = script

@@ -9,9 +9,9 @@ import zmq
 
 from app.settings import Settings
 from local import certificates
-from replay.command import VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
+from replay.venues import VenueName, protocol_of
 from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import (
     POSITION,

@@ -18,10 +18,10 @@ from app.settings import Settings
 from app.tick_stream import Lost, Origin, Tick, TickStream
 from app.topic_admin import apply
 from local import certificates, ports
-from replay.command import RESOLUTION_NS, VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.market import MarketSpec, trades
 from replay.trade import SimulatedTrade
+from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import (
     HEADER,
@@ -38,7 +38,8 @@ from tests.integration.bridge_kit import (
 VENUE = VenueName.BINANCE
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 TRADES = 30_000
-START_NS = 1_700_000_000 * 10**9
+SECOND_NS = 10**9
+START_NS = 1_700_000_000 * SECOND_NS
 PARTITIONS = 4
 ZERO, ONE, TWO, THREE = (number * 16 for number in (b"0", b"1", b"2", b"3"))
 
@@ -47,7 +48,7 @@ class Market:
     """Trades that come one by one until they are let go."""
 
     def __init__(self) -> None:
-        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=3, resolution_ns=RESOLUTION_NS[VENUE])
+        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=3, resolution_ns=PROTOCOLS[VENUE].resolution_ns)
         self._trades = itertools.islice(trades(spec, START_NS), TRADES)
         self.is_heard = asyncio.Event()
 
@@ -156,11 +157,14 @@ async def test_what_is_no_longer_in_the_bridges_memory_comes_from_kafka(
 
 
 class PretendedBridge:
-    """Publishes clocks of its sessions, on ZeroMQ with no memory and in Kafka, each where a test wants it."""
+    """Publishes clocks of its sessions, on ZeroMQ with no memory and in Kafka, each where a test wants it.
+
+    They are a second apart. In Kafka it has gaps and quotes as well.
+    """
 
     def __init__(self, settings: Settings, socket: "zmq.Socket[bytes]") -> None:
-        self._topic = settings.topic("trades")
-        self._schema_id = register_all(settings)["livetape.Clock"]
+        self._settings = settings
+        self._schema_ids = register_all(settings)
         self._producer = Producer(settings.kafka_config)
         self._socket = socket
         socket.set(zmq.RCVTIMEO, int(WAIT_S * 1000))
@@ -173,19 +177,36 @@ class PretendedBridge:
     def publish(self, session: bytes, *numbers: int) -> None:
         """Send messages to who listens."""
         for number in numbers:
-            self._socket.send_multipart([b"binance", POSITION.pack(session, number), self._value(session, number)])
+            self._socket.send_multipart([b"binance", POSITION.pack(session, number), self._clock(session, number)])
 
     def write(self, session: bytes, *numbers: int) -> None:
-        """Write them to every partition of the topic."""
-        for number, partition in itertools.product(numbers, range(PARTITIONS)):
-            self._producer.produce(self._topic, self._value(session, number), b"binance", partition)
+        """Write them to every partition of the topics that have clocks."""
+        for number, topic, partition in itertools.product(numbers, ("trades", "quotes"), range(PARTITIONS)):
+            self._producer.produce(self._settings.topic(topic), self._clock(session, number), b"binance", partition)
         assert self._producer.flush(WAIT_S) == 0
 
-    def _value(self, session: bytes, number: int) -> bytes:
-        fields = {"venue": "binance", "time_ns": number, "bridge_session": session.hex(), "bridge_sequence": number}
+    def write_gap(self, session: bytes, number: int) -> None:
+        """Write a gap to its topic."""
+        times = {"from_time_ns": START_NS, "to_time_ns": START_NS, "reason": "the history does not have them"}
+        self._write_to("gaps", self._value("Gap", session, number, instrument="BTC-USDT", **times))
+
+    def write_quote(self, session: bytes, number: int) -> None:
+        """Write a quote to its topic."""
+        times = {"event_time_ns": START_NS, "receive_time_ns": START_NS}
+        self._write_to("quotes", self._value("Quote", session, number, instrument="BTC-USDT", **times))
+
+    def _write_to(self, topic: str, value: bytes) -> None:
+        self._producer.produce(self._settings.topic(topic), value, b"binance:BTC-USDT")
+        assert self._producer.flush(WAIT_S) == 0
+
+    def _clock(self, session: bytes, number: int) -> bytes:
+        return self._value("Clock", session, number, time_ns=START_NS + number * SECOND_NS)
+
+    def _value(self, kind: str, session: bytes, number: int, **fields: object) -> bytes:
+        of_all = {"venue": "binance", "bridge_session": session.hex(), "bridge_sequence": number}
         body = io.BytesIO()
-        fastavro.schemaless_writer(body, SCHEMAS["Clock"], fields)
-        return HEADER.pack(0, self._schema_id) + body.getvalue()
+        fastavro.schemaless_writer(body, SCHEMAS[kind], {**of_all, **fields})
+        return HEADER.pack(0, self._schema_ids[f"livetape.{kind}"]) + body.getvalue()
 
 
 @pytest.fixture
@@ -211,10 +232,31 @@ async def test_what_nobody_has_is_told_in_its_place_and_the_stream_goes_on(
     async with asyncio.timeout(WAIT_S), TickStream(settings) as stream:
         await asyncio.to_thread(pretended.is_heard)
         pretended.publish(ONE, 1, 8)
-        pretended.write(ONE, 1, 2, 3, 6, 8)
+        pretended.write(ONE, 1, 2, 3, 6, 8, 10)
         pretended.publish(ONE, 9)
         told = await numbers_of(stream, 7)
     assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4, 5), (ONE, 6), (ONE, 7, 7), (ONE, 8)]
+
+
+async def test_gaps_and_quotes_that_were_missed_come_from_their_topics(
+    settings: Settings, pretended: PretendedBridge
+) -> None:
+    async with asyncio.timeout(WAIT_S), TickStream(settings) as stream:
+        await asyncio.to_thread(pretended.is_heard)
+        pretended.write(ONE, 1)
+        pretended.write_gap(ONE, 2)
+        pretended.write_quote(ONE, 3)
+        pretended.write(ONE, 5, 7)
+        pretended.publish(ONE, 1, 5)
+        items = [await anext(stream) for _ in range(5)]
+    assert items[3] == Lost("binance", ONE, 4, 4, "neither the bridge nor Kafka has them")
+    ticks = [item for item in items if isinstance(item, Tick)]
+    assert [(tick.sequence, tick.key) for tick in ticks] == [
+        (1, "binance"),
+        (2, "binance:BTC-USDT"),
+        (3, "binance:BTC-USDT"),
+        (5, "binance"),
+    ]
 
 
 async def test_the_end_of_a_session_and_sessions_that_nobody_heard_come_from_kafka(

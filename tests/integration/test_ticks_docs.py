@@ -11,9 +11,9 @@ from pathlib import Path
 from app.settings import PROJECT, Settings
 from app.tick_stream import Origin
 from local import certificates
-from replay.command import RESOLUTION_NS, VenueName, protocol_of
 from replay.exchange import Exchange
 from replay.market import MarketSpec, trades
+from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import Script, bridge_settings, bridging, server_tls, venue_of
 
@@ -26,7 +26,7 @@ async def test_the_pages_program_prints_every_trade(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
     venue = VenueName.BINANCE
-    spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=9, resolution_ns=RESOLUTION_NS[venue])
+    spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=9, resolution_ns=PROTOCOLS[venue].resolution_ns)
     market = list(itertools.islice(trades(spec, 1_700_000_000 * 10**9), TRADES))
     last, script = market[-1], Script()
     async with Exchange(protocol_of(venue, INSTRUMENTS), script, server_tls(certs)) as exchange:

@@ -50,13 +50,22 @@ def test_every_command_tells_what_it_does(command: str) -> None:
 
 
 def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Path) -> None:
-    kraken = Venue(url="wss://127.0.0.1:9444/v2", instruments=("BTC-USDT",), ca_file=tmp_path / "ca.pem")
+    kraken = Venue(
+        url="wss://127.0.0.1:9444/v2",
+        rest_url="https://127.0.0.1:9444",
+        instruments=("BTC-USDT",),
+        ca_file=tmp_path / "ca.pem",
+    )
     settings = Settings(namespace="demo", home=tmp_path, venues={"kraken": kraken}, kafka_client={"acks": "all"})
-    assert bridge_config(settings, {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Bar": 3}) == {
+    assert bridge_config(
+        settings, {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Gap": 5, "livetape.Quote": 4}
+    ) == {
         "namespace": "demo",
         "kafka": {"bootstrap.servers": "127.0.0.1:29092", "acks": "all"},
         "topic": "demo.trades",
-        "schema_ids": {"trade": 7, "clock": 9},
+        "gaps_topic": "demo.gaps",
+        "quotes_topic": "demo.quotes",
+        "schema_ids": {"trade": 7, "clock": 9, "gap": 5, "quote": 4},
         "zmq": {
             "data": "tcp://127.0.0.1:5556",
             "retry": "tcp://127.0.0.1:5557",
@@ -68,16 +77,20 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
         "errors_dir": str(tmp_path / "decode-errors"),
         "spool_dir": str(tmp_path / "spool" / "demo"),
         "spool_bytes": 4 << 30,
+        "positions_dir": str(tmp_path / "positions" / "demo"),
         "clock_interval_ms": 250,
+        "silence_ms": 60_000,
         "packet_feeds": [],
         "venues": [
             {
                 "venue": "kraken",
                 "url": "wss://127.0.0.1:9444/v2",
+                "rest_url": "https://127.0.0.1:9444",
                 "ca_file": str(tmp_path / "ca.pem"),
                 "instruments": ["BTC-USDT"],
                 "clock_delay_ms": 1000,
                 "writer": "direct",
+                "quotes": True,
             }
         ],
     }

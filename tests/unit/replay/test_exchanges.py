@@ -15,12 +15,12 @@ from websockets.exceptions import ConnectionClosed
 from local import certificates
 from replay.binance import BinanceProtocol
 from replay.exchange import Exchange
-from replay.kraken import KrakenProtocol, rfc3339
+from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger, read_ledger
 from replay.market import Market, MarketSpec, trades
 from replay.market_clock import SteppedClock
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
-from replay.trade import SimulatedTrade
+from replay.trade import SimulatedTrade, rfc3339
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -69,7 +69,10 @@ async def test_binance_acknowledges_and_sends_only_what_is_subscribed(
     tls: tuple[ssl.SSLContext, ssl.SSLContext],
 ) -> None:
     source = recorded(trade(1), trade(2, "ETH-USDT"), trade(3))
-    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, "/stream", tls[1]) as socket,
+    ):
         answer = await ask(socket, method="SUBSCRIBE", params=["btcusdt@trade"], id=1)
         frames = [await receive(socket), await receive(socket)]
     assert answer == {"result": None, "id": 1}
@@ -93,14 +96,20 @@ async def test_binance_acknowledges_and_sends_only_what_is_subscribed(
 async def test_binance_takes_streams_from_the_address(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     path = "/stream?streams=btcusdt@trade/ethusdt@trade"
     source = recorded(trade(1), trade(2, "ETH-USDT"))
-    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, path, tls[1]) as socket:
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, path, tls[1]) as socket,
+    ):
         assert [(await receive(socket))["stream"] for _ in range(2)] == ["btcusdt@trade", "ethusdt@trade"]
         listed = await ask(socket, method="LIST_SUBSCRIPTIONS", id=2)
     assert listed == {"result": ["btcusdt@trade", "ethusdt@trade"], "id": 2}
 
 
 async def test_binance_refuses_what_it_does_not_know(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    async with Exchange(BinanceProtocol(), recorded(), tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), recorded(), tls[0]) as exchange,
+        dial(exchange, "/stream", tls[1]) as socket,
+    ):
         assert (await ask(socket, method="DANCE", id=1))["error"]["code"] == 2
         await socket.send("{")
         assert (await receive(socket))["error"]["code"] == 3
@@ -109,7 +118,10 @@ async def test_binance_refuses_what_it_does_not_know(tls: tuple[ssl.SSLContext, 
 
 
 async def test_binance_cuts_a_client_that_asks_too_often(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    async with Exchange(BinanceProtocol(), recorded(), tls[0]) as exchange, dial(exchange, "/stream", tls[1]) as socket:
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), recorded(), tls[0]) as exchange,
+        dial(exchange, "/stream", tls[1]) as socket,
+    ):
         for number in range(6):
             await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": number}))
         with pytest.raises(ConnectionClosed) as closed:
@@ -148,7 +160,7 @@ async def test_kraken_beats_while_idle(tls: tuple[ssl.SSLContext, ssl.SSLContext
 
 async def test_faults_skip_repeat_and_spoil(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     source = recorded(*(trade(number) for number in range(1, 6)))
-    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange:
+    async with Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange:
         exchange.faults.skip(1)
         exchange.faults.repeat(1)
         exchange.faults.garbage(1)
@@ -164,7 +176,7 @@ async def test_faults_skip_repeat_and_spoil(tls: tuple[ssl.SSLContext, ssl.SSLCo
 
 async def test_a_dropped_connection_can_come_back(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     clock = SteppedClock(START_NS)
-    async with Exchange(BinanceProtocol(), Market(SPEC, clock), tls[0]) as exchange:
+    async with Exchange(BinanceProtocol(INSTRUMENTS), Market(SPEC, clock), tls[0]) as exchange:
         path = "/stream?streams=btcusdt@trade/ethusdt@trade"
         async with dial(exchange, path, tls[1]) as socket:
             clock.advance(SECOND_NS)
@@ -201,7 +213,7 @@ async def test_a_ledger_has_every_trade_also_those_skipped(
     made = [trade(number) for number in range(1, 4)]
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
-        async with Exchange(BinanceProtocol(), recorded(*made), tls[0], ledger=ledger) as exchange:
+        async with Exchange(BinanceProtocol(INSTRUMENTS), recorded(*made), tls[0], ledger=ledger) as exchange:
             exchange.faults.skip(2)
             async with dial(exchange, "/stream?streams=btcusdt@trade", tls[1]) as socket:
                 assert (await receive(socket))["data"]["t"] == 3
@@ -216,7 +228,10 @@ async def test_a_recording_is_sent_frame_by_frame_as_it_was(tls: tuple[ssl.SSLCo
         expected = [line.split(" ", 1)[1].rstrip("\n") for line in lines if '"stream":"ethusdt@trade"' in line]
     source = FrameRecording(path, None)
     stream = "/stream?streams=ethusdt@trade"
-    async with Exchange(BinanceProtocol(), source, tls[0]) as exchange, dial(exchange, stream, tls[1]) as socket:
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, stream, tls[1]) as socket,
+    ):
         assert [await asyncio.wait_for(socket.recv(), 120) for _ in expected] == expected
 
 

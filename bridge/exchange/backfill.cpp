@@ -1,0 +1,205 @@
+#include "exchange/backfill.hpp"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "core/log.hpp"
+#include "core/time.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr int kMostTries = 3;      // of a range that the history answers without
+constexpr int kPagesInATurn = 50;  // then other instruments have theirs
+constexpr milliseconds kAfterTrouble{2'000};
+constexpr std::int64_t kLongestLagNs = 3'600'000'000'000;  // of a venue's event times behind our clock
+constexpr std::int64_t kGiveUpAfterNs = 600'000'000'000;   // bars take no trade that is much older
+
+constexpr std::string_view kNotInHistory = "the venue's history does not have them";
+constexpr std::string_view kHistoryTooShort = "the venue's history does not go back that far";
+constexpr std::string_view kNoAnswer = "the venue's history could not be read for ten minutes";
+constexpr std::string_view kTooMany = "the stream had more holes than can be kept in mind";
+
+}  // namespace
+
+Backfill::Backfill(asio::io_context& context, Venue& venue, RestClient& rest, std::vector<Tape>& tapes,
+                   BackfillListener& listener, VenueMetrics& metrics, milliseconds settle)
+    : venue_(venue),
+      rest_(rest),
+      tapes_(tapes),
+      listener_(listener),
+      metrics_(metrics),
+      settle_(settle),
+      wake_(context) {}
+
+void Backfill::request(std::uint32_t instrument, milliseconds after) {
+  const auto due = Clock::now() + after;
+  const auto known = std::ranges::find(work_, instrument, &Work::instrument);
+  if (known == work_.end()) {
+    work_.push_back({instrument, due});
+  } else {
+    known->due = std::min(known->due, due);
+  }
+  wake_.cancel();
+}
+
+std::vector<Backfill::Work>::iterator Backfill::next_work() { return std::ranges::min_element(work_, {}, &Work::due); }
+
+asio::awaitable<void> Backfill::run() {
+  for (;;) {
+    const auto next = next_work();
+    const auto due = next == work_.end() ? Clock::time_point::max() : next->due;
+    if (due > Clock::now()) {
+      wake_.expires_at(due);
+      co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
+      continue;
+    }
+    const std::uint32_t instrument = next->instrument;
+    work_.erase(next);
+    Again again;
+    try {
+      again = co_await fill(instrument);
+    } catch (const std::exception& error) {  // whatever it was, it must not end the venue
+      say_trouble(error.what());
+      again = kAfterTrouble;
+    }
+    if (again) {
+      request(instrument, *again);
+    } else {
+      tapes_[instrument].open_since_ns.reset();
+      listener_.on_settled(instrument);
+    }
+  }
+}
+
+asio::awaitable<Backfill::Again> Backfill::fill(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  if (!tape.open_since_ns) tape.open_since_ns = steady_now_ns();
+  Again again = tape.numbered() != nullptr ? co_await fill_numbered(instrument) : co_await fill_unnumbered(instrument);
+  if (again && steady_now_ns() - *tape.open_since_ns > kGiveUpAfterNs) {
+    give_up_all(instrument, kNoAnswer);
+    again.reset();
+  }
+  co_return again;
+}
+
+asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  ContiguousIds& ids = *tape.numbered();
+  if (const auto dropped = ids.take_overflow()) lose(instrument, *dropped, kTooMany);
+  if (tape.doubted() && !co_await fill_tail(instrument)) co_return kAfterTrouble;
+  const bool is_newest_first = venue_.history_rules().order == HistoryRules::Order::newest_first;
+  for (int pages = 0; !ids.missing().empty(); ++pages) {
+    if (pages == kPagesInATurn) co_return milliseconds(0);
+    const MissingIds range = is_newest_first ? ids.missing().back() : ids.missing().front();
+    if (!co_await ask({instrument, range.first, range.last, range.from_time_ns, utc_now_ns()})) co_return kAfterTrouble;
+    take_page(tape);
+    if (std::ranges::find(ids.missing(), range) == ids.missing().end()) {
+      tape.fruitless = 0;
+    } else if (const Again again = not_there(instrument, range)) {
+      co_return again;
+    }
+  }
+  co_return tape.doubted() ? Again(settle_) : std::nullopt;
+}
+
+/// The history has answered without a single trade of the range: it may not know them yet.
+Backfill::Again Backfill::not_there(std::uint32_t instrument, const MissingIds& range) {
+  Tape& tape = tapes_[instrument];
+  if (++tape.fruitless < kMostTries) return settle_ * tape.fruitless;
+  tape.fruitless = 0;
+  if (const auto lost = tape.numbered()->give_up(range.first)) lose(instrument, *lost, kNotInHistory);
+  return std::nullopt;
+}
+
+/// Asks what the history has behind the newest trade. False when it could not be asked.
+asio::awaitable<bool> Backfill::fill_tail(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  const std::uint64_t doubts = tape.doubts();
+  const HistoryRules rules = venue_.history_rules();
+  for (int pages = 0; pages < kPagesInATurn; ++pages) {
+    const Trade newest = *tape.newest();
+    if (!co_await ask({instrument, newest.seq + 1, std::nullopt, newest.event_time_ns, utc_now_ns()})) co_return false;
+    const bool may_be_more = rules.order == HistoryRules::Order::oldest_first && page_.size() >= rules.page;
+    take_page(tape);
+    if (!may_be_more || tape.newest()->seq == newest.seq) break;
+  }
+  tape.settle_doubt(doubts);
+  co_return true;
+}
+
+asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  if (!tape.doubted()) co_return std::nullopt;
+  const std::uint64_t doubts = tape.doubts();
+  const Trade before = *tape.doubted();
+  const HistoryQuery query{instrument, 0, std::nullopt, before.event_time_ns, utc_now_ns()};
+  if (!co_await ask(query)) co_return kAfterTrouble;
+  const auto is_before = [&](const Trade& trade) { return trade.id.view() == before.id.view(); };
+  const std::int64_t complete_since_ns = venue_.complete_since_ns(query, page_);
+  // An instrument that has not been traded for days has no trade in any history; the last question has to do.
+  const std::int64_t known_until_ns = std::max(before.event_time_ns, tape.whole_at_ns - kLongestLagNs);
+  const bool is_complete = std::ranges::any_of(page_, is_before) || complete_since_ns <= known_until_ns;
+  // What is older than the last trade came before it, though its id may be forgotten.
+  std::erase_if(page_, [&](const Trade& trade) {
+    return trade.event_time_ns + venue_.history_resolution_ns() <= before.event_time_ns;
+  });
+  take_page(tape);
+  if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, complete_since_ns, kHistoryTooShort});
+  tape.whole_at_ns = query.now_ns;
+  tape.settle_doubt(doubts);
+  co_return tape.doubted() ? Again(settle_) : std::nullopt;
+}
+
+/// Asks the history for a page. False when there is no answer that can be read.
+asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
+  ++metrics_.history_requests;
+  const RestAnswer answer = co_await rest_.get(venue_.history_target(query));
+  page_.clear();
+  std::string trouble = answer.error;
+  if (trouble.empty()) {
+    const DecodeError error = venue_.read_history(answer.body, query, utc_now_ns(), page_);
+    if (error != DecodeError::none) trouble = "answer: " + std::string(name_of(error));
+  }
+  if (!trouble.empty()) ++metrics_.history_failures;
+  say_trouble(trouble);
+  co_return trouble.empty();
+}
+
+void Backfill::take_page(Tape& tape) {
+  std::ranges::stable_sort(page_, {}, [](const Trade& trade) { return std::pair(trade.seq, trade.event_time_ns); });
+  for (Trade& trade : page_) {
+    trade.source = Source::backfill;
+    if (tape.take(trade) != Verdict::duplicate) listener_.on_history_trade(trade);
+  }
+}
+
+void Backfill::give_up_all(std::uint32_t instrument, std::string_view reason) {
+  Tape& tape = tapes_[instrument];
+  if (auto* const ids = tape.numbered()) {
+    while (!ids->missing().empty()) lose(instrument, *ids->give_up(ids->missing().front().first), reason);
+  }
+  if (const auto before = tape.doubted()) {
+    listener_.on_lost({instrument, false, 0, 0, before->event_time_ns, tape.newest()->event_time_ns, reason});
+  }
+  tape.settle_doubt(tape.doubts());
+}
+
+void Backfill::lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason) {
+  listener_.on_lost({instrument, true, range.first, range.last, range.from_time_ns, range.to_time_ns, reason});
+}
+
+/// Says what is wrong with the history once, and once that it is well again.
+void Backfill::say_trouble(const std::string& trouble) {
+  if (trouble == last_trouble_) return;
+  last_trouble_ = trouble;
+  log(metrics_.venue, trouble.empty() ? "the history can be read again"
+                                      : "the history cannot be read, next attempt in " +
+                                            std::to_string(kAfterTrouble.count()) + " ms: " + trouble);
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/metrics.hpp"
+#include "exchange/rest_client.hpp"
+#include "exchange/tape.hpp"
+#include "exchange/venue.hpp"
+
+namespace livetape::bridge {
+
+/// Hears of what a venue's history had, from the venue's thread.
+class BackfillListener {
+ public:
+  virtual ~BackfillListener() = default;
+  /// A trade that had not come.
+  virtual void on_history_trade(const Trade& trade) = 0;
+  /// Trades that cannot be had.
+  virtual void on_lost(const Gap& gap) = 0;
+  /// Nothing of the instrument is looked for any more.
+  virtual void on_settled(std::uint32_t instrument) = 0;
+};
+
+/// Fetches trades that did not come from a venue's history over REST, an instrument at a time, within the venue's
+/// limits. What the history does not have after some tries, or cannot be asked for in some minutes, is given up as a
+/// gap.
+class Backfill {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `settle` is the time that a trade may take from the stream into the history.
+  Backfill(boost::asio::io_context& context, Venue& venue, RestClient& rest, std::vector<Tape>& tapes,
+           BackfillListener& listener, VenueMetrics& metrics, std::chrono::milliseconds settle);
+
+  /// Looks for what is missing of an instrument, `after` some time; at the earlier of two times when asked twice.
+  void request(std::uint32_t instrument, std::chrono::milliseconds after);
+  /// Runs until its executor stops.
+  boost::asio::awaitable<void> run();
+
+ private:
+  struct Work {
+    std::uint32_t instrument = 0;
+    Clock::time_point due;
+  };
+  /// When to try again; nothing when there is no need.
+  using Again = std::optional<std::chrono::milliseconds>;
+
+  std::vector<Work>::iterator next_work();
+  boost::asio::awaitable<Again> fill(std::uint32_t instrument);
+  boost::asio::awaitable<Again> fill_numbered(std::uint32_t instrument);
+  boost::asio::awaitable<Again> fill_unnumbered(std::uint32_t instrument);
+  boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
+  boost::asio::awaitable<bool> ask(HistoryQuery query);
+  Again not_there(std::uint32_t instrument, const MissingIds& range);
+  void take_page(Tape& tape);
+  void give_up_all(std::uint32_t instrument, std::string_view reason);
+  void lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason);
+  void say_trouble(const std::string& trouble);
+
+  Venue& venue_;
+  RestClient& rest_;
+  std::vector<Tape>& tapes_;
+  BackfillListener& listener_;
+  VenueMetrics& metrics_;
+  std::chrono::milliseconds settle_;
+  boost::asio::steady_timer wake_;
+  std::vector<Work> work_;
+  std::vector<Trade> page_;
+  std::string last_trouble_;
+};
+
+}  // namespace livetape::bridge

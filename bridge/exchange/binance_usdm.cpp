@@ -1,0 +1,123 @@
+#include "exchange/binance_usdm.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "exchange/json.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+using simdjson::ondemand::value;
+
+/// What the stream and the history say alike, by names of one letter. `m` says that the buyer was the maker.
+void read_field(std::string_view key, value& field, TradeFields& fields) {
+  if (key == "s") fields.symbol = as<std::string_view>(field);
+  if (key == "a") fields.number = as<std::int64_t>(field);
+  if (key == "p") fields.price = as<std::string_view>(field);
+  if (key == "q") fields.size = as<std::string_view>(field);
+  if (key == "T") fields.set_milliseconds(as<std::int64_t>(field));
+  if (key == "m") {
+    if (const auto buyer_is_maker = as<bool>(field)) {
+      fields.aggressor = *buyer_is_maker ? Aggressor::sell : Aggressor::buy;
+    }
+  }
+}
+
+void read_quote(std::string_view key, value& field, QuoteFields& quote) {
+  if (key == "s") quote.symbol = as<std::string_view>(field);
+  if (key == "u") quote.seq = as<std::int64_t>(field);
+  if (key == "b") quote.bid_price = as<std::string_view>(field);
+  if (key == "B") quote.bid_size = as<std::string_view>(field);
+  if (key == "a") quote.ask_price = as<std::string_view>(field);
+  if (key == "A") quote.ask_size = as<std::string_view>(field);
+  if (key == "T") quote.set_milliseconds(as<std::int64_t>(field));
+}
+
+bool is_harmless(std::string_view event) {
+  constexpr std::string_view kOthers[] = {"depthUpdate", "trade", "kline", "markPriceUpdate"};
+  return std::ranges::find(kOthers, event) != std::end(kOthers);
+}
+
+}  // namespace
+
+DecodeError BinanceUsdm::each_instrument(std::string_view body, const Listed& listed) {
+  bool has_list = false;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "symbols") return;
+    has_list = each_item(field, [&](value& item) {
+      std::string_view symbol, base, quote, type;
+      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
+        if (name == "baseAsset") base = as<std::string_view>(part).value_or("");
+        if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
+        if (name == "contractType") type = as<std::string_view>(part).value_or("");
+      });
+      if (is_read && type == "PERPETUAL") listed(base, quote, {std::string(symbol), std::string(symbol)});
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? DecodeError::none : DecodeError::missing_field;
+}
+
+std::string BinanceUsdm::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments,
+                                           bool is_on) const {
+  std::string params;
+  for (const std::uint32_t instrument : instruments) {
+    std::string stream = symbol(instrument).stream;
+    std::ranges::transform(stream, stream.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    stream += channel == Channel::trades ? "@aggTrade" : "@bookTicker";
+    params += (params.empty() ? "\"" : ",\"") + stream + "\"";
+  }
+  return std::string(R"({"method":")") + (is_on ? "SUBSCRIBE" : "UNSUBSCRIBE") + R"(","params":[)" + params +
+         R"(],"id":1})";
+}
+
+FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
+  out.clear();
+  TradeFields fields;
+  QuoteFields quote;
+  std::string_view event, refusal;
+  bool has_answer = false;
+  bool has_error = false;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    if (key == "id") has_answer = true;
+    if (key == "error") {
+      has_error = true;
+      (void)each_field_of(field, [&](std::string_view name, value& part) {
+        if (name == "msg") refusal = as<std::string_view>(part).value_or("");
+      });
+    }
+    if (key != "data") return;
+    (void)each_field_of(field, [&](std::string_view name, value& part) {
+      if (name == "e") event = as<std::string_view>(part).value_or("");
+      if (event == "bookTicker") return read_quote(name, part, quote);
+      read_field(name, part, fields);
+    });
+  });
+  if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
+  if (has_error) return {FrameKind::refused, DecodeError::none, std::string(refusal)};
+  if (event.empty() && has_answer) return {FrameKind::subscribed};
+  if (event == "bookTicker") return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
+  if (event != "aggTrade") return is_harmless(event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
+  return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
+}
+
+std::string BinanceUsdm::history_target(const HistoryQuery& query) const {
+  return "/fapi/v1/aggTrades?symbol=" + symbol(query.instrument).rest + "&fromId=" + std::to_string(query.first_id) +
+         "&limit=1000";
+}
+
+DecodeError BinanceUsdm::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                      std::vector<Trade>& out) {
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
+    TradeFields fields;
+    fields.symbol = symbol(query.instrument).stream;
+    (void)each_field_of(item, [&](std::string_view key, value& field) { read_field(key, field, fields); });
+    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_list ? flaw : DecodeError::malformed_json;
+}
+
+}  // namespace livetape::bridge

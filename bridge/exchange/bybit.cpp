@@ -1,0 +1,144 @@
+#include "exchange/bybit.hpp"
+
+#include "exchange/json.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+using simdjson::ondemand::value;
+
+constexpr std::string_view kTrades = "publicTrade.";
+constexpr std::string_view kBook = "orderbook.1.";
+
+/// At this depth each message is the whole book: both sides, of a level at most.
+void read_book(value& book, QuoteFields& quote) {
+  (void)each_field_of(book, [&](std::string_view key, value& field) {
+    if (key == "s") quote.symbol = as<std::string_view>(field);
+    if (key == "b") read_best(field, quote.bid_price, quote.bid_size);
+    if (key == "a") read_best(field, quote.ask_price, quote.ask_size);
+    if (key == "seq") quote.seq = as<std::int64_t>(field);
+  });
+}
+
+/// Calls `visit(list)` with the list of an answer. False when there is none.
+template <typename Visit>
+DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, Visit visit) {
+  bool has_list = false;
+  const bool is_json = each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key != "result") return;
+    (void)each_field_of(field, [&](std::string_view name, value& list) {
+      if (name != "list") return;
+      has_list = visit(list);
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? DecodeError::none : DecodeError::missing_field;
+}
+
+/// A trade of the history.
+TradeFields read_old_trade(value& item) {
+  TradeFields fields;
+  (void)each_field_of(item, [&](std::string_view key, value& field) {
+    const auto text = as<std::string_view>(field);
+    if (key == "symbol") fields.symbol = text;
+    if (key == "execId") fields.id = text;
+    if (key == "price") fields.price = text;
+    if (key == "size") fields.size = text;
+    if (key == "side") fields.set_taker(text);
+    if (key == "time") fields.set_milliseconds(text ? integer_of(*text) : std::nullopt);
+  });
+  return fields;
+}
+
+}  // namespace
+
+DecodeError Bybit::each_instrument(std::string_view body, const Listed& listed) {
+  return in_list(parser_, body, [&](value& list) {
+    return each_item(list, [&](value& item) {
+      std::string_view symbol, base, quote;
+      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
+        if (name == "baseCoin") base = as<std::string_view>(part).value_or("");
+        if (name == "quoteCoin") quote = as<std::string_view>(part).value_or("");
+      });
+      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+    });
+  });
+}
+
+std::string Bybit::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
+  std::string topics;
+  for (const std::uint32_t instrument : instruments) {
+    topics += (topics.empty() ? "\"" : ",\"") + std::string(channel == Channel::trades ? kTrades : kBook) +
+              symbol(instrument).stream + "\"";
+  }
+  return std::string(R"({"op":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","args":[)" + topics + "]}";
+}
+
+FrameResult Bybit::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
+  out.clear();
+  Envelope envelope;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    if (key == "topic") envelope.topic = as<std::string_view>(field).value_or("");
+    if (key == "op") envelope.operation = as<std::string_view>(field).value_or("");
+    if (key == "ret_msg") envelope.message = as<std::string_view>(field).value_or("");
+    if (key == "success") envelope.success = as<bool>(field);
+    if (key == "cts") envelope.quote.set_milliseconds(as<std::int64_t>(field));
+    if (key != "data") return;
+    if (envelope.topic.starts_with(kBook)) {
+      read_book(field, envelope.quote);
+    } else {
+      envelope.flaw = read_trades(field, receive_time_ns, out.trades);
+    }
+  });
+  if (is_json && envelope.topic.starts_with(kBook)) {
+    return result_of(add_quote(envelope.quote, receive_time_ns, out.quotes), FrameKind::quotes);
+  }
+  if (!is_json || !envelope.topic.starts_with(kTrades)) out.clear();
+  return is_json ? judge(envelope) : FrameResult::failed(DecodeError::malformed_json);
+}
+
+FrameResult Bybit::judge(const Envelope& envelope) {
+  if (envelope.topic.starts_with(kTrades)) {
+    return result_of(envelope.flaw, FrameKind::trades);
+  }
+  if (!envelope.topic.empty()) return {};
+  if (envelope.operation.empty()) return FrameResult::failed(DecodeError::unknown_frame);
+  if (envelope.success == false) return {FrameKind::refused, DecodeError::none, std::string(envelope.message)};
+  return {envelope.operation == "subscribe" ? FrameKind::subscribed : FrameKind::ignored};
+}
+
+DecodeError Bybit::read_trades(value& list, std::int64_t receive_time_ns, std::vector<Trade>& out) const {
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item(list, [&](value& item) {
+    TradeFields fields;
+    (void)each_field_of(item, [&](std::string_view key, value& field) {
+      if (key == "s") fields.symbol = as<std::string_view>(field);
+      if (key == "i") fields.id = as<std::string_view>(field);
+      if (key == "p") fields.price = as<std::string_view>(field);
+      if (key == "v") fields.size = as<std::string_view>(field);
+      if (key == "S") fields.set_taker(as<std::string_view>(field));
+      if (key == "T") fields.set_milliseconds(as<std::int64_t>(field));
+    });
+    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_list ? flaw : DecodeError::missing_field;
+}
+
+std::string Bybit::history_target(const HistoryQuery& query) const {
+  return "/v5/market/recent-trade?category=spot&limit=60&symbol=" + symbol(query.instrument).rest;
+}
+
+DecodeError Bybit::read_history(std::string_view body, const HistoryQuery& /*query*/, std::int64_t receive_time_ns,
+                                std::vector<Trade>& out) {
+  DecodeError flaw = DecodeError::none;
+  const DecodeError error = in_list(parser_, body, [&](value& list) {
+    return each_item(list, [&](value& item) {
+      const DecodeError wrong = add_trade(read_old_trade(item), receive_time_ns, out);
+      if (flaw == DecodeError::none) flaw = wrong;
+    });
+  });
+  return error == DecodeError::none ? flaw : error;
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,105 @@
+#include "exchange/coinbase.hpp"
+
+#include <algorithm>
+
+#include "exchange/json.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+using simdjson::ondemand::value;
+
+/// What a match on the stream and a trade of the history say alike. `side` is the maker's.
+void read_field(std::string_view key, value& field, TradeFields& fields) {
+  if (key == "trade_id") fields.number = as<std::int64_t>(field);
+  if (key == "price") fields.price = as<std::string_view>(field);
+  if (key == "size") fields.size = as<std::string_view>(field);
+  if (key == "side") fields.set_maker(as<std::string_view>(field));
+  if (key == "time") fields.set_rfc3339(as<std::string_view>(field));
+}
+
+void read_quote(std::string_view key, value& field, QuoteFields& quote) {
+  if (key == "sequence") quote.seq = as<std::int64_t>(field);
+  if (key == "best_bid") quote.bid_price = as<std::string_view>(field);
+  if (key == "best_bid_size") quote.bid_size = as<std::string_view>(field);
+  if (key == "best_ask") quote.ask_price = as<std::string_view>(field);
+  if (key == "best_ask_size") quote.ask_size = as<std::string_view>(field);
+}
+
+/// `last_match` comes once for each subscription and repeats a trade that may be days old.
+bool is_harmless(std::string_view type) {
+  constexpr std::string_view kOthers[] = {"heartbeat", "last_match", "snapshot", "l2update", "status"};
+  return std::ranges::find(kOthers, type) != std::end(kOthers);
+}
+
+}  // namespace
+
+DecodeError Coinbase::each_instrument(std::string_view body, const Listed& listed) {
+  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
+    std::string_view symbol, base, quote;
+    const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+      if (name == "id") symbol = as<std::string_view>(part).value_or("");
+      if (name == "base_currency") base = as<std::string_view>(part).value_or("");
+      if (name == "quote_currency") quote = as<std::string_view>(part).value_or("");
+    });
+    if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+  });
+  return is_list ? DecodeError::none : DecodeError::malformed_json;
+}
+
+std::string Coinbase::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
+  std::string products;
+  for (const std::uint32_t instrument : instruments) {
+    products += (products.empty() ? "\"" : ",\"") + symbol(instrument).stream + "\"";
+  }
+  return std::string(R"({"type":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","product_ids":[)" + products +
+         (channel == Channel::trades ? R"(],"channels":["matches","heartbeat"]})" : R"(],"channels":["ticker"]})");
+}
+
+FrameResult Coinbase::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
+  out.clear();
+  TradeFields fields;
+  QuoteFields quote;
+  std::string_view type, message, reason;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    if (key == "type") type = as<std::string_view>(field).value_or("");
+    if (key == "message") message = as<std::string_view>(field).value_or("");
+    if (key == "reason") reason = as<std::string_view>(field).value_or("");
+    if (key == "product_id") fields.symbol = as<std::string_view>(field);
+    read_quote(key, field, quote);
+    read_field(key, field, fields);
+  });
+  if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
+  if (type == "subscriptions") return {FrameKind::subscribed};
+  if (type == "error") {
+    return {FrameKind::refused, DecodeError::none, std::string(message) + ": " + std::string(reason)};
+  }
+  if (type == "ticker") {
+    quote.symbol = fields.symbol;
+    quote.time_ns = fields.time_ns;
+    quote.has_time = fields.has_time;
+    return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
+  }
+  if (type != "match") return is_harmless(type) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
+  return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
+}
+
+/// The newest trades before an id, or of all.
+std::string Coinbase::history_target(const HistoryQuery& query) const {
+  const std::string before = query.last_id ? "&after=" + std::to_string(*query.last_id + 1) : std::string();
+  return "/products/" + symbol(query.instrument).rest + "/trades?limit=1000" + before;
+}
+
+DecodeError Coinbase::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
+                                   std::vector<Trade>& out) {
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
+    TradeFields fields;
+    fields.symbol = symbol(query.instrument).stream;
+    (void)each_field_of(item, [&](std::string_view key, value& field) { read_field(key, field, fields); });
+    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_list ? flaw : DecodeError::malformed_json;
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,51 @@
+#include "exchange/contiguous_ids.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace livetape::bridge {
+
+Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
+  const bool is_counted_anew = newest_ && id < *newest_ && time_ns - newest_time_ns_ > kCountedAnewNs;
+  if (is_counted_anew) *this = ContiguousIds();
+  if (newest_ && id <= *newest_) return fill(id, time_ns);
+  const bool is_next = !newest_ || id == *newest_ + 1;
+  if (!is_next) {
+    if (missing_.size() == kMaxRanges) {
+      overflow_ = missing_.front();
+      missing_.erase(missing_.begin());
+    }
+    missing_.push_back({*newest_ + 1, id - 1, newest_time_ns_, time_ns});
+  }
+  newest_ = id;
+  newest_time_ns_ = time_ns;
+  return is_next ? Verdict::fresh : Verdict::after_gap;
+}
+
+Verdict ContiguousIds::fill(std::int64_t id, std::int64_t time_ns) {
+  const auto range = std::ranges::lower_bound(missing_, id, {}, &MissingIds::last);
+  if (range == missing_.end() || id < range->first) return Verdict::duplicate;
+  const MissingIds before{range->first, id - 1, range->from_time_ns, time_ns};
+  const MissingIds behind{id + 1, range->last, time_ns, range->to_time_ns};
+  if (before.first > before.last && behind.first > behind.last) {
+    missing_.erase(range);
+  } else if (before.first > before.last) {
+    *range = behind;
+  } else {
+    *range = before;
+    if (behind.first <= behind.last) missing_.insert(range + 1, behind);
+  }
+  return Verdict::fresh;
+}
+
+std::optional<MissingIds> ContiguousIds::give_up(std::int64_t first) {
+  const auto range = std::ranges::find(missing_, first, &MissingIds::first);
+  if (range == missing_.end()) return std::nullopt;
+  const MissingIds given_up = *range;
+  missing_.erase(range);
+  return given_up;
+}
+
+std::optional<MissingIds> ContiguousIds::take_overflow() { return std::exchange(overflow_, std::nullopt); }
+
+}  // namespace livetape::bridge

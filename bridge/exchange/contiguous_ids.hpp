@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace livetape::bridge {
+
+/// What a trade is to the trades that came before it.
+enum class Verdict : std::uint8_t {
+  fresh,      // the next one, or one that was missing
+  duplicate,  // it came before
+  after_gap,  // fresh, and there are trades missing before it
+};
+
+/// Consecutive trades that did not come.
+struct MissingIds {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::int64_t from_time_ns = 0;  // event time of the trade before
+  std::int64_t to_time_ns = 0;    // of the trade behind
+  bool operator==(const MissingIds&) const = default;
+};
+
+/// Which trades of an instrument came, where the venue numbers them without a hole. Memory is bounded: of a stream with
+/// more holes than `kMaxRanges` the oldest one is given up.
+class ContiguousIds {
+ public:
+  static constexpr std::size_t kMaxRanges = 1'024;
+  /// A trade that is so much newer than the newest, and has a lower id, is of a venue that has begun to count anew.
+  static constexpr std::int64_t kCountedAnewNs = 60'000'000'000;
+
+  [[nodiscard]] Verdict take(std::int64_t id, std::int64_t time_ns);
+
+  /// Nothing before the first trade.
+  [[nodiscard]] std::optional<std::int64_t> newest() const noexcept { return newest_; }
+  /// What is missing before the newest, in order.
+  [[nodiscard]] const std::vector<MissingIds>& missing() const noexcept { return missing_; }
+  /// Stops waiting for a range, by its first id. Nothing when it was filled meanwhile.
+  std::optional<MissingIds> give_up(std::int64_t first);
+  /// A range that was given up because there were too many; nothing when there is none.
+  std::optional<MissingIds> take_overflow();
+
+ private:
+  Verdict fill(std::int64_t id, std::int64_t time_ns);
+
+  std::optional<std::int64_t> newest_;
+  std::int64_t newest_time_ns_ = 0;
+  std::vector<MissingIds> missing_;
+  std::optional<MissingIds> overflow_;
+};
+
+}  // namespace livetape::bridge

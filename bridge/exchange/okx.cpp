@@ -1,0 +1,137 @@
+#include "exchange/okx.hpp"
+
+#include "exchange/json.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+using simdjson::ondemand::value;
+
+constexpr std::string_view kTrades = "trades-all";
+constexpr std::string_view kQuotes = "bbo-tbt";
+
+std::optional<std::int64_t> integer(value& field) {
+  const auto text = as<std::string_view>(field);
+  return text ? integer_of(*text) : std::nullopt;
+}
+
+}  // namespace
+
+DecodeError Okx::each_instrument(std::string_view body, const Listed& listed) {
+  bool has_list = false;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "data") return;
+    has_list = each_item(field, [&](value& item) {
+      std::string_view symbol, base, quote;
+      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+        if (name == "instId") symbol = as<std::string_view>(part).value_or("");
+        if (name == "baseCcy") base = as<std::string_view>(part).value_or("");
+        if (name == "quoteCcy") quote = as<std::string_view>(part).value_or("");
+      });
+      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+    });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_list ? DecodeError::none : DecodeError::missing_field;
+}
+
+std::string Okx::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
+  std::string arguments;
+  for (const std::uint32_t instrument : instruments) {
+    arguments += std::string(arguments.empty() ? "" : ",") + R"({"channel":")" +
+                 std::string(channel == Channel::trades ? kTrades : kQuotes) + R"(","instId":")" +
+                 symbol(instrument).stream + "\"}";
+  }
+  return std::string(R"({"op":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","args":[)" + arguments + "]}";
+}
+
+FrameResult Okx::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
+  out.clear();
+  if (frame == "pong") return {};
+  Envelope envelope;
+  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
+    read_envelope(key, field, receive_time_ns, out, envelope);
+  });
+  const bool has_trades = envelope.channel == kTrades || envelope.channel == "trades";
+  const bool has_quotes = envelope.channel == kQuotes;
+  if (!is_json || (!has_trades && !has_quotes)) out.clear();
+  if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
+  if (envelope.event == "subscribe") return {FrameKind::subscribed};
+  if (envelope.event == "error") return {FrameKind::refused, DecodeError::none, std::string(envelope.message)};
+  if (envelope.event == "notice") return {FrameKind::reconnect};
+  if (!envelope.event.empty()) return {};
+  if (!envelope.has_data) return FrameResult::failed(DecodeError::unknown_frame);
+  if (!has_trades && !has_quotes) return {};
+  return result_of(envelope.flaw, has_trades ? FrameKind::trades : FrameKind::quotes);
+}
+
+void Okx::read_envelope(std::string_view key, value& field, std::int64_t receive_time_ns, Decoded& out,
+                        Envelope& envelope) const {
+  if (key == "event") envelope.event = as<std::string_view>(field).value_or("");
+  if (key == "msg") envelope.message = as<std::string_view>(field).value_or("");
+  if (key == "arg") {
+    (void)each_field_of(field, [&](std::string_view name, value& part) {
+      if (name == "channel") envelope.channel = as<std::string_view>(part).value_or("");
+      if (name == "instId") envelope.instrument = as<std::string_view>(part).value_or("");
+    });
+  }
+  if (key != "data") return;
+  envelope.has_data = true;
+  envelope.flaw = envelope.channel == kQuotes ? read_quotes(field, envelope.instrument, receive_time_ns, out.quotes)
+                                              : read_trades(field, receive_time_ns, out.trades);
+}
+
+/// Quotes do not name their instrument: what stands before them does.
+DecodeError Okx::read_quotes(value& list, std::string_view instrument, std::int64_t receive_time_ns,
+                             std::vector<Quote>& out) const {
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item(list, [&](value& item) {
+    QuoteFields fields;
+    fields.symbol = instrument;
+    (void)each_field_of(item, [&](std::string_view key, value& field) {
+      if (key == "bids") read_best(field, fields.bid_price, fields.bid_size);
+      if (key == "asks") read_best(field, fields.ask_price, fields.ask_size);
+      if (key == "seqId") fields.seq = as<std::int64_t>(field);
+      if (key == "ts") fields.set_milliseconds(integer(field));
+    });
+    if (const DecodeError error = add_quote(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_list ? flaw : DecodeError::missing_field;
+}
+
+DecodeError Okx::read_trades(value& list, std::int64_t receive_time_ns, std::vector<Trade>& out) const {
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item(list, [&](value& item) {
+    TradeFields fields;
+    (void)each_field_of(item, [&](std::string_view key, value& field) {
+      if (key == "instId") fields.symbol = as<std::string_view>(field);
+      if (key == "tradeId") fields.number = integer(field);
+      if (key == "px") fields.price = as<std::string_view>(field);
+      if (key == "sz") fields.size = as<std::string_view>(field);
+      if (key == "side") fields.set_taker(as<std::string_view>(field));
+      if (key == "ts") fields.set_milliseconds(integer(field));
+    });
+    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+  });
+  return is_list ? flaw : DecodeError::missing_field;
+}
+
+/// The newest trades before an id, or of all.
+std::string Okx::history_target(const HistoryQuery& query) const {
+  const std::string before = query.last_id ? "&after=" + std::to_string(*query.last_id + 1) : std::string();
+  return "/api/v5/market/history-trades?instId=" + symbol(query.instrument).rest + "&type=1&limit=100" + before;
+}
+
+DecodeError Okx::read_history(std::string_view body, const HistoryQuery& /*query*/, std::int64_t receive_time_ns,
+                              std::vector<Trade>& out) {
+  DecodeError flaw = DecodeError::missing_field;
+  std::string_view code;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "code") code = as<std::string_view>(field).value_or("");
+    if (key == "data") flaw = read_trades(field, receive_time_ns, out);
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return code == "0" ? flaw : DecodeError::missing_field;
+}
+
+}  // namespace livetape::bridge

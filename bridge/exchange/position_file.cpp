@@ -1,0 +1,50 @@
+#include "exchange/position_file.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace livetape::bridge {
+
+PositionFile::PositionFile(const std::filesystem::path& folder, std::string_view venue)
+    : file_(folder / (std::string(venue) + ".positions")) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw std::runtime_error("positions cannot be kept in " + folder.string() + ": " + error.message());
+}
+
+std::vector<InstrumentPosition> PositionFile::read() const {
+  std::vector<InstrumentPosition> positions;
+  std::ifstream in(file_);
+  for (std::string line; std::getline(in, line);) {
+    InstrumentPosition position;
+    std::string seq, id;
+    std::istringstream words(line);
+    if (!(words >> position.instrument >> position.trade.event_time_ns >> seq >> id)) continue;
+    position.trade.has_seq = seq != "-";
+    const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), position.trade.seq);
+    if (position.trade.has_seq && (error != std::errc() || end != seq.data() + seq.size())) continue;
+    if (position.trade.id.assign(id)) positions.push_back(std::move(position));
+  }
+  return positions;
+}
+
+/// Whoever reads it sees the old file or the new one.
+bool PositionFile::write(std::string_view lines) const {
+  const std::filesystem::path fresh = file_.string() + ".new";
+  std::ofstream out(fresh, std::ios::trunc);
+  out << lines << std::flush;
+  out.close();
+  std::error_code error;
+  if (out) std::filesystem::rename(fresh, file_, error);
+  return out && !error;
+}
+
+void PositionFile::append(std::string_view instrument, const Trade& trade, std::string& lines) {
+  lines.append(instrument).append(" ").append(std::to_string(trade.event_time_ns)).append(" ");
+  lines.append(trade.has_seq ? std::to_string(trade.seq) : "-").append(" ").append(trade.id.view()).append("\n");
+}
+
+}  // namespace livetape::bridge

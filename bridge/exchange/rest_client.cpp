@@ -1,0 +1,86 @@
+#include "exchange/rest_client.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <charconv>
+
+#include "exchange/tls.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+constexpr auto kCodes = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kAnswerTimeout{20};
+constexpr std::chrono::seconds kLongestWait{300};
+constexpr std::chrono::seconds kWaitWhenLimited{10};  // where the venue says that we ask too often, but not until when
+constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;  // a venue's list of thousands of instruments
+constexpr auto kTeapot = static_cast<http::status>(418);  // Binance's word for a client that went on asking after 429
+
+std::chrono::seconds wait_of(const http::response<http::string_body>& response) {
+  if (response.result() != http::status::too_many_requests && response.result() != kTeapot) {
+    return std::chrono::seconds(0);
+  }
+  const auto text = response[http::field::retry_after];
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || seconds <= 0) return kWaitWhenLimited;
+  return std::min(std::chrono::seconds(seconds), kLongestWait);
+}
+
+RestAnswer failed(const std::string& error) { return {{}, error, std::chrono::seconds(0)}; }
+
+}  // namespace
+
+RestClient::RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace)
+    : url_(parse_url("https", url)), tls_(make_tls_context(ca_file, url)), pace_(pace) {
+  if (url_.target == "/") url_.target.clear();
+}
+
+asio::awaitable<RestAnswer> RestClient::get(std::string target) {
+  co_await wait_for_turn();
+  RestAnswer answer = co_await exchange(target);
+  next_ = std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(pace_, answer.wait);
+  co_return answer;
+}
+
+asio::awaitable<void> RestClient::wait_for_turn() {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_at(next_);
+  co_await timer.async_wait(kCodes);
+}
+
+/// A connection a request: they are seconds apart, and a venue may well have closed one that was kept.
+asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target) {
+  TlsStream stream(co_await asio::this_coro::executor, tls_);
+  if (const std::string reason = co_await connect_tls(stream, url_); !reason.empty()) co_return failed(reason);
+  stream.next_layer().expires_after(kAnswerTimeout);
+  http::request<http::empty_body> request(http::verb::get, url_.target + target, 11);
+  request.set(http::field::host, url_.host);
+  request.set(http::field::user_agent, "livetape");  // there are venues that refuse a client without
+  request.set(http::field::accept, "application/json");
+  request.keep_alive(false);
+  auto [write_error, written] = co_await http::async_write(stream, request, kCodes);
+  if (write_error) co_return failed("request: " + write_error.message());
+  boost::beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(kMaxAnswerBytes);
+  auto [read_error, read] = co_await http::async_read(stream, buffer, parser, kCodes);
+  if (read_error) co_return failed("answer: " + read_error.message());
+  http::response<http::string_body> response = parser.release();
+  if (response.result() != http::status::ok) {
+    co_return RestAnswer{{}, "answer: HTTP status " + std::to_string(response.result_int()), wait_of(response)};
+  }
+  response.body().reserve(response.body().size() + simdjson::SIMDJSON_PADDING);
+  co_return RestAnswer{std::move(response.body()), {}, std::chrono::seconds(0)};
+}
+
+}  // namespace livetape::bridge

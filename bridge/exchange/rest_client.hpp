@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <chrono>
+#include <string>
+
+#include "exchange/url.hpp"
+
+namespace livetape::bridge {
+
+/// What came of a request.
+struct RestAnswer {
+  std::string body;              // of a good answer, with room for simdjson's padding behind it
+  std::string error;             // why there is none; empty when there is one
+  std::chrono::seconds wait{0};  // how long the venue wants to be left alone
+};
+
+/// Asks a venue's REST API over TLS with the certificate checked, one request at a time, never faster than the venue
+/// allows. An answer is bounded in size and time. It knows no venue's name.
+class RestClient {
+ public:
+  /// Throws std::runtime_error for an address or a file that is of no use.
+  RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace);
+
+  [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target);
+
+ private:
+  boost::asio::awaitable<void> wait_for_turn();
+  boost::asio::awaitable<RestAnswer> exchange(const std::string& target);
+
+  Url url_;
+  boost::asio::ssl::context tls_;
+  std::chrono::milliseconds pace_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,36 @@
+#include "exchange/subscription_plan.hpp"
+
+namespace livetape::bridge {
+
+std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels) {
+  const std::size_t most = venue.limits().subscriptions_per_connection;
+  std::vector<ConnectionPlan> connections;
+  const auto has_room = [&](const std::string& path) {
+    return !connections.empty() && connections.back().path == path && connections.back().subscriptions.size() < most;
+  };
+  for (const Channel channel : channels) {
+    const std::string path = venue.path(channel);
+    for (std::uint32_t instrument = 0; instrument < venue.instrument_count(); ++instrument) {
+      if (!venue.is_listed(instrument)) continue;
+      if (!has_room(path)) connections.push_back({path, {}});
+      connections.back().subscriptions.push_back({channel, instrument});
+    }
+  }
+  return connections;
+}
+
+std::vector<std::string> messages_for(const Venue& venue, std::span<const Subscription> subscriptions, bool is_on) {
+  const std::size_t most = venue.limits().symbols_per_message;
+  std::vector<std::string> messages;
+  std::vector<std::uint32_t> chunk;
+  for (std::size_t i = 0; i < subscriptions.size(); ++i) {
+    chunk.push_back(subscriptions[i].instrument);
+    const bool is_last = i + 1 == subscriptions.size() || subscriptions[i + 1].channel != subscriptions[i].channel;
+    if (!is_last && chunk.size() < most) continue;
+    messages.push_back(venue.subscribe_message(subscriptions[i].channel, chunk, is_on));
+    chunk.clear();
+  }
+  return messages;
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exchange/venue.hpp"
+
+namespace livetape::bridge {
+
+/// One channel of one instrument.
+struct Subscription {
+  Channel channel = Channel::trades;
+  std::uint32_t instrument = 0;
+  bool operator==(const Subscription&) const = default;
+};
+
+/// What one connection is for.
+struct ConnectionPlan {
+  std::string path;  // empty: that of the configuration
+  std::vector<Subscription> subscriptions;
+};
+
+/// The subscriptions to all instruments that the venue lists, shared out among as few connections as its limits allow.
+[[nodiscard]] std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels);
+
+/// The messages that make these subscriptions, or end them, in chunks within the venue's limits.
+[[nodiscard]] std::vector<std::string> messages_for(const Venue& venue, std::span<const Subscription> subscriptions,
+                                                    bool is_on);
+
+}  // namespace livetape::bridge

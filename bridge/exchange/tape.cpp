@@ -1,0 +1,58 @@
+#include "exchange/tape.hpp"
+
+#include <algorithm>
+
+#include "exchange/json.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+std::variant<ContiguousIds, RecentIds> ids_by(IdRule rule) {
+  if (rule == IdRule::contiguous) return ContiguousIds();
+  return RecentIds();
+}
+
+}  // namespace
+
+Tape::Tape(IdRule rule) : ids_(ids_by(rule)) {}
+
+Verdict Tape::take(const Trade& trade) {
+  Verdict verdict = Verdict::fresh;
+  bool is_newest = true;
+  if (auto* const numbered = std::get_if<ContiguousIds>(&ids_)) {
+    verdict = numbered->take(trade.seq, trade.event_time_ns);
+    is_newest = numbered->newest() == trade.seq;
+  } else {
+    if (!std::get<RecentIds>(ids_).add(trade.id.view())) verdict = Verdict::duplicate;
+    is_newest = !newest_ || trade.event_time_ns >= newest_->event_time_ns;
+  }
+  if (verdict != Verdict::duplicate && is_newest) newest_ = trade;
+  return verdict;
+}
+
+bool Tape::is_whole() const noexcept {
+  const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
+  return !doubted_ && (numbered == nullptr || numbered->missing().empty());
+}
+
+std::optional<Trade> Tape::whole_until() const {
+  std::optional<Trade> until = doubted_ ? doubted_ : newest_;
+  const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
+  if (!until || numbered == nullptr || numbered->missing().empty()) return until;
+  const MissingIds& first = numbered->missing().front();
+  if (first.first > until->seq) return until;
+  (void)set_numbered_id(first.first - 1, *until);
+  until->event_time_ns = first.from_time_ns;
+  return until;
+}
+
+std::int64_t Tape::whole_until_ns() const noexcept {
+  std::int64_t until_ns = doubted_ ? doubted_->event_time_ns : std::numeric_limits<std::int64_t>::max();
+  const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
+  if (numbered != nullptr && !numbered->missing().empty()) {
+    until_ns = std::min(until_ns, numbered->missing().front().from_time_ns);
+  }
+  return until_ns;
+}
+
+}  // namespace livetape::bridge

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "core/trade.hpp"
+#include "exchange/contiguous_ids.hpp"
+#include "exchange/recent_ids.hpp"
+#include "exchange/venue.hpp"
+
+namespace livetape::bridge {
+
+/// What is known of one instrument's trades: which came, whether some are missing, and what waits for those.
+class Tape {
+ public:
+  explicit Tape(IdRule rule);
+
+  /// Tells what a trade is to those before it, and keeps its id.
+  [[nodiscard]] Verdict take(const Trade& trade);
+
+  /// The newest trade; nothing before the first.
+  [[nodiscard]] const std::optional<Trade>& newest() const noexcept { return newest_; }
+  /// The ids, where they are contiguous; null elsewhere.
+  [[nodiscard]] ContiguousIds* numbered() noexcept { return std::get_if<ContiguousIds>(&ids_); }
+
+  /// From now on there may be trades behind the newest that did not come: a connection was lost, or is silent.
+  void doubt() {
+    ++doubts_;
+    if (!doubted_) doubted_ = newest_;
+  }
+  /// The same, and nobody can settle it before it is closed: the connection is there again, but until it is subscribed
+  /// to it does not show what is traded.
+  void open_doubt() {
+    doubt();
+    is_open_ = true;
+  }
+  /// Who asked before does not know of all that was not shown.
+  void close_doubt() noexcept {
+    is_open_ = false;
+    ++doubts_;
+  }
+  /// How often it was doubted, so that who settles a doubt does not settle one that came meanwhile.
+  [[nodiscard]] std::uint64_t doubts() const noexcept { return doubts_; }
+  /// The newest trade before the doubt; nothing when there is none.
+  [[nodiscard]] const std::optional<Trade>& doubted() const noexcept { return doubted_; }
+  void settle_doubt(std::uint64_t doubts) {
+    if (doubts == doubts_ && !is_open_) doubted_.reset();
+  }
+  /// Nothing is missing, as far as one can tell.
+  [[nodiscard]] bool is_whole() const noexcept;
+  /// The last trade before anything that is missing: its id, order number and event time. Nothing before the first.
+  [[nodiscard]] std::optional<Trade> whole_until() const;
+  /// Event time of the last trade before what is missing.
+  [[nodiscard]] std::int64_t whole_until_ns() const noexcept;
+
+  // What the venue's thread keeps of it. Times are steady nanoseconds.
+  std::vector<Message> held;                  // newer trades that Kafka does not have yet
+  std::optional<std::int64_t> held_until_ns;  // nothing: none are held
+  std::int64_t heard_ns = 0;                  // the newest frame that had a trade of it
+  std::int64_t patience_ns = 0;               // how long it may be silent
+  std::optional<std::int64_t> found_ns;       // when the history had trades that the stream has not shown
+  int strikes = 0;                            // how often its subscription was dead since it last worked
+  std::int64_t whole_at_ns = 0;               // UTC; when the history had nothing that is missing
+  int fruitless = 0;                          // how often the history did not have what is missing
+  std::optional<std::int64_t> open_since_ns;  // since when something is missing
+
+ private:
+  std::variant<ContiguousIds, RecentIds> ids_;
+  std::optional<Trade> newest_;
+  std::optional<Trade> doubted_;
+  std::uint64_t doubts_ = 0;
+  bool is_open_ = false;  // the doubt
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <string>
+
+#include "exchange/url.hpp"
+
+namespace livetape::bridge {
+
+using TlsStream = boost::asio::ssl::stream<boost::beast::tcp_stream>;
+
+/// TLS 1.2 or later with the other side's certificate checked. `ca_file` is a PEM file of the authorities to trust; the
+/// system's when it is empty.
+/// Throws std::runtime_error that names the address and the file when that cannot be read.
+[[nodiscard]] boost::asio::ssl::context make_tls_context(const std::string& ca_file, const std::string& url);
+
+/// Connects to the address and shakes hands; the certificate must be the host's. Empty, or what went wrong. The
+/// stream's time-out goes on running.
+[[nodiscard]] boost::asio::awaitable<std::string> connect_tls(TlsStream& stream, const Url& url);
+
+}  // namespace livetape::bridge

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "core/time.hpp"
+#include "core/trade.hpp"
+
+namespace livetape::bridge {
+
+/// What a frame or an answer says of a trade; nothing where it is missing or of the wrong type. The texts are in the
+/// parser's memory until the next frame.
+struct TradeFields {
+  std::optional<std::string_view> symbol;
+  std::optional<std::int64_t> number;  // its id, of venues that order their trades by it
+  std::optional<std::string_view> id;  // its id, of others
+  std::optional<std::string_view> price;
+  std::optional<std::string_view> size;
+  std::optional<Aggressor> aggressor;
+  std::optional<std::int64_t> time_ns;
+  bool has_time = false;  // a time that int64 cannot hold is there all the same
+
+  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
+    has_time = true;
+    time_ns = time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt;
+  }
+  void set_rfc3339(std::optional<std::string_view> time) noexcept {
+    has_time = time.has_value();
+    time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
+  }
+  /// The side that took liquidity, by the venue's word for it.
+  void set_taker(std::optional<std::string_view> side) noexcept {
+    if (!side) return;
+    const bool is_buy = side == "buy" || side == "Buy";
+    const bool is_sell = side == "sell" || side == "Sell";
+    aggressor = is_buy ? Aggressor::buy : is_sell ? Aggressor::sell : Aggressor::unknown;
+  }
+  /// The side that took liquidity, by the side that did not.
+  void set_maker(std::optional<std::string_view> side) noexcept {
+    set_taker(side);
+    if (!aggressor || aggressor == Aggressor::unknown) return;
+    aggressor = aggressor == Aggressor::buy ? Aggressor::sell : Aggressor::buy;
+  }
+};
+
+/// What a frame says of a best bid and ask; nothing where it is missing or of the wrong type.
+struct QuoteFields {
+  std::optional<std::string_view> symbol;
+  std::optional<std::int64_t> seq;
+  std::optional<std::string_view> bid_price;
+  std::optional<std::string_view> bid_size;
+  std::optional<std::string_view> ask_price;
+  std::optional<std::string_view> ask_size;
+  std::optional<std::int64_t> time_ns;
+  bool has_time = false;  // a venue may not say; a time that int64 cannot hold is there all the same
+
+  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
+    has_time = true;
+    time_ns = time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt;
+  }
+  void set_rfc3339(std::optional<std::string_view> time) noexcept {
+    has_time = time.has_value();
+    time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
+  }
+};
+
+}  // namespace livetape::bridge

@@ -1,0 +1,86 @@
+#include "exchange/binance_usdm.hpp"
+
+#include <gtest/gtest.h>
+
+#include "frames.hpp"
+#include "livetape/decimal.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+class BinanceUsdmTest : public ::testing::Test {
+ protected:
+  BinanceUsdmTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+
+  static constexpr const char* kList =
+      R"({"timezone":"UTC","symbols":[{"symbol":"AKROUSDT_210924","contractType":"CURRENT_QUARTER","baseAsset":"AKRO",)"
+      R"("quoteAsset":"USDT"},{"symbol":"AKROUSDT","pair":"AKROUSDT","contractType":"PERPETUAL","status":"TRADING",)"
+      R"("baseAsset":"AKRO","quoteAsset":"USDT","filters":[{"tickSize":"0.1"}]}]})";
+  static constexpr const char* kTrade =
+      R"({"stream":"akrousdt@aggTrade","data":{"e":"aggTrade","E":1626992742291,"a":14888302,"s":"AKROUSDT",)"
+      R"("p":"0.01731","q":"312","f":27931348,"l":27931348,"T":1626992742134,"m":true}})";
+
+  BinanceUsdm venue_{{"AKRO-USDT"}};
+  Decoded out_;
+};
+
+TEST_F(BinanceUsdmTest, AggregateGivesTheTradeExactly) {
+  ASSERT_EQ(decode(kTrade).kind, FrameKind::trades);
+  ASSERT_EQ(out_.trades.size(), 1U);
+  const Trade& trade = out_.trades[0];
+  EXPECT_EQ(trade.id.view(), "14888302");
+  EXPECT_EQ(trade.seq, 14'888'302);
+  EXPECT_EQ(trade.aggressor, Aggressor::sell);
+  EXPECT_TRUE(trade.price == parse_decimal("0.01731").unscaled);
+  EXPECT_TRUE(trade.size == parse_decimal("312").unscaled);
+  EXPECT_EQ(trade.event_time_ns, 1'626'992'742'134'000'000);
+}
+
+TEST_F(BinanceUsdmTest, OtherFramesHoldNoTrade) {
+  const FrameResult refused = decode(R"({"error":{"code":2,"msg":"Invalid request"},"id":1})");
+  EXPECT_EQ(refused.kind, FrameKind::refused);
+  EXPECT_EQ(refused.reason, "Invalid request");
+}
+
+TEST_F(BinanceUsdmTest, EachFlawHasItsName) {
+  EXPECT_EQ(decode("{").error, DecodeError::malformed_json);
+  EXPECT_EQ(decode(R"({"stream":"x","data":{"e":"news"}})").error, DecodeError::unknown_frame);
+  EXPECT_EQ(decode(R"({"stream":"x","data":{"e":"aggTrade","s":"AKROUSDT"}})").error, DecodeError::missing_field);
+}
+
+TEST_F(BinanceUsdmTest, SubscribesToPerpetualContracts) {
+  const std::uint32_t instrument = 0;
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&instrument, 1}, true),
+            R"({"method":"SUBSCRIBE","params":["akrousdt@aggTrade"],"id":1})");
+}
+
+TEST_F(BinanceUsdmTest, HistoryGivesTheSameTradeAsTheStream) {
+  decode(kTrade);
+  const HistoryQuery query{0, 14'888'302, 14'888'310, 0, 0};
+  EXPECT_EQ(venue_.history_target(query), "/fapi/v1/aggTrades?symbol=AKROUSDT&fromId=14888302&limit=1000");
+  std::vector<Trade> page;
+  ASSERT_EQ(venue_.read_history(frame(R"([{"a":14888302,"p":"0.01731","q":"312","f":27931348,"l":27931348,)"
+                                      R"("T":1626992742134,"m":true}])"),
+                                query, 7, page),
+            DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_same(page[0], out_.trades[0]);
+}
+
+TEST_F(BinanceUsdmTest, BookTickerGivesTheBestBidAndAskOfAnotherEndpoint) {
+  ASSERT_EQ(decode(R"({"stream":"akrousdt@bookTicker","data":{"e":"bookTicker","u":600859600576,"s":"AKROUSDT",)"
+                   R"("b":"0.01730","B":"2","a":"0.01731","A":"297","T":1626992741012,"E":1626992741017}})")
+                .kind,
+            FrameKind::quotes);
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  expect_level(out_.quotes[0].bid, "0.0173", "2");
+  expect_level(out_.quotes[0].ask, "0.01731", "297");
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'626'992'741'012'000'000);
+  EXPECT_TRUE(out_.quotes[0].has_venue_time);
+  EXPECT_EQ(venue_.path(Channel::quotes), "/public/stream");
+}
+
+}  // namespace
+}  // namespace livetape::bridge

@@ -1,0 +1,109 @@
+#include "exchange/bybit.hpp"
+
+#include <gtest/gtest.h>
+
+#include "frames.hpp"
+#include "livetape/decimal.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+class BybitTest : public ::testing::Test {
+ protected:
+  BybitTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+
+  static std::string update(const std::string& trades) {
+    return R"({"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486868,"data":[)" + trades + "]}";
+  }
+
+  static constexpr const char* kList =
+      R"({"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"symbol":"BTCUSDT","baseCoin":"BTC",)"
+      R"("quoteCoin":"USDT","status":"Trading","lotSizeFilter":{"basePrecision":"0.000001"}}]},"retExtInfo":{}})";
+  static constexpr const char* kTrade =
+      R"({"T":1672304486865,"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","L":"PlusTick",)"
+      R"("i":"20f43950-d8dd-5b31-9112-a178eb6023af","BT":false})";
+
+  Bybit venue_{{"BTC-USDT"}};
+  Decoded out_;
+};
+
+TEST_F(BybitTest, MessageGivesItsTradesExactly) {
+  std::string second = kTrade;
+  second.replace(second.find("Buy"), 3, "Sell");
+  ASSERT_EQ(decode(update(kTrade + std::string(",") + second)).kind, FrameKind::trades);
+  ASSERT_EQ(out_.trades.size(), 2U);
+  const Trade& trade = out_.trades[0];
+  EXPECT_EQ(trade.id.view(), "20f43950-d8dd-5b31-9112-a178eb6023af");
+  EXPECT_FALSE(trade.has_seq);
+  EXPECT_EQ(trade.aggressor, Aggressor::buy);
+  EXPECT_EQ(out_.trades[1].aggressor, Aggressor::sell);
+  EXPECT_TRUE(trade.price == parse_decimal("16578.5").unscaled);
+  EXPECT_TRUE(trade.size == parse_decimal("0.001").unscaled);
+  EXPECT_EQ(trade.event_time_ns, 1'672'304'486'865'000'000);
+}
+
+TEST_F(BybitTest, OtherFramesHoldNoTrade) {
+  EXPECT_EQ(decode(R"({"success":true,"ret_msg":"subscribe","conn_id":"a","op":"subscribe"})").kind,
+            FrameKind::subscribed);
+  EXPECT_EQ(decode(R"({"success":true,"ret_msg":"pong","conn_id":"a","op":"ping"})").kind, FrameKind::ignored);
+  const FrameResult refused = decode(R"({"success":false,"ret_msg":"Invalid symbol","conn_id":"a","op":"subscribe"})");
+  EXPECT_EQ(refused.kind, FrameKind::refused);
+  EXPECT_EQ(refused.reason, "Invalid symbol");
+}
+
+TEST_F(BybitTest, OneBadTradeDoesNotCostTheOthers) {
+  const FrameResult result = decode(update(R"({"s":"BTCUSDT"},)" + std::string(kTrade)));
+  EXPECT_EQ(result.error, DecodeError::missing_field);
+  EXPECT_EQ(out_.trades.size(), 1U);
+  EXPECT_EQ(decode("{}").error, DecodeError::unknown_frame);
+  EXPECT_EQ(decode("").error, DecodeError::malformed_json);
+}
+
+TEST_F(BybitTest, SubscribesToTenTopicsAMessage) {
+  const std::uint32_t instrument = 0;
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&instrument, 1}, true),
+            R"({"op":"subscribe","args":["publicTrade.BTCUSDT"]})");
+  EXPECT_EQ(venue_.limits().symbols_per_message, 10U);
+}
+
+TEST_F(BybitTest, HistoryGivesTheSameTradeAsTheStream) {
+  decode(update(kTrade));
+  const HistoryQuery query{0, 0, std::nullopt, 0, 0};
+  EXPECT_EQ(venue_.history_target(query), "/v5/market/recent-trade?category=spot&limit=60&symbol=BTCUSDT");
+  std::vector<Trade> page;
+  ASSERT_EQ(venue_.read_history(frame(R"({"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"execId":)"
+                                      R"("20f43950-d8dd-5b31-9112-a178eb6023af","symbol":"BTCUSDT","price":"16578.50",)"
+                                      R"("size":"0.001","side":"Buy","time":"1672304486865","isBlockTrade":false}]}})"),
+                                query, 7, page),
+            DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_same(page[0], out_.trades[0]);
+  EXPECT_EQ(venue_.read_history(frame(R"({"retCode":10006,"retMsg":"Too many visits!","result":{}})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
+TEST_F(BybitTest, AFullPageReachesBackToItsOldestTradeOnly) {
+  Trade trade;
+  std::vector<Trade> page(60, trade);
+  for (std::size_t i = 0; i < page.size(); ++i) page[i].event_time_ns = 1'000 - static_cast<std::int64_t>(i);
+  EXPECT_EQ(venue_.complete_since_ns({}, page), 941);
+  page.pop_back();
+  EXPECT_EQ(venue_.complete_since_ns({}, page), std::numeric_limits<std::int64_t>::min());
+}
+
+TEST_F(BybitTest, BookOfOneLevelGivesTheBestBidAndAsk) {
+  ASSERT_EQ(decode(R"({"topic":"orderbook.1.BTCUSDT","ts":1672304484978,"type":"snapshot","data":{"s":"BTCUSDT",)"
+                   R"("b":[["16493.50","0.006"]],"a":[],"u":18521288,"seq":7961638724},"cts":1672304484976})")
+                .kind,
+            FrameKind::quotes);
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  EXPECT_EQ(out_.quotes[0].seq, 7'961'638'724);
+  expect_level(out_.quotes[0].bid, "16493.5", "0.006");
+  EXPECT_TRUE(out_.quotes[0].ask.size == 0);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'672'304'484'976'000'000);
+}
+
+}  // namespace
+}  // namespace livetape::bridge

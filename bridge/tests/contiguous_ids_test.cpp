@@ -1,0 +1,88 @@
+#include "exchange/contiguous_ids.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace livetape::bridge {
+namespace {
+
+TEST(ContiguousIds, FirstTradeHasNoGapBeforeIt) {
+  ContiguousIds ids;
+  EXPECT_FALSE(ids.newest().has_value());
+  EXPECT_EQ(ids.take(7, 70), Verdict::fresh);
+  EXPECT_EQ(ids.take(8, 80), Verdict::fresh);
+  EXPECT_EQ(ids.newest(), 8);
+  EXPECT_TRUE(ids.missing().empty());
+}
+
+TEST(ContiguousIds, GapIsKnownByItsNeighboursAndFilledFromAnySide) {
+  ContiguousIds ids;
+  (void)ids.take(1, 10);
+  EXPECT_EQ(ids.take(7, 70), Verdict::after_gap);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{2, 6, 10, 70}}));
+  EXPECT_EQ(ids.take(4, 40), Verdict::fresh);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{2, 3, 10, 40}, {5, 6, 40, 70}}));
+  EXPECT_EQ(ids.take(2, 20), Verdict::fresh);
+  EXPECT_EQ(ids.take(6, 60), Verdict::fresh);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{3, 3, 20, 40}, {5, 5, 40, 60}}));
+  EXPECT_EQ(ids.take(6, 60), Verdict::duplicate);
+  EXPECT_EQ(ids.take(3, 30), Verdict::fresh);
+  EXPECT_EQ(ids.take(5, 50), Verdict::fresh);
+  EXPECT_TRUE(ids.missing().empty());
+  for (std::int64_t id = 1; id <= 7; ++id) EXPECT_EQ(ids.take(id, 0), Verdict::duplicate);
+}
+
+TEST(ContiguousIds, WhatIsGivenUpIsNotMissingAnyMore) {
+  ContiguousIds ids;
+  (void)ids.take(1, 10);
+  (void)ids.take(5, 50);
+  EXPECT_FALSE(ids.give_up(3).has_value());
+  EXPECT_EQ(ids.give_up(2), (MissingIds{2, 4, 10, 50}));
+  EXPECT_TRUE(ids.missing().empty());
+}
+
+TEST(ContiguousIds, OfTooManyHolesTheOldestIsGivenUp) {
+  ContiguousIds ids;
+  constexpr auto kHoles = static_cast<std::int64_t>(ContiguousIds::kMaxRanges) + 1;
+  for (std::int64_t i = 0; i <= kHoles; ++i) (void)ids.take(2 * i, i);
+  EXPECT_EQ(ids.missing().size(), ContiguousIds::kMaxRanges);
+  EXPECT_EQ(ids.take_overflow(), (MissingIds{1, 1, 0, 1}));
+  EXPECT_FALSE(ids.take_overflow().has_value());
+}
+
+TEST(ContiguousIds, BeginAnewWhereTheVenueDoes) {
+  ContiguousIds ids;
+  (void)ids.take(1'000, 10);
+  (void)ids.take(1'005, 20);
+  EXPECT_EQ(ids.take(3, 20 + ContiguousIds::kCountedAnewNs), Verdict::duplicate);
+  EXPECT_EQ(ids.take(3, 21 + ContiguousIds::kCountedAnewNs), Verdict::fresh);
+  EXPECT_TRUE(ids.missing().empty());
+  EXPECT_EQ(ids.newest(), 3);
+}
+
+TEST(ContiguousIds, SayTheSameAsASetOfIds) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 200; ++round) {
+    ContiguousIds ids;
+    std::set<std::int64_t> seen;
+    (void)ids.take(0, 0);
+    seen.insert(0);
+    for (int i = 0; i < 200; ++i) {
+      const auto id = std::uniform_int_distribution<std::int64_t>(0, 300)(random);
+      const bool is_new = seen.insert(id).second;
+      ASSERT_EQ(ids.take(id, id) != Verdict::duplicate, is_new);
+    }
+    std::set<std::int64_t> missing;
+    for (const MissingIds& range : ids.missing()) {
+      ASSERT_EQ(range.from_time_ns, range.first - 1);
+      ASSERT_EQ(range.to_time_ns, range.last + 1);
+      for (std::int64_t id = range.first; id <= range.last; ++id) missing.insert(id);
+    }
+    for (std::int64_t id = 0; id <= *seen.rbegin(); ++id) ASSERT_NE(missing.contains(id), seen.contains(id));
+  }
+}
+
+}  // namespace
+}  // namespace livetape::bridge

@@ -1,0 +1,102 @@
+#include "exchange/okx.hpp"
+
+#include <gtest/gtest.h>
+
+#include "frames.hpp"
+#include "livetape/decimal.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+class OkxTest : public ::testing::Test {
+ protected:
+  OkxTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+
+  static constexpr const char* kList =
+      R"({"code":"0","data":[{"instType":"SPOT","instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT",)"
+      R"("state":"live"}],"msg":""})";
+  static constexpr const char* kTrade =
+      R"({"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"338476307",)"
+      R"("px":"30236","sz":"0.0002","side":"buy","ts":"1652459224855"}]})";
+
+  Okx venue_{{"BTC-USDT"}};
+  Decoded out_;
+};
+
+TEST_F(OkxTest, TradeFrameGivesTheTradeExactly) {
+  ASSERT_EQ(decode(kTrade).kind, FrameKind::trades);
+  ASSERT_EQ(out_.trades.size(), 1U);
+  const Trade& trade = out_.trades[0];
+  EXPECT_EQ(trade.id.view(), "338476307");
+  EXPECT_EQ(trade.seq, 338'476'307);
+  EXPECT_EQ(trade.aggressor, Aggressor::buy);
+  EXPECT_TRUE(trade.price == parse_decimal("30236").unscaled);
+  EXPECT_TRUE(trade.size == parse_decimal("0.0002").unscaled);
+  EXPECT_EQ(trade.event_time_ns, 1'652'459'224'855'000'000);
+}
+
+TEST_F(OkxTest, OtherFramesHoldNoTrade) {
+  EXPECT_EQ(decode("pong").kind, FrameKind::ignored);
+  EXPECT_EQ(decode(R"({"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"},"connId":"a4d3"})").kind,
+            FrameKind::subscribed);
+  EXPECT_EQ(decode(R"({"event":"channel-conn-count","channel":"trades-all","connCount":"1","connId":"a4d3"})").kind,
+            FrameKind::ignored);
+  EXPECT_EQ(decode(R"({"event":"notice","code":"64008","msg":"The connection will soon be closed."})").kind,
+            FrameKind::reconnect);
+  EXPECT_EQ(
+      decode(R"({"arg":{"channel":"tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","last":"1"}]})").kind,
+      FrameKind::ignored);
+  EXPECT_TRUE(out_.trades.empty());
+  const FrameResult refused =
+      decode(R"({"event":"error","code":"60018","msg":"Wrong URL or channel","connId":"a4d3"})");
+  EXPECT_EQ(refused.kind, FrameKind::refused);
+  EXPECT_EQ(refused.reason, "Wrong URL or channel");
+}
+
+TEST_F(OkxTest, EachFlawHasItsName) {
+  EXPECT_EQ(decode("ping").error, DecodeError::malformed_json);
+  EXPECT_EQ(decode("{}").error, DecodeError::unknown_frame);
+  std::string broken = kTrade;
+  broken.replace(broken.find("338476307"), 9, "many");
+  EXPECT_EQ(decode(broken).error, DecodeError::missing_field);
+}
+
+TEST_F(OkxTest, SubscribesByArguments) {
+  const std::uint32_t instrument = 0;
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&instrument, 1}, false),
+            R"({"op":"unsubscribe","args":[{"channel":"trades-all","instId":"BTC-USDT"}]})");
+}
+
+TEST_F(OkxTest, HistoryGivesTheSameTradeAsTheStream) {
+  decode(kTrade);
+  const HistoryQuery query{0, 338'476'300, 338'476'307, 0, 0};
+  EXPECT_EQ(venue_.history_target(query),
+            "/api/v5/market/history-trades?instId=BTC-USDT&type=1&limit=100&after=338476308");
+  std::vector<Trade> page;
+  ASSERT_EQ(venue_.read_history(frame(R"({"code":"0","msg":"","data":[{"instId":"BTC-USDT","side":"buy","sz":"0.0002",)"
+                                      R"("px":"30236","tradeId":"338476307","ts":"1652459224855"}]})"),
+                                query, 7, page),
+            DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_same(page[0], out_.trades[0]);
+  EXPECT_EQ(venue_.read_history(frame(R"({"code":"50011","msg":"Too Many Requests","data":[]})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
+TEST_F(OkxTest, BestBidAndAskAreThoseOfTheInstrumentBeforeThem) {
+  ASSERT_EQ(decode(R"({"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"asks":[["111.06","55154","0","2"]],)"
+                   R"("bids":[["111.05","57745","0","2"]],"ts":"1670324386802","seqId":363996337}]})")
+                .kind,
+            FrameKind::quotes);
+  ASSERT_EQ(out_.quotes.size(), 1U);
+  EXPECT_EQ(out_.quotes[0].seq, 363'996'337);
+  expect_level(out_.quotes[0].bid, "111.05", "57745");
+  expect_level(out_.quotes[0].ask, "111.06", "55154");
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'670'324'386'802'000'000);
+  EXPECT_EQ(venue_.path(Channel::quotes), "/ws/v5/public");
+}
+
+}  // namespace
+}  // namespace livetape::bridge

@@ -1,0 +1,53 @@
+#include "exchange/subscription_plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "exchange/binance.hpp"
+#include "exchange/binance_usdm.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+constexpr Channel kTrades[] = {Channel::trades};
+
+TEST(SubscriptionPlan, SharesSubscriptionsOutByTheVenuesLimits) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 2'000; ++i) many.push_back("A" + std::to_string(i) + "-USDT");
+  Binance venue(many);
+  for (std::uint32_t i = 0; i < many.size(); ++i) venue.name(i, {many[i], many[i]});
+  const auto connections = plan_connections(venue, kTrades);
+  ASSERT_EQ(connections.size(), 2U);
+  EXPECT_EQ(connections[0].subscriptions.size(), 1'024U);
+  EXPECT_EQ(connections[1].subscriptions.size(), 976U);
+  const auto messages = messages_for(venue, connections[0].subscriptions, true);
+  ASSERT_EQ(messages.size(), 6U);
+  EXPECT_TRUE(messages[5].starts_with(R"({"method":"SUBSCRIBE","params":["a1000-usdt@trade",)")) << messages[5];
+  EXPECT_EQ(connections[1].subscriptions[0], (Subscription{Channel::trades, 1'024}));
+}
+
+TEST(SubscriptionPlan, LeavesOutWhatTheVenueDoesNotList) {
+  Binance venue({"BTC-USDT", "ETH-USDT"});
+  EXPECT_TRUE(plan_connections(venue, kTrades).empty());
+  venue.name(1, {"ETHUSDT", "ETHUSDT"});
+  const auto connections = plan_connections(venue, kTrades);
+  ASSERT_EQ(connections.size(), 1U);
+  EXPECT_EQ(connections[0].subscriptions, (std::vector<Subscription>{{Channel::trades, 1}}));
+}
+
+TEST(SubscriptionPlan, HasAConnectionOfItsOwnForWhatIsServedElsewhere) {
+  constexpr Channel kBoth[] = {Channel::trades, Channel::quotes};
+  BinanceUsdm futures({"BTC-USDT"});
+  futures.name(0, {"BTCUSDT", "BTCUSDT"});
+  const auto apart = plan_connections(futures, kBoth);
+  ASSERT_EQ(apart.size(), 2U);
+  EXPECT_EQ(apart[0].path, "");
+  EXPECT_EQ(apart[1].path, "/public/stream");
+  Binance spot({"BTC-USDT"});
+  spot.name(0, {"BTCUSDT", "BTCUSDT"});
+  const auto together = plan_connections(spot, kBoth);
+  ASSERT_EQ(together.size(), 1U);
+  EXPECT_EQ(messages_for(spot, together[0].subscriptions, true).size(), 2U);
+}
+
+}  // namespace
+}  // namespace livetape::bridge

@@ -1,0 +1,84 @@
+#include "exchange/tape.hpp"
+
+#include <gtest/gtest.h>
+
+namespace livetape::bridge {
+namespace {
+
+Trade trade(std::int64_t number, std::int64_t time_ns) {
+  Trade made;
+  EXPECT_TRUE(made.id.assign(std::to_string(number)));
+  made.seq = number;
+  made.has_seq = true;
+  made.event_time_ns = time_ns;
+  return made;
+}
+
+class TapeTest : public ::testing::TestWithParam<IdRule> {};
+
+TEST_P(TapeTest, TakesATradeOnce) {
+  Tape tape(GetParam());
+  EXPECT_EQ(tape.take(trade(1, 10)), Verdict::fresh);
+  EXPECT_EQ(tape.take(trade(1, 10)), Verdict::duplicate);
+  EXPECT_EQ(tape.newest()->seq, 1);
+  EXPECT_TRUE(tape.is_whole());
+}
+
+TEST_P(TapeTest, IsInDoubtFromTheNewestTradeOnUntilThatIsSettled) {
+  Tape tape(GetParam());
+  tape.doubt();
+  EXPECT_FALSE(tape.doubted().has_value()) << "nothing came, so nothing can be missing";
+  (void)tape.take(trade(1, 10));
+  tape.doubt();
+  (void)tape.take(trade(2, 20));
+  tape.doubt();
+  EXPECT_EQ(tape.doubted()->seq, 1);
+  EXPECT_EQ(tape.whole_until_ns(), 10);
+  EXPECT_FALSE(tape.is_whole());
+  tape.settle_doubt(tape.doubts() - 1);
+  EXPECT_FALSE(tape.is_whole()) << "the second doubt came while the first was looked into";
+  tape.settle_doubt(tape.doubts());
+  EXPECT_TRUE(tape.is_whole());
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, TapeTest, ::testing::Values(IdRule::contiguous, IdRule::unordered));
+
+TEST(Tape, OfNumberedTradesSeesAGap) {
+  Tape tape(IdRule::contiguous);
+  (void)tape.take(trade(1, 10));
+  EXPECT_EQ(tape.take(trade(4, 40)), Verdict::after_gap);
+  EXPECT_EQ(tape.whole_until_ns(), 10);
+  EXPECT_EQ(tape.take(trade(2, 20)), Verdict::fresh);
+  EXPECT_EQ(tape.whole_until()->id.view(), "2");
+  EXPECT_EQ(tape.whole_until()->seq, 2);
+  EXPECT_EQ(tape.whole_until()->event_time_ns, 20);
+  EXPECT_EQ(tape.newest()->seq, 4);
+  EXPECT_EQ(tape.whole_until_ns(), 20);
+  EXPECT_EQ(tape.take(trade(3, 30)), Verdict::fresh);
+  EXPECT_TRUE(tape.is_whole());
+}
+
+TEST(Tape, OfOtherTradesKeepsTheNewestByTime) {
+  Tape tape(IdRule::unordered);
+  (void)tape.take(trade(9, 40));
+  EXPECT_EQ(tape.take(trade(2, 20)), Verdict::fresh);
+  EXPECT_EQ(tape.newest()->seq, 9);
+  EXPECT_EQ(tape.numbered(), nullptr);
+}
+
+TEST(Tape, AnOpenDoubtIsNotSettledBeforeItIsClosed) {
+  Tape tape(IdRule::unordered);
+  (void)tape.take(trade(1, 10));
+  tape.open_doubt();
+  const std::uint64_t asked_too_early = tape.doubts();
+  tape.settle_doubt(asked_too_early);
+  EXPECT_FALSE(tape.is_whole());
+  tape.close_doubt();
+  tape.settle_doubt(asked_too_early);
+  EXPECT_FALSE(tape.is_whole());
+  tape.settle_doubt(tape.doubts());
+  EXPECT_TRUE(tape.is_whole());
+}
+
+}  // namespace
+}  // namespace livetape::bridge

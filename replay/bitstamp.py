@@ -1,0 +1,114 @@
+"""Bitstamp's WebSocket API v2, and the part of its REST API that gives trades back, as a server.
+
+"WebSocket API v2", "Transactions" and "Trading pairs info" of its API documentation.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from websockets.asyncio.server import ServerConnection
+
+from replay.exchange import Subscriptions
+from replay.history import History
+from replay.quotes import SimulatedQuote
+from replay.trade import SimulatedTrade
+
+MICROSECOND_NS: Final = 1_000
+SECOND_NS: Final = 1_000_000_000
+WINDOWS_NS: Final = {"minute": 60 * SECOND_NS, "hour": 3_600 * SECOND_NS, "day": 86_400 * SECOND_NS}
+PREFIX: Final = "live_trades_"
+BOOK: Final = "order_book_"
+BETWEEN_IDS: Final = 3
+"""Ids are those of all instruments: between two trades of one there are others'."""
+
+
+class BitstampProtocol:
+    """The channels `live_trades_…` and `order_book_…`."""
+
+    path: ClassVar[str] = "/"
+    resolution_ns: ClassVar[int] = MICROSECOND_NS
+    ping_interval_s: float | None = None
+
+    def __init__(self, instruments: Sequence[str]) -> None:
+        self._instruments = {_symbol(instrument): instrument for instrument in instruments}
+
+    async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
+        """Answer requests, a channel each."""
+        async for message in connection:
+            await connection.send(json.dumps(self._take(message, connection, subscriptions)))
+
+    def stream_of(self, instrument: str) -> str:
+        """`live_trades_btcusd` of BTC-USD."""
+        return PREFIX + _symbol(instrument)
+
+    def encode(self, trade: SimulatedTrade) -> str:
+        """A trade; type 0 is a purchase."""
+        data = {
+            "id": int(self.trade_id(trade)),
+            "timestamp": str(trade.event_time_ns // SECOND_NS),
+            "amount_str": trade.size,
+            "price_str": trade.price,
+            "type": 0 if trade.aggressor == "buy" else 1,
+            "microtimestamp": str(trade.event_time_ns // MICROSECOND_NS),
+        }
+        return json.dumps({"data": data, "channel": self.stream_of(trade.instrument), "event": "trade"})
+
+    def trade_id(self, trade: SimulatedTrade) -> str:
+        """Its number among the trades of all instruments."""
+        return str(trade.trade_id * BETWEEN_IDS)
+
+    def quote_stream_of(self, instrument: str) -> str:
+        """`order_book_btcusd` of BTC-USD."""
+        return BOOK + _symbol(instrument)
+
+    def encode_quote(self, quote: SimulatedQuote) -> str:
+        """A book of one level a side."""
+        data = {
+            "microtimestamp": str(quote.event_time_ns // MICROSECOND_NS),
+            "bids": [[quote.bid_price, quote.bid_size]],
+            "asks": [[quote.ask_price, quote.ask_size]],
+        }
+        return json.dumps({"data": data, "channel": self.quote_stream_of(quote.instrument), "event": "data"})
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """`trading-pairs-info`, and `transactions` of a stretch of time, newest first, times to the second."""
+        match path.strip("/").split("/"):
+            case ["api", "v2", "trading-pairs-info"]:
+                return json.dumps([_listed(instrument) for instrument in self._instruments.values()])
+            case ["api", "v2", "transactions", symbol]:
+                since_ns = time.time_ns() - WINDOWS_NS[query.get("time", "hour")]
+                trades = reversed(history.of(self._instruments[symbol]))
+                return json.dumps([self._old(one) for one in trades if one.event_time_ns >= since_ns])
+            case _:
+                return None
+
+    def _old(self, trade: SimulatedTrade) -> dict[str, str]:
+        return {
+            "tid": self.trade_id(trade),
+            "date": str(trade.event_time_ns // SECOND_NS),
+            "amount": trade.size,
+            "price": trade.price,
+            "type": "0" if trade.aggressor == "buy" else "1",
+        }
+
+    def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> dict[str, Any]:
+        request = json.loads(message)
+        event, channel = request["event"], request.get("data", {}).get("channel", "")
+        if event == "bts:heartbeat":
+            return {"event": "bts:heartbeat", "channel": "", "data": {"status": "success"}}
+        if channel.removeprefix(PREFIX).removeprefix(BOOK) not in self._instruments:
+            return {"event": "bts:error", "channel": "", "data": {"code": None, "message": "Bad subscription string."}}
+        change = subscriptions.add if event == "bts:subscribe" else subscriptions.remove
+        change(connection, channel)
+        done = "subscription" if event == "bts:subscribe" else "unsubscription"
+        return {"event": f"bts:{done}_succeeded", "channel": channel, "data": {}}
+
+
+def _symbol(instrument: str) -> str:
+    return instrument.replace("-", "").lower()
+
+
+def _listed(instrument: str) -> dict[str, str]:
+    return {"name": instrument.replace("-", "/"), "url_symbol": _symbol(instrument), "trading": "Enabled"}

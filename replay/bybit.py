@@ -1,0 +1,126 @@
+"""Bybit's API v5 for spot, the WebSocket and the part of the REST API that gives trades back, as a server.
+
+Pages "Connect", "Trade", "Get Recent Public Trades" and "Get Instruments Info" of its API documentation.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Final
+
+from websockets.asyncio.server import ServerConnection
+
+from replay.exchange import Subscriptions
+from replay.history import History
+from replay.quotes import SimulatedQuote
+from replay.trade import SimulatedTrade
+
+MAX_TOPICS: Final = 10
+MAX_TRADES: Final = 60
+PREFIX: Final = "publicTrade."
+BOOK: Final = "orderbook.1."
+MILLISECOND_NS: Final = 1_000_000
+
+
+class BybitProtocol:
+    """The topics `publicTrade.…` and `orderbook.1.…`.
+
+    Trades have ids that say nothing of each other, and 60 of them are remembered.
+    """
+
+    path: ClassVar[str] = "/v5/public/spot"
+    resolution_ns: ClassVar[int] = MILLISECOND_NS
+    ping_interval_s: float | None = None
+
+    def __init__(self, instruments: Sequence[str]) -> None:
+        self._instruments = {instrument.replace("-", ""): instrument for instrument in instruments}
+
+    async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
+        """Answer requests."""
+        async for message in connection:
+            await connection.send(json.dumps(self._take(message, connection, subscriptions)))
+
+    def stream_of(self, instrument: str) -> str:
+        """`publicTrade.BTCUSDT` of BTC-USDT."""
+        return PREFIX + instrument.replace("-", "")
+
+    def encode(self, trade: SimulatedTrade) -> str:
+        """A message with one trade."""
+        time_ms = trade.event_time_ns // MILLISECOND_NS
+        data = {
+            "i": self.trade_id(trade),
+            "T": time_ms,
+            "p": trade.price,
+            "v": trade.size,
+            "S": trade.aggressor.capitalize(),
+            "s": trade.instrument.replace("-", ""),
+            "BT": False,
+        }
+        return json.dumps(
+            {"topic": self.stream_of(trade.instrument), "type": "snapshot", "ts": time_ms, "data": [data]}
+        )
+
+    def trade_id(self, trade: SimulatedTrade) -> str:
+        """A UUID."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{trade.instrument} {trade.trade_id}"))
+
+    def quote_stream_of(self, instrument: str) -> str:
+        """`orderbook.1.BTCUSDT` of BTC-USDT."""
+        return BOOK + instrument.replace("-", "")
+
+    def encode_quote(self, quote: SimulatedQuote) -> str:
+        """A book of one level a side."""
+        time_ms = quote.event_time_ns // MILLISECOND_NS
+        data = {
+            "s": quote.instrument.replace("-", ""),
+            "b": [[quote.bid_price, quote.bid_size]],
+            "a": [[quote.ask_price, quote.ask_size]],
+            "u": quote.quote_seq,
+            "seq": quote.quote_seq,
+        }
+        topic = self.quote_stream_of(quote.instrument)
+        return json.dumps({"topic": topic, "ts": time_ms, "type": "snapshot", "data": data, "cts": time_ms})
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """`instruments-info`, and `recent-trade`, newest first."""
+        if path == "/v5/market/instruments-info":
+            return _answer([_listed(instrument) for instrument in self._instruments.values()])
+        if path != "/v5/market/recent-trade":
+            return None
+        newest = reversed(history.of(self._instruments[query["symbol"]]))
+        return _answer([self._old(one) for one in islice(newest, min(int(query["limit"]), MAX_TRADES))])
+
+    def _old(self, trade: SimulatedTrade) -> dict[str, object]:
+        return {
+            "execId": self.trade_id(trade),
+            "symbol": trade.instrument.replace("-", ""),
+            "price": trade.price,
+            "size": trade.size,
+            "side": trade.aggressor.capitalize(),
+            "time": str(trade.event_time_ns // MILLISECOND_NS),
+            "isBlockTrade": False,
+        }
+
+    def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> dict[str, Any]:
+        request = json.loads(message)
+        operation, topics = request["op"], request.get("args", [])
+        if operation == "ping":
+            return {"success": True, "ret_msg": "pong", "conn_id": "1", "op": "ping"}
+        unknown = [topic for topic in topics if topic.removeprefix(PREFIX).removeprefix(BOOK) not in self._instruments]
+        if unknown or len(topics) > MAX_TOPICS:
+            reason = f"Invalid symbol :[{unknown[0]}]" if unknown else "args size >10"
+            return {"success": False, "ret_msg": reason, "conn_id": "1", "op": operation}
+        change = subscriptions.add if operation == "subscribe" else subscriptions.remove
+        for topic in topics:
+            change(connection, topic)
+        return {"success": True, "ret_msg": operation, "conn_id": "1", "op": operation}
+
+
+def _answer(items: list[dict[str, object]]) -> str:
+    return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": items}, "time": 1})
+
+
+def _listed(instrument: str) -> dict[str, object]:
+    base, _, quote = instrument.partition("-")
+    return {"symbol": base + quote, "baseCoin": base, "quoteCoin": quote, "status": "Trading"}

@@ -1,0 +1,25 @@
+"""What a simulated exchange remembers of its trades, for its REST API: as far back as real ones do, and no further."""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Final
+
+from replay.trade import SimulatedTrade
+
+REMEMBERED: Final = 20_000
+"""Trades of an instrument."""
+
+
+class History:
+    """The newest trades of each instrument, oldest first."""
+
+    def __init__(self) -> None:
+        self._trades: defaultdict[str, deque[SimulatedTrade]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+
+    def add(self, trade: SimulatedTrade) -> None:
+        """Remember one trade, made after all others."""
+        self._trades[trade.instrument].append(trade)
+
+    def of(self, instrument: str) -> Sequence[SimulatedTrade]:
+        """The trades of an instrument, oldest first."""
+        return self._trades[instrument]

@@ -1,0 +1,365 @@
+"""What the bridge does about trades that did not come: it fetches them, and says which it could not have."""
+
+import asyncio
+import itertools
+import random
+import signal
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, Writer
+from local import certificates
+from replay.exchange import Exchange
+from replay.ledger import Ledger, read_ledger
+from replay.market import MarketSpec, trades
+from replay.trade import SimulatedTrade
+from replay.venues import PROTOCOLS, VenueName, protocol_of
+from tests.integration.bridge_kit import (
+    Listener,
+    Record,
+    Script,
+    as_told,
+    bridge_settings,
+    bridging,
+    decode,
+    read_topic,
+    server_tls,
+    told,
+    trades_of,
+    venue_of,
+)
+from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, Run, running, trade
+
+BINANCE = VenueName.BINANCE
+INSTRUMENTS = (BTC, ETH, "SOL-USDT")
+TRADES = 6_000
+OFTEN = 500
+MISSED = 250
+UNNUMBERED = (VenueName.BITSTAMP, VenueName.BYBIT)
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    """The settings of a bridge of the test's own, which soon doubts a silent subscription."""
+    return bridge_settings(settings, tmp_path).model_copy(update={"silence_ms": 1_000})
+
+
+def some(first: int, last: int, instrument: str = BTC) -> list[SimulatedTrade]:
+    return [trade(number, instrument) for number in range(first, last + 1)]
+
+
+async def written(settings: Settings, venue: VenueName = BINANCE) -> list[Record]:
+    """The venue's trades, each instrument's in the order of the log."""
+    records = await asyncio.to_thread(read_topic, settings)
+    return [record for record in records if record.kind == "Trade" and record.fields["venue"] == venue]
+
+
+async def gaps(settings: Settings) -> list[Record]:
+    return await asyncio.to_thread(read_topic, settings, "gaps")
+
+
+def sources(records: Iterable[Record]) -> dict[int, str]:
+    return {int(record.fields["trade_id"]): record.fields["source"] for record in records}
+
+
+async def assert_no_trade_is_behind_a_clock(settings: Settings) -> None:
+    """No partition has a trade that is older than a clock before it."""
+    clocks: defaultdict[int, int] = defaultdict(int)
+    for record in await asyncio.to_thread(read_topic, settings):
+        if record.kind == "Clock":
+            clocks[record.partition] = record.fields["time_ns"]
+        else:
+            assert record.fields["event_time_ns"] >= clocks[record.partition], record
+
+
+async def test_trades_that_the_stream_left_out_come_from_the_history_in_order(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(*some(1, 3))
+        run.exchange.faults.skip(20)
+        run.say(*some(4, 30))
+        await run.has(30)
+        assert await run.bridge.stop() == 0
+    records = await written(here)
+    assert [as_told(record) for record in records] == [told(one) for one in some(1, 30)]
+    assert sources(records) == {number: "backfill" if 4 <= number <= 23 else "live" for number in range(1, 31)}
+    assert await gaps(here) == []
+    await assert_no_trade_is_behind_a_clock(here)
+
+
+async def test_after_a_lost_connection_every_instrument_is_asked_for_and_none_needs_a_trade_to_be_found(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1), trade(1, ETH))
+        await run.exchange.drop_connections()
+        run.say(*some(2, 5), *some(2, 3, ETH))  # nobody listens
+        await run.has(8)
+        assert await run.bridge.stop() == 0
+    records = await written(here)
+    assert {(one.fields["instrument"], int(one.fields["trade_id"])) for one in records} == {
+        *((BTC, number) for number in range(1, 6)),
+        *((ETH, number) for number in range(1, 4)),
+    }
+    assert await gaps(here) == []
+
+
+@pytest.mark.parametrize("writer", list(Writer))
+async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_behind_it(
+    here: Settings, certs: certificates.Certificates, writer: Writer
+) -> None:
+    async with running(here, certs, writer=writer) as run:
+        await run.play(*some(1, 3))
+        run.exchange.faults.lose(4)
+        run.say(*some(4, 10))
+        await run.bridge.counts('gaps_total{venue="binance"}', 1)
+        assert run.total("lost_trades") == 4
+        await run.bridge.says("binance: trades 4 to 7 of BTC-USDT are lost: the venue's history does not have them")
+        await run.play(*some(11, 20))
+        clocks = run.total("clocks") or 0
+        await run.bridge.counts('clocks_total{venue="binance"}', clocks + 2)
+        assert await run.bridge.stop() == 0
+    assert [as_told(one) for one in await written(here)] == [told(one) for one in [*some(1, 3), *some(8, 20)]]
+    (gap,) = await gaps(here)
+    assert gap.key == "binance:BTC-USDT"
+    assert {name: gap.fields[name] for name in ("venue", "instrument", "first_missing_id", "last_missing_id")} == {
+        "venue": "binance",
+        "instrument": BTC,
+        "first_missing_id": 4,
+        "last_missing_id": 7,
+    }
+    assert (gap.fields["from_time_ns"], gap.fields["to_time_ns"]) == (
+        START_NS + 3 * SECOND_NS,
+        START_NS + 8 * SECOND_NS,
+    )
+    records = await asyncio.to_thread(read_topic, here)
+    assert max(one.fields["time_ns"] for one in records if one.kind == "Clock") > START_NS + 8 * SECOND_NS
+
+
+async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zeromq_does_not(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        with Listener(here.zmq_data) as listener:
+            await run.play(trade(1))
+            run.exchange.faults.refuse(1)
+            run.exchange.faults.refuse(1, HTTPStatus.TOO_MANY_REQUESTS)
+            run.exchange.faults.skip(3)
+            run.say(*some(2, 6))
+            live = await asyncio.to_thread(heard_trade, listener, here, 6)
+            await run.bridge.says(
+                "binance: the history cannot be read, next attempt in 2000 ms: answer: HTTP status 503"
+            )
+            assert 6 not in sources(await written(here))
+            await run.has(6)
+            await run.bridge.says("binance: the history can be read again")
+            assert run.total("history_failures") == 2
+            filled = await asyncio.to_thread(heard_trade, listener, here, 4)
+        assert await run.bridge.stop() == 0
+    assert live < filled
+    assert [as_told(record) for record in await written(here)] == [told(one) for one in some(1, 6)]
+    await assert_no_trade_is_behind_a_clock(here)
+
+
+def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
+    """The bridge's number of a trade that the listener hears."""
+    from app.schema_registry import register_all  # noqa: PLC0415
+
+    ids = register_all(settings)
+    while True:
+        heard = listener.next()
+        kind, fields = decode(heard.value, ids)
+        if kind == "Trade" and fields["trade_id"] == str(number):
+            return heard.sequence
+
+
+async def test_a_dead_subscription_is_made_again_and_if_that_does_not_help_the_connection_is(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1), trade(1, ETH))
+        run.exchange.deafen(BTC)
+        run.say(*some(2, 4))
+        await run.bridge.says("binance: the subscription to BTC-USDT is dead: it is made again")
+        await run.has(5)
+        assert run.total("disconnects") == 0
+        assert run.total("dead_subscriptions") == 1
+        await run.exchange.heard((BTC,))
+        run.say(trade(5))
+        await run.has(6)
+        assert run.total("backfilled_trades") == 3
+        run.exchange.deafen(BTC, stubborn=True)
+        run.say(trade(6))
+        await run.has(7)
+        await run.bridge.counts('dead_subscriptions_total{venue="binance"}', 2)
+        run.say(trade(7))
+        await run.has(8)
+        await run.bridge.says("the subscription to BTC-USDT is dead, and making it again did not help")
+        await run.exchange.heard((BTC,))
+        run.say(trade(8))
+        await run.has(9)
+        assert await run.bridge.stop() == 0
+    assert [as_told(record) for record in await written(here) if record.fields["instrument"] == BTC] == [
+        told(one) for one in some(1, 8)
+    ]
+
+
+async def test_an_instrument_that_is_merely_not_traded_is_left_alone(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1))
+        await run.bridge.counts('history_requests_total{venue="binance"}', 2)
+        assert (run.total("dead_subscriptions"), run.total("disconnects")) == (0, 0)
+        await run.play(trade(2))
+        assert await run.bridge.stop() == 0
+
+
+async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_back(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
+        read = here.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
+        kept = here.home / "positions" / here.namespace / "binance.positions"
+        with bridging(read) as bridge:
+            await exchange.heard((BTC, ETH))
+            script.say(*recent(1, 5))
+            await bridge.until(lambda: kept.exists() and " 5 5\n" in kept.read_text(), "the position of trade 5")
+            await bridge.stop(signal.SIGKILL)
+        script.say(*recent(6, 9))  # nobody listens
+        with bridging(read) as bridge:
+            await bridge.counts('backfilled_trades_total{venue="binance"}', 4)
+            script.say(*recent(10, 10))
+            await bridge.counts('trades_total{venue="binance"}', 1)
+            await bridge.until(lambda: bridge.metric('holding{venue="binance"}') == 0, "no gap")
+            assert await bridge.stop() == 0
+    assert sorted(sources(await written(here))) == [*range(1, 11)]
+    assert await gaps(here) == []
+
+
+def recent(first: int, last: int) -> list[SimulatedTrade]:
+    """Trades of the last minute: a bridge that was away for longer than a day fetches none."""
+    now_ns = time.time_ns() // SECOND_NS * SECOND_NS
+    return [replace(one, event_time_ns=now_ns - 60 * SECOND_NS + one.trade_id) for one in some(first, last)]
+
+
+async def test_a_trade_that_is_sent_twice_is_written_once(here: Settings, certs: certificates.Certificates) -> None:
+    async with running(here, certs) as run:
+        run.exchange.faults.repeat(2)
+        run.say(*some(1, 3))
+        await run.bridge.counts('trades_total{venue="binance"}', 5)
+        assert run.total("duplicates") == 2
+        assert await run.bridge.stop() == 0
+    assert [as_told(record) for record in await written(here)] == [told(one) for one in some(1, 3)]
+
+
+async def test_an_instrument_that_the_venue_does_not_list_is_told(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with Exchange(protocol_of(BINANCE, (BTC,)), Once([trade(1)]), server_tls(certs)) as exchange:
+        venue = venue_of(BINANCE, exchange, (ETH, BTC), certs.ca)
+        with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
+            await bridge.says("binance: the venue does not list ETH-USDT, the others go on")
+            await bridge.counts('trades_total{venue="binance"}', 1)
+            assert bridge.metric('unlisted_instruments_total{venue="binance"}') == 1
+
+
+class Once:
+    """A source of these trades."""
+
+    def __init__(self, made: Iterable[SimulatedTrade]) -> None:
+        self._trades = made
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        for one in self._trades:
+            yield one
+
+
+class StormyMarket:
+    """A seeded market of some trades, and of connections that are cut and trades that are left out or sent twice.
+
+    It begins now, since some venues give back trades of their last hours only, and when all instruments are subscribed
+    to: nobody can know of what was traded before its first trade. Of a venue whose ids do not tell what is
+    missing nothing is left out, and after a cut it makes a few trades, then waits until it is heard again.
+    """
+
+    def __init__(self, venue: VenueName) -> None:
+        spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=11, resolution_ns=PROTOCOLS[venue].resolution_ns)
+        self._trades = itertools.islice(trades(spec, time.time_ns() - 10 * SECOND_NS), TRADES)
+        self._chance = random.Random(5)  # noqa: S311 - no secret, and the same storm in every run
+        self._can_leave_out = venue not in UNNUMBERED
+        self.exchange: Exchange | None = None
+        self.calm = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        assert self.exchange is not None
+        await self.exchange.heard(INSTRUMENTS)
+        for number, one in enumerate(self._trades):
+            if number % OFTEN == 0 and 0 < number < TRADES - OFTEN:
+                await self._strike()
+            if number % OFTEN == MISSED:
+                await self.exchange.heard(INSTRUMENTS)
+            if number % 10 == 0:
+                await asyncio.sleep(0.01)
+            yield one
+        self.calm.set()
+
+    async def _strike(self) -> None:
+        assert self.exchange is not None
+        match self._chance.randrange(3):
+            case 0:
+                self.exchange.faults.repeat(self._chance.randrange(1, 50))
+            case 1:
+                fault = self.exchange.faults.skip if self._can_leave_out else self.exchange.faults.repeat
+                fault(self._chance.randrange(1, 50))
+            case _:
+                await self.exchange.drop_connections()
+
+
+@pytest.mark.parametrize("venue", list(VenueName))
+async def test_after_a_storm_kafka_has_what_the_exchange_traded_or_gaps_say_what_not(
+    here: Settings, certs: certificates.Certificates, venue: VenueName, tmp_path: Path
+) -> None:
+    market, path = StormyMarket(venue), tmp_path / "ledger.jsonl"
+    protocol = protocol_of(venue, INSTRUMENTS)
+    with Ledger(path) as ledger:
+        async with Exchange(protocol, market, server_tls(certs), ledger=ledger) as exchange:
+            market.exchange = exchange
+            read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)}})
+            with bridging(read) as bridge:
+                await market.calm.wait()
+                run = Run(venue, bridge, exchange)
+                await bridge.until(lambda: bridge.metric(f'holding{{venue="{venue}"}}') == 0, "no gap")
+                await run.has(TRADES if venue is not VenueName.BYBIT else TRADES // 2)
+                assert (run.total("connects") or 0) > 1
+                assert (run.total("backfilled_trades") or 0) > 0
+                assert await bridge.stop() == 0, bridge.log
+    made = read_ledger(path)
+    numbers = {protocol.trade_id(one): one.trade_id for one in made}
+    resolution_ns = SECOND_NS if venue is VenueName.BITSTAMP else 1  # in which its history tells the time
+    sent = {(one.instrument, one.trade_id): told(one) for one in made}
+    written_once: set[tuple[str, int]] = set()
+    for record in trades_of(await asyncio.to_thread(read_topic, here), venue):
+        got = as_told(record, numbers)
+        key = (got.instrument, got.trade_id)
+        if key in written_once and venue in UNNUMBERED:
+            continue  # of these the bridge keeps only the newest ids in mind
+        written_once.add(key)
+        expected = sent.pop(key)
+        if record.fields["source"] == "backfill":
+            expected = replace(expected, event_time_ns=expected.event_time_ns // resolution_ns * resolution_ns)
+        assert got == expected
+    lost = [
+        (gap.fields["instrument"], gap.fields["from_time_ns"], gap.fields["to_time_ns"]) for gap in await gaps(here)
+    ]
+    assert bool(lost) == (venue is VenueName.BYBIT)
+    for one in sent.values():
+        assert any(one.instrument == name and since <= one.event_time_ns <= until for name, since, until in lost)

@@ -1,0 +1,118 @@
+"""Simulated exchanges → bridge → `quotes`: every best bid and ask, exactly, with the clocks of its venue."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, Writer
+from local import certificates
+from replay.exchange import Exchange
+from replay.market import MarketSpec, trades
+from replay.quotes import SimulatedQuote, quoted
+from replay.trade import SimulatedTrade
+from replay.venues import PROTOCOLS, VenueName, protocol_of
+from tests.integration.bridge_kit import (
+    Record,
+    as_told,
+    bridge_settings,
+    bridging,
+    clocks_of,
+    plain,
+    read_topic,
+    relaying,
+    server_tls,
+    told,
+    trades_of,
+    venue_of,
+    with_quotes,
+)
+from tests.integration.bridge_run import SECOND_NS, START_NS
+
+INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
+TRADES = 500
+PARTITIONS = 4
+WITHOUT_TIME = (VenueName.BINANCE,)
+WITHOUT_ORDER = (VenueName.BITSTAMP, VenueName.KRAKEN)
+
+
+class Quoted:
+    """A seeded market's trades and quotes, which waits for both to be heard, and ends at a time of the test's."""
+
+    def __init__(self, venue: VenueName) -> None:
+        spec = MarketSpec(INSTRUMENTS, rate=200, seed=3, resolution_ns=PROTOCOLS[venue].resolution_ns)
+        self.items = list(quoted(itertools.islice(trades(spec, START_NS), TRADES), seed=3))
+        self.exchange: Exchange | None = None
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | SimulatedQuote]:
+        assert self.exchange is not None
+        await self.exchange.heard(INSTRUMENTS, quotes=True)
+        for item in self.items:
+            yield item
+
+
+def level(price: Decimal | None, size: Decimal | None) -> tuple[str, str]:
+    assert price is not None
+    assert size is not None
+    return plain(price), plain(size)
+
+
+def as_quoted(record: Record) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    """Instrument, bid and ask of a quote's record, amounts without trailing zeros."""
+    of = record.fields
+    return of["instrument"], level(of["bid_price"], of["bid_size"]), level(of["ask_price"], of["ask_size"])
+
+
+def as_sent(quote: SimulatedQuote) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    amounts = [plain(Decimal(text)) for text in (quote.bid_price, quote.bid_size, quote.ask_price, quote.ask_size)]
+    return quote.instrument, (amounts[0], amounts[1]), (amounts[2], amounts[3])
+
+
+@pytest.mark.parametrize(
+    ("venue", "writer"), [*((venue, Writer.DIRECT) for venue in VenueName), (VenueName.BINANCE, Writer.RELAY)]
+)
+async def test_every_quote_is_in_quotes_with_the_venues_clocks(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName, writer: Writer
+) -> None:
+    market, protocol = Quoted(venue), protocol_of(venue, INSTRUMENTS)
+    async with Exchange(protocol, market, server_tls(certs)) as exchange:
+        market.exchange = exchange
+        read = venue_of(venue, exchange, INSTRUMENTS, certs.ca, writer)
+        here = with_quotes(bridge_settings(settings, tmp_path, **{venue: read}))
+        with bridging(here) as bridge, relaying(here) if writer is Writer.RELAY else nullcontext():
+            await bridge.counts(f'quotes_total{{venue="{venue}"}}', TRADES)
+            await bridge.counts(f'trades_total{{venue="{venue}"}}', TRADES)
+            told_clocks = bridge.metric(f'clocks_total{{venue="{venue}"}}') or 0
+            await bridge.counts(f'clocks_total{{venue="{venue}"}}', told_clocks + 2)
+            assert await bridge.stop() == 0, bridge.log
+    quotes = await asyncio.to_thread(read_topic, here, "quotes")
+    trade_records = await asyncio.to_thread(read_topic, here)
+    sent = [item for item in market.items if isinstance(item, SimulatedQuote)]
+    made = [item for item in market.items if isinstance(item, SimulatedTrade)]
+    for instrument in INSTRUMENTS:
+        records = [one for one in quotes if one.key == f"{venue}:{instrument}"]
+        expected = [quote for quote in sent if quote.instrument == instrument]
+        assert [as_quoted(record) for record in records] == [as_sent(quote) for quote in expected]
+        for record, quote in zip(records, expected, strict=True):
+            check_time_and_order(record, quote, venue)
+    numbers = {protocol.trade_id(trade): trade.trade_id for trade in made}
+    assert [as_told(one, numbers) for one in trades_of(trade_records, venue)] == [told(trade) for trade in made]
+    clocks = {one.sequence for one in clocks_of(trade_records, venue)}
+    assert len(clocks_of(quotes, venue)) == PARTITIONS * len(clocks)
+    assert {one.sequence for one in clocks_of(quotes, venue)} == clocks
+    numbered = {one.sequence for one in [*quotes, *trade_records]}
+    assert numbered == {*range(1, max(numbered) + 1)}
+
+
+def check_time_and_order(record: Record, quote: SimulatedQuote, venue: VenueName) -> None:
+    of, resolution_ns = record.fields, PROTOCOLS[venue].resolution_ns
+    assert of["quote_seq"] == (None if venue in WITHOUT_ORDER else quote.quote_seq)
+    if venue in WITHOUT_TIME:
+        assert of["event_time_ns"] == of["receive_time_ns"]
+    else:
+        assert 0 <= quote.event_time_ns - of["event_time_ns"] < resolution_ns
+    assert of["receive_time_ns"] > START_NS + SECOND_NS
