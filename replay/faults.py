@@ -32,6 +32,10 @@ class Faults:
         """Answer the next REST requests with an error."""
         self._refusals += [status] * count
 
+    def relent(self) -> None:
+        """Answer REST requests again."""
+        self._refusals.clear()
+
     def repeat(self, count: int) -> None:
         """Send each of the next trades twice."""
         self._to_repeat += count

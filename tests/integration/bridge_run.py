@@ -1,16 +1,16 @@
 """A bridge that reads one simulated exchange, whose every trade and frame a test says."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
-from app.settings import Settings
+from app.settings import Settings, Writer
 from local import certificates
 from replay.exchange import Exchange
 from replay.ledger import Ledger
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
-from tests.integration.bridge_kit import Bridge, Script, bridging, server_tls, venue_of
+from tests.integration.bridge_kit import Bridge, Script, bridging, relaying, server_tls, venue_of
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -72,16 +72,20 @@ async def running(
     *,
     venue: VenueName = VenueName.BINANCE,
     ledger: Ledger | None = None,
+    writer: Writer = Writer.DIRECT,
     **changes: object,
 ) -> AsyncIterator[Run]:
-    """A bridge that has subscribed to a simulated exchange; it is left to the test to stop it.
+    """A bridge that has subscribed to a simulated exchange, and a relay if that writes; a test may stop it itself.
 
     `changes` replace parts of its configuration file.
     """
     script = Script()
     async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs), ledger=ledger) as exchange:
-        read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        with bridging(read, **changes) as bridge:
+        read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca, writer)}})
+        with ExitStack() as programs:
+            bridge = programs.enter_context(bridging(read, **changes))
+            if writer is Writer.RELAY:
+                programs.enter_context(relaying(read))
             run = Run(venue, bridge, exchange, script)
             await run.subscribed()
             yield run
