@@ -21,6 +21,12 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
+// They hold batches, which are not copied: a vector does not say so of itself.
+template <>
+struct nb::detail::is_copy_constructible<livetape::kernel::Flush> : std::false_type {};
+template <>
+struct nb::detail::is_copy_constructible<livetape::kernel::JoinFlush> : std::false_type {};
+
 namespace livetape::kernel {
 namespace {
 
@@ -230,11 +236,11 @@ void append(nb::list& records, const Record& record, const std::vector<Header>& 
                                 optional_bytes(record.value), headers));
 }
 
-/// All records of a set, and the batches that cannot be read, for sinks and tests.
 std::int64_t end_of_set(const nb::object& record_set, std::int64_t start_offset) {
   return end_of(HeldBytes(record_set).bytes(), start_offset);
 }
 
+/// All records of a set, and the batches that cannot be read, for sinks and tests.
 nb::tuple read_records(const nb::object& record_set, const AbortedPairs& aborted) {
   thread_local Decompressor decompressor;
   const HeldBytes held(record_set);

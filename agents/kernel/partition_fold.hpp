@@ -49,10 +49,6 @@ struct FoldOutcome {
 
 /// Everything that changed since the last flush, to be written in one transaction.
 struct Flush {
-  Flush() = default;
-  Flush(Flush&&) = default;
-  Flush& operator=(Flush&&) = default;
-
   std::int64_t next_offset = 0;
   std::vector<PackedBatch> changelog;  // progress last
   std::vector<PackedBatch> bars;

@@ -52,10 +52,6 @@ struct JoinOutcome {
 
 /// What is to be written in one transaction.
 struct JoinFlush {
-  JoinFlush() = default;
-  JoinFlush(JoinFlush&&) = default;
-  JoinFlush& operator=(JoinFlush&&) = default;
-
   std::int64_t trades_reached = 0;
   std::int64_t quotes_reached = 0;
   std::vector<PackedBatch> changelog;  // progress last

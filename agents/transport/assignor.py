@@ -12,7 +12,7 @@ from typing import Final
 from faust.assignor.client_assignment import CopartitionedAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 
-from agents.transport.fetch import rebind
+from agents.transport.rebinding import rebind
 
 
 class FairShares:

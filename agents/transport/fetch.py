@@ -6,19 +6,19 @@ leader changes, errors) stays aiokafka's. `tests/unit/agents/transport/test_pinn
 version no longer has these names.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from types import FunctionType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.kernel import end_of
+from agents.transport.rebinding import client_of, rebind
 from agents.transport.record_set import RecordSet, has_whole_batch
 from agents.transport.response_stream import ResponseStream, response_reader
 
@@ -77,17 +77,6 @@ class UndecodedRecords(Iterator[ConsumerRecord]):
         )
 
 
-def rebind(function: Callable[..., Any], **names: object) -> FunctionType:
-    """The same function with some of its module's names bound to other things."""
-    if not isinstance(function, FunctionType):
-        raise TypeError(f"{function!r} is no plain function")
-    bound = FunctionType(
-        function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__, None
-    )
-    bound.__kwdefaults__ = function.__kwdefaults__
-    return bound
-
-
 class ReceivingConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no types
     """A connection whose large responses are views of buffers that are used again."""
 
@@ -99,17 +88,8 @@ class ReceivingConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka
         return super()._create_reader_task()
 
 
-async def receiving_connection(host: str, port: int, **options: Any) -> ReceivingConnection:  # noqa: ANN401 - aiokafka's
-    """Stands where aiokafka connects."""
-    connection = ReceivingConnection(host, port, **options)
-    await connection.connect()
-    return connection
-
-
-class ReceivingClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
-    """Connects so to the brokers that it fetches from."""
-
-    _get_conn = rebind(AIOKafkaClient._get_conn, create_conn=receiving_connection)  # noqa: SLF001 - pinned by a test
+ReceivingClient: Final = client_of(ReceivingConnection)
+"""Connects so to the brokers that it fetches from."""
 
 
 @cache

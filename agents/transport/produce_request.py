@@ -12,13 +12,12 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.producer.sender import Sender, SendProduceReqHandler
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.types import Int32, String
 
-from agents.transport.fetch import rebind
+from agents.transport.rebinding import client_of, rebind
 
 LARGE_BYTES: Final = 64 * 1024
 """What is smaller is joined to its neighbours: a call of the socket costs more than the copy."""
@@ -120,18 +119,7 @@ class _ConnectionInParts(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka 
     )
 
 
-async def _connection_in_parts(host: str, port: int, **options: Any) -> _ConnectionInParts:  # noqa: ANN401 - aiokafka's
-    """Stands where aiokafka connects."""
-    connection = _ConnectionInParts(host, port, **options)
-    await connection.connect()
-    return connection
-
-
-class _ClientInParts(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
-    _get_conn = rebind(AIOKafkaClient._get_conn, create_conn=_connection_in_parts)  # noqa: SLF001 - pinned by a test
-
-
 class ProducerInParts(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
     """Sends batches from where they are."""
 
-    __init__ = rebind(AIOKafkaProducer.__init__, Sender=_SenderInParts, AIOKafkaClient=_ClientInParts)
+    __init__ = rebind(AIOKafkaProducer.__init__, Sender=_SenderInParts, AIOKafkaClient=client_of(_ConnectionInParts))

@@ -1,9 +1,10 @@
 #include "exchange/binance.hpp"
 
 #include <algorithm>
-#include <cctype>
 
+#include "exchange/binance_api.hpp"
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -11,27 +12,13 @@ namespace {
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
-std::string lower(std::string_view symbol) {
-  std::string text;
-  for (const char c : symbol) text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
-/// What an error says.
-std::string_view message_of(value& error) {
-  object fields;
-  std::string_view message;
-  if (error.get_object().get(fields) != simdjson::SUCCESS) return message;
-  (void)each_field(fields, [&](std::string_view key, value& field) {
-    if (key == "msg") message = as<std::string_view>(field).value_or("");
-  });
-  return message;
-}
-
-/// The side that was not the maker.
-std::optional<Aggressor> aggressor_of(std::optional<bool> buyer_is_maker) {
-  if (!buyer_is_maker) return std::nullopt;
-  return *buyer_is_maker ? Aggressor::sell : Aggressor::buy;
+/// A field of a trade of the history.
+void read_old_field(std::string_view key, value& field, TradeFields& fields) {
+  if (key == "id") fields.number = as<std::int64_t>(field);
+  if (key == "price") fields.price = as<std::string_view>(field);
+  if (key == "qty") fields.size = as<std::string_view>(field);
+  if (key == "isBuyerMaker") fields.set_buyer_is_maker(as<bool>(field));
+  if (key == "time") fields.set_milliseconds(as<std::int64_t>(field));
 }
 
 bool is_harmless(std::string_view event) {
@@ -45,31 +32,15 @@ bool is_harmless(std::string_view event) {
 std::string Binance::instruments_target() const { return "/api/v3/exchangeInfo?showPermissionSets=false"; }
 
 DecodeError Binance::each_instrument(std::string_view body, const Listed& listed) {
-  bool has_list = false;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "symbols") return;
-    has_list = each_item(field, [&](value& item) {
-      std::string_view symbol, base, quote;
-      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
-        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
-        if (name == "baseAsset") base = as<std::string_view>(part).value_or("");
-        if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
-      });
-      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
-    });
+  return each_item_under("symbols", parser_, body, [&](value& item) {
+    read_listing({"symbol", "baseAsset", "quoteAsset"}, item, listed);
   });
-  if (!is_json) return DecodeError::malformed_json;
-  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 std::string Binance::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
-  std::string params;
-  for (const std::uint32_t instrument : instruments) {
-    params += (params.empty() ? "\"" : ",\"") + lower(symbol(instrument).stream) +
-              (channel == Channel::trades ? "@trade\"" : "@bookTicker\"");
-  }
-  return std::string(R"({"method":")") + (is_on ? "SUBSCRIBE" : "UNSUBSCRIBE") + R"(","params":[)" + params +
-         R"(],"id":1})";
+  const std::string_view kind = channel == Channel::trades ? "@trade" : "@bookTicker";
+  return binance_request(quoted(instruments, [&](const std::string& name) { return binance_stream(name, kind); }),
+                         is_on);
 }
 
 std::string Binance::history_target(const HistoryQuery& query) const {
@@ -79,20 +50,8 @@ std::string Binance::history_target(const HistoryQuery& query) const {
 
 DecodeError Binance::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                   std::vector<Trade>& out) {
-  DecodeError flaw = DecodeError::none;
-  const bool is_json = each_item_of_answer(parser_, body, [&](value& item) {
-    TradeFields fields;
-    fields.symbol = symbol(query.instrument).stream;
-    (void)each_field_of(item, [&](std::string_view key, value& field) {
-      if (key == "id") fields.number = as<std::int64_t>(field);
-      if (key == "price") fields.price = as<std::string_view>(field);
-      if (key == "qty") fields.size = as<std::string_view>(field);
-      if (key == "isBuyerMaker") fields.aggressor = aggressor_of(as<bool>(field));
-      if (key == "time") fields.set_milliseconds(as<std::int64_t>(field));
-    });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
-  });
-  return is_json ? flaw : DecodeError::malformed_json;
+  return read_trade_list(parser_, body, symbol(query.instrument).stream, read_old_field,
+                         [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
 }
 
 FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
@@ -104,7 +63,7 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
       read_data(field, fields);
     } else if (key == "error") {
       fields.has_error = true;
-      fields.error = message_of(field);
+      fields.error = binance_error(field);
     } else {
       read_field(key, field, fields);
     }
@@ -154,7 +113,7 @@ void Binance::read_field(std::string_view key, value& field, Fields& fields) {
       fields.set_milliseconds(as<std::int64_t>(field));
       break;
     case 'm':
-      fields.aggressor = aggressor_of(as<bool>(field));
+      fields.set_buyer_is_maker(as<bool>(field));
       break;
     case 'u':
       fields.quote.seq = as<std::int64_t>(field);

@@ -1,9 +1,10 @@
 #include "exchange/binance_usdm.hpp"
 
 #include <algorithm>
-#include <cctype>
 
+#include "exchange/binance_api.hpp"
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -17,11 +18,7 @@ void read_field(std::string_view key, value& field, TradeFields& fields) {
   if (key == "p") fields.price = as<std::string_view>(field);
   if (key == "q") fields.size = as<std::string_view>(field);
   if (key == "T") fields.set_milliseconds(as<std::int64_t>(field));
-  if (key == "m") {
-    if (const auto buyer_is_maker = as<bool>(field)) {
-      fields.aggressor = *buyer_is_maker ? Aggressor::sell : Aggressor::buy;
-    }
-  }
+  if (key == "m") fields.set_buyer_is_maker(as<bool>(field));
 }
 
 void read_quote(std::string_view key, value& field, QuoteFields& quote) {
@@ -42,35 +39,23 @@ bool is_harmless(std::string_view event) {
 }  // namespace
 
 DecodeError BinanceUsdm::each_instrument(std::string_view body, const Listed& listed) {
-  bool has_list = false;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "symbols") return;
-    has_list = each_item(field, [&](value& item) {
-      std::string_view symbol, base, quote, type;
-      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
-        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
-        if (name == "baseAsset") base = as<std::string_view>(part).value_or("");
-        if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
-        if (name == "contractType") type = as<std::string_view>(part).value_or("");
-      });
-      if (is_read && type == "PERPETUAL") listed(base, quote, {std::string(symbol), std::string(symbol)});
+  return each_item_under("symbols", parser_, body, [&](value& item) {
+    std::string_view symbol, base, quote, type;
+    const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
+      if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
+      if (name == "baseAsset") base = as<std::string_view>(part).value_or("");
+      if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
+      if (name == "contractType") type = as<std::string_view>(part).value_or("");
     });
+    if (is_read && type == "PERPETUAL") listed(base, quote, {std::string(symbol), std::string(symbol)});
   });
-  if (!is_json) return DecodeError::malformed_json;
-  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 std::string BinanceUsdm::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments,
                                            bool is_on) const {
-  std::string params;
-  for (const std::uint32_t instrument : instruments) {
-    std::string stream = symbol(instrument).stream;
-    std::ranges::transform(stream, stream.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    stream += channel == Channel::trades ? "@aggTrade" : "@bookTicker";
-    params += (params.empty() ? "\"" : ",\"") + stream + "\"";
-  }
-  return std::string(R"({"method":")") + (is_on ? "SUBSCRIBE" : "UNSUBSCRIBE") + R"(","params":[)" + params +
-         R"(],"id":1})";
+  const std::string_view kind = channel == Channel::trades ? "@aggTrade" : "@bookTicker";
+  return binance_request(quoted(instruments, [&](const std::string& name) { return binance_stream(name, kind); }),
+                         is_on);
 }
 
 FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
@@ -84,9 +69,7 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
     if (key == "id") has_answer = true;
     if (key == "error") {
       has_error = true;
-      (void)each_field_of(field, [&](std::string_view name, value& part) {
-        if (name == "msg") refusal = as<std::string_view>(part).value_or("");
-      });
+      refusal = binance_error(field);
     }
     if (key != "data") return;
     (void)each_field_of(field, [&](std::string_view name, value& part) {
@@ -110,14 +93,8 @@ std::string BinanceUsdm::history_target(const HistoryQuery& query) const {
 
 DecodeError BinanceUsdm::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                       std::vector<Trade>& out) {
-  DecodeError flaw = DecodeError::none;
-  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
-    TradeFields fields;
-    fields.symbol = symbol(query.instrument).stream;
-    (void)each_field_of(item, [&](std::string_view key, value& field) { read_field(key, field, fields); });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
-  });
-  return is_list ? flaw : DecodeError::malformed_json;
+  return read_trade_list(parser_, body, symbol(query.instrument).stream, read_field,
+                         [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
 }
 
 }  // namespace livetape::bridge

@@ -1,6 +1,7 @@
 #include "exchange/bitstamp.hpp"
 
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -38,6 +39,16 @@ std::optional<std::int64_t> scaled(std::optional<std::string_view> text, std::in
   return ns;
 }
 
+/// A field of a trade of the history.
+void read_old_field(std::string_view name, value& field, TradeFields& fields) {
+  const auto text = as<std::string_view>(field);
+  if (name == "price") fields.price = text;
+  if (name == "amount") fields.size = text;
+  if (name == "type") set_side(text, fields);
+  if (name == "tid") fields.number = text ? integer_of(*text) : std::nullopt;
+  if (name == "date") fields.set_ns(scaled(text, kSecondNs));
+}
+
 /// What a frame's event is about.
 struct Data {
   TradeFields trade;
@@ -55,8 +66,9 @@ void read_data(value& data, Data& out) {
     if (name == "asks") read_best(part, out.quote.ask_price, out.quote.ask_size);
     if (name == "message") out.message = as<std::string_view>(part).value_or("");
     if (name != "microtimestamp") return;
-    out.trade.has_time = out.quote.has_time = true;
-    out.trade.time_ns = out.quote.time_ns = scaled(as<std::string_view>(part), 1'000);
+    const auto time_ns = scaled(as<std::string_view>(part), 1'000);
+    out.trade.set_ns(time_ns);
+    out.quote.set_ns(time_ns);
   });
 }
 
@@ -116,25 +128,8 @@ std::string Bitstamp::history_target(const HistoryQuery& query) const {
 
 DecodeError Bitstamp::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                    std::vector<Trade>& out) {
-  DecodeError flaw = DecodeError::none;
-  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
-    TradeFields fields;
-    fields.symbol = symbol(query.instrument).stream;
-    (void)each_field_of(item, [&](std::string_view name, value& part) {
-      if (name == "price") fields.price = as<std::string_view>(part);
-      if (name == "amount") fields.size = as<std::string_view>(part);
-      if (name == "type") set_side(as<std::string_view>(part), fields);
-      if (name == "tid") {
-        const auto id = as<std::string_view>(part);
-        fields.number = id ? integer_of(*id) : std::nullopt;
-      }
-      if (name != "date") return;
-      fields.has_time = true;
-      fields.time_ns = scaled(as<std::string_view>(part), kSecondNs);
-    });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
-  });
-  return is_list ? flaw : DecodeError::malformed_json;
+  return read_trade_list(parser_, body, symbol(query.instrument).stream, read_old_field,
+                         [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
 }
 
 std::int64_t Bitstamp::complete_since_ns(const HistoryQuery& query, std::span<const Trade> /*page*/) const {

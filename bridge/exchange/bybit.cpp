@@ -1,6 +1,7 @@
 #include "exchange/bybit.hpp"
 
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -54,25 +55,14 @@ TradeFields read_old_trade(value& item) {
 
 DecodeError Bybit::each_instrument(std::string_view body, const Listed& listed) {
   return in_list(parser_, body, [&](value& list) {
-    return each_item(list, [&](value& item) {
-      std::string_view symbol, base, quote;
-      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
-        if (name == "symbol") symbol = as<std::string_view>(part).value_or("");
-        if (name == "baseCoin") base = as<std::string_view>(part).value_or("");
-        if (name == "quoteCoin") quote = as<std::string_view>(part).value_or("");
-      });
-      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
-    });
+    return each_item(list, [&](value& item) { read_listing({"symbol", "baseCoin", "quoteCoin"}, item, listed); });
   });
 }
 
 std::string Bybit::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
-  std::string topics;
-  for (const std::uint32_t instrument : instruments) {
-    topics += (topics.empty() ? "\"" : ",\"") + std::string(channel == Channel::trades ? kTrades : kBook) +
-              symbol(instrument).stream + "\"";
-  }
-  return std::string(R"({"op":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","args":[)" + topics + "]}";
+  const std::string topic(channel == Channel::trades ? kTrades : kBook);
+  return std::string(R"({"op":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","args":[)" +
+         quoted(instruments, [&](const std::string& name) { return topic + name; }) + "]}";
 }
 
 FrameResult Bybit::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
@@ -120,7 +110,7 @@ DecodeError Bybit::read_trades(value& list, std::int64_t receive_time_ns, std::v
       if (key == "S") fields.set_taker(as<std::string_view>(field));
       if (key == "T") fields.set_milliseconds(as<std::int64_t>(field));
     });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+    keep_first(flaw, add_trade(fields, receive_time_ns, out));
   });
   return is_list ? flaw : DecodeError::missing_field;
 }
@@ -133,10 +123,8 @@ DecodeError Bybit::read_history(std::string_view body, const HistoryQuery& /*que
                                 std::vector<Trade>& out) {
   DecodeError flaw = DecodeError::none;
   const DecodeError error = in_list(parser_, body, [&](value& list) {
-    return each_item(list, [&](value& item) {
-      const DecodeError wrong = add_trade(read_old_trade(item), receive_time_ns, out);
-      if (flaw == DecodeError::none) flaw = wrong;
-    });
+    return each_item(list,
+                     [&](value& item) { keep_first(flaw, add_trade(read_old_trade(item), receive_time_ns, out)); });
   });
   return error == DecodeError::none ? flaw : error;
 }

@@ -1,8 +1,10 @@
 #include "exchange/coinbase.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -36,23 +38,14 @@ bool is_harmless(std::string_view type) {
 
 DecodeError Coinbase::each_instrument(std::string_view body, const Listed& listed) {
   const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
-    std::string_view symbol, base, quote;
-    const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
-      if (name == "id") symbol = as<std::string_view>(part).value_or("");
-      if (name == "base_currency") base = as<std::string_view>(part).value_or("");
-      if (name == "quote_currency") quote = as<std::string_view>(part).value_or("");
-    });
-    if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+    read_listing({"id", "base_currency", "quote_currency"}, item, listed);
   });
   return is_list ? DecodeError::none : DecodeError::malformed_json;
 }
 
 std::string Coinbase::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
-  std::string products;
-  for (const std::uint32_t instrument : instruments) {
-    products += (products.empty() ? "\"" : ",\"") + symbol(instrument).stream + "\"";
-  }
-  return std::string(R"({"type":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","product_ids":[)" + products +
+  return std::string(R"({"type":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","product_ids":[)" +
+         quoted(instruments, std::identity()) +
          (channel == Channel::trades ? R"(],"channels":["matches","heartbeat"]})" : R"(],"channels":["ticker"]})");
 }
 
@@ -76,8 +69,7 @@ FrameResult Coinbase::decode(std::string_view frame, std::int64_t receive_time_n
   }
   if (type == "ticker") {
     quote.symbol = fields.symbol;
-    quote.time_ns = fields.time_ns;
-    quote.has_time = fields.has_time;
+    if (fields.has_time) quote.set_ns(fields.time_ns);
     return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
   if (type != "match") return is_harmless(type) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
@@ -92,14 +84,8 @@ std::string Coinbase::history_target(const HistoryQuery& query) const {
 
 DecodeError Coinbase::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                    std::vector<Trade>& out) {
-  DecodeError flaw = DecodeError::none;
-  const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
-    TradeFields fields;
-    fields.symbol = symbol(query.instrument).stream;
-    (void)each_field_of(item, [&](std::string_view key, value& field) { read_field(key, field, fields); });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
-  });
-  return is_list ? flaw : DecodeError::malformed_json;
+  return read_trade_list(parser_, body, symbol(query.instrument).stream, read_field,
+                         [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
 }
 
 }  // namespace livetape::bridge

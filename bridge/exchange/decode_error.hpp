@@ -24,6 +24,11 @@ enum class DecodeError : std::uint8_t {
 
 inline constexpr std::size_t kDecodeErrorCount = static_cast<std::size_t>(DecodeError::count);
 
+/// Of several flaws the first is told.
+constexpr void keep_first(DecodeError& flaw, DecodeError error) noexcept {
+  if (flaw == DecodeError::none) flaw = error;
+}
+
 /// The reason as metrics and the kept frames have it.
 [[nodiscard]] constexpr std::string_view name_of(DecodeError error) noexcept {
   switch (error) {

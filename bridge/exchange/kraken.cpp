@@ -1,5 +1,6 @@
 #include "exchange/kraken.hpp"
 
+#include <functional>
 #include <limits>
 
 #include "exchange/json.hpp"
@@ -49,14 +50,10 @@ DecodeError Kraken::each_instrument(std::string_view body, const Listed& listed)
 }
 
 std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
-  std::string symbols;
-  for (const std::uint32_t instrument : instruments) {
-    symbols += (symbols.empty() ? "\"" : ",\"") + symbol(instrument).stream + "\"";
-  }
   const bool has_trades = channel == Channel::trades;
   const std::string_view how = has_trades ? R"(,"snapshot":false)" : R"(,"event_trigger":"bbo")";
   return std::string(R"({"method":")") + (is_on ? "subscribe" : "unsubscribe") + R"(","params":{"channel":")" +
-         (has_trades ? "trade" : "ticker") + R"(","symbol":[)" + symbols + "]" +
+         (has_trades ? "trade" : "ticker") + R"(","symbol":[)" + quoted(instruments, std::identity()) + "]" +
          std::string(is_on || !has_trades ? how : "") + "}}";
 }
 
@@ -74,10 +71,7 @@ DecodeError Kraken::read_history(std::string_view body, const HistoryQuery& quer
     if (key != "result") return;
     (void)each_field_of(field, [&](std::string_view pair, value& rows) {
       if (pair == "last") return;
-      has_list = each_item(rows, [&](value& row) {
-        const DecodeError error = read_row(row, query, receive_time_ns, out);
-        if (flaw == DecodeError::none) flaw = error;
-      });
+      has_list = each_item(rows, [&](value& row) { keep_first(flaw, read_row(row, query, receive_time_ns, out)); });
     });
   });
   if (!is_json) return DecodeError::malformed_json;
@@ -99,8 +93,7 @@ DecodeError Kraken::read_row(value& row, const HistoryQuery& query, std::int64_t
         fields.size = as<std::string_view>(cell);
         break;
       case 2:
-        fields.has_time = true;
-        fields.time_ns = seconds_as_ns(digits_of(cell));
+        fields.set_ns(seconds_as_ns(digits_of(cell)));
         break;
       case 3:
         fields.set_taker(as<std::string_view>(cell) == "b" ? "buy" : "sell");
@@ -157,9 +150,8 @@ std::optional<DecodeError> Kraken::decode_data(value& data, bool has_quotes, std
                                                Decoded& out) const {
   DecodeError first_flaw = DecodeError::none;
   const bool is_list = each_item(data, [&](value& item) {
-    const DecodeError flaw =
-        has_quotes ? decode_quote(item, receive_time_ns, out.quotes) : decode_trade(item, receive_time_ns, out.trades);
-    if (first_flaw == DecodeError::none) first_flaw = flaw;
+    keep_first(first_flaw, has_quotes ? decode_quote(item, receive_time_ns, out.quotes)
+                                      : decode_trade(item, receive_time_ns, out.trades));
   });
   return is_list ? std::optional(first_flaw) : std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "exchange/okx.hpp"
 
 #include "exchange/json.hpp"
+#include "exchange/rest_lists.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -18,21 +19,9 @@ std::optional<std::int64_t> integer(value& field) {
 }  // namespace
 
 DecodeError Okx::each_instrument(std::string_view body, const Listed& listed) {
-  bool has_list = false;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "data") return;
-    has_list = each_item(field, [&](value& item) {
-      std::string_view symbol, base, quote;
-      const bool is_read = each_field_of(item, [&](std::string_view name, value& part) {
-        if (name == "instId") symbol = as<std::string_view>(part).value_or("");
-        if (name == "baseCcy") base = as<std::string_view>(part).value_or("");
-        if (name == "quoteCcy") quote = as<std::string_view>(part).value_or("");
-      });
-      if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
-    });
+  return each_item_under("data", parser_, body, [&](value& item) {
+    read_listing({"instId", "baseCcy", "quoteCcy"}, item, listed);
   });
-  if (!is_json) return DecodeError::malformed_json;
-  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 std::string Okx::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
@@ -94,7 +83,7 @@ DecodeError Okx::read_quotes(value& list, std::string_view instrument, std::int6
       if (key == "seqId") fields.seq = as<std::int64_t>(field);
       if (key == "ts") fields.set_milliseconds(integer(field));
     });
-    if (const DecodeError error = add_quote(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+    keep_first(flaw, add_quote(fields, receive_time_ns, out));
   });
   return is_list ? flaw : DecodeError::missing_field;
 }
@@ -111,7 +100,7 @@ DecodeError Okx::read_trades(value& list, std::int64_t receive_time_ns, std::vec
       if (key == "side") fields.set_taker(as<std::string_view>(field));
       if (key == "ts") fields.set_milliseconds(integer(field));
     });
-    if (const DecodeError error = add_trade(fields, receive_time_ns, out); flaw == DecodeError::none) flaw = error;
+    keep_first(flaw, add_trade(fields, receive_time_ns, out));
   });
   return is_list ? flaw : DecodeError::missing_field;
 }

@@ -9,26 +9,33 @@
 
 namespace livetape::bridge {
 
+/// When something happened, as a frame or an answer tells it.
+struct TimeFields {
+  std::optional<std::int64_t> time_ns;
+  bool has_time = false;  // a venue may not say; a time that int64 cannot hold is there all the same
+
+  void set_ns(std::optional<std::int64_t> time) noexcept {
+    has_time = true;
+    time_ns = time;
+  }
+  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
+    set_ns(time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt);
+  }
+  void set_rfc3339(std::optional<std::string_view> time) noexcept {
+    has_time = time.has_value();
+    time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
+  }
+};
+
 /// What a frame or an answer says of a trade; nothing where it is missing or of the wrong type. The texts are in the
 /// parser's memory until the next frame.
-struct TradeFields {
+struct TradeFields : TimeFields {
   std::optional<std::string_view> symbol;
   std::optional<std::int64_t> number;  // its id, of venues that order their trades by it
   std::optional<std::string_view> id;  // its id, of others
   std::optional<std::string_view> price;
   std::optional<std::string_view> size;
   std::optional<Aggressor> aggressor;
-  std::optional<std::int64_t> time_ns;
-  bool has_time = false;  // a time that int64 cannot hold is there all the same
-
-  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
-    has_time = true;
-    time_ns = time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt;
-  }
-  void set_rfc3339(std::optional<std::string_view> time) noexcept {
-    has_time = time.has_value();
-    time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
-  }
   /// The side that took liquidity, by the venue's word for it.
   void set_taker(std::optional<std::string_view> side) noexcept {
     if (!side) return;
@@ -42,27 +49,19 @@ struct TradeFields {
     if (!aggressor || aggressor == Aggressor::unknown) return;
     aggressor = aggressor == Aggressor::buy ? Aggressor::sell : Aggressor::buy;
   }
+  void set_buyer_is_maker(std::optional<bool> buyer_is_maker) noexcept {
+    if (buyer_is_maker) aggressor = *buyer_is_maker ? Aggressor::sell : Aggressor::buy;
+  }
 };
 
 /// What a frame says of a best bid and ask; nothing where it is missing or of the wrong type.
-struct QuoteFields {
+struct QuoteFields : TimeFields {
   std::optional<std::string_view> symbol;
   std::optional<std::int64_t> seq;
   std::optional<std::string_view> bid_price;
   std::optional<std::string_view> bid_size;
   std::optional<std::string_view> ask_price;
   std::optional<std::string_view> ask_size;
-  std::optional<std::int64_t> time_ns;
-  bool has_time = false;  // a venue may not say; a time that int64 cannot hold is there all the same
-
-  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
-    has_time = true;
-    time_ns = time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt;
-  }
-  void set_rfc3339(std::optional<std::string_view> time) noexcept {
-    has_time = time.has_value();
-    time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
-  }
 };
 
 }  // namespace livetape::bridge

@@ -154,6 +154,15 @@ class Venue {
     return error == DecodeError::none ? FrameResult{kind} : FrameResult::failed(error);
   }
 
+  /// Instruments as the texts of a JSON list: `name` gives each one's by its symbol on the stream.
+  template <typename Name>
+  [[nodiscard]] std::string quoted(std::span<const std::uint32_t> instruments, Name name) const {
+    std::string list;
+    for (const std::uint32_t instrument : instruments) {
+      list.append(list.empty() ? "\"" : ",\"").append(name(symbol(instrument).stream)).append("\"");
+    }
+    return list;
+  }
   [[nodiscard]] const VenueSymbol& symbol(std::uint32_t instrument) const { return symbols_[instrument]; }
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view stream_symbol) const {
     return by_symbol_.find(stream_symbol);

@@ -213,8 +213,7 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
   message.quote = quote;
-  publish(message);
-  give_to_kafka(message);
+  send(message);
   const bool is_ahead = quote.event_time_ns - quote.receive_time_ns > kMaxAheadNs;
   if (quote.has_venue_time && !is_ahead) feed.clock->see(quote.event_time_ns, steady_ns);
 }
@@ -225,8 +224,7 @@ void VenueThread::on_history_trade(const Trade& trade) {
   if (!tape.held_until_ns && !tape.found_ns) tape.found_ns = steady_now_ns();
   Message message;
   message.trade = trade;
-  publish(message);
-  give_to_kafka(message);
+  send(message);
 }
 
 void VenueThread::on_lost(const Gap& gap) {
@@ -239,13 +237,18 @@ void VenueThread::on_lost(const Gap& gap) {
   Message message;
   message.kind = Message::Kind::gap;
   message.gap = gap;
-  publish(message);
-  give_to_kafka(message);
+  send(message);
 }
 
 /// Unless another gap was seen meanwhile, which is looked for next.
 void VenueThread::on_settled(std::uint32_t instrument) {
   if (tapes_[instrument].is_whole()) release(instrument);
+}
+
+/// To both at once: no gap holds it up.
+void VenueThread::send(Message& message) {
+  publish(message);
+  give_to_kafka(message);
 }
 
 /// Numbers a message and gives it to ZeroMQ, which waits for nothing.
@@ -358,8 +361,7 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::clock;
   message.clock_time_ns = *told_ns_;
-  publish(message);
-  give_to_kafka(message);
+  send(message);
   ++metrics_.clocks;
 }
 

@@ -72,6 +72,7 @@ class VenueThread final : SessionListener, BackfillListener {
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
   void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
+  void send(Message& message);
   void publish(Message& message);
   void give_to_kafka(const Message& message);
   void publish_trade(const Trade& trade);

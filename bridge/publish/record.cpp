@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "livetape/avro_writer.hpp"
-
 namespace livetape::bridge {
 namespace {
 
@@ -52,11 +50,24 @@ std::span<const std::uint8_t> RecordEncoder::encode(const Message& message) noex
   return encode_clock(message);
 }
 
+/// Every record begins with its venue.
+AvroWriter RecordEncoder::begin(std::int32_t schema_id) noexcept {
+  AvroWriter out(buffer_);
+  out.write_wire_header(schema_id);
+  out.write_string(instruments_->venue());
+  return out;
+}
+
+/// And ends with the message's session and number.
+std::span<const std::uint8_t> RecordEncoder::finish(AvroWriter& out, const Message& message) const noexcept {
+  out.write_string(session_hex_);
+  out.write_long(static_cast<std::int64_t>(message.sequence));
+  return out.written();
+}
+
 std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message) noexcept {
   const Trade& trade = message.trade;
-  AvroWriter out(buffer_);
-  out.write_wire_header(schema_ids_.trade);
-  out.write_string(instruments_->venue());
+  AvroWriter out = begin(schema_ids_.trade);
   out.write_string(instruments_->name(trade.instrument));
   out.write_string(trade.id.view());
   out.write_long(trade.has_seq ? kPresent : kNull);
@@ -71,26 +82,18 @@ std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message
   if (trade.action != Action::trade) out.write_string(trade.id.view());  // refers_to
   write_conditions(out, trade.conditions);
   out.write_long(static_cast<std::int64_t>(trade.source));
-  out.write_string(session_hex_);
-  out.write_long(static_cast<std::int64_t>(message.sequence));
-  return out.written();
+  return finish(out, message);
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode_clock(const Message& message) noexcept {
-  AvroWriter out(buffer_);
-  out.write_wire_header(schema_ids_.clock);
-  out.write_string(instruments_->venue());
+  AvroWriter out = begin(schema_ids_.clock);
   out.write_long(message.clock_time_ns);
-  out.write_string(session_hex_);
-  out.write_long(static_cast<std::int64_t>(message.sequence));
-  return out.written();
+  return finish(out, message);
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode_gap(const Message& message) noexcept {
   const Gap& gap = message.gap;
-  AvroWriter out(buffer_);
-  out.write_wire_header(schema_ids_.gap);
-  out.write_string(instruments_->venue());
+  AvroWriter out = begin(schema_ids_.gap);
   out.write_string(instruments_->name(gap.instrument));
   for (const std::int64_t id : {gap.first_id, gap.last_id}) {
     out.write_long(gap.has_ids ? kPresent : kNull);
@@ -99,16 +102,12 @@ std::span<const std::uint8_t> RecordEncoder::encode_gap(const Message& message) 
   out.write_long(gap.from_time_ns);
   out.write_long(gap.to_time_ns);
   out.write_string(gap.reason);
-  out.write_string(session_hex_);
-  out.write_long(static_cast<std::int64_t>(message.sequence));
-  return out.written();
+  return finish(out, message);
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode_quote(const Message& message) noexcept {
   const Quote& quote = message.quote;
-  AvroWriter out(buffer_);
-  out.write_wire_header(schema_ids_.quote);
-  out.write_string(instruments_->venue());
+  AvroWriter out = begin(schema_ids_.quote);
   out.write_string(instruments_->name(quote.instrument));
   out.write_long(quote.has_seq ? kPresent : kNull);
   if (quote.has_seq) out.write_long(quote.seq);
@@ -120,9 +119,7 @@ std::span<const std::uint8_t> RecordEncoder::encode_quote(const Message& message
   }
   out.write_long(quote.event_time_ns);
   out.write_long(quote.receive_time_ns);
-  out.write_string(session_hex_);
-  out.write_long(static_cast<std::int64_t>(message.sequence));
-  return out.written();
+  return finish(out, message);
 }
 
 std::string as_hex(std::span<const unsigned char> bytes) {

@@ -10,6 +10,7 @@
 #include "core/instruments.hpp"
 #include "core/schema_ids.hpp"
 #include "core/trade.hpp"
+#include "livetape/avro_writer.hpp"
 
 namespace livetape::bridge {
 
@@ -27,6 +28,8 @@ class RecordEncoder {
  private:
   static constexpr std::size_t kMaxBytes = 1024;  // a key of the longest, and twice as much for everything else
 
+  [[nodiscard]] AvroWriter begin(std::int32_t schema_id) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> finish(AvroWriter& out, const Message& message) const noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_trade(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_gap(const Message& message) noexcept;

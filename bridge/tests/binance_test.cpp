@@ -4,17 +4,17 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 constexpr std::int64_t kReceived = 1'723'161'240'000'000'000;
 
-class BinanceTest : public ::testing::Test {
+class BinanceTest : public VenueTest<Binance> {
  protected:
-  BinanceTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
+  BinanceTest() : VenueTest({"BTC-USDT", "ETH-USDT", "X-USDT"}, kList, kReceived) {}
 
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), kReceived, out_); }
   DecodeError error_of(const std::string& field, const std::string& value) {
     std::string text = kTrade;
     const auto at = text.find("\"" + field + "\":");
@@ -32,8 +32,6 @@ class BinanceTest : public ::testing::Test {
       R"({"stream":"ethusdt@trade","data":{"e":"trade","E":1723161240123,"s":"ETHUSDT","t":1557,"p":"2683.12000000",)"
       R"("q":"0.00440000","T":1723161240122,"m":true,"M":true}})";
 
-  Binance venue_{{"BTC-USDT", "ETH-USDT", "X-USDT"}};
-  Decoded out_;
   std::vector<Trade>& trades_ = out_.trades;
 };
 

@@ -4,15 +4,14 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-class BinanceUsdmTest : public ::testing::Test {
+class BinanceUsdmTest : public VenueTest<BinanceUsdm> {
  protected:
-  BinanceUsdmTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  BinanceUsdmTest() : VenueTest({"AKRO-USDT"}, kList) {}
 
   static constexpr const char* kList =
       R"({"timezone":"UTC","symbols":[{"symbol":"AKROUSDT_210924","contractType":"CURRENT_QUARTER","baseAsset":"AKRO",)"
@@ -21,9 +20,6 @@ class BinanceUsdmTest : public ::testing::Test {
   static constexpr const char* kTrade =
       R"({"stream":"akrousdt@aggTrade","data":{"e":"aggTrade","E":1626992742291,"a":14888302,"s":"AKROUSDT",)"
       R"("p":"0.01731","q":"312","f":27931348,"l":27931348,"T":1626992742134,"m":true}})";
-
-  BinanceUsdm venue_{{"AKRO-USDT"}};
-  Decoded out_;
 };
 
 TEST_F(BinanceUsdmTest, AggregateGivesTheTradeExactly) {

@@ -4,17 +4,16 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-class BitstampTest : public ::testing::Test {
+class BitstampTest : public VenueTest<Bitstamp> {
  protected:
-  BitstampTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  BitstampTest() : VenueTest({"XRP-EUR", "ETH-USD"}, kList) {}
 
   static constexpr const char* kList =
       R"([{"base_decimals":8,"minimum_order":"10.0 USD","name":"ETH/USD","counter_decimals":2,"trading":"Enabled",)"
@@ -23,9 +22,6 @@ class BitstampTest : public ::testing::Test {
       R"({"data":{"id":216000484,"timestamp":"1641343709","amount":0.931,"amount_str":"0.93100000","price":3802.93,)"
       R"("price_str":"3802.93","type":1,"microtimestamp":"1641343709599000","buy_order_id":1443875774971904,)"
       R"("sell_order_id":1443875778322433},"channel":"live_trades_ethusd","event":"trade"})";
-
-  Bitstamp venue_{{"XRP-EUR", "ETH-USD"}};
-  Decoded out_;
 };
 
 TEST_F(BitstampTest, TradeFrameGivesTheTradeExactly) {

@@ -4,15 +4,14 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-class BybitTest : public ::testing::Test {
+class BybitTest : public VenueTest<Bybit> {
  protected:
-  BybitTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  BybitTest() : VenueTest({"BTC-USDT"}, kList) {}
 
   static std::string update(const std::string& trades) {
     return R"({"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486868,"data":[)" + trades + "]}";
@@ -24,9 +23,6 @@ class BybitTest : public ::testing::Test {
   static constexpr const char* kTrade =
       R"({"T":1672304486865,"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","L":"PlusTick",)"
       R"("i":"20f43950-d8dd-5b31-9112-a178eb6023af","BT":false})";
-
-  Bybit venue_{{"BTC-USDT"}};
-  Decoded out_;
 };
 
 TEST_F(BybitTest, MessageGivesItsTradesExactly) {

@@ -4,15 +4,14 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-class CoinbaseTest : public ::testing::Test {
+class CoinbaseTest : public VenueTest<Coinbase> {
  protected:
-  CoinbaseTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  CoinbaseTest() : VenueTest({"SKL-USD", "SKL-BTC"}, kList) {}
 
   static constexpr const char* kList =
       R"([{"id":"SKL-BTC","base_currency":"SKL","quote_currency":"BTC","status":"online"},)"
@@ -21,9 +20,6 @@ class CoinbaseTest : public ::testing::Test {
       R"({"type":"match","trade_id":1568268,"maker_order_id":"cac01d6d-8009-4c33-8e0d-f7f853d7c1bc",)"
       R"("taker_order_id":"3dec64e4-f6ad-4ca8-ad3f-e5b1a0eb0d06","side":"sell","size":"450","price":"0.791",)"
       R"("product_id":"SKL-USD","sequence":201390075,"time":"2021-04-17T16:43:37.121358Z"})";
-
-  Coinbase venue_{{"SKL-USD", "SKL-BTC"}};
-  Decoded out_;
 };
 
 TEST_F(CoinbaseTest, MatchGivesTheTradeAndTheMakersSideTurnedRound) {

@@ -4,15 +4,14 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-class KrakenTest : public ::testing::Test {
+class KrakenTest : public VenueTest<Kraken> {
  protected:
-  KrakenTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  KrakenTest() : VenueTest({"BTC-USDT", "DOGE-USD"}, kList) {}
 
   static std::string update(const std::string& trades) {
     return R"({"channel":"trade","type":"update","data":[)" + trades + "]}";
@@ -27,8 +26,6 @@ class KrakenTest : public ::testing::Test {
       R"("base":"XXBT","quote":"USDT","lot_decimals":8,"fees":[[0,0.4]]},"XXDGZUSD":{"altname":"XDGUSD",)"
       R"("wsname":"XDG/USD","base":"XXDG","quote":"ZUSD"}}})";
 
-  Kraken venue_{{"BTC-USDT", "DOGE-USD"}};
-  Decoded out_;
   std::vector<Trade>& trades_ = out_.trades;
 };
 

@@ -4,15 +4,14 @@
 
 #include "frames.hpp"
 #include "livetape/decimal.hpp"
+#include "venue_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-class OkxTest : public ::testing::Test {
+class OkxTest : public VenueTest<Okx> {
  protected:
-  OkxTest() { EXPECT_EQ(venue_.read_instruments(frame(kList)), DecodeError::none); }
-
-  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), 7, out_); }
+  OkxTest() : VenueTest({"BTC-USDT"}, kList) {}
 
   static constexpr const char* kList =
       R"({"code":"0","data":[{"instType":"SPOT","instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT",)"
@@ -20,9 +19,6 @@ class OkxTest : public ::testing::Test {
   static constexpr const char* kTrade =
       R"({"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"338476307",)"
       R"("px":"30236","sz":"0.0002","side":"buy","ts":"1652459224855"}]})";
-
-  Okx venue_{{"BTC-USDT"}};
-  Decoded out_;
 };
 
 TEST_F(OkxTest, TradeFrameGivesTheTradeExactly) {

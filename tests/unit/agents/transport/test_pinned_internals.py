@@ -29,7 +29,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from agents.transport import PreparedBatch
-from agents.transport.fetch import KeptRecords, UndecodedRecords, rebind, undecoding_consumer
+from agents.transport.fetch import KeptRecords, UndecodedRecords, undecoding_consumer
+from agents.transport.rebinding import rebind
 from agents.transport.response_stream import ResponseStream
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "exchange/venue.hpp"
+#include "frames.hpp"
+
+namespace livetape::bridge {
+
+/// A venue that knows its instruments, and what it decodes.
+template <typename Client>
+class VenueTest : public ::testing::Test {
+ protected:
+  VenueTest(const std::vector<std::string>& instruments, const char* list, std::int64_t receive_time_ns = 7)
+      : venue_(instruments), receive_time_ns_(receive_time_ns) {
+    EXPECT_EQ(venue_.read_instruments(frame(list)), DecodeError::none);
+  }
+
+  FrameResult decode(const std::string& text) { return venue_.decode(frame(text), receive_time_ns_, out_); }
+
+  Client venue_;
+  Decoded out_;
+
+ private:
+  std::int64_t receive_time_ns_;
+};
+
+}  // namespace livetape::bridge
