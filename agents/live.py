@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from typing import Final
 
 from confluent_kafka import Producer
@@ -37,17 +36,18 @@ class LiveBars:
         self._partition = partition
         self._fold = fold
         self._lock = lock
+        self._loop = asyncio.get_running_loop()
         self._free_s = 0.0  # when the pause after what was sent last is over
         self._sent_s = 0.0
         self._waiting: asyncio.TimerHandle | None = None
-        self._resend = asyncio.get_running_loop().call_later(0, self._send_all)
+        self._resend = self._loop.call_later(0, self._send_all)
 
     def changed(self, lag_records: int) -> None:
         """Send what changed, now or once the pause is over. To be called by the holder of the lock."""
         if lag_records > FAR_BEHIND_RECORDS:
             return
         free_s = max(self._free_s, self._sent_s + self._spacing_s) if lag_records else self._free_s
-        wait_s = free_s - time.monotonic()
+        wait_s = free_s - self._loop.time()
         if wait_s <= 0:
             self._send_changed()
         elif self._waiting is None:
@@ -59,7 +59,7 @@ class LiveBars:
         self._wait_no_more()
 
     def _wait(self, wait_s: float) -> None:
-        self._waiting = asyncio.get_running_loop().call_later(wait_s, self._pause_is_over)
+        self._waiting = self._loop.call_later(wait_s, self._pause_is_over)
 
     def _wait_no_more(self) -> None:
         if self._waiting is not None:
@@ -74,7 +74,7 @@ class LiveBars:
 
     def _send_changed(self) -> None:
         self._wait_no_more()
-        self._sent_s = time.monotonic()
+        self._sent_s = self._loop.time()
         records = self._fold.live()
         self._free_s = self._sent_s + len(records) * PAUSE_S
         self._send(records)
@@ -85,7 +85,7 @@ class LiveBars:
             again_s = self._spacing_s
         else:
             self._send(self._fold.live_all())
-        self._resend = asyncio.get_running_loop().call_later(again_s, self._send_all)
+        self._resend = self._loop.call_later(again_s, self._send_all)
 
     def _send(self, records: list[tuple[bytes, bytes]]) -> None:
         messages = [{"key": key, "value": value} for key, value in records]
