@@ -10,7 +10,7 @@
 using namespace livetape::bridge;
 
 /// Reads a packet feed of a configuration file until its session has ended, and prints each trade's record in
-/// hexadecimal, numbered without the clocks and with no time of receiving: what the bridge makes of a feed, the same
+/// hexadecimal, numbered without the clocks and with no times of our own: what the bridge makes of a feed, the same
 /// whichever way the packets take.
 int main(int argc, char** argv) {
   if (argc != 3 || std::string_view(argv[1]) != "--config") {
@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
     feed.publish_by([&](Message message) {
       if (message.kind != Message::Kind::trade) return;
       message.sequence = ++number;
-      message.trade.receive_time_ns = 0;
+      message.trade.receive_time_ns = message.trade.publish_time_ns = message.trade.hardware_time_ns = 0;
       std::cout << as_hex(encoder.encode(message)) << '\n';
     });
     while (!feed.has_ended()) {

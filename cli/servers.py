@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from app.settings import Settings
+from cli.bridge_status import bridge_table, read_metrics
 from cli.console import console, done, working
 from local import ports
 from local.server import Server
@@ -39,8 +40,9 @@ def down(
 
 
 def status() -> None:
-    """Show what runs where."""
-    stack = Stack(Settings())
+    """Show what runs where, and what the bridge reads."""
+    settings = Settings()
+    stack = Stack(settings)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("server", "state", "address", "pid"):
         table.add_column(column)
@@ -48,6 +50,11 @@ def status() -> None:
         child = server.running()
         table.add_row(server.title, _state(server), _address(server), str(child.pid) if child else "")
     console.print(table)
+    metrics = read_metrics(settings.bridge_metrics)
+    venues = bridge_table(metrics) if metrics is not None else None
+    if venues is not None:
+        console.print()
+        console.print(venues)
     console.print(f"\nLogs are in {stack.home / 'logs'}.")
 
 

@@ -57,6 +57,10 @@ void DecodePlan::lay_out_union(const Step& step) {
     instructions_.push_back({Code::maybe_refers_to});
     return;
   }
+  if (is_nullable && step.children[1].code == Step::Code::skip_varint) {
+    instructions_.push_back({Code::maybe_skip_varint});
+    return;
+  }
   const std::size_t table = tables_.size();
   tables_.resize(table + step.children.size());
   instructions_.push_back(
@@ -196,6 +200,8 @@ class Decoder {
         return execute<Code::maybe_trade_seq>(now);
       case Code::maybe_refers_to:
         return execute<Code::maybe_refers_to>(now);
+      case Code::maybe_skip_varint:
+        return execute<Code::maybe_skip_varint>(now);
       case Code::choose:
       case Code::jump:
       case Code::repeat:
@@ -227,6 +233,9 @@ class Decoder {
     }
     if constexpr (kCode == Code::maybe_refers_to) {
       if (is_there()) out_.refers_to = in_.prefixed_text();
+    }
+    if constexpr (kCode == Code::maybe_skip_varint) {
+      if (is_there()) in_.varlong();
     }
   }
 
@@ -300,11 +309,23 @@ class Decoder {
 
 /// The instructions of schemas/trade.avsc as it is now, and its enums' symbols in the reader's order.
 bool DecodePlan::has_usual_shape() const noexcept {
-  static constexpr Code kShape[] = {Code::venue,           Code::instrument,      Code::trade_id,
-                                    Code::maybe_trade_seq, Code::price,           Code::size,
-                                    Code::aggressor,       Code::event_time_ns,   Code::receive_time_ns,
-                                    Code::action,          Code::maybe_refers_to, Code::conditions,
-                                    Code::skip_varint,     Code::skip_bytes,      Code::skip_varint};
+  static constexpr Code kShape[] = {Code::venue,
+                                    Code::instrument,
+                                    Code::trade_id,
+                                    Code::maybe_trade_seq,
+                                    Code::price,
+                                    Code::size,
+                                    Code::aggressor,
+                                    Code::event_time_ns,
+                                    Code::receive_time_ns,
+                                    Code::action,
+                                    Code::maybe_refers_to,
+                                    Code::conditions,
+                                    Code::skip_varint,
+                                    Code::skip_bytes,
+                                    Code::skip_varint,
+                                    Code::maybe_skip_varint,
+                                    Code::maybe_skip_varint};
   static constexpr std::uint32_t kSymbols[] = {0, 1, 2, 0, 1, 2};
   return std::ranges::equal(instructions_, kShape, {}, &Instruction::code) && std::ranges::equal(tables_, kSymbols);
 }
@@ -341,8 +362,16 @@ bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept
   const std::uint8_t refers_branch = in.byte();
   const std::uint8_t conditions = in.byte();
   const std::uint8_t source = in.byte();
-  in.short_text(end);  // the bridge's session
-  in.varlong();        // and sequence
+  in.short_text(end);                     // the bridge's session
+  in.varlong();                           // and sequence
+  for (int time = 0; time < 2; ++time) {  // of publication, and the card's
+    const std::uint8_t branch = in.byte();
+    if (branch == kSecondBranch) {
+      in.varlong();
+    } else if (branch != kFirstBranch) {
+      return false;
+    }
+  }
   out.action = Action::trade;
   out.refers_to = {};
   out.conditions = {};

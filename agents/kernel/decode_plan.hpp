@@ -126,6 +126,7 @@ class DecodePlan {
     ask_size,
     maybe_trade_seq,  // a union of null and the value, in this order
     maybe_refers_to,
+    maybe_skip_varint,
     choose,  // one of `count` branches: `tables_[argument + index]` is where it begins
     jump,    // to `argument`
     repeat,  // what comes up to `argument`, as often as the blocks say

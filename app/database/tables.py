@@ -14,6 +14,13 @@ from app.amounts import NOTIONAL_SCALE, PRICE_SCALE, RETURNS_SCALE
 SCALE: Final = "scale"
 """Under this name a column's `info` has the decimal places of the Avro decimal that it comes from."""
 
+PUBLISHED: Final = (
+    "When the bridge handed it on, in nanoseconds since 1970-01-01T00:00:00Z; null where it did not say so"
+)
+REACHED_THE_CARD: Final = (
+    "When it reached the network card by the card's own clock, in nanoseconds; null where none told"
+)
+
 metadata = MetaData()
 
 
@@ -52,6 +59,8 @@ def _circumstances() -> list[Column[Any]]:
             "conditions", ARRAY(Text), nullable=False, comment="The venue's own trade condition codes, in its order"
         ),
         _text("source", "live from the stream, backfill from the venue's history, replay of a recording"),
+        _integer("publish_time_ns", PUBLISHED, nullable=True),
+        _integer("hardware_time_ns", REACHED_THE_CARD, nullable=True),
     ]
 
 

@@ -104,6 +104,12 @@ void write_packets(PrometheusText& text, const Metrics& metrics) {
 
 }  // namespace
 
+std::int64_t VenueMetrics::clock_offset_ns() const noexcept {
+  const std::int64_t lag_ns = least_lag_ns;
+  const std::int64_t round_trip_ns = least_round_trip_ns;
+  return lag_ns == kUnknownNs || round_trip_ns == kUnknownNs ? kUnknownNs : round_trip_ns / 2 - lag_ns;
+}
+
 std::string as_prometheus_text(const Metrics& metrics) {
   PrometheusText text;
   const auto label = [](const VenueMetrics& venue) { return "{venue=\"" + venue.venue + "\"}"; };
@@ -124,11 +130,21 @@ std::string as_prometheus_text(const Metrics& metrics) {
   for (const VenueMetrics& venue : metrics.venues) {
     text.histogram("livetape_bridge_lag_seconds", "venue=\"" + venue.venue + '"', venue.lag);
   }
-  text.declare("livetape_bridge_least_lag_seconds", "gauge",
-               "Least of the last minute from a trade's event to its receipt: what the clocks differ by, and the way");
-  for (const VenueMetrics& venue : metrics.venues) {
-    text.seconds_sample("livetape_bridge_least_lag_seconds", label(venue), venue.least_lag_ns);
-  }
+  const auto seconds = [&](const char* name, const char* help, auto time_ns_of) {
+    text.declare(name, "gauge", help);
+    for (const VenueMetrics& venue : metrics.venues) {
+      const std::int64_t time_ns = time_ns_of(venue);
+      if (time_ns != VenueMetrics::kUnknownNs) text.seconds_sample(name, label(venue), time_ns);
+    }
+  };
+  seconds("livetape_bridge_least_lag_seconds",
+          "Least of the last minute from a trade's event to its receipt: what the clocks differ by, and the way",
+          [](const VenueMetrics& venue) { return venue.least_lag_ns.load(); });
+  seconds("livetape_bridge_round_trip_seconds", "Least of the last minute from a ping to the venue to its answer",
+          [](const VenueMetrics& venue) { return venue.least_round_trip_ns.load(); });
+  seconds("livetape_bridge_clock_offset_seconds",
+          "How far the venue's clock is ahead of ours: half a round trip less the least lag",
+          [](const VenueMetrics& venue) { return venue.clock_offset_ns(); });
   text.declare("livetape_bridge_spool_bytes", "gauge", "Size of the messages on disk that Kafka may not have");
   for (const VenueMetrics& venue : metrics.venues) {
     text.sample("livetape_bridge_spool_bytes", label(venue), venue.spool_bytes);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <string>
 
 #include "core/counter.hpp"
@@ -16,6 +17,11 @@ namespace livetape::bridge {
 
 /// What one venue's thread counts.
 struct VenueMetrics {
+  static constexpr std::int64_t kUnknownNs = std::numeric_limits<std::int64_t>::max();
+  /// How far the venue's clock is ahead of ours, if a trade's way takes half of a ping's; kUnknownNs before both are
+  /// known. What it really is differs by what the venue takes to send a trade, and by how uneven the two ways are.
+  [[nodiscard]] std::int64_t clock_offset_ns() const noexcept;
+
   std::string venue;
   Counter frames{0};
   Counter trades{0};
@@ -45,7 +51,8 @@ struct VenueMetrics {
   std::atomic<int> connected{0};
   Histogram publish;  // from a frame's receipt to its trade's publication
   Histogram lag;      // from a trade's event to its receipt, beyond the least
-  std::atomic<std::int64_t> least_lag_ns{0};
+  std::atomic<std::int64_t> least_lag_ns{kUnknownNs};
+  std::atomic<std::int64_t> least_round_trip_ns{kUnknownNs};  // of a ping to the venue, in the last minute
   std::atomic<std::size_t> holding{0};
   std::array<Counter, kDecodeErrorCount> decode_errors{};
 };

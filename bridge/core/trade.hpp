@@ -56,6 +56,8 @@ struct Trade {
   Int128 size = 0;                                 // 10^-18 of base currency
   std::int64_t event_time_ns = 0;
   std::int64_t receive_time_ns = 0;
+  std::int64_t publish_time_ns = 0;   // 0: not published yet
+  std::int64_t hardware_time_ns = 0;  // of the network card's own clock; 0: it told none
 };
 
 /// Trades that a venue made and that could not be had.

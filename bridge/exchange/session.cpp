@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,6 +22,7 @@ using boost::system::error_code;
 constexpr auto kCodes = asio::as_tuple(asio::use_awaitable);  // errors as codes, not as exceptions
 constexpr std::chrono::seconds kConnectTimeout{10};
 constexpr std::chrono::seconds kIdleTimeout{30};  // with pings half-way: a connection that is dead shows
+constexpr std::chrono::seconds kPingEvery{10};
 constexpr std::size_t kMaxFrameBytes = std::size_t{4} << 20;
 
 std::string failed(const char* what, const error_code& error) { return std::string(what) + ": " + error.message(); }
@@ -93,6 +95,9 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
   beast::websocket::stream_base::timeout timeout{kConnectTimeout, kIdleTimeout, true};
   stream.set_option(timeout);
   stream.read_message_max(kMaxFrameBytes);
+  stream.control_callback([this](beast::websocket::frame_type kind, std::string_view payload) {
+    if (kind == beast::websocket::frame_type::pong) on_pong(payload);
+  });
   auto [handshake_error] = co_await stream.async_handshake(url_.host + ":" + url_.port, url_.target, kCodes);
   if (handshake_error) co_return failed("WebSocket handshake", handshake_error);
   co_return std::string();
@@ -118,12 +123,17 @@ asio::awaitable<std::string> Session::speak(Stream& stream) {
   const auto rule = venue_.keep_alive();
   using Clock = std::chrono::steady_clock;
   auto due = rule ? Clock::now() + rule->every : Clock::time_point::max();
+  auto ping_due = Clock::now();
   for (;;) {
     if (outbox_.empty() && wish_.empty()) {
-      wake_.expires_at(due);
+      wake_.expires_at(std::min(due, ping_due));
       co_await wake_.async_wait(kCodes);
     }
     if (!wish_.empty()) co_return wish_;
+    if (Clock::now() >= ping_due) {
+      if (std::string reason = co_await ping(stream); !reason.empty()) co_return reason;
+      ping_due = Clock::now() + kPingEvery;
+    }
     if (rule && Clock::now() >= due) {
       outbox_.push_back(rule->message);
       due = Clock::now() + rule->every;
@@ -144,6 +154,21 @@ asio::awaitable<std::string> Session::send_outbox(Stream& stream) {
     co_await pace.async_wait(kCodes);
   }
   co_return std::string();
+}
+
+/// How long the way is tells what of a trade's lag is the way's and what is the clocks'.
+asio::awaitable<std::string> Session::ping(Stream& stream) {
+  pinged_at_ = std::chrono::steady_clock::now();
+  pinged_ = std::to_string(pinged_at_.time_since_epoch().count());
+  auto [error] = co_await stream.async_ping(beast::websocket::ping_data(pinged_), kCodes);
+  co_return error ? failed("ping", error) : std::string();
+}
+
+/// The stream's own pings, which keep a silent connection, say nothing.
+void Session::on_pong(std::string_view payload) {
+  if (payload.empty() || payload != pinged_) return;
+  pinged_.clear();
+  listener_.on_round_trip(*this, std::chrono::steady_clock::now() - pinged_at_);
 }
 
 }  // namespace livetape::bridge

@@ -33,6 +33,8 @@ class SessionListener {
   virtual void on_disconnected(Session& session, std::string_view reason, std::chrono::milliseconds wait) = 0;
   /// A connection could not be made; the next attempt comes after `wait`.
   virtual void on_failed(Session& session, std::string_view reason, std::chrono::milliseconds wait) = 0;
+  /// A ping came back after so long.
+  virtual void on_round_trip(Session& session, std::chrono::nanoseconds time) = 0;
   /// A whole frame, with simdjson's padding behind it.
   virtual void on_frame(Session& session, std::string_view frame) = 0;
 };
@@ -64,6 +66,8 @@ class Session {
   boost::asio::awaitable<std::string> read(Stream& stream);
   boost::asio::awaitable<std::string> speak(Stream& stream);
   boost::asio::awaitable<std::string> send_outbox(Stream& stream);
+  boost::asio::awaitable<std::string> ping(Stream& stream);
+  void on_pong(std::string_view payload);
 
   Executor executor_;
   Url url_;
@@ -75,7 +79,9 @@ class Session {
   bool is_connected_ = false;
   std::deque<std::string> outbox_;  // what the venue is still to be told
   boost::asio::steady_timer wake_;  // of who sends it
-  std::string wish_;                // why the connection is to be ended, where that is wanted
+  std::string pinged_;              // what the last ping said
+  std::chrono::steady_clock::time_point pinged_at_;
+  std::string wish_;  // why the connection is to be ended, where that is wanted
 };
 
 }  // namespace livetape::bridge

@@ -161,6 +161,10 @@ void VenueThread::on_failed(Session& /*session*/, std::string_view reason, milli
   log(config_.venue, "cannot connect to " + config_.url + ": " + std::string(reason) + next_attempt(wait));
 }
 
+void VenueThread::on_round_trip(Session& /*session*/, std::chrono::nanoseconds time) {
+  metrics_.least_round_trip_ns = round_trips_.see(time.count(), steady_now_ns());
+}
+
 void VenueThread::on_frame(Session& session, std::string_view frame) {
   const std::int64_t receive_time_ns = utc_now_ns();
   ++metrics_.frames;
@@ -254,6 +258,7 @@ void VenueThread::send(Message& message) {
 /// Numbers a message and gives it to ZeroMQ, which waits for nothing.
 void VenueThread::publish(Message& message) {
   message.sequence = ++sequence_;
+  if (message.kind == Message::Kind::trade) message.trade.publish_time_ns = utc_now_ns();
   put(zeromq_ring_, message, metrics_.zeromq_dropped, zeromq_is_dropping_, "ZeroMQ");
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/config.hpp"
 #include "core/error_file.hpp"
+#include "core/least_lag.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
 #include "core/trade.hpp"
@@ -59,6 +60,7 @@ class VenueThread final : SessionListener, BackfillListener {
   void on_subscribed(Session& session) override;
   void on_disconnected(Session& session, std::string_view reason, std::chrono::milliseconds wait) override;
   void on_failed(Session& session, std::string_view reason, std::chrono::milliseconds wait) override;
+  void on_round_trip(Session& session, std::chrono::nanoseconds time) override;
   void on_frame(Session& session, std::string_view frame) override;
   void on_history_trade(const Trade& trade) override;
   void on_lost(const Gap& gap) override;
@@ -94,6 +96,7 @@ class VenueThread final : SessionListener, BackfillListener {
   std::int64_t patience_ns_;  // how long an instrument may be silent at first
   std::int64_t clock_delay_ns_;
   VenueMetrics& metrics_;
+  LeastLag round_trips_;
   std::unique_ptr<Venue> venue_;
   SessionId session_id_;
   ErrorFile errors_;

@@ -137,7 +137,7 @@ void DpdkSource::take(const rte_mbuf& packet, Payloads& out) {
   } else if (std::ranges::find(addresses_, frame.destination) == addresses_.end()) {
     ++metrics_.other_datagrams;
   } else {
-    out.push_back(frame.payload);
+    out.push_back({frame.payload});
   }
 }
 

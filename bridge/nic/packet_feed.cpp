@@ -82,7 +82,10 @@ bool PacketFeed::poll() {
     has_heard = true;
     receive_time_ns_ = utc_now_ns();
     listen(now_ns_);
-    for (const auto& payload : payloads_) receiver_.take(payload, now_ns_);
+    for (const Payload& payload : payloads_) {
+      hardware_time_ns_ = payload.hardware_time_ns;
+      receiver_.take(payload.bytes, now_ns_);
+    }
   }
   receiver_.tick(now_ns_);
   watch(now_ns_);
@@ -148,12 +151,14 @@ void PacketFeed::on_request(std::span<const std::uint8_t> packet) { input_.serve
 void PacketFeed::on_trade(const Trade& trade) {
   Message message;
   message.trade = trade;
+  message.trade.hardware_time_ns = hardware_time_ns_;
   publish(message);
   ++venue_metrics_.trades;
 }
 
 void PacketFeed::publish(Message& message) {
   message.sequence = ++sequence_;
+  if (message.kind == Message::Kind::trade) message.trade.publish_time_ns = utc_now_ns();
   publish_(message);
   if (is_polled_) {
     kafka_.put_silently(message);

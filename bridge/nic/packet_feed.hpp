@@ -81,7 +81,8 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   std::int64_t clock_due_ns_ = 0;
   std::optional<std::int64_t> heard_ns_;  // steady, while the feed is heard
   std::int64_t receive_time_ns_ = 0;
-  std::int64_t now_ns_ = 0;  // steady, of this round
+  std::int64_t hardware_time_ns_ = 0;  // of the packet at hand
+  std::int64_t now_ns_ = 0;            // steady, of this round
 
   std::uint64_t sequence_ = 0;
   MessageRing kafka_ring_{kRingMessages};

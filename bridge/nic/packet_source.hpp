@@ -6,8 +6,12 @@
 
 namespace livetape::bridge {
 
-/// Payloads of UDP datagrams.
-using Payloads = std::vector<std::span<const std::uint8_t>>;
+/// What a UDP datagram brought.
+struct Payload {
+  std::span<const std::uint8_t> bytes;
+  std::int64_t hardware_time_ns = 0;  // when it came, by the network card's own clock; 0: it told none
+};
+using Payloads = std::vector<Payload>;
 
 /// Where a feed's packets come from. None of its calls waits.
 class PacketSource {

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "nic/hardware_time.hpp"
+
 namespace livetape::bridge {
 namespace {
 
@@ -73,17 +75,24 @@ UdpAddress parse_udp_address(const std::string& text) {
 }
 
 UdpSocket::UdpSocket(const UdpAddress& address)
-    : descriptor_(open_socket(address)), bytes_(kBurst * kMaxBytes), pieces_(kBurst), messages_(kBurst) {
+    : descriptor_(open_socket(address)),
+      bytes_(kBurst * kMaxBytes),
+      controls_(kBurst),
+      pieces_(kBurst),
+      messages_(kBurst) {
   for (std::size_t i = 0; i < kBurst; ++i) {
     pieces_[i] = {bytes_.data() + i * kMaxBytes, kMaxBytes};
     messages_[i].msg_hdr.msg_iov = &pieces_[i];
     messages_[i].msg_hdr.msg_iovlen = 1;
+    messages_[i].msg_hdr.msg_control = controls_[i].bytes.data();
+    messages_[i].msg_hdr.msg_controllen = kHardwareTimeBytes;
   }
 }
 
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       bytes_(std::move(other.bytes_)),
+      controls_(std::move(other.controls_)),
       pieces_(std::move(other.pieces_)),
       messages_(std::move(other.messages_)) {}
 
@@ -94,6 +103,7 @@ UdpSocket::~UdpSocket() {
 UdpSocket UdpSocket::listening(const UdpAddress& address, const std::string& interface) {
   UdpSocket socket(address);
   enlarge_buffer(socket.descriptor_);
+  ask_for_hardware_times(socket.descriptor_);
   const int yes = 1;
   const int no = 0;
   (void)::setsockopt(socket.descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -122,7 +132,8 @@ void UdpSocket::receive(Payloads& out) {
   const int count = ::recvmmsg(descriptor_, messages_.data(), kBurst, 0, nullptr);
   for (int i = 0; i < count; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    out.emplace_back(bytes_.data() + at * kMaxBytes, messages_[at].msg_len);
+    out.push_back({{bytes_.data() + at * kMaxBytes, messages_[at].msg_len}, hardware_time_ns(messages_[at].msg_hdr)});
+    messages_[at].msg_hdr.msg_controllen = kHardwareTimeBytes;  // the kernel left there how much it used
   }
 }
 

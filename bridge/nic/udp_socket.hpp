@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nic/hardware_time.hpp"
 #include "nic/packet_source.hpp"
 #include "nic/udp_frame.hpp"
 
@@ -43,12 +44,15 @@ class UdpSocket final : public PacketSource {
  private:
   static constexpr std::size_t kBurst = 64;
   static constexpr std::size_t kMaxBytes = 9'216;  // a jumbo frame
-  struct Buffers;
+  struct alignas(::cmsghdr) Control {
+    std::array<std::uint8_t, kHardwareTimeBytes> bytes;
+  };
 
   explicit UdpSocket(const UdpAddress& address);
 
   int descriptor_;
   std::vector<std::uint8_t> bytes_;
+  std::vector<Control> controls_;
   std::vector<::iovec> pieces_;
   std::vector<::mmsghdr> messages_;
 };

@@ -16,6 +16,11 @@ void write_conditions(AvroWriter& out, std::span<const std::string_view> codes) 
   out.write_long(0);
 }
 
+void write_time_if_known(AvroWriter& out, std::int64_t time_ns) noexcept {
+  out.write_long(time_ns != 0 ? kPresent : kNull);
+  if (time_ns != 0) out.write_long(time_ns);
+}
+
 }  // namespace
 
 RecordEncoder::RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex,
@@ -82,7 +87,10 @@ std::span<const std::uint8_t> RecordEncoder::encode_trade(const Message& message
   if (trade.action != Action::trade) out.write_string(trade.id.view());  // refers_to
   write_conditions(out, trade.conditions);
   out.write_long(static_cast<std::int64_t>(trade.source));
-  return finish(out, message);
+  (void)finish(out, message);
+  write_time_if_known(out, trade.publish_time_ns);
+  write_time_if_known(out, trade.hardware_time_ns);
+  return out.written();
 }
 
 std::span<const std::uint8_t> RecordEncoder::encode_clock(const Message& message) noexcept {

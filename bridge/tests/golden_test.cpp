@@ -50,6 +50,10 @@ Message message_of(const element& golden) {
   trade.aggressor = side == "buy" ? Aggressor::buy : side == "sell" ? Aggressor::sell : Aggressor::unknown;
   trade.event_time_ns = std::int64_t(fields["event_time_ns"]);
   trade.receive_time_ns = std::int64_t(fields["receive_time_ns"]);
+  for (const auto& [name, time_ns] :
+       {std::pair{"publish_time_ns", &trade.publish_time_ns}, {"hardware_time_ns", &trade.hardware_time_ns}}) {
+    if (!fields[name].is_null()) *time_ns = std::int64_t(fields[name]);
+  }
   std::string_view action;
   if (fields["action"].get(action) == simdjson::SUCCESS && action == "cancel") trade.action = Action::cancel;
   return message;

@@ -12,6 +12,7 @@ namespace livetape::bridge {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
+constexpr std::int64_t kHardwareTimeNs = 77;
 
 /// Hands out what a test put in, a burst a call.
 class Scripted final : public PacketSource {
@@ -21,7 +22,7 @@ class Scripted final : public PacketSource {
     if (bursts_.empty()) return;
     now_ = std::move(bursts_.front());
     bursts_.pop_front();
-    for (const Bytes& payload : now_) out.emplace_back(payload);
+    for (const Bytes& payload : now_) out.push_back({payload, kHardwareTimeNs});
   }
 
  private:
@@ -119,6 +120,19 @@ TEST_F(PacketFeedTest, PublishesAtOnceWhatIsPolledAndThenFillsKafkasRing) {
   EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 3}));
   EXPECT_EQ(metrics_.venues[0].trades, 2U);
   EXPECT_EQ(metrics_.venues[0].connected, 1);
+}
+
+TEST_F(PacketFeedTest, TellsWhenATradeReachedTheCardAndWhenItWasPublished) {
+  const auto polled = feed(true);
+  std::vector<Trade> trades;
+  polled->publish_by([&](const Message& message) {
+    if (message.kind == Message::Kind::trade) trades.push_back(message.trade);
+  });
+  bursts_.push_back({packet(1, {directory(), trade(7)})});
+  (void)polled->poll();
+  ASSERT_EQ(trades.size(), 1U);
+  EXPECT_EQ(trades[0].hardware_time_ns, kHardwareTimeNs);
+  EXPECT_GE(trades[0].publish_time_ns, trades[0].receive_time_ns);
 }
 
 TEST_F(PacketFeedTest, IsSilentForNobodyWhoStopped) {

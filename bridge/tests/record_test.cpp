@@ -40,7 +40,9 @@ TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
             "00"                  // no conditions
             "00"                  // source live
             "0830306666"          // bridge_session
-            "06");                // bridge_sequence
+            "06"                  // bridge_sequence
+            "00"                  // publish time not known
+            "00");                // nor the card's
 }
 
 TEST(Record, OfAClockHasTheVenueAsKey) {
@@ -62,9 +64,10 @@ TEST(Record, OfABackfilledTradeSaysSo) {
   Message message;
   message.trade.source = Source::backfill;
   const auto bytes = as_hex(encoder().encode(message));
-  EXPECT_EQ(bytes.substr(bytes.size() - 14),
+  EXPECT_EQ(bytes.substr(bytes.size() - 18),
             "020830306666"
-            "00");
+            "00"
+            "0000");
 }
 
 TEST(Record, OfAGapTellsItsIdsOnlyWhereThereAreAny) {

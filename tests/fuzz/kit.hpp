@@ -122,7 +122,7 @@ class BatchWriter {
 
 // ---- a fold
 
-/// As decode_plan.py compiles the first version of trade.avsc.
+/// As decode_plan.py compiles trade.avsc.
 inline DecodePlan trade_plan() {
   using Code = Step::Code;
   const auto symbol = [](Slot slot) { return Step{Code::symbol, slot, 0, {0, 1, 2}, {}}; };
@@ -142,7 +142,9 @@ inline DecodePlan trade_plan() {
                      {Code::texts, Slot::conditions},
                      {Code::skip_varint},
                      {Code::skip_bytes},
-                     {Code::skip_varint}}};
+                     {Code::skip_varint},
+                     or_null({Code::skip_varint}),
+                     or_null({Code::skip_varint})}};
 }
 
 /// As decode_plan.py compiles the first version of clock.avsc.

@@ -46,10 +46,11 @@ def records_of(kind: str, schema: Any, lines: Iterable[tuple[str, str]]) -> list
 
 
 def record(venue: str, instrument: str, trade_id: int, **fields: object) -> Fields:
-    """A record of trade.avsc with what decoding alone does not say: no session, not received."""
+    """A record of trade.avsc with what decoding alone does not say: no session, not received and not published."""
+    times = {"publish_time_ns": None, "hardware_time_ns": None}
     unsaid = {"receive_time_ns": 0, "action": "trade", "refers_to": None, "conditions": [], "source": "live"}
     name = {"venue": venue, "instrument": instrument, "trade_id": str(trade_id), "trade_seq": trade_id}
-    return {**name, **fields, **unsaid, "bridge_session": "", "bridge_sequence": 0}
+    return {**name, **fields, **unsaid, **times, "bridge_session": "", "bridge_sequence": 0}
 
 
 def frames_of(path: Path) -> Iterator[str]:
