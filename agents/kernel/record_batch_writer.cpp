@@ -12,8 +12,11 @@
 namespace livetape::kernel {
 namespace {
 
-// A broker takes batches of 1 MiB by default; what cannot be compressed grows by less than a hundredth.
+// A broker takes batches of 1 MiB by default. Who reads one has it decompressed in memory.
 constexpr std::size_t kBatchBytes = 1'000'000;
+constexpr std::size_t kPlainBytes = std::size_t{4} << 20;
+constexpr std::size_t kBlockBytes = std::size_t{256}
+                                    << 10;  // what is compressed by itself; a level-2 cache has room for it
 
 // Where the fields of a batch's header are: "Record Batch" of the protocol guide.
 constexpr std::size_t kLengthAt = 8;
@@ -96,7 +99,7 @@ void RecordBatchWriter::append(std::optional<Bytes> key, std::optional<Bytes> va
   const auto header_count = static_cast<std::int64_t>(headers.size());
   std::size_t rest = 2 + sized_bytes(key) + sized_bytes(value) + varint_bytes(header_count);
   for (const Header& header : headers) rest += sized_bytes(bytes_of(header.key)) + sized_bytes(header.value);
-  if (records_ > 0 && plain_bytes_ + rest + 2 * kMaxVarintBytes > kBatchBytes) pack();
+  if (records_ > 0 && !has_room_for(rest + 2 * kMaxVarintBytes)) pack();
 
   const std::size_t length = rest + varint_bytes(records_);
   const std::size_t needed = plain_bytes_ + length + kMaxVarintBytes;
@@ -111,6 +114,7 @@ void RecordBatchWriter::append(std::optional<Bytes> key, std::optional<Bytes> va
   for (const Header& header : headers) at = put_sized(put_sized(at, bytes_of(header.key)), header.value);
   plain_bytes_ = static_cast<std::size_t>(at - plain_.data());
   ++records_;
+  if (plain_bytes_ >= kBlockBytes) compress(plain_bytes_ / kBlockBytes * kBlockBytes);
 }
 
 std::vector<PackedBatch> RecordBatchWriter::take() {
@@ -118,28 +122,55 @@ std::vector<PackedBatch> RecordBatchWriter::take() {
   return std::exchange(packed_, {});
 }
 
+/// Whether the batch stays small enough with this record, even if nothing more can be compressed.
+bool RecordBatchWriter::has_room_for(std::size_t record_bytes) const noexcept {
+  const std::size_t plain_bytes = plain_bytes_ + record_bytes;
+  const std::size_t before = memory_ ? size_ : kHeaderBytes + LZ4F_HEADER_SIZE_MAX;
+  return before + LZ4F_compressBound(plain_bytes, &preferences()) <= kBatchBytes &&
+         compressed_bytes_ + plain_bytes <= kPlainBytes;
+}
+
+/// Makes room for a whole batch, or for no more than so many plain bytes where they are all of it.
+void RecordBatchWriter::begin_batch(std::size_t plain_bytes) {
+  const bool is_whole = plain_bytes == plain_bytes_;
+  const std::size_t least = kHeaderBytes + LZ4F_HEADER_SIZE_MAX + LZ4F_compressBound(plain_bytes_, &preferences());
+  memory_.emplace(pool_, is_whole ? least : std::max(least, kBatchBytes));
+  size_ = kHeaderBytes;
+  const std::span<std::uint8_t> rest = memory_->all().subspan(size_);
+  const std::size_t added = LZ4F_compressBegin(context_.get(), rest.data(), rest.size(), &preferences());
+  check(added);
+  size_ += added;
+}
+
+void RecordBatchWriter::compress(std::size_t plain_bytes) {
+  if (!memory_) begin_batch(plain_bytes);
+  const std::span<std::uint8_t> rest = memory_->all().subspan(size_);
+  const std::size_t added =
+      LZ4F_compressUpdate(context_.get(), rest.data(), rest.size(), plain_.data(), plain_bytes, nullptr);
+  check(added);
+  size_ += added;
+  compressed_bytes_ += plain_bytes;
+  plain_bytes_ -= plain_bytes;
+  std::memmove(plain_.data(), plain_.data() + plain_bytes, plain_bytes_);
+}
+
 void RecordBatchWriter::pack() {
-  BatchMemory memory(pool_, kHeaderBytes + LZ4F_compressFrameBound(plain_bytes_, &preferences()));
-  const std::span<std::uint8_t> batch = memory.all();
-  std::size_t size = kHeaderBytes;
-  const auto add = [&](auto compress, auto... source) {
-    const std::size_t added = compress(context_.get(), batch.data() + size, batch.size() - size, source...);
-    check(added);
-    size += added;
-  };
-  add(LZ4F_compressBegin, &preferences());
-  add(LZ4F_compressUpdate, plain_.data(), plain_bytes_, nullptr);
-  add(LZ4F_compressEnd, nullptr);
+  if (plain_bytes_ > 0) compress(plain_bytes_);
+  const std::span<std::uint8_t> batch = memory_->all();
+  const std::size_t added = LZ4F_compressEnd(context_.get(), batch.data() + size_, batch.size() - size_, nullptr);
+  check(added);
+  size_ += added;
 
   std::ranges::fill(batch.first(kHeaderBytes), std::uint8_t{0});
-  put(batch, kLengthAt, static_cast<std::int32_t>(size - kLeaderEpochAt));
+  put(batch, kLengthAt, static_cast<std::int32_t>(size_ - kLeaderEpochAt));
   put(batch, kLeaderEpochAt, std::int32_t{-1});
   put(batch, kMagicAt, std::int8_t{2});
   put(batch, kAttributesAt, static_cast<std::int16_t>(kTransactional | static_cast<std::int16_t>(Codec::lz4)));
   put(batch, kLastDeltaAt, records_ - 1);
   put(batch, kRecordsAt, records_);
-  packed_.emplace_back(std::move(memory), size, records_);
-  plain_bytes_ = 0;
+  packed_.emplace_back(std::move(*memory_), size_, records_);
+  memory_.reset();
+  compressed_bytes_ = 0;
   records_ = 0;
 }
 

@@ -35,7 +35,8 @@ class PackedBatch {
   std::int32_t records_;
 };
 
-/// Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes.
+/// Packs records for one partition of one topic into batches that every broker takes. They are compressed by LZ4 a
+/// block at a time, while it is near: so a batch is as full as a broker takes it, and there are few.
 class RecordBatchWriter {
  public:
   RecordBatchWriter();
@@ -45,16 +46,22 @@ class RecordBatchWriter {
   [[nodiscard]] std::vector<PackedBatch> take();
 
  private:
+  [[nodiscard]] bool has_room_for(std::size_t record_bytes) const noexcept;
+  void begin_batch(std::size_t plain_bytes);
+  void compress(std::size_t plain_bytes);
   void pack();
 
   struct FreeContext {
     void operator()(LZ4F_cctx* context) const noexcept { LZ4F_freeCompressionContext(context); }
   };
   std::unique_ptr<LZ4F_cctx, FreeContext> context_;
-  std::vector<std::uint8_t> plain_;  // the records of the batch that grows, and room for more
+  std::vector<std::uint8_t> plain_;  // what is not compressed yet of the batch that grows, and room for more
   std::size_t plain_bytes_ = 0;
   std::shared_ptr<BatchPool> pool_ = std::make_shared<BatchPool>();
-  std::int32_t records_ = 0;
+  std::optional<BatchMemory> memory_;  // of the batch that grows, once some of it is compressed
+  std::size_t size_ = 0;               // of what is in it
+  std::size_t compressed_bytes_ = 0;   // plain ones that went into it
+  std::int32_t records_ = 0;           // of the batch that grows
   std::vector<PackedBatch> packed_;
 };
 

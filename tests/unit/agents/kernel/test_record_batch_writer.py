@@ -1,8 +1,9 @@
 """What a flush sends: batches that a reader of Kafka's format finds whole, compressed, and marked by their sender."""
 
+import random
 import struct
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.kernel import RecordBatchWriter, read_records
@@ -61,7 +62,8 @@ def test_the_header_says_who_sends_the_batch() -> None:
 
 def test_batches_stay_below_what_brokers_take_and_keep_the_order() -> None:
     writer = RecordBatchWriter()
-    values = [number.to_bytes(4, "big") * 100_000 for number in range(12)]
+    chance = random.Random(1)  # noqa: S311 - no secret: bytes that nothing compresses
+    values = [chance.randbytes(400_000) for _ in range(12)]
     for value in values:
         writer.append(None, value)
     batches = writer.take()
@@ -70,9 +72,35 @@ def test_batches_stay_below_what_brokers_take_and_keep_the_order() -> None:
     assert [record.value for each in read for record in each] == values
 
 
+def test_a_batch_is_as_full_as_what_it_is_compressed_to_and_its_reader_allow() -> None:
+    writer = RecordBatchWriter()
+    values = [number.to_bytes(4, "big") * 100_000 for number in range(12)]
+    for value in values:
+        writer.append(None, value)
+    batches = writer.take()
+    assert [batch.records for batch in batches] == [10, 2], "of 4 MiB that are next to nothing when compressed"
+    read = [read_records(batch.marked(1, 0, 0, 0))[0] for batch in batches]
+    assert [record.value for each in read for record in each] == values
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(0, 300_000), st.floats(0, 1)), min_size=1, max_size=40))
+def test_no_batch_of_several_records_is_larger_than_a_broker_takes(seed: int, sizes: list[tuple[int, float]]) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    values = [chance.randbytes(round(size * noise)).ljust(size, b"-") for size, noise in sizes]
+    writer = RecordBatchWriter()
+    for value in values:
+        writer.append(b"key", value)
+    batches = writer.take()
+    assert all(batch.size <= 1_000_000 for batch in batches)
+    read = [record for batch in batches for record in read_records(batch.marked(1, 0, 0, 0))[0]]
+    assert [record.value for record in read] == values
+
+
 def test_a_record_larger_than_a_batch_should_be_goes_alone() -> None:
     writer = RecordBatchWriter()
-    for value in (b"small", b"x" * 1_200_000, b"small again"):
+    large = random.Random(1).randbytes(1_200_000)  # noqa: S311 - no secret
+    for value in (b"small", large, b"small again"):
         writer.append(b"key", value)
     assert [batch.records for batch in writer.take()] == [1, 1, 1]
 
