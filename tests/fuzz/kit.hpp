@@ -155,7 +155,7 @@ inline DecodePlan clock_plan() {
       {{Code::text, Slot::venue}, {Code::number, Slot::event_time_ns}, {Code::skip_bytes}, {Code::skip_varint}}};
 }
 
-/// The ids that a registry gives when `livetape topics apply` registers the schemas in it first.
+/// The ids of the seeds' records: take_seeds.py has the registry give these.
 inline constexpr std::int32_t kClockId = 2;
 inline constexpr std::int32_t kTradeId = 5;
 
@@ -177,7 +177,8 @@ inline std::vector<std::uint8_t> trade_value(std::string_view venue, std::string
   out.write_long(0);  // aggressor
   out.write_long(time_ns);
   out.write_long(time_ns);
-  for (int i = 0; i < 6; ++i) out.write_long(0);  // action, refers_to, conditions, source, bridge session and sequence
+  for (int i = 0; i < 4; ++i) out.write_long(0);  // action, refers_to, conditions, source
+  for (int i = 0; i < 4; ++i) out.write_long(0);  // bridge session and sequence, times of publication and of the card
   value.resize(out.written().size());
   return value;
 }
