@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <exception>
 
 #include "exchange/tls.hpp"
 
@@ -45,17 +45,51 @@ RestClient::RestClient(const std::string& url, const std::string& ca_file, std::
   if (url_.target == "/") url_.target.clear();
 }
 
-asio::awaitable<RestAnswer> RestClient::get(std::string target) {
-  co_await wait_for_turn();
-  RestAnswer answer = co_await exchange(target);
+/// A place among those who wait, for as long as it lives: a coroutine may be thrown away while it waits.
+class RestClient::Place {
+ public:
+  Place(RestClient& client, Turn turn, const asio::any_io_executor& executor)
+      : client_(client), own_(client.waiting_.insert(client.waiting_.end(), {turn, asio::steady_timer(executor)})) {}
+  ~Place() { client_.waiting_.erase(own_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  [[nodiscard]] asio::steady_timer& timer() const { return own_->timer; }
+
+ private:
+  RestClient& client_;
+  std::list<Waiting>::iterator own_;
+};
+
+asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn) {
+  co_await wait_for_turn(turn);
+  is_asking_ = true;
+  RestAnswer answer;
+  try {
+    answer = co_await exchange(target);
+  } catch (const std::exception& error) {  // whatever it was, the others must have their turn
+    answer = failed(error.what());
+  }
+  is_asking_ = false;
   next_ = std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(pace_, answer.wait);
+  for (Waiting& waiting : waiting_) waiting.timer.cancel();
   co_return answer;
 }
 
-asio::awaitable<void> RestClient::wait_for_turn() {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  timer.expires_at(next_);
-  co_await timer.async_wait(kCodes);
+bool RestClient::may_ask(Turn turn) const {
+  const bool is_first = turn == Turn::first || std::ranges::none_of(waiting_, [](const Waiting& waiting) {
+                          return waiting.turn == Turn::first;
+                        });
+  return !is_asking_ && is_first;
+}
+
+asio::awaitable<void> RestClient::wait_for_turn(Turn turn) {
+  using Clock = std::chrono::steady_clock;
+  const Place place(*this, turn, co_await asio::this_coro::executor);
+  while (!may_ask(turn) || Clock::now() < next_) {
+    place.timer().expires_at(may_ask(turn) ? next_ : Clock::time_point::max());
+    co_await place.timer().async_wait(kCodes);
+  }
 }
 
 /// A connection a request: they are seconds apart, and a venue may well have closed one that was kept.

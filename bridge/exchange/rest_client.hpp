@@ -2,7 +2,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
+#include <list>
 #include <string>
 
 #include "exchange/url.hpp"
@@ -16,23 +19,36 @@ struct RestAnswer {
   std::chrono::seconds wait{0};  // how long the venue wants to be left alone
 };
 
-/// Asks a venue's REST API over TLS with the certificate checked, one request at a time, never faster than the venue
-/// allows. An answer is bounded in size and time. It knows no venue's name.
+/// Asks a venue's REST API over TLS with the certificate checked, one request at a time however many want to ask, never
+/// faster than the venue allows. An answer is bounded in size and time. It knows no venue's name. For one thread.
 class RestClient {
  public:
+  /// Whose request goes when several wait.
+  enum class Turn : std::uint8_t { first, last };
+
   /// Throws std::runtime_error for an address or a file that is of no use.
   RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace);
 
-  [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target);
+  [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target, Turn turn = Turn::first);
 
  private:
-  boost::asio::awaitable<void> wait_for_turn();
+  /// Who waits for a turn.
+  struct Waiting {
+    Turn turn;
+    boost::asio::steady_timer timer;
+  };
+  class Place;
+
+  [[nodiscard]] bool may_ask(Turn turn) const;
+  boost::asio::awaitable<void> wait_for_turn(Turn turn);
   boost::asio::awaitable<RestAnswer> exchange(const std::string& target);
 
   Url url_;
   boost::asio::ssl::context tls_;
   std::chrono::milliseconds pace_;
   std::chrono::steady_clock::time_point next_;
+  bool is_asking_ = false;
+  std::list<Waiting> waiting_;
 };
 
 }  // namespace livetape::bridge
