@@ -35,6 +35,7 @@ _TIMES: Final = {
     "livetape.Clock": "time_ns",
     "livetape.Bar": "start_ns",
     "livetape.Gap": "to_time_ns",
+    "livetape.Candle": "start_ns",
 }
 
 

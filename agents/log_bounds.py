@@ -22,3 +22,11 @@ def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple
 def _offsets(admin: AdminClient, partitions: Collection[TP], spec: OffsetSpec) -> dict[TP, int]:
     asked = admin.list_offsets({TopicPartition(*tp): spec for tp in partitions}, request_timeout=TIMEOUT_S)
     return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}
+
+
+def offsets_since(settings: Settings, partitions: Collection[TP], since_ms: int) -> dict[TP, int]:
+    """Offset of each partition's first record appended at a time in ms since 1970 or later; the end without one."""
+    admin = AdminClient(settings.kafka_config)
+    found = _offsets(admin, partitions, OffsetSpec.for_timestamp(since_ms))
+    ends = _offsets(admin, partitions, OffsetSpec.latest())
+    return {tp: ends[tp] if offset < 0 else offset for tp, offset in found.items()}

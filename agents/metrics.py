@@ -70,3 +70,22 @@ JOIN_FLUSH_S: Final = Histogram(
     "Duration of a flush's transaction",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
 )
+
+RECONCILED: Final = Counter(
+    "livetape_reconcile_bars",
+    "Minutes whose bar was compared with the venue's own candle, each once",
+    ["venue", "result", "why"],
+)
+RECONCILE_WAITING: Final = Gauge(
+    "livetape_reconcile_waiting_minutes", "Minutes that differ or lack a side, and have not waited their time"
+)
+RECONCILE_LAG_RECORDS: Final = Gauge(
+    "livetape_reconcile_lag_records",
+    "Records between the check of the bars and the end of the log",
+    ["topic", "partition"],
+)
+RECONCILE_LAG_S: Final = Gauge(
+    "livetape_reconcile_lag_seconds",
+    "Event time between where the check of the bars is and the end of the log; of bars and candles, their starts",
+    ["topic", "partition"],
+)

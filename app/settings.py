@@ -36,7 +36,7 @@ class Venue(BaseModel):
     url: str
     """Its WebSocket address."""
     rest_url: str
-    """Its REST API: the list of its instruments, and trades that were missed."""
+    """Its REST API: the list of its instruments, trades that were missed, and its own candles."""
     instruments: tuple[str, ...]
     """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
@@ -214,6 +214,11 @@ class Settings(BaseSettings):
     """How long the SQL sink gathers rows for one database transaction."""
     sink_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the SQL sink's /metrics on this machine; 0 for none."""
+    reconcile_patience_ms: int = Field(default=300_000, ge=0)
+    """How long a bar may differ from the venue's own candle, or one be without the other, before that is told: bars are
+    revised when trades come late."""
+    reconcile_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the /metrics of `livetape reconcile` on this machine; 0 for none."""
     live_ms: int = Field(default=20, ge=1)
     """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one, and
     waits at most 0.1 ms for each record that the partition sent the time before."""

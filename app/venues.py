@@ -84,6 +84,8 @@ class Venue(BaseModel):
     trade_ids: TradeIds = TradeIds.UNKNOWN
     quotes: bool = False
     """Whether its quotes are in `quotes`: its trades wait for them."""
+    candles: bool = False
+    """Whether its own minutes are in `candles`: bars are compared with them."""
     conditions: dict[str, tuple[Part, ...]] = {}
     """By trade condition code: what such a trade counts for."""
     hours: Hours | None = None

@@ -106,7 +106,7 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """Bridge, relay where a venue has it, fold, SQL sink and API, in the data's way."""
+    """Bridge, relay where a venue has it, fold, SQL sink, API and the check of the bars, in the data's way."""
 
     def part(name: str, command: str, *, is_source: bool = False) -> Part:
         return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
@@ -116,7 +116,8 @@ def _parts(settings: Settings) -> list[Part]:
     )
     has_relay = any(venue.writer is Writer.RELAY for venue in settings.venues.values())
     relay = [part("relay", "relay", is_source=True)] if has_relay else []
-    return [part("bridge", "bridge", is_source=True), *relay, part("fold", "worker"), part("SQL sink", "sink"), api]
+    bridges = [part("bridge", "bridge", is_source=True), *relay]
+    return [*bridges, part("fold", "worker"), part("SQL sink", "sink"), api, part("candle check", "reconcile")]
 
 
 def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:

@@ -27,6 +27,7 @@ for panel, commands in {
         parts.worker,
         parts.join,
         parts.sink,
+        parts.reconcile,
         parts.serve,
         parts.topology,
         state.reset,

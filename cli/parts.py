@@ -13,6 +13,8 @@ from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
 RELAY = BRIDGE.with_name("livetape-relay")
+RECORDS = ("Trade", "Clock", "Gap", "Quote", "Candle")
+"""What the bridge writes, by the names of schemas/."""
 
 
 def worker() -> None:
@@ -30,15 +32,22 @@ def join() -> None:
     _become(_faust("agents.quote_join"))
 
 
+def reconcile() -> None:
+    """Compare bars with the venues' own candles: the Faust worker of `agents.reconcile`."""
+    _become(_faust("agents.reconcile"))
+
+
 def topology() -> None:
     """Show the way of records through the workers and the sink; needs no cluster."""
     from agents.quote_join import build_join  # noqa: PLC0415 - `livetape --help` should not wait for Faust
+    from agents.reconcile import build_reconcile  # noqa: PLC0415
     from agents.sql_sink import build_sink  # noqa: PLC0415
     from agents.topology import topology as text  # noqa: PLC0415
     from agents.worker import build_worker  # noqa: PLC0415
 
     settings = Settings()
-    print(*(text(build(settings)) for build in (build_worker, build_join, build_sink)), sep="\n", end="")
+    builds = (build_worker, build_join, build_sink, build_reconcile)
+    print(*(text(build(settings)) for build in builds), sep="\n", end="")
 
 
 def serve() -> None:
@@ -74,7 +83,7 @@ def _become_native(program: Path) -> NoReturn:
 
 def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, object]:
     """The configuration file of bridge and relay; `schema_ids` are keyed by full record name."""
-    quoting = {name for name, venue in read_venues(settings.venues_file).items() if venue.quotes}
+    of_venues = read_venues(settings.venues_file)
     venues = [
         {
             "venue": name,
@@ -84,7 +93,8 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
             "instruments": list(venue.instruments),
             "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
             "writer": venue.writer,
-            "quotes": name in quoting,
+            "quotes": name in of_venues and of_venues[name].quotes,
+            "candles": name in of_venues and of_venues[name].candles,
         }
         for name, venue in settings.venues.items()
     ]
@@ -94,7 +104,8 @@ def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, o
         "topic": settings.topic("trades"),
         "gaps_topic": settings.topic("gaps"),
         "quotes_topic": settings.topic("quotes"),
-        "schema_ids": {name.lower(): schema_ids[f"livetape.{name}"] for name in ("Trade", "Clock", "Gap", "Quote")},
+        "candles_topic": settings.topic("candles"),
+        "schema_ids": {name.lower(): schema_ids[f"livetape.{name}"] for name in RECORDS},
         "zmq": {
             "data": settings.zmq_data,
             "retry": settings.zmq_retry,

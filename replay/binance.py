@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection
 
+from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -21,6 +22,7 @@ from replay.trade import SimulatedTrade
 
 MAX_TRADES: Final = 1_000
 POLICY_VIOLATION: Final = 1008
+MILLISECOND_NS: Final = 1_000_000
 _INVALID_JSON: Final = {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
 _UNKNOWN_METHOD: Final = "Invalid request: unknown variant, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
 
@@ -80,15 +82,23 @@ class BinanceProtocol:
         return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": book(quote)})
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`exchangeInfo` and `historicalTrades`."""
+        """`exchangeInfo`, `historicalTrades` and `klines`."""
         if path == "/api/v3/exchangeInfo":
             return json.dumps({"timezone": "UTC", "symbols": [_listed(name) for name in self._instruments.values()]})
+        if path == "/api/v3/klines":
+            return self._klines(query, history)
         if path != "/api/v3/historicalTrades":
             return None
         first = int(query["fromId"])
         trades = (trade for trade in history.of(self._instruments[query["symbol"]]) if trade.trade_id >= first)
         limit = min(int(query.get("limit", "500")), MAX_TRADES)
         return json.dumps([self._old(trade) for trade in islice(trades, limit)])
+
+    def _klines(self, query: Mapping[str, str], history: History) -> str:
+        """Minutes as lists, oldest first, with the number of trades among what follows the volume."""
+        first_ns, last_ns = (int(query[name]) * MILLISECOND_NS for name in ("startTime", "endTime"))
+        candles = history.candles.of(self._instruments[query["symbol"]], first_ns, last_ns)
+        return json.dumps([_kline(candle) for candle in candles[: int(query["limit"])]])
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {
@@ -137,6 +147,11 @@ def _streams_of(path: str, query: str) -> list[str]:
 
 def _symbol(instrument: str) -> str:
     return instrument.replace("-", "")
+
+
+def _kline(candle: SimulatedCandle) -> list[object]:
+    start_ms = candle.start_ns // MILLISECOND_NS
+    return [start_ms, *candle.amounts(), start_ms + 59_999, "0", candle.trades, "0", "0", "0"]
 
 
 def book(quote: SimulatedQuote) -> dict[str, object]:

@@ -46,11 +46,13 @@ class BinanceUsdmProtocol(BinanceProtocol):
         return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": data})
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`exchangeInfo`, which has dated contracts as well, and `aggTrades`."""
+        """`exchangeInfo`, which has dated contracts as well, `aggTrades`, and `klines`."""
         if path == "/fapi/v1/exchangeInfo":
             kinds = ("CURRENT_QUARTER", "PERPETUAL")
             symbols = [_listed(name, kind) for name in self._instruments.values() for kind in kinds]
             return json.dumps({"timezone": "UTC", "symbols": symbols})
+        if path == "/fapi/v1/klines":
+            return self._klines(query, history)
         if path != "/fapi/v1/aggTrades":
             return None
         first, limit = int(query["fromId"]), min(int(query.get("limit", "500")), MAX_TRADES)

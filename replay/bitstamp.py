@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -73,7 +74,7 @@ class BitstampProtocol:
         return json.dumps({"data": data, "channel": self.quote_stream_of(quote.instrument), "event": "data"})
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`trading-pairs-info`, and `transactions` of a stretch of time, newest first, times to the second."""
+        """`trading-pairs-info`, `transactions` of a stretch of time, newest first, times to the second, and `ohlc`."""
         match path.strip("/").split("/"):
             case ["api", "v2", "trading-pairs-info"]:
                 return json.dumps([_listed(instrument) for instrument in self._instruments.values()])
@@ -81,6 +82,10 @@ class BitstampProtocol:
                 since_ns = time.time_ns() - WINDOWS_NS[query.get("time", "hour")]
                 trades = reversed(history.of(self._instruments[symbol]))
                 return json.dumps([self._old(one) for one in trades if one.event_time_ns >= since_ns])
+            case ["api", "v2", "ohlc", symbol]:
+                candles = history.candles.of(self._instruments[symbol], int(query["start"]) * SECOND_NS)
+                rows = [_candle(candle) for candle in candles[: int(query["limit"])]]
+                return json.dumps({"data": {"pair": self._instruments[symbol].replace("-", "/"), "ohlc": rows}})
             case _:
                 return None
 
@@ -104,6 +109,11 @@ class BitstampProtocol:
         change(connection, channel)
         done = "subscription" if event == "bts:subscribe" else "unsubscription"
         return {"event": f"bts:{done}_succeeded", "channel": channel, "data": {}}
+
+
+def _candle(candle: SimulatedCandle) -> dict[str, str]:
+    names = "open", "high", "low", "close", "volume"
+    return {"timestamp": str(candle.start_ns // SECOND_NS), **dict(zip(names, candle.amounts(), strict=True))}
 
 
 def _symbol(instrument: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -83,9 +84,13 @@ class BybitProtocol:
         return json.dumps({"topic": topic, "ts": time_ms, "type": "snapshot", "data": data, "cts": time_ms})
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`instruments-info`, and `recent-trade`, newest first."""
+        """`instruments-info`, `recent-trade` and `kline`, newest first."""
         if path == "/v5/market/instruments-info":
             return _answer([_listed(instrument) for instrument in self._instruments.values()])
+        if path == "/v5/market/kline":
+            first_ns, last_ns = (int(query[name]) * MILLISECOND_NS for name in ("start", "end"))
+            candles = history.candles.of(self._instruments[query["symbol"]], first_ns, last_ns)
+            return _answer([_kline(candle) for candle in newest_first(candles, int(query["limit"]))])
         if path != "/v5/market/recent-trade":
             return None
         newest = reversed(history.of(self._instruments[query["symbol"]]))
@@ -117,7 +122,11 @@ class BybitProtocol:
         return {"success": True, "ret_msg": operation, "conn_id": "1", "op": operation}
 
 
-def _answer(items: list[dict[str, object]]) -> str:
+def _kline(candle: SimulatedCandle) -> list[str]:
+    return [str(candle.start_ns // MILLISECOND_NS), *candle.amounts(), "0"]
+
+
+def _answer(items: Sequence[dict[str, object] | list[str]]) -> str:
     return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": items}, "time": 1})
 
 

@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from replay.candles import MINUTE_NS, SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -21,7 +23,9 @@ from replay.trade import SimulatedTrade, rfc3339
 SUBSCRIBE_WITHIN_S: Final = 5.0
 HEARTBEAT_S: Final = 1.0
 MAX_TRADES: Final = 1_000
+MAX_CANDLES: Final = 300
 MICROSECOND_NS: Final = 1_000
+SECOND_NS: Final = 1_000_000_000
 
 
 class CoinbaseProtocol:
@@ -83,7 +87,7 @@ class CoinbaseProtocol:
         )
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`/products` and `/products/…/trades`, newest first."""
+        """`/products`, and `/products/…/trades` and `/products/…/candles`, newest first."""
         match path.strip("/").split("/"):
             case ["products"]:
                 return json.dumps([_listed(instrument) for instrument in self._instruments])
@@ -92,6 +96,8 @@ class CoinbaseProtocol:
                 old = (one for one in reversed(history.of(product)) if after is None or one.trade_id < after)
                 limit = min(int(query.get("limit", MAX_TRADES)), MAX_TRADES)
                 return json.dumps([self._old(one) for one in islice(old, limit)])
+            case ["products", product, "candles"]:
+                return _candles(product, query, history)
             case _:
                 return None
 
@@ -125,6 +131,22 @@ class CoinbaseProtocol:
                 await asyncio.sleep(HEARTBEAT_S)
                 for product in set(subscriptions.of(connection)) & set(self._instruments):
                     await connection.send(f'{{"type":"heartbeat","product_id":"{product}","sequence":1}}')
+
+
+def _candles(product: str, query: Mapping[str, str], history: History) -> str:
+    """Minutes as lists of numbers, the low before the high; one that is older than what was asked for as well."""
+    first_ns, last_ns = (_seconds(query[name]) * SECOND_NS for name in ("start", "end"))
+    candles = history.candles.of(product, first_ns - MINUTE_NS, last_ns)
+    return f"[{','.join(_candle_row(candle) for candle in newest_first(candles, MAX_CANDLES))}]"
+
+
+def _candle_row(candle: SimulatedCandle) -> str:
+    opened, high, low, close, volume = candle.amounts()
+    return f"[{candle.start_ns // SECOND_NS},{low},{high},{opened},{close},{volume}]"
+
+
+def _seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())
 
 
 def _listed(instrument: str) -> dict[str, str]:

@@ -228,6 +228,7 @@ class Exchange:
 
     async def _send_trade(self, trade: SimulatedTrade) -> None:
         self._ledger.write(trade)
+        self._history.candles.add(trade)
         if not self.faults.forgets():
             self._history.add(trade)
         stream = self._protocol.stream_of(trade.instrument)

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Final
 
+from replay.candles import Candles
 from replay.trade import SimulatedTrade
 
 REMEMBERED: Final = 20_000
@@ -11,9 +12,11 @@ REMEMBERED: Final = 20_000
 
 
 class History:
-    """The newest trades of each instrument, oldest first."""
+    """The newest trades of each instrument, oldest first, and its candles."""
 
     def __init__(self) -> None:
+        self.candles = Candles()
+        """Of all trades, those among them that the REST API cannot give back."""
         self._trades: defaultdict[str, deque[SimulatedTrade]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def add(self, trade: SimulatedTrade) -> None:

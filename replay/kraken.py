@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -20,6 +21,7 @@ from replay.trade import SimulatedTrade, rfc3339
 
 HEARTBEAT_S: Final = 1.0
 MAX_TRADES: Final = 1_000
+MAX_CANDLES: Final = 720
 SECOND_NS: Final = 1_000_000_000
 REST_ASSETS: Final = {"BTC": "XBT", "DOGE": "XDG"}
 _STATUS: Final = (
@@ -81,10 +83,12 @@ class KrakenProtocol:
         )
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`AssetPairs` and `Trades`, whose times are decimal seconds."""
+        """`AssetPairs`, `Trades`, whose times are decimal seconds, and `OHLC`."""
         if path == "/0/public/AssetPairs":
             pairs = {f"X{pair}": _listed(instrument) for pair, instrument in self._pairs.items()}
             return json.dumps({"error": [], "result": pairs})
+        if path == "/0/public/OHLC":
+            return self._candles(query, history)
         if path != "/0/public/Trades":
             return None
         since_ns, limit = int(query["since"]), min(int(query["count"]), MAX_TRADES)
@@ -93,6 +97,14 @@ class KrakenProtocol:
         last_ns = found[-1].event_time_ns if found else since_ns
         rows = ",".join(map(_row, found))
         return f'{{"error":[],"result":{{"X{query["pair"]}":[{rows}],"last":"{last_ns}"}}}}'
+
+    def _candles(self, query: Mapping[str, str], history: History) -> str:
+        """Minutes behind a time, those without trades and the one under way among them."""
+        since_ns = int(query["since"]) * SECOND_NS
+        candles = history.candles.filled(self._pairs[query["pair"]], since_ns + 1)[-MAX_CANDLES:]
+        rows = [_candle_row(candle) for candle in candles]
+        last_s = candles[-2].start_ns // SECOND_NS if len(candles) > 1 else 0
+        return json.dumps({"error": [], "result": {f"X{query['pair']}": rows, "last": last_s}})
 
     def _answers(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions
@@ -132,6 +144,11 @@ def _rest_pair(instrument: str) -> str:
 def _listed(instrument: str) -> dict[str, str]:
     names = "/".join(REST_ASSETS.get(asset, asset) for asset in instrument.split("-"))
     return {"altname": _rest_pair(instrument), "wsname": names, "status": "online"}
+
+
+def _candle_row(candle: SimulatedCandle) -> list[object]:
+    *prices, volume = candle.amounts()
+    return [candle.start_ns // SECOND_NS, *prices, "0.0", volume, candle.trades]
 
 
 def _row(trade: SimulatedTrade) -> str:

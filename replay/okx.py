@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
@@ -70,9 +71,11 @@ class OkxProtocol:
         return json.dumps({"arg": {"channel": BOOK, "instId": quote.instrument}, "data": [data]})
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`instruments`, and `history-trades` before an id, newest first."""
+        """`instruments`, `history-trades` before an id, and `candles` between two times, newest first."""
         if path == "/api/v5/public/instruments":
             return _answer([_listed(instrument) for instrument in sorted(self._instruments)])
+        if path == "/api/v5/market/candles":
+            return _candles(query, history)
         if path != "/api/v5/market/history-trades":
             return None
         after = int(query["after"]) if "after" in query else None
@@ -107,7 +110,19 @@ class OkxProtocol:
         return {"event": operation, "arg": argument, "connId": "1"}
 
 
-def _answer(data: list[dict[str, str]]) -> str:
+def _candles(query: Mapping[str, str], history: History) -> str:
+    """Minutes as lists of texts; the last one says whether the minute is over, by a 1."""
+    first_ns, last_ns = int(query["before"]) * MILLISECOND_NS + 1, int(query["after"]) * MILLISECOND_NS - 1
+    newest = history.candles.of(query["instId"], 0)[-1:]
+    candles = newest_first(history.candles.of(query["instId"], first_ns, last_ns), int(query["limit"]))
+    return _answer([_candle_row(candle, is_over=candle not in newest) for candle in candles])
+
+
+def _candle_row(candle: SimulatedCandle, *, is_over: bool) -> list[str]:
+    return [str(candle.start_ns // MILLISECOND_NS), *candle.amounts(), "0", "0", "1" if is_over else "0"]
+
+
+def _answer(data: Sequence[dict[str, str] | list[str]]) -> str:
     return json.dumps({"code": "0", "msg": "", "data": data})
 
 

@@ -18,8 +18,8 @@ POLL_S: Final = 0.1
 REQUEST_S: Final = 5.0
 MARGIN_S: Final = 30.0
 """How much the broker's clock and ours may differ, and records of one time over partitions."""
-UNCLOCKED: Final = "gaps"
-"""The topic of messages that has no clocks of the venue among them."""
+UNCLOCKED: Final = ("gaps", "candles")
+"""The topics of messages that have no clocks of the venue among them."""
 
 
 class HistoryAway(Exception):
@@ -69,8 +69,8 @@ class TickHistory:
     def _take_unclocked(
         self, consumer: Consumer, venue: str, search: Search, since_s: float, goes_on: Callable[[], bool]
     ) -> bool:
-        """Take what the topic without clocks has now; false when there was no time to come to its end."""
-        starts = [start for start in self._starts(consumer, UNCLOCKED, since_s) if start.offset >= 0]
+        """Take what the topics without clocks have now; false when there was no time to come to their ends."""
+        starts = [start for topic in UNCLOCKED for start in self._starts(consumer, topic, since_s) if start.offset >= 0]
         ends = {_place(start): consumer.get_watermark_offsets(start, REQUEST_S)[1] for start in starts}
         left = {_place(start) for start in starts if start.offset < ends[_place(start)]}
         consumer.assign(starts)

@@ -16,7 +16,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One message of a bridge: a trade, a quote, a gap or a venue's clock, as its bytes in Kafka.
+    """One message of a bridge: a trade, a quote, a gap, a candle or a venue's clock, as its bytes in Kafka.
 
     `session` is one run of the bridge's client of the venue; its messages are numbered from 1 without a hole.
     """

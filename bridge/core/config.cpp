@@ -55,6 +55,7 @@ VenueConfig read_venue(const element& json) {
   if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
   venue.writer = writer == "relay" ? Writer::relay : Writer::direct;
   venue.has_quotes = field_as<bool>(json, "quotes");
+  venue.has_candles = field_as<bool>(json, "candles");
   return venue;
 }
 
@@ -95,6 +96,7 @@ Config read(const element& json) {
   config.trades_topic = text(json, "topic");
   config.gaps_topic = text(json, "gaps_topic");
   config.quotes_topic = text(json, "quotes_topic");
+  config.candles_topic = text(json, "candles_topic");
   for (const auto [name, value] : field_as<simdjson::dom::object>(json, "kafka")) {
     config.kafka.emplace_back(std::string(name), text(field(json, "kafka"), name));
   }
@@ -103,6 +105,7 @@ Config read(const element& json) {
   config.schema_ids.clock = static_cast<std::int32_t>(number(ids, "clock"));
   config.schema_ids.gap = static_cast<std::int32_t>(number(ids, "gap"));
   config.schema_ids.quote = static_cast<std::int32_t>(number(ids, "quote"));
+  config.schema_ids.candle = static_cast<std::int32_t>(number(ids, "candle"));
   const element zeromq = field(json, "zmq");
   config.zeromq_data = text(zeromq, "data");
   config.zeromq_retry = text(zeromq, "retry");

@@ -25,7 +25,8 @@ struct VenueConfig {
   std::vector<std::string> instruments;
   std::chrono::milliseconds clock_delay{0};
   Writer writer = Writer::direct;
-  bool has_quotes = false;  // its best bids and asks are read as well
+  bool has_quotes = false;   // its best bids and asks are read as well
+  bool has_candles = false;  // its own minutes are read as well
 };
 
 /// One packet feed to read: ITCH 5.0 over MoldUDP64.
@@ -53,6 +54,7 @@ struct Config {
   std::string trades_topic;
   std::string gaps_topic;
   std::string quotes_topic;
+  std::string candles_topic;
   std::vector<std::pair<std::string, std::string>> kafka;  // librdkafka's own names
   SchemaIds schema_ids;
   std::string zeromq_data;

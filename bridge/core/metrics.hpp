@@ -40,6 +40,9 @@ struct VenueMetrics {
   Counter lost{0};
   Counter history_requests{0};
   Counter history_failures{0};
+  Counter candles{0};
+  Counter candle_requests{0};
+  Counter candle_failures{0};
   Counter positions_not_kept{0};
   Counter kafka_dropped{0};
   Counter zeromq_dropped{0};

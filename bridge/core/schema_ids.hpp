@@ -10,6 +10,7 @@ struct SchemaIds {
   std::int32_t clock = 0;
   std::int32_t gap = 0;
   std::int32_t quote = 0;
+  std::int32_t candle = 0;
 };
 
 }  // namespace livetape::bridge

@@ -1,6 +1,6 @@
 #include "core/time.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 
 namespace livetape::bridge {
@@ -28,6 +28,12 @@ std::optional<std::int64_t> fraction_ns(std::string_view text) {
     value = value * 10 + (c - '0');
   }
   return value;
+}
+
+/// A number with zeros before it.
+std::string padded_number(std::int64_t number, std::size_t places) {
+  const std::string digits_of = std::to_string(number);
+  return std::string(places - std::min(places, digits_of.size()), '0') + digits_of;
 }
 
 std::optional<std::int64_t> scale(std::int64_t value, std::int64_t factor) {
@@ -76,6 +82,17 @@ std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
   std::int64_t time_ns = 0;
   if (!whole_ns || __builtin_add_overflow(*whole_ns, below_second_ns, &time_ns)) return std::nullopt;
   return time_ns;
+}
+
+std::string as_rfc3339(std::int64_t time_ns) {
+  using namespace std::chrono;
+  const sys_seconds time{seconds(time_ns / kSecondNs)};
+  const auto day_of = floor<days>(time);
+  const year_month_day date{day_of};
+  const hh_mm_ss of_day{time - day_of};
+  return padded_number(static_cast<int>(date.year()), 4) + "-" + padded_number(static_cast<unsigned>(date.month()), 2) +
+         "-" + padded_number(static_cast<unsigned>(date.day()), 2) + "T" + padded_number(of_day.hours().count(), 2) +
+         ":" + padded_number(of_day.minutes().count(), 2) + ":" + padded_number(of_day.seconds().count(), 2) + "Z";
 }
 
 std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace livetape::bridge {
@@ -14,6 +15,9 @@ namespace livetape::bridge {
 /// `2024-08-08T23:54:00.123456Z` (RFC 3339 in UTC, up to nine decimals) in nanoseconds since 1970; nothing when it is
 /// no such time or int64 cannot hold it.
 [[nodiscard]] std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept;
+
+/// A time after 1970 in the same notation, to the second: `2024-08-08T23:54:00Z`.
+[[nodiscard]] std::string as_rfc3339(std::int64_t time_ns);
 
 /// Milliseconds as nanoseconds; nothing when int64 cannot hold them.
 [[nodiscard]] std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept;

@@ -89,9 +89,23 @@ struct Quote {
   std::int64_t receive_time_ns = 0;
 };
 
-/// What travels from a venue's thread to the publishers: a trade, the venue's clock, a gap, or a quote.
+/// An instrument's minute as the venue itself sums it up.
+struct Candle {
+  std::uint32_t instrument = 0;  // index into the venue's instruments
+  bool has_trades = false;       // the venue tells how many trades it is of
+  std::int64_t start_ns = 0;     // of the minute, included
+  Int128 open = 0;               // prices in 10^-18 of quote currency
+  Int128 high = 0;
+  Int128 low = 0;
+  Int128 close = 0;
+  Int128 volume = 0;        // 10^-18 of base currency
+  std::int64_t trades = 0;  // valid when has_trades
+  std::int64_t receive_time_ns = 0;
+};
+
+/// What travels from a venue's thread to the publishers: a trade, the venue's clock, a gap, a quote, or a candle.
 struct Message {
-  enum class Kind : std::uint8_t { trade, clock, gap, quote };
+  enum class Kind : std::uint8_t { trade, clock, gap, quote, candle };
   Kind kind = Kind::trade;
   std::uint64_t sequence = 0;      // within the session, from 1
   std::int64_t clock_time_ns = 0;  // of a clock
@@ -99,6 +113,7 @@ struct Message {
     Trade trade;                   // of a trade
     Gap gap;                       // of a gap
     Quote quote;                   // of a quote
+    Candle candle;                 // of a candle
   };
 
   Message() noexcept : trade() {}

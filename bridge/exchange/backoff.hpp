@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <random>
+#include <string>
 
 namespace livetape::bridge {
 
@@ -32,5 +33,10 @@ class Backoff {
   std::chrono::milliseconds wait_ = kFirst;
   std::mt19937_64 random_;
 };
+
+/// When the next attempt comes, for a log.
+[[nodiscard]] inline std::string next_attempt(std::chrono::milliseconds wait) {
+  return "; next attempt in " + std::to_string(wait.count()) + " ms";
+}
 
 }  // namespace livetape::bridge

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exchange/binance_api.hpp"
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -133,6 +134,15 @@ void Binance::read_field(std::string_view key, value& field, Fields& fields) {
     default:
       break;
   }
+}
+
+std::string Binance::candles_target(const CandleQuery& query) const {
+  return binance_klines_target("/api/v3/klines", symbol(query.instrument).rest, query);
+}
+
+DecodeError Binance::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                  std::vector<Candle>& out) {
+  return read_binance_klines(parser_, body, true, query, receive_time_ns, out);
 }
 
 }  // namespace livetape::bridge

@@ -11,7 +11,7 @@ namespace livetape::bridge {
 /// Binance spot, the streams `trade` and `bookTicker` (which tells no time), by the combined-stream endpoint `/stream`.
 /// Source: "WebSocket Streams for Binance", sections "General WSS information", "Trade Streams",
 /// "Individual Symbol Book Ticker Streams" and "Server Shutdown";
-/// "Public Rest API for Binance", sections "Exchange information" and "Old trade lookup".
+/// "Public Rest API for Binance", sections "Exchange information", "Old trade lookup" and "Kline/Candlestick data".
 class Binance final : public Venue {
  public:
   using Venue::Venue;
@@ -30,6 +30,10 @@ class Binance final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   /// What else a frame says that tells its kind.

@@ -5,7 +5,9 @@
 #include <cctype>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 
 /// What the APIs of Binance spot and of its futures have alike.
@@ -31,6 +33,29 @@ namespace livetape::bridge {
     if (key == "msg") message = as<std::string_view>(field).value_or("");
   });
   return message;
+}
+
+inline constexpr std::int64_t kBinanceTimeNs = 1'000'000;  // of klines: milliseconds
+
+/// A question for klines of a minute.
+[[nodiscard]] inline std::string binance_klines_target(std::string_view path, const std::string& symbol,
+                                                       const CandleQuery& query) {
+  return std::string(path) + "?symbol=" + symbol +
+         "&interval=1m&startTime=" + in_units(query.first_ns, kBinanceTimeNs) +
+         "&endTime=" + in_units(query.last_ns, kBinanceTimeNs) + "&limit=" + std::to_string(CandleQuery::kMostMinutes);
+}
+
+/// Reads klines; whether what they count is what we call a trade, the caller knows.
+[[nodiscard]] inline DecodeError read_binance_klines(simdjson::ondemand::parser& parser, std::string_view body,
+                                                     bool has_trades, const CandleQuery& query,
+                                                     std::int64_t receive_time_ns, std::vector<Candle>& out) {
+  CandleColumns columns{kBinanceTimeNs, 1, 2, 3, 4, 5};
+  if (has_trades) columns.trades = 8;
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item_of_answer(parser, body, [&](simdjson::ondemand::value& row) {
+    keep_first(flaw, add_candle_row(row, columns, query, receive_time_ns, out));
+  });
+  return is_list ? flaw : DecodeError::malformed_json;
 }
 
 }  // namespace livetape::bridge

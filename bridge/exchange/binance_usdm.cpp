@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exchange/binance_api.hpp"
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -95,6 +96,16 @@ DecodeError BinanceUsdm::read_history(std::string_view body, const HistoryQuery&
                                       std::vector<Trade>& out) {
   return read_trade_list(parser_, body, symbol(query.instrument).stream, read_field,
                          [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
+}
+
+std::string BinanceUsdm::candles_target(const CandleQuery& query) const {
+  return binance_klines_target("/fapi/v1/klines", symbol(query.instrument).rest, query);
+}
+
+/// What a kline counts are single fills, which are not what we have.
+DecodeError BinanceUsdm::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                      std::vector<Candle>& out) {
+  return read_binance_klines(parser_, body, false, query, receive_time_ns, out);
 }
 
 }  // namespace livetape::bridge

@@ -9,7 +9,8 @@ namespace livetape::bridge {
 /// Binance USD-M futures, perpetual contracts, the streams `aggTrade` and `bookTicker`. An aggTrade is one for all
 /// fills of an order at a price. Single fills are neither documented as a stream nor to be had from the history without
 /// a key. Source: Binance' "USDS-Margined Futures" documentation, pages "WebSocket Market Streams", "Aggregate Trade
-/// Streams", "Individual Symbol Book Ticker Streams", "Exchange Information" and "Compressed/Aggregate Trades List".
+/// Streams", "Individual Symbol Book Ticker Streams", "Exchange Information", "Compressed/Aggregate Trades List" and
+/// "Kline/Candlestick Data".
 class BinanceUsdm final : public Venue {
  public:
   using Venue::Venue;
@@ -32,6 +33,10 @@ class BinanceUsdm final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   DecodeError each_instrument(std::string_view body, const Listed& listed) override;

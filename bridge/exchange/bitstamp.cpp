@@ -1,5 +1,6 @@
 #include "exchange/bitstamp.hpp"
 
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -32,13 +33,6 @@ void set_side(std::optional<std::string_view> type, TradeFields& fields) {
   if (type) fields.aggressor = type == "0" ? Aggressor::buy : type == "1" ? Aggressor::sell : Aggressor::unknown;
 }
 
-std::optional<std::int64_t> scaled(std::optional<std::string_view> text, std::int64_t unit_ns) {
-  const auto number = text ? integer_of(*text) : std::nullopt;
-  std::int64_t ns = 0;
-  if (!number || __builtin_mul_overflow(*number, unit_ns, &ns)) return std::nullopt;
-  return ns;
-}
-
 /// A field of a trade of the history.
 void read_old_field(std::string_view name, value& field, TradeFields& fields) {
   const auto text = as<std::string_view>(field);
@@ -46,7 +40,22 @@ void read_old_field(std::string_view name, value& field, TradeFields& fields) {
   if (name == "amount") fields.size = text;
   if (name == "type") set_side(text, fields);
   if (name == "tid") fields.number = text ? integer_of(*text) : std::nullopt;
-  if (name == "date") fields.set_ns(scaled(text, kSecondNs));
+  if (name == "date") fields.set_ns(as_ns(text, kSecondNs));
+}
+
+/// A candle of the REST API, every field a text.
+CandleFields read_candle(value& item) {
+  CandleFields fields;
+  (void)each_field_of(item, [&](std::string_view name, value& field) {
+    const auto text = as<std::string_view>(field);
+    if (name == "timestamp") fields.start_ns = as_ns(text, kSecondNs);
+    if (name == "open") fields.open = text;
+    if (name == "high") fields.high = text;
+    if (name == "low") fields.low = text;
+    if (name == "close") fields.close = text;
+    if (name == "volume") fields.volume = text;
+  });
+  return fields;
 }
 
 /// What a frame's event is about.
@@ -66,7 +75,7 @@ void read_data(value& data, Data& out) {
     if (name == "asks") read_best(part, out.quote.ask_price, out.quote.ask_size);
     if (name == "message") out.message = as<std::string_view>(part).value_or("");
     if (name != "microtimestamp") return;
-    const auto time_ns = scaled(as<std::string_view>(part), 1'000);
+    const auto time_ns = as_ns(as<std::string_view>(part), 1'000);
     out.trade.set_ns(time_ns);
     out.quote.set_ns(time_ns);
   });
@@ -134,6 +143,27 @@ DecodeError Bitstamp::read_history(std::string_view body, const HistoryQuery& qu
 
 std::int64_t Bitstamp::complete_since_ns(const HistoryQuery& query, std::span<const Trade> /*page*/) const {
   return query.now_ns - window_of(query).length_ns + kClocksApartNs;
+}
+
+std::string Bitstamp::candles_target(const CandleQuery& query) const {
+  return "/api/v2/ohlc/" + symbol(query.instrument).rest +
+         "/?step=60&limit=" + std::to_string(CandleQuery::kMostMinutes) +
+         "&start=" + in_units(query.first_ns, kSecondNs);
+}
+
+DecodeError Bitstamp::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                   std::vector<Candle>& out) {
+  DecodeError flaw = DecodeError::missing_field;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "data") return;
+    (void)each_field_of(field, [&](std::string_view name, value& list) {
+      if (name != "ohlc") return;
+      flaw = DecodeError::none;
+      (void)each_item(
+          list, [&](value& item) { keep_first(flaw, add_candle(read_candle(item), query, receive_time_ns, out)); });
+    });
+  });
+  return is_json ? flaw : DecodeError::malformed_json;
 }
 
 }  // namespace livetape::bridge

@@ -8,7 +8,8 @@ namespace livetape::bridge {
 
 /// Bitstamp, the channels `live_trades_…`, and `order_book_…` for the best bid and ask. Its trade ids rise, but other
 /// instruments' trades lie between them, so that they do not tell what is missing; its history tells times to the
-/// second. Source: Bitstamp's "WebSocket API v2" and "HTTP API" documentation, "Transactions" and "Trading pairs info".
+/// second. Source: Bitstamp's "WebSocket API v2" and "HTTP API" documentation, "Transactions", "OHLC data" and "Trading
+/// pairs info".
 class Bitstamp final : public Venue {
  public:
   using Venue::Venue;
@@ -32,6 +33,10 @@ class Bitstamp final : public Venue {
                                          std::vector<Trade>& out) override;
   [[nodiscard]] std::int64_t complete_since_ns(const HistoryQuery& query, std::span<const Trade> page) const override;
   [[nodiscard]] std::int64_t history_resolution_ns() const override { return 1'000'000'000; }
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   DecodeError each_instrument(std::string_view body, const Listed& listed) override;

@@ -1,5 +1,6 @@
 #include "exchange/bybit.hpp"
 
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -7,6 +8,8 @@ namespace livetape::bridge {
 namespace {
 
 using simdjson::ondemand::value;
+
+constexpr std::int64_t kMillisecondNs = 1'000'000;
 
 constexpr std::string_view kTrades = "publicTrade.";
 constexpr std::string_view kBook = "orderbook.1.";
@@ -125,6 +128,23 @@ DecodeError Bybit::read_history(std::string_view body, const HistoryQuery& /*que
   const DecodeError error = in_list(parser_, body, [&](value& list) {
     return each_item(list,
                      [&](value& item) { keep_first(flaw, add_trade(read_old_trade(item), receive_time_ns, out)); });
+  });
+  return error == DecodeError::none ? flaw : error;
+}
+
+std::string Bybit::candles_target(const CandleQuery& query) const {
+  return "/v5/market/kline?category=spot&symbol=" + symbol(query.instrument).rest +
+         "&interval=1&start=" + in_units(query.first_ns, kMillisecondNs) +
+         "&end=" + in_units(query.last_ns, kMillisecondNs) + "&limit=" + std::to_string(CandleQuery::kMostMinutes);
+}
+
+DecodeError Bybit::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                std::vector<Candle>& out) {
+  constexpr CandleColumns kColumns{kMillisecondNs, 1, 2, 3, 4, 5};
+  DecodeError flaw = DecodeError::none;
+  const DecodeError error = in_list(parser_, body, [&](value& list) {
+    flaw = add_candle_rows(list, kColumns, query, receive_time_ns, out);
+    return true;
   });
   return error == DecodeError::none ? flaw : error;
 }

@@ -9,7 +9,7 @@ namespace livetape::bridge {
 /// Bybit spot, API v5, the topics `publicTrade.…`, and `orderbook.1.…` for the best bid and ask. Its trade ids say
 /// nothing of each other, and its history has no more than the last 60 trades: what is beyond them cannot be had.
 /// Source: Bybit's "V5 API" documentation, pages "Connect", "Trade", "Orderbook", "Get Recent Public Trades", "Get
-/// Instruments Info".
+/// Kline", "Get Instruments Info".
 class Bybit final : public Venue {
  public:
   using Venue::Venue;
@@ -34,6 +34,10 @@ class Bybit final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   /// What stands around the trades of a frame, or in an answer.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/time.hpp"
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -86,6 +88,21 @@ DecodeError Coinbase::read_history(std::string_view body, const HistoryQuery& qu
                                    std::vector<Trade>& out) {
   return read_trade_list(parser_, body, symbol(query.instrument).stream, read_field,
                          [&](const TradeFields& fields) { return add_trade(fields, receive_time_ns, out); });
+}
+
+std::string Coinbase::candles_target(const CandleQuery& query) const {
+  return "/products/" + symbol(query.instrument).rest + "/candles?granularity=60&start=" + as_rfc3339(query.first_ns) +
+         "&end=" + as_rfc3339(query.last_ns);
+}
+
+/// Numbers, the low before the high; the newest first, and some may be older than what was asked for.
+DecodeError Coinbase::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                   std::vector<Candle>& out) {
+  constexpr CandleColumns kColumns{1'000'000'000, 3, 2, 1, 4, 5};
+  DecodeError flaw = DecodeError::none;
+  const bool is_list = each_item_of_answer(
+      parser_, body, [&](value& row) { keep_first(flaw, add_candle_row(row, kColumns, query, receive_time_ns, out)); });
+  return is_list ? flaw : DecodeError::malformed_json;
 }
 
 }  // namespace livetape::bridge

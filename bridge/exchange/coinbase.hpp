@@ -8,7 +8,7 @@ namespace livetape::bridge {
 
 /// Coinbase Exchange, the channels `matches`, `heartbeat` and `ticker`, which tells the best bid and ask with each
 /// trade. Source: "Coinbase Exchange" documentation, pages "WebSocket Overview", "WebSocket Channels", "Get all known
-/// trading pairs", "Get product trades" and "Pagination".
+/// trading pairs", "Get product trades", "Get product candles" and "Pagination".
 class Coinbase final : public Venue {
  public:
   using Venue::Venue;
@@ -27,6 +27,10 @@ class Coinbase final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   DecodeError each_instrument(std::string_view body, const Listed& listed) override;

@@ -3,12 +3,15 @@
 #include <functional>
 #include <limits>
 
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 using simdjson::ondemand::value;
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 /// Kraken's REST API has names of its own for two assets.
 std::string_view asset(std::string_view name) {
@@ -180,6 +183,25 @@ DecodeError Kraken::decode_trade(value& item, std::int64_t receive_time_ns, std:
     if (key == "timestamp") fields.set_rfc3339(as<std::string_view>(field));
   });
   return is_read ? add_trade(fields, receive_time_ns, out) : DecodeError::missing_field;
+}
+
+/// The candles behind a time. The last one is of the minute that is not over, whatever was asked for.
+std::string Kraken::candles_target(const CandleQuery& query) const {
+  return "/0/public/OHLC?pair=" + symbol(query.instrument).rest +
+         "&interval=1&since=" + in_units(query.first_ns - kMinuteNs, kSecondNs);
+}
+
+DecodeError Kraken::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                 std::vector<Candle>& out) {
+  constexpr CandleColumns kColumns{kSecondNs, 1, 2, 3, 4, 6, 7};
+  DecodeError flaw = DecodeError::missing_field;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "result") return;
+    (void)each_field_of(field, [&](std::string_view pair, value& rows) {
+      if (pair != "last") flaw = add_candle_rows(rows, kColumns, query, receive_time_ns, out);
+    });
+  });
+  return is_json ? flaw : DecodeError::malformed_json;
 }
 
 }  // namespace livetape::bridge

@@ -10,7 +10,7 @@ namespace livetape::bridge {
 
 /// Kraken spot, WebSocket API v2, the channels `trade`, and `ticker` for each change of the best bid or ask.
 /// Source: Kraken's API documentation, "Spot WebSocket v2", pages "Trade", "Ticker" and "Ping"; "Spot REST", pages "Get
-/// Tradable Asset Pairs" and "Get Recent Trades".
+/// Tradable Asset Pairs", "Get Recent Trades" and "Get OHLC Data".
 class Kraken final : public Venue {
  public:
   using Venue::Venue;
@@ -32,6 +32,10 @@ class Kraken final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   /// What stands around the trades of a frame, or in an answer; nothing where it is missing or of the wrong type.

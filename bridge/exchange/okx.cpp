@@ -1,5 +1,6 @@
 #include "exchange/okx.hpp"
 
+#include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
 
@@ -7,6 +8,8 @@ namespace livetape::bridge {
 namespace {
 
 using simdjson::ondemand::value;
+
+constexpr std::int64_t kMillisecondNs = 1'000'000;
 
 constexpr std::string_view kTrades = "trades-all";
 constexpr std::string_view kQuotes = "bbo-tbt";
@@ -118,6 +121,27 @@ DecodeError Okx::read_history(std::string_view body, const HistoryQuery& /*query
   const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
     if (key == "code") code = as<std::string_view>(field).value_or("");
     if (key == "data") flaw = read_trades(field, receive_time_ns, out);
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return code == "0" ? flaw : DecodeError::missing_field;
+}
+
+/// Those between two times, neither included, newest first.
+std::string Okx::candles_target(const CandleQuery& query) const {
+  return "/api/v5/market/candles?instId=" + symbol(query.instrument).rest +
+         "&bar=1m&before=" + in_units(query.first_ns - 1, kMillisecondNs) +
+         "&after=" + in_units(query.last_ns + kMinuteNs, kMillisecondNs) +
+         "&limit=" + std::to_string(CandleQuery::kMostMinutes);
+}
+
+DecodeError Okx::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                              std::vector<Candle>& out) {
+  constexpr CandleColumns kColumns{kMillisecondNs, 1, 2, 3, 4, 5, std::nullopt, 8};
+  DecodeError flaw = DecodeError::missing_field;
+  std::string_view code;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "code") code = as<std::string_view>(field).value_or("");
+    if (key == "data") flaw = add_candle_rows(field, kColumns, query, receive_time_ns, out);
   });
   if (!is_json) return DecodeError::malformed_json;
   return code == "0" ? flaw : DecodeError::missing_field;

@@ -8,8 +8,8 @@ namespace livetape::bridge {
 
 /// OKX spot, the channels `bbo-tbt`, and `trades-all` of the business endpoint: unlike those of `trades`, its frames
 /// never stand for several trades at once, so that stream and history have the same ones. Source: OKX' API
-/// documentation v5, "WebSocket", "All trades channel", "Order book channel", "Get trades history" and "Get
-/// instruments".
+/// documentation v5, "WebSocket", "All trades channel", "Order book channel", "Get trades history", "Get
+/// candlesticks" and "Get instruments".
 class Okx final : public Venue {
  public:
   using Venue::Venue;
@@ -36,6 +36,10 @@ class Okx final : public Venue {
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                          std::vector<Trade>& out) override;
+
+  [[nodiscard]] std::string candles_target(const CandleQuery& query) const override;
+  [[nodiscard]] DecodeError read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
+                                         std::vector<Candle>& out) override;
 
  private:
   /// What stands around the trades of a frame.

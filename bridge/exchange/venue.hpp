@@ -88,6 +88,17 @@ struct HistoryQuery {
   std::int64_t now_ns = 0;
 };
 
+inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
+
+/// The minutes that are asked for of a venue's own candles, by their starts.
+struct CandleQuery {
+  static constexpr std::int64_t kMostMinutes = 100;  // every venue answers as many at once
+
+  std::uint32_t instrument = 0;
+  std::int64_t first_ns = 0;  // both included
+  std::int64_t last_ns = 0;
+};
+
 /// How a venue calls an instrument.
 struct VenueSymbol {
   std::string stream;  // in frames and subscriptions
@@ -135,6 +146,13 @@ class Venue {
   [[nodiscard]] virtual std::int64_t complete_since_ns(const HistoryQuery& query, std::span<const Trade> page) const;
   /// How exactly the history tells an event time.
   [[nodiscard]] virtual std::int64_t history_resolution_ns() const { return 1; }
+
+  // Its own candles, of a minute each.
+  [[nodiscard]] virtual std::string candles_target(const CandleQuery& query) const = 0;
+  /// Reads an answer; the candles of the minutes asked for go to `out`, in whatever order. Of an answer that has a flaw
+  /// those that are good. `body` has padding behind it.
+  [[nodiscard]] virtual DecodeError read_candles(std::string_view body, const CandleQuery& query,
+                                                 std::int64_t receive_time_ns, std::vector<Candle>& out) = 0;
 
  protected:
   /// Hears of one instrument of a venue's list.

@@ -12,6 +12,7 @@
 #include "core/log.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
+#include "exchange/instrument_list.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -24,11 +25,7 @@ constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
 constexpr std::int64_t kLongestPatienceNs = 600'000'000'000;
 constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
-constexpr std::int64_t kKeepEveryNs = 2'000'000'000;
-constexpr std::int64_t kLongestAwayNs = 86'400'000'000'000;
-constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
-
-std::string next_attempt(milliseconds wait) { return "; next attempt in " + std::to_string(wait.count()) + " ms"; }
+constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
 
 std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
   auto venue = make_venue(config.venue, config.instruments);
@@ -49,13 +46,17 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       venue_(checked_venue(config)),
       session_id_(random_session_id()),
       errors_(bridge.errors_dir, config.venue),
-      position_file_(bridge.positions_dir, config.venue),
+      positions_(bridge.positions_dir, config_, tapes_, metrics),
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
-      backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle) {
+      backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),
+      candles_(context_, *venue_, rest_, *this, metrics_) {
   for (std::size_t i = 0; i < config.instruments.size(); ++i) tapes_.emplace_back(venue_->id_rule());
-  resume();
+  positions_.resume();
+  for (std::uint32_t i = 0; i < tapes_.size(); ++i) {
+    if (tapes_[i].newest()) candles_.resume(i, tapes_[i].newest()->event_time_ns);
+  }
 }
 
 VenueThread::~VenueThread() { stop(); }
@@ -74,8 +75,7 @@ void VenueThread::stop() {
 
 /// Nothing can be subscribed to before the venue has said how it calls the instruments.
 asio::awaitable<void> VenueThread::open() {
-  co_await learn_instruments();
-  say_unlisted();
+  co_await learn_instruments(config_, *venue_, rest_, metrics_);
   std::vector<Channel> channels{Channel::trades};
   if (config_.has_quotes) channels.push_back(Channel::quotes);
   for (auto& [path, subscriptions] : plan_connections(*venue_, channels)) {
@@ -86,41 +86,8 @@ asio::awaitable<void> VenueThread::open() {
     feed.clock.emplace(clock_delay_ns_);
     asio::co_spawn(context_, feed.run(), asio::detached);
   }
+  if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
   co_await backfill_.run();
-}
-
-asio::awaitable<void> VenueThread::learn_instruments() {
-  Backoff backoff(std::random_device{}());
-  asio::steady_timer timer(context_);
-  for (;;) {
-    const std::string reason = co_await read_instruments();
-    if (reason.empty()) co_return;
-    const auto wait = backoff.next(std::chrono::steady_clock::duration::zero());
-    ++metrics_.failed_connects;
-    log(config_.venue, "cannot read the instruments at " + config_.rest_url + ": " + reason + next_attempt(wait));
-    timer.expires_after(wait);
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-}
-
-/// Empty, or what went wrong.
-asio::awaitable<std::string> VenueThread::read_instruments() {
-  try {
-    const RestAnswer answer = co_await rest_.get(venue_->instruments_target());
-    if (!answer.error.empty()) co_return answer.error;
-    const DecodeError error = venue_->read_instruments(answer.body);
-    co_return error == DecodeError::none ? std::string() : "answer: " + std::string(name_of(error));
-  } catch (const std::exception& error) {  // whatever it was, it must not end the venue
-    co_return error.what();
-  }
-}
-
-void VenueThread::say_unlisted() {
-  for (std::uint32_t i = 0; i < config_.instruments.size(); ++i) {
-    if (venue_->is_listed(i)) continue;
-    ++metrics_.unlisted;
-    log(config_.venue, "the venue does not list " + config_.instruments[i] + ", the others go on");
-  }
 }
 
 void VenueThread::on_connected(Session& session) {
@@ -142,6 +109,7 @@ void VenueThread::on_connected(Session& session) {
 void VenueThread::on_subscribed(Session& session) {
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
+    candles_.begin(instrument);
     tapes_[instrument].close_doubt();
     if (tapes_[instrument].doubted()) backfill_.request(instrument, kSettle);
   }
@@ -244,6 +212,14 @@ void VenueThread::on_lost(const Gap& gap) {
   send(message);
 }
 
+void VenueThread::on_candle(const Candle& candle) {
+  ++metrics_.candles;
+  Message message;
+  message.kind = Message::Kind::candle;
+  message.candle = candle;
+  send(message);
+}
+
 /// Unless another gap was seen meanwhile, which is looked for next.
 void VenueThread::on_settled(std::uint32_t instrument) {
   if (tapes_[instrument].is_whole()) release(instrument);
@@ -328,33 +304,7 @@ asio::awaitable<void> VenueThread::tick() {
     watch(steady_ns);
     release_overdue(steady_ns);
     tell_clock(steady_ns);
-    keep_positions(steady_ns);
-  }
-}
-
-/// Takes the instruments up where the last run left them: what was traded since is missing.
-void VenueThread::resume() {
-  const std::int64_t oldest_ns = utc_now_ns() - kLongestAwayNs;
-  for (const InstrumentPosition& position : position_file_.read()) {
-    const auto instrument = std::ranges::find(config_.instruments, position.instrument);
-    if (instrument == config_.instruments.end()) continue;
-    if (position.trade.event_time_ns < oldest_ns) {
-      log(config_.venue,
-          position.instrument + " was read last more than a day ago: what was traded since is not fetched");
-      continue;
-    }
-    (void)tapes_[static_cast<std::size_t>(instrument - config_.instruments.begin())].take(position.trade);
-  }
-}
-
-/// Keeps the positions of a while ago: what was read since then may not have left this process.
-void VenueThread::keep_positions(std::int64_t steady_ns) {
-  if (steady_ns < keep_at_ns_) return;
-  keep_at_ns_ = steady_ns + kKeepEveryNs;
-  if (!positions_.empty() && !position_file_.write(positions_)) ++metrics_.positions_not_kept;
-  positions_.clear();
-  for (std::size_t i = 0; i < tapes_.size(); ++i) {
-    if (const auto trade = tapes_[i].whole_until()) PositionFile::append(config_.instruments[i], *trade, positions_);
+    positions_.keep(steady_ns);
   }
 }
 
@@ -368,6 +318,7 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
   message.clock_time_ns = *told_ns_;
   send(message);
   ++metrics_.clocks;
+  candles_.see_clock(*told_ns_);
 }
 
 /// The least that any connection tells, and no later than the last trade before a gap. It stands still while the venue

@@ -17,16 +17,17 @@
 #include "core/trade.hpp"
 #include "core/venue_clock.hpp"
 #include "exchange/backfill.hpp"
-#include "exchange/position_file.hpp"
+#include "exchange/candle_poll.hpp"
+#include "exchange/position_keeper.hpp"
 #include "exchange/rest_client.hpp"
 #include "exchange/session.hpp"
 #include "exchange/tape.hpp"
 
 namespace livetape::bridge {
 
-/// One venue's thread: reads frames, finds out which trades did not come and fetches them, numbers the trades and the
-/// venue's clocks, and puts them into a ring for each publisher.
-class VenueThread final : SessionListener, BackfillListener {
+/// One venue's thread: reads frames, finds out which trades did not come and fetches them, asks for the venue's own
+/// candles, numbers all that and the venue's clocks, and puts it into a ring for each publisher.
+class VenueThread final : SessionListener, BackfillListener, CandleListener {
  public:
   /// Throws std::runtime_error for a venue without a client, or an address or file that is of no use.
   VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics);
@@ -65,11 +66,9 @@ class VenueThread final : SessionListener, BackfillListener {
   void on_history_trade(const Trade& trade) override;
   void on_lost(const Gap& gap) override;
   void on_settled(std::uint32_t instrument) override;
+  void on_candle(const Candle& candle) override;
 
   boost::asio::awaitable<void> open();
-  boost::asio::awaitable<void> learn_instruments();
-  boost::asio::awaitable<std::string> read_instruments();
-  void say_unlisted();
   boost::asio::awaitable<void> tick();
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
@@ -85,8 +84,6 @@ class VenueThread final : SessionListener, BackfillListener {
   void release_overdue(std::int64_t steady_ns);
   void tell_clock(std::int64_t steady_ns);
   [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
-  void resume();
-  void keep_positions(std::int64_t steady_ns);
   void watch(std::int64_t steady_ns);
   void watch(Session& session, const Subscription& subscription, std::int64_t steady_ns);
   void revive(Session& session, const Subscription& subscription, std::int64_t steady_ns);
@@ -100,9 +97,7 @@ class VenueThread final : SessionListener, BackfillListener {
   std::unique_ptr<Venue> venue_;
   SessionId session_id_;
   ErrorFile errors_;
-  PositionFile position_file_;
-  std::string positions_;  // as they were when they were last kept
-  std::int64_t keep_at_ns_ = 0;
+  PositionKeeper positions_;
   Url url_;
   boost::asio::ssl::context tls_;
   RestClient rest_;
@@ -118,6 +113,7 @@ class VenueThread final : SessionListener, BackfillListener {
   bool zeromq_is_dropping_ = false;
   boost::asio::io_context context_{1};  // before those whose timers know it
   Backfill backfill_;
+  CandlePoll candles_;
   std::deque<Feed> feeds_;
   std::thread thread_;
 };

@@ -56,6 +56,7 @@ KafkaProducer::KafkaProducer(const Config& config, KafkaMetrics& metrics, std::f
     : trades_{config.trades_topic},
       gaps_{config.gaps_topic},
       quotes_{config.quotes_topic},
+      candles_{config.candles_topic},
       schema_ids_(config.schema_ids),
       brokers_(setting(config, "bootstrap.servers")),
       metrics_(metrics),
@@ -93,7 +94,7 @@ void KafkaProducer::make_producer(const Config& config) {
   if (!producer_) throw std::runtime_error("Kafka producer: " + error);
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
-  for (Topic* topic : {&trades_, &gaps_, &quotes_}) {
+  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
     topic->handle.reset(RdKafka::Topic::create(producer_.get(), topic->name, nullptr, error));
     if (!topic->handle) throw std::runtime_error("Kafka topic " + topic->name + ": " + error);
   }
@@ -101,7 +102,7 @@ void KafkaProducer::make_producer(const Config& config) {
 
 /// False when the brokers did not answer.
 bool KafkaProducer::find_partitions(int timeout_ms) {
-  for (Topic* topic : {&trades_, &gaps_, &quotes_}) {
+  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
     if (topic->partitions == 0 && !find_partitions(*topic, timeout_ms)) return false;
   }
   if (trades_.partitions + quotes_.partitions > kMostCopies) {
@@ -151,10 +152,15 @@ KafkaProducer::Place KafkaProducer::place_of_clock(std::int32_t copy) const noex
 }
 
 /// A trade that an earlier run left on disk may be of an older schema, whose id is not known here.
+const KafkaProducer::Topic& KafkaProducer::topic_of(std::int32_t schema_id) const noexcept {
+  if (schema_id == schema_ids_.gap) return gaps_;
+  if (schema_id == schema_ids_.quote) return quotes_;
+  if (schema_id == schema_ids_.candle) return candles_;
+  return trades_;
+}
+
 KafkaProducer::Place KafkaProducer::place_of(std::span<const std::uint8_t> value) const noexcept {
-  const std::int32_t schema_id = schema_id_in(value);
-  const Topic& topic = schema_id == schema_ids_.gap ? gaps_ : schema_id == schema_ids_.quote ? quotes_ : trades_;
-  return {topic, RdKafka::Topic::PARTITION_UA};
+  return {topic_of(schema_id_in(value)), RdKafka::Topic::PARTITION_UA};
 }
 
 /// A message that librdkafka took in part goes on with the copies that are left.

@@ -18,9 +18,9 @@
 namespace livetape::bridge {
 
 /// Writes sessions' messages, in the order that they came: a trade to its key's partition of `trades`, a gap to `gaps`,
-/// a quote to `quotes`, and a clock to each partition of `trades`, and of `quotes` where the venue has those.
-/// Idempotent and acknowledged by all replicas, so that librdkafka's own retries neither lose nor reorder. What is
-/// under way is bounded; whoever produces keeps the rest. For one thread alone.
+/// a quote to `quotes`, a candle to `candles`, and a clock to each partition of `trades`, and of `quotes` where the
+/// venue has those. Idempotent and acknowledged by all replicas, so that librdkafka's own retries neither lose nor
+/// reorder. What is under way is bounded; whoever produces keeps the rest. For one thread alone.
 class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
  public:
   /// Asks the brokers for the topics; when they do not answer yet it says so, and `poll` asks again. `on_fatal` is
@@ -77,6 +77,7 @@ class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
   void ask_again();
   [[nodiscard]] std::int32_t clock_copies(const Session& session) const noexcept;
   [[nodiscard]] Place place_of_clock(std::int32_t copy) const noexcept;
+  [[nodiscard]] const Topic& topic_of(std::int32_t schema_id) const noexcept;
   [[nodiscard]] Place place_of(std::span<const std::uint8_t> value) const noexcept;
   [[nodiscard]] bool send(const Place& place, std::string_view key, std::span<const std::uint8_t> value, void* tag);
   void refuse(RdKafka::ErrorCode code, void* tag);
@@ -86,6 +87,7 @@ class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
   Topic trades_;
   Topic gaps_;
   Topic quotes_;
+  Topic candles_;
   SchemaIds schema_ids_;
   std::string brokers_;
   KafkaMetrics& metrics_;

@@ -35,6 +35,8 @@ std::string_view RecordEncoder::key(const Message& message) const noexcept {
       return instruments_->key(message.gap.instrument);
     case Message::Kind::quote:
       return instruments_->key(message.quote.instrument);
+    case Message::Kind::candle:
+      return instruments_->key(message.candle.instrument);
     case Message::Kind::clock:
       break;
   }
@@ -49,6 +51,8 @@ std::span<const std::uint8_t> RecordEncoder::encode(const Message& message) noex
       return encode_gap(message);
     case Message::Kind::quote:
       return encode_quote(message);
+    case Message::Kind::candle:
+      return encode_candle(message);
     case Message::Kind::clock:
       break;
   }
@@ -127,6 +131,21 @@ std::span<const std::uint8_t> RecordEncoder::encode_quote(const Message& message
   }
   out.write_long(quote.event_time_ns);
   out.write_long(quote.receive_time_ns);
+  return finish(out, message);
+}
+
+std::span<const std::uint8_t> RecordEncoder::encode_candle(const Message& message) noexcept {
+  const Candle& candle = message.candle;
+  AvroWriter out = begin(schema_ids_.candle);
+  out.write_string(instruments_->name(candle.instrument));
+  out.write_string("1m");
+  out.write_long(candle.start_ns);
+  for (const Int128 amount : {candle.open, candle.high, candle.low, candle.close, candle.volume}) {
+    out.write_decimal(amount);
+  }
+  out.write_long(candle.has_trades ? kPresent : kNull);
+  if (candle.has_trades) out.write_long(candle.trades);
+  out.write_long(candle.receive_time_ns);
   return finish(out, message);
 }
 

@@ -14,15 +14,15 @@
 
 namespace livetape::bridge {
 
-/// Writes messages of one venue's session as records: trade.avsc, clock.avsc, gap.avsc and quote.avsc behind
-/// the wire header.
+/// Writes messages of one venue's session as records: trade.avsc, clock.avsc, gap.avsc, quote.avsc and
+/// candle.avsc behind the wire header.
 class RecordEncoder {
  public:
   RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex, SchemaIds schema_ids);
 
   /// The record's value, valid until the next call.
   [[nodiscard]] std::span<const std::uint8_t> encode(const Message& message) noexcept;
-  /// `venue:INSTRUMENT` of a trade, a gap and a quote, `venue` of a clock.
+  /// `venue:INSTRUMENT` of a trade, a gap, a quote and a candle, `venue` of a clock.
   [[nodiscard]] std::string_view key(const Message& message) const noexcept;
 
  private:
@@ -34,6 +34,7 @@ class RecordEncoder {
   [[nodiscard]] std::span<const std::uint8_t> encode_clock(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_gap(const Message& message) noexcept;
   [[nodiscard]] std::span<const std::uint8_t> encode_quote(const Message& message) noexcept;
+  [[nodiscard]] std::span<const std::uint8_t> encode_candle(const Message& message) noexcept;
 
   std::shared_ptr<const Instruments> instruments_;
   std::string session_hex_;

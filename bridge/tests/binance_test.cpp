@@ -157,5 +157,23 @@ TEST_F(BinanceTest, ASideOfTheBookThatIsEmptyIsLeftOut) {
   EXPECT_TRUE(out_.quotes.empty());
 }
 
+TEST_F(BinanceTest, KlinesAreCandlesWithTheirTradesCounted) {
+  const CandleQuery query{1, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query),
+            "/api/v3/klines?symbol=ETHUSDT&interval=1m&startTime=1700000040000&endTime=1700000100000&limit=100");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"([[1700000040000,"0.01634790","0.80000000","0.01575800","0.01577100","148976.11427815",1700000099999,)"
+      R"("2434.19055334",308,"1756.87402397","28.46694368","0"],)"
+      R"([1700000160000,"1","1","1","1","1",1700000219999,"1",1,"1","1","0"]])";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, kReceived, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);  // the other one was not asked for
+  EXPECT_EQ(page[0].instrument, 1U);
+  EXPECT_EQ(page[0].receive_time_ns, kReceived);
+  expect_candle(page[0], kMinute, {"0.0163479", "0.8", "0.015758", "0.015771", "148976.11427815"}, 308);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"code":-1121,"msg":"Invalid symbol."})"), query, kReceived, page),
+            DecodeError::malformed_json);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -78,5 +78,17 @@ TEST_F(BinanceUsdmTest, BookTickerGivesTheBestBidAndAskOfAnotherEndpoint) {
   EXPECT_EQ(venue_.path(Channel::quotes), "/public/stream");
 }
 
+TEST_F(BinanceUsdmTest, KlinesCountFillsSoTheirCountIsNotTold) {
+  const CandleQuery query{0, kMinute, kMinute};
+  EXPECT_EQ(venue_.candles_target(query),
+            "/fapi/v1/klines?symbol=AKROUSDT&interval=1m&startTime=1700000040000&endTime=1700000040000&limit=100");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"([[1700000040000,"0.01731","0.01740","0.01725","0.01733","312000",1700000099999,"5400.1",41,"1000","17.3","0"]])";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_candle(page[0], kMinute, {"0.01731", "0.0174", "0.01725", "0.01733", "312000"}, std::nullopt);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -105,5 +105,20 @@ TEST_F(BitstampTest, BookGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].event_time_ns, 1'643'643'584'684'047'000);
 }
 
+TEST_F(BitstampTest, CandlesAreReadByName) {
+  const CandleQuery query{1, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query), "/api/v2/ohlc/ethusd/?step=60&limit=100&start=1700000040");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"({"data":{"pair":"ETH/USD","ohlc":[{"high":"3803.10","timestamp":"1700000040","volume":"0.99810000",)"
+      R"("low":"3802.90","close":"3802.93","open":"3803.00"},{"high":"1","timestamp":"1700000160","volume":"1",)"
+      R"("low":"1","close":"1","open":"1"}]}})";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);
+  expect_candle(page[0], kMinute, {"3803", "3803.1", "3802.9", "3802.93", "0.9981"}, std::nullopt);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"code":"400.002","errors":[]})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -101,5 +101,22 @@ TEST_F(BybitTest, BookOfOneLevelGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].event_time_ns, 1'672'304'484'976'000'000);
 }
 
+TEST_F(BybitTest, CandlesAreReadByTheirColumns) {
+  const CandleQuery query{0, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query),
+            "/v5/market/kline?category=spot&symbol=BTCUSDT&interval=1&start=1700000040000&end=1700000100000&limit=100");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"({"retCode":0,"retMsg":"OK","result":{"symbol":"BTCUSDT","category":"spot","list":[["1700000100000","17071",)"
+      R"("17073","17027","17055.5","26.8611","458000.1"],["1700000040000","17071.5","17071.5","17061","17071","4.177",)"
+      R"("71000.2"]]},"retExtInfo":{},"time":1700000115000})";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 2U);
+  expect_candle(page[0], kNextMinute, {"17071", "17073", "17027", "17055.5", "26.8611"}, std::nullopt);
+  expect_candle(page[1], kMinute, {"17071.5", "17071.5", "17061", "17071", "4.177"}, std::nullopt);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"retCode":10006,"retMsg":"Too many visits!","result":{}})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

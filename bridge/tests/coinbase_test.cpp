@@ -97,5 +97,20 @@ TEST_F(CoinbaseTest, TickerGivesTheBestBidAndAsk) {
             R"({"type":"subscribe","product_ids":["SKL-USD"],"channels":["ticker"]})");
 }
 
+TEST_F(CoinbaseTest, CandlesAreReadByTheirDigitsTheLowFirst) {
+  const CandleQuery query{0, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query),
+            "/products/SKL-USD/candles?granularity=60&start=2023-11-14T22:14:00Z&end=2023-11-14T22:15:00Z");
+  std::vector<Candle> page;
+  const std::string answer =
+      "[[1700000100,0.0322,0.0324,0.0322,0.0324,1.2e3],[1700000040,0.03200000000000001,0.04,0.035,0.036,12.3],"
+      "[1699999980,1,1,1,1,1]]";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 2U);
+  expect_candle(page[0], kNextMinute, {"0.0322", "0.0324", "0.0322", "0.0324", "1200"}, std::nullopt);
+  expect_candle(page[1], kMinute, {"0.035", "0.04", "0.03200000000000001", "0.036", "12.3"}, std::nullopt);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"message":"NotFound"})"), query, 7, page), DecodeError::malformed_json);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -125,5 +125,43 @@ TEST_F(KrakenTest, TickerGivesTheBestBidAndAskByTheirDigits) {
   EXPECT_EQ(decode(R"({"method":"unsubscribe","success":true,"result":{"channel":"trade"}})").kind, FrameKind::ignored);
 }
 
+TEST_F(KrakenTest, CandlesOfTheMinutesAskedForAreReadAndTheOneUnderWayIsNot) {
+  const CandleQuery query{0, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query), "/0/public/OHLC?pair=XBTUSDT&interval=1&since=1699999980");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"({"error":[],"result":{"XBTUSDT":[)"
+      R"([1700000040,"30306.1","30306.2","30305.7","30305.9","30306.1","3.39243896",23],)"
+      R"([1700000100,"30305.9","30305.9","30305.9","30305.9","0.0","0.00000000",0],)"
+      R"([1700000160,"30305.9","30310.0","30305.9","30310.0","30308.1","1.5",2]],"last":1700000100}})";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 2U);
+  expect_candle(page[0], kMinute, {"30306.1", "30306.2", "30305.7", "30305.9", "3.39243896"}, 23);
+  expect_candle(page[1], kNextMinute, {"30305.9", "30305.9", "30305.9", "30305.9", "0"}, 0);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"error":["EGeneral:Too many requests"]})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
+TEST_F(KrakenTest, ACandleThatIsBrokenDoesNotCostTheOthers) {
+  const CandleQuery query{0, kMinute, kNextMinute};
+  std::vector<Candle> page;
+  const auto error_of = [&](const std::string& row) {
+    page.clear();
+    return venue_.read_candles(
+        frame(R"({"error":[],"result":{"XBTUSDT":[)" + row + R"(,[1700000100,"1","1","1","1","1","1",1]],"last":1}})"),
+        query, 7, page);
+  };
+  EXPECT_EQ(error_of(R"([1700000040,"x","1","1","1","1","1",1])"), DecodeError::malformed_price);
+  EXPECT_EQ(page.size(), 1U);
+  EXPECT_EQ(error_of(R"([1700000040,"0","1","1","1","1","1",1])"), DecodeError::price_not_positive);
+  EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","1e400",1])"), DecodeError::malformed_size);
+  EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","-1",1])"), DecodeError::size_not_positive);
+  EXPECT_EQ(error_of(R"([1700000041,"1","1","1","1","1","1",1])"), DecodeError::time_out_of_range);
+  EXPECT_EQ(error_of(R"(["soon","1","1","1","1","1","1",1])"), DecodeError::time_out_of_range);
+  EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","1"])"), DecodeError::missing_field);
+  EXPECT_EQ(error_of(R"([1700000040,"1",null,"1","1","1","1",1])"), DecodeError::missing_field);
+  EXPECT_EQ(error_of("7"), DecodeError::missing_field);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -94,5 +94,21 @@ TEST_F(OkxTest, BestBidAndAskAreThoseOfTheInstrumentBeforeThem) {
   EXPECT_EQ(venue_.path(Channel::quotes), "/ws/v5/public");
 }
 
+TEST_F(OkxTest, CandlesAreReadByTheirColumns) {
+  const CandleQuery query{0, kMinute, kNextMinute};
+  EXPECT_EQ(venue_.candles_target(query),
+            "/api/v5/market/candles?instId=BTC-USDT&bar=1m&before=1700000039999&after=1700000160000&limit=100");
+  std::vector<Candle> page;
+  const std::string answer =
+      R"({"code":"0","msg":"","data":[["1700000100000","3.721","3.743","3.677","3.708","8422410","22698348.04",)"
+      R"("12698348.04","0"],["1700000040000","3.731","3.799","3.494","3.72","24912403","67632347.24","37632347.24",)"
+      R"("1"]]})";
+  ASSERT_EQ(venue_.read_candles(frame(answer), query, 7, page), DecodeError::none);
+  ASSERT_EQ(page.size(), 1U);  // the venue has not closed the other one
+  expect_candle(page[0], kMinute, {"3.731", "3.799", "3.494", "3.72", "24912403"}, std::nullopt);
+  EXPECT_EQ(venue_.read_candles(frame(R"({"code":"50011","msg":"Too Many Requests","data":[]})"), query, 7, page),
+            DecodeError::missing_field);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -9,7 +9,7 @@ namespace {
 
 RecordEncoder encoder() {
   return {std::make_shared<Instruments>("kraken", std::vector<std::string>{"BTC-USDT"}), "00ff",
-          SchemaIds{1, 258, 3, 4}};
+          SchemaIds{1, 258, 3, 4, 5}};
 }
 
 TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
@@ -115,6 +115,41 @@ TEST(Record, OfAQuoteLeavesOutASideThatHasNothing) {
             "0201"
             "0830306666"
             "08");
+}
+
+TEST(Record, OfACandleTellsItsTradesOnlyWhereTheVenueDoes) {
+  Message message;
+  message.kind = Message::Kind::candle;
+  message.sequence = 4;
+  message.candle = Candle();
+  message.candle.has_trades = true;
+  message.candle.start_ns = 64;
+  message.candle.open = 1;
+  message.candle.high = 3;
+  message.candle.low = -1;
+  message.candle.close = 2;
+  message.candle.volume = 128;
+  message.candle.trades = 42;
+  message.candle.receive_time_ns = -1;
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken:BTC-USDT");
+  EXPECT_EQ(as_hex(out.encode(message)),
+            "0000000005"
+            "0c6b72616b656e"
+            "104254432d55534454"
+            "04316d"  // interval
+            "8001"    // start
+            "0201"    // open
+            "0203"    // high
+            "02ff"    // low
+            "0202"    // close
+            "040080"  // volume
+            "0254"    // trades: branch 1, 42
+            "01"      // receive time
+            "0830306666"
+            "08");
+  message.candle.has_trades = false;
+  EXPECT_EQ(as_hex(out.encode(message)).substr(74, 4), "0001");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import subprocess
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,9 +22,11 @@ from replay.recording import read_kraken_trades
 RECORDINGS = PROJECT.parent / "shared" / "recordings"
 DECODE = BRIDGE.with_name("livetape-bridge-decode")
 TRADE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "trade.avsc").read_text()))
+CANDLE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "candle.avsc").read_text()))
 QUOTE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "quote.avsc").read_text()))
 HEADER_BYTES = 5
 MILLISECOND_NS = 1_000_000
+MINUTE_NS = 60 * 10**9
 BINANCE = {"btcusdt": ("BTC-USDT", 9_757), "ethusdt": ("ETH-USDT", 6_106)}
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
 Fields = dict[str, Any]
@@ -103,6 +106,60 @@ def test_kraken_trades_are_read_as_plain_decimals_read_them() -> None:
     assert trades == expected
     assert len(trades) == 1_000
     assert errors == []
+
+
+def kraken_candles() -> list[Fields]:
+    """Kraken's own minutes as plain decimals read them."""
+    told = json.loads((RECORDINGS / "kraken" / "rest-ohlc-1m-xbtusdt.json").read_text())["result"]["XBTUSDT"]
+    return [
+        {
+            "venue": "kraken",
+            "instrument": "BTC-USDT",
+            "interval": "1m",
+            "start_ns": seconds * 10**9,
+            **dict(zip(("open", "high", "low", "close", "volume"), map(Decimal, (*prices, volume)), strict=True)),
+            "trade_count": count,
+            "receive_time_ns": 0,
+            "bridge_session": "",
+            "bridge_sequence": 0,
+        }
+        for seconds, *prices, _vwap, volume, count in told
+    ]
+
+
+def read_candles() -> list[Fields]:
+    """The same as the bridge reads them."""
+    answer = (RECORDINGS / "kraken" / "rest-ohlc-1m-xbtusdt.json").read_text()
+    command = [str(DECODE), "--candles", "kraken", "BTC-USDT=XBTUSDT"]
+    told = subprocess.run(command, input=answer, capture_output=True, text=True, check=True)
+    return records_of("candle", CANDLE, [(kind, text) for kind, text in map(str.split, told.stdout.splitlines())])
+
+
+def test_kraken_candles_are_read_as_plain_decimals_read_them() -> None:
+    assert read_candles() == kraken_candles()
+    assert len(read_candles()) == 721
+
+
+def test_kraken_candles_are_the_sums_of_its_trades() -> None:
+    path = RECORDINGS / "kraken" / "rest-trades-xbtusdt.json"
+    within: defaultdict[int, list[Any]] = defaultdict(list)
+    for trade in read_kraken_trades(path, "BTC-USDT"):
+        within[trade.event_time_ns // MINUTE_NS * MINUTE_NS].append(trade)
+    first_ns, last_ns = min(within), max(within)  # which the recording may have in part
+    compared = 0
+    for candle in read_candles():
+        its = within.get(candle["start_ns"], [])
+        if not first_ns < candle["start_ns"] < last_ns:
+            continue
+        assert candle["trade_count"] == len(its)
+        if not its:
+            continue
+        prices = [Decimal(trade.price) for trade in its]
+        told = [candle[name] for name in ("open", "high", "low", "close", "volume")]
+        volume = sum(Decimal(trade.size) for trade in its)
+        assert told == [prices[0], max(prices), min(prices), prices[-1], volume]
+        compared += 1
+    assert compared == 272
 
 
 def session_frames(path: Path) -> list[str]:

@@ -41,7 +41,7 @@ HEADER = struct.Struct(">bI")
 POSITION = struct.Struct(">16sQ")
 SCHEMAS = {
     name: fastavro.parse_schema(json.loads((PROJECT / "schemas" / f"{name.lower()}.avsc").read_text()))
-    for name in ("Trade", "Clock", "Gap", "Quote")
+    for name in ("Trade", "Clock", "Gap", "Quote", "Candle")
 }
 Fields = Mapping[str, Any]
 _prepared: set[str] = set()
@@ -133,11 +133,12 @@ class Bridge:
 def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings:
     """The test's settings with these venues and with ports and a folder that no other test has.
 
-    The venues' quotes are read only where a test is about them: others would have their frames to count.
+    The venues' quotes and candles are read only where a test is about them: others would have their messages to count.
     """
     data, retry, metrics, relay_metrics = ports.free_ports(4)
     venues_file = home / "venues.yaml"
-    venues_file.write_text(settings.venues_file.read_text().replace("quotes: true", "quotes: false"))
+    declared = settings.venues_file.read_text().replace("quotes: true", "quotes: false")
+    venues_file.write_text(declared.replace("candles: true", "candles: false"))
     return settings.model_copy(
         update={
             "venues_file": venues_file,

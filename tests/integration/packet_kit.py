@@ -21,7 +21,7 @@ from local import ports
 
 READER = PROJECT / "build" / "bridge" / "release" / "livetape-bridge-packets"
 VENUE = "nasdaq"
-SCHEMA_IDS = {"livetape.Trade": 1, "livetape.Clock": 2, "livetape.Gap": 3, "livetape.Quote": 4}
+SCHEMA_IDS = {"livetape.Trade": 1, "livetape.Clock": 2, "livetape.Gap": 3, "livetape.Quote": 4, "livetape.Candle": 5}
 READ_S = 120.0
 STOCKS = "AAPL,MSFT,BRK.B"
 BAD_LINES = ("--loss", "0.1", "--duplicate", "0.05", "--reorder", "0.1")

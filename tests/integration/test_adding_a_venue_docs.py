@@ -22,6 +22,7 @@ PAGE = (PROJECT / "docs" / "adding-a-venue.md").read_text()
 CLIENT, TEST = re.findall(r"```cpp\n(.*?)```", PAGE, re.DOTALL)
 (EXCHANGE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 TRADE = SimulatedTrade("BTC-USDT", 7, "0.1", "2", "buy", 1_700_000_000 * 10**9)
+MINUTE_MS = 1_700_000_000 // 60 * 60_000
 PROBE = """
 TEST(Toy, UnderstandsItsSimulatedExchange) {
   Toy venue({"BTC-USDT", "ETH-USDT"});
@@ -35,6 +36,11 @@ TEST(Toy, UnderstandsItsSimulatedExchange) {
   ASSERT_EQ(venue.read_history(frame(R"(HISTORY)"), {0, 7, 7, 0, 0}, 1, page), DecodeError::none);
   ASSERT_EQ(page.size(), 1U);
   expect_same(page[0], out.trades[0]);
+  std::vector<Candle> candles;
+  ASSERT_EQ(venue.read_candles(frame(R"(CANDLES)"), {0, 1'700'000'000 / 60 * 60'000'000'000, kMinute}, 1, candles),
+            DecodeError::none);
+  ASSERT_EQ(candles.size(), 1U);
+  expect_candle(candles[0], 1'700'000'000 / 60 * 60'000'000'000, {"0.1", "0.1", "0.1", "0.1", "2"}, 1);
 }
 """
 SUBSCRIBE = '{"op":"subscribe","symbol":"BTC_USDT"}'
@@ -62,9 +68,11 @@ async def said(certs: certificates.Certificates) -> dict[str, str]:
             script.say(TRADE)
             trade = await asyncio.wait_for(stream.recv(), WAIT_S)
             history = await http.get("/trades", params={"symbol": "BTC_USDT", "from": "7"})
+            minute = {"symbol": "BTC_USDT", "from": str(MINUTE_MS), "to": str(MINUTE_MS)}
+            candles = await http.get("/candles", params=minute)
             instruments = await http.get("/instruments")
     words = {"SUBSCRIBED": str(subscribed), "SUBSCRIBE": SUBSCRIBE, "TRADE": str(trade)}
-    return {**words, "HISTORY": history.text, "INSTRUMENTS": instruments.text}
+    return {**words, "HISTORY": history.text, "CANDLES": candles.text, "INSTRUMENTS": instruments.text}
 
 
 def compiled(folder: Path, test: str) -> Path:
@@ -92,4 +100,4 @@ async def test_the_pages_venue_understands_its_simulated_exchange(
     program = await asyncio.to_thread(compiled, tmp_path, TEST[:end] + probe + TEST[end:])
     told = await asyncio.to_thread(subprocess.run, [program], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout
-    assert "[  PASSED  ] 3 tests." in told.stdout
+    assert "[  PASSED  ] 4 tests." in told.stdout

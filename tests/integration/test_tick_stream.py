@@ -5,6 +5,7 @@ import io
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import fastavro
@@ -159,7 +160,7 @@ async def test_what_is_no_longer_in_the_bridges_memory_comes_from_kafka(
 class PretendedBridge:
     """Publishes clocks of its sessions, on ZeroMQ with no memory and in Kafka, each where a test wants it.
 
-    They are a second apart. In Kafka it has gaps and quotes as well.
+    They are a second apart. In Kafka it has gaps, quotes and candles as well.
     """
 
     def __init__(self, settings: Settings, socket: "zmq.Socket[bytes]") -> None:
@@ -194,6 +195,12 @@ class PretendedBridge:
         """Write a quote to its topic."""
         times = {"event_time_ns": START_NS, "receive_time_ns": START_NS}
         self._write_to("quotes", self._value("Quote", session, number, instrument="BTC-USDT", **times))
+
+    def write_candle(self, session: bytes, number: int) -> None:
+        """Write a candle to its topic."""
+        amounts = dict.fromkeys(("open", "high", "low", "close", "volume"), Decimal(1))
+        times = {"interval": "1m", "start_ns": START_NS, "trade_count": None, "receive_time_ns": START_NS}
+        self._write_to("candles", self._value("Candle", session, number, instrument="BTC-USDT", **amounts, **times))
 
     def _write_to(self, topic: str, value: bytes) -> None:
         self._producer.produce(self._settings.topic(topic), value, b"binance:BTC-USDT")
@@ -238,7 +245,7 @@ async def test_what_nobody_has_is_told_in_its_place_and_the_stream_goes_on(
     assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4, 5), (ONE, 6), (ONE, 7, 7), (ONE, 8)]
 
 
-async def test_gaps_and_quotes_that_were_missed_come_from_their_topics(
+async def test_gaps_quotes_and_candles_that_were_missed_come_from_their_topics(
     settings: Settings, pretended: PretendedBridge
 ) -> None:
     async with asyncio.timeout(WAIT_S), TickStream(settings) as stream:
@@ -246,16 +253,18 @@ async def test_gaps_and_quotes_that_were_missed_come_from_their_topics(
         pretended.write(ONE, 1)
         pretended.write_gap(ONE, 2)
         pretended.write_quote(ONE, 3)
-        pretended.write(ONE, 5, 7)
-        pretended.publish(ONE, 1, 5)
-        items = [await anext(stream) for _ in range(5)]
-    assert items[3] == Lost("binance", ONE, 4, 4, "neither the bridge nor Kafka has them")
+        pretended.write_candle(ONE, 4)
+        pretended.write(ONE, 6, 8)
+        pretended.publish(ONE, 1, 6)
+        items = [await anext(stream) for _ in range(6)]
+    assert items[4] == Lost("binance", ONE, 5, 5, "neither the bridge nor Kafka has them")
     ticks = [item for item in items if isinstance(item, Tick)]
     assert [(tick.sequence, tick.key) for tick in ticks] == [
         (1, "binance"),
         (2, "binance:BTC-USDT"),
         (3, "binance:BTC-USDT"),
-        (5, "binance"),
+        (4, "binance:BTC-USDT"),
+        (6, "binance"),
     ]
 
 

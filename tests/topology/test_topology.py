@@ -9,6 +9,7 @@ import pytest
 from faust.types import StreamT
 
 from agents.quote_join import build_join
+from agents.reconcile import build_reconcile
 from agents.sql_sink import build_sink
 from agents.topology import topology
 from agents.worker import build_worker
@@ -16,24 +17,25 @@ from app.settings import PROJECT, Settings
 from app.topics import load_topics
 
 SETTINGS = Settings()
+BUILDS = (build_worker, build_join, build_sink, build_reconcile)
 GOLDEN = Path(__file__).with_name("workers.txt").read_text()
 
 
 def test_records_take_the_way_of_the_golden_file() -> None:
-    assert "\n".join(topology(build(SETTINGS)) for build in (build_worker, build_join, build_sink)) == GOLDEN
+    assert "\n".join(topology(build(SETTINGS)) for build in BUILDS) == GOLDEN
 
 
 def test_every_topic_of_the_way_is_declared_in_topics_yaml() -> None:
     named = {
         word
         for word in GOLDEN.split()
-        if word.startswith("live.") and word not in {"live.fold", "live.join", "live.sql"}
+        if word.startswith("live.") and word not in {"live.fold", "live.join", "live.sql", "live.reconcile"}
     }
     declared = {SETTINGS.topic(name) for name in load_topics(SETTINGS)}
     assert named == declared
 
 
-@pytest.mark.parametrize("build", [build_worker, build_join, build_sink])
+@pytest.mark.parametrize("build", BUILDS)
 def test_a_worker_takes_as_record_sets_what_topics_yaml_calls_batch(build: Any) -> None:
     batch = {SETTINGS.topic(name) for name, topic in load_topics(SETTINGS).items() if topic.batch}
     assert build(SETTINGS).batch_topics <= batch

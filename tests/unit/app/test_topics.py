@@ -22,6 +22,7 @@ def test_the_projects_topics_file_declares_every_topic_of_the_way_of_a_trade() -
         "trades.dead",
         "fold-bars-changelog",
         "quotes",
+        "candles",
         "trades.joined",
         "quotes.dead",
         "join-quotes-changelog",

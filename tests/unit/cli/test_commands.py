@@ -43,7 +43,21 @@ def test_a_cluster_that_is_not_there_is_an_error_that_names_it() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "down", "status", "doctor", "demo", "live", "worker", "sink", "serve", "bridge", "relay", "topology"],
+    [
+        "up",
+        "down",
+        "status",
+        "doctor",
+        "demo",
+        "live",
+        "worker",
+        "sink",
+        "serve",
+        "bridge",
+        "relay",
+        "reconcile",
+        "topology",
+    ],
 )
 def test_every_command_tells_what_it_does(command: str) -> None:
     assert livetape(command, "--help").stdout.count("\n") > 2
@@ -58,14 +72,16 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
     )
     settings = Settings(namespace="demo", home=tmp_path, venues={"kraken": kraken}, kafka_client={"acks": "all"})
     assert bridge_config(
-        settings, {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Gap": 5, "livetape.Quote": 4}
+        settings,
+        {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Gap": 5, "livetape.Quote": 4, "livetape.Candle": 6},
     ) == {
         "namespace": "demo",
         "kafka": {"bootstrap.servers": "127.0.0.1:29092", "acks": "all"},
         "topic": "demo.trades",
         "gaps_topic": "demo.gaps",
         "quotes_topic": "demo.quotes",
-        "schema_ids": {"trade": 7, "clock": 9, "gap": 5, "quote": 4},
+        "candles_topic": "demo.candles",
+        "schema_ids": {"trade": 7, "clock": 9, "gap": 5, "quote": 4, "candle": 6},
         "zmq": {
             "data": "tcp://127.0.0.1:5556",
             "retry": "tcp://127.0.0.1:5557",
@@ -91,6 +107,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
                 "clock_delay_ms": 1000,
                 "writer": "direct",
                 "quotes": True,
+                "candles": True,
             }
         ],
     }

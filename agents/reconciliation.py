@@ -1,0 +1,236 @@
+"""Whether bars are what the venues themselves say: pairs of a bar and the venue's own candle of the same minute.
+
+A pair that is equal is told at once. One that differs, or has one side alone, waits: a bar may be revised, and the two
+come by different ways. Each minute is told once, whatever comes of it later.
+
+What is not told at all: a candle of no volume that no bar stands beside, and the other way round. A candle without a
+bar while no newer bar has come by the same way: then the fold is behind, or away. A bar without a candle unless the
+same run of the bridge told earlier and later ones of the instrument: one run asks for every minute from its first on.
+And minutes that are far behind an instrument's newest.
+
+Times of minutes are their starts in ns; `now_s` is any clock that goes on.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+MINUTE_NS: Final = 60_000_000_000
+KEPT_MINUTES: Final = 240
+"""Of an instrument behind its newest. With thousands of instruments a venue's limits make candles half an hour late."""
+
+
+class Why(StrEnum):
+    """In what a bar and its candle differ: the first that does, in this order."""
+
+    NO_BAR = "no_bar"
+    NO_CANDLE = "no_candle"
+    TRADES_MISSING = "trades_missing"
+    """The bar itself says that trades are missing from it."""
+    OPEN = "open"
+    HIGH = "high"
+    LOW = "low"
+    CLOSE = "close"
+    VOLUME = "volume"
+    COUNT = "count"
+
+
+class Series(NamedTuple):
+    """One instrument of one venue."""
+
+    venue: str
+    instrument: str
+
+
+class Amounts(NamedTuple):
+    """Prices and volume of a minute, in 10^-18 of quote and base currency."""
+
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A minute as it was folded; `missing` is how many trades are known not to have come, None where nobody knows."""
+
+    amounts: Amounts
+    trades: int
+    missing: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """A minute as the venue tells it, some without the number of trades; `session` is the run of the bridge."""
+
+    amounts: Amounts
+    trades: int | None
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is told of a minute: equal where there is no `why`."""
+
+    series: Series
+    start_ns: int
+    why: Why | None
+    bar: Bar | None
+    candle: Candle | None
+
+
+def difference(bar: Bar | None, candle: Candle | None) -> Why | None:
+    """In what the two differ; nothing when they are equal, digit by digit."""
+    has_bar, has_candle = bar is not None and bar.amounts.volume > 0, candle is not None and candle.amounts.volume > 0
+    if bar is None or candle is None:
+        return Why.NO_BAR if has_candle else Why.NO_CANDLE if has_bar else None
+    if not has_bar and not has_candle:
+        return None  # the prices of a minute without trades are whatever the venue likes
+    differing = [name for name in Amounts._fields if getattr(bar.amounts, name) != getattr(candle.amounts, name)]
+    if candle.trades is not None and candle.trades != bar.trades:
+        differing.append("count")
+    if not differing:
+        return None
+    return Why.TRADES_MISSING if bar.missing else Why(differing[0])
+
+
+@dataclass(slots=True)
+class _Pair:
+    """What has come of a minute that is not told yet."""
+
+    bar: Bar | None = None
+    candle: Candle | None = None
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class _Tape:
+    """What is known of one instrument."""
+
+    pairs: dict[int, _Pair] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+    newest_ns: int = 0
+    session: str = ""
+    first_candle_ns: int = 0
+    last_candle_ns: int = 0
+
+    def begins(self, session: str, start_ns: int) -> None:
+        if session != self.session:
+            self.session, self.first_candle_ns, self.last_candle_ns = session, start_ns, start_ns
+        self.last_candle_ns = max(self.last_candle_ns, start_ns)
+
+    def lacks_candle(self, start_ns: int) -> bool:
+        """Whether the venue was asked for the candle of this minute and did not have it."""
+        return self.first_candle_ns <= start_ns < self.last_candle_ns
+
+    def is_over(self, start_ns: int) -> bool:
+        """Whether a minute is told, or too far behind to be."""
+        return start_ns in self.told or start_ns <= self.newest_ns - KEPT_MINUTES * MINUTE_NS
+
+    def moves_to(self, start_ns: int) -> None:
+        """Forget what is too far behind, if this minute is the newest."""
+        if start_ns <= self.newest_ns:
+            return
+        self.newest_ns = start_ns
+        self.pairs = {at: pair for at, pair in self.pairs.items() if not self.is_over(at)}
+        self.told = {at for at in self.told if at > start_ns - KEPT_MINUTES * MINUTE_NS}
+
+
+class _Waiting(NamedTuple):
+    """A pair that is to be looked at again."""
+
+    at_s: float
+    series: Series
+    partition: int
+    start_ns: int
+
+
+class Reconciliation:
+    """Compares bars with candles. Its memory is bounded by `KEPT_MINUTES` of each instrument."""
+
+    def __init__(self, patience_s: float) -> None:
+        """`patience_s` is how long a pair that is not equal waits."""
+        self._patience_s = patience_s
+        self._tapes: dict[Series, _Tape] = {}
+        self._waiting: deque[_Waiting] = deque()  # in the order of their times
+        self._newest_bars_ns: dict[int, int] = {}  # by partition
+
+    @property
+    def waiting(self) -> int:
+        """How many minutes have waited less than their time."""
+        return len(self._waiting)
+
+    def take_bar(self, series: Series, partition: int, start_ns: int, bar: Bar, now_s: float) -> Verdict | None:
+        """Take a bar, or a revision of one; what is to be told of its minute now."""
+        self._newest_bars_ns[partition] = max(self._newest_bars_ns.get(partition, 0), start_ns)
+        tape = self._tapes.setdefault(series, _Tape())
+        if (pair := _pair(tape, start_ns)) is None:
+            return None
+        pair.bar = bar
+        return self._look(series, partition, start_ns, now_s)
+
+    def take_candle(
+        self, series: Series, partition: int, start_ns: int, candle: Candle, now_s: float
+    ) -> Verdict | None:
+        """Take a candle; what is to be told of its minute now. Of one run of the bridge they come in order."""
+        tape = self._tapes.setdefault(series, _Tape())
+        tape.begins(candle.session, start_ns)
+        if (pair := _pair(tape, start_ns)) is not None:
+            pair.candle = candle
+        for earlier_ns, earlier in tape.pairs.items():
+            if earlier.candle is None and tape.lacks_candle(earlier_ns):
+                self._wait(series, partition, earlier_ns, earlier, now_s)
+        return None if pair is None else self._look(series, partition, start_ns, now_s)
+
+    def overdue(self, now_s: float) -> Iterator[Verdict]:
+        """What is to be told of the minutes that have waited long enough."""
+        while self._waiting and self._waiting[0].at_s <= now_s:
+            _, series, partition, start_ns = self._waiting.popleft()
+            pair = self._tapes[series].pairs.get(start_ns)
+            if pair is None:
+                continue
+            pair.waits = False
+            why = difference(pair.bar, pair.candle)
+            if why is Why.NO_BAR and self._newest_bars_ns.get(partition, 0) <= start_ns:
+                self._wait(series, partition, start_ns, pair, now_s)
+            elif why is not None:
+                yield self._tell(series, start_ns, why)
+
+    def forget_waiting(self) -> None:
+        """Drop all that is not told: it will be read again, by this process or another one."""
+        self._waiting.clear()
+        self._newest_bars_ns.clear()
+        for tape in self._tapes.values():
+            tape.pairs.clear()
+            tape.session = ""
+
+    def _look(self, series: Series, partition: int, start_ns: int, now_s: float) -> Verdict | None:
+        tape = self._tapes[series]
+        pair = tape.pairs[start_ns]
+        why = difference(pair.bar, pair.candle)
+        if why is None and pair.bar is not None and pair.candle is not None:
+            return self._tell(series, start_ns, None)
+        if why is not None and (why is not Why.NO_CANDLE or tape.lacks_candle(start_ns)):
+            self._wait(series, partition, start_ns, pair, now_s)
+        return None
+
+    def _wait(self, series: Series, partition: int, start_ns: int, pair: _Pair, now_s: float) -> None:
+        if not pair.waits:
+            pair.waits = True
+            self._waiting.append(_Waiting(now_s + self._patience_s, series, partition, start_ns))
+
+    def _tell(self, series: Series, start_ns: int, why: Why | None) -> Verdict:
+        tape = self._tapes[series]
+        pair = tape.pairs.pop(start_ns)
+        tape.told.add(start_ns)
+        return Verdict(series, start_ns, why, pair.bar, pair.candle)
+
+
+def _pair(tape: _Tape, start_ns: int) -> _Pair | None:
+    """The pair of a minute; nothing when it is over."""
+    tape.moves_to(start_ns)
+    return None if tape.is_over(start_ns) else tape.pairs.setdefault(start_ns, _Pair())
