@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "core/log.hpp"
 #include "core/time.hpp"
@@ -43,10 +44,16 @@ void CandlePoll::resume(std::uint32_t instrument, std::int64_t event_time_ns) {
 /// The clock stays behind the venue's time, and a subscription takes a moment to work: an instrument's first minute
 /// begins well behind both.
 void CandlePoll::see_clock(std::int64_t time_ns) {
+  const std::int64_t first_ns = first_minute_behind(time_ns + kSettleNs);
+  std::size_t begun = 0;
   for (Reading& reading : readings_) {
-    if (!reading.waits_for_clock) continue;
-    reading.waits_for_clock = false;
-    reading.next_ns = first_minute_behind(time_ns + kSettleNs);
+    if (!std::exchange(reading.waits_for_clock, false)) continue;
+    reading.next_ns = first_ns;
+    ++begun;
+  }
+  if (begun > 0) {
+    log(metrics_.venue,
+        "its candles of " + std::to_string(begun) + " instruments are asked for from " + as_rfc3339(first_ns) + " on");
   }
   const std::int64_t settled_ns = minute_of(time_ns - kSettleNs) - kMinuteNs;
   if (settled_ns <= settled_ns_) return;

@@ -318,7 +318,7 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
   message.clock_time_ns = *told_ns_;
   send(message);
   ++metrics_.clocks;
-  candles_.see_clock(*told_ns_);
+  if (config_.has_candles) candles_.see_clock(*told_ns_);
 }
 
 /// The least that any connection tells, and no later than the last trade before a gap. It stands still while the venue
