@@ -69,6 +69,8 @@ class PacketFeed(BaseModel):
     """The day that the feed speaks of, to read an old one; found by the clock when there is none."""
     orders: int = Field(default=2_000_000, ge=1, le=1 << 32)
     """Orders that memory is taken for at the beginning, about 32 to 64 bytes each; more make it grow."""
+    writer: Writer = Writer.DIRECT
+    """Who writes its trades to Kafka."""
 
 
 EXCHANGES = {

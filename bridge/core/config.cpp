@@ -42,6 +42,12 @@ std::vector<std::string> texts(const element& json, std::string_view name) {
   return all;
 }
 
+Writer read_writer(const element& json) {
+  const std::string writer = text(json, "writer");
+  if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
+  return writer == "relay" ? Writer::relay : Writer::direct;
+}
+
 VenueConfig read_venue(const element& json) {
   VenueConfig venue;
   venue.venue = text(json, "venue");
@@ -51,9 +57,7 @@ VenueConfig read_venue(const element& json) {
   venue.instruments = texts(json, "instruments");
   if (venue.instruments.empty()) throw std::runtime_error("venue " + venue.venue + " has no instruments");
   venue.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
-  const std::string writer = text(json, "writer");
-  if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
-  venue.writer = writer == "relay" ? Writer::relay : Writer::direct;
+  venue.writer = read_writer(json);
   venue.has_quotes = field_as<bool>(json, "quotes");
   venue.has_candles = field_as<bool>(json, "candles");
   return venue;
@@ -74,6 +78,7 @@ PacketFeedConfig read_packet_feed(const element& json) {
   if (feed.utc_offsets.empty()) throw std::runtime_error("packet feed " + feed.venue + " has no utc_offsets");
   if (!field(json, "midnight_ns").is_null()) feed.midnight_ns = number(json, "midnight_ns");
   feed.orders = static_cast<std::size_t>(field_as<std::uint64_t>(json, "orders"));
+  feed.writer = read_writer(json);
   feed.clock_delay = std::chrono::milliseconds(number(json, "clock_delay_ms"));
   return feed;
 }
@@ -129,6 +134,16 @@ Config read(const element& json) {
 }
 
 }  // namespace
+
+Writer Config::writer_of(std::string_view venue) const noexcept {
+  for (const VenueConfig& each : venues) {
+    if (each.venue == venue) return each.writer;
+  }
+  for (const PacketFeedConfig& each : packet_feeds) {
+    if (each.venue == venue) return each.writer;
+  }
+  return Writer::direct;
+}
 
 Config read_config(const std::filesystem::path& file) {
   try {

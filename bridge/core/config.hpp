@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct PacketFeedConfig {
   std::optional<std::int64_t> midnight_ns;  // of the day that every session is of; none: by the clock
   std::size_t orders = 0;                   // that there is room for at the beginning
   std::chrono::milliseconds clock_delay{0};
+  Writer writer = Writer::direct;
 };
 
 struct Address {
@@ -71,6 +73,9 @@ struct Config {
   std::chrono::milliseconds silence{60'000};  // after which an instrument's subscription is doubted
   std::vector<VenueConfig> venues;
   std::vector<PacketFeedConfig> packet_feeds;
+
+  /// Who writes a venue or a packet feed of this name.
+  [[nodiscard]] Writer writer_of(std::string_view venue) const noexcept;
 };
 
 /// Throws std::runtime_error that names the file and what is wrong with it.

@@ -17,7 +17,7 @@ class Instruments {
  public:
   /// Takes so many at most.
   Instruments(std::string venue, std::size_t most)
-      : venue_(std::move(venue)), most_(most), keys_(std::make_unique<std::string[]>(most)) {}
+      : venue_(std::move(venue)), any_key_(venue_ + ":*"), most_(most), keys_(std::make_unique<std::string[]>(most)) {}
   /// Has these. Throws std::invalid_argument for too long a name.
   Instruments(std::string venue, const std::vector<std::string>& names) : Instruments(std::move(venue), names.size()) {
     for (const std::string& name : names) add(name);
@@ -38,11 +38,15 @@ class Instruments {
   [[nodiscard]] std::string_view name(std::uint32_t number) const noexcept {
     return key(number).substr(venue_.size() + 1);
   }
+  /// `venue:*` and `*`, of what may be of any instrument.
+  [[nodiscard]] std::string_view any_key() const noexcept { return any_key_; }
+  [[nodiscard]] std::string_view any_name() const noexcept { return any_key().substr(venue_.size() + 1); }
 
  private:
   static constexpr std::size_t kLongestKey = 512;
 
   std::string venue_;
+  std::string any_key_;
   std::size_t most_;
   std::unique_ptr<std::string[]> keys_;
   std::uint32_t size_ = 0;

@@ -69,6 +69,10 @@ struct Gap {
   std::int64_t from_time_ns = 0;  // event time of the last trade before the gap
   std::int64_t to_time_ns = 0;    // of the first one behind it
   std::string_view reason;        // why, in words that outlive the program
+  // Of a packet feed: which instruments its messages were of is not known.
+  bool is_of_any = false;
+  std::uint64_t first_message = 0;  // of the feed's session; valid when is_of_any, as is the last
+  std::uint64_t last_message = 0;
 };
 
 /// One side of a quote.

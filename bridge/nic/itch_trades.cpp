@@ -132,7 +132,8 @@ std::uint32_t Trades::instrument_of(std::string_view symbol) {
   return number;
 }
 
-std::optional<std::int64_t> Trades::event_time_ns(std::span<const std::uint8_t> message) {
+std::optional<std::int64_t> Trades::event_time_ns(std::span<const std::uint8_t> message, std::int64_t receive_time_ns) {
+  receive_time_ns_ = receive_time_ns;
   if (message.size() < SystemEvent::kBytes) return std::nullopt;  // the shortest of all
   return event_time_ns(Message(message.data()).time_ns());
 }

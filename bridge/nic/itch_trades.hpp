@@ -45,8 +45,10 @@ class Trades {
     return book_.apply(message, *this);
   }
 
-  /// When a message was sent, in nanoseconds since 1970; nothing when it says no time.
-  [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::span<const std::uint8_t> message);
+  /// When a message was sent, in nanoseconds since 1970; nothing when it says no time. A session's first message finds
+  /// its day by the time of receiving.
+  [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::span<const std::uint8_t> message,
+                                                          std::int64_t receive_time_ns);
 
   // Called by the book.
   [[nodiscard]] Error on_execution(const Execution& execution);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string_view>
+#include <utility>
 
 #include "core/log.hpp"
 #include "core/thread.hpp"
@@ -52,7 +53,9 @@ void PacketFeed::start() {
 
 void PacketFeed::stop() {
   stopping_ = true;
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  end_gaps();
 }
 
 void PacketFeed::run() {
@@ -117,11 +120,15 @@ void PacketFeed::watch(std::int64_t now_ns) {
 }
 
 void PacketFeed::on_session(const mold::Session& session) {
+  end_gaps();
   log(venue_, "session " + std::string(session.data(), session.size()) + " begins");
   trades_.begin_session();
 }
 
 void PacketFeed::on_messages(mold::Messages messages) {
+  if (!gaps_.empty() && !messages.empty()) {
+    if (const auto time_ns = trades_.event_time_ns(messages.front(), receive_time_ns_)) tell_gaps(*time_ns);
+  }
   for (mold::Messages ahead = messages; !ahead.empty(); ahead.pop()) trades_.prefetch(ahead.front());
   std::span<const std::uint8_t> message;
   for (; !messages.empty(); messages.pop()) {
@@ -129,7 +136,10 @@ void PacketFeed::on_messages(mold::Messages messages) {
     const itch::Error error = trades_.take(message, receive_time_ns_);
     if (error != itch::Error::none) note(error, message);
   }
-  if (const auto time_ns = trades_.event_time_ns(message)) clock_.see(*time_ns, now_ns_);
+  if (const auto time_ns = trades_.event_time_ns(message, receive_time_ns_)) {
+    before_ns_ = time_ns;
+    clock_.see(*time_ns, now_ns_);
+  }
 }
 
 void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) {
@@ -139,12 +149,41 @@ void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) 
 }
 
 void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
-  log(venue_, "messages " + std::to_string(first) + " to " + std::to_string(end - 1) +
-                  " are lost: no line brought them" +
-                  (input_.server == nullptr ? "" : ", nor did the re-request server"));
+  Gap gap;
+  gap.reason =
+      input_.server == nullptr ? "no line brought them" : "no line brought them, nor did the re-request server";
+  gap.is_of_any = true;
+  gap.first_message = first;
+  gap.last_message = end - 1;
+  if (!gaps_.empty() && gaps_.back().last_message + 1 == first) {  // nothing came between the two
+    gaps_.back().last_message = end - 1;
+  } else {
+    gaps_.push_back(gap);
+  }
+  log(venue_,
+      "messages " + std::to_string(first) + " to " + std::to_string(end - 1) + " are lost: " + std::string(gap.reason));
 }
 
-void PacketFeed::on_end() { log(venue_, "the session has ended"); }
+void PacketFeed::on_end() {
+  end_gaps();
+  log(venue_, "the session has ended");
+}
+
+/// Each gap is a record before the first message behind it: who reads in order knows of the hole when it comes to it.
+void PacketFeed::tell_gaps(std::int64_t to_time_ns) {
+  for (const Gap& gap : std::exchange(gaps_, {})) {
+    Message message;
+    message.kind = Message::Kind::gap;
+    message.gap = gap;
+    message.gap.from_time_ns = before_ns_.value_or(to_time_ns);
+    message.gap.to_time_ns = to_time_ns;
+    publish(message);
+    ++venue_metrics_.gaps;
+  }
+}
+
+/// Nothing comes behind them any more; where nothing came before either, all that is known is when that was seen.
+void PacketFeed::end_gaps() { tell_gaps(before_ns_.value_or(receive_time_ns_)); }
 
 void PacketFeed::on_request(std::span<const std::uint8_t> packet) { input_.server->send(packet); }
 

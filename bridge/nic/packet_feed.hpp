@@ -61,6 +61,8 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   void listen(std::int64_t now_ns);
   void note(itch::Error error, std::span<const std::uint8_t> message);
   void publish(Message& message);
+  void tell_gaps(std::int64_t to_time_ns);
+  void end_gaps();
   void tell_clock(std::int64_t now_ns);
   void watch(std::int64_t now_ns);
 
@@ -81,8 +83,10 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   std::int64_t clock_due_ns_ = 0;
   std::optional<std::int64_t> heard_ns_;  // steady, while the feed is heard
   std::int64_t receive_time_ns_ = 0;
-  std::int64_t hardware_time_ns_ = 0;  // of the packet at hand
-  std::int64_t now_ns_ = 0;            // steady, of this round
+  std::int64_t hardware_time_ns_ = 0;      // of the packet at hand
+  std::vector<Gap> gaps_;                  // that wait for the event time of what comes behind them
+  std::optional<std::int64_t> before_ns_;  // event time of the last message
+  std::int64_t now_ns_ = 0;                // steady, of this round
 
   std::uint64_t sequence_ = 0;
   MessageRing kafka_ring_{kRingMessages};

@@ -15,12 +15,6 @@ constexpr std::int64_t kStopTimeoutNs = 8'000'000'000;
 constexpr std::int64_t kRelayTimeoutNs = 2'000'000'000;
 constexpr std::chrono::milliseconds kLook{5};
 
-/// Packet feeds are written by the bridge.
-Writer writer_of(const Config& config, std::string_view venue) {
-  const auto found = std::ranges::find(config.venues, venue, &VenueConfig::venue);
-  return found == config.venues.end() ? Writer::direct : found->writer;
-}
-
 }  // namespace
 
 KafkaPublisher::Lane::Lane(const Config& config, const MessageSource& source, Writer its_writer,
@@ -36,7 +30,7 @@ KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<MessageSo
                                std::function<void()> on_fatal)
     : metrics_(metrics) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    const Writer writer = writer_of(config, sources[i].instruments->venue());
+    const Writer writer = config.writer_of(sources[i].instruments->venue());
     lanes_.push_back(std::make_unique<Lane>(config, sources[i], writer, metrics.venues[i]));
     rings_.push_back(sources[i].kafka);
   }

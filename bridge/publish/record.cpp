@@ -21,6 +21,12 @@ void write_time_if_known(AvroWriter& out, std::int64_t time_ns) noexcept {
   if (time_ns != 0) out.write_long(time_ns);
 }
 
+/// With the numbers of the messages that are missing.
+std::string reason_of(const Gap& gap) {
+  return "messages " + std::to_string(gap.first_message) + " to " + std::to_string(gap.last_message) +
+         " of the session are lost: " + std::string(gap.reason);
+}
+
 }  // namespace
 
 RecordEncoder::RecordEncoder(std::shared_ptr<const Instruments> instruments, std::string session_hex,
@@ -32,7 +38,7 @@ std::string_view RecordEncoder::key(const Message& message) const noexcept {
     case Message::Kind::trade:
       return instruments_->key(message.trade.instrument);
     case Message::Kind::gap:
-      return instruments_->key(message.gap.instrument);
+      return message.gap.is_of_any ? instruments_->any_key() : instruments_->key(message.gap.instrument);
     case Message::Kind::quote:
       return instruments_->key(message.quote.instrument);
     case Message::Kind::candle:
@@ -106,14 +112,14 @@ std::span<const std::uint8_t> RecordEncoder::encode_clock(const Message& message
 std::span<const std::uint8_t> RecordEncoder::encode_gap(const Message& message) noexcept {
   const Gap& gap = message.gap;
   AvroWriter out = begin(schema_ids_.gap);
-  out.write_string(instruments_->name(gap.instrument));
+  out.write_string(gap.is_of_any ? instruments_->any_name() : instruments_->name(gap.instrument));
   for (const std::int64_t id : {gap.first_id, gap.last_id}) {
     out.write_long(gap.has_ids ? kPresent : kNull);
     if (gap.has_ids) out.write_long(id);
   }
   out.write_long(gap.from_time_ns);
   out.write_long(gap.to_time_ns);
-  out.write_string(gap.reason);
+  out.write_string(gap.is_of_any ? reason_of(gap) : std::string(gap.reason));
   return finish(out, message);
 }
 

@@ -22,7 +22,8 @@ class RecordEncoder {
 
   /// The record's value, valid until the next call.
   [[nodiscard]] std::span<const std::uint8_t> encode(const Message& message) noexcept;
-  /// `venue:INSTRUMENT` of a trade, a gap, a quote and a candle, `venue` of a clock.
+  /// `venue:INSTRUMENT` of a trade, a gap, a quote and a candle, `venue` of a clock; `venue:*` of a gap of any
+  /// instrument.
   [[nodiscard]] std::string_view key(const Message& message) const noexcept;
 
  private:

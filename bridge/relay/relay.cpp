@@ -35,13 +35,17 @@ std::uint64_t sequence_in(const zmq::message_t& position) {
 
 Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> on_fatal)
     : retry_address_(config.zeromq_retry), on_fatal_(std::move(on_fatal)), producer_(config, metrics.kafka, on_fatal_) {
-  for (const VenueConfig& venue : config.venues) {
-    if (venue.writer != Writer::relay) continue;
-    metrics.venues.emplace_back().venue = venue.venue;
-    lanes_.push_back({metrics.venues.back(), venue.has_quotes});
-    live_.set(zmq::sockopt::subscribe, venue.venue);
-  }
-  if (lanes_.empty()) throw std::runtime_error("no venue has `relay` as its writer: LIVETAPE_VENUES says who writes");
+  const auto add_lane = [&](const auto& source, bool has_quotes) {
+    if (source.writer != Writer::relay) return;
+    metrics.venues.emplace_back().venue = source.venue;
+    lanes_.push_back({metrics.venues.back(), has_quotes});
+    live_.set(zmq::sockopt::subscribe, source.venue);
+  };
+  for (const VenueConfig& venue : config.venues) add_lane(venue, venue.has_quotes);
+  for (const PacketFeedConfig& feed : config.packet_feeds) add_lane(feed, false);
+  if (lanes_.empty())
+    throw std::runtime_error(
+        "no venue has `relay` as its writer: LIVETAPE_VENUES and LIVETAPE_PACKET_FEEDS say who writes");
   live_.set(zmq::sockopt::rcvhwm, kHighWaterMark);
   live_.set(zmq::sockopt::linger, 0);
   live_.connect(config.zeromq_data);

@@ -55,8 +55,9 @@ Bytes directory() {
   write_big_endian<4>(bytes.data() + 21, 1);
   return bytes;
 }
-Bytes trade(std::uint64_t match) {
+Bytes trade(std::uint64_t match, std::uint64_t time_ns = 1'000) {
   Bytes bytes = message('P', itch::HiddenTrade::kBytes);
+  write_big_endian<6>(bytes.data() + 5, time_ns);
   write_big_endian<4>(bytes.data() + 20, 100);
   write_big_endian<4>(bytes.data() + 32, 5);
   write_big_endian<8>(bytes.data() + 36, match);
@@ -84,8 +85,12 @@ class PacketFeedTest : public testing::Test {
     return std::make_unique<PacketFeed>(config_.packet_feeds[0], config_, metrics_.venues.emplace_back(),
                                         metrics_.packets.emplace_back(), std::move(input));
   }
-  /// Match numbers of trades, and `clock`, in the order that they were published.
+  /// Match numbers of trades, gaps' numbers and times, and `clock`, in the order that they were published.
   static std::string told(const Message& message) {
+    if (message.kind == Message::Kind::gap) {
+      return std::to_string(message.gap.first_message) + " to " + std::to_string(message.gap.last_message) + ", from " +
+             std::to_string(message.gap.from_time_ns) + " to " + std::to_string(message.gap.to_time_ns);
+    }
     return message.kind == Message::Kind::clock ? "clock" : std::string(message.trade.id.view());
   }
   static std::vector<std::string> empty(MessageRing& ring) {
@@ -159,6 +164,27 @@ TEST_F(PacketFeedTest, HoldsTheClockWhileSomethingIsMissing) {
   bursts_.push_back({packet(3, {trade(8)})});
   (void)polled->poll();
   EXPECT_EQ(published, (Told{"8", "9", "clock"}));
+}
+
+TEST_F(PacketFeedTest, TellsWhatIsLostBeforeWhatComesBehindIt) {
+  config_.clock_interval = std::chrono::hours(1);
+  const auto polled = feed(true);
+  Told published;
+  polled->publish_by([&](const Message& message) {
+    EXPECT_TRUE(message.kind != Message::Kind::gap || message.gap.is_of_any);
+    published.push_back(told(message));
+  });
+  bursts_.push_back({packet(1, {directory(), trade(7)}), packet(5, {trade(9, 3'000)})});
+  while (published.size() < 3) (void)polled->poll();
+  EXPECT_EQ(published, (Told{"7", "3 to 4, from 1000 to 3000", "9"}));
+  EXPECT_EQ(metrics_.venues[0].gaps, 1U);
+  bursts_.push_back({packet(8, {})});  // a heartbeat: two more are known to be
+  Bytes end = packet(8, {});
+  write_big_endian<2>(end.data() + 18, mold::Header::kEndOfSession);
+  bursts_.push_back({end});
+  while (!polled->has_ended()) (void)polled->poll();
+  ASSERT_EQ(published.size(), 4U);
+  EXPECT_EQ(published.back(), "6 to 7, from 3000 to 3000") << "nothing comes behind it";
 }
 
 TEST_F(PacketFeedTest, CountsAndKeepsWhatItCannotRead) {

@@ -92,6 +92,25 @@ TEST(Record, OfAGapTellsItsIdsOnlyWhereThereAreAny) {
   EXPECT_EQ(as_hex(out.encode(message)).substr(42, 8), "00000608");
 }
 
+TEST(Record, OfAGapOfAnyInstrumentHasAStarAndTheNumbersOfItsMessages) {
+  Message message;
+  message.kind = Message::Kind::gap;
+  message.sequence = 4;
+  message.gap = {0, false, 0, 0, 3, 4, "why", true, 5, 9};
+  RecordEncoder out = encoder();
+  EXPECT_EQ(out.key(message), "kraken:*");
+  const auto value = out.encode(message);
+  const std::string_view text(reinterpret_cast<const char*>(value.data()), value.size());
+  EXPECT_EQ(as_hex(value).substr(0, 38),
+            "0000000003"
+            "0c6b72616b656e"
+            "022a"  // *
+            "0000"  // no ids
+            "0608"  // times
+            "58");  // 44 characters
+  EXPECT_EQ(text.substr(19, 44), "messages 5 to 9 of the session are lost: why");
+}
+
 TEST(Record, OfAQuoteLeavesOutASideThatHasNothing) {
   Message message;
   message.kind = Message::Kind::quote;

@@ -1,15 +1,19 @@
 """Simulated ITCH feed → two bad lines and a re-request server → bridge: all of it, once, in order, by either way in."""
 
+import asyncio
 import itertools
+import re
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import Settings, Writer
+from app.time_zones import midnight_ns
 from replay.itch_market import ItchMarket
 from replay.ledger import read_tape
 from replay.packet_feed import END_OF_SESSION, HEADER
@@ -20,8 +24,10 @@ from tests.integration.bridge_kit import (
     assert_in_order,
     bridge_settings,
     bridging,
+    clocks_of,
     plain,
     read_topic,
+    relaying,
     sequence,
     trades_of,
 )
@@ -44,6 +50,7 @@ MESSAGES = 30_000
 MARKET = ("--stocks", STOCKS, "--rate", "20000", "--messages", str(MESSAGES), *BAD_LINES)
 GROUPS = ("239.77.1.1:26400", "239.77.1.2:26400")
 DAY = "2026-03-09"
+MIDNIGHT_NS = midnight_ns(date.fromisoformat(DAY), "America/New_York")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +117,60 @@ async def test_every_trade_of_a_feed_is_in_kafka_once_and_on_zeromq(settings: Se
     feed = addresses.feed(interface="127.0.0.1")
     settings = bridge_settings(settings, tmp_path).model_copy(update={"packet_feeds": {VENUE: feed}})
     await assert_all_arrives(settings, addresses, tmp_path)
+
+
+async def test_every_trade_of_a_feed_comes_by_the_relay(settings: Settings, tmp_path: Path) -> None:
+    addresses, ledger = free_addresses(), tmp_path / "ledger.jsonl"
+    feed = addresses.feed(writer=Writer.RELAY)
+    settings = bridge_settings(settings, tmp_path).model_copy(update={"packet_feeds": {VENUE: feed}})
+    ended = f'packet_ended_sessions_total{{venue="{VENUE}"}}'
+    with bridging(settings) as bridge, relaying(settings) as relay:
+        await bridge.until(lambda: bool(bridge.metrics()), "the bridge")
+        with sending(addresses, *MARKET, "--ledger", str(ledger), log=tmp_path / "feed.log"):
+            await bridge.counts(ended, 1)
+        trades = bridge.metric(f'trades_total{{venue="{VENUE}"}}')
+        assert trades
+        await relay.counts("kafka_delivered_total", trades)
+        assert bridge.metric("kafka_produced_total") == 0
+        assert await bridge.stop() == 0, bridge.log
+        assert relay.metric(f'lost_total{{venue="{VENUE}"}}') == 0
+        assert await relay.stop() == 0
+    assert list(settings.home.glob("spool/*/*/*.spool")) == []  # all was confirmed
+    records = await asyncio.to_thread(read_topic, settings)
+    assert_in_order(records)
+    assert [as_told(record) for record in trades_of(records, VENUE)] == [told(entry) for entry in read_tape(ledger)]
+
+
+async def test_what_is_lost_for_good_is_told_on_gaps(settings: Settings, tmp_path: Path) -> None:
+    addresses = free_addresses()
+    feed = addresses.feed(rerequest=None, day=DAY)
+    settings = bridge_settings(settings, tmp_path).model_copy(update={"packet_feeds": {VENUE: feed}})
+    file, messages = itch_file(tmp_path)
+    times = [MIDNIGHT_NS + int.from_bytes(message[5:11]) for message in messages]
+    with bridging(settings) as bridge:
+        await bridge.until(lambda: bool(bridge.metrics()), "the bridge")
+        options = ("--file", str(file), "--rate", "20000", "--loss", "0.3")
+        with sending(addresses, *options, log=tmp_path / "feed.log"):
+            await bridge.counts(f'packet_ended_sessions_total{{venue="{VENUE}"}}', 1)
+        lost = bridge.metric(f'packet_lost_messages_total{{venue="{VENUE}"}}')
+        assert await bridge.stop() == 0, bridge.log
+    gaps = sorted(await asyncio.to_thread(read_topic, settings, "gaps"), key=sequence)
+    told_of = 0
+    for gap in gaps:
+        reason = re.fullmatch(
+            r"messages (\d+) to (\d+) of the session are lost: no line brought them", gap.fields["reason"]
+        )
+        assert reason is not None, gap.fields["reason"]
+        first, last = map(int, reason.groups())
+        told_of += last - first + 1
+        assert (gap.key, gap.fields["instrument"]) == (f"{VENUE}:*", "*")
+        assert (gap.fields["first_missing_id"], gap.fields["last_missing_id"]) == (None, None)
+        behind = times[last] if last < len(times) else times[first - 2]
+        assert (gap.fields["from_time_ns"], gap.fields["to_time_ns"]) == (times[first - 2], behind)
+    assert gaps
+    assert told_of == lost
+    trades = trades_of(await asyncio.to_thread(read_topic, settings), VENUE)
+    assert_in_order([*trades, *gaps, *clocks_of(await asyncio.to_thread(read_topic, settings), VENUE)])
 
 
 async def test_every_trade_of_a_feed_comes_by_dpdk(settings: Settings, tmp_path: Path, card: VirtualCard) -> None:

@@ -42,12 +42,14 @@ def test_trades_bars_and_gaps_are_stored_as_they_are(settings: Settings, tape: T
     bars = [bar(NOON_S, seq=3), bar(NOON_S, seq=3, interval="1s"), bar(NOON_S + 60, seq=7, close="1e-18")]
     tape.trades(trades)
     tape.bars(bars)
-    tape.gaps([gap(4, 9)])
+    of_any = {**gap(0, 0), "instrument": "*", "first_missing_id": None, "last_missing_id": None}
+    tape.gaps([gap(4, 9), of_any])
     with running("sink", settings) as sink:
-        stored(sink, database, trade=3, bar=3, bar_revision=3, gap=1)
+        stored(sink, database, trade=3, bar=3, bar_revision=3, gap=2)
     assert database.trades() == {fields["trade_id"]: fields for fields in trades}
     assert database.bars() == [bars[0], bars[2], bars[1]]
-    assert database.rows("SELECT first_missing_id, last_missing_id, reason FROM gap") == [(4, 9, "cut")]
+    gaps = database.rows("SELECT instrument, first_missing_id, last_missing_id, reason FROM gap ORDER BY 2")
+    assert gaps == [(trades[0]["instrument"], 4, 9, "cut"), ("*", None, None, "cut")]
 
 
 def test_corrections_and_cancellations_are_beside_the_trades_that_they_are_about(
