@@ -22,7 +22,7 @@ constexpr auto kCodes = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kAnswerTimeout{20};
 constexpr std::chrono::seconds kLongestWait{300};
 constexpr std::chrono::seconds kWaitWhenLimited{10};  // where the venue says that we ask too often, but not until when
-constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;  // a venue's list of thousands of instruments
+constexpr std::size_t kMaxBufferedBytes = std::size_t{256} << 10;  // of an answer before its body is taken out of it
 constexpr auto kTeapot = static_cast<http::status>(418);  // Binance's word for a client that went on asking after 429
 
 std::chrono::seconds wait_of(const http::response<http::string_body>& response) {
@@ -61,12 +61,12 @@ class RestClient::Place {
   std::list<Waiting>::iterator own_;
 };
 
-asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn) {
+asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn, std::size_t most_bytes) {
   co_await wait_for_turn(turn);
   is_asking_ = true;
   RestAnswer answer;
   try {
-    answer = co_await exchange(target);
+    answer = co_await exchange(target, most_bytes);
   } catch (const std::exception& error) {  // whatever it was, the others must have their turn
     answer = failed(error.what());
   }
@@ -93,7 +93,7 @@ asio::awaitable<void> RestClient::wait_for_turn(Turn turn) {
 }
 
 /// A connection a request: they are seconds apart, and a venue may well have closed one that was kept.
-asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target) {
+asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target, std::size_t most_bytes) {
   TlsStream stream(co_await asio::this_coro::executor, tls_);
   if (const std::string reason = co_await connect_tls(stream, url_); !reason.empty()) co_return failed(reason);
   stream.next_layer().expires_after(kAnswerTimeout);
@@ -104,14 +104,17 @@ asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target) {
   request.keep_alive(false);
   auto [write_error, written] = co_await http::async_write(stream, request, kCodes);
   if (write_error) co_return failed("request: " + write_error.message());
-  boost::beast::flat_buffer buffer;
+  boost::beast::flat_buffer buffer(kMaxBufferedBytes);
   http::response_parser<http::string_body> parser;
-  parser.body_limit(kMaxAnswerBytes);
+  parser.body_limit(most_bytes);
   auto [read_error, read] = co_await http::async_read(stream, buffer, parser, kCodes);
   if (read_error) co_return failed("answer: " + read_error.message());
   http::response<http::string_body> response = parser.release();
   if (response.result() != http::status::ok) {
     co_return RestAnswer{{}, "answer: HTTP status " + std::to_string(response.result_int()), wait_of(response)};
+  }
+  if (const auto encoding = response[http::field::content_encoding]; !encoding.empty() && encoding != "identity") {
+    co_return failed("answer: it is compressed, which was not asked for");
   }
   response.body().reserve(response.body().size() + simdjson::SIMDJSON_PADDING);
   co_return RestAnswer{std::move(response.body()), {}, std::chrono::seconds(0)};

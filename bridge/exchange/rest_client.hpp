@@ -4,6 +4,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <string>
@@ -29,7 +30,13 @@ class RestClient {
   /// Throws std::runtime_error for an address or a file that is of no use.
   RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace);
 
-  [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target, Turn turn = Turn::first);
+  /// How long an answer may be that does not list a whole market: pages of history have a tenth of it.
+  static constexpr std::size_t kMaxAnswerBytes = std::size_t{4} << 20;
+  /// How long one may be that does: a venue has thousands of instruments, and some say much of each.
+  static constexpr std::size_t kMaxListBytes = std::size_t{32} << 20;
+
+  [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target, Turn turn = Turn::first,
+                                                       std::size_t most_bytes = kMaxAnswerBytes);
 
  private:
   /// Who waits for a turn.
@@ -41,7 +48,7 @@ class RestClient {
 
   [[nodiscard]] bool may_ask(Turn turn) const;
   boost::asio::awaitable<void> wait_for_turn(Turn turn);
-  boost::asio::awaitable<RestAnswer> exchange(const std::string& target);
+  boost::asio::awaitable<RestAnswer> exchange(const std::string& target, std::size_t most_bytes);
 
   Url url_;
   boost::asio::ssl::context tls_;

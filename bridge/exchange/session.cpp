@@ -24,6 +24,7 @@ constexpr std::chrono::seconds kConnectTimeout{10};
 constexpr std::chrono::seconds kIdleTimeout{30};  // with pings half-way: a connection that is dead shows
 constexpr std::chrono::seconds kPingEvery{10};
 constexpr std::size_t kMaxFrameBytes = std::size_t{4} << 20;
+constexpr std::chrono::seconds kLongestFrame{30};  // a quiet venue has pongs, which count
 
 std::string failed(const char* what, const error_code& error) { return std::string(what) + ": " + error.message(); }
 
@@ -85,7 +86,7 @@ asio::awaitable<std::string> Session::connect_and_read() {
   wish_.clear();
   outbox_.clear();
   listener_.on_connected(*this);
-  auto ended = co_await (read(stream) || speak(stream));
+  auto ended = co_await (read(stream) || speak(stream) || guard());
   co_return std::visit([](std::string& why) { return std::move(why); }, ended);
 }
 
@@ -95,7 +96,9 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
   beast::websocket::stream_base::timeout timeout{kConnectTimeout, kIdleTimeout, true};
   stream.set_option(timeout);
   stream.read_message_max(kMaxFrameBytes);
-  stream.control_callback([this](beast::websocket::frame_type kind, std::string_view payload) {
+  stream.control_callback([this, &stream](beast::websocket::frame_type kind, std::string_view payload) {
+    // In the middle of a message they do not count: one that never ends may have pongs between its fragments.
+    if (stream.is_message_done()) whole_at_ = std::chrono::steady_clock::now();
     if (kind == beast::websocket::frame_type::pong) on_pong(payload);
   });
   auto [handshake_error] = co_await stream.async_handshake(url_.host + ":" + url_.port, url_.target, kCodes);
@@ -108,6 +111,7 @@ asio::awaitable<std::string> Session::read(Stream& stream) {
   for (;;) {
     auto [error, bytes] = co_await stream.async_read(buffer, kCodes);
     if (error) co_return failed("read", error);
+    whole_at_ = std::chrono::steady_clock::now();
     buffer.prepare(simdjson::SIMDJSON_PADDING);  // room behind the frame; it may move the frame, so before the view
     listener_.on_frame(*this, {static_cast<const char*>(buffer.data().data()), buffer.size()});
     buffer.consume(buffer.size());
@@ -140,6 +144,18 @@ asio::awaitable<std::string> Session::speak(Stream& stream) {
     }
     if (std::string reason = co_await send_outbox(stream); !reason.empty()) co_return reason;
   }
+}
+
+/// Ends a connection that is never idle and never says anything: bytes that come are enough for Beast's time-out, be
+/// they of a frame that does not end.
+asio::awaitable<std::string> Session::guard() {
+  asio::steady_timer timer(executor_);
+  whole_at_ = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() < whole_at_ + kLongestFrame) {
+    timer.expires_at(whole_at_ + kLongestFrame);
+    co_await timer.async_wait(kCodes);
+  }
+  co_return "read: no frame has ended for " + std::to_string(kLongestFrame.count()) + " s";
 }
 
 /// Sends what is to be said, at the venue's pace.

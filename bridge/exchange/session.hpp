@@ -4,7 +4,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
 #include <deque>
@@ -59,12 +58,13 @@ class Session {
   [[nodiscard]] bool is_connected() const noexcept { return is_connected_; }
 
  private:
-  using Stream = boost::beast::websocket::stream<TlsStream>;
+  using Stream = boost::beast::websocket::stream<TlsStream, false>;  // no compression: none is asked for
 
   boost::asio::awaitable<std::string> connect_and_read();
   boost::asio::awaitable<std::string> connect(Stream& stream);
   boost::asio::awaitable<std::string> read(Stream& stream);
   boost::asio::awaitable<std::string> speak(Stream& stream);
+  boost::asio::awaitable<std::string> guard();
   boost::asio::awaitable<std::string> send_outbox(Stream& stream);
   boost::asio::awaitable<std::string> ping(Stream& stream);
   void on_pong(std::string_view payload);
@@ -77,9 +77,10 @@ class Session {
   SessionListener& listener_;
   Backoff backoff_;
   bool is_connected_ = false;
-  std::deque<std::string> outbox_;  // what the venue is still to be told
-  boost::asio::steady_timer wake_;  // of who sends it
-  std::string pinged_;              // what the last ping said
+  std::chrono::steady_clock::time_point whole_at_;  // when a frame was last heard to its end
+  std::deque<std::string> outbox_;                  // what the venue is still to be told
+  boost::asio::steady_timer wake_;                  // of who sends it
+  std::string pinged_;                              // what the last ping said
   std::chrono::steady_clock::time_point pinged_at_;
   std::string wish_;  // why the connection is to be ended, where that is wanted
 };

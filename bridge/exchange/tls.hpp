@@ -1,16 +1,33 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/bind_handler.hpp>
+#include <boost/beast/core/role.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <string>
+#include <utility>
 
 #include "exchange/url.hpp"
 
 namespace livetape::bridge {
 
-using TlsStream = boost::asio::ssl::stream<boost::beast::tcp_stream>;
+/// A type of our own, so that its end is ours as well.
+class TlsStream : public boost::asio::ssl::stream<boost::beast::tcp_stream> {
+ public:
+  using boost::asio::ssl::stream<boost::beast::tcp_stream>::stream;
+};
+
+/// How a WebSocket ends its connection: at once. Who breaks the rules, or has said good-bye, is owed no farewell of
+/// TLS, whose own trouble would hide what was wrong.
+template <typename Handler>
+void async_teardown(boost::beast::role_type /*role*/, TlsStream& stream, Handler&& handler) {
+  stream.next_layer().close();
+  boost::asio::post(stream.get_executor(),
+                    boost::beast::bind_front_handler(std::forward<Handler>(handler), boost::system::error_code()));
+}
 
 /// TLS 1.2 or later with the other side's certificate checked. `ca_file` is a PEM file of the authorities to trust; the
 /// system's when it is empty.

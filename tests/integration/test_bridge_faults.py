@@ -220,7 +220,7 @@ def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Ce
     return files
 
 
-@pytest.mark.parametrize(
+forgeries = pytest.mark.parametrize(
     ("name", "ends", "trusted", "reason"),
     [
         ("exchange.test", DAY, True, "hostname mismatch"),
@@ -228,6 +228,9 @@ def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Ce
         ("localhost", DAY, False, "self-signed certificate"),
     ],
 )
+
+
+@forgeries
 async def test_a_certificate_that_proves_nothing_is_refused_and_told(
     here: Settings, certs: certificates.Certificates, name: str, ends: datetime.timedelta, *, trusted: bool, reason: str
 ) -> None:
@@ -249,15 +252,19 @@ async def test_a_certificate_that_proves_nothing_is_refused_and_told(
             assert await bridge.stop() == 0
 
 
+@forgeries
 async def test_a_history_is_read_from_none_whose_certificate_proves_nothing(
-    here: Settings, certs: certificates.Certificates
+    here: Settings, certs: certificates.Certificates, name: str, ends: datetime.timedelta, *, trusted: bool, reason: str
 ) -> None:
-    forgery = forged(here.home, "localhost", DAY)
+    forgery = forged(here.home, name, ends)
+    authorities = here.home / "authorities.pem"
+    authorities.write_bytes(certs.ca.read_bytes() + (forgery.ca.read_bytes() if trusted else b""))
     async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery)) as exchange:
         rest_url = f"https://localhost:{exchange.address.rpartition(':')[2]}"
-        venue = Venue(url="wss://localhost:1/", rest_url=rest_url, instruments=(BTC,), ca_file=certs.ca)
+        venue = Venue(url="wss://localhost:1/", rest_url=rest_url, instruments=(BTC,), ca_file=authorities)
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
-            await bridge.says(f"binance: cannot read the instruments at {rest_url}: TLS: the certificate of localhost")
+            refused = f"TLS: the certificate of localhost is refused: {reason}"
+            await bridge.says(f"binance: cannot read the instruments at {rest_url}: {refused}")
             await bridge.counts('failed_connects_total{venue="binance"}', 2)
             assert bridge.metric('connects_total{venue="binance"}') == 0
 
