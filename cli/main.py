@@ -24,6 +24,7 @@ for panel, commands in {
     "Parts": (
         parts.bridge,
         parts.relay,
+        parts.record,
         parts.worker,
         parts.join,
         parts.sink,

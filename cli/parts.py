@@ -1,10 +1,14 @@
-"""The commands that run one part in this process: worker, SQL sink, API, bridge."""
+"""The commands that run one part in this process: worker, SQL sink, API, bridge, recorder."""
 
 import json
 import os
 import sys
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
+
+import typer
 
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
@@ -13,6 +17,7 @@ from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
 RELAY = BRIDGE.with_name("livetape-relay")
+RECORDER = BRIDGE.with_name("livetape-record")
 RECORDS = ("Trade", "Clock", "Gap", "Quote", "Candle")
 """What the bridge writes, by the names of schemas/."""
 
@@ -69,19 +74,57 @@ def relay() -> None:
     _become_native(RELAY)
 
 
+def record(
+    venue: Annotated[
+        list[str] | None, typer.Argument(help="Venues and packet feeds; all that are set, if none.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the files go; `recordings` in LIVETAPE_HOME.")] = None,
+    minutes: Annotated[int, typer.Option(min=1, help="A new file after so long.")] = 60,
+    mib: Annotated[int, typer.Option(min=1, help="And after so many MiB, compressed.")] = 256,
+) -> None:
+    """Keep what venues and packet feeds send, as it came; `livetape replay` plays it. Needs no servers."""
+    _require(RECORDER)
+    settings = Settings()
+    unknown = set(venue or ()) - set(settings.venues) - set(settings.packet_feeds)
+    if unknown:
+        raise typer.BadParameter(f"no venue or packet feed of this name is set: {', '.join(sorted(unknown))}")
+    config = bridge_config(recorded(settings, venue or ()), defaultdict(int))
+    target = folder or settings.home / "recordings"
+    file = _config_file(settings, RECORDER, config)
+    _become([str(RECORDER), "--config", str(file), str(target), str(minutes * 60), str(mib << 20)])
+
+
+def recorded(settings: Settings, names: Collection[str]) -> Settings:
+    """The settings with these venues and packet feeds alone; with all of them where none is named."""
+    if not names:
+        return settings
+    venues = {name: venue for name, venue in settings.venues.items() if name in names}
+    feeds = {name: feed for name, feed in settings.packet_feeds.items() if name in names}
+    return settings.model_copy(update={"venues": venues, "packet_feeds": feeds})
+
+
+def _require(program: Path) -> None:
+    if not program.exists():
+        raise SoftwareMissing(f"the bridge ({program})", "run `make bridge`")
+
+
+def _config_file(settings: Settings, program: Path, config: Mapping[str, object]) -> Path:
+    file = settings.home / "run" / f"{program.name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(config, indent=2))
+    return file
+
+
 def _become_native(program: Path) -> NoReturn:
     from app.schema_registry import register_all  # noqa: PLC0415 - `livetape --help` should not wait for it
 
-    if not program.exists():
-        raise SoftwareMissing(f"the bridge ({program})", "run `make bridge`")
+    _require(program)
     settings = Settings()
-    file = settings.home / "run" / f"{program.name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(bridge_config(settings, register_all(settings)), indent=2))
+    file = _config_file(settings, program, bridge_config(settings, register_all(settings)))
     _become([str(program), "--config", str(file)])
 
 
-def bridge_config(settings: Settings, schema_ids: dict[str, int]) -> dict[str, object]:
+def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str, object]:
     """The configuration file of bridge and relay; `schema_ids` are keyed by full record name."""
     of_venues = read_venues(settings.venues_file)
     venues = [

@@ -18,6 +18,7 @@ from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import combined_stream
 from replay.trade import SimulatedTrade
 
 MAX_TRADES: Final = 1_000
@@ -80,6 +81,10 @@ class BinanceProtocol:
     def encode_quote(self, quote: SimulatedQuote) -> str:
         """A combined-stream frame of a best bid and ask, which tells no time."""
         return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": book(quote)})
+
+    def recorded_stream(self, frame: str) -> str:
+        """What a combined stream says itself."""
+        return combined_stream(frame)
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`exchangeInfo`, `historicalTrades` and `klines`."""

@@ -14,6 +14,7 @@ from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
 MICROSECOND_NS: Final = 1_000
@@ -72,6 +73,11 @@ class BitstampProtocol:
             "asks": [[quote.ask_price, quote.ask_size]],
         }
         return json.dumps({"data": data, "channel": self.quote_stream_of(quote.instrument), "event": "data"})
+
+    def recorded_stream(self, frame: str) -> str:
+        """The channel of a trade or a book."""
+        fields = fields_of(frame)
+        return str(fields["channel"]) if fields.get("event") in ("trade", "data") else ""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`trading-pairs-info`, `transactions` of a stretch of time, newest first, times to the second, and `ohlc`."""

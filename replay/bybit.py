@@ -15,6 +15,7 @@ from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
 MAX_TOPICS: Final = 10
@@ -82,6 +83,10 @@ class BybitProtocol:
         }
         topic = self.quote_stream_of(quote.instrument)
         return json.dumps({"topic": topic, "ts": time_ms, "type": "snapshot", "data": data, "cts": time_ms})
+
+    def recorded_stream(self, frame: str) -> str:
+        """The topic."""
+        return str(fields_of(frame).get("topic", ""))
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`instruments-info`, `recent-trade` and `kline`, newest first."""

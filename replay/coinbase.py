@@ -18,6 +18,7 @@ from replay.candles import MINUTE_NS, SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
 
 SUBSCRIBE_WITHIN_S: Final = 5.0
@@ -85,6 +86,17 @@ class CoinbaseProtocol:
                 "time": rfc3339(quote.event_time_ns),
             }
         )
+
+    def recorded_stream(self, frame: str) -> str:
+        """The product of a match or a ticker."""
+        fields = fields_of(frame)
+        match fields.get("type"):
+            case "match" | "last_match":
+                return str(fields["product_id"])
+            case "ticker":
+                return f"ticker {fields['product_id']}"
+            case _:
+                return ""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`/products`, and `/products/…/trades` and `/products/…/candles`, newest first."""

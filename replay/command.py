@@ -12,12 +12,13 @@ import typer
 from rich.console import Console
 
 from app.intervals import duration_ns
+from replay.capture import SUFFIXES, CaptureSource
 from replay.control import serve_control
 from replay.exchange import Exchange
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
-from replay.packet_feed import Address, Line, LineFaults, PacketFeed
+from replay.packet_feed import SESSION, Address, Line, LineFaults, PacketFeed
 from replay.packet_sources import FileSource, MarketSource
 from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
 from replay.venues import PROTOCOLS, VenueName, protocol_of
@@ -67,26 +68,31 @@ def market(  # noqa: PLR0917 - each an option of the command line
 
 @app.command()
 def recording(  # noqa: PLR0917 - each an option of the command line
-    file: Annotated[Path, typer.Argument(help="*.frames.gz, or an answer of Kraken's REST Trades as JSON.")],
+    file: Annotated[
+        Path, typer.Argument(help="*.frames.gz of `livetape record`, or an answer of Kraken's REST Trades as JSON.")
+    ],
     cert: Certificate,
     key: Key,
     venue: Annotated[VenueName, typer.Option(help="Whose protocol is spoken.")],
     port: Annotated[int, typer.Option(help="Port to serve on.")],
-    instrument: Annotated[str, typer.Option(help="Of a REST answer, which does not name it.")] = "BTC-USDT",
+    instrument: Annotated[
+        str, typer.Option(help="What the venue lists, comma-separated; of a REST answer the one that it is of.")
+    ] = "BTC-USDT",
     speed: Annotated[str, typer.Option(help="1 for its own pace, N times as fast, or max.")] = "1",
     control: Control = None,
 ) -> None:
     """Serve a recording."""
     factor = _speed(speed)
+    protocol = protocol_of(venue, instrument.split(","))
     try:
         if file.suffix == ".json":
             source: FrameRecording | TradeRecording = TradeRecording(read_kraken_trades(file, instrument), factor)
         else:
             file.open("rb").close()
-            source = FrameRecording(file, factor)
+            source = FrameRecording(file, factor, protocol.recorded_stream)
     except (BadRecording, OSError) as error:
         _fail(str(error))
-    exchange = Exchange(protocol_of(venue, [instrument]), source, _tls(cert, key), port=port)
+    exchange = Exchange(protocol, source, _tls(cert, key), port=port)
     _run([exchange], [venue], control)
 
 
@@ -97,7 +103,10 @@ def packets(  # noqa: PLR0917 - each an option of the command line
     interface: Annotated[
         str, typer.Option(help="IPv4 address of the interface that groups are sent by.")
     ] = "127.0.0.1",
-    file: Annotated[Path | None, typer.Option(exists=True, help="An ITCH 5.0 file, in place of a market.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(exists=True, help="An ITCH 5.0 file or a capture, *.pcap(.gz), in place of a market.")
+    ] = None,
+    speed: Annotated[str, typer.Option(help="Of a capture: 1 for its own pace, N times as fast, or max.")] = "1",
     stocks: Annotated[str, typer.Option(help="Symbols of the market, comma-separated.")] = "AAPL,MSFT,NVDA",
     rate: Annotated[str, typer.Option(help="Messages a second, or max.")] = "2000",
     messages: Annotated[int | None, typer.Option(min=1, help="End the market's day after so many.")] = None,
@@ -120,14 +129,17 @@ def packets(  # noqa: PLR0917 - each an option of the command line
                 Line(_address(each), interface, faults, f"{seed} line {number}") for number, each in enumerate(line)
             ]
             server = None if rerequest is None else _address(rerequest)
-            source = (
-                MarketSource(names, seed, timezone, rate=pace, messages=messages, ledger=book)
-                if file is None
-                else FileSource(file, pace)
-            )
+            source: MarketSource | FileSource | CaptureSource
+            if file is None:
+                source = MarketSource(names, seed, timezone, rate=pace, messages=messages, ledger=book)
+            elif file.name.endswith(SUFFIXES):
+                source = CaptureSource(file, _speed(speed))
+            else:
+                source = FileSource(file, pace)
         except (BadRecording, ValueError, OSError) as error:
             _fail(str(error))
-        feed = PacketFeed(source, lines, rerequest=server, server_faults=faults, seed=seed)
+        session = source.session if isinstance(source, CaptureSource) else SESSION
+        feed = PacketFeed(source, lines, session=session, rerequest=server, server_faults=faults, seed=seed)
         _serve(_send(feed, line))
 
 

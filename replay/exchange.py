@@ -101,6 +101,9 @@ class VenueProtocol(Protocol):
     def encode_quote(self, quote: SimulatedQuote) -> str:
         """The frame of a best bid and ask."""
 
+    def recorded_stream(self, frame: str) -> str:
+        """The stream that a recorded frame was on; nothing for what was on none, as an answer to a request."""
+
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """The JSON that its REST API answers; nothing for an address that it does not have."""
 

@@ -17,6 +17,7 @@ from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
 
 HEARTBEAT_S: Final = 1.0
@@ -81,6 +82,14 @@ class KrakenProtocol:
             f'"bid":{quote.bid_price},"bid_qty":{quote.bid_size},"ask":{quote.ask_price},"ask_qty":{quote.ask_size},'
             f'"timestamp":"{rfc3339(quote.event_time_ns)}"}}]}}'
         )
+
+    def recorded_stream(self, frame: str) -> str:
+        """The pair of an update, of the first that it has."""
+        fields = fields_of(frame)
+        if fields.get("channel") not in ("trade", "ticker") or not fields.get("data"):
+            return ""
+        symbol = str(fields["data"][0]["symbol"])
+        return symbol if fields["channel"] == "trade" else f"ticker {symbol}"
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`AssetPairs`, `Trades`, whose times are decimal seconds, and `OHLC`."""

@@ -15,6 +15,7 @@ from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.history import History
 from replay.quotes import SimulatedQuote
+from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
 SILENCE_S: Final = 30.0
@@ -69,6 +70,14 @@ class OkxProtocol:
             "seqId": quote.quote_seq,
         }
         return json.dumps({"arg": {"channel": BOOK, "instId": quote.instrument}, "data": [data]})
+
+    def recorded_stream(self, frame: str) -> str:
+        """The instrument of trades or of a book."""
+        fields = fields_of(frame)
+        if "data" not in fields:
+            return ""
+        name = str(fields["arg"]["instId"])
+        return name if fields["arg"]["channel"] == CHANNEL else f"{BOOK} {name}"
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`instruments`, `history-trades` before an id, and `candles` between two times, newest first."""

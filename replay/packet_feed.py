@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from types import TracebackType
 from typing import Final, Self, cast
 
@@ -18,8 +19,16 @@ Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
 END_OF_SESSION: Final = 0xFFFF
 MAX_PAYLOAD: Final = 1_400
+SESSION: Final = "LIVETAPE01"
 HEARTBEAT_S: Final = 1.0
 SEND_BUFFER: Final = 8 << 20
+
+
+@dataclass(frozen=True)
+class Hole:
+    """So many messages that the feed has, and nobody can give it."""
+
+    messages: int
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,10 @@ class PacketFeed:
 
     def __init__(
         self,
-        source: AsyncIterable[Sequence[bytes]],
+        source: AsyncIterable[Sequence[bytes] | Hole],
         lines: Sequence[Line],
         *,
-        session: str = "LIVETAPE01",
+        session: str = SESSION,
         rerequest: Address | None = None,
         server_faults: LineFaults | None = None,
         seed: int = 1,
@@ -107,7 +116,7 @@ class PacketFeed:
         self._rerequest = rerequest
         self._server_faults = server_faults or LineFaults()
         self._chance = random.Random(f"server {seed}")  # noqa: S311 - as above
-        self._messages: list[bytes] = []
+        self._messages: list[bytes | None] = []
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
@@ -148,13 +157,16 @@ class PacketFeed:
             return None
         session, first, count = HEADER.unpack(request)
         self.requests += 1
-        wanted = self._messages[first - 1 : first - 1 + count]
+        wanted = _whole(self._messages[first - 1 : first - 1 + count])
         if session != self._session or first == 0 or not wanted or self._chance.random() < self._server_faults.loss:
             return None
         return self._packet(first, next(_packs(wanted)))
 
     async def _play(self) -> None:
         async for messages in self._source:
+            if isinstance(messages, Hole):
+                self._messages.extend([None] * messages.messages)
+                continue
             for pack in _packs(messages):
                 first = len(self._messages) + 1
                 self._messages.extend(pack)
@@ -179,6 +191,11 @@ class PacketFeed:
     def _send(self, packet: bytes) -> None:
         for line in self._lines:
             line.send(packet)
+
+
+def _whole(messages: Sequence[bytes | None]) -> list[bytes]:
+    """The messages before the first that nobody has."""
+    return [each for each in takewhile(lambda each: each is not None, messages) if each is not None]
 
 
 def _packs(messages: Sequence[bytes]) -> Iterator[list[bytes]]:

@@ -5,11 +5,11 @@ import gzip
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from replay.trade import SimulatedTrade
 
@@ -24,9 +24,10 @@ class BadRecording(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordedFrame:
-    """A frame of a combined stream as the venue sent it, and when it was received.
+    """A frame as the venue sent it, and when it was received.
 
-    `stream` is empty for what no stream carried: recorders keep the order book's REST snapshot among the frames.
+    `stream` is empty for what no stream carried: answers to a client's requests, the order book's REST snapshot that
+    recorders keep among the frames.
     """
 
     receive_time_ns: int
@@ -34,28 +35,52 @@ class RecordedFrame:
     text: str
 
 
-def read_frames(path: Path) -> Iterator[RecordedFrame]:
-    """The frames of a `*.frames.gz`: a line has the receive time in ns and the frame.
+def combined_stream(frame: str) -> str:
+    """The stream that a frame of a combined stream names.
+
+    It comes first, so that the depth behind it need not be parsed. Raises ValueError or AttributeError where the frame
+    is no JSON object.
+    """
+    named = _STREAM_FIRST.match(frame)
+    return named[1] if named else str(json.loads(frame).get("stream", ""))
+
+
+def fields_of(frame: str) -> dict[str, Any]:
+    """The fields of a frame, none where it is no JSON object."""
+    try:
+        fields = json.loads(frame)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def read_frames(path: Path, stream_of: Callable[[str], str] = combined_stream) -> Iterator[RecordedFrame]:
+    """The frames of a `*.frames.gz`: a line has the receive time in ns and the frame, whose stream `stream_of` tells.
+
+    A recorder that was killed leaves a file without its end, and maybe half a line: it is read as far as it is whole.
 
     Raises:
-        BadRecording: the file is missing or a line is no frame of a combined stream.
+        BadRecording: the file is missing or a line is no frame.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(_whole_lines(file), 1):
                 received, _, text = line.rstrip("\n").partition(" ")
                 try:
-                    yield RecordedFrame(int(received), _stream_of(text), text)
+                    yield RecordedFrame(int(received), stream_of(text), text)
                 except (ValueError, AttributeError) as error:
-                    raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of a combined stream") from error
+                    raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of the venue") from error
     except OSError as error:
         raise BadRecording(f"{path} cannot be read: {error}") from error
 
 
-def _stream_of(frame: str) -> str:
-    """The stream's name, which a combined stream puts first: the depth behind it need not be parsed for it."""
-    named = _STREAM_FIRST.match(frame)
-    return named[1] if named else str(json.loads(frame).get("stream", ""))
+def _whole_lines(file: IO[str]) -> Iterator[str]:
+    try:
+        for line in file:
+            if line.endswith("\n"):
+                yield line
+    except EOFError:
+        return
 
 
 def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
@@ -106,14 +131,15 @@ class Pace:
 class FrameRecording:
     """A recording of frames as a source of an exchange."""
 
-    def __init__(self, path: Path, speed: float | None) -> None:
+    def __init__(self, path: Path, speed: float | None, stream_of: Callable[[str], str] = combined_stream) -> None:
         self._path = path
         self._speed = speed
+        self._stream_of = stream_of
 
     async def __aiter__(self) -> AsyncIterator[RecordedFrame]:
         """The frames, each when its time has come."""
         pace = Pace(self._speed)
-        for frame in read_frames(self._path):
+        for frame in read_frames(self._path, self._stream_of):
             await pace.until(frame.receive_time_ns)
             yield frame
 

@@ -327,7 +327,7 @@ STEPS = {
             "C++ bridge",
             ["bridge/**/*", "native/**/*"],
             build_bridge,
-            ["build/bridge/release/livetape-bridge", "build/bridge/release/livetape-relay"],
+            [f"build/bridge/release/livetape-{program}" for program in ("bridge", "record", "relay")],
             ["packages"],
             wanted=exists("bridge/CMakePresets.json"),
         ),

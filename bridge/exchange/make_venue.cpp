@@ -38,6 +38,14 @@ std::unique_ptr<Venue> make_venue(std::string_view name, const std::vector<std::
   return nullptr;
 }
 
+std::unique_ptr<Venue> checked_venue(std::string_view name, const std::vector<std::string>& instruments) {
+  auto venue = make_venue(name, instruments);
+  if (venue == nullptr) {
+    throw std::runtime_error("no client for venue " + std::string(name) + ": known are " + known_venues());
+  }
+  return venue;
+}
+
 std::unique_ptr<Venue> make_venue_of(std::string_view name, std::span<char* const> pairs,
                                      std::vector<std::string>& instruments) {
   std::vector<std::string> symbols;

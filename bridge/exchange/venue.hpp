@@ -195,6 +195,9 @@ class Venue {
 /// The client of a venue by its name; null for a name that has none.
 [[nodiscard]] std::unique_ptr<Venue> make_venue(std::string_view name, const std::vector<std::string>& instruments);
 
+/// The same. Throws std::runtime_error that says which there are for a name that has none.
+[[nodiscard]] std::unique_ptr<Venue> checked_venue(std::string_view name, const std::vector<std::string>& instruments);
+
 /// The same for programs that read frames and ask no venue: `pairs` are INSTRUMENT=SYMBOL, and the instruments go to
 /// `instruments`.
 [[nodiscard]] std::unique_ptr<Venue> make_venue_of(std::string_view name, std::span<char* const> pairs,

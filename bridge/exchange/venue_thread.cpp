@@ -12,7 +12,7 @@
 #include "core/log.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
-#include "exchange/instrument_list.hpp"
+#include "exchange/learn_instruments.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -27,14 +27,6 @@ constexpr std::int64_t kLongestPatienceNs = 600'000'000'000;
 constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
 constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
 
-std::unique_ptr<Venue> checked_venue(const VenueConfig& config) {
-  auto venue = make_venue(config.venue, config.instruments);
-  if (venue == nullptr) {
-    throw std::runtime_error("no client for venue " + config.venue + ": known are " + known_venues());
-  }
-  return venue;
-}
-
 }  // namespace
 
 VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics)
@@ -43,7 +35,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       patience_ns_(std::chrono::nanoseconds(bridge.silence).count()),
       clock_delay_ns_(std::chrono::nanoseconds(config.clock_delay).count()),
       metrics_(metrics),
-      venue_(checked_venue(config)),
+      venue_(checked_venue(config.venue, config.instruments)),
       session_id_(random_session_id()),
       errors_(bridge.errors_dir, config.venue),
       positions_(bridge.positions_dir, config_, tapes_, metrics),
@@ -75,7 +67,12 @@ void VenueThread::stop() {
 
 /// Nothing can be subscribed to before the venue has said how it calls the instruments.
 asio::awaitable<void> VenueThread::open() {
-  co_await learn_instruments(config_, *venue_, rest_, metrics_);
+  co_await learn_instruments(*venue_, rest_, [this](std::string_view reason, milliseconds wait) {
+    ++metrics_.failed_connects;
+    log(config_.venue,
+        "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
+  });
+  say_unlisted();
   std::vector<Channel> channels{Channel::trades};
   if (config_.has_quotes) channels.push_back(Channel::quotes);
   for (auto& [path, subscriptions] : plan_connections(*venue_, channels)) {
@@ -88,6 +85,14 @@ asio::awaitable<void> VenueThread::open() {
   }
   if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
   co_await backfill_.run();
+}
+
+void VenueThread::say_unlisted() {
+  for (std::uint32_t i = 0; i < config_.instruments.size(); ++i) {
+    if (venue_->is_listed(i)) continue;
+    ++metrics_.unlisted;
+    log(config_.venue, "the venue does not list " + config_.instruments[i] + ", the others go on");
+  }
 }
 
 void VenueThread::on_connected(Session& session) {

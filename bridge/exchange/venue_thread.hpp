@@ -69,6 +69,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_candle(const Candle& candle) override;
 
   boost::asio::awaitable<void> open();
+  void say_unlisted();
   boost::asio::awaitable<void> tick();
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);

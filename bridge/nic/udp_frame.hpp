@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace livetape::bridge {
 
@@ -41,5 +42,10 @@ struct UdpFrame {
 /// Checks the headers of an Ethernet frame, with up to two VLAN tags, that a UDP datagram is in. UDP's own checksum is
 /// left to the card: a packet that a virtual device hands over has none yet.
 [[nodiscard]] UdpFrame parse_udp_frame(std::span<const std::uint8_t> frame) noexcept;
+
+/// An Ethernet frame around a datagram's payload that is sent there, for captures: nobody is its sender, and UDP's
+/// checksum says that there is none. A payload is at most what a datagram can have.
+[[nodiscard]] std::vector<std::uint8_t> make_udp_frame(const UdpAddress& destination,
+                                                       std::span<const std::uint8_t> payload);
 
 }  // namespace livetape::bridge

@@ -45,6 +45,19 @@ Bytes frame_of(const std::string& payload, std::size_t tags = 0, std::size_t opt
   return frame;
 }
 
+TEST(UdpFrame, IsMadeAsItIsRead) {
+  for (const UdpAddress address : {UdpAddress{0xef010203, 26'400}, UdpAddress{0x7f000001, 1}}) {
+    const Bytes payload{1, 2, 3};
+    const Bytes made = make_udp_frame(address, payload);
+    const UdpFrame frame = parse_udp_frame(made);
+    ASSERT_EQ(frame.error, FrameError::none);
+    EXPECT_EQ(frame.destination, address);
+    EXPECT_EQ(Bytes(frame.payload.begin(), frame.payload.end()), payload);
+  }
+  const Bytes group = make_udp_frame({0xef810203, 1}, {});
+  EXPECT_EQ(Bytes(group.begin(), group.begin() + 6), (Bytes{0x01, 0x00, 0x5e, 0x01, 0x02, 0x03}));
+}
+
 TEST(UdpFrame, IsReadBehindTagsAndOptionsAndWithoutPadding) {
   for (std::size_t tags = 0; tags <= 2; ++tags) {
     for (std::size_t options = 0; options <= 10; ++options) {

@@ -1,0 +1,114 @@
+"""Captures of a packet feed, played back: what its lines had together, each message when it first came."""
+
+import gzip
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from replay.packet_feed import END_OF_SESSION, HEADER, Hole
+from replay.recording import BadRecording, Pace
+
+SUFFIXES: Final = (".pcap", ".pcap.gz")
+_MAGICS: Final = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}
+"""What a capture begins with, and the nanoseconds of its records' smaller unit."""
+_HEADER_BYTES, _RECORD_BYTES = 24, 16
+_ETHERNET_BYTES, _UDP_BYTES = 14, 8
+_IPV4, _UDP = b"\x08\x00", 17
+
+
+class Captured(NamedTuple):
+    """A datagram's payload, and when it was captured."""
+
+    time_ns: int
+    payload: bytes
+
+
+class CaptureSource:
+    """The messages of a capture of MoldUDP64 as a source of a packet feed; what no line had is a hole.
+
+    Raises BadRecording for a file of another kind, and for one of several sessions.
+    """
+
+    def __init__(self, path: Path, speed: float | None) -> None:
+        self._speed = speed
+        self._came: dict[int, Captured] = {}
+        sessions = set()
+        for datagram in read_capture(path):
+            session, first, count = _header(path, datagram)
+            sessions.add(session)
+            for number, message in enumerate(_messages(datagram.payload, count), first):
+                self._came.setdefault(number, Captured(datagram.time_ns, message))
+        if len(sessions) != 1:
+            raise BadRecording(f"{path} has {len(sessions)} sessions of MoldUDP64, and one can be played")
+        self.session = sessions.pop().decode()
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[bytes] | Hole]:
+        """Each message when its time has come, in the order of their numbers."""
+        pace = Pace(self._speed)
+        next_number = 1
+        for number in sorted(self._came):
+            if number > next_number:
+                yield Hole(number - next_number)
+            await pace.until(self._came[number].time_ns)
+            yield [self._came[number].payload]
+            next_number = number + 1
+
+
+def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:
+    if len(datagram.payload) < HEADER.size:
+        raise BadRecording(f"{path} has a datagram of {len(datagram.payload)} bytes, which is none of MoldUDP64")
+    session, first, count = HEADER.unpack_from(datagram.payload)
+    return session, first, 0 if count == END_OF_SESSION else count
+
+
+def _messages(payload: bytes, count: int) -> Iterator[bytes]:
+    at = HEADER.size
+    for _ in range(count):
+        length = int.from_bytes(payload[at : at + 2])
+        yield payload[at + 2 : at + 2 + length]
+        at += 2 + length
+
+
+def read_capture(path: Path) -> Iterator[Captured]:
+    """The UDP datagrams over IPv4 of a pcap file, compressed by gzip or not; one that is cut off ends there.
+
+    Raises:
+        BadRecording: the file is missing or is no capture of Ethernet.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield from _datagrams(path, file)
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error}") from error
+
+
+def _datagrams(path: Path, file: IO[bytes]) -> Iterator[Captured]:
+    header = _read(file, _HEADER_BYTES)
+    for order in "<", ">":
+        if len(header) == _HEADER_BYTES and struct.unpack(f"{order}I", header[:4])[0] in _MAGICS:
+            break
+    else:
+        raise BadRecording(f"{path} is no capture: it begins with {header[:4]!r}")
+    unit_ns = _MAGICS[struct.unpack(f"{order}I", header[:4])[0]]
+    while len(record := _read(file, _RECORD_BYTES)) == _RECORD_BYTES:
+        seconds, below, kept, _length = struct.unpack(f"{order}IIII", record)
+        frame = _read(file, kept)
+        payload = _payload(frame)
+        if len(frame) == kept and payload is not None:
+            yield Captured(seconds * 1_000_000_000 + below * unit_ns, payload)
+
+
+def _read(file: IO[bytes], count: int) -> bytes:
+    """So many bytes, or what there is of them: a recorder that was killed leaves a file without its end."""
+    try:
+        return file.read(count)
+    except EOFError:
+        return b""
+
+
+def _payload(frame: bytes) -> bytes | None:
+    if frame[12:14] != _IPV4 or len(frame) < _ETHERNET_BYTES + 20 or frame[23] != _UDP:
+        return None
+    udp = _ETHERNET_BYTES + (frame[_ETHERNET_BYTES] & 0x0F) * 4
+    return frame[udp + _UDP_BYTES : udp + int.from_bytes(frame[udp + 4 : udp + 6])]

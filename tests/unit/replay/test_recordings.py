@@ -1,0 +1,111 @@
+"""What is played of a recording: every venue's frames by their stream, and captures as far as they are whole."""
+
+import asyncio
+import gzip
+import struct
+from collections.abc import AsyncIterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from replay.capture import CaptureSource, read_capture
+from replay.market import MarketSpec, trades
+from replay.packet_feed import END_OF_SESSION, HEADER, Hole
+from replay.quotes import SimulatedQuote, quoted
+from replay.recording import BadRecording, read_frames
+from replay.venues import PROTOCOLS, VenueName, protocol_of
+from tests.integration.packet_kit import ethernet_frame
+
+BTC = "BTC-USDT"
+ADDRESS = ("239.1.2.3", 26_400)
+SESSION = b"SESSION001"
+OTHERS = ("pong", '{"result":null,"id":1}', '{"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"}}')
+
+
+@pytest.mark.parametrize("name", VenueName)
+def test_a_recorded_frame_is_on_the_stream_that_it_was_sent_on(name: VenueName) -> None:
+    protocol = protocol_of(name, (BTC,))
+    market = quoted(trades(MarketSpec((BTC,), 100, 1, PROTOCOLS[name].resolution_ns), 10**18), 1)
+    for item, _ in zip(market, range(4), strict=False):
+        if isinstance(item, SimulatedQuote):
+            assert protocol.recorded_stream(protocol.encode_quote(item)) == protocol.quote_stream_of(BTC)
+        else:
+            assert protocol.recorded_stream(protocol.encode(item)) == protocol.stream_of(BTC)
+
+
+def test_what_is_on_no_stream_is_played_to_nobody() -> None:
+    protocol = protocol_of(VenueName.OKX, (BTC,))
+    assert [protocol.recorded_stream(text) for text in OTHERS] == ["", "", ""]
+
+
+def test_a_recording_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "cut.frames.gz"
+    lines = [f"{number} {{}}\n".encode() for number in range(50_000)]
+    whole = gzip.compress(b"".join(lines))
+    file.write_bytes(whole[: len(whole) // 2])
+    read = [frame.receive_time_ns for frame in read_frames(file)]
+    assert read == [*range(len(read))]
+    assert 10_000 < len(read) < 50_000
+
+
+def capture(*packets: tuple[int, bytes], magic: int = 0xA1B23C4D, order: str = "<") -> bytes:
+    """A pcap file of datagrams and their times."""
+    parts = [struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 65_535, 1)]
+    for time_ns, payload in packets:
+        frame = ethernet_frame(payload, *ADDRESS)
+        seconds, below_ns = divmod(time_ns, 10**9)
+        below = below_ns if magic == 0xA1B23C4D else below_ns // 1_000
+        parts += [struct.pack(f"{order}IIII", seconds, below, len(frame), len(frame)), frame]
+    return b"".join(parts)
+
+
+def packet(first: int, *messages: bytes, session: bytes = SESSION) -> bytes:
+    return HEADER.pack(session, first, len(messages)) + b"".join(len(each).to_bytes(2) + each for each in messages)
+
+
+async def played(source: AsyncIterable[Sequence[bytes] | Hole]) -> list[Sequence[bytes] | Hole]:
+    return [each async for each in source]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("magic", "unit_ns"), [(0xA1B23C4D, 1), (0xA1B2C3D4, 1_000)])
+def test_a_capture_is_read_in_either_order_and_unit(tmp_path: Path, order: str, magic: int, unit_ns: int) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture((1_700_000_000_123_456_789, b"one"), magic=magic, order=order))
+    (datagram,) = read_capture(file)
+    assert datagram == (1_700_000_000_123_456_789 // unit_ns * unit_ns, b"one")
+
+
+def test_lines_are_one_stream_whose_holes_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap.gz"
+    end = HEADER.pack(SESSION, 8, END_OF_SESSION)
+    packets = [packet(3, b"c"), packet(2, b"b", b"c"), packet(3, b"c"), packet(6, b"f", b"g"), end]
+    file.write_bytes(gzip.compress(capture(*((number, each) for number, each in enumerate(packets)))))
+    source = CaptureSource(file, None)
+    assert source.session == SESSION.decode()
+    assert asyncio.run(played(source)) == [Hole(1), [b"b"], [b"c"], Hole(2), [b"f"], [b"g"]]
+
+
+def test_a_capture_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap.gz"
+    whole = capture(*((number, packet(number, b"x" * 100)) for number in range(1, 5_000)))
+    packed = gzip.compress(whole, 0)
+    file.write_bytes(packed[: len(packed) // 2])
+    read = list(read_capture(file))
+    assert [each.time_ns for each in read] == [*range(1, len(read) + 1)]
+    assert 2_000 < len(read) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no capture at all, but long enough", "is no capture"),
+        (capture((1, b"short")), "a datagram of 5 bytes"),
+        (capture((1, packet(1, b"a")), (2, packet(1, b"a", session=b"SESSION002"))), "has 2 sessions"),
+    ],
+)
+def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(content)
+    with pytest.raises(BadRecording, match=reason):
+        CaptureSource(file, None)
