@@ -17,8 +17,8 @@ namespace asio = boost::asio;
 /// Empty, or what went wrong.
 asio::awaitable<std::string> read_list(Venue& venue, RestClient& rest) {
   try {
-    const RestAnswer answer = co_await rest.get(venue.instruments_target(), RestClient::Turn::first,
-                                               RestClient::kMaxListBytes);
+    const RestAnswer answer =
+        co_await rest.get(venue.instruments_target(), RestClient::Turn::first, RestClient::kMaxListBytes);
     if (!answer.error.empty()) co_return answer.error;
     const DecodeError error = venue.read_instruments(answer.body);
     co_return error == DecodeError::none ? std::string() : "answer: " + std::string(name_of(error));

@@ -16,7 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-
 }  // namespace
 
 VenueRecorder::VenueRecorder(asio::io_context& context, const VenueConfig& config, const std::filesystem::path& folder,
