@@ -26,7 +26,7 @@ test: setup ## Run every test
 chaos: setup ## Break everything at random for 30 minutes, and compare every bar (SECONDS=180, SEED=7)
 	@python -m tests.chaos.storm $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-fuzz: setup ## Fuzz the kernel and the bridge's packets (SECONDS=600 for each target; 60 when not said)
+fuzz: setup ## Fuzz the kernel and the bridge (SECONDS=600 for each target; 60 when not said)
 	@scripts/fuzz $(or $(SECONDS),60)
 
 check: setup ## Lint, types, layers, format

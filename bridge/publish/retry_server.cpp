@@ -56,41 +56,49 @@ void RetryServer::stop() {
 }
 
 void RetryServer::run() {
-  std::vector<zmq::message_t> request;
+  Frames request;
   try {
     for (;;) {
       request.clear();
-      if (zmq::recv_multipart(socket_, std::back_inserter(request))) answer(request);
+      if (!zmq::recv_multipart(socket_, std::back_inserter(request))) continue;
+      // An answer that a client has no room for is dropped: it asks again.
+      if (Frames frames = answer(request); !frames.empty()) {
+        (void)zmq::send_multipart(socket_, frames, zmq::send_flags::dontwait);
+      }
     }
   } catch (const zmq::error_t& error) {
     if (error.num() != ETERM) throw;
   }
 }
 
-void RetryServer::answer(const std::vector<zmq::message_t>& request) {
+RetryServer::Frames RetryServer::answer(const Frames& request) {
   const std::string_view kind = request.size() < 2 ? "" : request[1].to_string_view();
   if (request.size() == 2 && kind == "state") return answer_state(request[0]);
   if (request.size() == 2 && kind == "unconfirmed") return answer_unconfirmed(request[0]);
   if (request.size() == 3 && request[2].size() == kRangeBytes) {
     const RetryRange range = read_range(request[2].to_string_view());
     if (kind == "get" && range.first != 0) return answer_get(request[0], range);
-    if (kind == "confirm" && request[0].to_string_view() == kRelayAddress) return confirm(range);
+    if (kind == "confirm" && request[0].to_string_view() == kRelayAddress) {
+      confirm(range);
+      return {};
+    }
   }
   ++metrics_.bad_retries;
+  return {};
 }
 
-void RetryServer::answer_state(const zmq::message_t& client) {
+RetryServer::Frames RetryServer::answer_state(const zmq::message_t& client) {
   auto frames = answer_to(client, "state");
   for (const RetrySource& source : sources_) {
     frames.emplace_back(std::string_view(source.venue));
     frames.push_back(write_range({source.session, source.ring->first(), source.ring->last()}));
   }
-  send(std::move(frames));
+  return frames;
 }
 
 /// Each session of the venues that have a relay, the oldest first: the first message that is not confirmed, and the
 /// last; of the session now also what is not on disk yet.
-void RetryServer::answer_unconfirmed(const zmq::message_t& client) {
+RetryServer::Frames RetryServer::answer_unconfirmed(const zmq::message_t& client) {
   auto frames = answer_to(client, "unconfirmed");
   const auto add_session = [&frames](const RetrySource& source, const RetryRange& range) {
     frames.emplace_back(std::string_view(source.venue));
@@ -104,11 +112,11 @@ void RetryServer::answer_unconfirmed(const zmq::message_t& client) {
     }
     add_session(source, {source.session, source.spool->confirmed(source.session) + 1, last});
   }
-  send(std::move(frames));
+  return frames;
 }
 
 /// Numbers that the answer covers and does not have are not kept; those behind it may be asked for next.
-void RetryServer::answer_get(const zmq::message_t& client, const RetryRange& wanted) {
+RetryServer::Frames RetryServer::answer_get(const zmq::message_t& client, const RetryRange& wanted) {
   auto frames = answer_to(client, "got");
   frames.emplace_back();  // for what is covered
   const auto source = std::ranges::find(sources_, wanted.session, &RetrySource::session);
@@ -117,12 +125,11 @@ void RetryServer::answer_get(const zmq::message_t& client, const RetryRange& wan
   if (!is_now || wanted.first < source->ring->first()) through = add_from_disk(wanted, frames);
   if (!through) through = is_now ? add_from_memory(*source->ring, wanted, frames) : wanted.last;
   frames[2] = write_range({wanted.session, wanted.first, *through});
-  send(std::move(frames));
+  return frames;
 }
 
 /// Adds what is in memory of a range, up to the size of an answer; the last number that was looked at.
-std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRange& wanted,
-                                           std::vector<zmq::message_t>& frames) {
+std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRange& wanted, Frames& frames) {
   const std::uint64_t last = std::min(wanted.last, ring.last());
   if (wanted.first > last) return wanted.first - 1;
   std::size_t bytes = 0;
@@ -138,7 +145,7 @@ std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRan
 }
 
 /// The same of what is on disk; nothing when the first of them is not there.
-std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted, std::vector<zmq::message_t>& frames) {
+std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted, Frames& frames) {
   for (const auto& reader : readers_) {
     if (reader == nullptr || !reader->seek(wanted.session, wanted.first)) continue;
     std::uint64_t through = wanted.first - 1;
@@ -152,7 +159,7 @@ std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted
   return std::nullopt;
 }
 
-void RetryServer::add(const SessionId& session, const SpooledMessage& message, std::vector<zmq::message_t>& frames) {
+void RetryServer::add(const SessionId& session, const SpooledMessage& message, Frames& frames) {
   frames.emplace_back(message.key);
   frames.push_back(frame_of(position_of(session, message.sequence)));
   frames.push_back(frame_of(message.value));
@@ -163,11 +170,6 @@ void RetryServer::confirm(const RetryRange& confirmed) {
   for (const RetrySource& source : sources_) {
     if (source.spool != nullptr) source.spool->confirm(confirmed.session, confirmed.last);
   }
-}
-
-/// An answer that a client has no room for is dropped: it asks again.
-void RetryServer::send(std::vector<zmq::message_t> frames) {
-  (void)zmq::send_multipart(socket_, frames, zmq::send_flags::dontwait);
 }
 
 }  // namespace livetape::bridge

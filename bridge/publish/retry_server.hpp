@@ -39,18 +39,20 @@ class RetryServer {
   void start();
   void stop();
 
+  using Frames = std::vector<zmq::message_t>;
+  /// The frames that answer a request, both with the client's address before them; none where there is no answer. It is
+  /// the thread's own work, once it has started.
+  [[nodiscard]] Frames answer(const Frames& request);
+
  private:
   void run();
-  void answer(const std::vector<zmq::message_t>& request);
-  void answer_state(const zmq::message_t& client);
-  void answer_unconfirmed(const zmq::message_t& client);
-  void answer_get(const zmq::message_t& client, const RetryRange& wanted);
-  std::uint64_t add_from_memory(const RetryRing& ring, const RetryRange& wanted, std::vector<zmq::message_t>& frames);
-  [[nodiscard]] std::optional<std::uint64_t> add_from_disk(const RetryRange& wanted,
-                                                           std::vector<zmq::message_t>& frames);
-  void add(const SessionId& session, const SpooledMessage& message, std::vector<zmq::message_t>& frames);
+  [[nodiscard]] Frames answer_state(const zmq::message_t& client);
+  [[nodiscard]] Frames answer_unconfirmed(const zmq::message_t& client);
+  [[nodiscard]] Frames answer_get(const zmq::message_t& client, const RetryRange& wanted);
+  std::uint64_t add_from_memory(const RetryRing& ring, const RetryRange& wanted, Frames& frames);
+  [[nodiscard]] std::optional<std::uint64_t> add_from_disk(const RetryRange& wanted, Frames& frames);
+  void add(const SessionId& session, const SpooledMessage& message, Frames& frames);
   void confirm(const RetryRange& confirmed);
-  void send(std::vector<zmq::message_t> frames);
 
   std::vector<RetrySource> sources_;
   std::vector<std::unique_ptr<SpoolReader>> readers_;  // of the sources that have a spool; null for the others
