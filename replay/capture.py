@@ -3,8 +3,9 @@
 import gzip
 import struct
 from collections.abc import AsyncIterator, Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.recording import BadRecording, Pace
@@ -83,7 +84,7 @@ def read_capture(path: Path) -> Iterator[Captured]:
         raise BadRecording(f"{path} cannot be read: {error}") from error
 
 
-def _datagrams(path: Path, file: IO[bytes]) -> Iterator[Captured]:
+def _datagrams(path: Path, file: BufferedIOBase) -> Iterator[Captured]:
     header = _read(file, _HEADER_BYTES)
     for order in "<", ">":
         if len(header) == _HEADER_BYTES and struct.unpack(f"{order}I", header[:4])[0] in _MAGICS:
@@ -99,7 +100,7 @@ def _datagrams(path: Path, file: IO[bytes]) -> Iterator[Captured]:
             yield Captured(seconds * 1_000_000_000 + below * unit_ns, payload)
 
 
-def _read(file: IO[bytes], count: int) -> bytes:
+def _read(file: BufferedIOBase, count: int) -> bytes:
     """So many bytes, or what there is of them: a recorder that was killed leaves a file without its end."""
     try:
         return file.read(count)

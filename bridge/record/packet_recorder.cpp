@@ -2,11 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cstring>
 #include <exception>
 #include <utility>
@@ -56,8 +51,7 @@ std::vector<std::uint8_t> capture_header() {
 
 PacketRecorder::PacketRecorder(asio::io_context& context, const PacketFeedConfig& config,
                                const std::filesystem::path& folder, Rotation rotation, RecordingFailed on_failed)
-    : context_(context),
-      venue_(config.venue),
+    : venue_(config.venue),
       recording_(folder / config.venue, ".pcap.gz", capture_header(), rotation),
       failed_(std::move(on_failed)) {
   for (const std::string& text : config.lines) {
@@ -69,21 +63,24 @@ PacketRecorder::PacketRecorder(asio::io_context& context, const PacketFeedConfig
 }
 
 void PacketRecorder::start() {
-  for (Line& line : lines_) asio::co_spawn(context_, read(line), asio::detached);
+  for (Line& line : lines_) listen(line);
   log(venue_, "every line is listened to");
 }
 
-asio::awaitable<void> PacketRecorder::read(Line& line) {
-  Payloads payloads;
-  for (;;) {
-    auto [error] = co_await line.readable.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                     asio::as_tuple(asio::use_awaitable));
-    if (error) co_return;
-    payloads.clear();
-    line.socket.receive(payloads);
-    const std::int64_t receive_time_ns = utc_now_ns();
-    for (const Payload& payload : payloads) keep(receive_time_ns, line.address, payload.bytes);
-  }
+void PacketRecorder::listen(Line& line) {
+  line.readable.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [this, &line](const boost::system::error_code& error) {
+                             if (error) return;
+                             read(line);
+                             listen(line);
+                           });
+}
+
+void PacketRecorder::read(Line& line) {
+  payloads_.clear();
+  line.socket.receive(payloads_);
+  const std::int64_t receive_time_ns = utc_now_ns();
+  for (const Payload& payload : payloads_) keep(receive_time_ns, line.address, payload.bytes);
 }
 
 void PacketRecorder::keep(std::int64_t receive_time_ns, const UdpAddress& address,

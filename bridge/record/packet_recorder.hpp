@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
@@ -32,14 +31,15 @@ class PacketRecorder {
     boost::asio::posix::stream_descriptor readable;  // a descriptor of its own of the same socket
   };
 
-  boost::asio::awaitable<void> read(Line& line);
+  void listen(Line& line);
+  void read(Line& line);
   void keep(std::int64_t receive_time_ns, const UdpAddress& address, std::span<const std::uint8_t> payload);
 
-  boost::asio::io_context& context_;
   std::string venue_;
   Recording recording_;
   RecordingFailed failed_;
   std::deque<Line> lines_;
+  Payloads payloads_;  // of one burst
   std::vector<std::uint8_t> record_;
 };
 
