@@ -62,6 +62,8 @@ bridge::Trade trade_of(Bytes& bytes) {
   trade.size = amount(bytes);
   trade.event_time_ns = bytes.take<std::int64_t>();
   trade.receive_time_ns = bytes.take<std::int64_t>();
+  trade.publish_time_ns = bytes.take<std::int64_t>();
+  trade.hardware_time_ns = bytes.take<std::int64_t>();
   return trade;
 }
 

@@ -21,18 +21,49 @@ from tests.integration.packet_kit import ethernet_frame
 INSTRUMENTS: Final = ("BTC-USDT", "ETH-USDT")
 START_NS: Final = 4_000_000_000 * 10**9
 """Ahead of every clock, since some histories have the last hour alone."""
-FRAME, HISTORY, INSTRUMENT_LIST = range(3)
+CANDLES_NS: Final = 1_700_000_000 * 10**9
+"""Within the first of the minutes that `venue_answers` asks for."""
+FRAME, HISTORY, INSTRUMENT_LIST, CANDLES = range(4)
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 TARGETS: Final = {
-    VenueName.BINANCE: ("/api/v3/exchangeInfo", f"/api/v3/historicalTrades?symbol={ETH}&fromId=0"),
-    VenueName.BINANCE_USDM: ("/fapi/v1/exchangeInfo", f"/fapi/v1/aggTrades?symbol={ETH}&fromId=0"),
-    VenueName.BITSTAMP: ("/api/v2/trading-pairs-info/", "/api/v2/transactions/ethusdt/?time=hour"),
-    VenueName.BYBIT: ("/v5/market/instruments-info", f"/v5/market/recent-trade?symbol={ETH}&limit=60"),
-    VenueName.COINBASE: ("/products", "/products/ETH-USDT/trades"),
-    VenueName.KRAKEN: ("/0/public/AssetPairs", f"/0/public/Trades?pair={ETH}&since=0&count=100"),
-    VenueName.OKX: ("/api/v5/public/instruments", "/api/v5/market/history-trades?instId=ETH-USDT&limit=100"),
+    VenueName.BINANCE: (
+        "/api/v3/exchangeInfo",
+        f"/api/v3/historicalTrades?symbol={ETH}&fromId=0",
+        f"/api/v3/klines?symbol={ETH}&interval=1m&startTime=1699999980000&endTime=1700005920000&limit=100",
+    ),
+    VenueName.BINANCE_USDM: (
+        "/fapi/v1/exchangeInfo",
+        f"/fapi/v1/aggTrades?symbol={ETH}&fromId=0",
+        f"/fapi/v1/klines?symbol={ETH}&interval=1m&startTime=1699999980000&endTime=1700005920000&limit=100",
+    ),
+    VenueName.BITSTAMP: (
+        "/api/v2/trading-pairs-info/",
+        "/api/v2/transactions/ethusdt/?time=hour",
+        "/api/v2/ohlc/ethusdt/?step=60&limit=100&start=1699999980",
+    ),
+    VenueName.BYBIT: (
+        "/v5/market/instruments-info",
+        f"/v5/market/recent-trade?symbol={ETH}&limit=60",
+        f"/v5/market/kline?category=spot&symbol={ETH}&interval=1&start=1699999980000&end=1700005920000&limit=100",
+    ),
+    VenueName.COINBASE: (
+        "/products",
+        "/products/ETH-USDT/trades",
+        "/products/ETH-USDT/candles?granularity=60&start=2023-11-14T22:13:00Z&end=2023-11-14T23:52:00Z",
+    ),
+    VenueName.KRAKEN: (
+        "/0/public/AssetPairs",
+        f"/0/public/Trades?pair={ETH}&since=0&count=100",
+        f"/0/public/OHLC?pair={ETH}&interval=1&since=1699999920",
+    ),
+    VenueName.OKX: (
+        "/api/v5/public/instruments",
+        "/api/v5/market/history-trades?instId=ETH-USDT&limit=100",
+        "/api/v5/market/candles?instId=ETH-USDT&bar=1m&before=1699999979999&after=1700005980000&limit=100",
+    ),
 }
-"""Where a venue lists its instruments, and where it gives trades back; in the order of the target `venue_answers`."""
+"""Where a venue lists its instruments, gives trades back, and has its candles; in the order of the target
+`venue_answers`."""
 OTHERS: Final = {
     VenueName.BINANCE: (
         '{"result":null,"id":1}',
@@ -88,7 +119,7 @@ def main() -> None:
 
 
 def answers(venue: VenueName) -> Iterator[tuple[int, str]]:
-    """Frames, a history and a list of instruments of a venue, each behind what it is."""
+    """Frames, a history, a list of instruments and candles of a venue, each behind what it is."""
     protocol = protocol_of(venue, INSTRUMENTS)
     history = History()
     spec = MarketSpec(INSTRUMENTS, rate=100, seed=7, resolution_ns=PROTOCOLS[venue].resolution_ns)
@@ -101,7 +132,10 @@ def answers(venue: VenueName) -> Iterator[tuple[int, str]]:
     history.add(SimulatedTrade("ETH-USDT", 10**9, "3000.05", "0.5", "sell", START_NS + 10**9))
     for text in OTHERS[venue]:
         yield FRAME, text
-    for kind, target in zip((INSTRUMENT_LIST, HISTORY), TARGETS[venue], strict=True):
+    for minute in range(3):
+        at_ns = CANDLES_NS + minute * 60 * 10**9
+        history.candles.add(SimulatedTrade("ETH-USDT", 2 * 10**9 + minute, f"300{minute}.05", "0.5", "buy", at_ns))
+    for kind, target in zip((INSTRUMENT_LIST, HISTORY, CANDLES), TARGETS[venue], strict=True):
         address = urlsplit(target)
         answer = protocol.answer(address.path, dict(parse_qsl(address.query)), history)
         if answer is None:

@@ -13,8 +13,8 @@
 #include "livetape/decimal.hpp"
 
 /// What venues send: the first byte chooses the venue, the second what is read — a frame of the stream, an answer of
-/// its history, its list of instruments — and the rest is that. Whatever comes, trades and quotes are sane, and the
-/// same bytes are read the same again.
+/// its history, its list of instruments, its candles — and the rest is that. Whatever comes, what is read is sane, and
+/// the same bytes are read the same again.
 using namespace livetape::bridge;
 using livetape::fuzz::expect;
 
@@ -71,6 +71,11 @@ auto parts_of(const Trade& trade) {
 auto parts_of(const Quote& quote) {
   return std::tuple(quote.instrument, quote.has_seq, quote.seq, quote.bid.price, quote.bid.size, quote.ask.price,
                     quote.ask.size, quote.event_time_ns, quote.has_venue_time);
+}
+
+auto parts_of(const Candle& candle) {
+  return std::tuple(candle.instrument, candle.has_trades, candle.start_ns, candle.open, candle.high, candle.low,
+                    candle.close, candle.volume, candle.trades, candle.receive_time_ns);
 }
 
 template <typename Item>
@@ -138,6 +143,20 @@ void read_instruments(const Names& names, std::string_view body) {
   }
 }
 
+void read_candles(const Names& names, std::string_view body) {
+  const auto venue = named(names);
+  const CandleQuery query{1, kReceived - kReceived % kMinuteNs, kReceived - kReceived % kMinuteNs + 99 * kMinuteNs};
+  std::vector<Candle> first, again;
+  const DecodeError error = venue->read_candles(body, query, kReceived, first);
+  for (const Candle& candle : first) {
+    expect(candle.instrument == query.instrument, "candles are of what was asked for");
+    expect(candle.start_ns >= query.first_ns && candle.start_ns <= query.last_ns, "and of the minutes asked for");
+    expect(candle.volume >= 0 && is_amount(candle.open) && is_amount(candle.close), "their amounts can be");
+  }
+  expect(venue->read_candles(body, query, kReceived, again) == error, "candles are the same when they come again");
+  expect(parts_of(first) == parts_of(again), "each of them");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -148,7 +167,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto body = std::make_unique<char[]>(length + simdjson::SIMDJSON_PADDING);
   std::copy_n(data + 2, length, body.get());
   const std::string_view text(body.get(), length);
-  constexpr std::uint8_t kKinds = 3;
+  constexpr std::uint8_t kKinds = 4;
   switch (data[1] % kKinds) {
     case 0:
       read_frame(names, text);
@@ -156,8 +175,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 1:
       read_history(names, text);
       break;
-    default:
+    case 2:
       read_instruments(names, text);
+      break;
+    default:
+      read_candles(names, text);
   }
   return 0;
 }

@@ -18,7 +18,7 @@ from tests.integration.bridge_kit import server_tls
 
 CHUNK: Final = 1 << 16
 FIN, RSV1, MASK = 0x80, 0x40, 0x80
-CONTINUATION, TEXT, PING = 0x0, 0x1, 0x9
+CONTINUATION, TEXT, PING, PONG = 0x0, 0x1, 0x9, 0xA
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SMALL, _TWO_BYTES, _EIGHT_BYTES = 125, 126, 127
 

@@ -31,6 +31,7 @@ from tests.integration.hostile_server import (
     FIN,
     MASK,
     PING,
+    PONG,
     RSV1,
     TEXT,
     Attack,
@@ -90,10 +91,10 @@ def answer(sent: bytes, then: bytes) -> Attack:
 
 
 async def never_whole(client: Client) -> None:
-    """A frame that goes on and on, and has nothing in it."""
+    """A message that goes on and on with nothing in it, and signs of life in between."""
     await client.upgrade()
     await client.send(frame(TEXT, b"{"))
-    async for piece in paced(frame(CONTINUATION) * 100, every_s=1):
+    async for piece in paced(frame(CONTINUATION) * 100 + frame(FIN | PONG), every_s=1):
         await client.send(piece)
 
 

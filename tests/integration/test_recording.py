@@ -177,7 +177,7 @@ def texts(folder: Path) -> list[str]:
     return [frame.text for frame in frames_in(folder)]
 
 
-async def test_files_are_rotated_and_a_folder_that_cannot_be_written_is_named(
+async def test_a_folder_that_cannot_be_written_and_a_venue_that_is_not_set_are_named(
     here: Settings, certs: certificates.Certificates, tmp_path: Path
 ) -> None:
     name, script = VenueName.BINANCE, Script()
