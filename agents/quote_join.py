@@ -5,7 +5,8 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents.join_table import JoinTable
-from agents.transport import BatchApp, app_connection
+from agents.transport import BatchApp
+from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings
 
 FETCH_BYTES: Final = 1024 * 1024
@@ -15,19 +16,7 @@ BUFFERED_RECORD_SETS: Final = 4
 
 def build_join(settings: Settings) -> BatchApp:
     """The worker's app: an agent for each log, one table for both. It connects when it is started, not before."""
-    app = BatchApp(
-        f"{settings.namespace}.join",
-        **app_connection(settings),
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        consumer_max_fetch_size=FETCH_BYTES,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=settings.session_timeout_ms / 1_000,
-        broker_heartbeat_interval=settings.session_timeout_ms / 1_000 / 4,
-        stream_buffer_maxsize=BUFFERED_RECORD_SETS,
-    )
+    app = worker_app(settings, "join", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS)
     joined = JoinTable(app, settings=settings)
     app.tables.add(joined)
 
@@ -41,9 +30,4 @@ def build_join(settings: Settings) -> BatchApp:
     return app
 
 
-def __getattr__(name: str) -> BatchApp:
-    """`app`, made when somebody asks for it: Faust's command line does, an import does not."""
-    if name != "app":
-        raise AttributeError(name)
-    globals()[name] = build_join(Settings())
-    return globals()[name]  # type: ignore[no-any-return]
+__getattr__ = app_when_asked(build_join)

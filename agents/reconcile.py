@@ -5,11 +5,14 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents.candle_check import INTERVAL, SOURCES, CandleCheck
-from agents.transport import BatchApp, app_connection
+from agents.transport import BatchApp
+from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings
 
 FETCH_BYTES: Final = 1024 * 1024
 BUFFERED_RECORD_SETS: Final = 4
+GATHER_MS: Final = 200
+"""How long the broker gathers records for one fetch: nobody waits for a comparison."""
 
 
 def build_reconcile(settings: Settings) -> BatchApp:
@@ -20,19 +23,8 @@ def build_reconcile(settings: Settings) -> BatchApp:
     """
     if INTERVAL not in settings.intervals:
         raise ValueError(f"bars of {INTERVAL} are compared with candles, and LIVETAPE_INTERVALS has none")
-    app = BatchApp(
-        f"{settings.namespace}.reconcile",
-        **app_connection(settings),
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        consumer_max_fetch_size=FETCH_BYTES,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=settings.session_timeout_ms / 1_000,
-        broker_heartbeat_interval=settings.session_timeout_ms / 1_000 / 4,
-        stream_buffer_maxsize=BUFFERED_RECORD_SETS,
-        fetch_wait_ms=settings.sink_flush_ms,
+    app = worker_app(
+        settings, "reconcile", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS, fetch_wait_ms=GATHER_MS
     )
     check = CandleCheck(app, settings)
 
@@ -46,9 +38,4 @@ def build_reconcile(settings: Settings) -> BatchApp:
     return app
 
 
-def __getattr__(name: str) -> BatchApp:
-    """`app`, made when somebody asks for it: Faust's command line does, an import does not."""
-    if name != "app":
-        raise AttributeError(name)
-    globals()[name] = build_reconcile(Settings())
-    return globals()[name]  # type: ignore[no-any-return]
+__getattr__ = app_when_asked(build_reconcile)

@@ -5,7 +5,8 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents.sink import SqlSink
-from agents.transport import BatchApp, app_connection
+from agents.transport import BatchApp
+from agents.worker_app import app_when_asked, worker_app
 from app.aggregates import load_aggregates
 from app.settings import Settings
 
@@ -16,19 +17,8 @@ BUFFERED_RECORD_SETS: Final = 4
 
 def build_sink(settings: Settings) -> BatchApp:
     """The sink's app: an agent a topic, one sink for all. It connects when it is started, not before."""
-    app = BatchApp(
-        f"{settings.namespace}.sql",
-        **app_connection(settings),
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        consumer_max_fetch_size=FETCH_BYTES,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=settings.session_timeout_ms / 1_000,
-        broker_heartbeat_interval=settings.session_timeout_ms / 1_000 / 4,
-        stream_buffer_maxsize=BUFFERED_RECORD_SETS,
-        fetch_wait_ms=settings.sink_flush_ms,
+    app = worker_app(
+        settings, "sql", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS, fetch_wait_ms=settings.sink_flush_ms
     )
     sink = SqlSink(app, settings)
 
@@ -42,9 +32,4 @@ def build_sink(settings: Settings) -> BatchApp:
     return app
 
 
-def __getattr__(name: str) -> BatchApp:
-    """`app`, made when somebody asks for it: Faust's command line does, an import does not."""
-    if name != "app":
-        raise AttributeError(name)
-    globals()[name] = build_sink(Settings())
-    return globals()[name]  # type: ignore[no-any-return]
+__getattr__ = app_when_asked(build_sink)

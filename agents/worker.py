@@ -6,7 +6,8 @@ from faust.types import StreamT
 
 from agents import memory
 from agents.bar_table import BarTable
-from agents.transport import BatchApp, app_connection
+from agents.transport import BatchApp
+from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings
 
 FETCH_BYTES: Final = 4 * 1024 * 1024
@@ -20,19 +21,13 @@ HEARTBEAT_S: Final = 0.5
 def build_worker(settings: Settings) -> BatchApp:
     """The worker's app: topics, agent and table. It connects when it is started, not before."""
     memory.keep_buffers()
-    app = BatchApp(
-        f"{settings.namespace}.fold",
-        **app_connection(settings),
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        consumer_max_fetch_size=FETCH_BYTES,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=settings.session_timeout_ms / 1_000,
-        broker_heartbeat_interval=min(settings.session_timeout_ms / 1_000 / 4, HEARTBEAT_S),
-        stream_buffer_maxsize=BUFFERED_RECORD_SETS,
+    app = worker_app(
+        settings,
+        "fold",
+        fetch_bytes=FETCH_BYTES,
+        record_sets=BUFFERED_RECORD_SETS,
         standbys=settings.standbys,
+        most_heartbeat_s=HEARTBEAT_S,
     )
     trades = app.batch_topic(settings.topic("trades"))
     bars = BarTable(app, settings=settings)
@@ -47,9 +42,4 @@ def build_worker(settings: Settings) -> BatchApp:
     return app
 
 
-def __getattr__(name: str) -> BatchApp:
-    """`app`, made when somebody asks for it: Faust's command line does, an import does not."""
-    if name != "app":
-        raise AttributeError(name)
-    globals()[name] = build_worker(Settings())
-    return globals()[name]  # type: ignore[no-any-return]
+__getattr__ = app_when_asked(build_worker)

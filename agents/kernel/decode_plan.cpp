@@ -362,9 +362,10 @@ bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept
   const std::uint8_t refers_branch = in.byte();
   const std::uint8_t conditions = in.byte();
   const std::uint8_t source = in.byte();
-  in.short_text(end);                     // the bridge's session
-  in.varlong();                           // and sequence
-  for (int time = 0; time < 2; ++time) {  // of publication, and the card's
+  in.short_text(end);  // the bridge's session
+  in.varlong();        // and sequence
+  // When it was published, and when the card had it.
+  for (int times = 0; times < 2; ++times) {
     const std::uint8_t branch = in.byte();
     if (branch == kSecondBranch) {
       in.varlong();

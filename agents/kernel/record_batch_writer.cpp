@@ -15,8 +15,8 @@ namespace {
 // A broker takes batches of 1 MiB by default. Who reads one has it decompressed in memory.
 constexpr std::size_t kBatchBytes = 1'000'000;
 constexpr std::size_t kPlainBytes = std::size_t{4} << 20;
-constexpr std::size_t kBlockBytes = std::size_t{256}
-                                    << 10;  // what is compressed by itself; a level-2 cache has room for it
+// What is compressed by itself: a level-2 cache has room for it.
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 
 // Where the fields of a batch's header are: "Record Batch" of the protocol guide.
 constexpr std::size_t kLengthAt = 8;

@@ -36,12 +36,6 @@ std::string padded_number(std::int64_t number, std::size_t places) {
   return std::string(places - std::min(places, digits_of.size()), '0') + digits_of;
 }
 
-std::optional<std::int64_t> scale(std::int64_t value, std::int64_t factor) {
-  std::int64_t scaled = 0;
-  if (__builtin_mul_overflow(value, factor, &scaled)) return std::nullopt;
-  return scaled;
-}
-
 }  // namespace
 
 std::int64_t utc_now_ns() noexcept {
@@ -78,7 +72,7 @@ std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
   }
   const std::int64_t days_in_seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86'400};
   const auto whole_ns =
-      scale(days_in_seconds + std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second, kSecondNs);
+      units_as_ns(days_in_seconds + std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second, kSecondNs);
   std::int64_t time_ns = 0;
   if (!whole_ns || __builtin_add_overflow(*whole_ns, below_second_ns, &time_ns)) return std::nullopt;
   return time_ns;
@@ -95,8 +89,14 @@ std::string as_rfc3339(std::int64_t time_ns) {
          ":" + padded_number(of_day.minutes().count(), 2) + ":" + padded_number(of_day.seconds().count(), 2) + "Z";
 }
 
+std::optional<std::int64_t> units_as_ns(std::int64_t count, std::int64_t unit_ns) noexcept {
+  std::int64_t ns = 0;
+  if (__builtin_mul_overflow(count, unit_ns, &ns)) return std::nullopt;
+  return ns;
+}
+
 std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept {
-  return scale(milliseconds, 1'000'000);
+  return units_as_ns(milliseconds, 1'000'000);
 }
 
 }  // namespace livetape::bridge

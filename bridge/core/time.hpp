@@ -19,7 +19,9 @@ namespace livetape::bridge {
 /// A time after 1970 in the same notation, to the second: `2024-08-08T23:54:00Z`.
 [[nodiscard]] std::string as_rfc3339(std::int64_t time_ns);
 
-/// Milliseconds as nanoseconds; nothing when int64 cannot hold them.
+/// A count of units of time as nanoseconds; nothing when int64 cannot hold them.
+[[nodiscard]] std::optional<std::int64_t> units_as_ns(std::int64_t count, std::int64_t unit_ns) noexcept;
+/// The same of milliseconds.
 [[nodiscard]] std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept;
 
 }  // namespace livetape::bridge

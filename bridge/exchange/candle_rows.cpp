@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/time.hpp"
 #include "exchange/json.hpp"
 #include "livetape/decimal.hpp"
 
@@ -29,9 +30,7 @@ DecodeError read_candle_amounts(const CandleFields& fields, Candle& candle) {
 
 std::optional<std::int64_t> as_ns(std::optional<std::string_view> count, std::int64_t unit_ns) {
   const auto number = count ? integer_of(*count) : std::nullopt;
-  std::int64_t ns = 0;
-  if (!number || __builtin_mul_overflow(*number, unit_ns, &ns)) return std::nullopt;
-  return ns;
+  return number ? units_as_ns(*number, unit_ns) : std::nullopt;
 }
 
 DecodeError add_candle(const CandleFields& fields, const CandleQuery& query, std::int64_t receive_time_ns,

@@ -2,6 +2,17 @@
 
 namespace livetape::bridge {
 
+Url ConnectionPlan::address(Url configured) const {
+  if (!path.empty()) configured.target = path;
+  return configured;
+}
+
+std::vector<Channel> channels_of(const VenueConfig& config) {
+  std::vector<Channel> channels{Channel::trades};
+  if (config.has_quotes) channels.push_back(Channel::quotes);
+  return channels;
+}
+
 std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels) {
   const std::size_t most = venue.limits().subscriptions_per_connection;
   std::vector<ConnectionPlan> connections;

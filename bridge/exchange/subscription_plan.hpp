@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/config.hpp"
+#include "exchange/url.hpp"
 #include "exchange/venue.hpp"
 
 namespace livetape::bridge {
@@ -20,7 +22,13 @@ struct Subscription {
 struct ConnectionPlan {
   std::string path;  // empty: that of the configuration
   std::vector<Subscription> subscriptions;
+
+  /// Where it goes, with this address in the configuration.
+  [[nodiscard]] Url address(Url configured) const;
 };
+
+/// What is read of a venue's instruments.
+[[nodiscard]] std::vector<Channel> channels_of(const VenueConfig& config);
 
 /// The subscriptions to all instruments that the venue lists, shared out among as few connections as its limits allow.
 [[nodiscard]] std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels);

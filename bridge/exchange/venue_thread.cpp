@@ -73,13 +73,9 @@ asio::awaitable<void> VenueThread::open() {
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
   });
   say_unlisted();
-  std::vector<Channel> channels{Channel::trades};
-  if (config_.has_quotes) channels.push_back(Channel::quotes);
-  for (auto& [path, subscriptions] : plan_connections(*venue_, channels)) {
-    Url url = url_;
-    if (!path.empty()) url.target = path;
-    Feed& feed = feeds_.emplace_back(context_.get_executor(), std::move(url), tls_, *venue_, std::move(subscriptions),
-                                     static_cast<SessionListener&>(*this));
+  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_))) {
+    Feed& feed = feeds_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
+                                     std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     feed.clock.emplace(clock_delay_ns_);
     asio::co_spawn(context_, feed.run(), asio::detached);
   }

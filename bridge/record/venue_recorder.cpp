@@ -36,13 +36,9 @@ asio::awaitable<void> VenueRecorder::open() {
     log(config_.venue,
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
   });
-  std::vector<Channel> channels{Channel::trades};
-  if (config_.has_quotes) channels.push_back(Channel::quotes);
-  for (auto& [path, subscriptions] : plan_connections(*venue_, channels)) {
-    Url url = url_;
-    if (!path.empty()) url.target = path;
-    Session& session = sessions_.emplace_back(context_.get_executor(), std::move(url), tls_, *venue_,
-                                              std::move(subscriptions), static_cast<SessionListener&>(*this));
+  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_))) {
+    Session& session = sessions_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
+                                              std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     asio::co_spawn(context_, session.run(), asio::detached);
   }
 }

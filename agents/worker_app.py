@@ -1,0 +1,55 @@
+"""What the apps of our workers have alike."""
+
+from collections.abc import Callable
+from functools import cache
+from math import inf
+from typing import Any
+
+from agents.transport import BatchApp, app_connection
+from app.settings import Settings
+
+
+def worker_app(
+    settings: Settings,
+    name: str,
+    *,
+    fetch_bytes: int,
+    record_sets: int,
+    most_heartbeat_s: float = inf,
+    **options: Any,  # noqa: ANN401 - Faust's own
+) -> BatchApp:
+    """The app of the group `name`, whose state is its own matter and whose topics `livetape topics apply` makes.
+
+    A partition's fetch has `fetch_bytes` at most, and a stream has room for `record_sets`. Heartbeats come four times a
+    session, and each `most_heartbeat_s` at the latest. It connects when it is started, not before.
+    """
+    session_s = settings.session_timeout_ms / 1_000
+    return BatchApp(
+        f"{settings.namespace}.{name}",
+        **app_connection(settings),
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        consumer_max_fetch_size=fetch_bytes,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=min(session_s / 4, most_heartbeat_s),
+        stream_buffer_maxsize=record_sets,
+        **options,
+    )
+
+
+def app_when_asked(build: Callable[[Settings], BatchApp]) -> Callable[[str], BatchApp]:
+    """A module's `__getattr__`: its `app` is made when somebody asks for it. Faust does, an import does not."""
+
+    @cache
+    def app() -> BatchApp:
+        return build(Settings())
+
+    def getattr_of_module(name: str) -> BatchApp:
+        if name != "app":
+            raise AttributeError(name)
+        return app()
+
+    return getattr_of_module
