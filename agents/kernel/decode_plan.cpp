@@ -234,9 +234,7 @@ class Decoder {
     if constexpr (kCode == Code::maybe_refers_to) {
       if (is_there()) out_.refers_to = in_.prefixed_text();
     }
-    if constexpr (kCode == Code::maybe_skip_varint) {
-      if (is_there()) in_.varlong();
-    }
+    if constexpr (kCode == Code::maybe_skip_varint) skip_maybe_varint();
   }
 
   /// What the table of an instruction has at the index that comes; 0 when there is no such.
@@ -251,6 +249,10 @@ class Decoder {
     const std::int64_t branch = in_.varlong();
     if (branch != 0 && branch != 1) in_.fail();
     return branch == 1;
+  }
+
+  [[gnu::always_inline]] void skip_maybe_varint() noexcept {
+    if (is_there()) in_.varlong();
   }
 
   [[gnu::always_inline]] void trade_seq() noexcept {
