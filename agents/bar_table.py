@@ -20,12 +20,12 @@ from agents.fold_state import FoldState, Warmth
 from agents.folding_partition import THREAD_BYTES, FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
-from agents.live import LiveBars, live_producer
+from agents.live import LiveBars
 from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
 from agents.standby import Standbys
 from agents.topic_check import check_topics
-from agents.transport import BatchApp, RecordSet
+from agents.transport import BatchApp, RecordSet, plain_producer
 from agents.transport.table_manager import SelfRecovering
 from app.aggregates import load_aggregates
 from app.schema_registry import register_all
@@ -84,7 +84,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
-        self._live = live_producer(self._settings)
+        # All partitions': a request has what each of them has ready.
+        self._live = await self.add_async_context(plain_producer(self._settings))
         self._standbys = Standbys(self._setup, self._states)
         memory.settle()
         sys.setswitchinterval(SWITCH_S)

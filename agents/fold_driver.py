@@ -97,7 +97,7 @@ class FoldDriver:
         """
         if topic == "bars.live":
             for partition in self._partitions:
-                self._add("bars.live", partition, partition.fold.live())
+                self._add("bars.live", partition, _unpacked(partition.fold.live()))
         records, self._outputs[topic] = self._outputs[topic], []
         return records
 
@@ -206,8 +206,8 @@ class _Partition:
 
 
 def _unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:
-    """Key and value of each record that a flush would write."""
-    read = [read_records(batch.marked(0, 0, 0, 0)) for batch in batches]
+    """Key and value of each record that would be written."""
+    read = [read_records(batch.stamped(0)) for batch in batches]
     return [(record.key or b"", record.value) for records, _ in read for record in records]
 
 

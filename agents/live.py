@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from confluent_kafka import Producer
+from aiokafka.errors import KafkaError
 
-from agents.kernel import PartitionFold
+from agents.kernel import PackedBatch, PartitionFold
+from agents.transport import PreparedBatch
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -15,19 +17,22 @@ OUTPUT: Final = "bars.live"
 FAR_BEHIND_RECORDS: Final = 50_000
 """A fold this far behind the end sends no forming bars: they would be history, and cost what catching up needs."""
 RESEND_S: Final = 15 * 60
-PAUSE_S: Final = 0.000_1
-"""For each record that was sent. Many keep everybody busy who passes them on; changes that come meanwhile are soon
-changes of the same instruments, and one record tells of them all."""
 
 
 class LiveBars:
-    """Sends the forming bars of one partition at once, but for a pause after many, and spaced by a fold that is behind.
+    """Sends the forming bars of one partition at once where none are on their way, and spaced by a fold that is behind.
 
-    So a trade is shown as soon as it can be; the more trades come, the more an update stands for.
+    What changes while some are on their way is sent when they have arrived. So a trade is shown as soon as it can be,
+    and the busier the broker is, the more trades an update stands for.
     """
 
     def __init__(
-        self, settings: Settings, producer: Producer, partition: int, fold: PartitionFold, lock: asyncio.Lock
+        self,
+        settings: Settings,
+        producer: Any,  # noqa: ANN401 - aiokafka has no types
+        partition: int,
+        fold: PartitionFold,
+        lock: asyncio.Lock,
     ) -> None:
         """`lock` is held by whoever uses the fold: it takes one thread at a time."""
         self._topic = settings.topic(OUTPUT)
@@ -37,36 +42,40 @@ class LiveBars:
         self._fold = fold
         self._lock = lock
         self._loop = asyncio.get_running_loop()
-        self._free_s = 0.0  # when the pause after what was sent last is over
         self._sent_s = 0.0
+        self._sending: asyncio.Task[None] | None = None
+        self._has_more = False
         self._waiting: asyncio.TimerHandle | None = None
         self._resend = self._loop.call_later(0, self._send_all)
 
     def changed(self, lag_records: int) -> None:
-        """Send what changed, now or once the pause is over. To be called by the holder of the lock."""
+        """Send what changed as soon as it may be sent. To be called by the holder of the lock."""
         if lag_records > FAR_BEHIND_RECORDS:
             return
-        free_s = max(self._free_s, self._sent_s + self._spacing_s) if lag_records else self._free_s
-        wait_s = free_s - self._loop.time()
-        if wait_s <= 0:
+        wait_s = self._sent_s + self._spacing_s - self._loop.time() if lag_records else 0.0
+        if self._sending is not None:
+            self._has_more = True
+        elif wait_s <= 0:
             self._send_changed()
         elif self._waiting is None:
             self._wait(wait_s)
 
     def close(self) -> None:
         """Send nothing more."""
+        self._has_more = False
         self._resend.cancel()
         self._wait_no_more()
 
     def _wait(self, wait_s: float) -> None:
-        self._waiting = self._loop.call_later(wait_s, self._pause_is_over)
+        self._waiting = self._loop.call_later(wait_s, self._send_changed_if_free)
 
     def _wait_no_more(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
 
-    def _pause_is_over(self) -> None:
+    def _send_changed_if_free(self) -> None:
+        self._wait_no_more()
         if self._lock.locked():
             self._wait(self._spacing_s)
         else:
@@ -75,32 +84,34 @@ class LiveBars:
     def _send_changed(self) -> None:
         self._wait_no_more()
         self._sent_s = self._loop.time()
-        records = self._fold.live()
-        self._free_s = self._sent_s + len(records) * PAUSE_S
-        self._send(records)
+        if batches := self._fold.live():
+            self._send(batches)
 
     def _send_all(self) -> None:
         again_s: float = RESEND_S
-        if self._lock.locked():
+        if self._lock.locked() or self._sending is not None:
             again_s = self._spacing_s
-        else:
-            self._send(self._fold.live_all())
+        elif batches := self._fold.live_all():
+            self._send(batches)
         self._resend = self._loop.call_later(again_s, self._send_all)
 
-    def _send(self, records: list[tuple[bytes, bytes]]) -> None:
-        messages = [{"key": key, "value": value} for key, value in records]
+    def _send(self, batches: Sequence[PackedBatch]) -> None:
+        self._sending = asyncio.create_task(self._deliver(batches))
+        self._sending.add_done_callback(self._delivered)
+
+    async def _deliver(self, batches: Sequence[PackedBatch]) -> None:
         try:
-            sent = self._producer.produce_batch(self._topic, messages, self._partition)
-        except BufferError:
-            sent = 0
-        if sent < len(messages):
+            stored = [
+                await self._producer.send_batch(PreparedBatch(batch), self._topic, partition=self._partition)
+                for batch in batches
+            ]
+            await asyncio.gather(*stored)
+        except KafkaError as error:
             # A provisional record that is not sent is made good by the next one, and by the final bar.
-            log.warning("partition %d: forming bars dropped, the broker takes them too slowly", self._partition)
-        self._producer.poll(0)
+            log.warning("partition %d: forming bars were not sent: %r", self._partition, error)
 
-
-def live_producer(settings: Settings) -> Producer:
-    """The producer that all partitions of a worker share: a lost record is followed by a newer one, latency counts."""
-    return Producer(
-        {**settings.kafka_config, "acks": "1", "linger.ms": 0, "retries": 0, "message.max.bytes": 10_000_000}
-    )
+    def _delivered(self, sending: asyncio.Task[None]) -> None:
+        self._sending = None
+        if self._has_more and not sending.cancelled():
+            self._has_more = False
+            self._send_changed_if_free()

@@ -31,7 +31,7 @@ class BarValues(NamedTuple):
 
 def read_bars(bootstrap: str, topic: str, decode: Decoder) -> dict[BarKey, BarValues]:
     """The last committed value of every bar in `topic`."""
-    return dict(decode(*_key_and_value(message)) for message in _committed_records(bootstrap, topic))
+    return dict(decode(*_key_and_value(message)) for message in committed_records(bootstrap, topic))
 
 
 def differences(ours: Mapping[BarKey, BarValues], theirs: Mapping[BarKey, BarValues]) -> list[str]:
@@ -50,7 +50,8 @@ def _key_and_value(message: Message) -> tuple[bytes, bytes]:
     return key, value
 
 
-def _committed_records(bootstrap: str, topic: str) -> Iterable[Message]:
+def committed_records(bootstrap: str, topic: str) -> Iterable[Message]:
+    """Every committed record of `topic`, from its start to where it ends now."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,

@@ -51,7 +51,12 @@ def settled_workers(settings: Settings, log: Path, count: int = 1) -> Iterator[l
 
 def wait_until_committed(settings: Settings, ends: Mapping[int, int], workers: list[Worker], log: Path) -> None:
     """Wait until the workers have committed up to the offset `ends` of each partition of `trades`."""
-    _wait(lambda: _committed(settings, _group(settings), settings.topic("trades")) == ends, workers, log)
+    consumer = Consumer(settings.kafka_config | {"group.id": _group(settings)})
+    partitions = [TopicPartition(settings.topic("trades"), number) for number in ends]
+    try:
+        _wait(lambda: _committed(consumer, partitions) == ends, workers, log)
+    finally:
+        consumer.close()
 
 
 def bars(settings: Settings) -> dict[BarKey, BarValues]:
@@ -105,15 +110,9 @@ def _is_settled(admin: AdminClient, group: str, count: int) -> bool:
     return bool(description.state == ConsumerGroupState.STABLE and len(description.members) == count)
 
 
-def _committed(settings: Settings, group: str, topic: str) -> dict[int, int]:
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
     """The group's offsets, by a consumer: the admin client crashes here while the coordinator loads."""
-    consumer = Consumer(settings.kafka_config | {"group.id": group})
-    try:
-        partitions = consumer.list_topics(topic).topics[topic].partitions
-        offsets = consumer.committed([TopicPartition(topic, number) for number in partitions], _ANSWER_S)
-        return {at.partition: max(at.offset, 0) for at in offsets}
-    finally:
-        consumer.close()
+    return {at.partition: max(at.offset, 0) for at in consumer.committed(partitions, _ANSWER_S)}
 
 
 def _wait(is_done: Callable[[], bool], workers: list[Worker], log: Path) -> None:

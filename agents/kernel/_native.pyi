@@ -136,6 +136,8 @@ class PackedBatch:
 
         It is a view of the batch itself, which is not to be marked again as long as somebody looks at it.
         """
+    def stamped(self, timestamp_ms: int) -> memoryview:
+        """The batch in no transaction, as `marked` gives it."""
 
 class RecordBatchWriter:
     """Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes."""
@@ -238,9 +240,9 @@ class PartitionFold:
         """Take a record set of the stretch that `needs_history` asked for; what is outside of it changes nothing."""
     def history_is_gone(self) -> None:
         """Say that the log no longer has that stretch: the correction becomes a dead letter."""
-    def live(self) -> list[tuple[bytes, bytes]]:
-        """Key and value of a `bars.live` record for each instrument whose forming bars changed since the last call."""
-    def live_all(self) -> list[tuple[bytes, bytes]]:
+    def live(self) -> list[PackedBatch]:
+        """A record of `bars.live` for each instrument whose forming bars changed since the last call."""
+    def live_all(self) -> list[PackedBatch]:
         """The same for every instrument that has a forming bar."""
     def take_flush(self) -> Flush: ...
 

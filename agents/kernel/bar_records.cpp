@@ -116,9 +116,11 @@ void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series
   to.append(Bytes(room, value), Bytes(value, out.at()));
 }
 
-KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars) {
-  std::vector<std::uint8_t> room(kMaxBarBytes * (bars.size() + 1));
+void write_live(RecordBatchWriter& to, const Origin& origin, const Series& series, std::span<const LiveBar> bars) {
+  std::vector<std::uint8_t> room(kMaxBarBytes * (bars.size() + 2));
   AvroCursor out(room.data());
+  out.bytes(bytes_of(series.home.name)).raw(':').bytes(bytes_of(series.instrument));
+  const std::uint8_t* const value = out.at();
   write_wire_header(out, origin.live_schema_id);
   out.text(series.home.name).text(series.instrument);
   write_origin(out, origin);
@@ -129,9 +131,7 @@ KeyedRecord live_record(const Origin& origin, const Series& series, std::span<co
     write_lineage(out, bar.sum.last_offset, bar.sum);  // what changed a forming bar last is its newest trade
   }
   out.number(0);
-  const std::string_view written(reinterpret_cast<const char*>(room.data()),
-                                 static_cast<std::size_t>(out.at() - room.data()));
-  return {series.home.name + ':' + series.instrument, std::string(written)};
+  to.append(Bytes(room.data(), value), Bytes(value, out.at()));
 }
 
 }  // namespace livetape::kernel

@@ -22,11 +22,6 @@ struct Origin {
   std::int32_t live_schema_id;
 };
 
-struct KeyedRecord {
-  std::string key;
-  std::string value;
-};
-
 /// Appends a final or revised bar.
 void write_bar(RecordBatchWriter& to, const Origin& origin, const Series& series, const Level& level, const Bar& bar);
 
@@ -37,6 +32,7 @@ struct LiveBar {
   std::int64_t missing = 0;
   Aggregate sum{};
 };
-[[nodiscard]] KeyedRecord live_record(const Origin& origin, const Series& series, std::span<const LiveBar> bars);
+/// Appends the forming bars of an instrument.
+void write_live(RecordBatchWriter& to, const Origin& origin, const Series& series, std::span<const LiveBar> bars);
 
 }  // namespace livetape::kernel

@@ -128,12 +128,6 @@ nb::object optional_bytes(const std::optional<T>& value) {
   return value ? nb::object(to_bytes(*value)) : nb::none();
 }
 
-nb::list to_list(const std::vector<KeyedRecord>& records) {
-  nb::list list;
-  for (const auto& [key, value] : records) list.append(nb::make_tuple(to_bytes(key), to_bytes(value)));
-  return list;
-}
-
 nb::list refused_to_list(const std::vector<RefusedRecord>& records) {
   nb::list list;
   for (const RefusedRecord& record : records) {
@@ -393,7 +387,14 @@ void bind_values(nb::module_& module) {
             batch.p->mark(producer_id, producer_epoch, base_sequence, timestamp_ms);
             return nb::steal(PyMemoryView_FromObject(batch.h.ptr()));
           },
-          "producer_id"_a, "producer_epoch"_a, "base_sequence"_a, "timestamp_ms"_a);
+          "producer_id"_a, "producer_epoch"_a, "base_sequence"_a, "timestamp_ms"_a)
+      .def(
+          "stamped",
+          [](nb::pointer_and_handle<PackedBatch> batch, std::int64_t timestamp_ms) {
+            batch.p->stamp(timestamp_ms);
+            return nb::steal(PyMemoryView_FromObject(batch.h.ptr()));
+          },
+          "timestamp_ms"_a);
   nb::class_<RecordBatchWriter>(module, "RecordBatchWriter")
       .def(nb::init<>())
       .def("append", &append_record, "key"_a.none(), "value"_a.none(), "headers"_a = HeaderPairs{})
@@ -444,14 +445,9 @@ void bind_values(nb::module_& module) {
       });
 }
 
-std::vector<KeyedRecord> live(PartitionFold& partition) {
+std::vector<PackedBatch> live(PartitionFold& partition) {
   const ReleasedIf released(partition.live_count() > kBriefSeries);
   return partition.live();
-}
-
-std::vector<KeyedRecord> live_all(PartitionFold& partition) {
-  const nb::gil_scoped_release released;
-  return partition.live_all();
 }
 
 void bind_fold(nb::module_& module) {
@@ -474,8 +470,8 @@ void bind_fold(nb::module_& module) {
       .def("fold", &fold, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("reread", &reread, "record_set"_a, "aborted"_a)
       .def("history_is_gone", &PartitionFold::history_is_gone)
-      .def("live", [](PartitionFold& partition) { return to_list(live(partition)); })
-      .def("live_all", [](PartitionFold& partition) { return to_list(live_all(partition)); })
+      .def("live", &live)
+      .def("live_all", &PartitionFold::live_all, nb::call_guard<nb::gil_scoped_release>())
       .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());
 }
 

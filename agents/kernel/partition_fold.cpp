@@ -299,33 +299,28 @@ const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
   return last_schema_;
 }
 
-std::vector<KeyedRecord> PartitionFold::live() {
-  std::vector<KeyedRecord> records;
+std::vector<PackedBatch> PartitionFold::live() {
   for (Series* changed : changes_.live) {
     changed->is_live_listed = false;
-    if (auto record = live_of(*changed)) records.push_back(std::move(*record));
+    write_live_of(*changed);
   }
   changes_.live.clear();
-  return records;
+  return live_.take();
 }
 
-std::vector<KeyedRecord> PartitionFold::live_all() {
-  std::vector<KeyedRecord> records;
-  for (const auto& each : series_.all()) {
-    if (auto record = live_of(*each)) records.push_back(std::move(*record));
-  }
-  return records;
+std::vector<PackedBatch> PartitionFold::live_all() {
+  for (const auto& each : series_.all()) write_live_of(*each);
+  return live_.take();
 }
 
-std::optional<KeyedRecord> PartitionFold::live_of(Series& changed) {
+void PartitionFold::write_live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < changed.levels().size(); ++level) {
     for (const LevelBars::Slot& slot : changed.bars(level).forming()) {
       bars.push_back({&changed.level(level), slot.start_ns, slot.bar->missing, changed.total(level, *slot.bar)});
     }
   }
-  if (bars.empty()) return std::nullopt;
-  return live_record(origin_, changed, bars);
+  if (!bars.empty()) write_live(live_, origin_, changed, bars);
 }
 
 Flush PartitionFold::take_flush() {

@@ -90,11 +90,11 @@ class PartitionFold final : private FinalBars {
   /// Says that the stretch is no longer in the log: the correction is refused.
   void history_is_gone();
   /// A record for every instrument whose forming bars changed since the last call.
-  std::vector<KeyedRecord> live();
+  std::vector<PackedBatch> live();
   /// How many those are at most.
   [[nodiscard]] std::size_t live_count() const noexcept { return changes_.live.size(); }
   /// A record for every instrument that has a forming bar.
-  std::vector<KeyedRecord> live_all();
+  std::vector<PackedBatch> live_all();
   Flush take_flush();
 
  private:
@@ -151,7 +151,7 @@ class PartitionFold final : private FinalBars {
   void join_chunks();
   void join_runs();
 
-  std::optional<KeyedRecord> live_of(Series& changed);
+  void write_live_of(Series& changed);
   Bytes take_final(Series& series, std::size_t level, Bar& bar) override;
   void forget_final(std::int64_t start_ns) override;
   void publish(const Series& series, std::size_t level, const Bar& bar);
@@ -197,6 +197,7 @@ class PartitionFold final : private FinalBars {
   StatePages pages_{changelog_};
   RecordBatchWriter bars_;
   RecordBatchWriter bars_1s_;
+  RecordBatchWriter live_;
   std::unique_ptr<AcceptedTrades> accepted_;  // none when nobody asked for them
   std::vector<PublishedBar> published_;       // for who asked for them
   std::vector<RefusedRecord> late_;

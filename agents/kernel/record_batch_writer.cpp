@@ -33,6 +33,7 @@ constexpr std::size_t kBaseSequenceAt = 53;
 constexpr std::size_t kRecordsAt = 57;
 constexpr std::size_t kHeaderBytes = 61;
 constexpr std::int16_t kTransactional = 0x10;
+constexpr auto kLz4 = static_cast<std::int16_t>(Codec::lz4);
 
 template <typename T>
 void put(std::span<std::uint8_t> bytes, std::size_t at, T value) noexcept {
@@ -80,7 +81,15 @@ void check(std::size_t result) {
 
 void PackedBatch::mark(std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
                        std::int64_t timestamp_ms) {
+  finish(kTransactional | kLz4, producer_id, producer_epoch, base_sequence, timestamp_ms);
+}
+
+void PackedBatch::stamp(std::int64_t timestamp_ms) { finish(kLz4, -1, -1, -1, timestamp_ms); }
+
+void PackedBatch::finish(std::int16_t attributes, std::int64_t producer_id, std::int16_t producer_epoch,
+                         std::int32_t base_sequence, std::int64_t timestamp_ms) {
   const std::span<std::uint8_t> batch = memory_.all();
+  put(batch, kAttributesAt, attributes);
   put(batch, kFirstTimestampAt, timestamp_ms);
   put(batch, kLastTimestampAt, timestamp_ms);
   put(batch, kProducerIdAt, producer_id);
@@ -165,7 +174,6 @@ void RecordBatchWriter::pack() {
   put(batch, kLengthAt, static_cast<std::int32_t>(size_ - kLeaderEpochAt));
   put(batch, kLeaderEpochAt, std::int32_t{-1});
   put(batch, kMagicAt, std::int8_t{2});
-  put(batch, kAttributesAt, static_cast<std::int16_t>(kTransactional | static_cast<std::int16_t>(Codec::lz4)));
   put(batch, kLastDeltaAt, records_ - 1);
   put(batch, kRecordsAt, records_);
   packed_.emplace_back(std::move(*memory_), size_, records_);

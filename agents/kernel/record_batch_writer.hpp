@@ -16,7 +16,7 @@
 /// Kafka's record batches, message format 2, as a producer sends them.
 namespace livetape::kernel {
 
-/// A batch that is whole but for who sends it and when.
+/// A batch that is whole but for who sends it and when: one of `mark` and `stamp` says so.
 class PackedBatch {
  public:
   PackedBatch(BatchMemory memory, std::size_t size, std::int32_t records)
@@ -28,8 +28,13 @@ class PackedBatch {
   /// Makes it one of a producer's transaction, `base_sequence` being how many records it has sent before.
   void mark(std::int64_t producer_id, std::int16_t producer_epoch, std::int32_t base_sequence,
             std::int64_t timestamp_ms);
+  /// Makes it one of no transaction, of a producer that the broker tells from no other.
+  void stamp(std::int64_t timestamp_ms);
 
  private:
+  void finish(std::int16_t attributes, std::int64_t producer_id, std::int16_t producer_epoch,
+              std::int32_t base_sequence, std::int64_t timestamp_ms);
+
   BatchMemory memory_;
   std::size_t size_;
   std::int32_t records_;

@@ -13,8 +13,8 @@ using Records = std::map<std::string, std::optional<std::string>>;
 
 std::string text(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
-/// The records of a flush's batches; the last of each key stays.
-void take_records(std::vector<PackedBatch>& batches, Records& records) {
+/// The records of batches; the last of each key stays.
+void take_records(std::vector<PackedBatch> batches, Records& records) {
   Decompressor decompressor;
   for (PackedBatch& packed : batches) {
     packed.mark(7, 0, 0, 0);
@@ -32,13 +32,13 @@ struct Outputs {
   Records bars;
   Records changelog;
   std::vector<std::pair<std::int64_t, std::string>> refused;  // offset and reason; a late one has no reason
-  std::map<std::string, std::string> live;
+  Records live;
 
   void take(PartitionFold& fold) {
     Flush flush = fold.take_flush();
-    take_records(flush.bars, bars);
-    take_records(flush.bars_1s, bars);
-    take_records(flush.changelog, changelog);
+    take_records(std::move(flush.bars), bars);
+    take_records(std::move(flush.bars_1s), bars);
+    take_records(std::move(flush.changelog), changelog);
     for (const auto* records : {&flush.late, &flush.dead}) {
       for (const RefusedRecord& record : *records) refused.emplace_back(record.offset, record.reason);
     }
@@ -62,7 +62,7 @@ Outputs at_once(Bytes set) {
   Outputs outputs;
   fold_all(*fold, set, set, next_offset);
   outputs.take(*fold);
-  for (auto& [key, value] : fold->live_all()) outputs.live[key] = value;
+  take_records(fold->live_all(), outputs.live);
   return outputs;
 }
 
@@ -88,7 +88,7 @@ Outputs by_batch(Bytes set) {
     outputs.take(*fold);
     if (!outputs.changelog.empty()) fold = restored(outputs);
   });
-  for (auto& [key, value] : fold->live_all()) outputs.live[key] = value;
+  take_records(fold->live_all(), outputs.live);
   return outputs;
 }
 

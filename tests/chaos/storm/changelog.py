@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agents.epoch import epoch_of
 from agents.flush import CHANGELOG
 from agents.fold_setup import make_setup, new_fold
-from agents.kernel import PartitionFold
+from agents.kernel import PartitionFold, read_records
 from agents.partition_reader import POLL_MS, partition_reader
 from app.settings import Settings
 from tests.integration.fold_kit import PARTITIONS, Avro
@@ -38,7 +38,8 @@ async def _restore(settings: Settings, partition: int, fold: PartitionFold) -> N
 
 
 def _bars(avro: Avro, fold: PartitionFold) -> Iterator[tuple[BarKey, Fields]]:
-    for _key, value in fold.live_all():
-        _, live = avro.read(value)
+    records = (record for batch in fold.live_all() for record in read_records(batch.stamped(0))[0])
+    for record in records:
+        _, live = avro.read(record.value or b"")
         for bar in live["bars"]:
             yield BarKey(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]), bar

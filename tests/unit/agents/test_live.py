@@ -1,19 +1,16 @@
-"""When forming bars are sent: at once by a fold up with the log, gathered by one that is behind or has sent many."""
+"""When forming bars are sent: at once where none are on their way, gathered by a fold that is behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
-from agents import live
+from agents.kernel import PackedBatch, PartitionFold, RecordBatchWriter, read_records
 from agents.live import FAR_BEHIND_RECORDS, LiveBars
+from agents.transport import PreparedBatch
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from confluent_kafka import Producer
-
-    from agents.kernel import PartitionFold
 
 SPACING_MS = 100
 
@@ -28,7 +25,7 @@ class Clock:
     async def advance(self, time_ms: float) -> None:
         """Let so much time pass, and what is due by then happen."""
         self._now_s += time_ms / 1_000
-        for _ in range(2):  # the first wakes this task, and only then those that are due
+        for _ in range(4):  # one wakes this task, one those that are due, one what they began, one what waits for that
             await asyncio.sleep(0)
 
 
@@ -39,59 +36,53 @@ class Fold:
         self.trades = 0
         self._told = 0
 
-    def live(self) -> list[tuple[bytes, bytes]]:
+    def live(self) -> list[PackedBatch]:
         untold, self._told = self.trades - self._told, self.trades
-        return [(b"binance:BTC-USDT", str(self.trades).encode())] if untold else []
+        writer = RecordBatchWriter()
+        if untold:
+            writer.append(b"binance:BTC-USDT", str(self.trades).encode())
+        return writer.take()
 
-    def live_all(self) -> list[tuple[bytes, bytes]]:
+    def live_all(self) -> list[PackedBatch]:
         return []
 
 
 class Topic:
-    """Takes what is produced, and notes whether the fold was free then."""
+    """Takes what is produced, and notes whether the fold was free then; what it answers arrives by itself or not."""
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self.values: list[int] = []
         self.was_free: list[bool] = []
+        self.answers: list[asyncio.Future[None]] = []
+        self.is_held_up = False
         self._lock = lock
 
-    def produce_batch(self, _topic: str, messages: list[dict[str, Any]], _partition: int) -> int:
-        self.values += [int(message["value"]) for message in messages]
+    async def send_batch(self, batch: PreparedBatch, _topic: str, *, partition: int) -> asyncio.Future[None]:
+        records, damaged = read_records(batch._build())
+        assert (partition, damaged) == (0, [])
+        self.values += [int(record.value or b"") for record in records]
         self.was_free.append(not self._lock.locked())
-        return len(messages)
-
-    def poll(self, _timeout: float) -> int:
-        return 0
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.answers.append(answer)
+        if not self.is_held_up:
+            answer.set_result(None)
+        return answer
 
 
 class Flow:
     """A partition of a fold whose log end is told with each trade."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.fold = Fold()
         self.lock = asyncio.Lock()
         self.topic = Topic(self.lock)
-        self.live = LiveBars(
-            Settings(live_ms=SPACING_MS),
-            cast("Producer", self.topic),
-            0,
-            cast("PartitionFold", self.fold),
-            self.lock,
-        )
+        self._clock = clock
+        self.live = LiveBars(Settings(live_ms=SPACING_MS), self.topic, 0, cast("PartitionFold", self.fold), self.lock)
 
-    def trade(self, lag_records: int) -> None:
+    async def trade(self, lag_records: int) -> None:
         self.fold.trades += 1
         self.live.changed(lag_records)
-
-
-@pytest.fixture(autouse=True)
-def _unpaused(monkeypatch: pytest.MonkeyPatch) -> None:
-    pause(monkeypatch, 0.0)
-
-
-def pause(monkeypatch: pytest.MonkeyPatch, pause_ms: float) -> None:
-    """Have the fold pause so long after each record."""
-    monkeypatch.setattr(live, "PAUSE_S", pause_ms / 1_000)
+        await self._clock.advance(0)
 
 
 @pytest.fixture
@@ -102,54 +93,66 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 async def flow(clock: Clock) -> AsyncIterator[Flow]:
     """A fold that has sent its first trade just now."""
-    flow = Flow()
+    flow = Flow(clock)
     await clock.advance(0)
-    flow.trade(0)
+    await flow.trade(0)
     assert flow.topic.values == [1]
     yield flow
     flow.live.close()
 
 
 async def test_each_change_of_a_fold_that_is_up_with_the_log_is_sent_at_once(flow: Flow) -> None:
-    flow.trade(0)
-    flow.trade(0)
+    await flow.trade(0)
+    await flow.trade(0)
+    assert flow.topic.values == [1, 2, 3]
+
+
+async def test_what_changes_while_bars_are_on_their_way_is_sent_as_one_when_they_have_arrived(
+    flow: Flow, clock: Clock
+) -> None:
+    flow.topic.is_held_up = True
+    for _ in range(4):
+        await flow.trade(0)
+    assert flow.topic.values == [1, 2]
+    flow.topic.answers[-1].set_result(None)
+    await clock.advance(0)
+    assert flow.topic.values == [1, 2, 5]
+
+
+async def test_bars_that_cannot_be_sent_are_said_and_followed_by_newer_ones(
+    flow: Flow, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow.topic.is_held_up = True
+    await flow.trade(0)
+    await flow.trade(0)
+    flow.topic.answers[-1].set_exception(KafkaTimeoutError())
+    await clock.advance(0)
+    assert "partition 0: forming bars were not sent" in caplog.text
     assert flow.topic.values == [1, 2, 3]
 
 
 async def test_a_fold_that_is_behind_gathers_changes_until_it_is_up_with_the_log(flow: Flow) -> None:
     for lag in (30, 20, 10):
-        flow.trade(lag)
+        await flow.trade(lag)
     assert flow.topic.values == [1]
-    flow.trade(0)
+    await flow.trade(0)
     assert flow.topic.values == [1, 5]
 
 
 async def test_a_fold_that_stays_behind_sends_what_it_gathered_once_the_spacing_has_passed(
     flow: Flow, clock: Clock
 ) -> None:
-    flow.trade(1)
-    flow.trade(1)
+    await flow.trade(1)
+    await flow.trade(1)
     await clock.advance(SPACING_MS - 1)
     assert flow.topic.values == [1]
     await clock.advance(1)
     assert flow.topic.values == [1, 3]
 
 
-async def test_what_was_gathered_in_the_pause_after_a_record_is_sent_when_it_is_over(
-    flow: Flow, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pause(monkeypatch, 10)
-    flow.trade(0)
-    flow.trade(0)
-    await clock.advance(9)
-    assert flow.topic.values == [1, 2]
-    await clock.advance(1)
-    assert flow.topic.values == [1, 2, 3]
-
-
 async def test_changes_are_not_read_while_a_thread_has_the_fold_and_not_forgotten(flow: Flow, clock: Clock) -> None:
     await flow.lock.acquire()
-    flow.trade(1)
+    await flow.trade(1)
     await clock.advance(SPACING_MS)
     assert flow.topic.values == [1]
     flow.lock.release()
@@ -159,6 +162,6 @@ async def test_changes_are_not_read_while_a_thread_has_the_fold_and_not_forgotte
 
 
 async def test_a_fold_that_is_far_behind_sends_no_forming_bars(flow: Flow, clock: Clock) -> None:
-    flow.trade(FAR_BEHIND_RECORDS + 1)
+    await flow.trade(FAR_BEHIND_RECORDS + 1)
     await clock.advance(SPACING_MS)
     assert flow.topic.values == [1]

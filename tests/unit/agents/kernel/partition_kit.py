@@ -170,7 +170,7 @@ def new_fold(rules: Rules, schemas: WriterSchemas | None = None) -> PartitionFol
 
 
 def records_in(batches: Sequence[PackedBatch]) -> list[tuple[bytes, bytes | None]]:
-    """Key and value of each record of a flush's batches."""
+    """Key and value of each record of batches."""
     read = [read_records(batch.marked(7, 0, 0, 0)) for batch in batches]
     assert [damaged for _, damaged in read if damaged] == []
     return [(record.key or b"", record.value) for records, _ in read for record in records]
@@ -180,6 +180,11 @@ def bars_in(flush: Flush) -> list[tuple[bytes, bytes]]:
     """Key and value of each bar of a flush; no bar is ever a tombstone."""
     records = records_in([*flush.bars, *flush.bars_1s])
     return [(key, value) for key, value in records if value is not None]
+
+
+def live_in(fold: PartitionFold) -> dict[bytes, bytes]:
+    """What `bars.live` would show of every instrument with a forming bar, by key."""
+    return {key: value for key, value in records_in(fold.live_all()) if value is not None}
 
 
 def compacted(changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
@@ -232,7 +237,7 @@ class Partition:
         return new_fold(self._rules)
 
     def live_all(self) -> dict[bytes, bytes]:
-        return dict(self._fold.live_all())
+        return live_in(self._fold)
 
     def follow(self) -> None:
         """Let a standby take what came to the changelog since it last did."""

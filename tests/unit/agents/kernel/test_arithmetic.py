@@ -14,6 +14,7 @@ from tests.unit.agents.kernel.partition_kit import (
     a_clock,
     a_trade,
     bars_in,
+    live_in,
     new_fold,
     read_bar,
     read_live,
@@ -146,7 +147,7 @@ def test_times_and_sequences_of_any_width_are_read_exactly(
     trade = Trade(0, "binance", "BTC-USDT", "1", sequence, Decimal(1), Decimal(1), time_ns, received_ns)
     fold = new_fold(RULES)
     fold.fold(record_batch(0, records_of([trade])), [], 0)
-    live = {window: bar for _, value in fold.live_all() for window, bar in read_live(value).items()}
+    live = {window: bar for value in live_in(fold).values() for window, bar in read_live(value).items()}
     dead = [reason for *_, reason in fold.take_flush().dead]
     if abs(time_ns) > TIME_BOUND_NS:
         assert (live, dead) == ({}, ["event time is out of range"])

@@ -6,7 +6,7 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.kernel import RecordBatchWriter, read_records
+from agents.kernel import PackedBatch, RecordBatchWriter, read_records
 from tests.unit.agents.kernel.record_sets import LZ4, TRANSACTIONAL, crc32c
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -34,29 +34,37 @@ def test_records_come_back_as_they_were_appended(
 
 
 def test_the_header_says_who_sends_the_batch() -> None:
+    data = bytes(two_records().marked(2**40, 3, 2**31 - 1, 55))
+    assert HEADER.unpack_from(data) == header_of(data, LZ4 | TRANSACTIONAL, 2**40, 3, 2**31 - 1)
+
+
+def test_the_header_of_a_batch_in_no_transaction_names_no_producer() -> None:
+    data = bytes(two_records().stamped(55))
+    assert HEADER.unpack_from(data) == header_of(data, LZ4, -1, -1, -1)
+
+
+def two_records() -> PackedBatch:
     writer = RecordBatchWriter()
     writer.append(b"key", b"value")
     writer.append(b"key", None)
     (batch,) = writer.take()
-    data = bytes(batch.marked(2**40, 3, 2**31 - 1, 55))
-    assert len(data) == batch.size
-    assert (
-        HEADER.unpack_from(data)
-        == (
-            0,  # offset: the broker's to say
-            len(data) - 12,
-            -1,  # leader epoch
-            2,  # format
-            crc32c(data[CRC_COVERS_FROM:]),
-            LZ4 | TRANSACTIONAL,
-            1,  # offset of the last record
-            55,
-            55,
-            2**40,
-            3,
-            2**31 - 1,
-            2,  # records
-        )
+    return batch
+
+
+def header_of(data: bytes, attributes: int, *producer: int) -> tuple[int, ...]:
+    """What a batch of two records begins with at 55 ms of time."""
+    return (
+        0,  # offset: the broker's to say
+        len(data) - 12,
+        -1,  # leader epoch
+        2,  # format
+        crc32c(data[CRC_COVERS_FROM:]),
+        attributes,
+        1,  # offset of the last record
+        55,
+        55,
+        *producer,
+        2,  # records
     )
 
 

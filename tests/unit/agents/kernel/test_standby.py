@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from agents.kernel import PartitionFold, read_progress
 from tests.unit.agents.kernel.bar_oracle import Event, Rules
-from tests.unit.agents.kernel.partition_kit import Partition, bars_in, compacted, new_fold, records_in, records_of
+from tests.unit.agents.kernel.partition_kit import (
+    Partition,
+    bars_in,
+    compacted,
+    live_in,
+    new_fold,
+    records_in,
+    records_of,
+)
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_fold_equals_oracle import rules, tapes
 
@@ -44,7 +52,7 @@ def restored(rules: Rules, pieces: Sequence[Records]) -> PartitionFold:
 
 def what_becomes_of(fold: PartitionFold, first: int, events: Sequence[Event]) -> tuple[object, ...]:
     """All that a fold shows once it has taken the rest of the log: forming bars, state, bars, what it refused."""
-    live = dict(fold.live_all())
+    live = live_in(fold)
     record_set = record_batch(first, records_of(events))
     at = first
     while (outcome := fold.fold(record_set, [], at)).needs_history is not None:
