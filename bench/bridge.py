@@ -1,11 +1,11 @@
 """`make bench-bridge`: what the bridge costs from a frame on hand to ZeroMQ and to Kafka; the last line is JSON.
 
-Three programs, one after the other: a frame to its trade and its record (`bench.bridge_frames`), a frame to ZeroMQ
-beside bare sends, and trades to Kafka beside librdkafka's own example. docs/bench.md has the keys and figures.
+One after the other: a frame to its trade and its record (`bench.bridge_frames`) beside cryptofeed, a frame to ZeroMQ
+beside bare sends, ITCH messages and packets to ZeroMQ (`bench.itch`), and trades to Kafka beside librdkafka's own
+example. docs/bench.md has the keys and figures.
 """
 
 import json
-import platform
 import re
 import subprocess
 import tempfile
@@ -16,8 +16,8 @@ import typer
 
 from app import topic_admin
 from app.schema_registry import register_all
-from app.settings import Settings, Venue
-from bench import bridge_frames
+from app.settings import PROJECT, Settings, Venue
+from bench import bridge_frames, itch, python_engines
 from cli.parts import bridge_config
 from local import ports, stack
 
@@ -42,17 +42,20 @@ def main(
     trades: Annotated[int, typer.Option(min=1, help="Trades written to Kafka.")] = 5_000_000,
 ) -> None:
     """Measure the bridge on this machine."""
-    figures: Figures = {"cpu": _cpu(), "clock": "CLOCK_MONOTONIC"}
+    python_engines.build()
+    figures: Figures = itch.machine()
     figures |= bridge_frames.measure()
     figures["ws_frame_to_trade_ns"] = figures["decode_ns_per_frame"]
+    figures |= _cryptofeed()
     figures |= _publish(rate, int(rate * seconds))
+    figures |= itch.measure()
     figures |= _produce(trades)
     print(json.dumps(figures))
 
 
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+def _cryptofeed() -> Figures:
+    print("the same frames by cryptofeed", flush=True)
+    return _run(python_engines.command("bench.cryptofeed_frames"), "\n".join(bridge_frames.frames()))
 
 
 def _publish(rate: int, messages: int) -> Figures:
@@ -60,9 +63,10 @@ def _publish(rate: int, messages: int) -> Figures:
     (port,) = ports.free_ports(1)
     venue = ["binance", bridge_frames.PAIR]
     program = bridge_frames.build(PUBLISH)
-    return _run(
+    figures = _run(
         [program, f"tcp://127.0.0.1:{port}", str(rate), str(messages), *venue], "\n".join(bridge_frames.frames())
     )
+    return {key.replace("bare_", "ws_bare_", 1): value for key, value in figures.items()}
 
 
 def _produce(trades: int) -> Figures:
@@ -115,7 +119,7 @@ def _messages_per_s(output: str) -> float | None:
 
 
 def _run(command: list[str | Path], text: str | None = None) -> Figures:
-    done = subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE)
+    done = subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE, cwd=PROJECT)
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
 

@@ -40,18 +40,27 @@ def clock() -> str:
     return Path("/sys/devices/system/clocksource/clocksource0/current_clocksource").read_text().strip()
 
 
-def main() -> None:
-    """Build, measure, print."""
+def measure() -> dict[str, Any]:
+    """Build, measure, and print what each pace had; the figures of the last one with those of the messages."""
     build = ["cmake", "--build", "--preset", "release", "--target", *PROGRAMS]
     subprocess.run(build, cwd=PROJECT / "bridge", check=True, stdout=subprocess.DEVNULL)
-    result: dict[str, Any] = {"cpu": processor(), "clock": clock(), "load_before": os.getloadavg()[0]}
     decoding = run("itch-bench")
     print(json.dumps(decoding))
-    result |= {name: decoding[name] for name in ("itch_book_ns", "itch_decode_ns")}
     for pace in PACES:
         publishing = run("packet-publish-bench", str(pace))
         print(json.dumps(publishing))
-    print(json.dumps(result | publishing))
+    return {name: decoding[name] for name in ("itch_book_ns", "itch_decode_ns")} | publishing
+
+
+def machine() -> dict[str, Any]:
+    """On what, by which clock, and how busy it was before."""
+    return {"cpu": processor(), "clock": clock(), "load_before": os.getloadavg()[0]}
+
+
+def main() -> None:
+    """Print all as one object."""
+    before = machine()
+    print(json.dumps(before | measure()))
 
 
 if __name__ == "__main__":

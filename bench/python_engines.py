@@ -1,4 +1,4 @@
-"""Quix Streams and stock Faust on a slice of a benchmark's trades: set up, started, timed, and their bars read back."""
+"""The Python peers: set up; Quix Streams and stock Faust on a slice of a benchmark's trades, timed, their bars read."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ class PythonEngine:
 
 
 def build() -> None:
-    """Install both engines into a Python environment of their own, unless just these are there already."""
+    """Install the peers into a Python environment of their own, unless just these are there already."""
     installed = _ENVIRONMENT / "requirements.sha256"
     wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
     if installed.exists() and installed.read_text() == wanted:
@@ -41,6 +41,11 @@ def build() -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True)
     subprocess.run([_PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", _REQUIREMENTS], check=True)
     installed.write_text(wanted)
+
+
+def command(module: str) -> list[str | Path]:
+    """Runs a module of the benchmarks in that environment, from the project's folder."""
+    return [_PYTHON, "-m", module]
 
 
 def run(engine: PythonEngine, job: PeerJob) -> Cost:
@@ -51,7 +56,7 @@ def run(engine: PythonEngine, job: PeerJob) -> Cost:
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [_PYTHON, "-m", engine.module, json.dumps(asdict(job))],
+            [*command(engine.module), json.dumps(asdict(job))],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=errors,
