@@ -1,6 +1,6 @@
 # The commands of livetape. Each sets up what it needs and is quick when nothing is missing.
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel bridge web servers demo live test fuzz chaos check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-itch bench-kernel bench-latency bench-latency-ws bench-rebalance bench-recovery bench-sink bench-soak bench-stream
+.PHONY: help setup kernel bridge web servers demo live test fuzz chaos chaos-bridge check format requirements clean bench-aggregates bench-backpressure bench-bridge bench-bridge-publish bench-growth bench-itch bench-kernel bench-latency bench-latency-ws bench-rebalance bench-recovery bench-sink bench-soak bench-stream
 SETUP := PATH='$(PATH)' python3 scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CXX_SOURCES = $(shell git ls-files 'bridge/*.[ch]pp' 'native/*.[ch]pp' 'agents/kernel/*.[ch]pp' 'bench/*.[ch]pp' 'tests/fuzz/*.[ch]pp')
@@ -25,6 +25,9 @@ test: setup ## Run every test
 
 chaos: setup ## Break everything at random for 30 minutes, and compare every bar (SECONDS=180, SEED=7)
 	@python -m tests.chaos.storm $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+chaos-bridge: setup ## Exchanges that do wrong, a bridge that is killed, and every trade compared (SECONDS=3600, SEED=7; 60 s when not said)
+	@python -m tests.chaos.exchanges $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 fuzz: setup ## Fuzz the kernel and the bridge (SECONDS=600 for each target; 60 when not said)
 	@scripts/fuzz $(or $(SECONDS),60)

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from replay.faults import LAST_DAY_OF_2099_NS, Faults
-from replay.history import History
+from replay.history import REMEMBERED, History
 from replay.ledger import Ledger
 from replay.quotes import SimulatedQuote
 from replay.recording import RecordedFrame
@@ -120,6 +120,7 @@ class Exchange:
         host: str = "127.0.0.1",
         port: int = 0,
         ledger: Ledger | None = None,
+        remembered: int = REMEMBERED,
     ) -> None:
         self.faults = Faults()
         self.played_out = asyncio.Event()
@@ -130,7 +131,8 @@ class Exchange:
         self._host = host
         self._port = port
         self._ledger = ledger or Ledger(None)
-        self._history = History()
+        self.history = History(remembered)
+        """What its REST API can give back."""
         self._played = 0
         self._subscriptions = Subscriptions()
         self._server: Server | None = None
@@ -181,6 +183,7 @@ class Exchange:
         """Cut every connection without a closing handshake, as a lost network does."""
         for connection in list(self._server.connections if self._server else ()):
             connection.transport.abort()
+            self._subscriptions.drop(connection)
 
     def deafen(self, instrument: str, *, stubborn: bool = False) -> None:
         """Let an instrument's subscriptions die, until they are made again; or until the next connection."""
@@ -191,9 +194,16 @@ class Exchange:
         streams = [self._protocol.stream_of(instrument) for instrument in instruments]
         if quotes:
             streams += [self._protocol.quote_stream_of(instrument) for instrument in instruments]
-        while not all(self._subscriptions.listeners(stream) for stream in streams):
+        while not self._are_heard(streams):
             self._subscriptions.added.clear()
             await self._subscriptions.added.wait()
+
+    def is_heard(self, instruments: Sequence[str]) -> bool:
+        """Whether somebody is sent the trades of all these instruments."""
+        return self._are_heard([self._protocol.stream_of(instrument) for instrument in instruments])
+
+    def _are_heard(self, streams: Sequence[str]) -> bool:
+        return all(self._subscriptions.listeners(stream) for stream in streams)
 
     def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
         """REST on the same port: whatever does not want to become a WebSocket."""
@@ -203,7 +213,7 @@ class Exchange:
         refusal = self.faults.refuses()
         if refusal is not None:
             return _response(refusal, "{}", {"Retry-After": "1"})
-        answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self._history)
+        answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self.history)
         return _response(HTTPStatus.NOT_FOUND, "{}") if answer is None else _response(HTTPStatus.OK, answer)
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -231,9 +241,9 @@ class Exchange:
 
     async def _send_trade(self, trade: SimulatedTrade) -> None:
         self._ledger.write(trade)
-        self._history.candles.add(trade)
+        self.history.candles.add(trade)
         if not self.faults.forgets():
-            self._history.add(trade)
+            self.history.add(trade)
         stream = self._protocol.stream_of(trade.instrument)
         if self.faults.spoils():
             for frame in self._broken_frames(trade):

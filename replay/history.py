@@ -8,16 +8,16 @@ from replay.candles import Candles
 from replay.trade import SimulatedTrade
 
 REMEMBERED: Final = 20_000
-"""Trades of an instrument."""
+"""Trades of an instrument, where nothing else is said."""
 
 
 class History:
     """The newest trades of each instrument, oldest first, and its candles."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = REMEMBERED) -> None:
         self.candles = Candles()
         """Of all trades, those among them that the REST API cannot give back."""
-        self._trades: defaultdict[str, deque[SimulatedTrade]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._trades: defaultdict[str, deque[SimulatedTrade]] = defaultdict(lambda: deque(maxlen=remembered))
 
     def add(self, trade: SimulatedTrade) -> None:
         """Remember one trade, made after all others."""

@@ -17,12 +17,22 @@ constexpr int kMostTries = 3;      // of a range that the history answers withou
 constexpr int kPagesInATurn = 50;  // then other instruments have theirs
 constexpr milliseconds kAfterTrouble{2'000};
 constexpr std::int64_t kLongestLagNs = 3'600'000'000'000;  // of a venue's event times behind our clock
+constexpr std::int64_t kMostAheadNs = 60'000'000'000;      // of them before it
 constexpr std::int64_t kGiveUpAfterNs = 600'000'000'000;   // bars take no trade that is much older
 
 constexpr std::string_view kNotInHistory = "the venue's history does not have them";
 constexpr std::string_view kHistoryTooShort = "the venue's history does not go back that far";
 constexpr std::string_view kNoAnswer = "the venue's history could not be read for ten minutes";
 constexpr std::string_view kTooMany = "the stream had more holes than can be kept in mind";
+
+/// What makes a page of no use, though each of its trades can be read. Nothing when it is good.
+std::string_view flaw_of(std::span<const Trade> page, const HistoryQuery& query) {
+  const auto is_foreign = [&](const Trade& trade) { return trade.instrument != query.instrument; };
+  if (std::ranges::any_of(page, is_foreign)) return "it has trades of another instrument";
+  const auto is_ahead = [](const Trade& trade) { return trade.event_time_ns - trade.receive_time_ns > kMostAheadNs; };
+  if (std::ranges::any_of(page, is_ahead)) return "it has trades of the future";
+  return {};
+}
 
 }  // namespace
 
@@ -64,7 +74,7 @@ asio::awaitable<void> Backfill::run() {
     try {
       again = co_await fill(instrument);
     } catch (const std::exception& error) {  // whatever it was, it must not end the venue
-      say_trouble(error.what());
+      say_trouble(error.what(), kAfterTrouble);
       again = kAfterTrouble;
     }
     if (again) {
@@ -158,15 +168,19 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
 /// Asks the history for a page. False when there is no answer that can be read.
 asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   ++metrics_.history_requests;
-  const RestAnswer answer = co_await rest_.get(venue_.history_target(query));
+  // A history that knows no pages answers a whole stretch of time at once.
+  const bool has_pages = venue_.history_rules().page > 0;
+  const std::size_t most_bytes = has_pages ? RestClient::kMaxAnswerBytes : RestClient::kMaxListBytes;
+  const RestAnswer answer = co_await rest_.get(venue_.history_target(query), RestClient::Turn::first, most_bytes);
   page_.clear();
   std::string trouble = answer.error;
   if (trouble.empty()) {
     const DecodeError error = venue_.read_history(answer.body, query, utc_now_ns(), page_);
-    if (error != DecodeError::none) trouble = "answer: " + std::string(name_of(error));
+    const std::string_view flaw = error == DecodeError::none ? flaw_of(page_, query) : name_of(error);
+    if (!flaw.empty()) trouble = "answer: " + std::string(flaw);
   }
   if (!trouble.empty()) ++metrics_.history_failures;
-  say_trouble(trouble);
+  say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
   co_return trouble.empty();
 }
 
@@ -194,12 +208,12 @@ void Backfill::lose(std::uint32_t instrument, const MissingIds& range, std::stri
 }
 
 /// Says what is wrong with the history once, and once that it is well again.
-void Backfill::say_trouble(const std::string& trouble) {
+void Backfill::say_trouble(const std::string& trouble, milliseconds wait) {
   if (trouble == last_trouble_) return;
   last_trouble_ = trouble;
   log(metrics_.venue, trouble.empty() ? "the history can be read again"
-                                      : "the history cannot be read, next attempt in " +
-                                            std::to_string(kAfterTrouble.count()) + " ms: " + trouble);
+                                      : "the history cannot be read, next attempt in " + std::to_string(wait.count()) +
+                                            " ms: " + trouble);
 }
 
 }  // namespace livetape::bridge

@@ -63,7 +63,7 @@ class Backfill {
   void take_page(Tape& tape);
   void give_up_all(std::uint32_t instrument, std::string_view reason);
   void lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason);
-  void say_trouble(const std::string& trouble);
+  void say_trouble(const std::string& trouble, std::chrono::milliseconds wait);
 
   Venue& venue_;
   RestClient& rest_;

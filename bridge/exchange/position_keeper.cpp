@@ -37,7 +37,7 @@ void PositionKeeper::keep(std::int64_t steady_ns) {
   if (!lines_.empty() && !file_.write(lines_)) ++metrics_.positions_not_kept;
   lines_.clear();
   for (std::size_t i = 0; i < tapes_.size(); ++i) {
-    if (const auto trade = tapes_[i].whole_until()) PositionFile::append(config_.instruments[i], *trade, lines_);
+    if (const auto trade = tapes_[i].safe_until()) PositionFile::append(config_.instruments[i], *trade, lines_);
   }
 }
 

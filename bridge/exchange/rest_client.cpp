@@ -23,12 +23,12 @@ constexpr std::chrono::seconds kAnswerTimeout{20};
 constexpr std::chrono::seconds kLongestWait{300};
 constexpr std::chrono::seconds kWaitWhenLimited{10};  // where the venue says that we ask too often, but not until when
 constexpr std::size_t kMaxBufferedBytes = std::size_t{256} << 10;  // of an answer before its body is taken out of it
-constexpr auto kTeapot = static_cast<http::status>(418);  // Binance's word for a client that went on asking after 429
+constexpr unsigned kTooManyRequests = 429;
+constexpr unsigned kTeapot =
+    418;  // Binance's word for a client that went on asking after 429; Beast has no name for it
 
 std::chrono::seconds wait_of(const http::response<http::string_body>& response) {
-  if (response.result() != http::status::too_many_requests && response.result() != kTeapot) {
-    return std::chrono::seconds(0);
-  }
+  if (response.result_int() != kTooManyRequests && response.result_int() != kTeapot) return std::chrono::seconds(0);
   const auto text = response[http::field::retry_after];
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -53,12 +54,26 @@ class Tape {
   [[nodiscard]] bool is_whole() const noexcept;
   /// The last trade before anything that is missing: its id, order number and event time. Nothing before the first.
   [[nodiscard]] std::optional<Trade> whole_until() const;
+  /// Those behind a gap start to wait until then, in steady nanoseconds; nothing where they wait already.
+  void hold_until(std::int64_t steady_ns) {
+    if (held_until_ns_) return;
+    before_held_ = whole_until();
+    held_until_ns_ = steady_ns;
+  }
+  /// What waited; from now on nothing does.
+  [[nodiscard]] std::vector<Message> release() {
+    held_until_ns_.reset();
+    return std::exchange(held, {});
+  }
+  /// Until when trades wait; nothing: none do.
+  [[nodiscard]] std::optional<std::int64_t> held_until_ns() const noexcept { return held_until_ns_; }
+  /// The last trade before anything that is missing, or that waits for what was missing: where to go on after a crash.
+  [[nodiscard]] std::optional<Trade> safe_until() const { return held_until_ns_ ? before_held_ : whole_until(); }
   /// Event time of the last trade before what is missing.
   [[nodiscard]] std::int64_t whole_until_ns() const noexcept;
 
   // What the venue's thread keeps of it. Times are steady nanoseconds.
   std::vector<Message> held;                  // newer trades that Kafka does not have yet
-  std::optional<std::int64_t> held_until_ns;  // nothing: none are held
   std::int64_t heard_ns = 0;                  // the newest frame that had a trade of it
   std::int64_t patience_ns = 0;               // how long it may be silent
   std::optional<std::int64_t> found_ns;       // when the history had trades that the stream has not shown
@@ -71,6 +86,8 @@ class Tape {
   std::variant<ContiguousIds, RecentIds> ids_;
   std::optional<Trade> newest_;
   std::optional<Trade> doubted_;
+  std::optional<std::int64_t> held_until_ns_;
+  std::optional<Trade> before_held_;  // as it was when they began to wait: a doubt that comes later is of newer trades
   std::uint64_t doubts_ = 0;
   bool is_open_ = false;  // the doubt
 };

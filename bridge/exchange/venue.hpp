@@ -76,7 +76,7 @@ struct HistoryRules {
   enum class Order : std::uint8_t { oldest_first, newest_first };
   std::chrono::milliseconds pace;  // between two requests
   Order order;                     // which of the trades asked for a page begins with
-  std::size_t page;                // trades of a full page
+  std::size_t page;                // trades of a full page; 0 where there are no pages
 };
 
 /// The trades that are looked for in a venue's history.

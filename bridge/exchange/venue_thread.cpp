@@ -194,7 +194,7 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
 void VenueThread::on_history_trade(const Trade& trade) {
   ++metrics_.backfilled;
   Tape& tape = tapes_[trade.instrument];
-  if (!tape.held_until_ns && !tape.found_ns) tape.found_ns = steady_now_ns();
+  if (!tape.held_until_ns() && !tape.found_ns) tape.found_ns = steady_now_ns();
   Message message;
   message.trade = trade;
   send(message);
@@ -250,7 +250,7 @@ void VenueThread::publish_trade(const Trade& trade) {
   message.trade = trade;
   publish(message);
   Tape& tape = tapes_[trade.instrument];
-  if (!tape.held_until_ns || config_.writer == Writer::relay) return give_to_kafka(message);
+  if (!tape.held_until_ns() || config_.writer == Writer::relay) return give_to_kafka(message);
   tape.held.push_back(message);
   if (++held_ >= kMostHeld) release(trade.instrument);
 }
@@ -269,19 +269,18 @@ void VenueThread::put(MessageRing& ring, const Message& message, Counter& droppe
 
 void VenueThread::hold(std::uint32_t instrument, std::int64_t steady_ns) {
   Tape& tape = tapes_[instrument];
-  if (tape.held_until_ns) return;
-  tape.held_until_ns = steady_ns + kLongestHoldNs;
+  if (tape.held_until_ns()) return;
+  tape.hold_until(steady_ns + kLongestHoldNs);
   holding_.push_back(instrument);
   metrics_.holding = holding_.size();
 }
 
 void VenueThread::release(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
-  if (!tape.held_until_ns) return;
-  tape.held_until_ns.reset();
+  if (!tape.held_until_ns()) return;
   std::erase(holding_, instrument);
   metrics_.holding = holding_.size();
-  for (const Message& message : std::exchange(tape.held, {})) {
+  for (const Message& message : tape.release()) {
     give_to_kafka(message);
     --held_;
   }
@@ -290,7 +289,7 @@ void VenueThread::release(std::uint32_t instrument) {
 /// Bars must not wait for ever: what is found later makes revisions of them.
 void VenueThread::release_overdue(std::int64_t steady_ns) {
   for (const std::uint32_t instrument : std::vector(holding_)) {
-    if (steady_ns < tapes_[instrument].held_until_ns) continue;
+    if (steady_ns < tapes_[instrument].held_until_ns()) continue;
     log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
     release(instrument);
   }

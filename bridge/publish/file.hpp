@@ -44,6 +44,13 @@ class File {
     return true;
   }
 
+  /// Leaves so much of it; errno stays as it is.
+  void cut_off(std::uint64_t bytes) const noexcept {
+    const int reason = errno;
+    [[maybe_unused]] const int ignored = ::ftruncate(descriptor_, static_cast<off_t>(bytes));
+    errno = reason;
+  }
+
   /// How many bytes were read: fewer than asked for at the file's end, or where it cannot be read.
   [[nodiscard]] std::size_t read_at(std::span<std::uint8_t> out, std::uint64_t offset) const noexcept {
     std::size_t done = 0;

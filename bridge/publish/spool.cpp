@@ -237,7 +237,10 @@ bool Spool::write_batch() {
     if (!begin_segment()) return false;
   }
   Segment& segment = segments_.back();
-  if (!active_.write_at(batch_, segment.end)) return false;
+  if (!active_.write_at(batch_, segment.end)) {
+    active_.cut_off(segment.end);  // what it took could be read for whole messages behind the next batch
+    return false;
+  }
   if (segment.last == 0) segment.first = batch_first_;
   segment.last = batch_last_;
   if (segment.index.empty() || segment.end - segment.index.back().second >= kIndexStep) {

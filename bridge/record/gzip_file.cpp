@@ -1,5 +1,6 @@
 #include "record/gzip_file.hpp"
 
+#include <cerrno>
 #include <stdexcept>
 
 namespace livetape::bridge {
@@ -28,7 +29,9 @@ bool GzipFile::deflate(std::span<const std::uint8_t> bytes, int flush) noexcept 
     stream_.avail_out = static_cast<::uInt>(out_.size());
     (void)::deflate(&stream_, flush);  // what it says besides "no progress" is told by what it has written
     const std::span made(out_.data(), out_.size() - stream_.avail_out);
-    if (!file_.write_at(made, bytes_)) return false;
+    if (failure_ == 0 && !file_.write_at(made, bytes_)) failure_ = errno;
+    errno = failure_;
+    if (failure_ != 0) return false;
     bytes_ += made.size();
   } while (stream_.avail_out == 0);
   return true;

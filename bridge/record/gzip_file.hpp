@@ -13,7 +13,8 @@
 namespace livetape::bridge {
 
 /// A new file that is compressed as it is written. What was flushed can be read whatever becomes of the process: the
-/// stream is cut off behind it then, and good up to there. Errors are codes: errno has the reason.
+/// stream is cut off behind it then, and good up to there. Errors are codes: errno has the reason. After the first one
+/// nothing more is written, for it would take the place of what the disk took of a write.
 class GzipFile {
  public:
   /// Makes the file, which must not be there; `is_open` says whether it could.
@@ -38,6 +39,7 @@ class GzipFile {
   ::z_stream stream_{};
   std::array<std::uint8_t, std::size_t{64} << 10> out_{};
   std::uint64_t bytes_ = 0;
+  int failure_ = 0;  // errno of the first write that failed
 };
 
 }  // namespace livetape::bridge

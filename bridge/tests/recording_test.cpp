@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "full_disk.hpp"
+
 namespace livetape::bridge {
 namespace {
 
@@ -44,6 +46,21 @@ class RecordingTest : public ::testing::Test {
 
   fs::path folder_ = fs::temp_directory_path() / ("recording-" + std::to_string(::getpid()));
 };
+
+TEST_F(RecordingTest, WritesNothingBehindWhatAFullDiskTookInPart) {
+  std::string noise(std::size_t{1} << 18, '\0');  // of more than one write
+  std::uint32_t state = 1;
+  for (char& c : noise) c = static_cast<char>((state = state * 1'664'525 + 1'013'904'223) >> 24);
+  Recording recording(folder_, ".frames.gz", bytes_of("header "), {std::chrono::seconds(60), 1 << 30});
+  {
+    const FullDisk full(100'000);
+    EXPECT_THROW(recording.add(kStartNs, bytes_of(noise)), std::runtime_error);
+  }
+  EXPECT_THROW(recording.finish(), std::runtime_error);  // though there is room again
+  const std::string kept = unpacked(folder_ / names()[0]);
+  EXPECT_GT(kept.size(), 90'000U);
+  EXPECT_TRUE(("header " + noise).starts_with(kept));
+}
 
 TEST_F(RecordingTest, BeginsAFileByTheTimeOfItsFirstRecordAndTheNextWhenItIsOldEnough) {
   Recording recording(folder_, ".frames.gz", bytes_of("header "), {std::chrono::seconds(60), 1 << 20});

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "full_disk.hpp"
+
 namespace livetape::bridge {
 namespace {
 
@@ -159,6 +161,26 @@ TEST_F(SpoolTest, RefusesWhatIsBeyondItsBoundAndTakesMoreOnceThereIsRoom) {
   spool_->confirm(kOne, kept.size());
   EXPECT_TRUE(keep(1'001, 1'010));
   EXPECT_EQ(all(), numbers(kOne, 1'001, 1'010));
+}
+
+TEST_F(SpoolTest, LeavesNothingOfABatchThatTheDiskTookInPart) {
+  open(kOne);
+  ASSERT_TRUE(keep(1, 1));
+  const auto one = fs::file_size(files().front());
+  ASSERT_TRUE(keep(2, 2));
+  const auto two = fs::file_size(files().front());
+  {
+    const FullDisk full(two + 5 * (two - one) / 2);
+    for (const std::uint64_t sequence : {3U, 4U, 5U}) spool_->append(sequence, "test:A-B", value_of(sequence));
+    EXPECT_FALSE(spool_->flush());
+    spool_->clear();
+  }
+  EXPECT_EQ(fs::file_size(files().front()), two);
+  ASSERT_TRUE(keep(6, 6));
+  open(kTwo);
+  const std::vector<std::pair<SessionId, std::uint64_t>> kept{{kOne, 1}, {kOne, 2}, {kOne, 6}};
+  EXPECT_EQ(all(), kept);
+  EXPECT_EQ(metrics_.spool_torn, 0U);
 }
 
 TEST_F(SpoolTest, PassesOverATornEnd) {

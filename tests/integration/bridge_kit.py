@@ -12,7 +12,7 @@ import ssl
 import struct
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -158,34 +158,36 @@ def with_quotes(settings: Settings) -> Settings:
 
 
 @contextmanager
-def bridging(settings: Settings, **changes: object) -> Iterator[Bridge]:
+def bridging(settings: Settings, under: Sequence[str] = (), **changes: object) -> Iterator[Bridge]:
     """The bridge as its own process, its topics and schemas in place; it may have ended when the block does.
 
-    `changes` replace parts of its configuration file.
+    `under` comes before its command; `changes` replace parts of its configuration file.
     """
     if settings.namespace not in _prepared:  # the broker may be away later
         apply(settings)
         _prepared.add(settings.namespace)
-    with _running(BRIDGE, settings, changes, settings.bridge_metrics, "livetape_bridge_") as bridge:
+    command = [*under, str(BRIDGE)]
+    with _running(command, settings, changes, settings.bridge_metrics, "livetape_bridge_") as bridge:
         yield bridge
 
 
 @contextmanager
 def relaying(settings: Settings) -> Iterator[Bridge]:
     """The relay as its own process, likewise."""
-    with _running(RELAY, settings, {}, settings.relay_metrics, "livetape_relay_") as relay:
+    with _running([str(RELAY)], settings, {}, settings.relay_metrics, "livetape_relay_") as relay:
         yield relay
 
 
 @contextmanager
 def _running(
-    program: Path, settings: Settings, changes: Mapping[str, object], metrics: str, prefix: str
+    command: Sequence[str], settings: Settings, changes: Mapping[str, object], metrics: str, prefix: str
 ) -> Iterator[Bridge]:
-    count = len(list(settings.home.glob(f"{program.name}-*.log")))
-    file, log = (settings.home / f"{program.name}-{count}.{suffix}" for suffix in ("json", "log"))
+    name = Path(command[-1]).name
+    count = len(list(settings.home.glob(f"{name}-*.log")))
+    file, log = (settings.home / f"{name}-{count}.{suffix}" for suffix in ("json", "log"))
     file.write_text(json.dumps({**bridge_config(settings, register_all(settings)), **changes}))
     with log.open("ab") as output:
-        process = subprocess.Popen([program, "--config", file], stdout=output, stderr=output)
+        process = subprocess.Popen([*command, "--config", str(file)], stdout=output, stderr=output)
     try:
         yield Bridge(process, log, metrics, prefix)
     finally:

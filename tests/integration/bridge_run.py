@@ -1,6 +1,6 @@
 """A bridge that reads one simulated exchange, whose every trade and frame a test says."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 
 from app.settings import Settings, Writer
@@ -73,17 +73,18 @@ async def running(
     venue: VenueName = VenueName.BINANCE,
     ledger: Ledger | None = None,
     writer: Writer = Writer.DIRECT,
+    under: Sequence[str] = (),
     **changes: object,
 ) -> AsyncIterator[Run]:
     """A bridge that has subscribed to a simulated exchange, and a relay if that writes; a test may stop it itself.
 
-    `changes` replace parts of its configuration file.
+    `under` comes before its command; `changes` replace parts of its configuration file.
     """
     script = Script()
     async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs), ledger=ledger) as exchange:
         read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca, writer)}})
         with ExitStack() as programs:
-            bridge = programs.enter_context(bridging(read, **changes))
+            bridge = programs.enter_context(bridging(read, under, **changes))
             if writer is Writer.RELAY:
                 programs.enter_context(relaying(read))
             run = Run(venue, bridge, exchange, script)

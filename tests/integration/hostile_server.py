@@ -69,6 +69,14 @@ class Client:
 
 
 Attack = Callable[[Client], Awaitable[None]]
+HistoryAttack = Callable[[Client, str], Awaitable[None]]
+"""Is told as well what the venue would answer."""
+
+
+def answered(body: str, status: str = "200 OK", *headers: str) -> bytes:
+    """A whole answer of a REST API."""
+    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", *headers, "", body)
+    return "\r\n".join(lines).encode()
 
 
 def frame(first: int, payload: bytes = b"", *, announced: int | None = None, second: int = 0) -> bytes:
@@ -154,11 +162,31 @@ class HostileServer:
         await client.gone()
 
     async def _answer(self, client: Client) -> None:
+        answer = self.true_answer(client, History())
+        await client.send(answered("{}", "404 Not Found") if answer is None else answered(answer))
+
+    def true_answer(self, client: Client, history: History) -> str | None:
+        """What the venue would answer a request."""
         address = urlsplit(client.head.split(" ", 2)[1])
-        answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), History())
-        body = (answer or "{}").encode()
-        status = "404 Not Found" if answer is None else "200 OK"
-        await client.send(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        return self._protocol.answer(address.path, dict(parse_qsl(address.query)), history)
+
+
+class HostileHistory(HostileServer):
+    """The REST API of an exchange, which answers as the venue would but for as long as it has an attack."""
+
+    def __init__(self, certs: certificates.Certificates, protocol: VenueProtocol, history: History) -> None:
+        super().__init__(certs, protocol)
+        self.attack: HistoryAttack | None = None
+        self._kept = history
+
+    async def _serve(self, client: Client) -> None:
+        answer = self.true_answer(client, self._kept)
+        if self.attack is None:
+            await client.send(answered(answer or "{}"))
+            return
+        self.strikes += 1
+        await self.attack(client, answer or "{}")
+        await client.gone()
 
 
 async def paced(piece: bytes, every_s: float) -> AsyncIterator[bytes]:

@@ -378,7 +378,7 @@ async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
         ({"venues": [{"venue": "nyse"}]}, "no field url"),
     ],
 )
-async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: dict[str, object], reason: str) -> None:
+async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: dict[str, Any], reason: str) -> None:
     with bridging(here, **change) as bridge:
         assert await bridge.ended() == 1
         assert reason in bridge.log

@@ -41,6 +41,8 @@ INSTRUMENTS = (BTC, ETH, "SOL-USDT")
 TRADES = 6_000
 OFTEN = 500
 MISSED = 250
+LONG = 60_000
+"""Trades whose list is longer than 4 MiB."""
 UNNUMBERED = (VenueName.BITSTAMP, VenueName.BYBIT)
 
 
@@ -249,6 +251,26 @@ def recent(first: int, last: int) -> list[SimulatedTrade]:
     """Trades of the last minute: a bridge that was away for longer than a day fetches none."""
     now_ns = time.time_ns() // SECOND_NS * SECOND_NS
     return [replace(one, event_time_ns=now_ns - 60 * SECOND_NS + one.trade_id) for one in some(first, last)]
+
+
+async def test_a_history_that_knows_no_pages_may_be_longer_than_a_page(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    name, script = VenueName.BITSTAMP, Script()
+    old = [replace(one, event_time_ns=time.time_ns() - 5 * SECOND_NS) for one in some(1, LONG)]
+    async with Exchange(protocol_of(name, (BTC,)), script, server_tls(certs), remembered=2 * LONG) as exchange:
+        for one in old:
+            exchange.history.add(one)
+        with bridging(here.model_copy(update={"venues": {name: venue_of(name, exchange, (BTC,), certs.ca)}})) as bridge:
+            await exchange.heard((BTC,))
+            script.say(replace(trade(LONG + 1), event_time_ns=time.time_ns()))
+            await bridge.counts('trades_total{venue="bitstamp"}', 1)
+            await exchange.drop_connections()
+            script.say(replace(trade(LONG + 2), event_time_ns=time.time_ns()))  # nobody listens
+            await bridge.counts('backfilled_trades_total{venue="bitstamp"}', 1)
+            assert bridge.metric('history_failures_total{venue="bitstamp"}') == 0
+            assert await bridge.stop() == 0
+    assert await gaps(here) == []
 
 
 async def test_a_trade_that_is_sent_twice_is_written_once(here: Settings, certs: certificates.Certificates) -> None:

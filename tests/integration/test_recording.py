@@ -70,10 +70,10 @@ class Recorder:
 
 
 @contextmanager
-def recording(settings: Settings, folder: Path, *options: str) -> Iterator[Recorder]:
-    """`livetape record` as its own process."""
+def recording(settings: Settings, folder: Path, *options: str, under: Sequence[str] = ()) -> Iterator[Recorder]:
+    """`livetape record` as its own process; `under` comes before its command."""
     log = settings.home / "record.log"
-    command = [sys.executable, "-m", "cli", "record", "--folder", str(folder), *options]
+    command = [*under, sys.executable, "-m", "cli", "record", "--folder", str(folder), *options]
     with log.open("ab") as output:
         environment = {**os.environ, **settings.environment()}
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from app.settings import PROJECT, Settings
@@ -30,6 +31,12 @@ def test_every_command_of_the_readme_exists(command: str) -> None:
 def test_the_readme_names_commands_at_all() -> None:
     assert {"demo", "test", "help"} <= set(MAKE_TARGETS)
     assert {"up", "demo", "bridge", "topics apply"} <= set(COMMANDS)
+
+
+def test_compose_runs_every_part_but_the_relay() -> None:
+    services = yaml.safe_load((PROJECT / "docker" / "compose.yaml").read_text())["services"]
+    commands = {" ".join(service["command"]) for service in services.values() if "command" in service}
+    assert commands == {"topics apply", "bridge", "worker", "join", "sink", "reconcile", "serve"}
 
 
 def without_code(text: str) -> str:

@@ -26,13 +26,14 @@ class Tally:
 
     def tell(self) -> None:
         """Print all counts."""
-        _tell("faults", self.faults)
-        _tell("crash points reached", self.points)
-        _tell("parts that ended by themselves", self.ended)
-        _tell(f"equal to the recomputation, after {self.comparisons} comparisons", self.checked)
+        tell_counts("faults", self.faults)
+        tell_counts("crash points reached", self.points)
+        tell_counts("parts that ended by themselves", self.ended)
+        tell_counts(f"equal to the recomputation, after {self.comparisons} comparisons", self.checked)
 
 
-def _tell(title: str, counts: Mapping[str, int]) -> None:
+def tell_counts(title: str, counts: Mapping[str, int]) -> None:
+    """Print a title and a line for each count."""
     print(f"{title}:")
     for name, count in sorted(counts.items()):
         print(f"  {count:9,}  {name}")

@@ -1,0 +1,74 @@
+"""`python -m tests.chaos.exchanges`: all exchanges trade and do wrong for a while, and no trade is lost or changed."""
+
+import argparse
+import asyncio
+import itertools
+import logging
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from app.settings import PROJECT, Settings
+from local import certificates, stack
+from tests.chaos.exchanges.account import Broken
+from tests.chaos.exchanges.round import Round
+from tests.chaos.exchanges.tally import Tally
+from tests.integration.bridge_kit import bridge_settings
+
+ROUND_S: Final = 60.0
+"""Then the books are compared, and what was stored is thrown away."""
+KEPT: Final = PROJECT / ".livetape" / "chaos-bridge"
+"""Logs of runs that failed."""
+
+
+def main() -> int:
+    """Run for so many seconds of trading; 0 when all was there."""
+    parser = argparse.ArgumentParser(description="Break what the bridge reads, and it, at random; compare every trade.")
+    parser.add_argument("--seconds", type=float, default=60, help="how long the exchanges trade (60)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of faults and trades")
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each frame that finds its client killed
+    tally = Tally()
+    try:
+        _run(arguments.seed, arguments.seconds, tally)
+    except Broken as error:
+        tally.tell()
+        print(f"\nchaos-bridge: {error}\nAll logs are in {KEPT / str(arguments.seed)}", file=sys.stderr)
+        print(f"The same again: make chaos-bridge SEED={arguments.seed} SECONDS={arguments.seconds:g}", file=sys.stderr)
+        return 1
+    tally.tell()
+    print(f"chaos-bridge: every trade was found after {tally.faults.total()} faults, seed {arguments.seed}")
+    return 0
+
+
+def _run(seed: int, seconds: float, tally: Tally) -> None:
+    left_s = seconds
+    for number in itertools.count(1):
+        with tempfile.TemporaryDirectory(prefix="livetape-chaos-") as folder:
+            home = Path(folder)
+            settings = stack.on_free_ports(Settings(namespace=f"chaos-{number}"), home)
+            with stack.running(settings):
+                here = bridge_settings(settings, home)
+                certs = certificates.ensure(home / "certs")
+                try:
+                    asyncio.run(Round(here, certs, seed + number, tally).go(min(ROUND_S, left_s)))
+                except Broken:
+                    _keep_logs(home, KEPT / str(seed))
+                    raise
+        left_s -= ROUND_S
+        if left_s <= 0:
+            return
+
+
+def _keep_logs(home: Path, kept: Path) -> None:
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in home.glob("*.log"):
+        shutil.copy(log, kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
