@@ -20,12 +20,12 @@ from agents.fold_state import FoldState, Warmth
 from agents.folding_partition import THREAD_BYTES, FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
-from agents.live import LiveBars
+from agents.live import LiveBars, LiveTopic
 from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
 from agents.standby import Standbys
 from agents.topic_check import check_topics
-from agents.transport import BatchApp, RecordSet, plain_producer
+from agents.transport import BatchApp, BatchSender, RecordSet
 from agents.transport.table_manager import SelfRecovering
 from app.aggregates import load_aggregates
 from app.schema_registry import register_all
@@ -35,9 +35,10 @@ from app.topics import AGGREGATES_CHANGELOG
 log = logging.getLogger(__name__)
 
 COMMIT_INTERVAL_S = 0.2
-SWITCH_S = 0.000_5
+SWITCH_S = 0.000_1
 """How long a thread keeps the interpreter that another waits for: one fetches and one folds. Python's own 5 ms are as
-long as a trade's whole way should take."""
+long as a trade's whole way should take; with 0.5 ms that was 10.3 to 14.5 ms at 10,000 a second, with this 9.1 to 10.3.
+"""
 
 
 class BarTable(SelfRecovering, faust.Table[Any, Any]):
@@ -84,8 +85,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
-        # All partitions': a request has what each of them has ready.
-        self._live = await self.add_async_context(plain_producer(self._settings))
+        self._live = LiveTopic(await self.add_async_context(BatchSender(self._settings, self._settings.topic(LIVE))))
         self._standbys = Standbys(self._setup, self._states)
         memory.settle()
         sys.setswitchinterval(SWITCH_S)

@@ -23,11 +23,10 @@ class PreparedBatch:
         self._data = memoryview(b"")
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
-        self._data = self._batch.marked(producer_id, producer_epoch, base_sequence, _now_ms())
+        self._data = self._batch.marked(producer_id, producer_epoch, base_sequence, time.time_ns() // 1_000_000)
 
     def _build(self) -> memoryview:
-        """The bytes to send; a producer without transactions has not marked them."""
-        return self._data or self._batch.stamped(_now_ms())
+        return self._data
 
     def record_count(self) -> int:
         """How many records it has: the producer's sequence goes on by as many."""
@@ -43,15 +42,6 @@ class PreparedBatch:
     def closed(self) -> bool:
         """Always: it is not to wait for more."""
         return True
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def plain_producer(settings: Settings) -> Any:  # noqa: ANN401 - aiokafka has no types
-    """A producer for `send_batch` outside of transactions, of what may be lost; for the event loop it is made in."""
-    return ProducerInParts(**consumer_connection(settings), acks=1, request_timeout_ms=_REQUEST_TIMEOUT_MS)
 
 
 def transactional_producer(settings: Settings, transactional_id: str) -> Any:  # noqa: ANN401 - aiokafka has no types

@@ -73,7 +73,7 @@ def _parts(request: Any) -> Iterator[bytes | memoryview]:  # noqa: ANN401 - aiok
                 yield batch
 
 
-class _InParts:
+class InParts:
     """Stands where aiokafka has a request that it prepares for a broker's version and encodes."""
 
     def __init__(self, request: ProduceRequest) -> None:
@@ -81,6 +81,7 @@ class _InParts:
         self.required_acks = request.required_acks
 
     def prepare(self, versions: dict[int, tuple[int, int]]) -> Any:  # noqa: ANN401 - aiokafka has no types
+        """The request of the newest version that both sides know, which encodes itself in parts."""
         prepared = self._request.prepare(versions)
         prepared.__class__ = _in_parts(prepared.__class__)
         return prepared
@@ -94,7 +95,7 @@ def _in_parts(kind: Any) -> Any:  # noqa: ANN401 - aiokafka has no types
 
 class _Handler(SendProduceReqHandler):  # type: ignore[misc]  # aiokafka has no types
     def create_request(self) -> Any:  # noqa: ANN401 - aiokafka has no types
-        return _InParts(super().create_request())
+        return InParts(super().create_request())
 
 
 class _SenderInParts(Sender):  # type: ignore[misc]  # aiokafka has no types
@@ -119,7 +120,11 @@ class _ConnectionInParts(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka 
     )
 
 
+ClientInParts: Final = client_of(_ConnectionInParts)
+"""Takes requests in parts."""
+
+
 class ProducerInParts(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
     """Sends batches from where they are."""
 
-    __init__ = rebind(AIOKafkaProducer.__init__, Sender=_SenderInParts, AIOKafkaClient=client_of(_ConnectionInParts))
+    __init__ = rebind(AIOKafkaProducer.__init__, Sender=_SenderInParts, AIOKafkaClient=ClientInParts)

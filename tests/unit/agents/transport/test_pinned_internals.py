@@ -145,11 +145,6 @@ def test_a_producer_marks_a_batch_once_and_sends_what_it_built_again_as_it_was()
     assert "self._txn_manager.increment_sequence_number(batch.tp, batch.record_count)" in source
 
 
-def test_a_producer_without_transactions_marks_no_batch_and_has_one_request_under_way_to_a_broker() -> None:
-    assert "if self._txn_manager is not None and not_retry:" in source_of(MessageAccumulator._pop_batch)
-    assert "ignore_nodes=self._in_flight" in source_of(Sender._sender_routine)
-
-
 def test_a_transaction_is_not_ended_before_its_batches_are_answered_or_failed() -> None:
     source = source_of(Sender._do_txn_commit)
     assert source.index("await self._message_accumulator.flush_for_commit()") < source.index("EndTxnHandler(")
