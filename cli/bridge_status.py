@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from rich.table import Table
+from rich.table import Column, Table
 
 ANSWER_S = 2.0
 PREFIX = "livetape_bridge_"
@@ -27,7 +27,8 @@ def bridge_table(metrics: str) -> Table | None:
                 venues[sample.labels["venue"]][name] = sample.value
     if not venues:
         return None
-    table = Table("venue", *SHOWN.values(), box=None, pad_edge=False, header_style="bold")
+    numbers = (Column(title, justify="right") for title in SHOWN.values())
+    table = Table("venue", *numbers, box=None, pad_edge=False, header_style="bold")
     for venue, values in venues.items():
         table.add_row(venue, *(_text(name, values.get(name)) for name in SHOWN))
     return table
