@@ -29,7 +29,7 @@ constexpr std::string_view kTooMany = "the stream had more holes than can be kep
 std::string_view flaw_of(std::span<const Trade> page, const HistoryQuery& query) {
   const auto is_foreign = [&](const Trade& trade) { return trade.instrument != query.instrument; };
   if (std::ranges::any_of(page, is_foreign)) return "it has trades of another instrument";
-  const auto is_ahead = [](const Trade& trade) { return trade.event_time_ns - trade.receive_time_ns > kMostAheadNs; };
+  const auto is_ahead = [](const Trade& trade) { return trade.event_time_ns > trade.receive_time_ns + kMostAheadNs; };
   if (std::ranges::any_of(page, is_ahead)) return "it has trades of the future";
   return {};
 }
