@@ -224,7 +224,9 @@ def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give
     assert page.told_bars()[0] == row(minutes(300, 301)[0])
     page.page.keyboard.press("End")
     with serving(served):
-        page.page.get_by_role("button", name="now").click()
+        # Its own next attempt may come first: then there is no button any more.
+        button = page.page.get_by_role("button", name="now")
+        button.or_(page.connection.filter(has_text="live")).first.click()
         expect(page.connection).to_contain_text("live")
 
 
