@@ -17,7 +17,6 @@ constexpr int kMostTries = 3;      // of a range that the history answers withou
 constexpr int kPagesInATurn = 50;  // then other instruments have theirs
 constexpr milliseconds kAfterTrouble{2'000};
 constexpr std::int64_t kLongestLagNs = 3'600'000'000'000;  // of a venue's event times behind our clock
-constexpr std::int64_t kMostAheadNs = 60'000'000'000;      // of them before it
 constexpr std::int64_t kGiveUpAfterNs = 600'000'000'000;   // bars take no trade that is much older
 
 constexpr std::string_view kNotInHistory = "the venue's history does not have them";
@@ -29,7 +28,7 @@ constexpr std::string_view kTooMany = "the stream had more holes than can be kep
 std::string_view flaw_of(std::span<const Trade> page, const HistoryQuery& query) {
   const auto is_foreign = [&](const Trade& trade) { return trade.instrument != query.instrument; };
   if (std::ranges::any_of(page, is_foreign)) return "it has trades of another instrument";
-  const auto is_ahead = [](const Trade& trade) { return trade.event_time_ns > trade.receive_time_ns + kMostAheadNs; };
+  const auto is_ahead = [](const Trade& trade) { return is_of_the_future(trade.event_time_ns, trade.receive_time_ns); };
   if (std::ranges::any_of(page, is_ahead)) return "it has trades of the future";
   return {};
 }

@@ -90,6 +90,11 @@ struct HistoryQuery {
 
 inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
 
+/// Whether a venue's time is too far ahead of when we heard of it to be true: the fold refuses such trades as well.
+[[nodiscard]] constexpr bool is_of_the_future(std::int64_t event_time_ns, std::int64_t receive_time_ns) noexcept {
+  return event_time_ns > receive_time_ns + kMinuteNs;
+}
+
 /// The minutes that are asked for of a venue's own candles, by their starts.
 struct CandleQuery {
   static constexpr std::int64_t kMostMinutes = 100;  // every venue answers as many at once

@@ -20,7 +20,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kMaxAheadNs = 60'000'000'000;
 constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
 constexpr std::int64_t kLongestPatienceNs = 600'000'000'000;
@@ -163,7 +162,7 @@ void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std:
 void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   // One trade with a date in the far future must neither end every bar of the venue nor make a gap; the fold refuses it
   // as well.
-  if (trade.event_time_ns - trade.receive_time_ns > kMaxAheadNs) return publish_trade(trade);
+  if (is_of_the_future(trade.event_time_ns, trade.receive_time_ns)) return publish_trade(trade);
   Tape& tape = tapes_[trade.instrument];
   tape.heard_ns = steady_ns;
   tape.patience_ns = patience_ns_;
@@ -187,7 +186,7 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   message.kind = Message::Kind::quote;
   message.quote = quote;
   send(message);
-  const bool is_ahead = quote.event_time_ns - quote.receive_time_ns > kMaxAheadNs;
+  const bool is_ahead = is_of_the_future(quote.event_time_ns, quote.receive_time_ns);
   if (quote.has_venue_time && !is_ahead) feed.clock->see(quote.event_time_ns, steady_ns);
 }
 
