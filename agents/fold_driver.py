@@ -97,7 +97,7 @@ class FoldDriver:
         """
         if topic == "bars.live":
             for partition in self._partitions:
-                self._add("bars.live", partition, _unpacked(partition.fold.live()))
+                self._add("bars.live", partition, unpacked(partition.fold.live()))
         records, self._outputs[topic] = self._outputs[topic], []
         return records
 
@@ -160,13 +160,13 @@ class FoldDriver:
 
     def _flush(self, partition: "_Partition") -> None:
         flush = partition.fold.take_flush()
-        self._add("bars.1s", partition, _unpacked(flush.bars_1s))
-        self._add("bars", partition, _unpacked(flush.bars))
+        self._add("bars.1s", partition, unpacked(flush.bars_1s))
+        self._add("bars", partition, unpacked(flush.bars))
         self._outputs["late"] += [Output(partition.number, key, value, []) for key, value, _, _ in flush.late]
         for key, value, offset, reason in flush.dead:
             headers = dead_letter_headers(self._settings.topic("trades"), partition.number, offset, reason, value)
             self._outputs["trades.dead"].append(Output(partition.number, *kept(key, value), headers))
-        partition.take(_unpacked(flush.changelog))
+        partition.take(unpacked(flush.changelog))
         if partition.aggregates and not flush.is_empty:
             output = partition.aggregates.flush(flush)
             for topic, records in output.records.items():
@@ -205,7 +205,7 @@ class _Partition:
         self.aggregates.restored(self.next_offset, self.fold.has_bar)
 
 
-def _unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:
+def unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:
     """Key and value of each record that would be written."""
     read = [read_records(batch.stamped(0)) for batch in batches]
     return [(record.key or b"", record.value) for records, _ in read for record in records]

@@ -36,14 +36,14 @@ class LiveTopic:
         self._sending: set[asyncio.Task[None]] = set()
         self._due: asyncio.Handle | None = None
 
-    def send(self, partition: int, bars: "LiveBars") -> None:
+    def send(self, bars: "LiveBars") -> None:
         """Have the partition's bars in the next request, with what others have ready by then."""
-        self._ready[partition] = bars
+        self._ready[bars.partition] = bars
         self._send_soon()
 
-    def forget(self, partition: int) -> None:
+    def forget(self, bars: "LiveBars") -> None:
         """Leave the partition out of the next request."""
-        self._ready.pop(partition, None)
+        self._ready.pop(bars.partition, None)
 
     def _send_soon(self) -> None:
         """Not at once: other partitions' record sets came with the same fetch."""
@@ -84,7 +84,7 @@ class LiveBars:
         """`lock` is held by whoever uses the fold: it takes one thread at a time."""
         self._spacing_s = settings.live_ms / 1_000
         self._topic = topic
-        self._partition = partition
+        self.partition = partition
         self._fold = fold
         self._lock = lock
         self._loop = asyncio.get_running_loop()
@@ -119,11 +119,11 @@ class LiveBars:
         self._is_closed = True
         self._resend.cancel()
         self._wait_no_more()
-        self._topic.forget(self._partition)
+        self._topic.forget(self)
 
     def _send(self) -> None:
         self._wait_no_more()
-        self._topic.send(self._partition, self)
+        self._topic.send(self)
 
     def _send_all(self) -> None:
         self._has_all_due = True

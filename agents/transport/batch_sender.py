@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
+from aiokafka.errors import LeaderNotAvailableError, for_code
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import TopicPartition
 
@@ -21,6 +21,8 @@ from app.settings import Settings
 
 _REQUEST_TIMEOUT_MS: Final = 10_000
 _LEADER_ACKS: Final = 1
+_NO_LEADER: Final = (None, -1)
+"""Where a partition is not known, and where no broker has it."""
 
 
 class BatchSender:
@@ -46,25 +48,18 @@ class BatchSender:
         Raises:
             KafkaError: one of them was not stored, or nobody knows.
         """
-        by_leader: dict[int, list[int]] = defaultdict(list)
-        for partition in batches:
-            by_leader[self._leader(partition)].append(partition)
-        sending = (
-            self._send(leader, [(number, batches[number]) for number in numbers])
-            for leader, numbers in by_leader.items()
-        )
+        by_leader: dict[int | None, list[tuple[int, PackedBatch]]] = defaultdict(list)
+        for partition, batch in batches.items():
+            leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
+            by_leader[leader].append((partition, batch))
+        sending = (self._send(leader, theirs) for leader, theirs in by_leader.items())
         failed = [each for each in await asyncio.gather(*sending, return_exceptions=True) if each is not None]
         if failed:
             self._client.force_metadata_update()
             raise failed[0]
 
-    def _leader(self, partition: int) -> int:
-        """The broker that takes the partition's records; one that no broker has when that is not known."""
-        leader: int | None = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
-        return -1 if leader is None else leader
-
-    async def _send(self, leader: int, batches: list[tuple[int, PackedBatch]]) -> None:
-        if leader < 0:
+    async def _send(self, leader: int | None, batches: list[tuple[int, PackedBatch]]) -> None:
+        if leader in _NO_LEADER:
             raise LeaderNotAvailableError(self._topic)
         now_ms = time.time_ns() // 1_000_000
         data = [(number, batch.stamped(now_ms)) for number, batch in batches]
@@ -73,9 +68,4 @@ class BatchSender:
         for _, answers in response.topics:
             for _partition, code, *_rest in answers:
                 if code:
-                    raise _error(code)
-
-
-def _error(code: int) -> KafkaError:
-    error: KafkaError = for_code(code)()
-    return error
+                    raise for_code(code)

@@ -1,10 +1,8 @@
 """`python -m tests.chaos.exchanges`: all exchanges trade and do wrong for a while, and no trade is lost or changed."""
 
-import argparse
 import asyncio
 import itertools
 import logging
-import random
 import shutil
 import sys
 import tempfile
@@ -13,6 +11,7 @@ from typing import Final
 
 from app.settings import PROJECT, Settings
 from local import certificates, stack
+from tests.chaos.bounded_run import run_arguments
 from tests.chaos.exchanges.account import Broken
 from tests.chaos.exchanges.round import Round
 from tests.chaos.exchanges.tally import Tally
@@ -26,22 +25,22 @@ KEPT: Final = PROJECT / ".livetape" / "chaos-bridge"
 
 def main() -> int:
     """Run for so many seconds of trading; 0 when all was there."""
-    parser = argparse.ArgumentParser(description="Break what the bridge reads, and it, at random; compare every trade.")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the exchanges trade (60)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of faults and trades")
-    arguments = parser.parse_args()
-    print(f"seed {arguments.seed}", flush=True)
+    seed, seconds = run_arguments(
+        "Break what the bridge reads, and it, at random; compare every trade.",
+        seconds=60,
+        meaning="how long the exchanges trade",
+    )
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each frame that finds its client killed
     tally = Tally()
     try:
-        _run(arguments.seed, arguments.seconds, tally)
+        _run(seed, seconds, tally)
     except Broken as error:
         tally.tell()
-        print(f"\nchaos-bridge: {error}\nAll logs are in {KEPT / str(arguments.seed)}", file=sys.stderr)
-        print(f"The same again: make chaos-bridge SEED={arguments.seed} SECONDS={arguments.seconds:g}", file=sys.stderr)
+        print(f"\nchaos-bridge: {error}\nAll logs are in {KEPT / str(seed)}", file=sys.stderr)
+        print(f"The same again: make chaos-bridge SEED={seed} SECONDS={seconds:g}", file=sys.stderr)
         return 1
     tally.tell()
-    print(f"chaos-bridge: every trade was found after {tally.faults.total()} faults, seed {arguments.seed}")
+    print(f"chaos-bridge: every trade was found after {tally.faults.total()} faults, seed {seed}")
     return 0
 
 

@@ -1,21 +1,20 @@
 """What went wrong in a run, and what came of it, counted over all its rounds."""
 
-import time
 from collections import Counter
 
+from tests.chaos.bounded_run import RunLog, tell_counts
 from tests.chaos.exchanges.account import Account
-from tests.chaos.storm.tally import tell_counts
 
 
-class Tally:
-    """Says what happens as it does."""
+class Tally(RunLog):
+    """Of all rounds of a run together."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.faults: Counter[str] = Counter()
         """By exchange or program, and kind."""
         self.trades: Counter[str] = Counter()
         """By exchange, and what became of them."""
-        self._began = time.monotonic()
 
     def note(self, fault: str) -> None:
         """Count a fault, and say it."""
@@ -30,10 +29,6 @@ class Tally:
         self.trades[f"{name}: in Kafka once more"] += account.copies.total() - len(account.copies)
         self.trades[f"{name}: lost, and told on gaps"] += len(account.made) - len(account.copies)
         self.trades[f"{name}: of garbage, dated 2099"] += account.garbage
-
-    def say(self, what: str) -> None:
-        """Print a line with the seconds since the run began."""
-        print(f"{time.monotonic() - self._began:7.2f} s  {what}", flush=True)
 
     def tell(self) -> None:
         """Print all counts."""

@@ -1,8 +1,6 @@
 """`python -m tests.chaos.storm`: everything goes wrong for a while, and no bar is lost, doubled or wrong."""
 
-import argparse
 import itertools
-import random
 import shutil
 import sys
 import tempfile
@@ -12,6 +10,7 @@ from typing import Final
 
 from app.intervals import SECOND_NS
 from app.settings import PROJECT, Settings
+from tests.chaos.bounded_run import run_arguments
 from tests.chaos.storm import place, schedule
 from tests.chaos.storm.crew import PARTS
 from tests.chaos.storm.market import Broken, Market
@@ -27,21 +26,18 @@ KEPT: Final = PROJECT / ".livetape" / "chaos"
 
 def main() -> int:
     """Run for so many seconds, and the last comparison; 0 when all was equal."""
-    parser = argparse.ArgumentParser(description="Break everything at random, and compare every bar.")
-    parser.add_argument("--seconds", type=float, default=1_800, help="how long faults happen (1800)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of faults and trades")
-    arguments = parser.parse_args()
-    seed: int = arguments.seed
-    print(f"seed {seed}", flush=True)
+    seed, seconds = run_arguments(
+        "Break everything at random, and compare every bar.", seconds=1_800, meaning="how long faults happen"
+    )
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="livetape-chaos-") as folder:
         home = Path(folder)
         try:
             with place.running(_settings(home), home, [*PARTS, schedule.BRIDGE]) as where:
-                _run(where, seed, arguments.seconds, tally)
+                _run(where, seed, seconds, tally)
         except Exception as error:
             tally.tell()
-            _explain(error, seed, arguments.seconds, _keep_logs(home, seed))
+            _explain(error, seed, seconds, _keep_logs(home, seed))
             if isinstance(error, Broken):
                 return 1
             raise

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from agents.epoch import epoch_of
 from agents.flush import CHANGELOG
+from agents.fold_driver import unpacked
 from agents.fold_setup import make_setup, new_fold
-from agents.kernel import PartitionFold, read_records
+from agents.kernel import PartitionFold
 from agents.partition_reader import POLL_MS, partition_reader
 from app.settings import Settings
 from tests.integration.fold_kit import PARTITIONS, Avro
@@ -38,8 +39,7 @@ async def _restore(settings: Settings, partition: int, fold: PartitionFold) -> N
 
 
 def _bars(avro: Avro, fold: PartitionFold) -> Iterator[tuple[BarKey, Fields]]:
-    records = (record for batch in fold.live_all() for record in read_records(batch.stamped(0))[0])
-    for record in records:
-        _, live = avro.read(record.value or b"")
+    for _key, value in unpacked(fold.live_all()):
+        _, live = avro.read(value or b"")
         for bar in live["bars"]:
             yield BarKey(live["venue"], live["instrument"], bar["interval"], bar["start_ns"]), bar

@@ -34,7 +34,9 @@ def test_records_come_back_as_they_were_appended(
 
 
 def test_the_header_says_who_sends_the_batch() -> None:
-    data = bytes(two_records().marked(2**40, 3, 2**31 - 1, 55))
+    batch = two_records()
+    data = bytes(batch.marked(2**40, 3, 2**31 - 1, 55))
+    assert len(data) == batch.size
     assert HEADER.unpack_from(data) == header_of(data, LZ4 | TRANSACTIONAL, 2**40, 3, 2**31 - 1)
 
 
