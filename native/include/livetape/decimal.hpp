@@ -105,11 +105,32 @@ constexpr int read_exponent(std::string_view text, std::size_t& at) noexcept {
   return is_negative ? -exponent : exponent;
 }
 
+/// A number of a few digits above nothing, with no exponent, as nearly all are: they fit a word. False for any other.
+constexpr bool parse_short_decimal(std::string_view text, Int128& unscaled) noexcept {
+  constexpr std::size_t kMostDigits = kDecimalScale;
+  if (text.empty() || text.size() > kMostDigits || !is_digit(text.front()) || !is_digit(text.back())) return false;
+  std::uint64_t value = 0;
+  int places = -1;  // behind the point, once there is one
+  for (const char c : text) {
+    if (is_digit(c)) {
+      value = value * 10 + static_cast<unsigned>(c - '0');
+      places += places >= 0 ? 1 : 0;
+    } else if (c == '.' && places < 0) {
+      places = 0;
+    } else {
+      return false;
+    }
+  }
+  unscaled = static_cast<Int128>(value * power_of_ten(kDecimalScale - std::max(places, 0)));
+  return true;
+}
+
 }  // namespace detail
 
 /// Reads a number in JSON's notation, such as `61234.10` or `1e-8`, exactly or not at all.
 constexpr ParsedDecimal parse_decimal(std::string_view text) noexcept {
   constexpr ParsedDecimal malformed{0, DecimalError::malformed};
+  if (Int128 unscaled = 0; detail::parse_short_decimal(text, unscaled)) return {unscaled};
   std::size_t at = 0;
   const bool negative = !text.empty() && text[0] == '-';
   at += negative ? 1 : 0;
