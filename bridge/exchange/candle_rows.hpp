@@ -44,7 +44,7 @@ struct CandleColumns {
 [[nodiscard]] inline std::optional<std::string_view> characters_of(simdjson::ondemand::value& cell) {
   simdjson::ondemand::json_type type{};
   if (cell.type().get(type) != simdjson::SUCCESS) return std::nullopt;
-  if (type == simdjson::ondemand::json_type::number) return digits_of(cell);
+  if (type == simdjson::ondemand::json_type::number) return token_of(cell);
   return as<std::string_view>(cell);
 }
 

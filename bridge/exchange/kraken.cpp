@@ -96,7 +96,7 @@ DecodeError Kraken::read_row(value& row, const HistoryQuery& query, std::int64_t
         fields.size = as<std::string_view>(cell);
         break;
       case 2:
-        fields.set_ns(seconds_as_ns(digits_of(cell)));
+        fields.set_ns(seconds_as_ns(token_of(cell)));
         break;
       case 3:
         fields.set_taker(as<std::string_view>(cell) == "b" ? "buy" : "sell");
@@ -163,10 +163,10 @@ DecodeError Kraken::decode_quote(value& item, std::int64_t receive_time_ns, std:
   QuoteFields fields;
   const bool is_read = each_field_of(item, [&](std::string_view key, value& field) {
     if (key == "symbol") fields.symbol = as<std::string_view>(field);
-    if (key == "bid") fields.bid_price = digits_of(field);
-    if (key == "bid_qty") fields.bid_size = digits_of(field);
-    if (key == "ask") fields.ask_price = digits_of(field);
-    if (key == "ask_qty") fields.ask_size = digits_of(field);
+    if (key == "bid") fields.bid_price = token_of(field);
+    if (key == "bid_qty") fields.bid_size = token_of(field);
+    if (key == "ask") fields.ask_price = token_of(field);
+    if (key == "ask_qty") fields.ask_size = token_of(field);
     if (key == "timestamp") fields.set_rfc3339(as<std::string_view>(field));
   });
   return is_read ? add_quote(fields, receive_time_ns, out) : DecodeError::missing_field;
@@ -177,8 +177,8 @@ DecodeError Kraken::decode_trade(value& item, std::int64_t receive_time_ns, std:
   const bool is_read = each_field_of(item, [&](std::string_view key, value& field) {
     if (key == "symbol") fields.symbol = as<std::string_view>(field);
     if (key == "side") fields.set_taker(as<std::string_view>(field));
-    if (key == "price") fields.price = digits_of(field);
-    if (key == "qty") fields.size = digits_of(field);
+    if (key == "price") fields.price = token_of(field);
+    if (key == "qty") fields.size = token_of(field);
     if (key == "trade_id") fields.number = as<std::int64_t>(field);
     if (key == "timestamp") fields.set_rfc3339(as<std::string_view>(field));
   });
