@@ -162,9 +162,6 @@ class Settings(BaseSettings):
     """Where the bridge answers for instant trades that were missed."""
     retry_mb: int = Field(default=32, ge=1)
     """How many of each venue's newest messages the bridge keeps in memory for that, in MiB; older ones are in Kafka."""
-    spin_us: int = Field(default=0, ge=0)
-    """How long the bridge's publisher looks for a next message before it sleeps: with a processor to spare, 50 saves
-    most messages the time that waking takes."""
     spool_mb: int = Field(default=4096, ge=1)
     """How much of each venue the bridge keeps on disk while Kafka has not got it, in MiB; beyond it trades are lost."""
     bridge_metrics: str = "127.0.0.1:9464"

@@ -1,57 +1,55 @@
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 #include <zmq.hpp>
 
+#include "child_process.hpp"
 #include "core/message_source.hpp"
 #include "core/time.hpp"
 #include "exchange/venue.hpp"
 #include "publish/publication.hpp"
-#include "publish/publisher_thread.hpp"
 
 using namespace livetape::bridge;
 
 namespace {
 
 constexpr std::size_t kPadding = 64;  // what a session leaves behind a frame, and more than simdjson wants
-constexpr std::size_t kRingMessages = std::size_t{1} << 16;
 constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
-constexpr std::chrono::microseconds kSpin{50};
 constexpr int kHighWaterMark = 100'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr double kWarmUp = 0.2;  // of the messages, which are not counted
+constexpr int kRounds = 6;       // of each, in turn: what disturbs the machine disturbs both
+constexpr double kWarmUp = 0.2;  // of a round's messages, which are not counted
 
-/// When each message is due, and how long it took from then on hand to published.
+/// How long each message took from on hand to published, of some rounds at a pace.
 class Paced {
  public:
-  Paced(std::int64_t rate, std::size_t messages) : gap_ns_(kSecondNs / rate), took_ns_(messages) {}
+  Paced(std::int64_t rate, std::size_t messages)
+      : gap_ns_(kSecondNs / rate),
+        messages_(messages),
+        warm_up_(static_cast<std::size_t>(kWarmUp * static_cast<double>(messages))) {
+    took_ns_.reserve(kRounds * messages);
+  }
 
-  /// Calls `send` with the number of each message when it is due, by a loop that looks at the clock.
+  /// One round: calls `send` with the number of each message when it is due, by a loop that looks at the clock.
   template <typename Send>
   void run(Send send) {
     std::int64_t due_ns = steady_now_ns();
-    for (std::size_t i = 0; i < took_ns_.size(); ++i, due_ns += gap_ns_) {
+    for (std::size_t i = 0; i < messages_; ++i, due_ns += gap_ns_) {
       while (steady_now_ns() < due_ns) {
       }
-      send(i);
+      const std::int64_t begin_ns = steady_now_ns();
+      send(i, begin_ns);
+      if (i >= warm_up_) took_ns_.push_back(steady_now_ns() - begin_ns);
     }
   }
 
-  void took(std::size_t message, std::int64_t ns) noexcept { took_ns_[message] = ns; }
-
   void print(const std::string& name) {
-    took_ns_.erase(took_ns_.begin(),
-                   took_ns_.begin() + static_cast<std::ptrdiff_t>(kWarmUp * static_cast<double>(took_ns_.size())));
     std::ranges::sort(took_ns_);
     const auto at = [this](double share) {
       return static_cast<double>(took_ns_[static_cast<std::size_t>(share * static_cast<double>(took_ns_.size() - 1))]) /
@@ -62,13 +60,13 @@ class Paced {
 
  private:
   std::int64_t gap_ns_;
+  std::size_t messages_;
+  std::size_t warm_up_;
   std::vector<std::int64_t> took_ns_;
 };
 
-/// A process that reads all that is published, until the benchmark ends.
-void fork_subscriber(const std::string& address) {
-  if (fork() != 0) return;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+/// Reads all that is published.
+[[noreturn]] void listen(const std::string& address) {
   zmq::context_t context(1);
   zmq::socket_t socket(context, zmq::socket_type::sub);
   socket.set(zmq::sockopt::rcvhwm, 0);
@@ -88,46 +86,24 @@ zmq::socket_t heard_socket(zmq::context_t& context, const std::string& address) 
   return socket;
 }
 
-/// `zmq_send` of as many bytes in one frame, at the same pace.
-void bare(zmq::socket_t& socket, std::int64_t rate, std::size_t messages, std::size_t bytes) {
-  const std::string payload(bytes, 'x');
-  Paced paced(rate, messages);
-  paced.run([&](std::size_t i) {
-    const std::int64_t begin_ns = steady_now_ns();
-    socket.send(zmq::buffer(payload), zmq::send_flags::none);
-    paced.took(i, steady_now_ns() - begin_ns);
-  });
-  paced.print("bare_zmq_send_us");
+/// One round of `zmq_send` of as many bytes in one frame.
+void send_bare(zmq::socket_t& socket, Paced& paced) {
+  constexpr std::size_t kMessageBytes = 16 + 24 + 108;  // key, position, and value of a trade
+  const std::string payload(kMessageBytes, 'x');
+  paced.run([&](std::size_t, std::int64_t) { socket.send(zmq::buffer(payload), zmq::send_flags::none); });
 }
 
-/// The bridge's own way: decoded in one thread, over a ring, encoded and published in another.
-void ours(zmq::socket_t& socket, std::string_view venue_name, std::span<char* const> pairs,
-          const std::vector<std::string>& frames, std::int64_t rate, std::size_t messages,
-          std::chrono::nanoseconds spin, const std::string& name) {
-  std::vector<std::string> instruments;
-  const auto venue = make_venue_of(venue_name, pairs, instruments);
-  const auto its_instruments = std::make_shared<Instruments>(std::string(venue_name), instruments);
-  Publication publication(RecordEncoder(its_instruments, std::string(32, '0'), SchemaIds{1, 2, 3, 4}), {}, kKeptBytes);
-  MessageRing ring(kRingMessages);
-  Paced paced(rate, messages);
-  PublisherThread publisher(
-      "zeromq", {&ring},
-      [&](std::size_t, const Message& message) {
-        publication.publish(message, socket);
-        paced.took(message.sequence - 1, steady_now_ns() - message.trade.receive_time_ns);
-      },
-      [] {}, {}, spin);
+/// One round of the bridge's own way: decoded, encoded and published in one thread.
+void publish(PubSocket& socket, Venue& venue, Publication& publication, const std::vector<std::string>& frames,
+             Paced& paced) {
   Decoded decoded;
   Message message;
-  paced.run([&](std::size_t i) {
-    (void)venue->decode(frames[i % frames.size()], steady_now_ns(), decoded);
+  paced.run([&](std::size_t i, std::int64_t begin_ns) {
+    (void)venue.decode(frames[i % frames.size()], begin_ns, decoded);
     message.trade = decoded.trades.front();
-    message.sequence = i + 1;
-    while (!ring.push(message)) {
-    }
+    ++message.sequence;
+    publication.publish(message, socket);
   });
-  publisher.stop();
-  paced.print(name);
 }
 
 }  // namespace
@@ -148,14 +124,22 @@ int main(int argc, char** argv) {
     frames.push_back(line);
     frames.back().reserve(line.size() + kPadding);
   }
-  fork_subscriber(address);
-  zmq::context_t context(1);
-  zmq::socket_t socket = heard_socket(context, address);
-  constexpr std::size_t kMessageBytes = 16 + 24 + 108;  // key, position, and value of a trade
+  std::vector<std::string> instruments;
+  const auto venue = make_venue_of(argv[4], pairs, instruments);
+  RecordEncoder encoder(std::make_shared<Instruments>(argv[4], instruments), std::string(32, '0'), {1, 2, 3, 4});
+  Paced bare(rate, messages / kRounds), ours(rate, messages / kRounds);
+  for (int round = 0; round < kRounds; ++round) {
+    const ChildProcess subscriber([&] { listen(address); });
+    zmq::context_t context(1);
+    zmq::socket_t socket = heard_socket(context, address);
+    send_bare(socket, bare);
+    Publication publication(encoder, {}, kKeptBytes);
+    PubSocket shared(std::move(socket));
+    publish(shared, *venue, publication, frames, ours);
+  }
   std::cout << "{\"rate\": " << rate << ", \"messages\": " << messages;
-  bare(socket, rate, messages, kMessageBytes);
-  ours(socket, argv[4], pairs, frames, rate, messages, kSpin, "ws_frame_to_publish_us");
-  ours(socket, argv[4], pairs, frames, rate, messages, {}, "ws_frame_to_publish_asleep_us");
+  bare.print("bare_zmq_send_us");
+  ours.print("ws_frame_to_publish_us");
   std::cout << "}\n" << std::flush;
   std::quick_exit(0);
 }

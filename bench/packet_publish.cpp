@@ -1,10 +1,8 @@
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -14,6 +12,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "child_process.hpp"
 #include "core/time.hpp"
 #include "nic/packet_feed.hpp"
 #include "publish/publisher_thread.hpp"
@@ -53,44 +52,28 @@ class Times {
   std::int64_t* at_ = nullptr;
 };
 
-/// A subscriber in a process of its own, which notes when each message came. A message says its number in its last
-/// eight bytes but for those of the value, or in its second frame.
-class Subscriber {
- public:
-  Subscriber(const std::string& address, const Times& times) : process_(::fork()) {
-    if (process_ == 0) listen(address, times.heard());
-  }
-  ~Subscriber() {
-    ::kill(process_, SIGKILL);
-    ::waitpid(process_, nullptr, 0);
-  }
-  Subscriber(const Subscriber&) = delete;
-  Subscriber& operator=(const Subscriber&) = delete;
-
- private:
-  [[noreturn]] static void listen(const std::string& address, std::span<std::int64_t> heard) {
-    zmq::context_t context(1);
-    zmq::socket_t socket(context, zmq::socket_type::sub);
-    socket.set(zmq::sockopt::rcvhwm, 0);
-    socket.set(zmq::sockopt::subscribe, "");
-    socket.connect(address);
-    for (;;) {
-      zmq::message_t first, position;
-      (void)socket.recv(first);
-      std::uint64_t number = 0;
-      if (first.more()) {
-        (void)socket.recv(position);
-        for (zmq::message_t rest; socket.get(zmq::sockopt::rcvmore);) (void)socket.recv(rest);
-        number = read_big_endian<8>(static_cast<const std::uint8_t*>(position.data()) + sizeof(SessionId));
-      } else {
-        number = read_big_endian<8>(static_cast<const std::uint8_t*>(first.data()));
-      }
-      if (number <= heard.size()) heard[number - 1] = steady_now_ns();
+/// A subscriber, which notes when each message came. A message says its number in its last eight bytes but for those of
+/// the value, or in its second frame.
+[[noreturn]] void listen(const std::string& address, std::span<std::int64_t> heard) {
+  zmq::context_t context(1);
+  zmq::socket_t socket(context, zmq::socket_type::sub);
+  socket.set(zmq::sockopt::rcvhwm, 0);
+  socket.set(zmq::sockopt::subscribe, "");
+  socket.connect(address);
+  for (;;) {
+    zmq::message_t first, position;
+    (void)socket.recv(first);
+    std::uint64_t number = 0;
+    if (first.more()) {
+      (void)socket.recv(position);
+      for (zmq::message_t rest; socket.get(zmq::sockopt::rcvmore);) (void)socket.recv(rest);
+      number = read_big_endian<8>(static_cast<const std::uint8_t*>(position.data()) + sizeof(SessionId));
+    } else {
+      number = read_big_endian<8>(static_cast<const std::uint8_t*>(first.data()));
     }
+    if (number <= heard.size()) heard[number - 1] = steady_now_ns();
   }
-
-  pid_t process_;
-};
+}
 
 /// Says when the next messages are due, and how many: more than one where the last took too long.
 class Pace {
@@ -179,24 +162,19 @@ class PacedPackets final : public PacketSource {
   bool is_named_ = false;
 };
 
-/// The feed, with a note of when each of its messages was published.
-class Noted final : public PolledSource {
- public:
-  Noted(PolledSource& source, const Times& times) : source_(source), times_(times) {}
-  void publish_by(Publish publish) override {
-    source_.publish_by([this, publish = std::move(publish)](const Message& message) {
+/// The feed as a source, with a note of when each of its messages was published.
+MessageSource noted(PacketFeed& feed, const Times& times) {
+  MessageSource source = feed.source();
+  source.publish_by = [&](PublishAtOnce publish) {
+    feed.publish_by([&times, publish = std::move(publish)](const Message& message) {
       publish(message);
       // Numbers are those of the packets only while nothing but trades is published.
       if (message.kind != Message::Kind::trade) throw std::logic_error("a clock among the trades");
-      times_.published()[message.sequence - 1] = steady_now_ns();
+      times.published()[message.sequence - 1] = steady_now_ns();
     });
-  }
-  bool poll() override { return source_.poll(); }
-
- private:
-  PolledSource& source_;
-  const Times& times_;
-};
+  };
+  return source;
+}
 
 void wait_ns(std::int64_t ns) { std::this_thread::sleep_for(std::chrono::nanoseconds(ns)); }
 
@@ -224,14 +202,12 @@ void run_bridge(const std::string& address, std::int64_t rate, const Times& time
   input.sources.push_back(std::make_unique<PacedPackets>(pace, times));
   PacketFeed feed(config.packet_feeds[0], config, metrics.venues.emplace_back(), metrics.packets.emplace_back(),
                   std::move(input));
-  MessageSource source = feed.source();
-  Noted noted(feed, times);
-  source.polled = &noted;
+  const MessageSource source = noted(feed, times);
   PublisherThread kafka(
       "kafka", {source.kafka}, [](std::size_t, const Message&) {}, [] {});
   ZeroMqPublisher zeromq(config, {source}, metrics);
   wait_ns(kSettleNs);
-  zeromq.start();
+  feed.start();
   while (!pace.is_over()) wait_ns(kSettleNs);
   wait_ns(kSettleNs);
   feed.stop();
@@ -306,13 +282,13 @@ int main(int argc, char** argv) {
   for (std::size_t round = 0; round < kRounds; ++round) {
     {
       const Times times(messages);
-      const Subscriber subscriber(address, times);
+      const ChildProcess subscriber([&] { listen(address, times.heard()); });
       run_bare(address, rate, bytes, times);
       bare.add(times.in_hand(), times.published(), first);
       bare_heard.add(times.published(), times.heard(), first);
     }
     const Times times(messages);
-    const Subscriber subscriber(address, times);
+    const ChildProcess subscriber([&] { listen(address, times.heard()); });
     run_bridge(address, rate, times);
     published.add(times.in_hand(), times.published(), first);
     heard.add(times.published(), times.heard(), first);

@@ -49,13 +49,12 @@ namespace {
   // Until here there is nothing to flush: a signal ends the process at once, even while Kafka is waited for.
   boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const auto&, int) { context.stop(); });
-  zeromq.start();
   retries.start();
   kafka->start();
   for (const auto& venue : venues) venue->start();
   for (const auto& feed : feeds) feed->start();
   context.run();
-  // What was read is published before the end: first the sources stop, then the publishers empty their rings.
+  // What was read is published before the end: first the sources stop, then Kafka's publisher empties their rings.
   for (const auto& venue : venues) venue->stop();
   for (const auto& feed : feeds) feed->stop();
   zeromq.stop();

@@ -153,7 +153,6 @@ def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str
             "data": settings.zmq_data,
             "retry": settings.zmq_retry,
             "retry_bytes": settings.retry_mb << 20,
-            "spin_us": settings.spin_us,
         },
         "metrics": settings.bridge_metrics,
         "relay_metrics": settings.relay_metrics,

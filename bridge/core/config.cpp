@@ -115,7 +115,6 @@ Config read(const element& json) {
   config.zeromq_data = text(zeromq, "data");
   config.zeromq_retry = text(zeromq, "retry");
   config.retry_bytes = static_cast<std::size_t>(field_as<std::uint64_t>(zeromq, "retry_bytes"));
-  config.spin = std::chrono::microseconds(field_as<std::int64_t>(zeromq, "spin_us"));
   config.metrics = read_address(json, "metrics");
   config.relay_metrics = read_address(json, "relay_metrics");
   config.errors_dir = text(json, "errors_dir");

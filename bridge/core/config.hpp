@@ -64,7 +64,6 @@ struct Config {
   std::size_t retry_bytes = 0;  // kept of each venue for those who missed them
   Address metrics;
   Address relay_metrics;
-  std::chrono::microseconds spin{0};  // how long the ZeroMQ publisher looks for a next message before it sleeps
   std::filesystem::path errors_dir;
   std::filesystem::path spool_dir;
   std::uint64_t spool_bytes = 0;  // of each venue, at most

@@ -5,7 +5,7 @@
 
 namespace livetape::bridge {
 
-/// What one thread counts and the metrics server reads.
+/// What threads count and the metrics server reads.
 using Counter = std::atomic<std::uint64_t>;
 
 }  // namespace livetape::bridge

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/instruments.hpp"
-#include "core/polled_source.hpp"
 #include "core/spsc_ring.hpp"
 #include "core/trade.hpp"
 
@@ -11,14 +11,17 @@ namespace livetape::bridge {
 
 using MessageRing = SpscRing<Message>;
 
-/// What a venue's thread gives the publishers: the names and the session of its messages, and a ring for each of them.
+/// Publishes a message before it returns.
+using PublishAtOnce = std::function<void(const Message& message)>;
+
+/// What a venue's thread gives the publishers: the names and the session of its messages, a ring for Kafka's, and a way
+/// to be told, before it starts, how each message is published at once.
 struct MessageSource {
   std::shared_ptr<const Instruments> instruments;
   SessionId session{};
   MessageRing* kafka = nullptr;
-  MessageRing* zeromq = nullptr;
-  PolledSource* polled = nullptr;  // read by the ZeroMQ publisher in place of its ring, where there is one
-  bool has_quotes = false;         // its quotes and clocks go to `quotes`
+  std::function<void(PublishAtOnce publish)> publish_by;
+  bool has_quotes = false;  // its quotes and clocks go to `quotes`
 };
 
 /// A session that no other run has.

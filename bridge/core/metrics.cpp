@@ -45,9 +45,7 @@ constexpr VenueCounter kVenueCounters[] = {
      &VenueMetrics::spool_refused},
     {"livetape_bridge_spool_replayed_total", "Messages of an earlier run that are written, some for a second time",
      &VenueMetrics::spool_replayed},
-    {"livetape_bridge_spool_torn_total", "Files on disk whose end could not be read", &VenueMetrics::spool_torn},
-    {"livetape_bridge_zeromq_dropped_total", "Messages not published because the publisher was too slow",
-     &VenueMetrics::zeromq_dropped}};
+    {"livetape_bridge_spool_torn_total", "Files on disk whose end could not be read", &VenueMetrics::spool_torn}};
 
 struct ReceiverCounter {
   const char* name;

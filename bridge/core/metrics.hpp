@@ -45,7 +45,6 @@ struct VenueMetrics {
   Counter candle_failures{0};
   Counter positions_not_kept{0};
   Counter kafka_dropped{0};
-  Counter zeromq_dropped{0};
   Counter spooled{0};
   Counter spool_refused{0};
   Counter spool_replayed{0};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "core/counter.hpp"
@@ -10,11 +9,11 @@
 
 namespace livetape::bridge {
 
-/// Puts a venue's messages into a publisher's ring, and counts and says what finds no room there.
+/// Puts a venue's messages into Kafka's ring, and counts and says what finds no room there.
 class RingWriter {
  public:
-  RingWriter(MessageRing& ring, Counter& dropped, std::string venue, std::string publisher)
-      : ring_(ring), dropped_(dropped), venue_(std::move(venue)), publisher_(std::move(publisher)) {}
+  RingWriter(MessageRing& ring, Counter& dropped, std::string venue)
+      : ring_(ring), dropped_(dropped), venue_(std::move(venue)) {}
 
   void put(const Message& message) {
     put_silently(message);
@@ -27,15 +26,14 @@ class RingWriter {
     if (is_dropped == is_dropping_) return;
     is_dropping_ = is_dropped;
     log(venue_, std::string(is_dropped ? "messages are lost from number " : "messages are kept again from number ") +
-                    std::to_string(message.sequence) + " on: the queue to " + publisher_ +
-                    (is_dropped ? " is full" : " has room"));
+                    std::to_string(message.sequence) + " on: the queue to Kafka " +
+                    (is_dropped ? "is full" : "has room"));
   }
 
  private:
   MessageRing& ring_;
   Counter& dropped_;
   std::string venue_;
-  std::string publisher_;
   bool is_dropping_ = false;
 };
 

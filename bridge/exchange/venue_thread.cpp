@@ -41,6 +41,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
+      kafka_(kafka_ring_, metrics.kafka_dropped, config.venue),
       backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),
       candles_(context_, *venue_, rest_, *this, metrics_) {
   for (std::size_t i = 0; i < config.instruments.size(); ++i) tapes_.emplace_back(venue_->id_rule());
@@ -228,18 +229,14 @@ void VenueThread::on_settled(std::uint32_t instrument) {
 /// To both at once: no gap holds it up.
 void VenueThread::send(Message& message) {
   publish(message);
-  give_to_kafka(message);
+  kafka_.put(message);
 }
 
-/// Numbers a message and gives it to ZeroMQ, which waits for nothing.
+/// Numbers a message and publishes it on ZeroMQ, which waits for nothing.
 void VenueThread::publish(Message& message) {
   message.sequence = ++sequence_;
   if (message.kind == Message::Kind::trade) message.trade.publish_time_ns = utc_now_ns();
-  put(zeromq_ring_, message, metrics_.zeromq_dropped, zeromq_is_dropping_, "ZeroMQ");
-}
-
-void VenueThread::give_to_kafka(const Message& message) {
-  put(kafka_ring_, message, metrics_.kafka_dropped, kafka_is_dropping_, "Kafka");
+  publish_(message);
 }
 
 /// Kafka gets an instrument's trades in their order: those behind a gap wait until it is filled. Not where a relay
@@ -249,21 +246,9 @@ void VenueThread::publish_trade(const Trade& trade) {
   message.trade = trade;
   publish(message);
   Tape& tape = tapes_[trade.instrument];
-  if (!tape.held_until_ns() || config_.writer == Writer::relay) return give_to_kafka(message);
+  if (!tape.held_until_ns() || config_.writer == Writer::relay) return kafka_.put(message);
   tape.held.push_back(message);
   if (++held_ >= kMostHeld) release(trade.instrument);
-}
-
-void VenueThread::put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
-                      std::string_view publisher) const {
-  const bool was_dropping = is_dropping;
-  is_dropping = !ring.push(message);
-  if (is_dropping) ++dropped;
-  if (is_dropping == was_dropping) return;
-  log(config_.venue,
-      std::string(is_dropping ? "messages are lost from number " : "messages are kept again from number ") +
-          std::to_string(message.sequence) + " on: the queue to " + std::string(publisher) +
-          (is_dropping ? " is full" : " has room"));
 }
 
 void VenueThread::hold(std::uint32_t instrument, std::int64_t steady_ns) {
@@ -280,7 +265,7 @@ void VenueThread::release(std::uint32_t instrument) {
   std::erase(holding_, instrument);
   metrics_.holding = holding_.size();
   for (const Message& message : tape.release()) {
-    give_to_kafka(message);
+    kafka_.put(message);
     --held_;
   }
 }

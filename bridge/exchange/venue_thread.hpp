@@ -14,6 +14,7 @@
 #include "core/least_lag.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
+#include "core/ring_writer.hpp"
 #include "core/trade.hpp"
 #include "core/venue_clock.hpp"
 #include "exchange/backfill.hpp"
@@ -26,7 +27,7 @@
 namespace livetape::bridge {
 
 /// One venue's thread: reads frames, finds out which trades did not come and fetches them, asks for the venue's own
-/// candles, numbers all that and the venue's clocks, and puts it into a ring for each publisher.
+/// candles, numbers all that and the venue's clocks, publishes it at once, and puts it into Kafka's ring.
 class VenueThread final : SessionListener, BackfillListener, CandleListener {
  public:
   /// Throws std::runtime_error for a venue without a client, or an address or file that is of no use.
@@ -40,12 +41,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
 
   /// What it gives the publishers; valid as long as it is there itself.
   [[nodiscard]] MessageSource source() noexcept {
-    return {std::make_shared<Instruments>(config_.venue, config_.instruments),
-            session_id_,
-            &kafka_ring_,
-            &zeromq_ring_,
-            nullptr,
-            config_.has_quotes};
+    return {std::make_shared<Instruments>(config_.venue, config_.instruments), session_id_, &kafka_ring_,
+            [this](PublishAtOnce publish) { publish_ = std::move(publish); }, config_.has_quotes};
   }
 
  private:
@@ -76,10 +73,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
   void send(Message& message);
   void publish(Message& message);
-  void give_to_kafka(const Message& message);
   void publish_trade(const Trade& trade);
-  void put(MessageRing& ring, const Message& message, Counter& dropped, bool& is_dropping,
-           std::string_view publisher) const;
   void hold(std::uint32_t instrument, std::int64_t steady_ns);
   void release(std::uint32_t instrument);
   void release_overdue(std::int64_t steady_ns);
@@ -109,9 +103,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   std::uint64_t sequence_ = 0;
   Decoded decoded_;
   MessageRing kafka_ring_{kRingMessages};
-  MessageRing zeromq_ring_{kRingMessages};
-  bool kafka_is_dropping_ = false;
-  bool zeromq_is_dropping_ = false;
+  RingWriter kafka_;
+  PublishAtOnce publish_;
   boost::asio::io_context context_{1};  // before those whose timers know it
   Backfill backfill_;
   CandlePoll candles_;

@@ -35,19 +35,15 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       input_(std::move(input)),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
       clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),
-      zeromq_ring_(is_polled_ ? 1 : kRingMessages),
-      kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue, "Kafka"),
-      zeromq_(zeromq_ring_, venue_metrics.zeromq_dropped, config.venue, "ZeroMQ") {}
+      kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue) {}
 
 PacketFeed::~PacketFeed() { stop(); }
 
 MessageSource PacketFeed::source() noexcept {
-  return {instruments_, session_id_, &kafka_ring_, &zeromq_ring_, is_polled_ ? this : nullptr};
+  return {instruments_, session_id_, &kafka_ring_, [this](PublishAtOnce publish) { publish_by(std::move(publish)); }};
 }
 
 void PacketFeed::start() {
-  if (is_polled_) return;
-  publish_by([this](const Message& message) { zeromq_.put(message); });
   thread_ = start_thread(venue_, [this] { run(); });
 }
 
@@ -60,7 +56,7 @@ void PacketFeed::stop() {
 
 void PacketFeed::run() {
   while (!stopping_) {
-    if (!poll()) wait();
+    if (!poll() && !is_polled_) wait();
   }
 }
 

@@ -11,7 +11,6 @@
 #include "core/error_file.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
-#include "core/polled_source.hpp"
 #include "core/ring_writer.hpp"
 #include "core/venue_clock.hpp"
 #include "nic/itch_trades.hpp"
@@ -23,10 +22,9 @@ namespace livetape::bridge {
 /// A venue's packets on their way to messages: lines and re-request server → one MoldUDP64 stream → ITCH → trades, and
 /// the venue's clock among them.
 ///
-/// Over the kernel's sockets it has a thread of its own, which sleeps while nothing comes, and a ring to each
-/// publisher. Over DPDK there is nothing to sleep on: the ZeroMQ publisher polls it, and publishes each trade before it
-/// looks at the next message; Kafka's ring is filled behind that.
-class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::Listener {
+/// Its thread publishes each trade before it looks at the next message, and puts it into Kafka's ring behind that. Over
+/// the kernel's sockets it sleeps while nothing comes; over DPDK there is nothing to sleep on.
+class PacketFeed final : mold::Listener, itch::Trades::Listener {
  public:
   PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
              PacketMetrics& packet_metrics, PacketInput input);
@@ -39,8 +37,11 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
   /// Reads no more. What was read is in the rings.
   void stop();
 
-  void publish_by(Publish publish) override { publish_ = std::move(publish); }
-  bool poll() override;
+  /// How each message is published at once; to be said before it starts.
+  void publish_by(PublishAtOnce publish) { publish_ = std::move(publish); }
+  /// Reads what has come and never waits; false when that was nothing. It is the thread's own work, once it has
+  /// started.
+  bool poll();
   /// Whether the session is over and nothing of it is missing.
   [[nodiscard]] bool has_ended() const noexcept { return receiver_.has_ended(); }
 
@@ -90,10 +91,8 @@ class PacketFeed final : public PolledSource, mold::Listener, itch::Trades::List
 
   std::uint64_t sequence_ = 0;
   MessageRing kafka_ring_{kRingMessages};
-  MessageRing zeromq_ring_;
   RingWriter kafka_;
-  RingWriter zeromq_;
-  Publish publish_;
+  PublishAtOnce publish_;
   bool is_bell_due_ = false;  // Kafka's publisher may sleep before a full ring
   std::int64_t bell_ns_ = 0;
   std::atomic<bool> stopping_{false};

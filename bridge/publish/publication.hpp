@@ -1,29 +1,27 @@
 #pragma once
 
 #include <cstddef>
-#include <zmq.hpp>
 
 #include "core/trade.hpp"
 #include "publish/position.hpp"
+#include "publish/pub_socket.hpp"
 #include "publish/record.hpp"
 #include "publish/retry_ring.hpp"
 
 namespace livetape::bridge {
 
 /// One venue's messages on a PUB socket, in three frames: the key, the session's 16 bytes with the message's number (8
-/// bytes, big-endian), and the same value that Kafka gets. The newest are kept for those who miss them.
+/// bytes, big-endian), and the same value that Kafka gets. The newest are kept for those who miss them. One thread
+/// publishes.
 class Publication {
  public:
   Publication(RecordEncoder encoder, const SessionId& session, std::size_t kept_bytes)
       : encoder_(std::move(encoder)), session_(session), kept_(kept_bytes) {}
 
-  void publish(const Message& message, zmq::socket_t& socket) {
+  void publish(const Message& message, PubSocket& socket) {
     const auto value = encoder_.encode(message);
     const auto key = encoder_.key(message);
-    const Position position = position_of(session_, message.sequence);
-    socket.send(zmq::buffer(key), zmq::send_flags::sndmore);
-    socket.send(zmq::buffer(position), zmq::send_flags::sndmore);
-    socket.send(zmq::buffer(value.data(), value.size()), zmq::send_flags::none);
+    socket.send(key, position_of(session_, message.sequence), value);
     kept_.put(message.sequence, key, value);
   }
 

@@ -25,18 +25,8 @@ class PublisherThread {
   /// thread, at least each `kLongestSleep`.
   using EndTurn = std::function<void()>;
 
-  /// Publishes what comes by no ring; false when there was nothing. A thread that has this never sleeps.
-  using Poll = std::function<bool()>;
-
-  /// `spin`: how long it keeps looking for a next message before it sleeps. To be woken takes far longer than a message
-  /// does, but looking takes a processor.
-  PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, EndTurn end_turn,
-                  Poll poll = {}, std::chrono::nanoseconds spin = {})
-      : rings_(std::move(rings)),
-        take_(std::move(take)),
-        end_turn_(std::move(end_turn)),
-        poll_(std::move(poll)),
-        spin_(spin) {
+  PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, EndTurn end_turn)
+      : rings_(std::move(rings)), take_(std::move(take)), end_turn_(std::move(end_turn)) {
     for (SpscRing<Message>* ring : rings_) ring->ring_at_push(doorbell_);
     thread_ = start_thread(name, [this] { run(); });
   }
@@ -56,27 +46,16 @@ class PublisherThread {
     constexpr std::chrono::milliseconds kLongestSleep{10};
     for (;;) {
       const bool last_round = stopping_;
-      const bool has_polled = poll_ && poll_();
-      const bool took = take_some() || has_polled;
+      const bool took = take_some();
       end_turn_();
       if (took) continue;
       if (last_round) return;
-      if (poll_ || look_for_more()) continue;
       doorbell_.sleep(kLongestSleep, [this] { return !stopping_ && are_rings_empty(); });
     }
   }
 
   [[nodiscard]] bool are_rings_empty() {
     return std::ranges::all_of(rings_, [](SpscRing<Message>* ring) { return ring->is_empty(); });
-  }
-
-  /// Whether a message came while it looked.
-  [[nodiscard]] bool look_for_more() {
-    if (spin_.count() == 0) return false;
-    for (const auto end = std::chrono::steady_clock::now() + spin_; std::chrono::steady_clock::now() < end;) {
-      if (stopping_ || !are_rings_empty()) return true;
-    }
-    return false;
   }
 
   /// A busy venue must not keep the others waiting, so each has its turn after a few messages.
@@ -98,8 +77,6 @@ class PublisherThread {
   std::vector<SpscRing<Message>*> rings_;
   Take take_;
   EndTurn end_turn_;
-  Poll poll_;
-  std::chrono::nanoseconds spin_;
   Doorbell doorbell_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

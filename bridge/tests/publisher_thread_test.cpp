@@ -57,22 +57,6 @@ TEST(PublisherThread, LetsNoVenueWaitForABusyOne) {
   EXPECT_EQ(order.size(), kMany + 1);
 }
 
-TEST(PublisherThread, PollsWhatComesByNoRing) {
-  constexpr int kPolls = 1'000;
-  Ring ring(16);
-  ASSERT_TRUE(ring.push(numbered(1)));
-  int left = kPolls;
-  int polled = 0;
-  std::vector<std::uint64_t> taken;
-  {
-    PublisherThread publisher(
-        "test", {&ring}, [&](std::size_t, const Message& message) { taken.push_back(message.sequence); }, [] {},
-        [&] { return left > 0 && left-- > 0 && ++polled > 0; });
-  }
-  EXPECT_EQ(polled, kPolls);
-  EXPECT_EQ(taken, std::vector<std::uint64_t>{1});
-}
-
 TEST(PublisherThread, IsWokenByWhoeverRingsForWhatWasPushedSilently) {
   Ring ring(16);
   std::atomic<std::uint64_t> taken{0};
@@ -83,22 +67,6 @@ TEST(PublisherThread, IsWokenByWhoeverRingsForWhatWasPushedSilently) {
     ring.ring();
     while (taken != number) std::this_thread::yield();
   }
-}
-
-TEST(PublisherThread, TakesEveryMessageAlsoWhileItLooksForMore) {
-  constexpr std::uint64_t kMessages = 2'000;
-  Ring ring(64);
-  std::vector<std::uint64_t> taken;
-  PublisherThread publisher(
-      "test", {&ring}, [&](std::size_t, const Message& message) { taken.push_back(message.sequence); }, [] {}, {},
-      std::chrono::microseconds(20));
-  for (std::uint64_t i = 1; i <= kMessages; ++i) {
-    while (!ring.push(numbered(i))) std::this_thread::yield();
-    if (i % 100 == 0) std::this_thread::sleep_for(std::chrono::microseconds(30));  // some find it looking, some asleep
-  }
-  publisher.stop();
-  ASSERT_EQ(taken.size(), kMessages);
-  EXPECT_TRUE(std::ranges::is_sorted(taken));
 }
 
 TEST(PublisherThread, EndsItsTurnAfterWhatItTookAndAlsoWithNothingToTake) {

@@ -86,7 +86,6 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
             "data": "tcp://127.0.0.1:5556",
             "retry": "tcp://127.0.0.1:5557",
             "retry_bytes": 32 << 20,
-            "spin_us": 0,
         },
         "metrics": "127.0.0.1:9464",
         "relay_metrics": "127.0.0.1:9465",
