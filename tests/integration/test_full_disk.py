@@ -82,8 +82,7 @@ async def test_a_bridge_whose_spool_is_on_a_full_disk_says_what_is_lost_and_lose
             await run.bridge.until(lambda: (run.total("spool_refused") or 0) > 0, "a message that is refused")
             await start_again(kafka)
             await run.bridge.says("Kafka: the brokers are back")
-            delivered = run.bridge.metric("kafka_delivered_total") or 0
-            await run.bridge.until(lambda: (run.bridge.metric("kafka_delivered_total") or 0) > delivered, "deliveries")
+            await run.bridge.until(lambda: (run.bridge.metric("kafka_delivered_total") or 0) > MANY / 2, "room for one")
             await run.play(trade(MANY))
             assert await run.bridge.stop() == 1
         records = await asyncio.to_thread(read_topic, settings)
