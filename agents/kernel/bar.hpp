@@ -117,7 +117,7 @@ struct Bar {
   std::int64_t start_ns = 0;
   Aggregate sum;
   std::int64_t missing = 0;  // trades that are known to be missing; of a venue without contiguous ids nobody knows
-  std::int64_t seq = -1;     // offset that finalised or last revised it; unused while it forms
+  std::int64_t seq = -1;     // offset that finalised or last revised it, or changed what it misses while it forms
   std::int32_t revision = 0;
   bool is_final = false;
   bool is_dirty = false;      // differs from the changelog

@@ -128,7 +128,7 @@ void write_live(RecordBatchWriter& to, const Origin& origin, const Series& serie
   for (const LiveBar& bar : bars) {
     out.text(bar.level->name).number(bar.start_ns);
     write_values(out, bar.sum, known_missing(series, bar.missing));
-    write_lineage(out, bar.sum.last_offset, bar.sum);  // what changed a forming bar last is its newest trade
+    write_lineage(out, std::max(bar.sum.last_offset, bar.seq), bar.sum);
   }
   out.number(0);
   to.append(Bytes(room.data(), value), Bytes(value, out.at()));

@@ -30,6 +30,7 @@ struct LiveBar {
   const Level* level = nullptr;
   std::int64_t start_ns = 0;
   std::int64_t missing = 0;
+  std::int64_t seq = -1;  // of the record that last changed what it misses, which may be a trade of another window
   Aggregate sum{};
 };
 /// Appends the forming bars of an instrument.

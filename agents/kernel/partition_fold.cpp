@@ -317,7 +317,8 @@ void PartitionFold::write_live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < changed.levels().size(); ++level) {
     for (const LevelBars::Slot& slot : changed.bars(level).forming()) {
-      bars.push_back({&changed.level(level), slot.start_ns, slot.bar->missing, changed.total(level, *slot.bar)});
+      const Bar& bar = *slot.bar;
+      bars.push_back({&changed.level(level), slot.start_ns, bar.missing, bar.seq, changed.total(level, bar)});
     }
   }
   if (!bars.empty()) write_live(live_, origin_, changed, bars);

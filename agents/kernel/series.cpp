@@ -173,6 +173,8 @@ void Series::revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& c
       ++changes.revisions;
     }
     announce(level, bar, changes);
+  } else {
+    bar.seq = offset;
   }
   mark_dirty(level, bar, changes);
 }

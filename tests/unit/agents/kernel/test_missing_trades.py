@@ -85,6 +85,13 @@ def test_a_forming_bar_says_it_too() -> None:
     assert {window.interval: bar["missing"] for window, bar in read_live(live).items()} == {"1s": 1, "1m": 1}
 
 
+def test_a_forming_bar_is_a_newer_one_when_a_trade_of_another_window_shows_that_it_lacks_some() -> None:
+    partition = folded([a_trade(0, 0.5, trade_id="7"), a_trade(1, 1.5, trade_id="9")])
+    (live,) = partition.live_all().values()
+    first = next(bar for window, bar in read_live(live).items() if (window.interval, window.start_ns) == ("1s", NOON))
+    assert (first["missing"], first["last_offset"], first["seq"]) == (1, 0, 1)
+
+
 @st.composite
 def tapes(draw: st.DrawFn) -> list[Event]:
     """What a venue that numbers its trades sent, with some lost, some late and some twice."""
