@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 COMMIT_INTERVAL_S = 0.2
 SWITCH_S = 0.000_1
-"""How long a thread keeps the interpreter that another waits for: one fetches and one folds. Python's own 5 ms are as
-long as a trade's whole way should take; with 0.5 ms that was 10.3 to 14.5 ms at 10,000 a second, with this 9.1 to 10.3.
-"""
+"""How long a thread keeps the interpreter that another waits for: large record sets are folded and large flushes packed
+in threads. Python's own 5 ms are as long as a trade's whole way should take: at 10,000 a second the median update came
+after 18.8 ms with them, after 12.9 with this (one run each)."""
 
 
 class BarTable(SelfRecovering, faust.Table[Any, Any]):

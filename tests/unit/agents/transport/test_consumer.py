@@ -1,7 +1,7 @@
 """When the consumer fetches and when it leaves records with the broker, while streams have no room for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP, Message
 
 from agents.transport import BatchApp, RecordSet
-from agents.transport.consumer import Consumer, ConsumerThread
+from agents.transport.consumer import Consumer, InLoopConsumer
 from agents.transport.fetch import UndecodedRecords
 from agents.worker import build_worker
 from app.settings import Settings
@@ -21,11 +21,12 @@ TRADES = {TP("trades", partition) for partition in range(3)}
 USERS = TP("users", 0)
 
 
-class Broker(ConsumerThread):
+class Broker(InLoopConsumer):
     """Remembers what was asked of it, and has the records that it was given."""
 
     fetched: list[set[TP]]
     records: Mapping[TP, list[Any]]
+    assignments_meanwhile = 0
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ARG002, ASYNC109 - Faust's own
         self.fetched.append(set(active_partitions or ()))
@@ -34,8 +35,9 @@ class Broker(ConsumerThread):
     def highwater(self, _tp: TP) -> int:
         return 0
 
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Go there."""
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:  # noqa: ARG002 - Faust's own
+        """Go there, and be assigned other partitions meanwhile where that is wanted."""
+        self.app.consumer_generation_id += self.assignments_meanwhile
 
     async def seek_committed(self, partitions: set[TP]) -> Mapping[TP, int]:
         return dict.fromkeys(partitions, 0)
@@ -71,7 +73,7 @@ class Assigned(Consumer):
         self.resume_flow()
 
     def _new_consumer_thread(self) -> Broker:
-        thread = Broker(self, loop=self.loop, beacon=self.beacon)
+        thread = Broker(self, loop=self.loop, thread_loop=self.loop, beacon=self.beacon)
         thread.fetched = []
         thread.records = {}
         return thread
@@ -82,13 +84,16 @@ class Assigned(Consumer):
 
     def give(self, tp: TP, offset: int) -> None:
         """Have a record set of one partition fetched from now on, and nothing else."""
+        self.broker.records = {tp: [next(UndecodedRecords(TopicPartition(*tp), b"", (), offset))]}
+
+    @property
+    def broker(self) -> Broker:
         assert isinstance(self._thread, Broker)
-        self._thread.records = {tp: [next(UndecodedRecords(TopicPartition(*tp), b"", (), offset))]}
+        return self._thread
 
     @property
     def fetched(self) -> list[set[TP]]:
-        assert isinstance(self._thread, Broker)
-        return self._thread.fetched
+        return self.broker.fetched
 
     def assignment(self) -> set[TP]:
         return TRADES | {USERS}
@@ -99,14 +104,13 @@ class Assigned(Consumer):
 
 
 @pytest.fixture
-async def consumer() -> AsyncIterator[Assigned]:
+async def consumer() -> Assigned:
     app = build_worker(Settings(namespace="test"))
     app.batch_topics = {"trades"}
     app.read_batches_from(Beginning())
     consumer = Assigned(app)
     await consumer.seek_to_committed()
-    yield consumer
-    consumer._thread.thread_loop.close()
+    return consumer
 
 
 async def test_a_full_stream_stops_every_partition_of_its_topic_and_no_other_topic(consumer: Assigned) -> None:
@@ -166,6 +170,21 @@ async def test_a_partition_that_is_ready_later_is_fetched_from_then_on_and_sough
     await consumer.fetch()
     assert await consumer.seek_batches(TRADES) == {}
     assert consumer.fetched == [{USERS, *TRADES - {late}}, TRADES | {USERS}]
+
+
+async def test_what_was_sought_between_two_assignments_is_sought_again_in_the_second(consumer: Assigned) -> None:
+    await consumer.on_partitions_revoked(TRADES)
+    await consumer.seek_batches(TRADES)
+    await consumer.on_partitions_assigned(TRADES, generation_id=2)
+    assert await consumer.seek_batches(TRADES) == dict.fromkeys(TRADES, 0)
+
+
+async def test_a_seek_that_another_assignment_overtook_does_not_count_for_it(consumer: Assigned) -> None:
+    await consumer.on_partitions_revoked(TRADES)
+    consumer.broker.assignments_meanwhile = 1
+    await consumer.seek_batches(TRADES)
+    consumer.broker.assignments_meanwhile = 0
+    assert await consumer.seek_batches(TRADES) == dict.fromkeys(TRADES, 0)
 
 
 async def test_a_record_set_is_handed_over_at_once_while_its_agent_has_room(consumer: Assigned) -> None:

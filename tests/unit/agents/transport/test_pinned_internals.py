@@ -27,6 +27,7 @@ from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode.threads import ServiceThread
 
 from agents.transport import PreparedBatch
 from agents.transport.fetch import KeptRecords, UndecodedRecords, undecoding_consumer
@@ -169,6 +170,16 @@ def test_faust_makes_its_consumer_where_ours_is_changed() -> None:
     assert "_thread = self._new_consumer_thread()" in source_of(ThreadDelegateConsumer.__init__)
     assert driver.Transport.Consumer is driver.Consumer
     assert issubclass(driver.Consumer, ThreadDelegateConsumer)
+
+
+def test_a_service_thread_is_served_by_the_worker_that_it_is_given_and_in_the_loop_that_it_is_given() -> None:
+    init = source_of(ServiceThread.__init__)
+    assert "self.thread_loop = thread_loop or" in init
+    assert "self._close_thread_loop_on_stop = thread_loop is None" in init
+    assert "self._thread = self.Worker(self) self._thread.start()" in source_of(ServiceThread.start)
+    assert "run_until_complete(self._serve())" in source_of(ServiceThread._start_thread)
+    assert "await self._gather_remaining_tasks()" in source_of(ServiceThread._serve)
+    assert "await super().stop() if self._thread is not None: self._thread.stop()" in source_of(ServiceThread.stop)
 
 
 def test_faust_seeks_by_the_method_that_ours_overrides_and_remembers_what_it_returns() -> None:
