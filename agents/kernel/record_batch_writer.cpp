@@ -123,7 +123,9 @@ void RecordBatchWriter::append(std::optional<Bytes> key, std::optional<Bytes> va
   for (const Header& header : headers) at = put_sized(put_sized(at, bytes_of(header.key)), header.value);
   plain_bytes_ = static_cast<std::size_t>(at - plain_.data());
   ++records_;
-  if (plain_bytes_ >= kBlockBytes) compress(plain_bytes_ / kBlockBytes * kBlockBytes);
+  if (plain_bytes_ < kBlockBytes) return;
+  if (!memory_) begin_batch(kBatchBytes);
+  compress(plain_bytes_ / kBlockBytes * kBlockBytes);
 }
 
 std::vector<PackedBatch> RecordBatchWriter::take() {
@@ -139,11 +141,10 @@ bool RecordBatchWriter::has_room_for(std::size_t record_bytes) const noexcept {
          compressed_bytes_ + plain_bytes <= kPlainBytes;
 }
 
-/// Makes room for a whole batch, or for no more than so many plain bytes where they are all of it.
-void RecordBatchWriter::begin_batch(std::size_t plain_bytes) {
-  const bool is_whole = plain_bytes == plain_bytes_;
+/// Makes room for as many bytes, and for all that is there to be compressed.
+void RecordBatchWriter::begin_batch(std::size_t bytes) {
   const std::size_t least = kHeaderBytes + LZ4F_HEADER_SIZE_MAX + LZ4F_compressBound(plain_bytes_, &preferences());
-  memory_.emplace(pool_, is_whole ? least : std::max(least, kBatchBytes));
+  memory_.emplace(pool_, std::max(least, bytes));
   size_ = kHeaderBytes;
   const std::span<std::uint8_t> rest = memory_->all().subspan(size_);
   const std::size_t added = LZ4F_compressBegin(context_.get(), rest.data(), rest.size(), &preferences());
@@ -152,7 +153,6 @@ void RecordBatchWriter::begin_batch(std::size_t plain_bytes) {
 }
 
 void RecordBatchWriter::compress(std::size_t plain_bytes) {
-  if (!memory_) begin_batch(plain_bytes);
   const std::span<std::uint8_t> rest = memory_->all().subspan(size_);
   const std::size_t added =
       LZ4F_compressUpdate(context_.get(), rest.data(), rest.size(), plain_.data(), plain_bytes, nullptr);
@@ -164,6 +164,7 @@ void RecordBatchWriter::compress(std::size_t plain_bytes) {
 }
 
 void RecordBatchWriter::pack() {
+  if (!memory_) begin_batch(0);
   if (plain_bytes_ > 0) compress(plain_bytes_);
   const std::span<std::uint8_t> batch = memory_->all();
   const std::size_t added = LZ4F_compressEnd(context_.get(), batch.data() + size_, batch.size() - size_, nullptr);

@@ -52,7 +52,7 @@ class RecordBatchWriter {
 
  private:
   [[nodiscard]] bool has_room_for(std::size_t record_bytes) const noexcept;
-  void begin_batch(std::size_t plain_bytes);
+  void begin_batch(std::size_t bytes);
   void compress(std::size_t plain_bytes);
   void pack();
 

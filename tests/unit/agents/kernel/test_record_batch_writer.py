@@ -3,6 +3,7 @@
 import random
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,17 @@ def test_no_batch_of_several_records_is_larger_than_a_broker_takes(seed: int, si
     assert all(batch.size <= 1_000_000 for batch in batches)
     read = [record for batch in batches for record in read_records(batch.marked(1, 0, 0, 0))[0]]
     assert [record.value for record in read] == values
+
+
+@pytest.mark.parametrize("below", range(40))
+def test_a_batch_that_ends_with_a_block_for_the_time_being_goes_on(below: int) -> None:
+    chance = random.Random(1)  # noqa: S311 - no secret
+    values = [chance.randbytes(size) for size in (256 * 1024 - below, 300_000, 300_000)]
+    writer = RecordBatchWriter()
+    for value in values:
+        writer.append(None, value)
+    (batch,) = writer.take()
+    assert [record.value for record in read_records(batch.marked(1, 0, 0, 0))[0]] == values
 
 
 def test_a_record_larger_than_a_batch_should_be_goes_alone() -> None:
