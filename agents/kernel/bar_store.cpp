@@ -6,6 +6,7 @@
 #include <new>
 
 #include "bar_state.hpp"
+#include "prefetch.hpp"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -19,7 +20,8 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::align_val_t kSlabAlignment{kHugePage};
 constexpr std::size_t kChunkBytes = std::size_t{128} << 10;
 constexpr std::align_val_t kChunkAlignment{kChunkBytes};
-using Size = std::uint16_t;  // of a sealed bar: before its bytes
+constexpr std::size_t kAhead = 4;  // bars that are taken soon are brought near
+using Size = std::uint16_t;        // of a sealed bar: before its bytes
 
 /// Bars of many instruments are met in no order: small pages would each be asked for, and looked up again, by itself.
 void prefer_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
@@ -42,6 +44,7 @@ Bar& BarStore::take() {
   if (!free_.empty()) {
     Bar& bar = *free_.back();
     free_.pop_back();
+    if (free_.size() >= kAhead) prefetch_object(free_[free_.size() - kAhead]);
     bar = Bar{};
     return bar;
   }

@@ -86,7 +86,7 @@ void ChangelogWriter::ids(const IdChunk& at, const IdBucket& bucket) {
         all.subspan(chunk * kRangesPerChunk).first(std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
     for (const auto& range : part) value_.number(range.first).number(range.last);
   } else {
-    const auto all = std::span(bucket.hashes);
+    const auto all = bucket.all_hashes();
     const auto part =
         all.subspan(chunk * kHashesPerChunk).first(std::min(kHashesPerChunk, all.size() - chunk * kHashesPerChunk));
     for (const IdHash& hash : part) {
@@ -99,11 +99,11 @@ void ChangelogWriter::ids(const IdChunk& at, const IdBucket& bucket) {
 }
 
 void ChangelogWriter::changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids_now) {
-  for (IdBucket& bucket : ids_now.buckets()) {
+  ids_now.take_changed([&](IdBucket& bucket) {
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       const auto which = static_cast<std::size_t>(kind);
       if (bucket.dirty_from[which] == IdBucket::kClean) continue;
-      const std::size_t chunks = bucket.chunks(kind);
+      const std::uint32_t chunks = bucket.chunks(kind);
       IdChunk at{venue, instrument, bucket.start_ns, kind, bucket.dirty_from[which]};
       for (; at.number < chunks; ++at.number) ids(at, bucket);
       for (at.number = chunks; at.number < bucket.logged_chunks[which]; ++at.number) {
@@ -112,7 +112,7 @@ void ChangelogWriter::changed_ids(std::string_view venue, std::string_view instr
       bucket.logged_chunks[which] = chunks;
       bucket.dirty_from[which] = IdBucket::kClean;
     }
-  }
+  });
 }
 
 void ChangelogWriter::runs(const Series& series, std::size_t chunk) {

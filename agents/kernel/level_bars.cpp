@@ -30,6 +30,7 @@ Bar& LevelBars::open(const Slot& slot) {
   opened.bar->is_logged = opened.is_logged;
   opened.bar->is_paged = opened.is_paged;
   store_->drop(std::exchange(opened.sealed, nullptr));
+  find_newest();
   return *opened.bar;
 }
 
@@ -43,6 +44,7 @@ void LevelBars::seal(std::size_t place, Bytes text) {
   slot.is_paged = slot.bar->is_paged;
   slot.sealed = store_->seal(text);
   store_->give_back(*std::exchange(slot.bar, nullptr));
+  find_newest();
 }
 
 Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
@@ -52,6 +54,7 @@ Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
   const bool is_newest = empty() || slots_.back().start_ns < start_ns;
   slots_.insert(is_newest ? slots_.cend() : position(start_ns), Slot{start_ns, &bar});
   forming_ += is_final ? 1 : 0;
+  find_newest();
   return bar;
 }
 
@@ -65,6 +68,7 @@ void LevelBars::pop_front() {
   constexpr std::size_t kWorthMoving = 64;
   if (front().sealed != nullptr) store_->drop(front().sealed);
   ++first_;
+  find_newest();
   if (first_ < kWorthMoving || first_ * 2 < slots_.size()) return;
   slots_.erase(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(first_));
   forming_ -= first_;
@@ -92,6 +96,7 @@ void LevelBars::restore_paged(const Bar& bar, Bytes text) {
   }
   const auto at = slots_.empty() || slots_.back().start_ns < bar.start_ns ? slots_.cend() : position(bar.start_ns);
   slots_.insert(at, Slot{bar.start_ns, nullptr, store_->seal(text), false, true});
+  find_newest();
 }
 
 void LevelBars::restore_without(std::int64_t start_ns) {
@@ -101,6 +106,7 @@ void LevelBars::restore_without(std::int64_t start_ns) {
   if (bar->is_paged) return;
   slots_.erase(position(start_ns));
   store_->give_back(*bar);
+  find_newest();
 }
 
 void LevelBars::restore_without_pages(std::int64_t from_ns, std::int64_t to_ns) {
@@ -120,6 +126,7 @@ void LevelBars::restore_without_pages(std::int64_t from_ns, std::int64_t to_ns) 
     }
   }
   slots_.erase(kept, to);
+  find_newest();
 }
 
 void LevelBars::restore_forming() {

@@ -32,7 +32,7 @@ class LevelBars {
   [[nodiscard]] Bar* find(std::int64_t start_ns);
   [[nodiscard]] bool has(std::int64_t start_ns) const;
   /// The bar that starts last; null when there is none, or it is sealed.
-  [[nodiscard]] Bar* newest() const noexcept { return empty() ? nullptr : slots_.back().bar; }
+  [[nodiscard]] Bar* newest() const noexcept { return newest_; }
   /// A bar that is not there yet; it belongs to the final ones or to the forming ones.
   Bar& make(std::int64_t start_ns, bool is_final);
   /// Makes the first forming bar the last final one.
@@ -63,7 +63,17 @@ class LevelBars {
   /// Takes the first bar out. Its memory is the caller's to give back, unless it is sealed.
   void pop_front();
   void prefetch_newest() const noexcept {
-    if (newest() != nullptr) prefetch_object(newest());
+    if (newest_ != nullptr) {
+      prefetch_object(newest_);
+    } else if (!slots_.empty()) {
+      prefetch_object(&slots_.back());  // behind it a bar is to be made
+    }
+  }
+  /// What finalising and evicting look at.
+  void prefetch_slots() const noexcept {
+    if (empty()) return;
+    prefetch_object(&slots_[first_]);
+    prefetch_object(&slots_.back());
   }
 
   /// Bars that start in [from, to): all of them, those that are final, those that form. A forming one is never sealed.
@@ -90,8 +100,11 @@ class LevelBars {
   [[nodiscard]] std::vector<Slot>::const_iterator position(std::int64_t start_ns) const;
   [[nodiscard]] static Slots part(Slots slots, std::int64_t from_ns, std::int64_t to_ns);
   void seal(std::size_t place, Bytes text);
+  /// To be called when the last slot is another, or has another bar.
+  void find_newest() noexcept { newest_ = empty() ? nullptr : slots_.back().bar; }
 
   BarStore* store_;
+  Bar* newest_ = nullptr;    // that of the last slot: a trade finds its bar with no look at the slots
   std::vector<Slot> slots_;  // [first_, forming_) final, [forming_, end) forming
   std::size_t first_ = 0;    // those before it are gone, and removed from time to time
   std::size_t forming_ = 0;

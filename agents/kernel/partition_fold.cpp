@@ -26,19 +26,6 @@ void each_bar(const std::vector<BarRef>& refs, Visit visit) {
   }
 }
 
-/// Visits series, and brings what they will need near in three steps, as fold_records does.
-template <typename Visit>
-void each_series(const std::vector<Series*>& all, Visit visit) {
-  constexpr std::size_t kStep = 4;
-  const auto at = [&](std::size_t place) { return place < all.size() ? all[place] : nullptr; };
-  for (std::size_t place = 0; place < all.size(); ++place) {
-    if (const Series* next = at(place + 3 * kStep)) next->prefetch();
-    if (const Series* next = at(place + 2 * kStep)) next->prefetch_tables();
-    if (const Series* next = at(place + kStep)) next->prefetch_bar();
-    visit(*all[place]);
-  }
-}
-
 }  // namespace
 
 PartitionFold::PartitionFold(FoldConfig config, std::shared_ptr<const WriterSchemas> schemas, Origin origin)
@@ -79,8 +66,9 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
 /// Folds up to the end of the set or a record of an unknown schema; false at a batch that cannot be read.
 bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome) {
   // How many records before its turn each step of bringing a record's series near is taken.
-  constexpr std::size_t kTablesAhead = 10;
-  constexpr std::size_t kBarAhead = 5;
+  constexpr std::size_t kSeriesAhead = 24;
+  constexpr std::size_t kTablesAhead = 16;
+  constexpr std::size_t kBarAhead = 8;
   bool is_read = false;
   std::size_t first = 0;
   std::size_t end = 0;
@@ -94,6 +82,7 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
       ++end;
     }
     if (first == end) break;
+    if (first + kSeriesAhead < end) guess_series(at(first + kSeriesAhead));
     if (first + kTablesAhead < end && at(first + kTablesAhead).guess) at(first + kTablesAhead).guess->prefetch_tables();
     if (first + kBarAhead < end && at(first + kBarAhead).guess) at(first + kBarAhead).guess->prefetch_bar();
     const Upcoming& next = at(first++);
@@ -157,9 +146,14 @@ void PartitionFold::decode_ahead(Upcoming& upcoming) {
     upcoming.flaw = describe(error);
   } else if (upcoming.kind == RecordKind::trade) {
     upcoming.home = find_venue(upcoming.decoded.venue);
-    if (upcoming.home != nullptr) upcoming.guess = series_.guess(*upcoming.home, upcoming.decoded.instrument);
-    if (upcoming.guess != nullptr) upcoming.guess->prefetch();
+    if (upcoming.home != nullptr) upcoming.hash = series_.prefetch(*upcoming.home, upcoming.decoded.instrument);
   }
+}
+
+void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {
+  if (upcoming.home == nullptr) return;
+  upcoming.guess = series_.guess(upcoming.hash);
+  if (upcoming.guess != nullptr) upcoming.guess->prefetch();
 }
 
 void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) {

@@ -106,6 +106,7 @@ class PartitionFold final : private FinalBars {
     std::optional<std::int32_t> unknown_schema;
     RecordKind kind = RecordKind::trade;
     Venue* home = nullptr;
+    std::uint64_t hash = 0;  // of venue and instrument, where there is a home
     Series* guess = nullptr;
 
     [[nodiscard]] bool is_correction() const noexcept {
@@ -116,6 +117,7 @@ class PartitionFold final : private FinalBars {
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   void decode_ahead(Upcoming& upcoming);
+  void guess_series(Upcoming& upcoming) const noexcept;
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
   void folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome);
@@ -176,7 +178,7 @@ class PartitionFold final : private FinalBars {
   Venue* last_venue_ = nullptr;
   BarStore bar_store_;
   SeriesTable series_;
-  static constexpr std::size_t kAhead = 16;  // a power of two
+  static constexpr std::size_t kAhead = 32;  // a power of two
   std::array<Upcoming, kAhead> upcoming_;
   std::int32_t last_schema_id_ = -1;
   const WriterSchemas::Entry* last_schema_ = nullptr;

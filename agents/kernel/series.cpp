@@ -70,6 +70,11 @@ void Series::prefetch_bar() const noexcept {
   ids.prefetch_numbers();
 }
 
+void Series::prefetch_ends() const noexcept {
+  levels_.front().prefetch_slots();
+  ids.prefetch_oldest();
+}
+
 bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes) {
   Bar* const bar = levels_.front().newest();
   if (bar == nullptr || bar->is_final || !is_forming_in_time_ || !decoded.conditions.empty()) return false;

@@ -143,6 +143,8 @@ class Series {
   void prefetch() const noexcept;
   void prefetch_tables() const noexcept;
   void prefetch_bar() const noexcept;
+  /// What `advance` needs beside them, when the tables are there.
+  void prefetch_ends() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
   /// Keeps a final base bar, which is stored as these bytes, as nothing more than them.
   void seal(const Bar& bar, Bytes text) { levels_.front().seal(bar, text); }
@@ -198,5 +200,21 @@ class Series {
   bool has_large_ = false;
   const bool is_forming_in_time_;  // whether a trade of a bar that forms is never too late
 };
+
+/// Visits series, and brings what they will need near in three steps.
+template <typename Visit>
+void each_series(const std::vector<Series*>& all, Visit visit) {
+  constexpr std::size_t kStep = 4;
+  const auto at = [&](std::size_t place) { return place < all.size() ? all[place] : nullptr; };
+  for (std::size_t place = 0; place < all.size(); ++place) {
+    if (const Series* next = at(place + 3 * kStep)) next->prefetch();
+    if (const Series* next = at(place + 2 * kStep)) next->prefetch_tables();
+    if (const Series* next = at(place + kStep)) {
+      next->prefetch_bar();
+      next->prefetch_ends();
+    }
+    visit(*all[place]);
+  }
+}
 
 }  // namespace livetape::kernel

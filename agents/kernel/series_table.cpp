@@ -29,8 +29,13 @@ std::uint64_t hash_of(const Venue& venue, std::string_view instrument) noexcept 
 
 }  // namespace
 
-Series* SeriesTable::guess(const Venue& venue, std::string_view instrument) const noexcept {
+std::uint64_t SeriesTable::prefetch(const Venue& venue, std::string_view instrument) const noexcept {
   const std::uint64_t hash = hash_of(venue, instrument);
+  prefetch_object(&slots_[hash & (slots_.size() - 1)]);
+  return hash;
+}
+
+Series* SeriesTable::guess(std::uint64_t hash) const noexcept {
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = hash & mask;
   while (slots_[at].series != nullptr && slots_[at].hash != hash) at = (at + 1) & mask;

@@ -14,8 +14,10 @@ namespace livetape::kernel {
 class SeriesTable {
  public:
   [[nodiscard]] Series* find(const Venue& venue, std::string_view instrument) const noexcept;
+  /// What `guess` takes; brings near what it looks at.
+  [[nodiscard]] std::uint64_t prefetch(const Venue& venue, std::string_view instrument) const noexcept;
   /// The series that `find` would most likely give, without a look at it: its names are not compared. May be null.
-  [[nodiscard]] Series* guess(const Venue& venue, std::string_view instrument) const noexcept;
+  [[nodiscard]] Series* guess(std::uint64_t hash) const noexcept;
   /// Adds a series that is not there yet.
   Series& insert(std::unique_ptr<Series> series);
   /// All of them, in the order they came.

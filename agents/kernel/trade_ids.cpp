@@ -38,9 +38,20 @@ IdHash IdHash::of(std::string_view id) noexcept {
   return {hash.high64, hash.low64};
 }
 
-std::size_t IdBucket::chunks(IdKind kind) const noexcept {
-  return kind == IdKind::ranges ? (numbers.ranges().size() + kRangesPerChunk - 1) / kRangesPerChunk
-                                : (hashes.size() + kHashesPerChunk - 1) / kHashesPerChunk;
+std::span<const IdHash> IdBucket::all_hashes() const noexcept {
+  return hashes == nullptr ? std::span<const IdHash>() : hashes->all;
+}
+
+void IdBucket::insert(const IdHash& hash) {
+  if (hashes == nullptr) hashes = std::make_unique<Hashes>();
+  hashes->all.push_back(hash);
+  hashes->index.insert(hash);
+}
+
+std::uint32_t IdBucket::chunks(IdKind kind) const noexcept {
+  const std::size_t chunks = kind == IdKind::ranges ? (numbers.ranges().size() + kRangesPerChunk - 1) / kRangesPerChunk
+                                                    : (all_hashes().size() + kHashesPerChunk - 1) / kHashesPerChunk;
+  return static_cast<std::uint32_t>(chunks);
 }
 
 bool TradeIds::contains(const TradeIdView& id) const {
@@ -52,7 +63,8 @@ bool TradeIds::contains(const TradeIdView& id) const {
 const IdBucket* TradeIds::bucket_of(const TradeIdView& id) const {
   const IdHash hash = id.is_number() ? IdHash{} : IdHash::of(id.text);
   const auto found = std::ranges::find_if(buckets_, [&](const IdBucket& bucket) {
-    return id.is_number() ? bucket.numbers.contains(id.number) : bucket.hash_index.contains(hash);
+    return id.is_number() ? bucket.numbers.contains(id.number)
+                          : bucket.hashes != nullptr && bucket.hashes->index.contains(hash);
   });
   return found == buckets_.end() ? nullptr : &*found;
 }
@@ -62,13 +74,10 @@ IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_n
   IdBucket& found = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
   if (id.is_number()) {
     newest_number_ = std::max(newest_number_, id.number);
-    auto& dirty = found.dirty_from[static_cast<int>(IdKind::ranges)];
-    dirty = std::min(dirty, found.numbers.insert(id.number) / kRangesPerChunk);
+    touch(found, IdKind::ranges, found.numbers.insert(id.number) / kRangesPerChunk);
   } else {
-    auto& dirty = found.dirty_from[static_cast<int>(IdKind::hashes)];
-    dirty = std::min(dirty, found.hashes.size() / kHashesPerChunk);
-    found.hashes.push_back(IdHash::of(id.text));
-    found.hash_index.insert(found.hashes.back());
+    touch(found, IdKind::hashes, found.all_hashes().size() / kHashesPerChunk);
+    found.insert(IdHash::of(id.text));
   }
   return {};
 }
@@ -87,14 +96,13 @@ void TradeIds::restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const s
   std::vector<IdRanges::Range> all = found.numbers.ranges();
   all.insert(all.end(), part.begin(), part.end());
   found.numbers.restore(std::move(all));
-  found.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = chunk + 1;
+  found.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = static_cast<std::uint32_t>(chunk + 1);
 }
 
 void TradeIds::restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdHash>& part) {
   IdBucket& found = bucket(bucket_ns);
-  found.hashes.insert(found.hashes.end(), part.begin(), part.end());
-  found.hash_index.insert(part.begin(), part.end());
-  found.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = chunk + 1;
+  for (const IdHash& hash : part) found.insert(hash);
+  found.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = static_cast<std::uint32_t>(chunk + 1);
 }
 
 void TradeIds::find_newest() {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -64,18 +67,23 @@ inline constexpr std::size_t kHashesPerChunk = 12'000;
 /// The ids of the trades whose event time is in one bucket of time.
 struct IdBucket {
   static constexpr std::int64_t kLengthNs = 60'000'000'000;
-  static constexpr std::size_t kClean = std::numeric_limits<std::size_t>::max();
+  static constexpr std::uint32_t kClean = std::numeric_limits<std::uint32_t>::max();
+
+  struct Hashes {
+    std::vector<IdHash> all;  // in the order they came, so that only the last chunk ever changes
+    std::unordered_set<IdHash, IdHash::Bucket> index;
+  };
 
   std::int64_t start_ns = 0;
   IdRanges numbers;
-  std::vector<IdHash> hashes;  // in the order they came, so that only the last chunk ever changes
-  std::unordered_set<IdHash, IdHash::Bucket> hash_index;
+  std::unique_ptr<Hashes> hashes;  // none as long as all ids are numbers: there are many buckets
   // For each kind: the first chunk that differs from the changelog, and how many the changelog has.
-  std::size_t dirty_from[2] = {kClean, kClean};
-  std::size_t logged_chunks[2] = {0, 0};
+  std::uint32_t dirty_from[2] = {kClean, kClean};
+  std::uint32_t logged_chunks[2] = {0, 0};
 
-  [[nodiscard]] std::size_t chunks(IdKind kind) const noexcept;
-  [[nodiscard]] bool is_dirty() const noexcept { return dirty_from[0] != kClean || dirty_from[1] != kClean; }
+  [[nodiscard]] std::span<const IdHash> all_hashes() const noexcept;
+  void insert(const IdHash& hash);
+  [[nodiscard]] std::uint32_t chunks(IdKind kind) const noexcept;
 };
 
 /// All ids of one instrument: runs where its venue numbers its trades without a hole, buckets of time elsewhere.
@@ -94,14 +102,20 @@ class TradeIds {
     const std::int64_t since_ns = event_time_ns - newest.start_ns;
     if (since_ns < 0 || since_ns >= IdBucket::kLengthNs || !newest.numbers.insert_next(number)) return false;
     newest_number_ = number;
-    std::size_t& dirty = newest.dirty_from[static_cast<int>(IdKind::ranges)];
-    dirty = std::min(dirty, (newest.numbers.ranges().size() - 1) / kRangesPerChunk);
+    touch(newest, IdKind::ranges, (newest.numbers.ranges().size() - 1) / kRangesPerChunk);
     return true;
   }
   /// Adds an id that is not in the set; tells what it did to the gaps between the runs.
   IdRuns::Change insert(const TradeIdView& id, std::int64_t event_time_ns);
 
   [[nodiscard]] std::deque<IdBucket>& buckets() noexcept { return buckets_; }
+  /// Calls `visit` with each bucket that may differ from the changelog; from then on none does.
+  template <typename Visit>
+  void take_changed(Visit visit) {
+    const auto from = std::ranges::lower_bound(buckets_, changed_from_ns_, {}, &IdBucket::start_ns);
+    std::for_each(from, buckets_.end(), visit);
+    changed_from_ns_ = kUnchanged;
+  }
   [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }
   /// The bucket that starts there, made when it is missing.
   IdBucket& bucket(std::int64_t start_ns);
@@ -109,6 +123,9 @@ class TradeIds {
   [[nodiscard]] const IdBucket* bucket_of(const TradeIdView& id) const;
   void prefetch_bucket() const noexcept {
     if (!buckets_.empty()) prefetch_object(&buckets_.back());
+  }
+  void prefetch_oldest() const noexcept {
+    if (!buckets_.empty()) prefetch_object(&buckets_.front());
   }
   void prefetch_numbers() const noexcept {
     runs.prefetch_last();
@@ -124,8 +141,17 @@ class TradeIds {
   std::size_t logged_run_chunks = 0;
 
  private:
+  static constexpr std::int64_t kUnchanged = std::numeric_limits<std::int64_t>::max();
+
+  void touch(IdBucket& changed, IdKind kind, std::size_t chunk) noexcept {
+    std::uint32_t& dirty = changed.dirty_from[static_cast<int>(kind)];
+    dirty = std::min(dirty, static_cast<std::uint32_t>(chunk));
+    changed_from_ns_ = std::min(changed_from_ns_, changed.start_ns);
+  }
+
   bool are_contiguous_;
-  std::deque<IdBucket> buckets_;  // by start
+  std::deque<IdBucket> buckets_;               // by start
+  std::int64_t changed_from_ns_ = kUnchanged;  // buckets before it are as the changelog has them
   std::int64_t newest_number_ = -1;
 };
 

@@ -34,12 +34,12 @@ struct Venue {
     while (!due_.empty() && due_.begin()->first <= clock_ns) {
       const auto first = due_.extract(due_.begin());
       last_due_ = nullptr;
-      for (Series* waiting : first.mapped()) {
-        if (waiting->scheduled_ns != first.key()) continue;
-        waiting->scheduled_ns = kNever;
-        visit(*waiting);
-        schedule(*waiting);
-      }
+      each_series(first.mapped(), [&](Series& waiting) {
+        if (waiting.scheduled_ns != first.key()) return;
+        waiting.scheduled_ns = kNever;
+        visit(waiting);
+        schedule(waiting);
+      });
     }
   }
 
