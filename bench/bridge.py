@@ -18,6 +18,7 @@ from app import topic_admin
 from app.schema_registry import register_all
 from app.settings import PROJECT, Settings, Venue
 from bench import bridge_frames, itch, python_engines
+from bench.bridge_frames import Figures
 from cli.parts import bridge_config
 from local import ports, stack
 
@@ -33,7 +34,6 @@ SHIMS: Final = {
     "  clock_gettime(CLOCK_MONOTONIC, &now);\n  return (rd_ts_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;\n}\n",
 }
 RECORD_BYTES: Final = 108
-Figures = dict[str, float | int | str | None]
 
 
 def main(
@@ -46,6 +46,7 @@ def main(
     figures: Figures = itch.machine()
     figures |= bridge_frames.measure()
     figures["ws_frame_to_trade_ns"] = figures["decode_ns_per_frame"]
+    figures |= bridge_frames.measure_instruments()
     figures |= _cryptofeed()
     figures |= _publish(rate, int(rate * seconds))
     figures |= itch.measure()
