@@ -14,6 +14,12 @@
 
 namespace livetape::bridge::mold {
 
+/// When a packet came.
+struct Arrival {
+  std::int64_t receive_time_ns = 0;
+  std::int64_t hardware_time_ns = 0;  // by the network card's own clock; 0: it told none
+};
+
 /// Messages that came before their turn, in a window of fixed size that moves with the next one to be delivered.
 class HeldMessages {
  public:
@@ -21,16 +27,18 @@ class HeldMessages {
 
   [[nodiscard]] bool has(std::uint64_t sequence) const noexcept { return slot_of(sequence).sequence == sequence; }
 
-  /// Keeps a message whose number is less than a window from the next one. One that is longer than any of ITCH is kept
-  /// in part, under a length that no type has, so that it is refused as it would be whole.
-  void keep(std::uint64_t sequence, std::span<const std::uint8_t> message) noexcept {
+  /// Keeps a message whose number is less than a window from the next one, and when it came. One that is longer than
+  /// any of ITCH is kept in part, under a length that no type has, so that it is refused as it would be whole.
+  void keep(std::uint64_t sequence, std::span<const std::uint8_t> message, const Arrival& arrival) noexcept {
     is_clear_ = false;
     Slot& slot = slots_[sequence % kWindow];
     const std::size_t length = std::min(message.size(), kKept);
     slot.sequence = sequence;
+    slot.arrival = arrival;
     write_big_endian<Messages::kLengthBytes>(slot.block.data(), length);
     if (length > 0) std::memcpy(slot.block.data() + Messages::kLengthBytes, message.data(), length);
   }
+  [[nodiscard]] const Arrival& arrival_of(std::uint64_t sequence) const noexcept { return slot_of(sequence).arrival; }
   /// A message that is held, as messages of one; valid until the next `keep`.
   [[nodiscard]] Messages take(std::uint64_t sequence) noexcept {
     Slot& slot = slots_[sequence % kWindow];
@@ -53,6 +61,7 @@ class HeldMessages {
 
   struct Slot {
     std::uint64_t sequence = 0;  // 0: free; no message has it
+    Arrival arrival;
     std::array<std::uint8_t, Messages::kLengthBytes + kKept> block{};
   };
 

@@ -4,7 +4,7 @@
 
 namespace livetape::bridge::mold {
 
-void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns) {
+void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival) {
   ++metrics_.packets;
   const auto packet = parse(payload);
   if (!packet) {
@@ -15,7 +15,7 @@ void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns) 
     ++metrics_.other_session;
     return;
   }
-  receive(*packet);
+  receive(*packet, arrival);
   if (!is_behind()) {
     behind_since_ns_.reset();
     requests_.clear();
@@ -50,7 +50,7 @@ void Receiver::begin(const Header& header) {
   if (!has_server_ && header.sequence > 1) lose_until(header.sequence);
 }
 
-void Receiver::receive(const Packet& packet) {
+void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   const Header& header = packet.header;
   is_over_ = is_over_ || header.count == Header::kEndOfSession;
   std::uint64_t sequence = header.sequence;
@@ -64,7 +64,7 @@ void Receiver::receive(const Packet& packet) {
   }
   for (; sequence < next_; ++sequence) messages.pop();
   if (sequence == next_) {
-    deliver(messages);
+    deliver(messages, arrival);
     return deliver_held();
   }
   bool is_new = messages.empty();
@@ -72,7 +72,7 @@ void Receiver::receive(const Packet& packet) {
     if (held_.has(sequence)) continue;
     is_new = true;
     if (sequence - next_ < HeldMessages::kWindow) {
-      held_.keep(sequence, messages.front());
+      held_.keep(sequence, messages.front(), arrival);
     } else {
       ++metrics_.too_far_ahead;
     }
@@ -81,14 +81,14 @@ void Receiver::receive(const Packet& packet) {
 }
 
 /// Some of these may be held as well: their places become those of later messages, which know by the number.
-void Receiver::deliver(Messages messages) {
+void Receiver::deliver(Messages messages, const Arrival& arrival) {
   next_ += messages.count();
   metrics_.messages += messages.count();
-  listener_.on_messages(messages);
+  listener_.on_messages(messages, arrival);
 }
 
 void Receiver::deliver_held() {
-  while (next_ < end_ && held_.has(next_)) deliver(held_.take(next_));
+  while (next_ < end_ && held_.has(next_)) deliver(held_.take(next_), held_.arrival_of(next_));
 }
 
 void Receiver::tick(std::int64_t now_ns) {

@@ -21,7 +21,8 @@ class Listener {
 
   /// A session begins: the next message is its first.
   virtual void on_session(const Session& session) = 0;
-  virtual void on_messages(Messages messages) = 0;
+  /// Messages of one packet; one that waited for others says when it came itself.
+  virtual void on_messages(Messages messages, const Arrival& arrival) = 0;
   /// Messages from `first` to before `end` could not be had.
   virtual void on_lost(std::uint64_t first, std::uint64_t end) = 0;
   /// The session has ended, and all of it came or was given up.
@@ -68,8 +69,9 @@ class Receiver {
   Receiver(Listener& listener, ReceiverMetrics& metrics, bool has_server) noexcept
       : listener_(listener), metrics_(metrics), has_server_(has_server) {}
 
-  /// Takes a packet, of whichever line or of the server. Times are steady.
-  void take(std::span<const std::uint8_t> payload, std::int64_t now_ns);
+  /// Takes a packet, of whichever line or of the server; `now_ns` is steady time, and the arrival for the listener
+  /// alone.
+  void take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival = {});
   /// Does what is due: asks, asks again, gives up. To be called often, and after each burst of packets.
   void tick(std::int64_t now_ns);
 
@@ -88,8 +90,8 @@ class Receiver {
 
   [[nodiscard]] bool belongs(const Header& header);
   void begin(const Header& header);
-  void receive(const Packet& packet);
-  void deliver(Messages messages);
+  void receive(const Packet& packet, const Arrival& arrival);
+  void deliver(Messages messages, const Arrival& arrival);
   void deliver_held();
   void ask(std::int64_t now_ns);
   [[nodiscard]] bool renew_requests(std::int64_t now_ns);

@@ -82,8 +82,7 @@ bool PacketFeed::poll() {
     receive_time_ns_ = utc_now_ns();
     listen(now_ns_);
     for (const Payload& payload : payloads_) {
-      hardware_time_ns_ = payload.hardware_time_ns;
-      receiver_.take(payload.bytes, now_ns_);
+      receiver_.take(payload.bytes, now_ns_, {receive_time_ns_, payload.hardware_time_ns});
     }
   }
   receiver_.tick(now_ns_);
@@ -121,18 +120,19 @@ void PacketFeed::on_session(const mold::Session& session) {
   trades_.begin_session();
 }
 
-void PacketFeed::on_messages(mold::Messages messages) {
+void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arrival) {
+  arrival_ = arrival;
   if (!gaps_.empty() && !messages.empty()) {
-    if (const auto time_ns = trades_.event_time_ns(messages.front(), receive_time_ns_)) tell_gaps(*time_ns);
+    if (const auto time_ns = trades_.event_time_ns(messages.front(), arrival.receive_time_ns)) tell_gaps(*time_ns);
   }
   for (mold::Messages ahead = messages; !ahead.empty(); ahead.pop()) trades_.prefetch(ahead.front());
   std::span<const std::uint8_t> message;
   for (; !messages.empty(); messages.pop()) {
     message = messages.front();
-    const itch::Error error = trades_.take(message, receive_time_ns_);
+    const itch::Error error = trades_.take(message, arrival.receive_time_ns);
     if (error != itch::Error::none) note(error, message);
   }
-  if (const auto time_ns = trades_.event_time_ns(message, receive_time_ns_)) {
+  if (const auto time_ns = trades_.event_time_ns(message, arrival.receive_time_ns)) {
     before_ns_ = time_ns;
     clock_.see(*time_ns, now_ns_);
   }
@@ -141,7 +141,8 @@ void PacketFeed::on_messages(mold::Messages messages) {
 void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) {
   ++packet_metrics_.message_errors[static_cast<std::size_t>(error)];
   if (!is_undecodable(error)) return;
-  errors_.keep(receive_time_ns_, itch::name_of(error), {reinterpret_cast<const char*>(message.data()), message.size()});
+  errors_.keep(arrival_.receive_time_ns, itch::name_of(error),
+               {reinterpret_cast<const char*>(message.data()), message.size()});
 }
 
 void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
@@ -186,7 +187,7 @@ void PacketFeed::on_request(std::span<const std::uint8_t> packet) { input_.serve
 void PacketFeed::on_trade(const Trade& trade) {
   Message message;
   message.trade = trade;
-  message.trade.hardware_time_ns = hardware_time_ns_;
+  message.trade.hardware_time_ns = arrival_.hardware_time_ns;
   publish(message);
   ++venue_metrics_.trades;
 }

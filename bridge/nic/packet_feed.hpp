@@ -51,7 +51,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   static constexpr std::int64_t kBellNs = 1'000'000;
 
   void on_session(const mold::Session& session) override;
-  void on_messages(mold::Messages messages) override;
+  void on_messages(mold::Messages messages, const mold::Arrival& arrival) override;
   void on_lost(std::uint64_t first, std::uint64_t end) override;
   void on_end() override;
   void on_request(std::span<const std::uint8_t> packet) override;
@@ -84,7 +84,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   std::int64_t clock_due_ns_ = 0;
   std::optional<std::int64_t> heard_ns_;  // steady, while the feed is heard
   std::int64_t receive_time_ns_ = 0;
-  std::int64_t hardware_time_ns_ = 0;      // of the packet at hand
+  mold::Arrival arrival_;                  // of the message at hand
   std::vector<Gap> gaps_;                  // that wait for the event time of what comes behind them
   std::optional<std::int64_t> before_ns_;  // event time of the last message
   std::int64_t now_ns_ = 0;                // steady, of this round

@@ -46,11 +46,15 @@ Bytes end_of_session(std::uint64_t next) { return packet(kSession, next, Header:
 class Log final : public Listener {
  public:
   std::vector<std::string> heard;
+  std::vector<std::pair<std::int64_t, std::int64_t>> arrivals;  // receive and hardware time of each message
   std::deque<Header> requests;
 
   void on_session(const Session& session) override { heard.push_back("session " + std::string(session.data(), 10)); }
-  void on_messages(Messages messages) override {
-    for (; !messages.empty(); messages.pop()) heard.emplace_back(messages.front().begin(), messages.front().end());
+  void on_messages(Messages messages, const Arrival& arrival) override {
+    for (; !messages.empty(); messages.pop()) {
+      heard.emplace_back(messages.front().begin(), messages.front().end());
+      arrivals.emplace_back(arrival.receive_time_ns, arrival.hardware_time_ns);
+    }
   }
   void on_lost(std::uint64_t first, std::uint64_t end) override {
     heard.push_back("lost " + std::to_string(first) + " to " + std::to_string(end));
@@ -101,6 +105,15 @@ TEST_F(MoldReceiver, HoldsBackWhatCameTooEarly) {
   EXPECT_EQ(log_.take(), (Heard{"message 6", "message 7"}));
   EXPECT_FALSE(alone_.is_behind());
   EXPECT_EQ(metrics_.gaps, 1U);
+}
+
+TEST_F(MoldReceiver, TellsOfWhatItHeldBackWhenThatCameItself) {
+  alone_.take(packet(1, 2), 0, {10, 1});
+  alone_.take(packet(4, 6), 0, {40, 4});
+  alone_.take(packet(3, 5), 0, {50, 5});
+  alone_.take(packet(2, 3), 0, {60, 6});
+  using Arrivals = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  EXPECT_EQ(log_.arrivals, (Arrivals{{10, 1}, {60, 6}, {50, 5}, {40, 4}, {40, 4}}));
 }
 
 TEST_F(MoldReceiver, GivesUpWhatNoLineBringsWhenThereIsNoServer) {

@@ -25,7 +25,7 @@ class Listener final : public mold::Listener {
     has_session = true;
     next = 1;
   }
-  void on_messages(mold::Messages messages) override {
+  void on_messages(mold::Messages messages, const mold::Arrival& /*arrival*/) override {
     expect(has_session, "a session begins before its messages");
     for (; !messages.empty(); messages.pop(), ++next) {
       static volatile unsigned sum = 0;
