@@ -69,6 +69,7 @@ void PartitionFold::restore_record(const Record& record) {
     case StateKind::ids:
       return restore_ids(key, record);
     case StateKind::corrections: {
+      require_none(record, flaw_of(key, config_));
       Series& owner = series(key.venue, key.instrument);
       owner.corrections.clear();
       if (record.value) owner.corrections = checked(read_corrections(*record.value), record);
@@ -120,6 +121,7 @@ void PartitionFold::restore_page(const StateKey& key, const Record& record) {
   const bool is_page =
       read_page(key.start_ns, *record.value, [&](std::string_view venue, std::string_view instrument, const Bar& bar) {
         const char* flaw = bar.is_final ? flaw_of(bar, config_) : "a bar that forms";
+        if (flaw == nullptr) flaw = flaw_of_names(venue, instrument);
         if (flaw != nullptr) corrupt(record, where + "has " + flaw);
         write_bar_state(text.clear(), bar);
         series(venue, instrument).bars(0).restore_paged(bar, text.bytes());

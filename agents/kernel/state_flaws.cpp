@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "names.hpp"
 #include "state_pages.hpp"
 
 namespace livetape::kernel {
@@ -13,6 +14,12 @@ constexpr std::size_t kMaxChunks = 1 << 20;
 
 bool is_time(std::int64_t time_ns, const FoldConfig& config) noexcept {
   return -config.time_bound_ns() <= time_ns && time_ns <= config.time_bound_ns();
+}
+
+bool is_id(const TradeId& id) noexcept {
+  TradeIdText digits;
+  const std::string_view text = id.text_in(digits);
+  return text.empty() || is_name(text);
 }
 
 /// Ranges and runs ascend, and neighbours have an id between them.
@@ -30,8 +37,16 @@ const char* flaw_of_ids(const std::vector<Range>& ranges) noexcept {
 
 }  // namespace
 
+const char* flaw_of_names(std::string_view venue, std::string_view instrument) noexcept {
+  return is_name(venue) && is_name(instrument) ? nullptr : "a name that no trade may have";
+}
+
 const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept {
-  if (key.kind == StateKind::progress || key.kind == StateKind::corrections) return nullptr;
+  if (key.kind == StateKind::progress) return nullptr;
+  if (key.kind != StateKind::page) {
+    if (const char* flaw = flaw_of_names(key.venue, key.instrument)) return flaw;
+  }
+  if (key.kind == StateKind::corrections) return nullptr;
   constexpr std::int64_t kLongestNs = 86'400'000'000'000;  // of a window that begins before its first trade
   const std::int64_t bound_ns = config.time_bound_ns();
   if (key.start_ns < -bound_ns - kLongestNs || key.start_ns > bound_ns) return "a window out of time";
@@ -49,6 +64,7 @@ const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept {
   if (sum.trade_count < 0 || sum.trade_count > kMaxTrades) return "a bar of an impossible number of trades";
   if (bar.revision < 0 || bar.revision > kMaxRevision) return "a bar of an impossible revision";
   if (bar.missing < 0) return "a bar that lacks less than nothing";
+  if (!is_id(sum.first_id) || !is_id(sum.last_id)) return "a bar with a trade id that no trade may have";
   const bool are_volumes = std::max({sum.volume, sum.buy_volume, sum.sell_volume}) < kDecimalLimit;
   if (!are_volumes || sum.notional >= kNotionalLimit) return "a bar whose sums are out of range";
   const Returns& returns = sum.own_returns;
@@ -63,7 +79,9 @@ const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept
   if (progress.next_offset < -1) return "progress at an offset below 0";  // -1 is that of a reset
   const bool are_times =
       std::ranges::all_of(progress.clocks, [&](const VenueClock& clock) { return is_time(clock.time_ns, config); });
-  return are_times ? nullptr : "a clock out of time";
+  if (!are_times) return "a clock out of time";
+  const bool are_names = std::ranges::all_of(progress.clocks, is_name, &VenueClock::venue);
+  return are_names ? nullptr : "a clock of a name that no venue may have";
 }
 
 const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept {

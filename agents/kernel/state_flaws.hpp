@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "changelog.hpp"
@@ -9,6 +10,8 @@
 /// look-ups rely on what these check. Each gives what is wrong, or null.
 namespace livetape::kernel {
 
+/// Records have room for names as trades may have them, and for no longer ones.
+[[nodiscard]] const char* flaw_of_names(std::string_view venue, std::string_view instrument) noexcept;
 [[nodiscard]] const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept;

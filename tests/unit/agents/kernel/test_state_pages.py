@@ -144,3 +144,21 @@ def test_a_page_that_no_fold_has_written_is_refused(page: bytes) -> None:
     fold = new_fold(RULES)
     with pytest.raises(CorruptState, match="page 0 of 0"):
         fold.restore(record_batch(0, [*records, KafkaRecord(b"\x01G\x00\x00", page)]), [], 0)
+
+
+TOO_LONG = b"\xd8\x04" + b"x" * 300  # behind its length, as names are in the state
+
+
+@pytest.mark.parametrize("until_second", [0, 30], ids=["forming", "in a page"])
+@pytest.mark.parametrize("name", ["BTC-USDT", "marked-id"])
+def test_state_with_a_name_longer_than_any_trade_may_have_is_refused(name: str, until_second: int) -> None:
+    partition = folded([a_trade(0, 0, trade_id="marked-id"), a_clock(1, until_second)])
+    partition.flush()
+    short = bytes([2 * len(name)]) + name.encode()
+    records = [
+        (key.replace(short, TOO_LONG), value and value.replace(short, TOO_LONG)) for key, value in partition.changelog
+    ]
+    assert records != partition.changelog
+    fold = new_fold(RULES)
+    with pytest.raises(CorruptState, match="no trade may have"):
+        fold.restore(record_batch(0, [KafkaRecord(*record) for record in records]), [], 0)
