@@ -18,6 +18,7 @@ from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.kernel import end_of
+from agents.transport.coordinator import TopicSeekingCoordinator
 from agents.transport.rebinding import client_of, rebind
 from agents.transport.record_set import RecordSet, has_whole_batch
 from agents.transport.response_stream import ResponseStream, response_reader
@@ -119,7 +120,7 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
             )
         },
     )
-    start = rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher)
+    start = rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher, GroupCoordinator=TopicSeekingCoordinator)
 
     async def start_receiving(consumer: AIOKafkaConsumer) -> None:
         consumer._client.__class__ = ReceivingClient  # noqa: SLF001 - it connects in `start`, not before

@@ -121,6 +121,16 @@ def test_the_consumer_is_made_with_a_fetcher_only_when_it_starts() -> None:
     assert "isolation_level=self._isolation_level" in source_of(AIOKafkaConsumer.start)
 
 
+def test_a_leader_gives_out_partitions_by_the_topics_that_it_keeps_count_of_and_joins_anew_when_they_change() -> None:
+    coordinator = GroupCoordinator
+    assert "self._metadata_snapshot = self._get_metadata_snapshot()" in source_of(coordinator._perform_assignment)
+    assert "self._group_subscription = None" in source_of(coordinator._on_join_prepare)
+    assert "self._on_metadata_change()" in source_of(coordinator._handle_metadata_update)
+    assert "self.request_rejoin()" in source_of(coordinator._on_metadata_change)
+    assert "self._closing.set_result(None)" in source_of(coordinator.close)
+    assert "self._coordinator = GroupCoordinator(" in source_of(AIOKafkaConsumer.start)
+
+
 def test_rebinding_leaves_the_original_alone() -> None:
     bound = rebind(AIOKafkaConsumer.start, Fetcher=None)
     assert bound.__code__ is AIOKafkaConsumer.start.__code__

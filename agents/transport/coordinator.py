@@ -1,0 +1,35 @@
+"""Who leads a group gives out its partitions, and has to know of them all."""
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+
+LOOK_AGAIN_S: Final = 1.0
+
+
+class TopicSeekingCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no types
+    """Looks for topics that the brokers did not tell of when the partitions were given out.
+
+    A broker that has just come back knows of no topic for a moment. aiokafka takes one for a topic without partitions
+    then, gives everybody none, and looks again in five minutes.
+    """
+
+    _seeking: asyncio.Task[None] | None = None
+
+    async def _perform_assignment(self, response: Any) -> Any:  # noqa: ANN401 - aiokafka's
+        assignments = await super()._perform_assignment(response)
+        if self._lacks_topics() and (self._seeking is None or self._seeking.done()):
+            self._seeking = asyncio.create_task(self._seek_topics())
+        return assignments
+
+    def _lacks_topics(self) -> bool:
+        """Whether this is the group's leader, and some topic has no partitions."""
+        return self._group_subscription is not None and not all(self._metadata_snapshot.values())
+
+    async def _seek_topics(self) -> None:
+        """Ask the brokers until they tell of all; aiokafka has the group join anew for each that is found."""
+        while self._lacks_topics() and not self._closing.done():
+            await asyncio.wait({self._closing}, timeout=LOOK_AGAIN_S)
+            update = self._client.force_metadata_update()
+            await asyncio.wait({self._closing, update}, return_when=asyncio.FIRST_COMPLETED)
