@@ -1,16 +1,22 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import faust
+from aiokafka.client import AIOKafkaClient
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
 from faust.types import TP, TopicT
 
 from agents.transport.assignor import Assignor
+from agents.transport.connection import once_reached
 from agents.transport.table_manager import BatchTableManager
 
 if TYPE_CHECKING:
     from agents.transport.consumer import Consumer
+
+
+DEFAULT_PORT: Final = 9092
 
 
 class BatchSource(Protocol):
@@ -62,6 +68,16 @@ class BatchApp(faust.App):
             table_standby_replicas=standbys,
             **options,
         )
+
+    async def on_first_start(self) -> None:
+        """Wait until a broker answers: all that starts next takes that for granted."""
+        servers = server_list(self.conf.broker, DEFAULT_PORT)
+        client = AIOKafkaClient(bootstrap_servers=servers, **credentials_to_aiokafka_auth(self.conf.broker_credentials))
+        try:
+            await once_reached(client.bootstrap)
+        finally:
+            await client.close()
+        await super().on_first_start()
 
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is handed over as record sets, undecoded and not acked by offset."""

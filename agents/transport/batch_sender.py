@@ -15,7 +15,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import TopicPartition
 
 from agents.kernel import PackedBatch
-from agents.transport.connection import consumer_connection
+from agents.transport.connection import consumer_connection, once_reached
 from agents.transport.produce_request import ClientInParts, InParts
 from app.settings import Settings
 
@@ -33,8 +33,8 @@ class BatchSender:
         self._client = ClientInParts(**consumer_connection(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
 
     async def __aenter__(self) -> "BatchSender":
-        """Learn of the topic. Raises KafkaError: the brokers cannot be reached."""
-        await self._client.bootstrap()
+        """Learn of the topic, once a broker can be reached."""
+        await once_reached(self._client.bootstrap)
         await self._client.set_topics([self._topic])
         return self
 

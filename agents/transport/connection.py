@@ -1,15 +1,21 @@
 """How Faust and aiokafka reach the cluster: by the same librdkafka properties as every other client of livetape."""
 
+import asyncio
+import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from aiokafka.errors import KafkaConnectionError
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types.auth import CredentialsT
 
 from app.settings import Settings
 
+log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 1.0
 PROTOCOLS: Final = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"}
 MECHANISMS: Final = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
 PROPERTIES: Final = {
@@ -44,6 +50,16 @@ def consumer_connection(settings: Settings) -> dict[str, Any]:
         "bootstrap_servers": _servers(settings),
         **credentials_to_aiokafka_auth(credentials(settings.kafka_client)),
     }
+
+
+async def once_reached(connect: Callable[[], Awaitable[None]]) -> None:
+    """Connect by aiokafka as soon as a broker answers, however long that takes: it is started when we are, or again."""
+    while True:
+        try:
+            return await connect()
+        except KafkaConnectionError as error:  # aiokafka has logged why, for each broker
+            log.warning("no broker can be used so far, and it is tried again each %.0f s: %s", AGAIN_S, error)
+        await asyncio.sleep(AGAIN_S)
 
 
 def credentials(properties: Mapping[str, str]) -> CredentialsT | None:

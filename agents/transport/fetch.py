@@ -18,6 +18,7 @@ from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.kernel import end_of
+from agents.transport.connection import once_reached
 from agents.transport.coordinator import TopicSeekingCoordinator
 from agents.transport.rebinding import client_of, rebind
 from agents.transport.record_set import RecordSet, has_whole_batch
@@ -124,6 +125,6 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
 
     async def start_receiving(consumer: AIOKafkaConsumer) -> None:
         consumer._client.__class__ = ReceivingClient  # noqa: SLF001 - it connects in `start`, not before
-        await start(consumer)
+        await once_reached(lambda: start(consumer))
 
     return type("UndecodingConsumer", (AIOKafkaConsumer,), {"start": start_receiving})

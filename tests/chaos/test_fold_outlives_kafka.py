@@ -6,6 +6,7 @@ from app.settings import Settings
 from app.topic_admin import apply
 from local import stack
 from local.kafka import Kafka
+from tests.integration.api_kit import eventually
 from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed
 from tests.integration.fold_oracle import differences
 
@@ -40,3 +41,25 @@ def test_the_fold_goes_on_when_kafka_is_back_and_ends_when_asked_though_it_is_aw
             assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
             kafka.stop()
             assert worker.stop() == 0, worker.log
+
+
+def test_a_worker_that_is_started_before_kafka_waits_for_it_and_ends_when_asked(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(namespace="test-early"), tmp_path)
+    with stack.running(settings) as servers:
+        apply(settings)
+        tape = Tape(settings)
+        write_seconds(tape, 1, 60)
+        tape.flush()
+        kafka = next(server for server in servers.servers if isinstance(server, Kafka))
+        kafka.stop()
+        with folding(settings) as worker:
+            eventually(lambda: "it is tried again" in worker.log, lambda: worker.log)
+            assert worker.stop() == 0, worker.log
+        with folding(settings) as worker:
+            eventually(lambda: "it is tried again" in worker.log, lambda: worker.log)
+            kafka.launch(detached=False)
+            kafka.wait_ready()
+            write_seconds(tape, 60, 120)
+            tape.flush()
+            wait_until_flushed(settings, worker)
+            assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
