@@ -65,10 +65,6 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
 
 /// Folds up to the end of the set or a record of an unknown schema; false at a batch that cannot be read.
 bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome) {
-  // How many records before its turn each step of bringing a record's series near is taken.
-  constexpr std::size_t kSeriesAhead = 24;
-  constexpr std::size_t kTablesAhead = 16;
-  constexpr std::size_t kBarAhead = 8;
   bool is_read = false;
   std::size_t first = 0;
   std::size_t end = 0;
@@ -82,9 +78,7 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
       ++end;
     }
     if (first == end) break;
-    if (first + kSeriesAhead < end) guess_series(at(first + kSeriesAhead));
-    if (first + kTablesAhead < end && at(first + kTablesAhead).guess) at(first + kTablesAhead).guess->prefetch_tables();
-    if (first + kBarAhead < end && at(first + kBarAhead).guess) at(first + kBarAhead).guess->prefetch_bar();
+    bring_near(first, end);
     const Upcoming& next = at(first++);
     if (next.unknown_schema) {
       outcome.needs_schema = next.unknown_schema;
@@ -148,6 +142,17 @@ void PartitionFold::decode_ahead(Upcoming& upcoming) {
     upcoming.home = find_venue(upcoming.decoded.venue);
     if (upcoming.home != nullptr) upcoming.hash = series_.prefetch(*upcoming.home, upcoming.decoded.instrument);
   }
+}
+
+/// What the records from `first` to before `end` need comes near step by step, so many records before their turn.
+void PartitionFold::bring_near(std::size_t first, std::size_t end) noexcept {
+  constexpr std::size_t kSeriesAhead = 24;
+  constexpr std::size_t kTablesAhead = 16;
+  constexpr std::size_t kBarAhead = 8;
+  if (first + kSeriesAhead < end) guess_series(upcoming_[(first + kSeriesAhead) % kAhead]);
+  const auto series_at = [&](std::size_t number) { return number < end ? upcoming_[number % kAhead].guess : nullptr; };
+  if (const Series* next = series_at(first + kTablesAhead)) next->prefetch_tables();
+  if (const Series* next = series_at(first + kBarAhead)) next->prefetch_bar();
 }
 
 void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {

@@ -117,6 +117,7 @@ class PartitionFold final : private FinalBars {
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   void decode_ahead(Upcoming& upcoming);
+  void bring_near(std::size_t first, std::size_t end) noexcept;
   void guess_series(Upcoming& upcoming) const noexcept;
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
