@@ -20,7 +20,8 @@ class Message {
   [[nodiscard]] char type() const noexcept { return text(0); }
   [[nodiscard]] std::uint16_t stock_locate() const noexcept { return number<2>(1); }
   [[nodiscard]] std::uint16_t tracking_number() const noexcept { return number<2>(3); }
-  [[nodiscard]] std::uint64_t time_ns() const noexcept { return number<6>(5); }
+  /// Of six bytes, read as one word with the two before them.
+  [[nodiscard]] std::uint64_t time_ns() const noexcept { return number<8>(3) & 0xffff'ffff'ffff; }
 
  protected:
   template <std::size_t kWidth>
