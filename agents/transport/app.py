@@ -1,7 +1,7 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
 from aiokafka.client import AIOKafkaClient
@@ -13,10 +13,7 @@ from agents.transport.connection import once_reached
 from agents.transport.table_manager import BatchTableManager
 
 if TYPE_CHECKING:
-    from agents.transport.consumer import Consumer
-
-
-DEFAULT_PORT: Final = 9092
+    from agents.transport.consumer import Consumer, Transport
 
 
 class BatchSource(Protocol):
@@ -71,7 +68,8 @@ class BatchApp(faust.App):
 
     async def on_first_start(self) -> None:
         """Wait until a broker answers: all that starts next takes that for granted."""
-        servers = server_list(self.conf.broker, DEFAULT_PORT)
+        transport = cast("Transport", self.transport)  # ours, by the broker's address
+        servers = server_list(transport.url, transport.default_port)
         client = AIOKafkaClient(bootstrap_servers=servers, **credentials_to_aiokafka_auth(self.conf.broker_credentials))
         try:
             await once_reached(client.bootstrap)
