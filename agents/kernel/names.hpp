@@ -18,17 +18,22 @@ inline bool is_name(std::string_view text) {
 }
 
 /// Whether two names are the same. They are short, and nearly always they are: two words that overlap are most of them.
-inline bool is_same_name(std::string_view a, std::string_view b) noexcept {
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
-  if (a.size() != b.size()) return false;
-  if (a.size() < kWord || a.size() > 2 * kWord) return a == b;
-  const auto word = [](const char* at) {
-    std::uint64_t loaded = 0;
-    std::memcpy(&loaded, at, kWord);
-    return loaded;
+[[gnu::always_inline]] inline bool is_same_name(std::string_view a, std::string_view b) noexcept {
+  const auto ends_are_same = [&]<typename Word>(Word) {
+    const auto word = [](const char* at) {
+      Word loaded = 0;
+      std::memcpy(&loaded, at, sizeof loaded);
+      return loaded;
+    };
+    const std::size_t last = a.size() - sizeof(Word);
+    return word(a.data()) == word(b.data()) && word(a.data() + last) == word(b.data() + last);
   };
-  const std::size_t last = a.size() - kWord;
-  return word(a.data()) == word(b.data()) && word(a.data() + last) == word(b.data() + last);
+  using Long = std::uint64_t;
+  using Short = std::uint32_t;
+  if (a.size() != b.size()) return false;
+  if (a.size() >= sizeof(Long) && a.size() <= 2 * sizeof(Long)) return ends_are_same(Long{});
+  if (a.size() >= sizeof(Short) && a.size() < sizeof(Long)) return ends_are_same(Short{});
+  return a == b;
 }
 
 inline std::string name_flaw(const char* field) {

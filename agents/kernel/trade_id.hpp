@@ -1,13 +1,45 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 
 namespace livetape::kernel {
+
+namespace detail {
+
+inline constexpr std::size_t kWord = sizeof(std::uint64_t);
+inline constexpr std::uint64_t kZeros = 0x3030303030303030;
+
+/// Eight digits, the first in the lowest byte, as a number: pairs, then pairs of pairs, then both halves.
+constexpr std::uint64_t eight_digits(std::uint64_t digits) noexcept {
+  digits = (digits & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+  digits = (digits & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+  return (digits & 0x0000ffff0000ffff) * 42949672960001 >> 32;
+}
+
+constexpr bool are_digits(std::uint64_t bytes) noexcept {
+  return ((bytes & 0xf0f0f0f0f0f0f0f0) | ((bytes + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) ==
+         0x3333333333333333;
+}
+
+inline std::uint64_t load(const char* at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, kWord);
+  return word;
+}
+
+inline bool is_canonical(std::string_view id) noexcept {
+  return !id.empty() && id[0] >= '0' && id[0] <= '9' && (id[0] != '0' || id.size() == 1);
+}
+
+}  // namespace detail
 
 /// A venue's trade id as a record has it: a number where it is a canonical non-negative decimal, else its text.
 struct TradeIdView {
@@ -21,6 +53,26 @@ struct TradeIdView {
   [[nodiscard]] std::string as_text() const { return is_number() ? std::to_string(number) : std::string(text); }
   friend bool operator==(const TradeIdView&, const TradeIdView&) noexcept = default;
 };
+
+[[gnu::always_inline]] inline TradeIdView TradeIdView::parse_padded(std::string_view id) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    if (detail::is_canonical(id) && id.size() <= 2 * detail::kWord) {
+      // Zeros before it fill the number up to 8 or 16 digits.
+      const std::size_t missing =
+          8 * (id.size() <= detail::kWord ? detail::kWord - id.size() : 2 * detail::kWord - id.size());
+      const std::uint64_t first = missing == 0 ? detail::load(id.data())
+                                               : detail::load(id.data()) << missing | detail::kZeros >> (64 - missing);
+      if (id.size() <= detail::kWord) {
+        if (!detail::are_digits(first)) return {-1, id};
+        return {static_cast<std::int64_t>(detail::eight_digits(first)), {}};
+      }
+      const std::uint64_t last = detail::load(id.data() + id.size() - detail::kWord);
+      if (!detail::are_digits(first) || !detail::are_digits(last)) return {-1, id};
+      return {static_cast<std::int64_t>(detail::eight_digits(first) * 100'000'000 + detail::eight_digits(last)), {}};
+    }
+  }
+  return parse(id);
+}
 
 /// Room for the digits of a number.
 using TradeIdText = std::array<char, 20>;
@@ -39,7 +91,7 @@ class TradeId {
     text_ = other.text_ ? std::make_unique<std::string>(*other.text_) : nullptr;
     return *this;
   }
-  TradeId& operator=(TradeIdView id) {
+  [[gnu::always_inline]] TradeId& operator=(TradeIdView id) {
     number_ = id.number;
     if (!id.is_number() || text_) text_ = id.is_number() ? nullptr : std::make_unique<std::string>(id.text);
     return *this;

@@ -26,11 +26,17 @@ class UncheckedReader {
 
   [[gnu::always_inline]] std::uint8_t byte() noexcept { return *at_++; }
 
-  /// Zig-zag and 7 bits a byte, up to nine bytes of them.
+  /// Zig-zag and 7 bits a byte, up to nine bytes of them. One or two of them, as lengths and offsets within a batch
+  /// have, are what a branch guesses well; joining the groups of a whole word is four times as many instructions.
   [[gnu::always_inline]] std::int64_t varlong() noexcept {
     std::uint64_t found = *at_;
     if (found < 0x80) {
       ++at_;
+      return unzigzag(found);
+    }
+    if (at_[1] < 0x80) {
+      found = (found & 0x7f) | static_cast<std::uint64_t>(at_[1]) << 7;
+      at_ += 2;
       return unzigzag(found);
     }
     std::uint64_t word = 0;

@@ -19,7 +19,7 @@ class UInt256 {
                static_cast<std::uint64_t>(high >> 64)} {}
 
   /// The full product of two 128-bit numbers.
-  static constexpr UInt256 product(UInt128 a, UInt128 b) noexcept {
+  [[gnu::always_inline]] static constexpr UInt256 product(UInt128 a, UInt128 b) noexcept {
     const auto a0 = static_cast<std::uint64_t>(a), a1 = static_cast<std::uint64_t>(a >> 64);
     const auto b0 = static_cast<std::uint64_t>(b), b1 = static_cast<std::uint64_t>(b >> 64);
     const UInt128 low = static_cast<UInt128>(a0) * b0;
@@ -30,14 +30,10 @@ class UInt256 {
     return {high, (middle << 64) | static_cast<std::uint64_t>(low)};
   }
 
-  constexpr UInt256& operator+=(const UInt256& other) noexcept {
-    UInt128 carry = 0;
-    for (std::size_t i = 0; i < limbs_.size(); ++i) {
-      carry += static_cast<UInt128>(limbs_[i]) + other.limbs_[i];
-      limbs_[i] = static_cast<std::uint64_t>(carry);
-      carry >>= 64;
-    }
-    return *this;
+  [[gnu::always_inline]] constexpr UInt256& operator+=(const UInt256& other) noexcept {
+    const UInt128 its_low = other.low();
+    const UInt128 sum = low() + its_low;
+    return *this = UInt256(high() + other.high() + (sum < its_low ? 1 : 0), sum);
   }
   constexpr UInt256& operator-=(const UInt256& other) noexcept {
     std::uint64_t borrow = 0;
