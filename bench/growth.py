@@ -1,8 +1,9 @@
 """`make bench-growth`: what a trade costs the worker with 10 and with 100,000 instruments, and with two workers.
 
 The workers have their partitions, are held by SIGSTOP while the trades are written, and are then let go: all of them
-find the whole topic and none of them a rebalance. CPU is user plus system of the workers. The last line is one JSON
-object.
+find the whole topic and none of them a rebalance. CPU is user plus system of the workers. More instruments make
+more bars as well, and each is written: in a quiet market a third as many as there are trades, in a busy one hardly any.
+The last line is one JSON object.
 """
 
 import json
@@ -27,24 +28,31 @@ from local import stack
 FEW: Final = 10
 USUAL: Final = 1_000
 MANY: Final = 100_000
+BUSY_TRADES_PER_S: Final = 100_000
+"""Of event time, the fastest pace of `make bench-latency`; the quiet market has 2,222 of 4 million."""
 HELD_MS: Final = 85_000
 """How long a worker may be silent, and the trades may take to write; Faust allows less than its 90 s for a request."""
 
 
 def main(trades: Annotated[int, typer.Option(min=1, help="Trades in each topic.")] = 4_000_000) -> None:
-    """Fold the same number of trades four times."""
+    """Fold the same number of trades six times."""
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         base = stack.on_free_ports(Settings(intervals=("1m",), session_timeout_ms=HELD_MS), Path(folder))
         with stack.running(base):
-            costs = {
-                (instruments, workers): _fold(base, TradesSpec(trades, instruments), workers)
+            quiet = {
+                (instruments, workers): _fold(base, TradesSpec(trades, instruments), workers).cpu_s
                 for instruments, workers in ((FEW, 1), (MANY, 1), (USUAL, 1), (USUAL, 2))
             }
-    print(json.dumps(_result(trades, {run: cost.cpu_s for run, cost in costs.items()})))
+            busy_s = max(1, trades // BUSY_TRADES_PER_S)
+            busy = {
+                instruments: _fold(base, TradesSpec(trades, instruments, span_s=busy_s), 1).cpu_s
+                for instruments in (FEW, MANY)
+            }
+    print(json.dumps(_result(trades, quiet, busy)))
 
 
 def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
-    settings = base.model_copy(update={"namespace": f"bench-{spec.instruments}-{count}"})
+    settings = base.model_copy(update={"namespace": f"bench-{spec.instruments}-{spec.span_s}-{count}"})
     topic_admin.apply(settings)
     ids = schema_registry.register_all(settings)
     wanted = records(spec, SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]), settings.schemas_dir)
@@ -61,7 +69,7 @@ def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
         costs = [meter.read() for meter in meters]
     total = Cost(max(cost.wall_s for cost in costs), sum(cost.cpu_s for cost in costs))
     print(
-        f"{spec.trades:,} trades, {spec.instruments:,} instruments, {count} workers: "
+        f"{spec.trades:,} trades of {spec.span_s} s, {spec.instruments:,} instruments, {count} workers: "
         f"{total.wall_s:.2f} s, {total.cpu_s:.2f} s of CPU",
         flush=True,
     )
@@ -87,14 +95,19 @@ def _held(workers: list[livetape_engine.Worker]) -> Iterator[None]:
         raise RuntimeError("the workers were held for too long: this machine is too slow for so many trades")
 
 
-def _result(trades: int, cpu_s: dict[tuple[int, int], float]) -> dict[str, float]:
+def _result(trades: int, quiet: dict[tuple[int, int], float], busy: dict[int, float]) -> dict[str, float]:
+    def ns(cpu_s: float) -> float:
+        return round(cpu_s / trades * 1e9, 1)
+
     return {
         "trades": trades,
-        **{f"cpu_ns_per_trade_{count}": round(cpu_s[count, 1] / trades * 1e9, 1) for count in (FEW, USUAL, MANY)},
-        "growth": round(cpu_s[MANY, 1] / cpu_s[FEW, 1], 2),
-        "one_worker_per_cpu_s": round(trades / cpu_s[USUAL, 1]),
-        "two_workers_per_cpu_s": round(trades / cpu_s[USUAL, 2]),
-        "two_to_one": round(cpu_s[USUAL, 1] / cpu_s[USUAL, 2], 2),
+        **{f"cpu_ns_per_trade_{count}": ns(quiet[count, 1]) for count in (FEW, USUAL, MANY)},
+        "growth": round(quiet[MANY, 1] / quiet[FEW, 1], 2),
+        **{f"busy_cpu_ns_per_trade_{count}": ns(busy[count]) for count in (FEW, MANY)},
+        "busy_growth": round(busy[MANY] / busy[FEW], 2),
+        "one_worker_per_cpu_s": round(trades / quiet[USUAL, 1]),
+        "two_workers_per_cpu_s": round(trades / quiet[USUAL, 2]),
+        "two_to_one": round(quiet[USUAL, 1] / quiet[USUAL, 2], 2),
     }
 
 
