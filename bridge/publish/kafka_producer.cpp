@@ -18,9 +18,22 @@ constexpr std::size_t kUnderWay = std::size_t{1} << 16;  // messages of a sessio
 constexpr int kSequenceBits = 48;
 constexpr std::uint64_t kSequenceMask = (std::uint64_t{1} << kSequenceBits) - 1;
 
-void set(RdKafka::Conf& conf, const std::string& name, const std::string& value) {
-  std::string error;
-  if (conf.set(name, value, error) != RdKafka::Conf::CONF_OK) throw std::runtime_error("Kafka setting: " + error);
+/// Room for a reason that librdkafka writes.
+using Reason = std::array<char, 512>;
+
+struct DestroyConf {
+  void operator()(rd_kafka_conf_t* conf) const noexcept { rd_kafka_conf_destroy(conf); }
+};
+
+struct DestroyMetadata {
+  void operator()(const rd_kafka_metadata_t* metadata) const noexcept { rd_kafka_metadata_destroy(metadata); }
+};
+
+void set(rd_kafka_conf_t& conf, const std::string& name, const std::string& value) {
+  Reason reason{};
+  if (rd_kafka_conf_set(&conf, name.c_str(), value.c_str(), reason.data(), reason.size()) != RD_KAFKA_CONF_OK) {
+    throw std::runtime_error("Kafka setting: " + std::string(reason.data()));
+  }
 }
 
 std::string setting(const Config& config, std::string_view name) {
@@ -35,8 +48,18 @@ std::int32_t schema_id_in(std::span<const std::uint8_t> value) noexcept {
   return static_cast<std::int32_t>(get_big_endian<std::uint32_t>(value.data() + kMagicBytes));
 }
 
+/// A clock's key is its venue's name, all others are of an instrument.
+bool is_clock(std::string_view key) noexcept { return key.find(':') == std::string_view::npos; }
+
+std::string_view key_of(const rd_kafka_message_t& message) noexcept {
+  return {static_cast<const char*>(message.key), message.key_len};
+}
+
 /// How many copies a session's window can count.
 constexpr std::int32_t kMostCopies = 255;
+
+/// Messages that one call gives to librdkafka, at most.
+constexpr std::size_t kMostStaged = 256;
 
 /// Rides through librdkafka with a record, instead of a pointer: its session's number and its own.
 void* tag_of(std::size_t session, std::uint64_t sequence) {
@@ -44,10 +67,35 @@ void* tag_of(std::size_t session, std::uint64_t sequence) {
   return reinterpret_cast<void*>(std::uint64_t{session} << kSequenceBits | sequence);
 }
 
+std::size_t session_in(const void* tag) noexcept { return reinterpret_cast<std::uintptr_t>(tag) >> kSequenceBits; }
+
+std::uint64_t sequence_in(const void* tag) noexcept { return reinterpret_cast<std::uintptr_t>(tag) & kSequenceMask; }
+
+/// librdkafka copies what is given to it, it only lacks the const.
+void* without_const(const void* bytes) noexcept {
+  return const_cast<void*>(bytes);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+/// A copy of a message as librdkafka takes it.
+rd_kafka_message_t to_produce(const SpooledMessage& message, std::int32_t partition, void* tag) noexcept {
+  rd_kafka_message_t copy{};
+  copy.partition = partition;
+  copy.payload = without_const(message.value.data());
+  copy.len = message.value.size();
+  copy.key = without_const(message.key.data());
+  copy.key_len = message.key.size();
+  copy._private = tag;
+  return copy;
+}
+
 /// Whether the brokers will never take a record, whenever it is sent.
-bool is_for_good(RdKafka::ErrorCode code) {
-  return code == RdKafka::ERR_MSG_SIZE_TOO_LARGE || code == RdKafka::ERR_INVALID_MSG ||
-         code == RdKafka::ERR_INVALID_MSG_SIZE || code == RdKafka::ERR_INVALID_RECORD;
+bool is_for_good(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
+         code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
+void on_log(const rd_kafka_t* /*producer*/, int /*level*/, const char* /*facility*/, const char* text) {
+  log("Kafka", text);
 }
 
 }  // namespace
@@ -68,12 +116,11 @@ KafkaProducer::KafkaProducer(const Config& config, KafkaMetrics& metrics, std::f
 
 /// What is under way is given up at once: whoever handed it over has it.
 KafkaProducer::~KafkaProducer() {
-  producer_->purge(RdKafka::Producer::PURGE_QUEUE | RdKafka::Producer::PURGE_INFLIGHT |
-                   RdKafka::Producer::PURGE_NON_BLOCKING);
+  rd_kafka_purge(producer_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
 void KafkaProducer::make_producer(const Config& config) {
-  const std::unique_ptr<RdKafka::Conf> conf(RdKafka::Conf::create(RdKafka::Conf::CONF_GLOBAL));
+  std::unique_ptr<rd_kafka_conf_t, DestroyConf> conf(rd_kafka_conf_new());
   set(*conf, "enable.idempotence", "true");
   set(*conf, "acks", "all");
   set(*conf, "partitioner", "murmur2_random");  // as every other producer of the topic: equal keys, equal partition
@@ -85,18 +132,21 @@ void KafkaProducer::make_producer(const Config& config) {
   set(*conf, "queue.buffering.max.messages", "10000000");  // the sessions' windows bound it
   set(*conf, "queue.buffering.max.kbytes", "2000000");
   for (const auto& [name, value] : config.kafka) set(*conf, name, value);
-  std::string error;
-  if (conf->set("dr_cb", static_cast<RdKafka::DeliveryReportCb*>(this), error) != RdKafka::Conf::CONF_OK ||
-      conf->set("event_cb", static_cast<RdKafka::EventCb*>(this), error) != RdKafka::Conf::CONF_OK) {
-    throw std::runtime_error("Kafka setting: " + error);
-  }
-  producer_.reset(RdKafka::Producer::create(conf.get(), error));
-  if (!producer_) throw std::runtime_error("Kafka producer: " + error);
+  rd_kafka_conf_set_opaque(conf.get(), this);
+  rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
+  rd_kafka_conf_set_error_cb(conf.get(), on_error);
+  rd_kafka_conf_set_log_cb(conf.get(), on_log);
+  Reason reason{};
+  producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
+  if (!producer_) throw std::runtime_error("Kafka producer: " + std::string(reason.data()));
+  (void)conf.release();  // the producer has it now
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
   for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
-    topic->handle.reset(RdKafka::Topic::create(producer_.get(), topic->name, nullptr, error));
-    if (!topic->handle) throw std::runtime_error("Kafka topic " + topic->name + ": " + error);
+    topic->handle.reset(rd_kafka_topic_new(producer_.get(), topic->name.c_str(), nullptr));
+    if (!topic->handle) {
+      throw std::runtime_error("Kafka topic " + topic->name + ": " + rd_kafka_err2str(rd_kafka_last_error()));
+    }
   }
 }
 
@@ -114,13 +164,13 @@ bool KafkaProducer::find_partitions(int timeout_ms) {
 }
 
 bool KafkaProducer::find_partitions(Topic& topic, int timeout_ms) {
-  RdKafka::Metadata* answer = nullptr;
-  const RdKafka::ErrorCode code = producer_->metadata(false, topic.handle.get(), &answer, timeout_ms);
-  const std::unique_ptr<RdKafka::Metadata> metadata(answer);
+  const rd_kafka_metadata_t* answer = nullptr;
+  const rd_kafka_resp_err_t code = rd_kafka_metadata(producer_.get(), 0, topic.handle.get(), &answer, timeout_ms);
+  const std::unique_ptr<const rd_kafka_metadata_t, DestroyMetadata> metadata(answer);
   ask_again_at_ns_ = steady_now_ns() + kAskEveryNs;
-  if (code != RdKafka::ERR_NO_ERROR) return false;
-  for (const auto* each : *metadata->topics()) {
-    if (each->topic() == topic.name) topic.partitions = static_cast<std::int32_t>(each->partitions()->size());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  for (const auto& each : std::span(metadata->topics, static_cast<std::size_t>(metadata->topic_cnt))) {
+    if (each.topic == topic.name) topic.partitions = each.partition_cnt;
   }
   if (topic.partitions == 0) {
     throw std::runtime_error("Kafka has no topic " + topic.name + ": run `livetape topics apply`");
@@ -142,8 +192,14 @@ std::size_t KafkaProducer::add_session(bool has_quotes) {
   return sessions_.size() - 1;
 }
 
-std::int32_t KafkaProducer::clock_copies(const Session& session) const noexcept {
+std::int32_t KafkaProducer::copies_of(const Session& session, std::string_view key) const noexcept {
+  if (!is_clock(key)) return 1;
   return trades_.partitions + (session.has_quotes ? quotes_.partitions : 0);
+}
+
+bool KafkaProducer::is_out(const Session& session, const SpooledMessage& message) const noexcept {
+  return message.sequence < session.begun ||
+         (message.sequence == session.begun && session.copies_out == copies_of(session, message.key));
 }
 
 KafkaProducer::Place KafkaProducer::place_of_clock(std::int32_t copy) const noexcept {
@@ -159,92 +215,131 @@ const KafkaProducer::Topic& KafkaProducer::topic_of(std::int32_t schema_id) cons
   return trades_;
 }
 
-KafkaProducer::Place KafkaProducer::place_of(std::span<const std::uint8_t> value) const noexcept {
-  return {topic_of(schema_id_in(value)), RdKafka::Topic::PARTITION_UA};
+KafkaProducer::Place KafkaProducer::place_of(const SpooledMessage& message, std::int32_t copy) const noexcept {
+  if (is_clock(message.key)) return place_of_clock(copy);
+  return {topic_of(schema_id_in(message.value)), RD_KAFKA_PARTITION_UA};
 }
 
-/// A message that librdkafka took in part goes on with the copies that are left.
-bool KafkaProducer::produce(std::size_t number, std::uint64_t sequence, std::string_view key,
-                            std::span<const std::uint8_t> value) {
+std::size_t KafkaProducer::produce(std::size_t number, std::span<const SpooledMessage> messages) {
+  const auto unsent = [&](std::span<const SpooledMessage> from) -> std::span<const SpooledMessage> {
+    const auto is_sent = [&](const SpooledMessage& message) { return is_out(sessions_[number], message); };
+    return {std::ranges::partition_point(from, is_sent), from.end()};
+  };
+  auto rest = unsent(messages);
+  for (bool has_room = true; has_room && !rest.empty();) {
+    const Topic* const topic = stage(number, rest);
+    has_room = topic != nullptr && send(number, *topic);
+    rest = unsent(rest);
+  }
+  return messages.size() - rest.size();
+}
+
+/// Has copies of the first of these messages ready, as far as they go to one topic and there is room for them; to
+/// which. Null when there is none. A message that librdkafka took in part goes on with the copies that are left.
+const KafkaProducer::Topic* KafkaProducer::stage(std::size_t number, std::span<const SpooledMessage> messages) {
+  staged_.clear();
+  const Session& session = sessions_[number];
+  const Topic* topic = nullptr;
+  const std::uint64_t first = messages.front().sequence;
+  std::int32_t copy = session.begun == first ? session.copies_out : 0;
+  for (const SpooledMessage& message : messages) {
+    // A window that nothing was sent in yet begins with the first of these.
+    if (staged_.size() >= kMostStaged || !has_room(number, message.sequence) || message.sequence - first >= kUnderWay)
+      break;
+    for (const std::int32_t copies = copies_of(session, message.key); copy < copies; ++copy) {
+      const Place place = place_of(message, copy);
+      if (topic != nullptr && topic != &place.topic) return topic;
+      topic = &place.topic;
+      staged_.push_back(to_produce(message, place.partition, tag_of(number, message.sequence)));
+    }
+    copy = 0;
+  }
+  return topic;
+}
+
+/// False when librdkafka's queue is full: it then has the first of what is staged, and none of what is behind them.
+bool KafkaProducer::send(std::size_t number, const Topic& topic) {
+  constexpr int kFlags = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_PARTITION;
+  rd_kafka_produce_batch(topic.handle.get(), RD_KAFKA_PARTITION_UA, kFlags, staged_.data(),
+                         static_cast<int>(staged_.size()));
+  const auto full = std::ranges::find(staged_, RD_KAFKA_RESP_ERR__QUEUE_FULL, &rd_kafka_message_t::err);
+  std::for_each(staged_.begin(), full, [&](const rd_kafka_message_t& copy) { was_sent(number, copy); });
+  if (full == staged_.end()) return true;
+  ++metrics_.queue_full;
+  return false;
+}
+
+/// One more copy of a message is under way, or will never be.
+void KafkaProducer::was_sent(std::size_t number, const rd_kafka_message_t& copy) {
   Session& session = sessions_[number];
-  if (!has_room(number, sequence)) return false;
-  const bool is_clock = key.find(':') == std::string_view::npos;
-  const std::int32_t copies = is_clock ? clock_copies(session) : 1;
+  const std::uint64_t sequence = sequence_in(copy._private);
   if (session.begun != sequence) {
     session.begun = sequence;
     session.copies_out = 0;
-    session.window.sent(sequence, static_cast<std::uint8_t>(copies));
+    session.window.sent(sequence, static_cast<std::uint8_t>(copies_of(session, key_of(copy))));
   }
-  for (std::int32_t& copy = session.copies_out; copy < copies; ++copy) {
-    const Place place = is_clock ? place_of_clock(copy) : place_of(value);
-    if (!send(place, key, value, tag_of(number, sequence))) return false;
-  }
-  return true;
-}
-
-/// False while librdkafka's queue is full.
-bool KafkaProducer::send(const Place& place, std::string_view key, std::span<const std::uint8_t> value, void* tag) {
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): librdkafka copies, it only lacks the const
-  auto* const bytes = const_cast<std::uint8_t*>(value.data());
-  const RdKafka::ErrorCode code =
-      producer_->produce(place.topic.handle.get(), place.partition, RdKafka::Producer::RK_MSG_COPY, bytes, value.size(),
-                         key.data(), key.size(), tag);
-  if (code == RdKafka::ERR__QUEUE_FULL) {
-    ++metrics_.queue_full;
-    return false;
-  }
-  if (code == RdKafka::ERR_NO_ERROR) {
+  ++session.copies_out;
+  if (copy.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     ++metrics_.produced;
   } else {
-    refuse(code, tag);
+    refuse(copy.err, copy._private);
   }
-  return true;
 }
 
 void KafkaProducer::poll() {
   if (!has_partitions_ && steady_now_ns() >= ask_again_at_ns_) ask_again();
-  producer_->poll(0);
+  rd_kafka_poll(producer_.get(), 0);
 }
 
 void KafkaProducer::flush(std::int64_t give_up_at_ns) {
   constexpr int kPollMs = 50;
-  while (producer_->outq_len() > 0 && !is_away_ && steady_now_ns() < give_up_at_ns) producer_->poll(kPollMs);
+  while (rd_kafka_outq_len(producer_.get()) > 0 && !is_away_ && steady_now_ns() < give_up_at_ns) {
+    rd_kafka_poll(producer_.get(), kPollMs);
+  }
 }
 
 /// A record that will never be taken is lost, and told. Any other failure would break the order of those behind it: a
 /// new producer begins with what is not confirmed.
-void KafkaProducer::refuse(RdKafka::ErrorCode code, void* tag) {
+void KafkaProducer::refuse(rd_kafka_resp_err_t code, void* tag) {
   if (is_for_good(code)) {
     ++metrics_.failed;
     was_delivered(tag);
   }
   if (code == last_refusal_) return;
   last_refusal_ = code;
-  log("Kafka", "a record was refused: " + RdKafka::err2str(code));
+  log("Kafka", std::string("a record was refused: ") + rd_kafka_err2str(code));
   if (!is_for_good(code)) on_fatal_();
 }
 
-void KafkaProducer::was_delivered(void* tag) noexcept {
-  const auto bits = reinterpret_cast<std::uintptr_t>(tag);
-  sessions_[bits >> kSequenceBits].window.delivered(bits & kSequenceMask);
+void KafkaProducer::was_delivered(void* tag) noexcept { sessions_[session_in(tag)].window.delivered(sequence_in(tag)); }
+
+void KafkaProducer::on_delivery(rd_kafka_t* /*producer*/, const rd_kafka_message_t* message, void* self) {
+  static_cast<KafkaProducer*>(self)->hear_of(*message);
 }
 
-void KafkaProducer::dr_cb(RdKafka::Message& message) {
-  if (message.err() != RdKafka::ERR_NO_ERROR) return refuse(message.err(), message.msg_opaque());
-  was_delivered(message.msg_opaque());
+void KafkaProducer::hear_of(const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return refuse(message.err, message._private);
+  was_delivered(message._private);
   ++metrics_.delivered;
-  last_refusal_ = RdKafka::ERR_NO_ERROR;
+  last_refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!is_away_) return;
   is_away_ = false;
   log("Kafka", "the brokers are back; what waited is going out");
 }
 
-void KafkaProducer::event_cb(RdKafka::Event& event) {
-  if (event.type() == RdKafka::Event::EVENT_LOG) return log("Kafka", event.str());
-  if (event.type() != RdKafka::Event::EVENT_ERROR) return;
-  log("Kafka", event.str());
-  if (event.fatal()) return on_fatal_();
-  if (event.err() != RdKafka::ERR__ALL_BROKERS_DOWN || is_away_) return;
+/// Of a fatal error librdkafka tells only that there is one; what it is must be asked for.
+void KafkaProducer::on_error(rd_kafka_t* producer, int code, const char* reason, void* self) {
+  Reason fatal{};
+  const bool is_fatal = code == RD_KAFKA_RESP_ERR__FATAL;
+  if (is_fatal) rd_kafka_fatal_error(producer, fatal.data(), fatal.size());
+  static_cast<KafkaProducer*>(self)->hear_of(static_cast<rd_kafka_resp_err_t>(code), is_fatal ? fatal.data() : reason,
+                                             is_fatal);
+}
+
+void KafkaProducer::hear_of(rd_kafka_resp_err_t error, const char* reason, bool is_fatal) {
+  log("Kafka", reason);
+  if (is_fatal) return on_fatal_();
+  if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || is_away_) return;
   is_away_ = true;
   log("Kafka", "the brokers are away: messages wait, and go out in order when they are back");
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <librdkafka/rdkafkacpp.h>
+#include <librdkafka/rdkafka.h>
 
 #include <cstdint>
 #include <functional>
@@ -14,6 +14,7 @@
 #include "core/metrics.hpp"
 #include "core/schema_ids.hpp"
 #include "publish/delivery_window.hpp"
+#include "publish/spooled_message.hpp"
 
 namespace livetape::bridge {
 
@@ -21,21 +22,21 @@ namespace livetape::bridge {
 /// a quote to `quotes`, a candle to `candles`, and a clock to each partition of `trades`, and of `quotes` where the
 /// venue has those. Idempotent and acknowledged by all replicas, so that librdkafka's own retries neither lose nor
 /// reorder. What is under way is bounded; whoever produces keeps the rest. For one thread alone.
-class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
+class KafkaProducer {
  public:
   /// Asks the brokers for the topics; when they do not answer yet it says so, and `poll` asks again. `on_fatal` is
   /// called by `poll` when the producer can write no more and only a new process helps.
   /// Throws std::runtime_error for a setting that librdkafka refuses, or a topic that the brokers do not have.
   KafkaProducer(const Config& config, KafkaMetrics& metrics, std::function<void()> on_fatal);
-  ~KafkaProducer() override;
+  ~KafkaProducer();
   KafkaProducer(const KafkaProducer&) = delete;
   KafkaProducer& operator=(const KafkaProducer&) = delete;
 
   /// Begins a session of a venue; its number for the other calls.
   [[nodiscard]] std::size_t add_session(bool has_quotes);
-  /// Takes a message; its numbers rise. False when there is no room for it now.
-  [[nodiscard]] bool produce(std::size_t number, std::uint64_t sequence, std::string_view key,
-                             std::span<const std::uint8_t> value);
+  /// Takes messages of a session, whose numbers rise, in their order; how many of them: there is no room for the others
+  /// now. Their bytes may go when it returns.
+  [[nodiscard]] std::size_t produce(std::size_t number, std::span<const SpooledMessage> messages);
   /// Whether it would take a message now, as far as it can tell.
   [[nodiscard]] bool has_room(std::size_t session, std::uint64_t sequence) const noexcept {
     return has_partitions_ && sessions_[session].window.has_room(sequence);
@@ -52,9 +53,15 @@ class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
   void flush(std::int64_t give_up_at_ns);
 
  private:
+  struct DestroyTopic {
+    void operator()(rd_kafka_topic_t* topic) const noexcept { rd_kafka_topic_destroy(topic); }
+  };
+  struct DestroyProducer {
+    void operator()(rd_kafka_t* producer) const noexcept { rd_kafka_destroy(producer); }
+  };
   struct Topic {
     std::string name;
-    std::unique_ptr<RdKafka::Topic> handle{};
+    std::unique_ptr<rd_kafka_topic_t, DestroyTopic> handle{};
     std::int32_t partitions = 0;
   };
   /// Where a copy of a record goes.
@@ -69,21 +76,26 @@ class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
     std::int32_t copies_out = 0;  // how many of its copies are sent
   };
 
-  void dr_cb(RdKafka::Message& message) override;
-  void event_cb(RdKafka::Event& event) override;
+  static void on_delivery(rd_kafka_t* producer, const rd_kafka_message_t* message, void* self);
+  static void on_error(rd_kafka_t* producer, int code, const char* reason, void* self);
   void make_producer(const Config& config);
   [[nodiscard]] bool find_partitions(int timeout_ms);
   [[nodiscard]] bool find_partitions(Topic& topic, int timeout_ms);
   void ask_again();
-  [[nodiscard]] std::int32_t clock_copies(const Session& session) const noexcept;
+  [[nodiscard]] std::int32_t copies_of(const Session& session, std::string_view key) const noexcept;
+  [[nodiscard]] bool is_out(const Session& session, const SpooledMessage& message) const noexcept;
   [[nodiscard]] Place place_of_clock(std::int32_t copy) const noexcept;
   [[nodiscard]] const Topic& topic_of(std::int32_t schema_id) const noexcept;
-  [[nodiscard]] Place place_of(std::span<const std::uint8_t> value) const noexcept;
-  [[nodiscard]] bool send(const Place& place, std::string_view key, std::span<const std::uint8_t> value, void* tag);
-  void refuse(RdKafka::ErrorCode code, void* tag);
+  [[nodiscard]] Place place_of(const SpooledMessage& message, std::int32_t copy) const noexcept;
+  [[nodiscard]] const Topic* stage(std::size_t number, std::span<const SpooledMessage> messages);
+  [[nodiscard]] bool send(std::size_t number, const Topic& topic);
+  void was_sent(std::size_t number, const rd_kafka_message_t& copy);
+  void refuse(rd_kafka_resp_err_t code, void* tag);
   void was_delivered(void* tag) noexcept;
+  void hear_of(const rd_kafka_message_t& message);
+  void hear_of(rd_kafka_resp_err_t error, const char* reason, bool is_fatal);
 
-  std::unique_ptr<RdKafka::Producer> producer_;  // before the topics, whose handles must go first
+  std::unique_ptr<rd_kafka_t, DestroyProducer> producer_;  // before the topics, whose handles must go first
   Topic trades_;
   Topic gaps_;
   Topic quotes_;
@@ -96,7 +108,8 @@ class KafkaProducer final : RdKafka::DeliveryReportCb, RdKafka::EventCb {
   bool has_partitions_ = false;       // of all topics
   std::int64_t ask_again_at_ns_ = 0;  // by steady time
   bool is_away_ = false;
-  RdKafka::ErrorCode last_refusal_ = RdKafka::ERR_NO_ERROR;
+  rd_kafka_resp_err_t last_refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::vector<rd_kafka_message_t> staged_;  // copies that go to one topic in one call
 };
 
 }  // namespace livetape::bridge

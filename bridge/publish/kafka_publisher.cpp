@@ -102,11 +102,11 @@ void KafkaPublisher::confirm(Lane& lane) {
 /// Sees to the messages of this turn: on disk all of them, and on to Kafka those that have nothing before them. Where
 /// the disk does not take them they are lost only if Kafka cannot take them either.
 void KafkaPublisher::settle(Lane& lane) {
-  if (lane.spool.batch().empty()) return;
+  if (!lane.spool.has_batch()) return;
   const bool is_up = lane.writer == Writer::direct && lane.waiting.empty() && lane.reader.is_at_end();
   const bool is_kept = lane.spool.flush();
   lane.batch.clear();
-  if (is_up || !is_kept) (void)parse_records(lane.spool.batch(), lane.batch);
+  if (is_up || !is_kept) lane.spool.read_batch(lane.batch);
   const auto left = is_up ? produce(lane, lane.session, lane.batch) : std::span<const SpooledMessage>(lane.batch);
   if (!is_kept) {
     lane.metrics.spool_refused += left.size();
@@ -132,13 +132,7 @@ void KafkaPublisher::catch_up(Lane& lane) {
 std::span<const SpooledMessage> KafkaPublisher::produce(Lane& lane, const SessionId& session,
                                                         std::span<const SpooledMessage> messages) {
   if (messages.empty()) return messages;
-  const std::size_t number = number_of(lane, session);
-  while (!messages.empty()) {
-    const SpooledMessage& message = messages.front();
-    if (!producer_->produce(number, message.sequence, message.key, message.value)) break;
-    messages = messages.subspan(1);
-  }
-  return messages;
+  return messages.subspan(producer_->produce(number_of(lane, session), messages));
 }
 
 std::size_t KafkaPublisher::number_of(Lane& lane, const SessionId& session) {

@@ -69,21 +69,34 @@ std::vector<std::uint64_t> numbers_in(const std::filesystem::path& folder) {
   return numbers;
 }
 
+std::size_t size_of(const RecordHeader& header) {
+  return sizeof header + std::size_t{header.key_size} + header.value_size;
+}
+
+RecordHeader header_at(std::span<const std::uint8_t> bytes) {
+  RecordHeader header{};
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header;
+}
+
+SpooledMessage message_in(const RecordHeader& header, std::span<const std::uint8_t> record) {
+  const auto key = record.subspan(sizeof header, header.key_size);
+  return {header.sequence,
+          {reinterpret_cast<const char*>(key.data()), key.size()},
+          record.subspan(sizeof header + header.key_size)};
+}
+
 }  // namespace
 
 std::size_t parse_records(std::span<const std::uint8_t> bytes, std::vector<SpooledMessage>& out) {
   std::size_t at = 0;
   while (bytes.size() - at >= sizeof(RecordHeader)) {
-    RecordHeader header{};
-    std::memcpy(&header, bytes.data() + at, sizeof header);
-    const std::size_t size = sizeof header + std::size_t{header.key_size} + header.value_size;
+    const RecordHeader header = header_at(bytes.subspan(at));
+    const std::size_t size = size_of(header);
     if (size > std::min(kLargestRecord, bytes.size() - at)) break;
     const auto record = bytes.subspan(at, size);
     if (header.checksum != checksum_of(record.subspan(kChecksum))) break;
-    const auto key = record.subspan(sizeof header, header.key_size);
-    out.push_back({header.sequence,
-                   {reinterpret_cast<const char*>(key.data()), key.size()},
-                   record.subspan(sizeof header + header.key_size)});
+    out.push_back(message_in(header, record));
     at += size;
   }
   return at;
@@ -200,12 +213,21 @@ void Spool::append(std::uint64_t sequence, std::string_view key, std::span<const
   batch_.resize(start + sizeof(RecordHeader) + key.size() + value.size());
   std::uint8_t* const out = batch_.data() + start;
   RecordHeader header{0, sequence, static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size())};
-  std::ranges::copy(value, std::ranges::copy(key, out + sizeof header).out);
+  std::memcpy(out + sizeof header, key.data(), key.size());
+  std::ranges::copy(value, out + sizeof header + key.size());
   std::memcpy(out, &header, sizeof header);
   header.checksum = checksum_of(std::span(batch_).subspan(start + kChecksum));
   std::memcpy(out, &header.checksum, kChecksum);
   if (batch_count_++ == 0) batch_first_ = sequence;
   batch_last_ = sequence;
+}
+
+void Spool::read_batch(std::vector<SpooledMessage>& out) const {
+  for (std::span<const std::uint8_t> rest = batch_; !rest.empty();) {
+    const RecordHeader header = header_at(rest);
+    out.push_back(message_in(header, rest.first(size_of(header))));
+    rest = rest.subspan(size_of(header));
+  }
 }
 
 void Spool::clear() noexcept {

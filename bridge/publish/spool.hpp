@@ -14,15 +14,9 @@
 #include "core/metrics.hpp"
 #include "core/trade.hpp"
 #include "publish/file.hpp"
+#include "publish/spooled_message.hpp"
 
 namespace livetape::bridge {
-
-/// A message in a spool; its bytes are those of whoever handed it out.
-struct SpooledMessage {
-  std::uint64_t sequence = 0;
-  std::string_view key;
-  std::span<const std::uint8_t> value;
-};
 
 /// The messages of a session that a spool has.
 struct SpooledSession {
@@ -50,7 +44,9 @@ class Spool {
   /// Writes the batch; false, with the reason in the log, when the bound is reached or the disk does not take it. The
   /// batch is there until `clear`.
   [[nodiscard]] bool flush();
-  [[nodiscard]] std::span<const std::uint8_t> batch() const noexcept { return batch_; }
+  [[nodiscard]] bool has_batch() const noexcept { return !batch_.empty(); }
+  /// The batch's messages, valid until it is added to or cleared: from memory, so that no checksum is looked at.
+  void read_batch(std::vector<SpooledMessage>& out) const;
   void clear() noexcept;
 
   /// Kafka has all of a session's messages up to this one: files that have no others are deleted. A session that the

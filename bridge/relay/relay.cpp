@@ -91,7 +91,8 @@ void Relay::run() {
 auto Relay::producing(const Session& session) {
   return [this, number = session.producer_number](std::uint64_t sequence, std::string_view key,
                                                   std::span<const std::uint8_t> value) {
-    return producer_.produce(number, sequence, key, value);
+    const SpooledMessage message{sequence, key, value};
+    return producer_.produce(number, {&message, 1}) == 1;
   };
 }
 
@@ -117,7 +118,7 @@ void Relay::take_live_message() {
   }
   ++lane->metrics.live;
   const auto produce = [&](std::uint64_t sequence, std::string_view its_key, std::span<const std::uint8_t> value) {
-    return session == lane->sessions.begin() && producer_.produce(session->producer_number, sequence, its_key, value);
+    return session == lane->sessions.begin() && producing(*session)(sequence, its_key, value);
   };
   if (!session->order.take(sequence_in(frames_[1]), key, bytes_of(frames_[2]), produce)) ++lane->metrics.again;
 }

@@ -1,0 +1,186 @@
+#include "publish/kafka_producer.hpp"
+
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <array>
+#include <string>
+
+#include "core/big_endian.hpp"
+#include "core/time.hpp"
+
+namespace livetape::bridge {
+namespace {
+
+constexpr std::int32_t kPartitions = 4;
+constexpr SchemaIds kSchemas{.trade = 1, .clock = 2, .gap = 3, .quote = 4, .candle = 5};
+constexpr int kWaitMs = 5'000;
+constexpr std::int64_t kGiveUpNs = 20'000'000'000;
+
+/// A message that owns its bytes: its number stands behind the wire header.
+struct Made {
+  std::uint64_t sequence;
+  std::string key;
+  std::array<std::uint8_t, 13> value{};
+
+  Made(std::uint64_t its_sequence, std::string its_key, std::int32_t schema)
+      : sequence(its_sequence), key(std::move(its_key)) {
+    put_big_endian(static_cast<std::uint32_t>(schema), value.data() + 1);
+    put_big_endian(sequence, value.data() + 5);
+  }
+};
+
+/// A record as a consumer has it.
+struct Read {
+  std::string key;
+  std::uint64_t sequence;
+};
+
+rd_kafka_t* client(rd_kafka_type_t type, const std::string& brokers) {
+  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+  std::array<char, 512> reason{};
+  rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), reason.data(), reason.size());
+  return rd_kafka_new(type, conf, reason.data(), reason.size());
+}
+
+/// Brokers in this process, by librdkafka's own imitation of them.
+class KafkaProducerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* topic : {"trades", "gaps", "quotes", "candles"}) {
+      ASSERT_EQ(rd_kafka_mock_topic_create(cluster_, topic, kPartitions, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    config_.trades_topic = "trades";
+    config_.gaps_topic = "gaps";
+    config_.quotes_topic = "quotes";
+    config_.candles_topic = "candles";
+    config_.schema_ids = kSchemas;
+    config_.kafka = {{"bootstrap.servers", brokers_}, {"linger.ms", "0"}};
+  }
+  ~KafkaProducerTest() override {
+    rd_kafka_mock_cluster_destroy(cluster_);
+    rd_kafka_destroy(host_);
+  }
+
+  /// Produces all, as often as it takes, and waits until it is delivered.
+  static void produce_all(KafkaProducer& producer, std::size_t session, const std::vector<Made>& made) {
+    std::vector<SpooledMessage> messages;
+    for (const Made& each : made) messages.push_back({each.sequence, each.key, each.value});
+    const std::int64_t give_up_at_ns = steady_now_ns() + kGiveUpNs;
+    for (std::span<const SpooledMessage> rest = messages; !rest.empty();) {
+      rest = rest.subspan(producer.produce(session, rest));
+      producer.poll();
+      ASSERT_LT(steady_now_ns(), give_up_at_ns);
+    }
+    producer.flush(give_up_at_ns);
+  }
+
+  /// The records of a partition, in their order.
+  [[nodiscard]] std::vector<Read> read(const std::string& topic, std::int32_t partition, std::size_t count) const {
+    rd_kafka_t* const consumer = client(RD_KAFKA_CONSUMER, brokers_);
+    rd_kafka_topic_t* const handle = rd_kafka_topic_new(consumer, topic.c_str(), nullptr);
+    rd_kafka_consume_start(handle, partition, RD_KAFKA_OFFSET_BEGINNING);
+    std::vector<Read> records;
+    while (records.size() < count) {
+      rd_kafka_message_t* const message = rd_kafka_consume(handle, partition, kWaitMs);
+      if (message == nullptr) break;
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        records.push_back({{static_cast<const char*>(message->key), message->key_len},
+                           get_big_endian<std::uint64_t>(static_cast<const std::uint8_t*>(message->payload) + 5)});
+      }
+      rd_kafka_message_destroy(message);
+    }
+    rd_kafka_consume_stop(handle, partition);
+    rd_kafka_topic_destroy(handle);
+    rd_kafka_destroy(consumer);
+    return records;
+  }
+
+  rd_kafka_t* host_ = client(RD_KAFKA_PRODUCER, "");
+  rd_kafka_mock_cluster_t* cluster_ = rd_kafka_mock_cluster_new(host_, 1);
+  std::string brokers_ = rd_kafka_mock_cluster_bootstraps(cluster_);
+  Config config_;
+  KafkaMetrics metrics_;
+};
+
+/// Trades and quotes of some instruments, and a clock now and then.
+std::vector<Made> session_of(std::uint64_t messages) {
+  std::vector<Made> made;
+  for (std::uint64_t number = 1; number <= messages; ++number) {
+    const std::string key = "test:I" + std::to_string(number % 7);
+    if (number % 10 == 0) {
+      made.emplace_back(number, "test", kSchemas.clock);
+    } else {
+      made.emplace_back(number, key, number % 4 == 0 ? kSchemas.quote : kSchemas.trade);
+    }
+  }
+  return made;
+}
+
+/// What belongs into a partition of a topic, in order.
+std::vector<std::uint64_t> expected(const std::vector<Made>& made, std::int32_t schema, std::int32_t partition) {
+  std::vector<std::uint64_t> numbers;
+  for (const Made& each : made) {
+    const auto its_schema = static_cast<std::int32_t>(get_big_endian<std::uint32_t>(each.value.data() + 1));
+    const std::int32_t place = rd_kafka_msg_partitioner_murmur2_random(nullptr, each.key.data(), each.key.size(),
+                                                                       kPartitions, nullptr, nullptr);
+    if (its_schema == kSchemas.clock || (its_schema == schema && place == partition)) numbers.push_back(each.sequence);
+  }
+  return numbers;
+}
+
+TEST_F(KafkaProducerTest, GoesOnWhereLibrdkafkasQueueWasFullWithoutLossOrDisorder) {
+  config_.kafka.emplace_back("queue.buffering.max.messages", "5");  // less than the copies of a clock
+  KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  const std::size_t session = producer.add_session(true);
+  const std::vector<Made> made = session_of(300);
+  produce_all(producer, session, made);
+
+  EXPECT_GT(metrics_.queue_full, 0U);
+  EXPECT_EQ(metrics_.failed, 0U);
+  EXPECT_EQ(metrics_.produced, 270U + 30 * 2 * kPartitions);
+  EXPECT_EQ(metrics_.delivered, metrics_.produced);
+  EXPECT_EQ(producer.confirmed(session), made.size());
+  EXPECT_TRUE(producer.is_idle(session));
+  for (const auto& [topic, schema] : {std::pair("trades", kSchemas.trade), std::pair("quotes", kSchemas.quote)}) {
+    for (std::int32_t partition = 0; partition < kPartitions; ++partition) {
+      const auto numbers = expected(made, schema, partition);
+      std::vector<std::uint64_t> found;
+      for (const Read& record : read(topic, partition, numbers.size())) found.push_back(record.sequence);
+      EXPECT_EQ(found, numbers) << topic << ' ' << partition;
+    }
+  }
+}
+
+TEST_F(KafkaProducerTest, LosesARecordThatIsTooLargeAloneAndTellsIt) {
+  config_.kafka.emplace_back("message.max.bytes", "1000");
+  KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  const std::size_t session = producer.add_session(false);
+  const std::vector<std::uint8_t> large(2'000);
+  const Made before(1, "test:A", kSchemas.trade);
+  const Made behind(3, "test:A", kSchemas.trade);
+  const std::array<SpooledMessage, 3> messages{
+      {{1, before.key, before.value}, {2, "test:A", large}, {3, behind.key, behind.value}}};
+  EXPECT_EQ(producer.produce(session, messages), 3U);
+  producer.flush(steady_now_ns() + kGiveUpNs);
+  EXPECT_EQ(metrics_.failed, 1U);
+  EXPECT_EQ(metrics_.delivered, 2U);
+  EXPECT_EQ(producer.confirmed(session), 3U);
+}
+
+TEST_F(KafkaProducerTest, TakesNoMoreThanMayBeUnderWay) {
+  constexpr std::size_t kUnderWay = std::size_t{1} << 16;
+  KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  const std::size_t session = producer.add_session(false);
+  const Made made(1, "test:A", kSchemas.trade);
+  std::vector<SpooledMessage> messages;
+  for (std::uint64_t number = 1; number <= kUnderWay + 100; ++number) {
+    messages.push_back({number, made.key, made.value});
+  }
+  EXPECT_EQ(producer.produce(session, messages), kUnderWay);
+  EXPECT_EQ(producer.produce(session, std::span(messages).subspan(kUnderWay)), 0U);
+  EXPECT_EQ(producer.confirmed(session), 0U);
+}
+
+}  // namespace
+}  // namespace livetape::bridge
