@@ -1,9 +1,9 @@
 """`make bench-growth`: what a trade costs the worker with 10 and with 100,000 instruments, and with two workers.
 
 The workers have their partitions, are held by SIGSTOP while the trades are written, and are then let go: all of them
-find the whole topic and none of them a rebalance. CPU is user plus system of the workers. More instruments make
-more bars as well, and each is written: in a quiet market a third as many as there are trades, in a busy one hardly any.
-The last line is one JSON object.
+find the whole topic and none of them a rebalance. CPU is user plus system of the workers. More instruments make more
+bars as well, and each is written: in a quiet market one of 4 or 5 trades, in a busy one of 40. The last line is one
+JSON object.
 """
 
 import json
