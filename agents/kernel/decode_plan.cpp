@@ -349,9 +349,9 @@ bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept
   constexpr std::uint8_t kSecondBranch = 2;
   const std::uint8_t* const end = body.data() + body.size();
   UncheckedReader in(body.data());
-  out.venue = in.short_text(end);
-  out.instrument = in.short_text(end);
-  out.trade_id = TradeIdView::parse_padded(in.short_text(end));
+  out.venue = in.short_text();
+  out.instrument = in.short_text();
+  out.trade_id = TradeIdView::parse_padded(in.short_text());
   const std::uint8_t seq_branch = in.byte();
   out.has_trade_seq = seq_branch == kSecondBranch;
   if (out.has_trade_seq) out.trade_seq = in.varlong();
@@ -364,8 +364,8 @@ bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept
   const std::uint8_t refers_branch = in.byte();
   const std::uint8_t conditions = in.byte();
   const std::uint8_t source = in.byte();
-  in.short_text(end);  // the bridge's session
-  in.varlong();        // and sequence
+  in.short_text();  // the bridge's session
+  in.varlong();     // and sequence
   // When it was published, and when the card had it.
   for (int times = 0; times < 2; ++times) {
     const std::uint8_t branch = in.byte();

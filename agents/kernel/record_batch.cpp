@@ -157,7 +157,7 @@ bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
 
 /// Reads a record that is as nearly all are; false, with nothing done, where it is not.
 bool RecordSetReader::read_usual(Record& record) {
-  constexpr std::ptrdiff_t kMost = 2 * UncheckedReader::kMargin;
+  constexpr std::ptrdiff_t kMost = UncheckedReader::kMargin;
   if (records_.remaining() == 0 || readable_end_ - records_.at() < kMost) return false;
   UncheckedReader in(records_.at());
   const std::int64_t length = in.varlong();
@@ -166,7 +166,7 @@ bool RecordSetReader::read_usual(Record& record) {
   in.byte();  // attributes, unused
   const std::int64_t timestamp_delta_ms = in.varlong();
   const std::int64_t offset_delta = in.varlong();
-  const std::string_view key = in.short_text(end);
+  const std::string_view key = in.short_text();
   const std::int64_t value_bytes = in.varlong();
   if (!in.is_usual() || value_bytes < 0 || value_bytes >= end - in.at()) return false;  // the headers' count is left
   if (offset_delta < next_offset_ - base_offset_ || offset_delta >= batch_end_ - base_offset_) return false;

@@ -11,12 +11,12 @@
 namespace livetape::kernel {
 
 /// A cursor that looks at no end: for records of the usual shape, behind which there is memory to read, whatever it is.
-/// What reads in this way checks each length before it goes on behind it and at last that it came out at the record's
-/// end, and gives up at anything unusual: the record is then read by a `ByteReader`, which says what is wrong with it.
+/// What reads in this way checks at last that it came out at the record's end, and gives up at anything unusual: the
+/// record is then read by a `ByteReader`, which says what is wrong with it.
 class UncheckedReader {
  public:
-  /// So many bytes may be read behind a record's end: a few numbers in a row, and the words that they are read by.
-  static constexpr std::size_t kMargin = 128;
+  /// So many bytes may be read behind a record's end: a trade of longest texts and numbers, though it ends at once.
+  static constexpr std::size_t kMargin = 512;
 
   explicit UncheckedReader(const std::uint8_t* at) noexcept : at_(at) {}
 
@@ -54,12 +54,11 @@ class UncheckedReader {
     return unzigzag(found);
   }
 
-  /// Bytes of a length below 64; they end at `end` at the latest.
-  [[gnu::always_inline]] std::string_view short_text(const std::uint8_t* end) noexcept {
-    const std::size_t size = *at_ >> 1;
-    const bool is_short = (*at_ & 0x81) == 0 && at_ < end && size < static_cast<std::size_t>(end - at_);
-    is_usual_ &= is_short;
-    const std::string_view found(reinterpret_cast<const char*>(at_ + 1), is_short ? size : 0);
+  /// Bytes of a length below 64.
+  [[gnu::always_inline]] std::string_view short_text() noexcept {
+    const std::uint8_t prefix = *at_;
+    is_usual_ &= (prefix & 0x81) == 0;
+    const std::string_view found(reinterpret_cast<const char*>(at_ + 1), prefix >> 1 & 0x3f);
     at_ += 1 + found.size();
     return found;
   }
