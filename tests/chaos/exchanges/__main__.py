@@ -18,8 +18,8 @@ from tests.chaos.exchanges.tally import Tally
 from tests.integration.bridge_kit import bridge_settings
 
 ROUND_S: Final = 240.0
-"""Then the books are compared, and what was stored is thrown away: what to begin anew and to wait for histories costs is
-much for a minute, and the ledgers of many minutes are much to keep."""
+"""Then the books are compared, and what was stored is thrown away. To begin anew and to wait for histories takes about
+as long as a minute of trading, and the ledgers of many minutes are much to keep."""
 KEPT: Final = PROJECT / ".livetape" / "chaos-bridge"
 """Logs of runs that failed."""
 
