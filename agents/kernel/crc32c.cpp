@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "prefetch.hpp"
+
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
@@ -32,7 +34,6 @@ std::uint32_t by_table(std::uint32_t crc, std::span<const std::uint8_t> data) no
 #if defined(__x86_64__)
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 constexpr std::size_t kLane = 1024;
-constexpr std::size_t kLine = 64;
 
 __attribute__((target("sse4.2"))) inline std::uint64_t next_word(std::uint64_t crc, const std::uint8_t* at) noexcept {
   std::uint64_t word = 0;
@@ -69,9 +70,9 @@ __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc
     std::uint64_t second = 0;
     std::uint64_t third = 0;
     const bool has_more = data.size() >= std::size_t{6} * kLane;
-    for (const std::uint8_t* line = data.data(); line != data.data() + kLane; line += kLine) {
+    for (const std::uint8_t* line = data.data(); line != data.data() + kLane; line += kCacheLine) {
       for (std::size_t lane = 3; has_more && lane < 6; ++lane) __builtin_prefetch(line + lane * kLane);
-      for (const std::uint8_t* at = line; at != line + kLine; at += kWord) {
+      for (const std::uint8_t* at = line; at != line + kCacheLine; at += kWord) {
         first = next_word(first, at);
         second = next_word(second, at + kLane);
         third = next_word(third, at + 2 * kLane);

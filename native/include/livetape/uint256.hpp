@@ -36,13 +36,8 @@ class UInt256 {
     return *this = UInt256(high() + other.high() + (sum < its_low ? 1 : 0), sum);
   }
   constexpr UInt256& operator-=(const UInt256& other) noexcept {
-    std::uint64_t borrow = 0;
-    for (std::size_t i = 0; i < limbs_.size(); ++i) {
-      const UInt128 taken = static_cast<UInt128>(other.limbs_[i]) + borrow;
-      borrow = limbs_[i] < taken ? 1 : 0;
-      limbs_[i] -= static_cast<std::uint64_t>(taken);
-    }
-    return *this;
+    const UInt128 borrow = low() < other.low() ? 1 : 0;
+    return *this = UInt256(high() - other.high() - borrow, low() - other.low());
   }
   friend constexpr UInt256 operator+(UInt256 a, const UInt256& b) noexcept { return a += b; }
   friend constexpr UInt256 operator-(UInt256 a, const UInt256& b) noexcept { return a -= b; }
