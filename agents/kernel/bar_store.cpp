@@ -1,6 +1,5 @@
 #include "bar_store.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -8,35 +7,17 @@
 #include "bar_state.hpp"
 #include "prefetch.hpp"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 namespace livetape::kernel {
 namespace {
 
-constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::align_val_t kSlabAlignment{kHugePage};
 constexpr std::size_t kChunkBytes = std::size_t{128} << 10;
 constexpr std::align_val_t kChunkAlignment{kChunkBytes};
 constexpr std::size_t kAhead = 4;  // bars that are taken soon are brought near
 using Size = std::uint16_t;        // of a sealed bar: before its bytes
 
-/// Bars of many instruments are met in no order: small pages would each be asked for, and looked up again, by itself.
-void prefer_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
-#if defined(__linux__)
-  if (bytes % kHugePage == 0) madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-}
-
 }  // namespace
 
 BarStore::~BarStore() {
-  for (const Slab& slab : slabs_) {
-    std::destroy_n(slab.bars, slab.made);
-    operator delete(slab.bars, kSlabAlignment);
-  }
   for (Chunk* chunk : chunks_) operator delete(chunk, kChunkAlignment);
 }
 
@@ -48,19 +29,7 @@ Bar& BarStore::take() {
     bar = Bar{};
     return bar;
   }
-  if (slabs_.empty() || slabs_.back().made == slabs_.back().room) add_slab();
-  Slab& slab = slabs_.back();
-  return *std::construct_at(slab.bars + slab.made++);
-}
-
-/// Twice as large as the one before, up to a huge page.
-void BarStore::add_slab() {
-  constexpr std::size_t kDoublings = 5;
-  static_assert(kFirstBytes << kDoublings == kHugePage);
-  const std::size_t bytes = kFirstBytes << std::min(slabs_.size(), kDoublings);
-  void* const memory = operator new(bytes, kSlabAlignment);
-  prefer_huge_pages(memory, bytes);
-  slabs_.push_back({static_cast<Bar*>(memory), bytes / sizeof(Bar), 0});
+  return bars_.make();
 }
 
 BarStore::Sealed BarStore::seal(Bytes text) {

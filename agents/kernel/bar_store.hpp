@@ -6,6 +6,7 @@
 
 #include "bar.hpp"
 #include "byte_reader.hpp"
+#include "slabs.hpp"
 
 namespace livetape::kernel {
 
@@ -32,11 +33,6 @@ class BarStore {
   void drop(Sealed sealed);
 
  private:
-  struct Slab {
-    Bar* bars;
-    std::size_t room;
-    std::size_t made;  // the first so many are there
-  };
   /// A stretch of memory that begins at a multiple of its size, so that what is in it finds it. Bars go in the order
   /// they came: one is soon used again as a whole.
   struct Chunk {
@@ -44,11 +40,10 @@ class BarStore {
     std::size_t sealed;  // how many of its bars are not dropped
   };
 
-  void add_slab();
   void begin_chunk();
   static Chunk& chunk_of(Sealed sealed) noexcept;
 
-  std::vector<Slab> slabs_;  // all but the last are full
+  Slabs<Bar> bars_;
   std::vector<Bar*> free_;
   std::vector<Chunk*> chunks_;
   std::vector<Chunk*> free_chunks_;

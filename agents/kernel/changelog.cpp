@@ -81,10 +81,11 @@ void ChangelogWriter::ids(const IdChunk& at, const IdBucket& bucket) {
   ids_key(at);
   value();
   if (at.kind == IdKind::ranges) {
-    const auto all = std::span(bucket.numbers.ranges());
-    const auto part =
-        all.subspan(chunk * kRangesPerChunk).first(std::min(kRangesPerChunk, all.size() - chunk * kRangesPerChunk));
-    for (const auto& range : part) value_.number(range.first).number(range.last);
+    const IdRanges& all = bucket.numbers;
+    const std::size_t end = std::min((chunk + 1) * kRangesPerChunk, all.size());
+    for (std::size_t place = chunk * kRangesPerChunk; place < end; ++place) {
+      value_.number(all[place].first).number(all[place].last);
+    }
   } else {
     const auto all = bucket.all_hashes();
     const auto part =

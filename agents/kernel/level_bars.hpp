@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
-#include <vector>
 
 #include "bar.hpp"
 #include "bar_store.hpp"
 #include "prefetch.hpp"
+#include "sorted_queue.hpp"
 
 namespace livetape::kernel {
 
@@ -38,7 +39,7 @@ class LevelBars {
   /// Makes the first forming bar the last final one.
   Bar& finalise_first();
   /// Keeps the bar that became final last as the bytes that say all of it, and gives its memory back.
-  void seal_last_final(Bytes text) { seal(forming_ - 1, text); }
+  void seal_last_final(Bytes text) { seal(slots_.begin()[forming_ - 1], text); }
   /// The same for a final bar that is there.
   void seal(const Bar& bar, Bytes text);
   /// Opens a bar.
@@ -56,25 +57,23 @@ class LevelBars {
   }
 
   [[nodiscard]] bool has_forming() const noexcept { return forming_ < slots_.size(); }
-  [[nodiscard]] Bar& first_forming() const { return *slots_[forming_].bar; }
-  [[nodiscard]] bool empty() const noexcept { return first_ == slots_.size(); }
-  [[nodiscard]] bool has_final() const noexcept { return first_ < forming_; }
-  [[nodiscard]] const Slot& front() const { return slots_[first_]; }
-  /// Takes the first bar out. Its memory is the caller's to give back, unless it is sealed.
+  [[nodiscard]] Bar& first_forming() const { return *slots_.begin()[forming_].bar; }
+  /// Calls `visit` with each bar that forms, which nearly always is the newest alone.
+  template <typename Visit>
+  void each_forming(Visit visit) const {
+    if (forming_ + 1 == slots_.size()) return visit(*newest_);
+    for (const Slot& slot : forming()) visit(*slot.bar);
+  }
+  [[nodiscard]] bool empty() const noexcept { return slots_.empty(); }
+  [[nodiscard]] bool has_final() const noexcept { return forming_ > 0; }
+  [[nodiscard]] const Slot& front() const { return slots_.front(); }
+  /// Takes the first bar out, which is final. Its memory is the caller's to give back, unless it is sealed.
   void pop_front();
   void prefetch_newest() const noexcept {
-    if (newest_ != nullptr) {
-      prefetch_object(newest_);
-    } else if (!slots_.empty()) {
-      prefetch_object(&slots_.back());  // behind it a bar is to be made
-    }
+    if (newest_ != nullptr) prefetch_object(newest_);
   }
-  /// What finalising and evicting look at.
-  void prefetch_slots() const noexcept {
-    if (empty()) return;
-    prefetch_object(&slots_[first_]);
-    prefetch_object(&slots_.back());
-  }
+  /// What making, finalising and evicting look at.
+  void prefetch_slots() const noexcept { slots_.prefetch_ends(); }
 
   /// Bars that start in [from, to): all of them, those that are final, those that form. A forming one is never sealed.
   [[nodiscard]] Slots all(std::int64_t from_ns, std::int64_t to_ns) const { return part(all(), from_ns, to_ns); }
@@ -82,9 +81,9 @@ class LevelBars {
   [[nodiscard]] Slots forming(std::int64_t from_ns, std::int64_t to_ns) const {
     return part(forming(), from_ns, to_ns);
   }
-  [[nodiscard]] Slots final() const { return {slots_.data() + first_, forming_ - first_}; }
-  [[nodiscard]] Slots forming() const { return {slots_.data() + forming_, slots_.size() - forming_}; }
-  [[nodiscard]] Slots all() const { return {slots_.data() + first_, slots_.size() - first_}; }
+  [[nodiscard]] Slots final() const { return {slots_.begin(), forming_}; }
+  [[nodiscard]] Slots forming() const { return {slots_.begin() + forming_, slots_.size() - forming_}; }
+  [[nodiscard]] Slots all() const { return {slots_.begin(), slots_.size()}; }
   /// Puts a bar of the changelog in its place, over an older version of it; `restore_forming` is to follow.
   void restore(Bar bar);
   /// Puts a bar of a page in its place, sealed; `text` says all of it. One that is there already is newer.
@@ -97,17 +96,22 @@ class LevelBars {
   void restore_forming();
 
  private:
-  [[nodiscard]] std::vector<Slot>::const_iterator position(std::int64_t start_ns) const;
+  static constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
+
   [[nodiscard]] static Slots part(Slots slots, std::int64_t from_ns, std::int64_t to_ns);
-  void seal(std::size_t place, Bytes text);
+  void seal(Slot& slot, Bytes text);
   /// To be called when the last slot is another, or has another bar.
-  void find_newest() noexcept { newest_ = empty() ? nullptr : slots_.back().bar; }
+  void find_newest() noexcept {
+    newest_ = empty() ? nullptr : slots_.back().bar;
+    newest_start_ns_ = empty() ? kNone : slots_.back().start_ns;
+  }
 
   BarStore* store_;
-  Bar* newest_ = nullptr;    // that of the last slot: a trade finds its bar with no look at the slots
-  std::vector<Slot> slots_;  // [first_, forming_) final, [forming_, end) forming
-  std::size_t first_ = 0;    // those before it are gone, and removed from time to time
-  std::size_t forming_ = 0;
+  // Those of the last slot: a trade finds its bar, or that there is none, with no look at the slots.
+  Bar* newest_ = nullptr;
+  std::int64_t newest_start_ns_ = kNone;
+  SortedQueue<Slot> slots_;
+  std::size_t forming_ = 0;  // the first so many are final
 };
 
 }  // namespace livetape::kernel

@@ -146,13 +146,12 @@ void PartitionFold::decode_ahead(Upcoming& upcoming) {
 
 /// What the records from `first` to before `end` need comes near step by step, so many records before their turn.
 void PartitionFold::bring_near(std::size_t first, std::size_t end) noexcept {
-  constexpr std::size_t kSeriesAhead = 24;
-  constexpr std::size_t kTablesAhead = 16;
+  constexpr std::size_t kSeriesAhead = 20;
   constexpr std::size_t kBarAhead = 8;
   if (first + kSeriesAhead < end) guess_series(upcoming_[(first + kSeriesAhead) % kAhead]);
-  const auto series_at = [&](std::size_t number) { return number < end ? upcoming_[number % kAhead].guess : nullptr; };
-  if (const Series* next = series_at(first + kTablesAhead)) next->prefetch_tables();
-  if (const Series* next = series_at(first + kBarAhead)) next->prefetch_bar();
+  if (first + kBarAhead >= end) return;
+  const Upcoming& next = upcoming_[(first + kBarAhead) % kAhead];
+  if (next.guess != nullptr) next.guess->prefetch_bar();
 }
 
 void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {
@@ -287,7 +286,7 @@ Venue& PartitionFold::venue(std::string_view name) {
 Series& PartitionFold::series(std::string_view venue_name, std::string_view instrument) {
   Venue& home = venue(venue_name);
   if (Series* found = series_.find(home, instrument)) return *found;
-  return series_.insert(std::make_unique<Series>(std::string(instrument), home, config_, bar_store_));
+  return series_.insert(std::string(instrument), home, config_, bar_store_);
 }
 
 const WriterSchemas::Entry* PartitionFold::schema(std::int32_t id) {
@@ -308,17 +307,16 @@ std::vector<PackedBatch> PartitionFold::live() {
 }
 
 std::vector<PackedBatch> PartitionFold::live_all() {
-  for (const auto& each : series_.all()) write_live_of(*each);
+  for (Series* each : series_.all()) write_live_of(*each);
   return live_.take();
 }
 
 void PartitionFold::write_live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < changed.levels().size(); ++level) {
-    for (const LevelBars::Slot& slot : changed.bars(level).forming()) {
-      const Bar& bar = *slot.bar;
-      bars.push_back({&changed.level(level), slot.start_ns, bar.missing, bar.seq, changed.total(level, bar)});
-    }
+    changed.bars(level).each_forming([&](const Bar& bar) {
+      bars.push_back({&changed.level(level), bar.start_ns, bar.missing, bar.seq, changed.total(level, bar)});
+    });
   }
   if (!bars.empty()) write_live(live_, origin_, changed, bars);
 }
@@ -392,9 +390,9 @@ void PartitionFold::take_state(Flush& flush) {
   });
   each_series(changes_.touched, [&](Series& changed) {
     changed.is_touched = false;
-    for (const LevelBars::Slot& slot : changed.bars(0).forming()) {
-      if (slot.bar->is_dirty) store({&changed, 0, slot.bar});
-    }
+    changed.bars(0).each_forming([&](Bar& bar) {
+      if (bar.is_dirty) store({&changed, 0, &bar});
+    });
     take_ids(changed);
   });
   for (Series* changed : changes_.corrections) {

@@ -133,7 +133,7 @@ void PartitionFold::restore_page(const StateKey& key, const Record& record) {
 
 /// All pages of a minute end together, when none of their bars is in memory any more.
 void PartitionFold::end_pages(std::int64_t minute_ns) {
-  for (const auto& each : series_.all()) {
+  for (Series* each : series_.all()) {
     each->bars(0).restore_without_pages(minute_ns, minute_ns + StatePages::kLengthNs);
   }
 }
@@ -169,7 +169,7 @@ std::optional<Progress> PartitionFold::restored() {
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
-  for (const auto& each : series_.all()) {
+  for (Series* each : series_.all()) {
     each->finish_restore(changes_);
     check_parents(*each);
     each->home.schedule(*each);
@@ -188,7 +188,7 @@ void PartitionFold::check_levels() const {
   const LevelNames now = config_.level_names();
   for (const LevelNames* names : {&before, &now}) {
     for (const auto& [whose, intervals] : *names) {
-      const auto is_of_venue = [&venue = whose.first](const auto& each) { return each->home.name == venue; };
+      const auto is_of_venue = [&venue = whose.first](const Series* each) { return each->home.name == venue; };
       if (!whose.first.empty() && std::ranges::none_of(series_.all(), is_of_venue)) continue;
       const std::string& then = names_of(before, whose);
       const std::string& wanted = names_of(now, whose);
@@ -220,7 +220,7 @@ void PartitionFold::join_chunks() {
   for (const auto& [at, part] : restoring_.ranges) {
     const auto& [owner, bucket_ns, chunk] = at;
     owner->ids.restore_ranges(bucket_ns, chunk, part);
-    const char* flaw = flaw_of(owner->ids.bucket(bucket_ns).numbers.ranges());
+    const char* flaw = flaw_of(owner->ids.bucket(bucket_ns).numbers);
     if (flaw != nullptr) throw CorruptState(std::string("the changelog has ") + flaw);
   }
   for (const auto& [at, part] : restoring_.hashes) {

@@ -277,11 +277,11 @@ void QuoteJoin::forget(JoinVenue& home) {
 }
 
 void QuoteJoin::forget_ids(Instrument& instrument, std::int64_t before_ns) {
-  auto& buckets = instrument.ids.buckets();
-  for (; !buckets.empty() && buckets.front().start_ns + IdBucket::kLengthNs <= before_ns; buckets.pop_front()) {
+  TradeIds& ids = instrument.ids;
+  for (; ids.has_buckets() && ids.oldest().start_ns + IdBucket::kLengthNs <= before_ns; ids.drop_oldest()) {
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
-      IdChunk chunk{instrument.home.name, instrument.name, buckets.front().start_ns, kind, 0};
-      for (; chunk.number < buckets.front().logged_chunks[static_cast<std::size_t>(kind)]; ++chunk.number) {
+      IdChunk chunk{instrument.home.name, instrument.name, ids.oldest().start_ns, kind, 0};
+      for (; chunk.number < ids.oldest().logged_chunks[static_cast<std::size_t>(kind)]; ++chunk.number) {
         forgotten_ids_.push_back(chunk);
       }
     }

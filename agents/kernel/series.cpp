@@ -23,7 +23,8 @@ Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig&
       config_(config),
       tree_(config.levels_of(venue_home.name, instrument)),
       store_(store),
-      levels_(tree_.size(), LevelBars(store)),
+      base_(store),
+      coarser_(tree_.size() - 1, LevelBars(store)),
       is_forming_in_time_(config.horizon_ns >= config.grace_ns + base_length_ns()) {}
 
 std::int64_t Series::watermark() const noexcept {
@@ -47,7 +48,7 @@ bool Series::would_overflow(const Trade& trade) {
   has_large_ |= std::max(static_cast<UInt128>(trade.price), trade.size) >= kLarge;
   if (++folded_ < kManyTrades && !has_large_) return false;
   bool is_over = false;
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
     tree_[level].each_start_at(trade.event_time_ns, [&](std::int64_t start_ns) {
       const Bar* bar = find(level, start_ns);
       if (bar == nullptr) return;
@@ -60,23 +61,18 @@ bool Series::would_overflow(const Trade& trade) {
 
 void Series::prefetch() const noexcept { prefetch_object(this); }
 
-void Series::prefetch_tables() const noexcept {
-  prefetch_object(levels_.data());
-  ids.prefetch_bucket();
-}
-
 void Series::prefetch_bar() const noexcept {
-  levels_.front().prefetch_newest();
-  ids.prefetch_numbers();
+  base_.prefetch_newest();
+  ids.prefetch_newest();
 }
 
 void Series::prefetch_ends() const noexcept {
-  levels_.front().prefetch_slots();
-  ids.prefetch_oldest();
+  base_.prefetch_slots();
+  ids.prefetch_buckets();
 }
 
 bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes) {
-  Bar* const bar = levels_.front().newest();
+  Bar* const bar = base_.newest();
   if (bar == nullptr || bar->is_final || !is_forming_in_time_ || !decoded.conditions.empty()) return false;
   const std::int64_t event_ns = decoded.event_time_ns;
   if (event_ns < bar->start_ns || event_ns - base_length_ns() >= bar->start_ns) return false;
@@ -123,7 +119,7 @@ void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64
 
 /// The bar of a window; a new one gets its ancestors as well, so that a child always finds where to merge.
 Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes) {
-  if (Bar* bar = levels_[level].find(start_ns)) return *bar;
+  if (Bar* bar = bars(level).find(start_ns)) return *bar;
   for (const std::size_t parent : tree_[level].parents) {
     tree_[parent].each_start_at(start_ns,
                                 [&](std::int64_t above_ns) { open(parent, above_ns, watermark_ns, changes); });
@@ -131,7 +127,7 @@ Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t waterma
   const std::int64_t end = tree_[level].end_ns(start_ns);
   const bool is_final = watermark_ns != kBeginning && end + config_.grace_ns <= watermark_ns;
   due_ns_ = std::min(due_ns_, end + std::min(config_.grace_ns, config_.horizon_ns));
-  Bar& bar = levels_[level].make(start_ns, is_final);
+  Bar& bar = bars(level).make(start_ns, is_final);
   bar.missing = ids.runs.missing_between(start_ns, end);
   if (bar.missing != 0) mark_dirty(level, bar, changes);
   return bar;
@@ -164,7 +160,7 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has
 /// Sums the returns of a bar's final children up anew; whether they are others than before.
 bool Series::sum_returns(std::size_t level, Bar& bar) {
   Returns sum;
-  const LevelBars& children = levels_[tree_[level].child];
+  const LevelBars& children = bars(tree_[level].child);
   children.read(children.final(bar.start_ns, end_ns(level, bar)),
                 [&](const Bar& child) { sum.append(child.sum.returns()); });
   return std::exchange(bar.sum.own_returns, sum) != sum;
@@ -194,15 +190,15 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
     last_ns = std::max({last_ns, gap.before_ns, gap.after_ns});
   }
   if (last_ns == kBeginning) return;
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    LevelBars& bars = levels_[level];
-    for (const LevelBars::Slot& slot : bars.all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    for (const LevelBars::Slot& slot : here.all(tree_[level].first_start_reaching(first_ns), last_ns + 1)) {
       const std::int64_t end = tree_[level].end_ns(slot.start_ns);
       const std::int64_t more = change.opened[0].missing_in(slot.start_ns, end) +
                                 change.opened[1].missing_in(slot.start_ns, end) -
                                 change.closed.missing_in(slot.start_ns, end);
       if (more == 0) continue;
-      Bar& bar = bars.open(slot);
+      Bar& bar = here.open(slot);
       bar.missing += more;
       revise(level, bar, offset, changes);
     }
@@ -212,7 +208,7 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
 std::optional<std::int64_t> Series::history_from(const TradeIdView& id, bool is_wide, std::int64_t watermark_ns) {
   const IdBucket* bucket = is_wide ? nullptr : ids.bucket_of(id);
   std::optional<std::int64_t> from;
-  levels_[0].read(levels_[0].all(), [&](const Bar& bar) {
+  base_.read(base_.all(), [&](const Bar& bar) {
     const bool is_in_bucket = bucket == nullptr || (bar.start_ns < bucket->start_ns + IdBucket::kLengthNs &&
                                                     end_ns(0, bar) > bucket->start_ns);
     if (!is_in_bucket || is_late(bar.start_ns, watermark_ns)) return;
@@ -227,7 +223,7 @@ bool Series::would_overflow(std::int64_t base_start_ns, const Aggregate& sum) {
   const UInt128 old_volume = base == nullptr ? 0 : base->sum.volume;
   const UInt256 old_notional = base == nullptr ? UInt256{} : base->sum.notional;
   bool is_over = false;
-  for (std::size_t level = 1; level < levels_.size(); ++level) {
+  for (std::size_t level = 1; level < tree_.size(); ++level) {
     tree_[level].each_start_at(base_start_ns, [&](std::int64_t start_ns) {
       const Bar* bar = find(level, start_ns);
       if (bar == nullptr) return;
@@ -259,7 +255,7 @@ void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offse
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
     above.sum = {};
-    const LevelBars& children = levels_[level];
+    const LevelBars& children = bars(level);
     children.read(children.final(above.start_ns, end_ns(parent, above)),
                   [&](const Bar& child) { above.sum.merge(child.sum); });
     revise(parent, above, offset, changes);
@@ -277,11 +273,11 @@ void Series::advance(std::int64_t watermark_ns, std::int64_t offset, Changes& ch
 
 /// Finest level first: a parent's children are final, and merged into it, before it is.
 void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes) {
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    LevelBars& bars = levels_[level];
-    while (bars.has_forming() && end_ns(level, bars.first_forming()) + config_.grace_ns <= watermark_ns) {
-      if (tree_[level].is_hopping()) bars.first_forming().sum = total(level, bars.first_forming());
-      Bar& bar = bars.finalise_first();
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    while (here.has_forming() && end_ns(level, here.first_forming()) + config_.grace_ns <= watermark_ns) {
+      if (tree_[level].is_hopping()) here.first_forming().sum = total(level, here.first_forming());
+      Bar& bar = here.finalise_first();
       bar.seq = offset;
       ++changes.finals;
       const Bytes stored = make_known(level, bar, changes);
@@ -290,7 +286,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
         above.sum.merge(bar.sum);
         mark_dirty(parent, above, changes);
       });
-      if (!stored.empty()) bars.seal_last_final(stored);
+      if (!stored.empty()) here.seal_last_final(stored);
     }
   }
 }
@@ -309,11 +305,11 @@ std::int64_t Series::needed_until_ns(std::size_t level, std::int64_t start_ns) c
 }
 
 void Series::evict(std::int64_t watermark_ns, Changes& changes) {
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    LevelBars& bars = levels_[level];
-    while (bars.has_final() && needed_until_ns(level, bars.front().start_ns) <= watermark_ns) {
-      let_go(level, bars.front(), changes);
-      bars.pop_front();
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    while (here.has_final() && needed_until_ns(level, here.front().start_ns) <= watermark_ns) {
+      let_go(level, here.front(), changes);
+      here.pop_front();
     }
   }
 }
@@ -333,15 +329,14 @@ void Series::let_go(std::size_t level, const LevelBars::Slot& slot, Changes& cha
 }
 
 void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
-  auto& buckets = ids.buckets();
-  while (!buckets.empty() && buckets.front().start_ns + IdBucket::kLengthNs + config_.horizon_ns <= watermark_ns) {
-    const IdBucket& bucket = buckets.front();
+  while (ids.has_buckets() && ids.oldest().start_ns + IdBucket::kLengthNs + config_.horizon_ns <= watermark_ns) {
+    const IdBucket& bucket = ids.oldest();
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       for (std::size_t chunk = 0; chunk < bucket.logged_chunks[static_cast<int>(kind)]; ++chunk) {
         changes.evicted_ids.push_back({this, bucket.start_ns, kind, chunk});
       }
     }
-    buckets.pop_front();
+    ids.drop_oldest();
   }
   ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns);
   if (ids.runs.dirty_from != IdRuns::kClean) touch(changes);
@@ -369,13 +364,13 @@ void Series::evict_corrections(std::int64_t watermark_ns, Changes& changes) {
 
 void Series::find_due() {
   due_ns_ = kNever;
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    LevelBars& bars = levels_[level];
-    if (bars.has_forming()) due_ns_ = std::min(due_ns_, end_ns(level, bars.first_forming()) + config_.grace_ns);
-    if (bars.has_final()) due_ns_ = std::min(due_ns_, needed_until_ns(level, bars.front().start_ns));
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    if (here.has_forming()) due_ns_ = std::min(due_ns_, end_ns(level, here.first_forming()) + config_.grace_ns);
+    if (here.has_final()) due_ns_ = std::min(due_ns_, needed_until_ns(level, here.front().start_ns));
   }
-  if (!ids.buckets().empty()) {
-    due_ns_ = std::min(due_ns_, ids.buckets().front().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
+  if (ids.has_buckets()) {
+    due_ns_ = std::min(due_ns_, ids.oldest().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
   }
   for (const CarriedOut& correction : corrections) due_ns_ = std::min(due_ns_, needed_until_ns(correction));
   if (ids.runs.runs().size() > 1) {
@@ -388,7 +383,7 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   const std::size_t child = tree_[level].child;
   if (child == Level::kNone || bar.is_final) return sum;
   const std::int64_t end = end_ns(level, bar);
-  const LevelBars& parts = levels_[child];
+  const LevelBars& parts = bars(child);
   const LevelBars::Slots missing_parts =
       tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
   parts.read(missing_parts, [&](const Bar& part) { sum.merge(total(child, part)); });
@@ -396,9 +391,10 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
 }
 
 void Series::finish_restore(Changes& changes) {
-  for (LevelBars& bars : levels_) bars.restore_forming();
-  for (const LevelBars& bars : levels_) {
-    bars.read(bars.all(), [&](const Bar& bar) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    here.restore_forming();
+    here.read(here.all(), [&](const Bar& bar) {
       newest_event_ns_ = std::max(newest_event_ns_, bar.sum.newest_event_ns);
       folded_ += bar.sum.trade_count;
       has_large_ |= bar.sum.volume >= kLarge || static_cast<UInt128>(bar.sum.high) >= kLarge;
@@ -413,11 +409,10 @@ void Series::finish_restore(Changes& changes) {
 
 void Series::seal_restored() {
   StateText text;
-  LevelBars& bars = levels_.front();
-  for (const LevelBars::Slot& slot : bars.final()) {
+  for (const LevelBars::Slot& slot : base_.final()) {
     if (slot.bar == nullptr) continue;
     write_bar_state(text.clear(), *slot.bar);
-    bars.seal(*slot.bar, text.bytes());
+    base_.seal(*slot.bar, text.bytes());
   }
 }
 
@@ -427,9 +422,9 @@ void Series::open_forming_above(Changes& changes) {
   const auto is_forming = [&](std::int64_t end_ns) {
     return watermark_ns == kBeginning || end_ns + config_.grace_ns > watermark_ns;
   };
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
     for (const std::size_t parent : tree_[level].parents) {
-      for (const LevelBars::Slot& slot : levels_[level].all()) {  // which opening one above does not touch
+      for (const LevelBars::Slot& slot : bars(level).all()) {  // which opening one above does not touch
         tree_[parent].each_start_at(slot.start_ns, [&](std::int64_t start_ns) {
           if (!slot.is_final() || is_forming(tree_[parent].end_ns(start_ns)))
             open(parent, start_ns, kBeginning, changes);

@@ -138,17 +138,16 @@ class Series {
   [[nodiscard]] bool is(const Venue& its_venue, std::string_view its_instrument) const noexcept {
     return &home == &its_venue && is_same_name(instrument, its_instrument);
   }
-  /// Brings what the next trade needs near, in this order and some trades apart: the series itself, what it points to,
-  /// and what that points to.
+  /// Brings what the next trade needs near, in this order and some trades apart: the series itself, and what it points
+  /// to.
   void prefetch() const noexcept;
-  void prefetch_tables() const noexcept;
   void prefetch_bar() const noexcept;
-  /// What `advance` needs beside them, when the tables are there.
+  /// What `advance` needs beside them, when the series is there.
   void prefetch_ends() const noexcept;
-  [[nodiscard]] LevelBars& bars(std::size_t level) { return levels_[level]; }
+  [[nodiscard]] LevelBars& bars(std::size_t level) { return level == 0 ? base_ : coarser_[level - 1]; }
   /// Keeps a final base bar, which is stored as these bytes, as nothing more than them.
-  void seal(const Bar& bar, Bytes text) { levels_.front().seal(bar, text); }
-  [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return levels_[level].find(start_ns); }
+  void seal(const Bar& bar, Bytes text) { base_.seal(bar, text); }
+  [[nodiscard]] Bar* find(std::size_t level, std::int64_t start_ns) { return bars(level).find(start_ns); }
   [[nodiscard]] const std::vector<Level>& levels() const noexcept { return tree_; }
   [[nodiscard]] const Level& level(std::size_t number) const noexcept { return tree_[number]; }
 
@@ -191,7 +190,8 @@ class Series {
   const FoldConfig& config_;
   const std::vector<Level>& tree_;
   BarStore& store_;
-  std::vector<LevelBars> levels_;
+  LevelBars base_;  // here, and not beside the coarser ones: each trade is of one of its bars
+  std::vector<LevelBars> coarser_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
   std::int64_t due_ns_ = kNever;
@@ -201,14 +201,13 @@ class Series {
   const bool is_forming_in_time_;  // whether a trade of a bar that forms is never too late
 };
 
-/// Visits series, and brings what they will need near in three steps.
+/// Visits series, and brings what they will need near in two steps.
 template <typename Visit>
 void each_series(const std::vector<Series*>& all, Visit visit) {
   constexpr std::size_t kStep = 4;
   const auto at = [&](std::size_t place) { return place < all.size() ? all[place] : nullptr; };
   for (std::size_t place = 0; place < all.size(); ++place) {
-    if (const Series* next = at(place + 3 * kStep)) next->prefetch();
-    if (const Series* next = at(place + 2 * kStep)) next->prefetch_tables();
+    if (const Series* next = at(place + 2 * kStep)) next->prefetch();
     if (const Series* next = at(place + kStep)) {
       next->prefetch_bar();
       next->prefetch_ends();

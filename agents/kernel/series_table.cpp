@@ -53,10 +53,10 @@ Series* SeriesTable::find(const Venue& venue, std::string_view instrument) const
   return nullptr;
 }
 
-Series& SeriesTable::insert(std::unique_ptr<Series> series) {
+Series& SeriesTable::insert(std::string instrument, Venue& home, const FoldConfig& config, BarStore& store) {
   if (2 * (all_.size() + 1) > slots_.size()) grow();
-  all_.push_back(std::move(series));
-  Series& added = *all_.back();
+  Series& added = memory_.make(std::move(instrument), home, config, store);
+  all_.push_back(&added);
   place({hash_of(added.home, added.instrument), &added});
   return added;
 }

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "series.hpp"
+#include "slabs.hpp"
 
 namespace livetape::kernel {
 
@@ -19,9 +20,9 @@ class SeriesTable {
   /// The series that `find` would most likely give, without a look at it: its names are not compared. May be null.
   [[nodiscard]] Series* guess(std::uint64_t hash) const noexcept;
   /// Adds a series that is not there yet.
-  Series& insert(std::unique_ptr<Series> series);
+  Series& insert(std::string instrument, Venue& home, const FoldConfig& config, BarStore& store);
   /// All of them, in the order they came.
-  [[nodiscard]] const std::vector<std::unique_ptr<Series>>& all() const noexcept { return all_; }
+  [[nodiscard]] const std::vector<Series*>& all() const noexcept { return all_; }
 
  private:
   struct Slot {
@@ -33,7 +34,8 @@ class SeriesTable {
   void grow();
 
   std::vector<Slot> slots_ = std::vector<Slot>(64);  // a power of two, at most half full
-  std::vector<std::unique_ptr<Series>> all_;
+  Slabs<Series> memory_;
+  std::vector<Series*> all_;
 };
 
 }  // namespace livetape::kernel

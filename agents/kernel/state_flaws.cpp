@@ -23,10 +23,11 @@ bool is_id(const TradeId& id) noexcept {
 }
 
 /// Ranges and runs ascend, and neighbours have an id between them.
-template <typename Range>
-const char* flaw_of_ids(const std::vector<Range>& ranges) noexcept {
+template <typename Ranges>
+const char* flaw_of_ids(const Ranges& ranges) noexcept {
   std::int64_t last = -2;  // an id below 0 that no range touches
-  for (const Range& range : ranges) {
+  for (std::size_t place = 0; place < ranges.size(); ++place) {
+    const auto& range = ranges[place];
     if (range.first < 0 || range.last < range.first || range.first <= last || range.first - last < 2) {
       return "ids that are out of order";
     }
@@ -91,7 +92,7 @@ const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig
   return std::ranges::is_sorted(corrections, {}, &CarriedOut::offset) ? nullptr : "corrections that are out of order";
 }
 
-const char* flaw_of(const std::vector<IdRanges::Range>& ranges) noexcept { return flaw_of_ids(ranges); }
+const char* flaw_of(const IdRanges& ranges) noexcept { return flaw_of_ids(ranges); }
 
 const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept {
   const bool are_times = std::ranges::all_of(runs, [&](const IdRuns::Run& run) {

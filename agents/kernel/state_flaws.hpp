@@ -17,7 +17,7 @@ namespace livetape::kernel {
 [[nodiscard]] const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept;
 /// Of one bucket, or one series, all of its chunks together.
-[[nodiscard]] const char* flaw_of(const std::vector<IdRanges::Range>& ranges) noexcept;
+[[nodiscard]] const char* flaw_of(const IdRanges& ranges) noexcept;
 [[nodiscard]] const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept;
 
 }  // namespace livetape::kernel

@@ -4,33 +4,45 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "window.hpp"
 
 namespace livetape::kernel {
 
 bool IdRanges::contains(std::int64_t id) const {
-  const auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
-  return after != ranges_.begin() && std::prev(after)->last >= id;
+  if (has_newest_ && id >= newest_.first) return id <= newest_.last;
+  const auto after = std::ranges::upper_bound(older_, id, {}, &Range::first);
+  return after != older_.begin() && std::prev(after)->last >= id;
 }
 
 std::size_t IdRanges::insert(std::int64_t id) {
-  if (insert_next(id)) return ranges_.size() - 1;
-  auto after = std::ranges::upper_bound(ranges_, id, {}, &Range::first);
-  const auto index = after - ranges_.begin();
+  if (insert_next(id)) return older_.size();
+  if (id > newest_.last) {
+    append({id, id});
+    return older_.size();
+  }
+  const auto after = std::ranges::upper_bound(older_, id, {}, &Range::first);
+  const auto index = static_cast<std::size_t>(after - older_.begin());
+  Range& next = after == older_.end() ? newest_ : *after;
   const bool touches_before = index > 0 && std::prev(after)->last == id - 1;
-  const bool touches_after = after != ranges_.end() && after->first - 1 == id;
+  const bool touches_after = next.first - 1 == id;
   if (touches_before && touches_after) {
-    std::prev(after)->last = after->last;
-    ranges_.erase(after);
+    next.first = std::prev(after)->first;
+    older_.erase(std::prev(after));
   } else if (touches_before) {
     std::prev(after)->last = id;
   } else if (touches_after) {
-    after->first = id;
+    next.first = id;
   } else {
-    ranges_.insert(after, {id, id});
+    older_.insert(after, {id, id});
   }
-  return static_cast<std::size_t>(index - (touches_before ? 1 : 0));
+  return index - (touches_before ? 1 : 0);
+}
+
+void IdRanges::append(const Range& range) {
+  if (std::exchange(has_newest_, true)) older_.push_back(newest_);
+  newest_ = range;
 }
 
 IdHash IdHash::of(std::string_view id) noexcept {
@@ -49,7 +61,7 @@ void IdBucket::insert(const IdHash& hash) {
 }
 
 std::uint32_t IdBucket::chunks(IdKind kind) const noexcept {
-  const std::size_t chunks = kind == IdKind::ranges ? (numbers.ranges().size() + kRangesPerChunk - 1) / kRangesPerChunk
+  const std::size_t chunks = kind == IdKind::ranges ? (numbers.size() + kRangesPerChunk - 1) / kRangesPerChunk
                                                     : (all_hashes().size() + kHashesPerChunk - 1) / kHashesPerChunk;
   return static_cast<std::uint32_t>(chunks);
 }
@@ -62,11 +74,13 @@ bool TradeIds::contains(const TradeIdView& id) const {
 
 const IdBucket* TradeIds::bucket_of(const TradeIdView& id) const {
   const IdHash hash = id.is_number() ? IdHash{} : IdHash::of(id.text);
-  const auto found = std::ranges::find_if(buckets_, [&](const IdBucket& bucket) {
+  const auto has_id = [&](const IdBucket& bucket) {
     return id.is_number() ? bucket.numbers.contains(id.number)
                           : bucket.hashes != nullptr && bucket.hashes->index.contains(hash);
-  });
-  return found == buckets_.end() ? nullptr : &*found;
+  };
+  const IdBucket* const found = std::ranges::find_if(older_, has_id);
+  if (found != older_.end()) return found;
+  return has_id(newest_) ? &newest_ : nullptr;
 }
 
 IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
@@ -83,19 +97,28 @@ IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_n
 }
 
 IdBucket& TradeIds::bucket(std::int64_t start_ns) {
-  if (!buckets_.empty() && buckets_.back().start_ns == start_ns) return buckets_.back();
-  const auto at = std::ranges::lower_bound(buckets_, start_ns, {}, &IdBucket::start_ns);
-  if (at != buckets_.end() && at->start_ns == start_ns) return *at;
+  if (has_newest_ && newest_.start_ns == start_ns) return newest_;
   IdBucket made;
   made.start_ns = start_ns;
-  return *buckets_.insert(at, std::move(made));
+  if (!has_newest_ || newest_.start_ns < start_ns) {
+    if (std::exchange(has_newest_, true)) older_.append(std::move(newest_));
+    newest_ = std::move(made);
+    return newest_;
+  }
+  IdBucket* const at = older_.from(start_ns);
+  if (at != older_.end() && at->start_ns == start_ns) return *at;
+  return older_.insert(std::move(made));
+}
+
+void TradeIds::drop_oldest() {
+  if (!older_.empty()) return older_.pop_front();
+  newest_ = {};
+  has_newest_ = false;
 }
 
 void TradeIds::restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdRanges::Range>& part) {
   IdBucket& found = bucket(bucket_ns);
-  std::vector<IdRanges::Range> all = found.numbers.ranges();
-  all.insert(all.end(), part.begin(), part.end());
-  found.numbers.restore(std::move(all));
+  for (const IdRanges::Range& range : part) found.numbers.append(range);
   found.logged_chunks[static_cast<std::size_t>(IdKind::ranges)] = static_cast<std::uint32_t>(chunk + 1);
 }
 
@@ -107,10 +130,12 @@ void TradeIds::restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const s
 
 void TradeIds::find_newest() {
   newest_number_ = -1;
-  for (const IdBucket& bucket : buckets_) {
-    const auto& ranges = bucket.numbers.ranges();
-    if (!ranges.empty()) newest_number_ = std::max(newest_number_, ranges.back().last);
-  }
+  const auto look_at = [&](const IdBucket& bucket) {
+    const IdRanges& numbers = bucket.numbers;
+    if (numbers.size() > 0) newest_number_ = std::max(newest_number_, numbers[numbers.size() - 1].last);
+  };
+  std::ranges::for_each(older_, look_at);
+  look_at(newest_);
 }
 
 }  // namespace livetape::kernel

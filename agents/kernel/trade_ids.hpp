@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "bar.hpp"
 #include "id_runs.hpp"
 #include "prefetch.hpp"
+#include "sorted_queue.hpp"
 
 /// Which trades of an instrument were counted already, kept for as long as one of them could be accepted again.
 namespace livetape::kernel {
@@ -29,20 +29,26 @@ class IdRanges {
   [[nodiscard]] bool contains(std::int64_t id) const;
   /// Adds an id that follows the last one; false where it does not.
   [[gnu::always_inline]] bool insert_next(std::int64_t id) {
-    if (ranges_.empty() || ranges_.back().last != id - 1) return false;
-    ranges_.back().last = id;
+    if (newest_.last != id - 1) return false;
+    newest_.last = id;
     return true;
   }
   /// Adds an id that is not in the set; returns the index of the first range that changed.
   std::size_t insert(std::int64_t id);
-  [[nodiscard]] const std::vector<Range>& ranges() const noexcept { return ranges_; }
-  void restore(std::vector<Range> ranges) { ranges_ = std::move(ranges); }
-  void prefetch_last() const noexcept {
-    if (!ranges_.empty()) prefetch_object(&ranges_.back());
+  [[nodiscard]] std::size_t size() const noexcept { return older_.size() + (has_newest_ ? 1 : 0); }
+  [[nodiscard]] const Range& operator[](std::size_t place) const noexcept {
+    return place < older_.size() ? older_[place] : newest_;
   }
+  /// Adds a range behind those that are there.
+  void append(const Range& range);
 
  private:
-  std::vector<Range> ranges_;  // ascending, never touching
+  static constexpr std::int64_t kNoId = -2;  // which no id follows
+
+  // Ascending, never touching. The newest is beside what a trade looks at anyway, and most often the only one.
+  Range newest_{kNoId, kNoId};
+  bool has_newest_ = false;
+  std::vector<Range> older_;
 };
 
 /// 128-bit hash of an id that is no number. Two of a billion ids share one with a chance of about 10^-21.
@@ -97,40 +103,33 @@ class TradeIds {
   [[gnu::always_inline]] bool insert_next(std::int64_t number, std::int64_t event_time_ns) {
     if (number <= newest_number_) return false;
     if (are_contiguous_) return runs.insert_next(number, event_time_ns);
-    if (!runs.runs().empty() || buckets_.empty()) return false;
-    IdBucket& newest = buckets_.back();
-    const std::int64_t since_ns = event_time_ns - newest.start_ns;
-    if (since_ns < 0 || since_ns >= IdBucket::kLengthNs || !newest.numbers.insert_next(number)) return false;
+    if (!runs.runs().empty() || !has_newest_) return false;
+    const std::int64_t since_ns = event_time_ns - newest_.start_ns;
+    if (since_ns < 0 || since_ns >= IdBucket::kLengthNs || !newest_.numbers.insert_next(number)) return false;
     newest_number_ = number;
-    touch(newest, IdKind::ranges, (newest.numbers.ranges().size() - 1) / kRangesPerChunk);
+    touch(newest_, IdKind::ranges, (newest_.numbers.size() - 1) / kRangesPerChunk);
     return true;
   }
   /// Adds an id that is not in the set; tells what it did to the gaps between the runs.
   IdRuns::Change insert(const TradeIdView& id, std::int64_t event_time_ns);
 
-  [[nodiscard]] std::deque<IdBucket>& buckets() noexcept { return buckets_; }
+  [[nodiscard]] bool has_buckets() const noexcept { return has_newest_; }
+  /// The bucket that starts first, of those that there are.
+  [[nodiscard]] const IdBucket& oldest() const noexcept { return older_.empty() ? newest_ : older_.front(); }
+  void drop_oldest();
   /// Calls `visit` with each bucket that may differ from the changelog; from then on none does.
   template <typename Visit>
   void take_changed(Visit visit) {
-    const auto from = std::ranges::lower_bound(buckets_, changed_from_ns_, {}, &IdBucket::start_ns);
-    std::for_each(from, buckets_.end(), visit);
+    std::for_each(older_.from(changed_from_ns_), older_.end(), visit);
+    if (has_newest_ && newest_.start_ns >= changed_from_ns_) visit(newest_);
     changed_from_ns_ = kUnchanged;
   }
-  [[nodiscard]] const std::deque<IdBucket>& buckets() const noexcept { return buckets_; }
   /// The bucket that starts there, made when it is missing.
   IdBucket& bucket(std::int64_t start_ns);
   /// The bucket that has the id; null when none has.
   [[nodiscard]] const IdBucket* bucket_of(const TradeIdView& id) const;
-  void prefetch_bucket() const noexcept {
-    if (!buckets_.empty()) prefetch_object(&buckets_.back());
-  }
-  void prefetch_oldest() const noexcept {
-    if (!buckets_.empty()) prefetch_object(&buckets_.front());
-  }
-  void prefetch_numbers() const noexcept {
-    runs.prefetch_last();
-    if (!buckets_.empty()) buckets_.back().numbers.prefetch_last();
-  }
+  void prefetch_buckets() const noexcept { older_.prefetch_ends(); }
+  void prefetch_newest() const noexcept { runs.prefetch_last(); }
   /// Adds a chunk of a bucket as the changelog has it; the chunks of a bucket come in their order.
   void restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdRanges::Range>& part);
   void restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdHash>& part);
@@ -150,7 +149,9 @@ class TradeIds {
   }
 
   bool are_contiguous_;
-  std::deque<IdBucket> buckets_;               // by start
+  bool has_newest_ = false;
+  IdBucket newest_;  // beside what a trade looks at anyway: nearly all are of it
+  SortedQueue<IdBucket> older_;
   std::int64_t changed_from_ns_ = kUnchanged;  // buckets before it are as the changelog has them
   std::int64_t newest_number_ = -1;
 };
