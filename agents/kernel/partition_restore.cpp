@@ -169,6 +169,7 @@ std::optional<Progress> PartitionFold::restored() {
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
+  series_.sort();
   for (Series* each : series_.all()) {
     each->finish_restore(changes_);
     check_parents(*each);

@@ -3,8 +3,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "livetape/int128.hpp"
@@ -59,6 +61,10 @@ Series& SeriesTable::insert(std::string instrument, Venue& home, const FoldConfi
   all_.push_back(&added);
   place({hash_of(added.home, added.instrument), &added});
   return added;
+}
+
+void SeriesTable::sort() {
+  std::ranges::sort(all_, {}, [](const Series* each) { return std::tie(each->home.name, each->instrument); });
 }
 
 void SeriesTable::place(Slot slot) noexcept {

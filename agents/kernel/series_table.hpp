@@ -21,7 +21,9 @@ class SeriesTable {
   [[nodiscard]] Series* guess(std::uint64_t hash) const noexcept;
   /// Adds a series that is not there yet.
   Series& insert(std::string instrument, Venue& home, const FoldConfig& config, BarStore& store);
-  /// All of them, in the order they came.
+  /// Puts all of them in the order of their names: what a compacted log restores comes in any.
+  void sort();
+  /// All of them, in the order they came since they were sorted.
   [[nodiscard]] const std::vector<Series*>& all() const noexcept { return all_; }
 
  private:
