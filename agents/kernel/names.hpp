@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
+
+#include "load_word.hpp"
 
 namespace livetape::kernel {
 
@@ -20,13 +21,9 @@ inline bool is_name(std::string_view text) {
 /// Whether two names are the same. They are short, and nearly always they are: two words that overlap are most of them.
 [[gnu::always_inline]] inline bool is_same_name(std::string_view a, std::string_view b) noexcept {
   const auto ends_are_same = [&]<typename Word>(Word) {
-    const auto word = [](const char* at) {
-      Word loaded = 0;
-      std::memcpy(&loaded, at, sizeof loaded);
-      return loaded;
-    };
     const std::size_t last = a.size() - sizeof(Word);
-    return word(a.data()) == word(b.data()) && word(a.data() + last) == word(b.data() + last);
+    return load_word<Word>(a.data()) == load_word<Word>(b.data()) &&
+           load_word<Word>(a.data() + last) == load_word<Word>(b.data() + last);
   };
   using Long = std::uint64_t;
   using Short = std::uint32_t;

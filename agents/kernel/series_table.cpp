@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <tuple>
 #include <utility>
 
 #include "livetape/int128.hpp"
+#include "load_word.hpp"
 #include "venue.hpp"
 
 namespace livetape::kernel {
@@ -21,10 +21,8 @@ std::uint64_t hash_of(const Venue& venue, std::string_view instrument) noexcept 
   if (instrument.size() < kWord || instrument.size() > 2 * kWord) {
     return XXH3_64bits_withSeed(instrument.data(), instrument.size(), venue.number);
   }
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::memcpy(&first, instrument.data(), kWord);
-  std::memcpy(&last, instrument.data() + instrument.size() - kWord, kWord);
+  const auto first = load_word(instrument.data());
+  const auto last = load_word(instrument.data() + instrument.size() - kWord);
   const UInt128 mixed = static_cast<UInt128>((first + venue.number) ^ 0x9e3779b97f4a7c15) * (last ^ 0xd6e8feb86659fd93);
   return static_cast<std::uint64_t>(mixed) ^ static_cast<std::uint64_t>(mixed >> 64);
 }

@@ -5,10 +5,11 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "load_word.hpp"
 
 namespace livetape::kernel {
 
@@ -27,12 +28,6 @@ constexpr std::uint64_t eight_digits(std::uint64_t digits) noexcept {
 constexpr bool are_digits(std::uint64_t bytes) noexcept {
   return ((bytes & 0xf0f0f0f0f0f0f0f0) | ((bytes + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) ==
          0x3333333333333333;
-}
-
-inline std::uint64_t load(const char* at) noexcept {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, kWord);
-  return word;
 }
 
 inline bool is_canonical(std::string_view id) noexcept {
@@ -60,13 +55,13 @@ struct TradeIdView {
       // Zeros before it fill the number up to 8 or 16 digits.
       const std::size_t missing =
           8 * (id.size() <= detail::kWord ? detail::kWord - id.size() : 2 * detail::kWord - id.size());
-      const std::uint64_t first = missing == 0 ? detail::load(id.data())
-                                               : detail::load(id.data()) << missing | detail::kZeros >> (64 - missing);
+      const std::uint64_t first =
+          missing == 0 ? load_word(id.data()) : load_word(id.data()) << missing | detail::kZeros >> (64 - missing);
       if (id.size() <= detail::kWord) {
         if (!detail::are_digits(first)) return {-1, id};
         return {static_cast<std::int64_t>(detail::eight_digits(first)), {}};
       }
-      const std::uint64_t last = detail::load(id.data() + id.size() - detail::kWord);
+      const std::uint64_t last = load_word(id.data() + id.size() - detail::kWord);
       if (!detail::are_digits(first) || !detail::are_digits(last)) return {-1, id};
       return {static_cast<std::int64_t>(detail::eight_digits(first) * 100'000'000 + detail::eight_digits(last)), {}};
     }

@@ -3,9 +3,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
+#include "load_word.hpp"
 #include "varint.hpp"
 
 namespace livetape::kernel {
@@ -39,8 +39,7 @@ class UncheckedReader {
       at_ += 2;
       return unzigzag(found);
     }
-    std::uint64_t word = 0;
-    std::memcpy(&word, at_, sizeof word);
+    auto word = load_word(at_);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     constexpr std::uint64_t kMore = 0x8080808080808080;
     const std::uint64_t ends = ~word & kMore;
