@@ -7,12 +7,11 @@ import time
 from typing import Any, Final
 
 from agents.kernel import PackedBatch
-from agents.transport.connection import consumer_connection
+from agents.transport.connection import REQUEST_TIMEOUT_MS, consumer_connection
 from agents.transport.produce_request import ProducerInParts
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
-_REQUEST_TIMEOUT_MS: Final = 10_000
 
 
 class PreparedBatch:
@@ -50,5 +49,5 @@ def transactional_producer(settings: Settings, transactional_id: str) -> Any:  #
         **consumer_connection(settings),
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
     )

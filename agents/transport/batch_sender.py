@@ -15,11 +15,10 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import TopicPartition
 
 from agents.kernel import PackedBatch
-from agents.transport.connection import consumer_connection, once_reached
+from agents.transport.connection import REQUEST_TIMEOUT_MS, consumer_connection, once_reached
 from agents.transport.produce_request import ClientInParts, InParts
 from app.settings import Settings
 
-_REQUEST_TIMEOUT_MS: Final = 10_000
 _LEADER_ACKS: Final = 1
 _NO_LEADER: Final = (None, -1)
 """Where a partition is not known, and where no broker has it."""
@@ -30,7 +29,7 @@ class BatchSender:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
-        self._client = ClientInParts(**consumer_connection(settings), request_timeout_ms=_REQUEST_TIMEOUT_MS)
+        self._client = ClientInParts(**consumer_connection(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
 
     async def __aenter__(self) -> "BatchSender":
         """Learn of the topic, once a broker can be reached."""
@@ -63,7 +62,7 @@ class BatchSender:
             raise LeaderNotAvailableError(self._topic)
         now_ms = time.time_ns() // 1_000_000
         data = [(number, batch.stamped(now_ms)) for number, batch in batches]
-        request: Any = ProduceRequest(None, _LEADER_ACKS, _REQUEST_TIMEOUT_MS, [(self._topic, data)])
+        request: Any = ProduceRequest(None, _LEADER_ACKS, REQUEST_TIMEOUT_MS, [(self._topic, data)])
         response = await self._client.send(leader, InParts(request))
         for _, answers in response.topics:
             for _partition, code, *_rest in answers:

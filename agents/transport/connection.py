@@ -16,6 +16,8 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
+REQUEST_TIMEOUT_MS: Final = 10_000
+"""How long a broker may take to store what is written."""
 PROTOCOLS: Final = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"}
 MECHANISMS: Final = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
 PROPERTIES: Final = {
