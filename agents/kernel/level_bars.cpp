@@ -25,18 +25,22 @@ Bar& LevelBars::open(const Slot& slot) {
   opened.bar->is_logged = opened.is_logged;
   opened.bar->is_paged = opened.is_paged;
   store_->drop(std::exchange(opened.sealed, nullptr));
-  find_newest();
+  if (opened.start_ns == newest_start_ns_) newest_ = opened.bar;
   return *opened.bar;
 }
 
-void LevelBars::seal(const Bar& bar, Bytes text) { seal(*slots_.from(bar.start_ns), text); }
+void LevelBars::seal(const Bar& bar, Bytes text) {
+  Slot& slot = *slots_.from(bar.start_ns);
+  seal(slot, *slot.bar, text);
+}
 
-void LevelBars::seal(Slot& slot, Bytes text) {
-  slot.is_logged = slot.bar->is_logged;
-  slot.is_paged = slot.bar->is_paged;
+void LevelBars::seal(Slot& slot, Bar& bar, Bytes text) {
+  slot.is_logged = bar.is_logged;
+  slot.is_paged = bar.is_paged;
   slot.sealed = store_->seal(text);
-  store_->give_back(*std::exchange(slot.bar, nullptr));
-  find_newest();
+  slot.bar = nullptr;
+  if (newest_ == &bar) newest_ = nullptr;
+  store_->give_back(bar);
 }
 
 Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
@@ -48,15 +52,23 @@ Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
     slots_.append({start_ns, &bar});
     newest_ = &bar;
     newest_start_ns_ = start_ns;
+    if (!is_final && first_forming_ == nullptr) first_forming_ = &bar;
   } else {
     slots_.insert({start_ns, &bar});
+    find_first_forming();
   }
   return bar;
 }
 
 Bar& LevelBars::finalise_first() {
-  Bar& bar = *slots_.begin()[forming_++].bar;
+  Bar& bar = *first_forming_;
   bar.is_final = true;
+  ++forming_;
+  if (forming_ + 1 == slots_.size()) {
+    first_forming_ = newest_;
+  } else {
+    find_first_forming();
+  }
   return bar;
 }
 
@@ -64,7 +76,16 @@ void LevelBars::pop_front() {
   if (front().sealed != nullptr) store_->drop(front().sealed);
   slots_.pop_front();
   --forming_;
-  find_newest();
+  if (empty()) find_newest();
+}
+
+void LevelBars::find_newest() noexcept {
+  newest_ = empty() ? nullptr : slots_.back().bar;
+  newest_start_ns_ = empty() ? kNone : slots_.back().start_ns;
+}
+
+void LevelBars::find_first_forming() noexcept {
+  first_forming_ = forming_ < slots_.size() ? slots_.begin()[forming_].bar : nullptr;
 }
 
 LevelBars::Slots LevelBars::part(Slots slots, std::int64_t from_ns, std::int64_t to_ns) {
@@ -123,6 +144,7 @@ void LevelBars::restore_without_pages(std::int64_t from_ns, std::int64_t to_ns) 
 void LevelBars::restore_forming() {
   const Slot* const from = std::ranges::find(slots_, false, &Slot::is_final);
   forming_ = static_cast<std::size_t>(from - slots_.begin());
+  find_first_forming();
 }
 
 }  // namespace livetape::kernel

@@ -39,7 +39,7 @@ class LevelBars {
   /// Makes the first forming bar the last final one.
   Bar& finalise_first();
   /// Keeps the bar that became final last as the bytes that say all of it, and gives its memory back.
-  void seal_last_final(Bytes text) { seal(slots_.begin()[forming_ - 1], text); }
+  void seal_last_final(Bar& bar, Bytes text) { seal(slots_.begin()[forming_ - 1], bar, text); }
   /// The same for a final bar that is there.
   void seal(const Bar& bar, Bytes text);
   /// Opens a bar.
@@ -56,8 +56,8 @@ class LevelBars {
     }
   }
 
-  [[nodiscard]] bool has_forming() const noexcept { return forming_ < slots_.size(); }
-  [[nodiscard]] Bar& first_forming() const { return *slots_.begin()[forming_].bar; }
+  [[nodiscard]] bool has_forming() const noexcept { return first_forming_ != nullptr; }
+  [[nodiscard]] Bar& first_forming() const { return *first_forming_; }
   /// Calls `visit` with each bar that forms, which nearly always is the newest alone.
   template <typename Visit>
   void each_forming(Visit visit) const {
@@ -99,17 +99,16 @@ class LevelBars {
   static constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] static Slots part(Slots slots, std::int64_t from_ns, std::int64_t to_ns);
-  void seal(Slot& slot, Bytes text);
-  /// To be called when the last slot is another, or has another bar.
-  void find_newest() noexcept {
-    newest_ = empty() ? nullptr : slots_.back().bar;
-    newest_start_ns_ = empty() ? kNone : slots_.back().start_ns;
-  }
+  void seal(Slot& slot, Bar& bar, Bytes text);
+  void find_newest() noexcept;
+  void find_first_forming() noexcept;
 
   BarStore* store_;
-  // Those of the last slot: a trade finds its bar, or that there is none, with no look at the slots.
+  // What trades need, with no look at the slots, which are far away: that of the last slot, null when it is sealed,
+  // when it starts, and the first that forms.
   Bar* newest_ = nullptr;
   std::int64_t newest_start_ns_ = kNone;
+  Bar* first_forming_ = nullptr;
   SortedQueue<Slot> slots_;
   std::size_t forming_ = 0;  // the first so many are final
 };

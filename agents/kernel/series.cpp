@@ -278,6 +278,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
     while (here.has_forming() && end_ns(level, here.first_forming()) + config_.grace_ns <= watermark_ns) {
       if (tree_[level].is_hopping()) here.first_forming().sum = total(level, here.first_forming());
       Bar& bar = here.finalise_first();
+      for (const std::size_t parent : tree_[level].parents) bars(parent).prefetch_newest();  // while this is written
       bar.seq = offset;
       ++changes.finals;
       const Bytes stored = make_known(level, bar, changes);
@@ -286,7 +287,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
         above.sum.merge(bar.sum);
         mark_dirty(parent, above, changes);
       });
-      if (!stored.empty()) here.seal_last_final(stored);
+      if (!stored.empty()) here.seal_last_final(bar, stored);
     }
   }
 }
