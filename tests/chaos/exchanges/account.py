@@ -68,11 +68,14 @@ class Account:
     copies: Counter[Key] = field(default_factory=Counter)
     garbage: int = 0
     gaps: list[Fields] = field(default_factory=list)
+    missing: set[Key] = field(default_factory=set)
+    """What is neither in Kafka nor told on `gaps`."""
 
     @classmethod
     def of(cls, venue: StormyExchange) -> "Account":
         """An exchange that trades no more, before anything was read."""
-        return cls(venue, venue.made(), venue.kept())
+        made = venue.made()
+        return cls(venue, made, venue.kept(), missing=set(made))
 
     def take(self, fields: Fields) -> None:
         """Book a trade of Kafka. Raises Broken when the exchange never made it, or not like this."""
@@ -84,10 +87,12 @@ class Account:
         if as_made(fields, one) != told(self._as_sent(one, fields)):
             raise Broken(f"{self.venue.name}: {dict(fields)} was made as {one}")
         self.copies[key] += 1
+        self.missing.discard(key)
 
-    def missing(self) -> set[Key]:
-        """What is neither in Kafka nor told on `gaps`."""
-        return {key for key in self.made.keys() - self.copies.keys() if not self._is_told(key)}
+    def take_gap(self, gap: Fields) -> None:
+        """Book what `gaps` tells."""
+        self.gaps.append(gap)
+        self.missing -= {key for key in self.missing if self._is_told_by(gap, key)}
 
     def judge(self) -> None:
         """Raises Broken where what is told as lost could have been had, or the other way round."""
@@ -104,8 +109,11 @@ class Account:
             raise Broken(f"{self.venue.name}: trades {what}: {sorted(keys)[:SHOWN]}")
 
     def _is_told(self, key: Key) -> bool:
-        one = self.made[key]
-        return any(gap["instrument"] == one.instrument and _covers(gap, one) for gap in self.gaps)
+        return any(self._is_told_by(gap, key) for gap in self.gaps)
+
+    def _is_told_by(self, gap: Fields, key: Key) -> bool:
+        instrument, _ = key
+        return bool(instrument == gap["instrument"]) and _covers(gap, self.made[key])
 
     def _as_sent(self, one: SimulatedTrade, fields: Fields) -> SimulatedTrade:
         resolution_ns = HISTORY_RESOLUTION_NS.get(self.venue.name, 1) if fields["source"] == "backfill" else 1
@@ -131,8 +139,8 @@ class Books:
             if kind == "Trade":
                 self.accounts[fields["venue"]].take(fields)
         for _, fields in self._gaps.read():
-            self.accounts[fields["venue"]].gaps.append(fields)
-        return sum(len(account.missing()) for account in self.accounts.values())
+            self.accounts[fields["venue"]].take_gap(fields)
+        return sum(len(account.missing) for account in self.accounts.values())
 
     def close(self) -> None:
         """Read no more."""

@@ -92,7 +92,7 @@ class Round:
                 self._tally.say(f"{left:,} trades are not there yet")
                 missing, since = left, time.monotonic()
             if time.monotonic() - since > WAIT_S or not all(map(_runs, self._programs.values())):
-                keys = {name: sorted(account.missing())[:SHOWN] for name, account in books.accounts.items()}
+                keys = {name: sorted(account.missing)[:SHOWN] for name, account in books.accounts.items()}
                 raise Broken(f"{left} trades are neither in Kafka nor on gaps: {keys}")
 
 
