@@ -194,7 +194,9 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
 void VenueThread::on_history_trade(const Trade& trade) {
   ++metrics_.backfilled;
   Tape& tape = tapes_[trade.instrument];
-  if (!tape.held_until_ns() && !tape.found_ns) tape.found_ns = steady_now_ns();
+  // One of an old gap tells nothing of the subscription.
+  const bool is_newest = tape.newest()->id.view() == trade.id.view();
+  if (is_newest && !tape.held_until_ns() && !tape.found_ns) tape.found_ns = steady_now_ns();
   Message message;
   message.trade = trade;
   send(message);

@@ -101,6 +101,11 @@ class Bridge:
         lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
         return next((float(value) for name, value in lines if name == f"{self._prefix}{sample}"), None)
 
+    def total(self, counter: str) -> float:
+        """A counter of /metrics, of all venues together."""
+        samples = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
+        return sum(float(value) for name, value in samples if name.startswith(f"{self._prefix}{counter}_total"))
+
     async def counts(self, sample: str, least: float) -> None:
         """Wait until a sample of /metrics has come to a number."""
         await self.until(lambda: (self.metric(sample) or 0) >= least, f"{sample} at {least}")

@@ -213,6 +213,24 @@ async def test_a_dead_subscription_is_made_again_and_if_that_does_not_help_the_c
     ]
 
 
+async def test_an_old_gap_that_is_filled_late_does_not_make_a_silent_subscription_dead(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1))
+        run.exchange.faults.refuse(OFTEN)
+        run.exchange.faults.skip(2)
+        run.say(*some(2, 6))
+        await run.bridge.says("binance: trades of BTC-USDT go on with a gap that is not filled yet")
+        run.exchange.faults.relent()
+        await run.has(6)
+        later_ms = 3_000  # the stream would have to show newer trades within 2 s
+        clocks = (run.total("clocks") or 0) + later_ms / here.clock_interval_ms
+        await run.bridge.counts('clocks_total{venue="binance"}', clocks)
+        assert (run.total("dead_subscriptions"), run.total("disconnects")) == (0, 0)
+        assert await run.bridge.stop() == 0
+
+
 async def test_an_instrument_that_is_merely_not_traded_is_left_alone(
     here: Settings, certs: certificates.Certificates
 ) -> None:
