@@ -85,12 +85,16 @@ class Round:
         shutil.rmtree(self._home / "spool" / self._settings.namespace, ignore_errors=True)
 
     async def _all_come(self, books: Books) -> None:
-        """Wait for as long as trades that were missing come."""
-        missing, since = None, time.monotonic()
+        """Wait for as long as trades come from the histories, be they missing or there from a former run."""
+        bridge = self._programs[BRIDGE].process
+        assert bridge is not None
+        missing, came, since = None, -1.0, time.monotonic()
         while left := await asyncio.to_thread(books.read):
             if left != missing:
                 self._tally.say(f"{left:,} trades are not there yet")
-                missing, since = left, time.monotonic()
+            fetched = await asyncio.to_thread(bridge.total, "backfilled_trades")
+            if (left, fetched) != (missing, came):
+                missing, came, since = left, fetched, time.monotonic()
             if time.monotonic() - since > WAIT_S or not all(map(_runs, self._programs.values())):
                 keys = {name: sorted(account.missing)[:SHOWN] for name, account in books.accounts.items()}
                 raise Broken(f"{left} trades are neither in Kafka nor on gaps: {keys}")
