@@ -48,16 +48,24 @@ Bar& LevelBars::make(std::int64_t start_ns, bool is_final) {
   bar.start_ns = start_ns;
   bar.is_final = is_final;
   forming_ += is_final ? 1 : 0;
-  if (newest_start_ns_ < start_ns) {
-    slots_.append({start_ns, &bar});
-    newest_ = &bar;
-    newest_start_ns_ = start_ns;
-    if (!is_final && first_forming_ == nullptr) first_forming_ = &bar;
-  } else {
-    slots_.insert({start_ns, &bar});
+  add({start_ns, &bar});
+  if (newest_ != &bar) {
     find_first_forming();
+  } else if (!is_final && first_forming_ == nullptr) {
+    first_forming_ = &bar;
   }
   return bar;
+}
+
+/// Puts a slot that is not there yet in its place, which nearly always is the end.
+void LevelBars::add(const Slot& slot) {
+  if (slot.start_ns <= newest_start_ns_) {
+    slots_.insert(slot);
+    return;
+  }
+  slots_.append(slot);
+  newest_ = slot.bar;
+  newest_start_ns_ = slot.start_ns;
 }
 
 Bar& LevelBars::finalise_first() {
@@ -107,8 +115,7 @@ void LevelBars::restore_paged(const Bar& bar, Bytes text) {
     newer->is_paged = true;
     return;
   }
-  slots_.insert({bar.start_ns, nullptr, store_->seal(text), false, true});
-  find_newest();
+  add({bar.start_ns, nullptr, store_->seal(text), false, true});
 }
 
 void LevelBars::restore_without(std::int64_t start_ns) {

@@ -100,6 +100,7 @@ class LevelBars {
 
   [[nodiscard]] static Slots part(Slots slots, std::int64_t from_ns, std::int64_t to_ns);
   void seal(Slot& slot, Bar& bar, Bytes text);
+  void add(const Slot& slot);
   void find_newest() noexcept;
   void find_first_forming() noexcept;
 

@@ -23,7 +23,6 @@ class SortedQueue {
   [[nodiscard]] const Item* end() const noexcept { return items_.data() + items_.size(); }
   [[nodiscard]] Item& front() noexcept { return *begin(); }
   [[nodiscard]] const Item& front() const noexcept { return *begin(); }
-  [[nodiscard]] Item& back() noexcept { return items_.back(); }
   [[nodiscard]] const Item& back() const noexcept { return items_.back(); }
   /// The first that starts at this time or later.
   [[nodiscard]] Item* from(std::int64_t start_ns) noexcept {
