@@ -98,13 +98,15 @@ class Bridge:
 
     def metric(self, sample: str) -> float | None:
         """Value of a sample of /metrics, nothing when there is none."""
-        lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
-        return next((float(value) for name, value in lines if name == f"{self._prefix}{sample}"), None)
+        return next((value for name, value in self._samples() if name == f"{self._prefix}{sample}"), None)
 
     def total(self, counter: str) -> float:
         """A counter of /metrics, of all venues together."""
-        samples = (line.rsplit(" ", 1) for line in self.metrics().splitlines())
-        return sum(float(value) for name, value in samples if name.startswith(f"{self._prefix}{counter}_total"))
+        return sum(value for name, value in self._samples() if name.startswith(f"{self._prefix}{counter}_total{{"))
+
+    def _samples(self) -> Iterator[tuple[str, float]]:
+        lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines() if not line.startswith("#"))
+        return ((name, float(value)) for name, value in lines)
 
     async def counts(self, sample: str, least: float) -> None:
         """Wait until a sample of /metrics has come to a number."""

@@ -68,14 +68,17 @@ class Account:
     copies: Counter[Key] = field(default_factory=Counter)
     garbage: int = 0
     gaps: list[Fields] = field(default_factory=list)
-    missing: set[Key] = field(default_factory=set)
+    missing: set[Key] = field(init=False)
     """What is neither in Kafka nor told on `gaps`."""
+
+    def __post_init__(self) -> None:
+        """Nothing was read yet."""
+        self.missing = set(self.made)
 
     @classmethod
     def of(cls, venue: StormyExchange) -> "Account":
         """An exchange that trades no more, before anything was read."""
-        made = venue.made()
-        return cls(venue, made, venue.kept(), missing=set(made))
+        return cls(venue, venue.made(), venue.kept())
 
     def take(self, fields: Fields) -> None:
         """Book a trade of Kafka. Raises Broken when the exchange never made it, or not like this."""
