@@ -38,9 +38,7 @@ HELD_MS: Final = 85_000
 def main(trades: Annotated[int, typer.Option(min=1, help="Trades in each topic.")] = 4_000_000) -> None:
     """Fold the same number of trades seven times."""
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
-        base = stack.on_free_ports(
-            Settings(intervals=("1m",), namespace="bench", session_timeout_ms=HELD_MS), Path(folder)
-        )
+        base = stack.on_free_ports(Settings(intervals=("1m",), session_timeout_ms=HELD_MS), Path(folder))
         with stack.running(base):
             quiet = {
                 (instruments, workers): _fold(base, TradesSpec(trades, instruments), workers).cpu_s
@@ -51,13 +49,14 @@ def main(trades: Annotated[int, typer.Option(min=1, help="Trades in each topic."
                 instruments: _fold(base, TradesSpec(trades, instruments, span_s=busy_s), 1).cpu_s
                 for instruments in (FEW, MANY)
             }
-            as_many_bars = base.model_copy(update={"namespace": "bench-1s", "intervals": ("1s",)})
+            as_many_bars = base.model_copy(update={"intervals": ("1s",)})
             as_many_bars_s = _fold(as_many_bars, TradesSpec(trades, USUAL), 1).cpu_s
     print(json.dumps(_result(trades, quiet, busy, as_many_bars_s)))
 
 
 def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
-    settings = base.model_copy(update={"namespace": f"{base.namespace}-{spec.instruments}-{spec.span_s}-{count}"})
+    name = f"bench-{base.intervals[0]}-{spec.instruments}-{spec.span_s}-{count}"
+    settings = base.model_copy(update={"namespace": name})
     topic_admin.apply(settings)
     ids = schema_registry.register_all(settings)
     wanted = records(spec, SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]), settings.schemas_dir)
