@@ -52,6 +52,12 @@ class SpscRing {
   /// Consumer.
   [[nodiscard]] bool is_empty() noexcept { return front() == nullptr; }
   void pop() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  /// Consumer: what was popped so far has been seen to, and no longer ends with this process.
+  void settle() noexcept { settled_.store(tail_.load(std::memory_order_relaxed), std::memory_order_release); }
+
+  /// Producer: how many items were pushed, and how many of them are settled.
+  [[nodiscard]] std::size_t pushed() const noexcept { return head_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
  private:
   static constexpr std::size_t kCacheLine = 64;  // each side's counters on a line of their own
@@ -63,6 +69,7 @@ class SpscRing {
   std::size_t seen_tail_ = 0;  // producer's
   alignas(kCacheLine) std::atomic<std::size_t> tail_{0};
   std::size_t seen_head_ = 0;  // consumer's
+  std::atomic<std::size_t> settled_{0};
 };
 
 }  // namespace livetape::bridge

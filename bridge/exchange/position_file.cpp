@@ -42,6 +42,12 @@ bool PositionFile::write(std::string_view lines) const {
   return out && !error;
 }
 
+bool PositionFile::add(std::string_view line) const {
+  std::ofstream out(file_, std::ios::app);
+  out << line << std::flush;
+  return out.good();
+}
+
 void PositionFile::append(std::string_view instrument, const Trade& trade, std::string& lines) {
   lines.append(instrument).append(" ").append(std::to_string(trade.event_time_ns)).append(" ");
   lines.append(trade.has_seq ? std::to_string(trade.seq) : "-").append(" ").append(trade.id.view()).append("\n");

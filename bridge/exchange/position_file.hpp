@@ -28,6 +28,8 @@ class PositionFile {
   [[nodiscard]] std::vector<InstrumentPosition> read() const;
   /// Replaces the file. False when the disk does not take it.
   [[nodiscard]] bool write(std::string_view lines) const;
+  /// Adds a line at its end. False when the disk does not take it.
+  [[nodiscard]] bool add(std::string_view line) const;
 
   static void append(std::string_view instrument, const Trade& trade, std::string& lines);
 

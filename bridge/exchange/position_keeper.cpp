@@ -1,6 +1,7 @@
 #include "exchange/position_keeper.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "core/log.hpp"
 #include "core/time.hpp"
@@ -10,12 +11,13 @@ namespace {
 
 constexpr std::int64_t kKeepEveryNs = 2'000'000'000;
 constexpr std::int64_t kLongestAwayNs = 86'400'000'000'000;
+constexpr std::string_view kNoTrade = "-";  // the id of none
 
 }  // namespace
 
 PositionKeeper::PositionKeeper(const std::filesystem::path& folder, const VenueConfig& config, std::vector<Tape>& tapes,
-                               VenueMetrics& metrics)
-    : config_(config), tapes_(tapes), metrics_(metrics), file_(folder, config.venue) {}
+                               const MessageRing& ring, VenueMetrics& metrics)
+    : config_(config), tapes_(tapes), metrics_(metrics), file_(folder, config.venue), ring_(ring) {}
 
 void PositionKeeper::resume() {
   const std::int64_t oldest_ns = utc_now_ns() - kLongestAwayNs;
@@ -31,11 +33,22 @@ void PositionKeeper::resume() {
   }
 }
 
+void PositionKeeper::begin(const Trade& first) {
+  Trade before = first;
+  if (tapes_[first.instrument].numbered() != nullptr) --before.seq;
+  (void)before.id.assign(kNoTrade);
+  std::string line;
+  PositionFile::append(config_.instruments[first.instrument], before, line);
+  if (!file_.add(line)) ++metrics_.positions_not_kept;
+  lines_ += line;  // which are to replace the file, and knew nothing of it
+}
+
 void PositionKeeper::keep(std::int64_t steady_ns) {
-  if (steady_ns < keep_at_ns_) return;
+  if (steady_ns < keep_at_ns_ || ring_.settled() < lines_until_) return;
   keep_at_ns_ = steady_ns + kKeepEveryNs;
   if (!lines_.empty() && !file_.write(lines_)) ++metrics_.positions_not_kept;
   lines_.clear();
+  lines_until_ = ring_.pushed();
   for (std::size_t i = 0; i < tapes_.size(); ++i) {
     if (const auto trade = tapes_[i].safe_until()) PositionFile::append(config_.instruments[i], *trade, lines_);
   }

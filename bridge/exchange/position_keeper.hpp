@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config.hpp"
+#include "core/message_source.hpp"
 #include "core/metrics.hpp"
 #include "exchange/position_file.hpp"
 #include "exchange/tape.hpp"
@@ -16,12 +17,16 @@ namespace livetape::bridge {
 class PositionKeeper {
  public:
   /// Throws std::runtime_error that names the folder when nothing can be kept there.
+  /// `ring` takes what is read to where it no longer ends with this process.
   PositionKeeper(const std::filesystem::path& folder, const VenueConfig& config, std::vector<Tape>& tapes,
-                 VenueMetrics& metrics);
+                 const MessageRing& ring, VenueMetrics& metrics);
 
   /// What was traded since the last run is missing from now on.
   void resume();
-  /// Keeps the positions of a while ago: what was read since then may not have left this process.
+  /// Keeps at once that an instrument begins with this trade, which is not yet published: a run that ends before the
+  /// next `keep` would leave nothing to go on from.
+  void begin(const Trade& first);
+  /// Keeps the positions of a while ago, once all that was read until then is settled.
   void keep(std::int64_t steady_ns);
 
  private:
@@ -29,7 +34,9 @@ class PositionKeeper {
   std::vector<Tape>& tapes_;
   VenueMetrics& metrics_;
   PositionFile file_;
-  std::string lines_;  // as they were when they were last kept
+  const MessageRing& ring_;
+  std::string lines_;            // of a while ago
+  std::size_t lines_until_ = 0;  // how many messages had been put into the ring by then
   std::int64_t keep_at_ns_ = 0;
 };
 

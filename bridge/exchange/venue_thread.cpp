@@ -37,7 +37,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       venue_(checked_venue(config.venue, config.instruments)),
       session_id_(random_session_id()),
       errors_(bridge.errors_dir, config.venue),
-      positions_(bridge.positions_dir, config_, tapes_, metrics),
+      positions_(bridge.positions_dir, config_, tapes_, kafka_ring_, metrics),
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
@@ -168,6 +168,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   tape.heard_ns = steady_ns;
   tape.patience_ns = patience_ns_;
   tape.strikes = 0;
+  if (!tape.newest()) positions_.begin(trade);
   const Verdict verdict = tape.take(trade);
   if (verdict == Verdict::duplicate) {
     ++metrics_.duplicates;

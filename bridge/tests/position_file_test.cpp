@@ -37,6 +37,16 @@ TEST_F(PositionFileTest, TellsTheNextRunWhatTheLastOneWrote) {
   EXPECT_EQ(positions[1].trade.event_time_ns, -1);
 }
 
+TEST_F(PositionFileTest, TakesALineMoreAtItsEnd) {
+  const PositionFile file(folder_, "toy");
+  ASSERT_TRUE(file.add("BTC-USDT 1 7 7\n"));
+  ASSERT_TRUE(file.add("ETH-USDT 1 8 8\n"));
+  const auto positions = file.read();
+  ASSERT_EQ(positions.size(), 2U);
+  EXPECT_EQ(positions[0].trade.seq, 7);
+  EXPECT_EQ(positions[1].trade.seq, 8);
+}
+
 TEST_F(PositionFileTest, LeavesOutWhatIsNoPosition) {
   const PositionFile file(folder_, "toy");
   EXPECT_TRUE(file.read().empty());

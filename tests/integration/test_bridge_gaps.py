@@ -265,6 +265,28 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
     assert await gaps(here) == []
 
 
+@pytest.mark.parametrize("venue", [BINANCE, *UNNUMBERED])
+async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
+    here: Settings, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    script, protocol, made = Script(), protocol_of(venue, (BTC, ETH)), recent(1, 5)
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        with bridging(read) as bridge:
+            await exchange.heard((BTC, ETH))
+            script.say(*made[:1])
+            await bridge.counts(f'trades_total{{venue="{venue}"}}', 1)
+            await bridge.stop(signal.SIGKILL)
+        script.say(*made[1:])  # nobody listens
+        with bridging(read) as bridge:
+            await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', 5)
+            await bridge.until(lambda: bridge.metric(f'holding{{venue="{venue}"}}') == 0, "no gap")
+            assert await bridge.stop() == 0
+    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    assert written_ids == {protocol.trade_id(one) for one in made}
+    assert await gaps(here) == []
+
+
 def recent(first: int, last: int) -> list[SimulatedTrade]:
     """Trades of the last minute: a bridge that was away for longer than a day fetches none."""
     now_ns = time.time_ns() // SECOND_NS * SECOND_NS
