@@ -22,7 +22,6 @@ constexpr std::int64_t kGiveUpAfterNs = 600'000'000'000;   // bars take no trade
 constexpr std::string_view kNotInHistory = "the venue's history does not have them";
 constexpr std::string_view kHistoryTooShort = "the venue's history does not go back that far";
 constexpr std::string_view kNoAnswer = "the venue's history could not be read for ten minutes";
-constexpr std::string_view kTooMany = "the stream had more holes than can be kept in mind";
 
 /// What makes a page of no use, though each of its trades can be read. Nothing when it is good.
 std::string_view flaw_of(std::span<const Trade> page, const HistoryQuery& query) {
@@ -99,7 +98,6 @@ asio::awaitable<Backfill::Again> Backfill::fill(std::uint32_t instrument) {
 asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
   ContiguousIds& ids = *tape.numbered();
-  if (const auto dropped = ids.take_overflow()) lose(instrument, *dropped, kTooMany);
   if (tape.doubted() && !co_await fill_tail(instrument)) co_return kAfterTrouble;
   const bool is_newest_first = venue_.history_rules().order == HistoryRules::Order::newest_first;
   for (int pages = 0; !ids.missing().empty(); ++pages) {

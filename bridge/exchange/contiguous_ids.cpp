@@ -1,7 +1,6 @@
 #include "exchange/contiguous_ids.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace livetape::bridge {
 
@@ -11,11 +10,8 @@ Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
   if (newest_ && id <= *newest_) return fill(id, time_ns);
   const bool is_next = !newest_ || id == *newest_ + 1;
   if (!is_next) {
-    if (missing_.size() == kMaxRanges) {
-      overflow_ = missing_.front();
-      missing_.erase(missing_.begin());
-    }
     missing_.push_back({*newest_ + 1, id - 1, newest_time_ns_, time_ns});
+    join_closest();
   }
   newest_ = id;
   newest_time_ns_ = time_ns;
@@ -34,8 +30,20 @@ Verdict ContiguousIds::fill(std::int64_t id, std::int64_t time_ns) {
   } else {
     *range = before;
     if (behind.first <= behind.last) missing_.insert(range + 1, behind);
+    join_closest();
   }
   return Verdict::fresh;
+}
+
+void ContiguousIds::join_closest() {
+  if (missing_.size() <= kMaxRanges) return;
+  auto closest = missing_.begin();
+  for (auto range = missing_.begin(); range + 1 != missing_.end(); ++range) {
+    if (range[1].first - range->last < closest[1].first - closest->last) closest = range;
+  }
+  closest->last = closest[1].last;
+  closest->to_time_ns = closest[1].to_time_ns;
+  missing_.erase(closest + 1);
 }
 
 std::optional<MissingIds> ContiguousIds::give_up(std::int64_t first) {
@@ -45,7 +53,5 @@ std::optional<MissingIds> ContiguousIds::give_up(std::int64_t first) {
   missing_.erase(range);
   return given_up;
 }
-
-std::optional<MissingIds> ContiguousIds::take_overflow() { return std::exchange(overflow_, std::nullopt); }
 
 }  // namespace livetape::bridge

@@ -23,8 +23,8 @@ struct MissingIds {
   bool operator==(const MissingIds&) const = default;
 };
 
-/// Which trades of an instrument came, where the venue numbers them without a hole. Memory is bounded: of a stream with
-/// more holes than `kMaxRanges` the oldest one is given up.
+/// Which trades of an instrument came, where the venue numbers them without a hole. Memory is bounded: of more holes
+/// than `kMaxRanges` those that are closest become one, and the trades between them count as missing, to be had twice.
 class ContiguousIds {
  public:
   static constexpr std::size_t kMaxRanges = 1'024;
@@ -39,16 +39,14 @@ class ContiguousIds {
   [[nodiscard]] const std::vector<MissingIds>& missing() const noexcept { return missing_; }
   /// Stops waiting for a range, by its first id. Nothing when it was filled meanwhile.
   std::optional<MissingIds> give_up(std::int64_t first);
-  /// A range that was given up because there were too many; nothing when there is none.
-  std::optional<MissingIds> take_overflow();
 
  private:
   Verdict fill(std::int64_t id, std::int64_t time_ns);
+  void join_closest();
 
   std::optional<std::int64_t> newest_;
   std::int64_t newest_time_ns_ = 0;
   std::vector<MissingIds> missing_;
-  std::optional<MissingIds> overflow_;
 };
 
 }  // namespace livetape::bridge

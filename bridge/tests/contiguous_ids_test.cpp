@@ -43,13 +43,16 @@ TEST(ContiguousIds, WhatIsGivenUpIsNotMissingAnyMore) {
   EXPECT_TRUE(ids.missing().empty());
 }
 
-TEST(ContiguousIds, OfTooManyHolesTheOldestIsGivenUp) {
+TEST(ContiguousIds, OfTooManyHolesTheClosestBecomeOne) {
   ContiguousIds ids;
-  constexpr auto kHoles = static_cast<std::int64_t>(ContiguousIds::kMaxRanges) + 1;
-  for (std::int64_t i = 0; i <= kHoles; ++i) (void)ids.take(2 * i, i);
+  constexpr auto kHoles = static_cast<std::int64_t>(ContiguousIds::kMaxRanges);
+  for (std::int64_t i = 0; i <= kHoles; ++i) (void)ids.take(10 * i, i);
+  (void)ids.take(10 * kHoles + 1, kHoles + 1);
+  EXPECT_EQ(ids.take(5, 0), Verdict::fresh) << "it splits the first hole";
   EXPECT_EQ(ids.missing().size(), ContiguousIds::kMaxRanges);
-  EXPECT_EQ(ids.take_overflow(), (MissingIds{1, 1, 0, 1}));
-  EXPECT_FALSE(ids.take_overflow().has_value());
+  EXPECT_EQ(ids.missing()[0], (MissingIds{1, 9, 0, 1}));
+  EXPECT_EQ(ids.take(5, 0), Verdict::fresh) << "whether it came is no longer known";
+  EXPECT_EQ(ids.take(10, 1), Verdict::duplicate);
 }
 
 TEST(ContiguousIds, BeginAnewWhereTheVenueDoes) {
