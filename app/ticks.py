@@ -73,12 +73,13 @@ class Ticks:
         self._metrics.ticks_missing.labels(lost.venue).inc(count)
 
     def _instrument(self, key: str) -> Instrument | None:
-        """The instrument of a message's key; a clock's key is the venue alone."""
+        """The instrument of a message's key; a clock's key is the venue alone, a packet feed's gap may be of any."""
         if key not in self._instruments:
             venue, _, name = key.partition(":")
-            self._instruments[key] = Instrument(venue, name) if name else None
-            if name:
-                self._catalogue.saw_trade(Instrument(venue, name))
+            instrument = Instrument(venue, name) if name not in {"", "*"} else None
+            self._instruments[key] = instrument
+            if instrument is not None:
+                self._catalogue.saw_trade(instrument)
         return self._instruments[key]
 
     async def _tell(self, instrument: Instrument, value: bytes, listeners: set[TradeListener]) -> None:
@@ -88,7 +89,7 @@ class Ticks:
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
-        if name == "livetape.Trade":
+        if name == "livetape.Trade" and fields["action"] == "trade":  # a cancellation's price is 0
             message = trade_message(fields)
             for listener in listeners:
                 listener.trade_happened(instrument, message)

@@ -1,0 +1,128 @@
+"""What the messages of a bridge become, over a real ZeroMQ socket; no registry and no broker are asked."""
+
+import asyncio
+import io
+import json
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import fastavro
+import pytest
+import zmq
+import zmq.asyncio
+
+from app.bars import Instrument
+from app.catalogue import Catalogue
+from app.metrics import Metrics
+from app.records import RecordReader
+from app.settings import PROJECT, Settings
+from app.status import Status
+from app.ticks import Ticks
+from app.views import BarView
+from local import ports
+
+APPLE = Instrument("nasdaq", "AAPL")
+SCHEMA_IDS = {"trade": 1, "gap": 2}
+TRADE = {
+    **APPLE._asdict(),
+    "trade_id": "17",
+    "price": Decimal("191.25"),
+    "size": Decimal(100),
+    "aggressor": "buy",
+    "event_time_ns": 1_700_000_000_123_000_000,
+    "receive_time_ns": 1_700_000_000_124_000_001,
+    "action": "trade",
+}
+NOTHING = {**TRADE, "price": Decimal(0), "size": Decimal(0), "aggressor": "unknown"}
+CANCELLATION = {**NOTHING, "trade_id": "18", "action": "cancel", "refers_to": "17"}
+CORRECTION = {**TRADE, "trade_id": "19", "price": Decimal("1.25"), "action": "correct", "refers_to": "17"}
+LOST_PACKETS = {
+    "venue": "nasdaq",
+    "instrument": "*",
+    "from_time_ns": 1,
+    "to_time_ns": 2,
+    "first_missing_id": None,
+    "last_missing_id": None,
+    "reason": "nobody has them",
+}
+
+
+class Told:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.trades: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+
+    def trade_happened(self, key: Instrument, message: str) -> None:
+        told = json.loads(message)
+        assert (told["type"], told["venue"], told["instrument"]) == ("trade", *key)
+        self.trades.put_nowait(told["trade"])
+
+
+class Bridge:
+    """Publishes messages as a bridge does."""
+
+    def __init__(self, socket: zmq.asyncio.Socket) -> None:
+        self._socket = socket
+        self._sequence = 0
+
+    async def publish(self, name: str, fields: Mapping[str, Any]) -> None:
+        self._sequence += 1
+        key = f"{fields['venue']}:{fields['instrument']}"
+        position = struct.pack(">16sQ", b"session", self._sequence)
+        await self._socket.send_multipart([key.encode(), position, value(name, fields)])
+
+
+def value(name: str, fields: Mapping[str, Any]) -> bytes:
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(json.loads(schema(SCHEMA_IDS[name]))), fields)
+    return struct.pack(">bI", 0, SCHEMA_IDS[name]) + body.getvalue()
+
+
+def schema(schema_id: int) -> str:
+    (name,) = (name for name, number in SCHEMA_IDS.items() if number == schema_id)
+    return (PROJECT / "schemas" / f"{name}.avsc").read_text()
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return Catalogue(("1m",), BarView(), Status())
+
+
+@asynccontextmanager
+async def bridge_of(told: Told, catalogue: Catalogue) -> AsyncIterator[Bridge]:
+    """A bridge whose trades of Apple a listener is told."""
+    data, retry = ports.free_ports(2)
+    settings = Settings(zmq_data=f"tcp://127.0.0.1:{data}", zmq_retry=f"tcp://127.0.0.1:{retry}")
+    reader = RecordReader(settings.schemas_dir, schema)
+    ticks = Ticks(settings, reader=reader, catalogue=catalogue, metrics=Metrics())
+    ticks.subscribe(APPLE, told)
+    with zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.bind(settings.zmq_data)
+        running = asyncio.create_task(ticks.run())
+        assert await socket.recv() == b"\x01"  # it has subscribed
+        yield Bridge(socket)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_only_trades_are_told_as_trades(catalogue: Catalogue) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        for fields in (TRADE, CANCELLATION, CORRECTION, {**TRADE, "trade_id": "20", "price": Decimal("191.5")}):
+            await bridge.publish("trade", fields)
+        first, second = await told.trades.get(), await told.trades.get()
+    assert (first["trade_id"], first["price"], first["size"]) == ("17", "191.25", "100")
+    assert (second["trade_id"], second["price"]) == ("20", "191.5")
+
+
+async def test_a_gap_of_any_instrument_makes_no_instrument(catalogue: Catalogue) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        await bridge.publish("gap", LOST_PACKETS)
+        await bridge.publish("trade", TRADE)
+        await told.trades.get()
+    assert catalogue.instruments() == [APPLE]
