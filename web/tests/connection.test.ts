@@ -1,43 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Connection, type ConnectionState } from "../src/feed/connection";
+import { newest, ServerEnd } from "./server_end";
 
 const HELLO = { type: "hello", namespace: "demo", heartbeat_s: 5, history: "postgres" };
-
-/** The server's end of each WebSocket that the page opened. */
-class ServerEnd {
-  static opened: ServerEnd[] = [];
-  onmessage: ((event: { data: string }) => void) | null = null;
-  onclose: (() => void) | null = null;
-  readonly received: unknown[] = [];
-  isClosed = false;
-
-  constructor(readonly url: string) {
-    ServerEnd.opened.push(this);
-  }
-
-  send(text: string): void {
-    this.received.push(JSON.parse(text));
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-
-  say(message: unknown): void {
-    this.onmessage?.({ data: typeof message === "string" ? message : JSON.stringify(message) });
-  }
-
-  hangUp(): void {
-    this.onclose?.();
-  }
-}
-
-const newest = (): ServerEnd => {
-  const end = ServerEnd.opened.at(-1);
-  if (!end) throw new Error("the page has opened no connection");
-  return end;
-};
 
 function connect(): {
   connection: Connection;

@@ -11,8 +11,8 @@ import { heard } from "./tape";
 const RETRY_MS = 1_000;
 /** The page is drawn anew at most this often: a busy market says more than an eye can see. */
 const FRAME_MS = 40;
-/** What hello calls a history that reaches behind what the topics hold; of another one there is nothing to load. */
-const HISTORY = "postgres";
+/** What hello calls a history that has nothing older to load; one that it does not know yet may have. */
+const NO_HISTORY = "topic";
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
@@ -73,7 +73,7 @@ export function useMarket(address: string): Market {
     switch (message.type) {
       case "hello":
         namespace.value = message.namespace;
-        hasOlderBars = message.history === HISTORY;
+        hasOlderBars = message.history !== NO_HISTORY;
         break;
       case "list":
         takeListing(message);
