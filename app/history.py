@@ -59,6 +59,15 @@ def _older_bars(table: str, columns: str) -> TextClause:
     """)  # noqa: S608 - as above
 
 
+def _bars_from(table: str) -> TextClause:
+    return text(f"""
+        SELECT EXISTS (
+            SELECT FROM {table}
+            WHERE venue = :venue AND instrument = :instrument AND interval = :interval AND start_ns >= :end_ns
+        )
+    """)  # noqa: S608 - as above
+
+
 class _Stored(NamedTuple):
     """Where the bars of a channel are stored, and how a row becomes one."""
 
@@ -81,7 +90,7 @@ Positions = Mapping[tuple[str, int], int]
 
 
 class HistoryUnavailable(Exception):
-    """Postgres did not answer; the message says where and why."""
+    """Postgres did not answer, or does not have all of it yet; the message says where and why."""
 
 
 class History:
@@ -120,13 +129,20 @@ class History:
                     take([(_key(row, stored.channel), stored.bar(dict(row))) for row in chunk])
         return positions
 
-    def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int) -> list[Bar]:
-        """The newest `limit` bars that start in [start_ns, end_ns), oldest first; raise HistoryUnavailable."""
+    def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool) -> list[Bar]:
+        """The newest `limit` bars that start in [start_ns, end_ns), oldest first; raise HistoryUnavailable.
+
+        `is_followed` says that there is a final bar at `end_ns` or later. A series is stored in its order: as long as
+        none of those is stored, some before may be missing too.
+        """
         stored = self._stored[key.channel]
         wanted: dict[str, str | int] = {"venue": key.venue, "instrument": key.instrument, "interval": key.interval}
         wanted |= {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
         with self._snapshot() as connection:
-            if not _has_table(connection, stored):
+            has_table = _has_table(connection, stored)
+            if is_followed and not (has_table and connection.scalar(_bars_from(stored.table), wanted)):
+                raise HistoryUnavailable(f"{self._where()}, is behind: the bars that follow are still to be stored")
+            if not has_table:
                 return []
             rows = connection.execute(_older_bars(stored.table, stored.columns), wanted).mappings().all()
         return [stored.bar(dict(row)) for row in reversed(rows)]

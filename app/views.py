@@ -41,6 +41,11 @@ class Series:
         return len(self._starts) >= self._depth
 
     @property
+    def has_committed(self) -> bool:
+        """Whether one of its bars is final or revised."""
+        return any(bar.order.committed for bar in self._bars.values())
+
+    @property
     def oldest_ns(self) -> int | None:
         """Start of the oldest bar."""
         return self._starts[0] if self._starts else None

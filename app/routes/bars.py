@@ -1,5 +1,6 @@
 """GET /api/v1/bars."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -74,8 +75,8 @@ class BarsQuery(BaseModel):
 async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response:
     """The newest bars of a series that start in [start_ns, end_ns), oldest first, forming ones among them.
 
-    Bars older than the view's ring come from Postgres. While it is away, an answer that would lack some is refused. A
-    view that never had Postgres answers a request that names no times with what the topics hold.
+    Bars older than the view's ring come from Postgres. While it is away or behind, an answer that would lack some is
+    refused. A view that never had Postgres answers a request that names no times with what the topics hold.
     """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval)
     return json_text(f'{{"bars":[{",".join(bar.text for bar in await found_bars(shared, key, query))}]}}')
@@ -103,19 +104,22 @@ async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list
     """What Postgres has before the bars found in the ring.
 
     Raises:
-        RequestRefused: it is away.
+        RequestRefused: it is away, or behind.
     """
     first_ns = max(query.start_ns or FIRST_NS, FIRST_NS)
     end_ns = found[0].start_ns if found else min(query.end_ns or LAST_NS, LAST_NS)
     if first_ns >= end_ns:
         return []
+    series = shared.view.series(key)
+    is_followed = series is not None and series.has_committed  # none of the ring is older than what is asked for here
+    older = partial(shared.history.bars, key, first_ns, end_ns, query.limit - len(found), is_followed=is_followed)
     try:
-        return await run_in_threadpool(shared.history.bars, key, first_ns, end_ns, query.limit - len(found))
+        return await run_in_threadpool(older)
     except HistoryUnavailable as error:
         if shared.status.now.history is Origin.TOPIC and query.start_ns is None and query.end_ns is None:
             return []
+        remedy = f"Ask for {len(found)} at most, or again later" if found else "Ask again later"
         raise RequestRefused(
             Code.NO_DATABASE,
-            f"bars older than the newest {shared.view.depth} of a series are kept in Postgres only, which is away: "
-            f"{error}. Ask for {len(found)} at most, or again later",
+            f"bars older than the newest {shared.view.depth} of a series are kept in Postgres only: {error}. {remedy}",
         ) from error

@@ -179,6 +179,35 @@ def test_bars_older_than_the_ring_are_refused_while_postgres_is_away(
         assert refused(api, limit=5000, start_ns=bars[99]["start_ns"]) == (503, "database_unavailable")
 
 
+def test_bars_that_left_the_ring_and_are_not_stored_yet_are_refused(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    bars = [bar(60 * number, seq=number) for number in range(700)]
+    starts = [fields["start_ns"] for fields in bars]
+    writer.flush(bars)
+    with serving(settings) as api:
+        database.store(bars[:100])
+        assert api.bars(limit=500) == [shown(fields) for fields in bars[200:]]
+        assert api.bars(start_ns=starts[97], end_ns=starts[99]) == [shown(fields) for fields in bars[97:99]]
+        assert refused(api, limit=501) == (503, "database_unavailable")
+        assert refused(api, limit=5000, start_ns=starts[90]) == (503, "database_unavailable")
+        assert refused(api, start_ns=starts[90], end_ns=starts[150]) == (503, "database_unavailable")
+        assert "is behind" in api.get("/api/v1/bars", **BINANCE_BTC, interval="1m", limit=501).text
+        database.store(bars[100:201])
+        assert api.bars(limit=5000) == [shown(fields) for fields in bars]
+
+
+def test_forming_bars_wait_for_nothing_to_be_stored(settings: Settings, writer: Writer, database: Database) -> None:
+    stored = [bar(60 * number, seq=number) for number in range(600)]
+    database.store(stored)
+    with serving(settings) as api:
+        forming = [bar(60 * number, seq=1_000 + number) for number in range(600, 1_100)]
+        writer.live(*forming)
+        eventually(lambda: api.bars(limit=1) == [shown(forming[-1], "forming")])
+        expected = [*map(shown, stored), *(shown(fields, "forming") for fields in forming)]
+        assert api.bars(limit=5000) == expected
+
+
 def refused(api: Api, **query: int) -> tuple[int, str]:
     """Status and code of a refused request for bars of 1 minute."""
     answer = api.get("/api/v1/bars", **BINANCE_BTC, interval="1m", **query)
