@@ -48,7 +48,8 @@ class RecordReader:
         """Full record name and fields of a value.
 
         Raises:
-            BadRecord: no value, no wire header, a schema that is unknown or no type of ours, or a corrupt body.
+            BadRecord: no value, no wire header, a schema that is unknown, none of Avro or no type of ours, or a corrupt
+                body.
         """
         if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
@@ -69,11 +70,18 @@ class RecordReader:
         return _has_header(value) and _HEADER.unpack_from(value)[1] not in self._writers
 
     def _plan(self, schema_id: int) -> tuple[str, Any, Any]:
-        schema = without_logical_types(json.loads(self._lookup(schema_id)))
+        text = self._lookup(schema_id)
+        try:
+            schema = without_logical_types(json.loads(text))
+        except (ValueError, RecursionError) as error:  # one of Protobuf is no JSON
+            raise BadRecord(f"schema id {schema_id} is no Avro schema: {error}") from error
         name = f"{schema.get('namespace')}.{schema.get('name')}" if isinstance(schema, dict) else str(schema)
         if name not in self._readers:
             raise BadRecord(f"schema id {schema_id} is {name}, expected one of {', '.join(sorted(self._readers))}")
-        writer, reader = parse_schema(schema), self._readers[name]
+        try:
+            writer, reader = parse_schema(schema), self._readers[name]
+        except Exception as error:  # fastavro raises many kinds on what is no schema
+            raise BadRecord(f"schema id {schema_id} is no Avro schema: {error!r}") from error
         plan = (name, writer, None if writer == reader else _with_bytes_defaults(reader))
         self._writers[schema_id] = plan
         return plan

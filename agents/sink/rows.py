@@ -24,7 +24,7 @@ Fields = Mapping[str, Any]
 AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
 KEY_TEXT_BYTES: Final = 500
-"""Longest text in a key; an index entry of Postgres holds 2,704 bytes, and a key has at most three texts."""
+"""Longest text in an index, whose entries in Postgres hold 2,704 bytes; none of ours has more than three texts."""
 CORRECTION: Final = "a trade that corrects or cancels another"
 TABLES: Final = {
     "livetape.Trade": (tables.trade, "event_time_ns"),
@@ -66,10 +66,7 @@ class RowMaker:
             name: [_getter(column, day_of_field) for column in table.columns]
             for name, (table, day_of_field) in self._tables.items()
         }
-        self._key_texts = {
-            name: [column.name for column in table.primary_key if isinstance(column.type, Text)]
-            for name, (table, _) in self._tables.items()
-        }
+        self._key_texts = {name: _indexed_texts(table) for name, (table, _) in self._tables.items()}
 
     def rows(self, record_set: RecordSet, from_offset: int) -> Rows:
         """Rows of all records at `from_offset` and behind it.
@@ -87,7 +84,7 @@ class RowMaker:
             try:
                 self._add(rows, value, record_set.partition, offset)
             except BadRecord as bad:
-                rows.add("dead_letter", (*source, offset, str(bad), key, value))
+                rows.add("dead_letter", (*source, offset, _storable(str(bad)), key, value))
         for first, end, batch, reason in damaged:
             if end > from_offset:
                 told = f"the record batch up to offset {end - 1} cannot be read: {reason}"
@@ -106,7 +103,11 @@ class RowMaker:
         self._check_texts(name, fields)
         table, day_of_field = self._tables[name]
         placed = {"partition": partition, "offset": offset, **fields}
-        rows.add(table.name, tuple(get(placed) for get in self._columns[name]))
+        try:
+            row = tuple(get(placed) for get in self._columns[name])
+        except ValueError as error:  # Python writes numbers of 4,300 digits at most
+            raise BadRecord(f"an amount is too long: {error}") from error
+        rows.add(table.name, row)
         if day_of_field is not None:
             rows.days.add(day_of(fields[day_of_field]))
 
@@ -116,7 +117,7 @@ class RowMaker:
         if "\0" in "".join(chain(texts, fields.get("conditions", ()))):
             raise BadRecord("a text has a NUL character in it, which Postgres does not store")
         for key in self._key_texts[name]:
-            if len(fields[key].encode()) > KEY_TEXT_BYTES:
+            if len((fields[key] or "").encode()) > KEY_TEXT_BYTES:
                 raise BadRecord(f"{key} is longer than {KEY_TEXT_BYTES} bytes, which Postgres does not index")
 
     def _check_trade(self, trade: Fields) -> None:
@@ -141,6 +142,18 @@ def _getter(column: Column[Any], day_of_field: str | None) -> Callable[[Fields],
             return lambda fields: None if fields[name] is None else plain(unscaled(fields[name]), scale)
         return lambda fields: plain(unscaled(fields[name]), scale)
     return lambda fields: fields[name]
+
+
+def _storable(reason: str) -> str:
+    """A reason as Postgres stores texts: what a foreign schema calls itself may be in it."""
+    return reason.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _indexed_texts(table: Table) -> list[str]:
+    """Names of the table's text columns that its key or another index has in it."""
+    indexes = [table.primary_key.columns, *(index.columns for index in table.indexes)]
+    indexed = {column.name for columns in indexes for column in columns}
+    return [column.name for column in table.columns if column.name in indexed and isinstance(column.type, Text)]
 
 
 def columns_of(table: Table) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, LiteralString
 
+import httpx
 import psycopg
 from confluent_kafka import Producer
 from psycopg import sql
@@ -18,6 +19,7 @@ from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Fields, Writer, bar
 
 NOON_S = 1_767_268_800  # 2026-01-01T12:00:00Z
 CORRUPT_TRADE = b"\xff"
+PROTOBUF = 'syntax = "proto3"; message Order { string id = 1; }'
 LINGER_MS = 100
 """What is written by one call is one batch, unless it is large."""
 
@@ -74,10 +76,19 @@ class Tape:
         self.raw("trades", [value], partition)
         return value
 
-    def unknown_schema(self, partition: int = 0) -> bytes:
+    def unknown_schema(self, partition: int = 0, schema_id: int = 999_999) -> bytes:
         """Write a record whose schema id nobody registered; its value."""
-        value = struct.pack(">bI", 0, 999_999) + b"\0"
+        value = struct.pack(">bI", 0, schema_id) + b"\0"
         self.raw("trades", [value], partition)
+        return value
+
+    def protobuf(self) -> bytes:
+        """Write a record of somebody else's, whose registered schema is one of Protobuf; its value."""
+        url = f"{self._settings.registry_url}/subjects/somebody-elses/versions"
+        schema = {"schema": PROTOBUF, "schemaType": "PROTOBUF"}
+        schema_id = httpx.post(url, json=schema, timeout=WAIT_S).raise_for_status().json()["id"]
+        value = struct.pack(">bI", 0, schema_id) + b"\0\n\x03abc"
+        self.raw("trades", [value])
         return value
 
     def raw(self, topic: str, values: Sequence[bytes], partition: int = 0) -> None:

@@ -115,24 +115,28 @@ def test_a_sink_that_starts_again_goes_on_where_the_database_is(settings: Settin
 def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: Settings, tape: Tape) -> None:
     database = Database(settings)
     in_2099 = trade(4, at_s=4_070_908_800) | {"receive_time_ns": NOON_S * 10**9}
-    values = [tape.corrupt_trade(), tape.unknown_schema()]
+    values = [tape.corrupt_trade(), tape.unknown_schema(), tape.unknown_schema(schema_id=2**32 - 1), tape.protobuf()]
     tape.trades([trade(3, price="0"), in_2099, trade(5) | {"trade_id": "5\0"}, trade(5) | {"conditions": ["\0"]}])
     tape.trades([trade(5) | {"trade_id": random_text(3_000)}])
+    tape.trades([trade(5) | {"action": "cancel", "refers_to": random_text(3_000)}])
     tape.raw("trades", [b""])
     tape.trades([trade(6)])
     with running("sink", settings) as sink:
-        stored(sink, database, trade=1, dead_letter=8)
-        assert sink.printed.count("dead letter:") == 8
+        stored(sink, database, trade=1, dead_letter=11)
+        assert sink.printed.count("dead letter:") == 11
     letters = database.rows('SELECT "offset", reason, value FROM dead_letter ORDER BY "offset"')
-    assert [value for _, _, value in letters[:2]] == values
+    assert [value for _, _, value in letters[:4]] == values
     assert [reason.partition(":")[0] for _, reason, _ in letters] == [
         "corrupt livetape.Trade",
         "unknown schema id 999999",
+        "unknown schema id 4294967295",
+        f"schema id {int.from_bytes(values[3][1:5], 'big')} is no Avro schema",
         "price is not positive or has more than 38 digits",
         "event time is too far ahead of its receive time",
         "a text has a NUL character in it, which Postgres does not store",
         "a text has a NUL character in it, which Postgres does not store",
         "trade_id is longer than 500 bytes, which Postgres does not index",
+        "refers_to is longer than 500 bytes, which Postgres does not index",
         "no Confluent wire header",
     ]
     assert list(database.trades()) == ["6"]

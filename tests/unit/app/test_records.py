@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import fastavro
+import pytest
 
 from app.bars import Bar
-from app.records import RecordReader
+from app.records import BadRecord, RecordReader
 from app.settings import PROJECT
 from tests.integration.api_kit import bar, shown
 
@@ -27,3 +28,19 @@ def test_a_bar_of_a_release_without_them_has_neither_sides_nor_returns() -> None
     told = json.loads(Bar.committed(fields).text)
     expected = shown(bar(60, seq=7))
     assert told == expected | dict.fromkeys((*LATER, *DERIVED))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'syntax = "proto3"; message Trade { string venue = 1; }',
+        '{"type": "record", "namespace": "livetape", "name": "Trade", "fields": [{"name": "a", "type": "nothing"}]}',
+        "[" * 100_000,
+    ],
+    ids=["Protobuf", "a type that nobody knows", "nested without end"],
+)
+def test_a_record_whose_schema_is_none_of_avro_is_a_bad_one(text: str) -> None:
+    reader = RecordReader(SCHEMAS, lambda _id: text)
+    for _ in range(2):
+        with pytest.raises(BadRecord, match="schema id 0 is no Avro schema"):
+            reader.read(WIRE_HEADER)
