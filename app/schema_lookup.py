@@ -51,7 +51,7 @@ class RegistrySchemas:
                 raise BadRecord(_unknown(schema_id))
             answer.raise_for_status()
             return str(answer.json()["schema"])
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:  # it may be no registry
             raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error
 
 

@@ -15,6 +15,7 @@ from app.settings import Settings
 
 SCHEMA = json.dumps("string")
 KNOWN = "/schemas/ids/7"
+OF_ANOTHER_SERVER = "/schemas/ids/9"
 
 
 class Registry(ThreadingHTTPServer):
@@ -30,8 +31,8 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # the name is the library's
         self.server.asked.append(self.path)
-        body = json.dumps({"schema": SCHEMA}).encode()
-        self.send_response(200 if self.path == KNOWN else 404)
+        body = json.dumps([] if self.path == OF_ANOTHER_SERVER else {"schema": SCHEMA}).encode()
+        self.send_response(200 if self.path in {KNOWN, OF_ANOTHER_SERVER} else 404)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -83,3 +84,13 @@ def test_a_registry_that_is_away_says_nothing_about_a_schema() -> None:
         schemas = schemas_of(registry)
     with pytest.raises(RegistryAway):
         schemas(7)
+
+
+def test_what_answers_as_no_registry_does_says_nothing_about_a_schema() -> None:
+    with running() as registry, pytest.raises(RegistryAway):
+        schemas_of(registry)(9)
+
+
+def test_an_address_that_is_none_is_told_and_says_nothing_about_a_schema() -> None:
+    with pytest.raises(RegistryAway, match=r"schema registry at http://\[::1: Invalid port"):
+        RegistrySchemas(Settings(registry_url="http://[::1"))(7)
