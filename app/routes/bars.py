@@ -106,8 +106,8 @@ async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list
     Raises:
         RequestRefused: it is away, or behind.
     """
-    first_ns = max(query.start_ns or FIRST_NS, FIRST_NS)
-    end_ns = found[0].start_ns if found else min(query.end_ns or LAST_NS, LAST_NS)
+    first_ns = _time(query.start_ns, FIRST_NS)
+    end_ns = found[0].start_ns if found else _time(query.end_ns, LAST_NS)
     if first_ns >= end_ns:
         return []
     series = shared.view.series(key)
@@ -123,3 +123,7 @@ async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list
             Code.NO_DATABASE,
             f"bars older than the newest {shared.view.depth} of a series are kept in Postgres only: {error}. {remedy}",
         ) from error
+
+
+def _time(time_ns: int | None, otherwise: int) -> int:
+    return otherwise if time_ns is None else min(max(time_ns, FIRST_NS), LAST_NS)

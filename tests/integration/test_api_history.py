@@ -120,6 +120,7 @@ def test_rest_goes_back_further_than_the_ring(settings: Settings, writer: Writer
         assert api.bars(start_ns=bars[10]["start_ns"], end_ns=bars[12]["start_ns"]) == [
             shown(fields) for fields in bars[10:12]
         ]
+        assert api.bars(end_ns=0) == []
 
 
 def test_the_newest_stored_trades_are_shown_oldest_first(
