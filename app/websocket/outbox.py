@@ -2,7 +2,7 @@
 
 - bars and rows of tables `conflate`: of a bar not sent yet only the newest version stays, in the older one's place;
 - trades `skip`: past the bound the oldest go, and a `skipped` message says how many;
-- everything else waits: who makes replies waits for `room` first.
+- everything else waits: who makes replies waits for `room` first, which the two others leave alone.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ MAX_TRADES = 1_000
 MAX_ENTRIES = 10_000
 """Past this the client is disconnected: it subscribes to more bars than it ever reads."""
 ROOM = 100
-"""Replies are made while fewer entries than this wait."""
+"""Replies are made while fewer than this wait."""
 
 BarKey = tuple[SeriesKey, int | str]
 """A bar by series and start; or what takes the place of an older version in the same way, a table's row say."""
@@ -28,11 +28,12 @@ class Outbox:
         self.ready = asyncio.Event()
         """Set while there is something to send."""
         self.room = asyncio.Event()
-        """Set while few enough wait that another reply may be made."""
+        """Set while so few replies wait that another may be made."""
         self.room.set()
         self.conflated = 0
         self.skipped = 0
         self._entries: OrderedDict[int | BarKey, str] = OrderedDict()
+        self._replies = 0
         self._numbers = count()
         self._trades: deque[tuple[int, Instrument]] = deque()
         self._untold: dict[Instrument, int] = {}
@@ -48,6 +49,9 @@ class Outbox:
     def put(self, message: str) -> None:
         """Add a message that is neither conflated nor skipped."""
         self._add(next(self._numbers), message)
+        self._replies += 1
+        if self._replies >= ROOM:
+            self.room.clear()
 
     def put_bar(self, key: SeriesKey, start_ns: int | str, message: str) -> None:
         """Add a bar's update in place of an older one that was not sent."""
@@ -82,17 +86,17 @@ class Outbox:
         key, message = self._entries.popitem(last=False)
         if self._trades and self._trades[0][0] == key:
             self._trades.popleft()
+        elif isinstance(key, int):
+            self._replies -= 1
         self._settle()
         return message
 
     def _add(self, key: int | BarKey, message: str) -> None:
         self._entries[key] = message
         self.ready.set()
-        if len(self._entries) >= ROOM:
-            self.room.clear()
 
     def _settle(self) -> None:
         if not self._entries:
             self.ready.clear()
-        if len(self._entries) < ROOM:
+        if self._replies < ROOM:
             self.room.set()

@@ -12,16 +12,21 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from app.api import build_api
+from app.bars import Instrument
 from app.services import Services
 from app.settings import Settings
 from app.status import State
 from app.views import RING_BARS
 from app.websocket import connection
+from app.websocket.outbox import MAX_TRADES
 from tests.unit.app.test_views import KEY, final
 
 ENOUGH = 200
 """Snapshots of full rings: more than the sockets between client and server hold."""
 SUBSCRIBE = json.dumps({"op": "subscribe", "channel": "bars", **KEY._asdict()})
+TRADES = {"channel": "trades", "venue": KEY.venue, "instrument": KEY.instrument}
+LARGE = json.dumps({"type": "trade", "trade": "1" * 20_000})
+"""Of messages as large, fewer than an outbox holds are more than the sockets do."""
 
 
 @asynccontextmanager
@@ -62,3 +67,24 @@ async def test_a_client_that_takes_nothing_is_disconnected_and_no_other(monkeypa
         series = services.view.series(KEY)
         assert series is not None
         assert not series.listeners
+
+
+async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytest.MonkeyPatch) -> None:
+    instrument = Instrument(KEY.venue, KEY.instrument)
+    ended = asyncio.Event()
+    async with (
+        asyncio.timeout(120),
+        serving() as (url, services),
+        connect(url, compression=None, max_queue=1) as slow,
+    ):
+        monkeypatch.setattr(services.ticks, "unsubscribe", lambda *_: ended.set())
+        await slow.send(json.dumps({"op": "subscribe", **TRADES}))
+        while json.loads(await slow.recv())["type"] != "subscribed":
+            pass
+        (listener,) = services.ticks._listeners[instrument]
+        for _ in range(2 * MAX_TRADES):
+            listener.trade_happened(instrument, LARGE)
+            await asyncio.sleep(0)
+        await slow.send(json.dumps({"op": "unsubscribe", **TRADES}))
+        await ended.wait()
+        assert services.metrics.clients._value.get() == 1

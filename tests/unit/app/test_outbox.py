@@ -60,6 +60,22 @@ def test_replies_wait_for_room_while_much_is_unsent() -> None:
     assert outbox.room.is_set()
 
 
+def test_a_reply_waits_for_no_bar_and_no_trade() -> None:
+    outbox = Outbox()
+    for number in range(MAX_TRADES):
+        outbox.put_bar(BARS, number, "bar")
+        outbox.put_trade(TRADES, "trade")
+    assert outbox.room.is_set()
+    for number in range(ROOM):
+        outbox.put(str(number))
+    assert not outbox.room.is_set()
+    for _ in range(2 * MAX_TRADES):
+        outbox.take()
+    assert not outbox.room.is_set()
+    outbox.take()
+    assert outbox.room.is_set()
+
+
 def test_more_bars_than_are_ever_read_is_the_last_resort() -> None:
     outbox = Outbox()
     for start in range(MAX_ENTRIES):
