@@ -68,8 +68,8 @@ class RowMaker:
         }
         self._key_texts = {name: _indexed_texts(table) for name, (table, _) in self._tables.items()}
 
-    def rows(self, record_set: RecordSet, from_offset: int) -> Rows:
-        """Rows of all records at `from_offset` and behind it.
+    def rows(self, record_set: RecordSet, from_offset: int, epoch: str) -> Rows:
+        """Rows of all records at `from_offset` and behind it; `epoch` is Kafka's id of their topic.
 
         Raises:
             CorruptBatch: nobody can tell where the batch behind a damaged one begins.
@@ -82,16 +82,16 @@ class RowMaker:
             if offset < from_offset:
                 continue
             try:
-                self._add(rows, value, record_set.partition, offset)
+                self._add(rows, value, {"partition": record_set.partition, "offset": offset, "epoch": epoch})
             except BadRecord as bad:
-                rows.add("dead_letter", (*source, offset, _storable(str(bad)), key, value))
+                rows.add("dead_letter", (*source, offset, epoch, _storable(str(bad)), key, value))
         for first, end, batch, reason in damaged:
             if end > from_offset:
                 told = f"the record batch up to offset {end - 1} cannot be read: {reason}"
-                rows.add("dead_letter", (*source, first, told, None, batch))
+                rows.add("dead_letter", (*source, first, epoch, told, None, batch))
         return rows
 
-    def _add(self, rows: Rows, value: bytes | None, partition: int, offset: int) -> None:
+    def _add(self, rows: Rows, value: bytes | None, place: Fields) -> None:
         name, fields = self._reader.read(value)
         if name == "livetape.Clock":
             return
@@ -100,9 +100,9 @@ class RowMaker:
         if name == "livetape.Trade":
             self._check_trade(fields)
             name = name if fields["action"] == "trade" else CORRECTION
-        self._check_texts(name, fields)
+        placed = {**place, **fields}  # a bar tells where its trades were
+        self._check_texts(name, placed)
         table, day_of_field = self._tables[name]
-        placed = {"partition": partition, "offset": offset, **fields}
         try:
             row = tuple(get(placed) for get in self._columns[name])
         except ValueError as error:  # Python writes numbers of 4,300 digits at most

@@ -59,6 +59,7 @@ class SqlSink:
         self.outputs: Final = [f"{table} (Postgres)" for table in written]
         reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
         self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
+        self._epochs: dict[str, str] = {}
         self._positions: dict[TP, int] = {}  # behind what was gathered
         self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that is ignored
         self._stored: dict[TP, int] = {}
@@ -82,9 +83,9 @@ class SqlSink:
             self._watch_lag()
         await _patiently(lambda: asyncio.to_thread(migrate, self._settings))
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
-        epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
+        self._epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
         for tp, (first, end) in bounds.items():
-            self._positions[tp] = self._stored[tp] = await self._begin(tp, epochs[tp.topic], first, end)
+            self._positions[tp] = self._stored[tp] = await self._begin(tp, first, end)
             crash_points.reach("during-recovery")
         self._has_room.set()
         self._task = asyncio.create_task(self._write_always())
@@ -116,9 +117,9 @@ class SqlSink:
         tp = TP(record_set.topic, record_set.partition)
         if not self._is_next(tp, record_set):
             return
-        start = self._positions[tp]
+        start, epoch = self._positions[tp], self._epochs[tp.topic]
         try:
-            rows = await _patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, start))
+            rows = await _patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, start, epoch))
         except CorruptBatch as error:
             log.critical("%s partition %d is stored no further: %s", *tp, error)
             del self._positions[tp]
@@ -152,7 +153,8 @@ class SqlSink:
             f"{record_set.start_offset}"
         )
 
-    async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> int:
+    async def _begin(self, tp: TP, first: int, end: int) -> int:
+        epoch = self._epochs[tp.topic]
         stored_epoch, position = await _patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))
         remedy = (
             f"delete the rows of {tp.topic} in stream_offset, and it is stored from its start; or use another namespace"
@@ -216,7 +218,7 @@ def _report(pending: Pending) -> None:
     """Count what was stored, and log every dead letter."""
     for table, rows in pending.rows.of.items():
         metrics.ROWS.labels(table=table).inc(len(rows))
-    for topic, partition, offset, reason, _, _ in pending.rows.of.get("dead_letter", ()):
+    for topic, partition, offset, _, reason, *_ in pending.rows.of.get("dead_letter", ()):
         log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)
         metrics.DEAD.labels(topic=topic).inc()
     metrics.STORED.labels(topic=pending.tp.topic, partition=pending.tp.partition).set(pending.end)

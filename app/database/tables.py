@@ -49,6 +49,12 @@ def _series() -> list[Column[Any]]:
     ]
 
 
+def _epoch() -> Column[Any]:
+    """In a key beside an offset: a topic that was made anew has the same offsets again."""
+    comment = "Kafka's id of the topic: made anew, it has another; empty in rows that are older than this column"
+    return _text("epoch", comment, key=True)
+
+
 def _circumstances() -> list[Column[Any]]:
     """Of a trade, and of what corrects or cancels one."""
     return [
@@ -121,6 +127,7 @@ trade_correction = Table(
     metadata,
     _integer("partition", "Partition of the topic trades", key=True),
     _integer("offset", "Offset in that partition", key=True),
+    _epoch(),
     _text("venue", "Lower-case name of the venue"),
     _text("instrument", "Canonical name, BASE-QUOTE"),
     _text("action", "correct replaces a trade, cancel takes one away"),
@@ -155,6 +162,7 @@ gap = Table(
     metadata,
     _integer("partition", "Partition of the topic gaps", key=True),
     _integer("offset", "Offset in that partition", key=True),
+    _epoch(),
     _text("venue", "Lower-case name of the venue"),
     _text("instrument", "Canonical name, BASE-QUOTE"),
     _integer("first_missing_id", "First trade id of the gap; null where ids are not contiguous", nullable=True),
@@ -171,6 +179,7 @@ dead_letter = Table(
     _text("topic", "Full name of the topic, with its namespace", key=True),
     _integer("partition", "Partition of the topic", key=True),
     _integer("offset", "Offset in that partition", key=True),
+    _epoch(),
     _text("reason", "Why it is no row, in words"),
     Column("key", LargeBinary, comment="The record's key as it came"),
     Column("value", LargeBinary, comment="The record's value as it came"),

@@ -3,19 +3,40 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
+from typing import LiteralString
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from psycopg import sql
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.pool import NullPool
 
+from app import database
 from app.database import conninfo, migrate
 from app.database.partitions import day_of, ensure_days
 from app.database.tables import BY_DAY, metadata
-from app.settings import Settings
+from app.settings import PROJECT, Settings
 
 NEW_YEAR = date(2026, 1, 1)
+CANCELLATION: LiteralString = """
+    INSERT INTO trade_correction VALUES
+    (%s, %s, 'binance', 'BTC-USDT', 'cancel', '1', '1', 1, 1, 1, 'buy', 0, 0, '{}', 'live')
+"""
+
+
+def migrate_to(settings: Settings, revision: str) -> None:
+    """The tables as a release of before made them."""
+    database._create_database(settings)
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(PROJECT / "app" / "database" / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_processes_that_migrate_at_once_and_again_make_the_tables_once(settings: Settings) -> None:
@@ -28,8 +49,31 @@ def test_processes_that_migrate_at_once_and_again_make_the_tables_once(settings:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []
+            keys = {
+                name: inspect(connection).get_pk_constraint(name)["constrained_columns"] for name in metadata.tables
+            }
+            assert keys == {name: table.primary_key.columns.keys() for name, table in metadata.tables.items()}
     finally:
         engine.dispose()
+
+
+def test_rows_of_before_are_of_the_topic_that_is_stored_as_far_as_it_is(settings: Settings) -> None:
+    """What is behind that is of a topic before, whose offsets come again."""
+    migrate_to(settings, "0005")
+    with psycopg.connect(conninfo(settings)) as connection:
+        for topic in ("trades", "gaps"):
+            stored = [f"{settings.namespace}.{topic}", f"id of {topic}"]
+            connection.execute("INSERT INTO stream_offset VALUES (%s, 1, %s, 5)", stored)
+        for at in ((1, 4), (1, 5), (2, 4)):
+            connection.execute("INSERT INTO gap VALUES (%s, %s, 'binance', 'BTC-USDT', NULL, NULL, 0, 0, 'cut')", at)
+            connection.execute(CANCELLATION, at)
+            dead = [f"{settings.namespace}.gaps", *at]
+            connection.execute("INSERT INTO dead_letter VALUES (%s, %s, %s, 'bad')", dead)
+    migrate(settings)
+    with psycopg.connect(conninfo(settings)) as connection:
+        for table, topic in (("gap", "gaps"), ("dead_letter", "gaps"), ("trade_correction", "trades")):
+            query = sql.SQL('SELECT partition, "offset", epoch FROM {} ORDER BY 1, 2').format(sql.Identifier(table))
+            assert connection.execute(query).fetchall() == [(1, 4, f"id of {topic}"), (1, 5, ""), (2, 4, "")]
 
 
 def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:

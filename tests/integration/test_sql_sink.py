@@ -11,7 +11,7 @@ from app.database import migrate
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, bar, eventually
 from tests.integration.broker_files import damage
-from tests.integration.fold_kit import read
+from tests.integration.fold_kit import make_anew, read
 from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
 from tests.parts import Part, running
 
@@ -166,6 +166,33 @@ def test_a_topic_made_anew_is_refused_by_name(settings: Settings, tape: Tape) ->
     with running("sink", settings) as sink:
         assert sink.wait() != 0
         assert "what is stored came from another" in sink.printed
+
+
+def test_a_topic_made_anew_is_stored_beside_the_one_before_once_its_offsets_are_forgotten(
+    settings: Settings, tape: Tape
+) -> None:
+    """Its offsets begin anew, and what had one before does not stand in the way."""
+    database = Database(settings)
+    counts = {"trade": 1, "trade_correction": 1, "gap": 1, "dead_letter": 1}
+
+    def write(number: int) -> None:
+        tape.trades([trade(number), trade(number) | {"action": "cancel", "refers_to": str(number)}])
+        tape.corrupt_trade()
+        tape.gaps([gap(number, number)])
+
+    write(1)
+    with running("sink", settings) as sink:
+        stored(sink, database, **counts)
+    for topic in ("trades", "gaps"):
+        make_anew(settings, topic)
+    with running("sink", settings) as sink:
+        assert sink.wait() != 0
+        assert "delete the rows of" in sink.printed
+    database.rows("DELETE FROM stream_offset WHERE topic LIKE '%.trades' OR topic LIKE '%.gaps'")
+    write(2)
+    with running("sink", settings) as sink:
+        stored(sink, database, **{table: 2 * count for table, count in counts.items()})
+    assert database.rows("SELECT first_missing_id FROM gap ORDER BY 1") == [(1,), (2,)]
 
 
 def test_a_table_that_refuses_rows_ends_the_sink_and_nothing_is_lost(settings: Settings, tape: Tape) -> None:

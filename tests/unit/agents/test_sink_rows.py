@@ -50,13 +50,14 @@ def rows_of(schema: str, value: bytes) -> Rows:
     """Rows of one record whose schema has this text."""
     maker = RowMaker(RecordReader(SCHEMAS, lambda _id: schema), max_ahead_ns=0)
     batch = record_batch(0, [KafkaRecord(b"key", value)])
-    return maker.rows(RecordSet("live.trades", 3, batch, 0, 1), 0)
+    return maker.rows(RecordSet("live.trades", 3, batch, 0, 1), 0, "the topic's id")
 
 
 def test_a_record_of_another_kind_of_schema_is_a_dead_letter_with_its_bytes() -> None:
     rows = rows_of('syntax = "proto3"; message Trade { string venue = 1; }', WIRE_HEADER + b"\n\x03abc")
-    ((topic, partition, offset, reason, key, kept),) = rows.of.pop("dead_letter")
-    assert (topic, partition, offset, key, kept) == ("live.trades", 3, 0, b"key", WIRE_HEADER + b"\n\x03abc")
+    ((topic, partition, offset, epoch, reason, key, kept),) = rows.of.pop("dead_letter")
+    assert (topic, partition, offset, epoch) == ("live.trades", 3, 0, "the topic's id")
+    assert (key, kept) == (b"key", WIRE_HEADER + b"\n\x03abc")
     assert reason.startswith("schema id 0 is no Avro schema")
     assert not rows.of
 
