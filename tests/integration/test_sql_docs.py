@@ -24,19 +24,29 @@ MINUTE_NS = 60 * 10**9
 OHLC = (Decimal(100), Decimal("110.10"), Decimal("1e-18"), Decimal("101.5"))
 VOLUME = Decimal("0.3")
 VWAP = Decimal("105.666666666666666667")
+NO_PRICES = (Decimal(0),) * 4
+DAY_S = 86_400
+MIDNIGHT_S = NOON_S + DAY_S // 2
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "The newest bars": [
+        (NOON.replace(minute=31), *OHLC, VOLUME, VWAP),
+        (NOON.replace(minute=30), *NO_PRICES, VOLUME, VWAP),
+        (NOON.replace(minute=2), *NO_PRICES, VOLUME, VWAP),
         (NOON.replace(minute=1), *OHLC[:3], Decimal(102), VOLUME, VWAP),
         (NOON, *OHLC, VOLUME, VWAP),
     ],
-    "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("0.6"), Decimal("105.66666667"))],
-    "Who was in a hurry": [(date(2026, 1, 1), Decimal("0.4"), Decimal("0.08"), Decimal("0.66666667"))],
-    "How much prices moved": [(NOON, Decimal("0.02")), (NOON.replace(minute=1), Decimal("0.02"))],
-    "Bars of another length": [(NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.6"))],
+    "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("1.5"), Decimal("105.66666667"))],
+    "Who was in a hurry": [(date(2026, 1, 1), Decimal("1.0"), Decimal("0.20"), Decimal("0.66666667"))],
+    "How much prices moved": [(NOON.replace(minute=minute), Decimal("0.02")) for minute in (0, 1, 2, 30, 31)],
+    "Bars of another length": [
+        (NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.9")),
+        (NOON_NS + 30 * MINUTE_NS, *OHLC, Decimal("0.6")),
+    ],
     "A bar beside its own trades": [(NOON_NS, 3, 3, VOLUME, VOLUME), (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME)],
     "Trades that their venue corrected or cancelled": [
         (NOON_NS + 40 * 10**9, "2", Decimal("100.5"), Decimal("0.1"), "correct", Decimal(99), Decimal("0.1")),
+        ((MIDNIGHT_S - 60) * 10**9, "9", Decimal("100.5"), Decimal("0.1"), "cancel", Decimal("100.5"), Decimal("0.1")),
     ],
     "How a bar changed after it was final": [
         (0, "final", Decimal("101.5"), VOLUME, 7),
@@ -49,15 +59,25 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
 
 @pytest.fixture
 def filled(settings: Settings) -> Settings:
-    """Two minutes of trades and their bars, the second revised; and a record that is no row."""
+    """Two minutes of trades and their bars, the second revised, and a record that is no row.
+
+    Beside them bars none of whose trades counts for a price, trades of the same ids on other days, of which one was
+    corrected too, and one that was cancelled after midnight.
+    """
     topic_admin.apply(settings)
     tape, database = Tape(settings), Database(settings)
     tape.trades([trade(number, at_s=NOON_S + 20 * number) for number in range(6)])
     tape.trades([trade(2, price="99", at_s=NOON_S + 40) | {"action": "correct", "refers_to": "2"}])
+    tape.trades([trade(2, at_s=NOON_S - DAY_S), trade(2, at_s=NOON_S + DAY_S)])
+    tape.trades([trade(2, price="98", at_s=NOON_S + DAY_S) | {"action": "correct", "refers_to": "2"}])
+    tape.trades([trade(9, at_s=at_s) for at_s in (MIDNIGHT_S - DAY_S - 60, MIDNIGHT_S - 60, NOON_S + DAY_S)])
+    tape.trades([trade(9, at_s=MIDNIGHT_S + 60) | {"action": "cancel", "refers_to": "9"}])
     tape.unknown_schema(partition=1)
     later = NOON_S + 60
     tape.bars([bar(NOON_S, seq=3) | {"missing": 2}, bar(later, seq=7), bar(later, seq=9, close="102", revision=1)])
-    counts = {"trade": 6, "trade_correction": 1, "bar_revision": 3, "dead_letter": 1}
+    unpriced = dict.fromkeys(("open", "high", "low", "close"), Decimal(0))
+    tape.bars([bar(NOON_S + 60 * minute, seq=9) | unpriced for minute in (2, 30)] + [bar(NOON_S + 60 * 31, seq=9)])
+    counts = {"trade": 11, "trade_correction": 3, "bar_revision": 6, "dead_letter": 1}
     with running("sink", settings) as sink:
         eventually(lambda: {table: database.count(table) for table in counts} == counts, lambda: sink.printed)
     return settings
@@ -70,7 +90,7 @@ def test_every_query_gives_what_the_page_says(filled: Settings) -> None:
         connection.execute(QUERIES["Making room"])
         left = connection.execute("SELECT count(*) FROM bar, trade").fetchall()
     assert answers == ANSWERS
-    assert ("test.trades", 0, 7) in offsets
+    assert ("test.trades", 0, 14) in offsets
     assert left == [(0,)]
 
 
