@@ -115,17 +115,26 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     failed: list[KafkaError] = []
     producer = Producer({**settings.kafka_config, "enable.idempotence": True})
     for letter in sendable:
-        producer.produce(
-            letter.topic,
-            None if letter.value is None else bytes.fromhex(letter.value),
-            None if letter.key is None else bytes.fromhex(letter.key),
-            letter.partition,
-            on_delivery=lambda error, _: None if error is None else failed.append(error),
-        )
+        _produce(producer, letter, failed)
         producer.poll(0)
     if producer.flush(TIMEOUT_S) or failed:
         raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as above
     return len(sendable)
+
+
+def _produce(producer: Producer, letter: DeadLetter, failed: list[KafkaError]) -> None:
+    """Hand a record over as soon as librdkafka's queue has room for it."""
+    while True:
+        try:
+            return producer.produce(
+                letter.topic,
+                None if letter.value is None else bytes.fromhex(letter.value),
+                None if letter.key is None else bytes.fromhex(letter.key),
+                letter.partition,
+                on_delivery=lambda error, _: None if error is None else failed.append(error),
+            )
+        except BufferError:
+            producer.poll(1.0)
 
 
 def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Tape, folding, oracles, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import differences
 
 
@@ -51,6 +51,25 @@ def test_a_dead_letter_that_was_mended_and_sent_again_is_in_its_bar(settings: Se
     at = (letter["partition"], letter["offset"])
     assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro, [at])) == []
     assert any(bar["high"] == 250 for bar in read_bars(settings, tape.avro))
+
+
+def test_more_dead_letters_than_the_producer_holds_are_all_sent_in_order(settings: Settings) -> None:
+    with_topics(settings)
+    letter = {
+        "topic": settings.topic("trades"),
+        "partition": 0,
+        "offset": 5,
+        "time": "2026-01-01T00:00:00Z",
+        "reason": "any",
+        "key": None,
+    }
+    values = [number.to_bytes(2, "big") for number in range(500)]
+    lines = "\n".join(json.dumps(letter | {"value": value.hex()}) for value in values)
+    little = settings.model_copy(update={"kafka_client": {"queue.buffering.max.messages": "10"}})
+    sent = livetape(little, "send", "-", said=lines)
+    assert sent.returncode == 0, sent.stderr
+    assert "500 records" in sent.stdout
+    assert [record.value for record in read(settings, "trades")] == values
 
 
 def test_nothing_is_sent_when_one_line_cannot_be(settings: Settings) -> None:
