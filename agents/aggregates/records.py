@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from fastavro import parse_schema, schemaless_writer
 
-from app.aggregates import Amount, Declared
+from app.aggregates import ENVELOPE, Amount, Declared
 from app.aggregates.schema import amount_bytes, avro_schema
 from app.records import without_logical_types
 
@@ -50,7 +50,8 @@ class RecordWriter:
         fields: dict[str, Any] = dict(zip(self._names, values, strict=True))
         for name in self._amounts:
             fields[name] = None if fields[name] is None else amount_bytes(fields[name])
-        fields |= {**bar._asdict(), "interval": interval, "state": "revised" if bar.revision else "final"}
+        fields |= {name: value for name, value in bar._asdict().items() if name in ENVELOPE}
+        fields |= {"interval": interval, "state": "revised" if bar.revision else "final"}
         body = io.BytesIO()
         body.write(self._head)
         schemaless_writer(body, self._schema, fields | self._origin)

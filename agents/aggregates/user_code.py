@@ -38,5 +38,5 @@ def values(declared: Declared, what: str, state: Aggregate) -> list[Any]:
     """
     try:
         return declared.values(state)
-    except BadValue as error:
+    except Exception as error:
         raise AggregateFailed(declared.name, what, error) from error

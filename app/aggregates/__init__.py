@@ -4,6 +4,7 @@ One place for all parts: the fold computes them, the registry, topics.yaml, Post
 """
 
 from app.aggregates.declaration import (
+    ENVELOPE,
     Aggregate,
     AggregatesUnfit,
     Amount,
@@ -20,6 +21,7 @@ from app.aggregates.declaration import (
 from app.aggregates.loading import load_aggregates
 
 __all__ = [
+    "ENVELOPE",
     "Aggregate",
     "AggregatesUnfit",
     "Amount",

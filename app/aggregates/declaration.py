@@ -146,7 +146,11 @@ class Text:
 
     def check(self, value: Any) -> None:  # noqa: ANN401 - as above
         """Raise BadValue for what Postgres or Kafka would refuse."""
-        if "\0" in value or len(value.encode()) > MAX_TEXT_BYTES:
+        try:
+            is_too_long = len(value.encode()) > MAX_TEXT_BYTES
+        except UnicodeEncodeError as error:
+            raise BadValue("a text has a surrogate in it, which is no character") from error
+        if is_too_long or "\0" in value:
             raise BadValue(f"a text has a NUL character in it or more than {MAX_TEXT_BYTES} bytes")
 
 

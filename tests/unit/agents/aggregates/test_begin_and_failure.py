@@ -8,7 +8,7 @@ import pytest
 
 from agents.aggregates import AggregateFailed
 from agents.aggregates.changelog import UnknownState
-from app.aggregates import Aggregate, Amount, Declared, Integer, Trades, declared
+from app.aggregates import Aggregate, Amount, Declared, Integer, Text, Trades, declared
 from tests.unit.agents.aggregates.aggregate_kit import PATH, VWAP, AggregatePartition
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
 from tests.unit.agents.kernel.partition_kit import SECOND, a_clock, a_trade, records_in, records_of
@@ -177,6 +177,46 @@ def test_an_amount_of_too_many_digits_is_an_error() -> None:
     take(partition, a_trade(1, 0, size="0.5"))
     with pytest.raises(AggregateFailed, match="volume: 1000000000000000000 has more than 18 digits"):
         partition.flush()
+
+
+def test_a_text_that_is_no_unicode_is_an_error() -> None:
+    @dataclass(frozen=True)
+    class Quoted(Aggregate):
+        """A text that was decoded carelessly."""
+
+        name = "quoted"
+        says: Annotated[str, Text("What somebody says.")] = ""
+
+        def fold(self, trades: Trades) -> "Quoted":
+            return Quoted(self.says + "\udc80" * len(trades))
+
+        def merge(self, later: "Quoted") -> "Quoted":
+            return Quoted(self.says + later.says)
+
+    partition = AggregatePartition(RULES, [declared(Quoted)])
+    with pytest.raises(AggregateFailed, match="says: a text has a surrogate in it"):
+        take_and_flush(partition, a_trade(0, 0), a_clock(1, 9))
+
+
+def test_a_field_may_be_called_as_what_the_kernel_says_of_a_bar_beside_its_record() -> None:
+    @dataclass(frozen=True)
+    class Depth(Aggregate):
+        """Fields of the user's own that no record has besides."""
+
+        name = "depth"
+        level: Annotated[int, Integer("A level of the user's own.")] = 0
+        first_offset: Annotated[int, Integer("An offset of the user's own.")] = 0
+
+        def fold(self, trades: Trades) -> "Depth":
+            return Depth(self.level + 700 * len(trades), 800)
+
+        def merge(self, later: "Depth") -> "Depth":
+            return Depth(self.level + later.level, 800)
+
+    depth = declared(Depth)
+    partition = AggregatePartition(RULES, [depth])
+    take_and_flush(partition, a_trade(0, 0), a_trade(1, 0.5), a_clock(2, 9))
+    assert [(fields["level"], fields["first_offset"]) for _, fields in partition.windows(depth)] == [(1400, 800)] * 2
 
 
 def test_a_window_whose_trades_were_all_cancelled_is_published_as_no_trade_and_forgotten() -> None:
