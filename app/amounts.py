@@ -26,8 +26,9 @@ def plain(value: int, scale: int) -> str:
     """A scaled integer as a plain decimal: no exponent, no trailing zeros, no minus before zero."""
     sign = "-" if value < 0 else ""
     digits = str(abs(value)).rjust(scale + 1, "0")
-    places = digits[-scale:].rstrip("0")
-    return f"{sign}{digits[:-scale]}.{places}" if places else f"{sign}{digits[:-scale]}"
+    point = len(digits) - scale
+    places = digits[point:].rstrip("0")
+    return f"{sign}{digits[:point]}.{places}" if places else f"{sign}{digits[:point]}"
 
 
 def unscaled_text(text: str, scale: int) -> int:

@@ -278,4 +278,8 @@ def _field(told: str, name: str, hint: Any, nothing: Aggregate) -> Field:  # noq
     plain = get_args(hint)[0]
     if plain not in (kind.type, kind.type | None):
         raise AggregatesUnfit(f"{told}: field {name} is declared {plain}, and {type(kind).__name__} is {kind.type}")
+    if isinstance(kind, Amount) and (kind.precision < 1 or not 0 <= kind.scale <= kind.precision):
+        raise AggregatesUnfit(
+            f"{told}: field {name} has {kind.scale} decimal places of {kind.precision} digits: from 0 to all may be"
+        )
     return Field(name, kind, is_nullable=plain is not kind.type, default=getattr(nothing, name))

@@ -23,13 +23,17 @@ prices = st.integers(-(10**38) + 1, 10**38 - 1)
         (10**38 - 1, 18, "99999999999999999999.999999999999999999"),
         (10**36, 36, "1"),
         (100 * 10**18, 18, "100"),
+        (0, 0, "0"),
+        (15, 0, "15"),
+        (-100, 0, "-100"),
+        (7, 1, "0.7"),
     ],
 )
 def test_plain_text_has_no_exponent_and_no_trailing_zeros(value: int, scale: int, text: str) -> None:
     assert plain(value, scale) == text
 
 
-@given(prices, st.sampled_from([18, 36]))
+@given(prices, st.sampled_from([0, 1, 8, 18, 36, 76]))
 def test_plain_text_is_the_exact_value(value: int, scale: int) -> None:
     assert Decimal(plain(value, scale)) == WIDE.scaleb(Decimal(value), -scale)
 

@@ -56,6 +56,18 @@ class FloatAmount(Base):
 
 
 @dataclass(frozen=True)
+class TooManyPlaces(Base):
+    name = "too_many_places"
+    size: Annotated[int, Amount("An amount.", precision=8, scale=9)] = 0
+
+
+@dataclass(frozen=True)
+class NegativeScale(Base):
+    name = "negative_scale"
+    size: Annotated[int, Amount("An amount.", scale=-1)] = 0
+
+
+@dataclass(frozen=True)
 class BadInit(Base):
     name = "bad_init"
     size: Annotated[int, Amount("Without a default.")]
@@ -84,6 +96,8 @@ class Empty(Base):
         (NoKind, "field size must say what it is"),
         (Reserved, "cannot be called seq"),
         (FloatAmount, "field size is declared <class 'float'>, and Amount is <class 'int'>"),
+        (TooManyPlaces, "field size has 9 decimal places of 8 digits"),
+        (NegativeScale, "field size has -1 decimal places of 38 digits"),
         (BadInit, "init failed: TypeError"),
         (BadName, "`name` must be lower-case"),
         (Changeable, "frozen=True"),
