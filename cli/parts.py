@@ -20,6 +20,8 @@ RELAY = BRIDGE.with_name("livetape-relay")
 RECORDER = BRIDGE.with_name("livetape-record")
 RECORDS = ("Trade", "Clock", "Gap", "Quote", "Candle")
 """What the bridge writes, by the names of schemas/."""
+STOP_S = 5
+"""How long requests may still take when the API is asked to stop."""
 
 
 def worker() -> None:
@@ -57,11 +59,16 @@ def topology() -> None:
 
 def serve() -> None:
     """Serve the API and the page."""
-    settings = Settings()
+    _become(api_command(Settings()))
+
+
+def api_command(settings: Settings) -> list[str]:
+    """uvicorn with what serves many clients quickly, and waits for none of them when it is asked to stop."""
     address = ["--host", settings.api_host, "--port", str(settings.api_port)]
-    quick = ["--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--no-access-log"]
+    quick = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
     plain = ["--ws-per-message-deflate", "false"]  # compressing each update for each client costs more than it saves
-    _become([sys.executable, "-m", "uvicorn", "app:app", *address, *quick, *plain])
+    ending = ["--ws", "app.websocket.protocol:Protocol", "--timeout-graceful-shutdown", str(STOP_S)]
+    return [sys.executable, "-m", "uvicorn", "app:app", *address, *quick, *plain, *ending]
 
 
 def bridge() -> None:

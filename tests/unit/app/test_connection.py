@@ -17,8 +17,9 @@ from app.services import Services
 from app.settings import Settings
 from app.status import State
 from app.views import RING_BARS
-from app.websocket import connection
+from app.websocket import connection, protocol
 from app.websocket.outbox import MAX_TRADES
+from app.websocket.protocol import Protocol
 from tests.unit.app.test_views import KEY, final
 
 ENOUGH = 200
@@ -30,13 +31,13 @@ LARGE = json.dumps({"type": "trade", "trade": "1" * 20_000})
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[str, Services]]:
+async def serving(protocol: type[Protocol] = Protocol) -> AsyncIterator[tuple[str, Services]]:
     """The application without its feed: the address of /ws, and its parts."""
     application = build_api(Settings())
     services: Services = application.state.services
     services.view.apply((KEY, final(start, seq=start)) for start in range(RING_BARS))
     services.status.set(State.READY)
-    server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(application, ws=protocol, lifespan="off", log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server.serve(sockets=[listening]))
         yield f"ws://127.0.0.1:{listening.getsockname()[1]}/ws", services
@@ -67,6 +68,27 @@ async def test_a_client_that_takes_nothing_is_disconnected_and_no_other(monkeypa
         series = services.view.series(KEY)
         assert series is not None
         assert not series.listeners
+
+
+async def test_a_client_that_never_reads_again_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 0.3)
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(protocol, "UNSENT_S", 0.1)
+    cut_off = asyncio.Event()
+
+    class Watched(Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            cut_off.set()
+
+    async with (
+        asyncio.timeout(120),
+        serving(Watched) as (url, _),
+        connect(url, compression=None, max_queue=1) as stalled,
+    ):
+        for _ in range(ENOUGH):
+            await stalled.send(SUBSCRIBE)
+        await cut_off.wait()
 
 
 async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytest.MonkeyPatch) -> None:
