@@ -101,7 +101,7 @@ class Feed:
     def _load(self) -> Positions:
         """Take the stored bars; without a database the topics' own tail has to do."""
         try:
-            positions = self._history.load(self._depth, self._hand_over)
+            positions = self._history.load(self._depth, self._hand_over, lambda: not self._stopping.is_set())
         except HistoryUnavailable as error:
             logger.warning("no history, the view begins with what the topics hold: %s", error)
             self._status.set_history(Origin.TOPIC, str(error))
@@ -241,7 +241,9 @@ class Feed:
 
     def _hand_over(self, bars: KeyedBars) -> None:
         self._room.acquire()
-        if not self._stopping.is_set():
+        if self._stopping.is_set():
+            self._room.release()
+        else:
             self._deliver(bars, self._room.release)
 
     def _caught_up(self, topic: str, partition: int) -> None:

@@ -108,10 +108,12 @@ class History:
         self._rests_until = 0.0
         self._reason = ""
 
-    def load(self, depth: int, take: Callable[[list[tuple[SeriesKey, Bar]]], None]) -> Positions:
+    def load(
+        self, depth: int, take: Callable[[list[tuple[SeriesKey, Bar]]], None], goes_on: Callable[[], bool]
+    ) -> Positions:
         """Hand out the newest `depth` bars of every series in chunks; the offsets from which the topics go on.
 
-        Both are one snapshot of the database.
+        Both are one snapshot of the database. It ends early when `goes_on` no longer says so.
 
         Raises:
             HistoryUnavailable: what was handed out by then is true, but not all.
@@ -126,6 +128,8 @@ class History:
                 newest = _newest_bars(stored.table, stored.columns)
                 bars = connection.execution_options(yield_per=CHUNK).execute(newest, {"depth": depth})
                 for chunk in bars.mappings().partitions():
+                    if not goes_on():
+                        return positions
                     take([(_key(row, stored.channel), stored.bar(dict(row))) for row in chunk])
         return positions
 
