@@ -24,6 +24,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY = "too_many_subscriptions"
+    TOO_MANY_SERIES = "too_many_series"
     NO_DATABASE = "database_unavailable"
     SLOW_READER = "slow_reader"
     INTERNAL = "internal"

@@ -12,7 +12,7 @@ from app.bars import Bar, Instrument, SeriesKey, encode
 
 RING_BARS = 500
 MAX_SERIES = 20_000
-"""Bound of the view's memory: a series beyond it is counted and left out."""
+"""Bound of the view's memory: bars of a series beyond it are counted and left out."""
 
 
 class BarListener(Protocol):
@@ -106,11 +106,13 @@ class BarView:
         """Take bars in their log's order and tell the listeners of each that is news."""
         for key, bar in bars:
             series = self._series.get(key) or self._new_series(key)
-            if series is not None and series.offer(bar) and series.listeners:
+            if series is None:
+                self.left_out += 1
+            elif series.offer(bar) and series.listeners:
                 series.tell(bar)
 
     def series(self, key: SeriesKey) -> Series | None:
-        """A series, or None while it has no bar and no listener."""
+        """A series, or None while it has no bar and no listener, or beyond the bound."""
         return self._series.get(key)
 
     def all_series(self) -> Iterator[Series]:
@@ -118,7 +120,7 @@ class BarView:
         return iter(self._series.values())
 
     def instruments(self) -> Iterator[Instrument]:
-        """Every instrument that has a series."""
+        """Every instrument that has bars, those of series beyond the bound too."""
         return iter(self._instruments)
 
     def newest_ns(self, interval: str) -> int | None:
@@ -127,14 +129,14 @@ class BarView:
         return max((one.newest_ns for one in series if one.newest_ns is not None), default=None)
 
     def knows(self, instrument: Instrument) -> bool:
-        """Whether the instrument has a series."""
+        """Whether the instrument is one of those."""
         return instrument in self._instruments
 
-    def subscribe(self, key: SeriesKey, listener: BarListener) -> str:
-        """Begin to tell a listener of a series' changes; the snapshot message they follow on."""
+    def subscribe(self, key: SeriesKey, listener: BarListener) -> str | None:
+        """Begin to tell a listener of a series' changes; the snapshot message they follow on, None beyond the bound."""
         series = self._series.get(key) or self._new_series(key)
         if series is None:
-            return Series(key, self.depth).snapshot()
+            return None
         series.listeners.add(listener)
         return series.snapshot()
 
@@ -145,8 +147,7 @@ class BarView:
             series.listeners.discard(listener)
 
     def _new_series(self, key: SeriesKey) -> Series | None:
-        if len(self._series) >= self._max_series:
-            self.left_out += 1
-            return None
         self._instruments[Instrument(key.venue, key.instrument)] = None
+        if len(self._series) >= self._max_series:
+            return None
         return self._series.setdefault(key, Series(key, self.depth))

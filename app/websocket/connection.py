@@ -120,9 +120,13 @@ class Connection:
         key = self._services.catalogue.series(request.venue, request.instrument, request.interval, request.channel)
         if key not in self._bars:
             self._check_room()
+        snapshot = self._services.view.subscribe(key, self)
+        if snapshot is None:
+            reason = "more series have come than are kept live, and this is one too many; REST has what is stored"
+            raise RequestRefused(Code.TOO_MANY_SERIES, reason)
         self._bars.add(key)
         self._outbox.forget(key)
-        self._outbox.put(self._services.view.subscribe(key, self))
+        self._outbox.put(snapshot)
 
     def _subscribe_trades(self, request: Request) -> None:
         key = self._services.catalogue.instrument(request.venue, request.instrument)

@@ -110,3 +110,14 @@ async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytes
         await slow.send(json.dumps({"op": "unsubscribe", **TRADES}))
         await ended.wait()
         assert services.metrics.clients._value.get() == 1
+
+
+async def test_a_series_beyond_the_bound_is_refused_and_is_no_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    beyond = {"channel": "bars", **KEY._replace(interval="5m")._asdict()}
+    async with asyncio.timeout(120), serving() as (url, services), connect(url) as client:
+        monkeypatch.setattr(services.view, "_max_series", 1)
+        for op, code in (("subscribe", "too_many_series"), ("unsubscribe", "not_subscribed")):
+            await client.send(json.dumps({**beyond, "op": op}))
+            while (message := json.loads(await client.recv()))["type"] != "error":
+                assert message["type"] in {"hello", "heartbeat"}
+            assert message["code"] == code

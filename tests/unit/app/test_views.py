@@ -67,7 +67,7 @@ class Heard:
 
 
 def snapshot(view: BarView) -> list[Mapping[str, Any]]:
-    bars: list[Mapping[str, Any]] = json.loads(view.subscribe(KEY, Heard()))["bars"]
+    bars: list[Mapping[str, Any]] = json.loads(view.subscribe(KEY, Heard()) or "")["bars"]
     return bars
 
 
@@ -115,7 +115,7 @@ def test_a_snapshot_and_its_updates_make_what_a_later_snapshot_shows(
         for start, seq, generation, revision, is_final, price in offered
     ]
     view.apply((KEY, bar) for bar in bars[:joined])
-    shown = {bar["start_ns"]: bar for bar in json.loads(view.subscribe(KEY, client))["bars"]}
+    shown = {bar["start_ns"]: bar for bar in json.loads(view.subscribe(KEY, client) or "")["bars"]}
     view.apply((KEY, bar) for bar in bars[joined:])
     shown |= {bar["start_ns"]: bar for bar in client.bars}
     assert sorted(shown.values(), key=lambda bar: int(bar["start_ns"])) == snapshot(view)
@@ -172,6 +172,15 @@ def test_series_beyond_the_bound_are_counted_and_left_out() -> None:
     other = KEY._replace(instrument="ETH-USDT")
     view.apply([(KEY, forming(1, seq=7)), (other, forming(1, seq=8))])
     assert (view.left_out, view.series(other)) == (1, None)
+    assert view.subscribe(other, Heard()) is None
+    assert view.left_out == 1
+
+
+def test_instruments_are_known_though_their_series_are_beyond_the_bound() -> None:
+    view = BarView(max_series=1)
+    other = KEY._replace(instrument="ETH-USDT")
+    view.apply([(KEY, forming(1, seq=7)), (other, forming(1, seq=8))])
+    assert [instrument.instrument for instrument in view.instruments()] == ["BTC-USDT", "ETH-USDT"]
 
 
 def test_a_bar_is_written_as_the_contract_says() -> None:
