@@ -45,6 +45,15 @@ IdGap IdRuns::gap_after(std::size_t run) const noexcept {
   return {before.last_ns, after.first_ns, after.first - before.last - 1};
 }
 
+bool IdRuns::keep(std::int64_t id, std::int64_t time_ns) {
+  if (!contains(id)) return false;
+  const auto after = std::ranges::upper_bound(runs_, id, {}, &Run::first);
+  Run& run = *std::prev(after);
+  run.newest_ns = std::max(run.newest_ns, time_ns);
+  touch(static_cast<std::size_t>(after - runs_.begin()) - 1);
+  return true;
+}
+
 std::int64_t IdRuns::missing_between(std::int64_t from_ns, std::int64_t to_ns) const noexcept {
   std::int64_t missing = 0;
   for (std::size_t run = 0; run + 1 < runs_.size(); ++run) missing += gap_after(run).missing_in(from_ns, to_ns);

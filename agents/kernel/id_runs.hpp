@@ -52,6 +52,8 @@ class IdRuns {
   }
   /// Adds an id that is not there yet.
   Change insert(std::int64_t id, std::int64_t time_ns);
+  /// Forgets an id that is there no sooner than one of this time; false where it is not there.
+  bool keep(std::int64_t id, std::int64_t time_ns);
   /// Missing ids of the gaps that touch the times [from_ns, to_ns).
   [[nodiscard]] std::int64_t missing_between(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
   /// Forgets the first run once the one behind it is older than this as well: nothing can come any more in between.

@@ -132,11 +132,22 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
     if (accepted_ != nullptr) accepted_->replace(target, old_start_ns, history);
   }
   if (is_new_id) target.learn(id, new_ns, record.offset, changes_);
-  if (is_changed || is_new_id) target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
+  if (is_changed || is_new_id) {
+    target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
+    if (new_ns > old_ns) keep_known(target, history, decoded.refers_to, new_ns);
+  }
   ++(is_changed ? outcome.corrections : outcome.duplicates);
   const std::int64_t moved_ns = target.watermark();
   if (moved_ns >= target.due_ns()) target.advance(moved_ns, record.offset, changes_);
   target.home.schedule(target);
+}
+
+/// A trade that was moved to a later bar can be corrected as long as that bar can: what names it, and what made it what
+/// it is, would be forgotten with the bar that it left.
+void PartitionFold::keep_known(Series& target, const TradeHistory& history, std::string_view id,
+                               std::int64_t event_time_ns) {
+  for (const std::string& each : history.ids(id)) target.keep(TradeIdView::parse(each), event_time_ns, changes_);
+  for (const std::int64_t offset : history.corrections(id)) target.keep(offset, event_time_ns, changes_);
 }
 
 }  // namespace livetape::kernel

@@ -130,6 +130,7 @@ class PartitionFold final : private FinalBars {
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
+  void keep_known(Series& target, const TradeHistory& history, std::string_view id, std::int64_t event_time_ns);
   void reread_record(const Record& record);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);

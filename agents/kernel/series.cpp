@@ -111,10 +111,15 @@ void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64
   if (ids.are_contiguous() && id.is_number()) {
     charge(change, offset, changes);
   } else {
-    const std::int64_t bucket_end_ns = floor_to(event_time_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs;
-    due_ns_ = std::min(due_ns_, bucket_end_ns + config_.horizon_ns);
+    note_bucket(event_time_ns);
   }
   touch(changes);
+}
+
+/// Ids of this time are to be forgotten when the watermark has passed them all.
+void Series::note_bucket(std::int64_t event_time_ns) {
+  const std::int64_t bucket_end_ns = floor_to(event_time_ns, IdBucket::kLengthNs) + IdBucket::kLengthNs;
+  due_ns_ = std::min(due_ns_, bucket_end_ns + config_.horizon_ns);
 }
 
 /// The bar of a window; a new one gets its ancestors as well, so that a child always finds where to merge.
@@ -346,6 +351,19 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
 void Series::remember(CarriedOut correction, Changes& changes) {
   corrections.push_back(correction);
   due_ns_ = std::min(due_ns_, needed_until_ns(correction));
+  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
+}
+
+void Series::keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& changes) {
+  ids.keep(id, event_time_ns);
+  note_bucket(event_time_ns);
+  touch(changes);
+}
+
+void Series::keep(std::int64_t correction_offset, std::int64_t event_time_ns, Changes& changes) {
+  const auto found = std::ranges::lower_bound(corrections, correction_offset, {}, &CarriedOut::offset);
+  if (found == corrections.end() || found->offset != correction_offset || found->newest_ns >= event_time_ns) return;
+  found->newest_ns = event_time_ns;
   if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
 }
 

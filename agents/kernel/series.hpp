@@ -122,6 +122,9 @@ class Series {
   void learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64_t offset, Changes& changes);
   /// Remembers a correction that was carried out, as long as one of its bars may change.
   void remember(CarriedOut correction, Changes& changes);
+  /// Keeps an id that came, and a correction that was carried out, as long as a bar of this time may change.
+  void keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& changes);
+  void keep(std::int64_t correction_offset, std::int64_t event_time_ns, Changes& changes);
   [[nodiscard]] bool has_carried_out(std::int64_t offset) const noexcept;
   [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
   [[nodiscard]] std::int64_t base_length_ns() const noexcept { return config_.levels[0].length_ns; }
@@ -171,6 +174,7 @@ class Series {
   void charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes);
   void finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
   void evict(std::int64_t watermark_ns, Changes& changes);
+  void note_bucket(std::int64_t event_time_ns);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
   void evict_corrections(std::int64_t watermark_ns, Changes& changes);
   [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;

@@ -1,6 +1,7 @@
 #include "trade_history.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace livetape::kernel {
 
@@ -15,8 +16,10 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   const auto number = static_cast<std::size_t>(entry - entries_.data());
   const Trade before = entry->trade;
   by_id_.try_emplace(std::string(by_id), number);
+  entry->corrections.push_back(by.offset);
   if (before.price == by.price && before.size == by.size && before.event_time_ns == by.event_time_ns &&
       before.aggressor == by.aggressor && before.counts_for == by.counts_for) {
+    entry->other_ids.emplace_back(by_id);
     return true;  // the same correction once more
   }
   entry->trade = by;
@@ -25,7 +28,7 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   // The bar that it moves to begins, in the log, where the trade itself does: without it the correction finds nothing.
   entry->touches.push_back({by.event_time_ns, entry->touches.front().offset});
   entry->touches.push_back({by.event_time_ns, by.offset});
-  entry->id = by_id;
+  entry->other_ids.push_back(std::exchange(entry->id, by_id));
   return true;
 }
 
@@ -46,6 +49,19 @@ bool TradeHistory::are_one(std::string_view id, std::string_view other_id) const
   const auto found = by_id_.find(std::string(id));
   const auto other = by_id_.find(std::string(other_id));
   return found != by_id_.end() && other != by_id_.end() && found->second == other->second;
+}
+
+std::vector<std::string> TradeHistory::ids(std::string_view id) const {
+  const auto found = by_id_.find(std::string(id));
+  if (found == by_id_.end()) return {};
+  std::vector<std::string> ids = entries_[found->second].other_ids;
+  ids.push_back(entries_[found->second].id);
+  return ids;
+}
+
+std::vector<std::int64_t> TradeHistory::corrections(std::string_view id) const {
+  const auto found = by_id_.find(std::string(id));
+  return found == by_id_.end() ? std::vector<std::int64_t>{} : entries_[found->second].corrections;
 }
 
 std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {

@@ -26,6 +26,9 @@ class TradeHistory {
   [[nodiscard]] bool is_cancelled(std::string_view id) const;
   /// Whether two ids name one trade of the stretch.
   [[nodiscard]] bool are_one(std::string_view id, std::string_view other_id) const;
+  /// All ids of the trade that this one names, and the offsets of what corrected it: it takes both to find it again.
+  [[nodiscard]] std::vector<std::string> ids(std::string_view id) const;
+  [[nodiscard]] std::vector<std::int64_t> corrections(std::string_view id) const;
   /// When the trade of this id happened; nothing when the stretch does not have it.
   [[nodiscard]] std::optional<std::int64_t> time_of(std::string_view id) const;
   /// The sum of the trades in [from_ns, to_ns). Its offsets are those of all that made it what it is: trades that were
@@ -44,6 +47,8 @@ class TradeHistory {
     Trade trade;
     std::string id;
     std::vector<Touch> touches;
+    std::vector<std::string> other_ids{};
+    std::vector<std::int64_t> corrections{};
     bool is_cancelled = false;
   };
   [[nodiscard]] Entry* find(std::string_view id);

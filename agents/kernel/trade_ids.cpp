@@ -60,6 +60,11 @@ void IdBucket::insert(const IdHash& hash) {
   hashes->index.insert(hash);
 }
 
+bool IdBucket::contains(const TradeIdView& id) const {
+  return id.is_number() ? numbers.contains(id.number)
+                        : hashes != nullptr && hashes->index.contains(IdHash::of(id.text));
+}
+
 std::uint32_t IdBucket::chunks(IdKind kind) const noexcept {
   const std::size_t chunks = kind == IdKind::ranges ? (numbers.size() + kRangesPerChunk - 1) / kRangesPerChunk
                                                     : (all_hashes().size() + kHashesPerChunk - 1) / kHashesPerChunk;
@@ -85,7 +90,17 @@ const IdBucket* TradeIds::bucket_of(const TradeIdView& id) const {
 
 IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_ns) {
   if (are_contiguous_ && id.is_number()) return runs.insert(id.number, event_time_ns);
-  IdBucket& found = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
+  insert_into(bucket(floor_to(event_time_ns, IdBucket::kLengthNs)), id);
+  return {};
+}
+
+void TradeIds::keep(const TradeIdView& id, std::int64_t event_time_ns) {
+  if (id.is_number() && runs.keep(id.number, event_time_ns)) return;
+  IdBucket& kept = bucket(floor_to(event_time_ns, IdBucket::kLengthNs));
+  if (!kept.contains(id)) insert_into(kept, id);
+}
+
+void TradeIds::insert_into(IdBucket& found, const TradeIdView& id) {
   if (id.is_number()) {
     newest_number_ = std::max(newest_number_, id.number);
     touch(found, IdKind::ranges, found.numbers.insert(id.number) / kRangesPerChunk);
@@ -93,7 +108,6 @@ IdRuns::Change TradeIds::insert(const TradeIdView& id, std::int64_t event_time_n
     touch(found, IdKind::hashes, found.all_hashes().size() / kHashesPerChunk);
     found.insert(IdHash::of(id.text));
   }
-  return {};
 }
 
 IdBucket& TradeIds::bucket(std::int64_t start_ns) {

@@ -89,6 +89,7 @@ struct IdBucket {
 
   [[nodiscard]] std::span<const IdHash> all_hashes() const noexcept;
   void insert(const IdHash& hash);
+  [[nodiscard]] bool contains(const TradeIdView& id) const;
   [[nodiscard]] std::uint32_t chunks(IdKind kind) const noexcept;
 };
 
@@ -112,6 +113,9 @@ class TradeIds {
   }
   /// Adds an id that is not in the set; tells what it did to the gaps between the runs.
   IdRuns::Change insert(const TradeIdView& id, std::int64_t event_time_ns);
+
+  /// Forgets an id that is in the set no sooner than one of this time.
+  void keep(const TradeIdView& id, std::int64_t event_time_ns);
 
   [[nodiscard]] bool has_buckets() const noexcept { return has_newest_; }
   /// The bucket that starts first, of those that there are.
@@ -142,6 +146,7 @@ class TradeIds {
  private:
   static constexpr std::int64_t kUnchanged = std::numeric_limits<std::int64_t>::max();
 
+  void insert_into(IdBucket& found, const TradeIdView& id);
   void touch(IdBucket& changed, IdKind kind, std::size_t chunk) noexcept {
     std::uint32_t& dirty = changed.dirty_from[static_cast<int>(kind)];
     dirty = std::min(dirty, static_cast<std::uint32_t>(chunk));

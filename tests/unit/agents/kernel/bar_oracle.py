@@ -16,6 +16,7 @@ EXACT = Context(prec=200)
 MAX_UNSCALED_VOLUME = Decimal(10) ** 38
 MAX_UNSCALED_NOTIONAL = Decimal(10) ** 76
 ID_BUCKET_NS = 60_000_000_000
+LONG_AGO = -(10**30)
 
 
 Span = tuple[int, int]
@@ -165,6 +166,8 @@ class Entry:
     """When each record that made it so says that it was, or was before, and the record's offset."""
     ids: dict[str, int]
     """When each of the ids by which it is known was."""
+    moved: dict[str, int] = field(default_factory=dict)
+    """The latest time that it was moved to while it was known by an id."""
 
 
 @dataclass
@@ -314,6 +317,8 @@ class Tape:
         if by is not None:
             changed |= set(self._windows(by))
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            if by.event_time_ns > before.event_time_ns:
+                entry.moved = {known: max(by.event_time_ns, entry.moved.get(known, LONG_AGO)) for known in entry.ids}
             entry.touches.append((by.event_time_ns, entry.original.offset))
             entry.touches.append((by.event_time_ns, correction.offset))
         self.corrected.append(correction.offset)
@@ -351,7 +356,8 @@ class Tape:
             return False
         if entry.original.venue in self.rules.contiguous:
             return True
-        forgotten_ns = (entry.ids[trade_id] // ID_BUCKET_NS + 1) * ID_BUCKET_NS + self.rules.horizon_ns
+        last_ns = max(entry.ids[trade_id], entry.moved.get(trade_id, LONG_AGO))
+        forgotten_ns = (last_ns // ID_BUCKET_NS + 1) * ID_BUCKET_NS + self.rules.horizon_ns
         return watermark is not None and watermark < forgotten_ns
 
     def _overflows(self, trade: Trade) -> bool:

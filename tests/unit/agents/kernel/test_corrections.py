@@ -129,6 +129,39 @@ def test_a_trade_that_was_moved_out_of_the_horizons_reach_may_be_corrected_where
     assert (bar.volume, bar.trade_count) == (Decimal(6), 1)
 
 
+@pytest.mark.parametrize("contiguous", [frozenset[str](), frozenset({"binance"})])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_moved_trade_can_be_cancelled_as_long_as_the_bar_that_it_is_in_may_change(
+    contiguous: frozenset[str], *, is_restarted: bool
+) -> None:
+    rules = replace(RULES, horizon_ns=60 * SECOND, contiguous=contiguous)
+    moved = correct(2, "10", a_trade(0, 70, size="5", trade_id="10"))
+    partition = folded([a_trade(0, 1, trade_id="10"), a_trade(1, 2, trade_id="20"), moved, a_clock(3, 125)], rules)
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    assert last_bar(partition, "1s", 70).volume == Decimal(5)
+    partition.fold(record_batch(4, records_of([cancel(4, "10", seconds=125)])))
+    partition.flush()
+    assert last_bar(partition, "1s", 70).trade_count == 0
+
+
+def test_a_trade_that_was_corrected_twice_stays_in_its_bar_when_another_of_it_is_cancelled_much_later() -> None:
+    rules = replace(RULES, horizon_ns=60 * SECOND)
+    events: list[Event] = [
+        a_trade(0, 1, trade_id="first"),
+        correct(1, "first", a_trade(1, 2, size="2", trade_id="second")),
+        correct(2, "second", a_trade(2, 70, size="3", trade_id="third")),
+        a_trade(3, 70.5, size="7", trade_id="other"),
+        a_clock(4, 125),
+        cancel(5, "other", seconds=125),
+    ]
+    partition = folded(events, rules)
+    assert (last_bar(partition, "1s", 70).volume, partition.dead, partition.late) == (Decimal(3), [], [])
+    partition.fold(record_batch(6, records_of([cancel(6, "first", seconds=125)])))
+    partition.flush()
+    assert last_bar(partition, "1s", 70).trade_count == 0
+
+
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
     partition = folded([*MINUTE, a_clock(4, 650), cancel(5, "1", seconds=640)])
     assert partition.late == [5]

@@ -150,7 +150,7 @@ def corrections(draw: st.DrawFn, offset: int, kind: str, events: list[Event], no
     refers_to = draw(st.sampled_from([target.trade_id] * 3 + ["c1", "c2", "999"]))
     if kind == "cancel":
         return Correction(offset, target.venue, target.instrument, refers_to, None, now_ns)
-    moved_ns = target.event_time_ns + draw(st.sampled_from([0, 0, -1, 1, SECOND, -7 * SECOND]))
+    moved_ns = target.event_time_ns + draw(st.sampled_from([0, 0, -1, 1, SECOND, -7 * SECOND, 70 * SECOND]))
     by = Trade(
         offset,
         target.venue,
