@@ -53,6 +53,7 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "log_level": 0,  # what goes wrong is raised
         }
     )
     try:
@@ -113,7 +114,7 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     """
     sendable = [_checked(settings, letter) for letter in letters]
     failed: list[KafkaError] = []
-    producer = Producer({**settings.kafka_config, "enable.idempotence": True})
+    producer = Producer({**settings.kafka_config, "enable.idempotence": True, "log_level": 0})
     for letter in sendable:
         _produce(producer, letter, failed)
         producer.poll(0)

@@ -1,29 +1,61 @@
 """What the commands print."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from confluent_kafka import KafkaException
+from httpx import InvalidURL
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
 
 from app.aggregates import AggregatesUnfit
+from app.schema_registry import RegistryError
 from app.topic_admin import TopicError
 from app.topics import TopicsFileError
+from app.venues import VenuesFileError
 from local.errors import LocalError
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-EXPECTED = (LocalError, AggregatesUnfit, TopicError, TopicsFileError, ValidationError)
+
+class WrongSetting(Exception):
+    """A setting that cannot be followed; the message names it, and says what to do."""
+
+
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+EXPECTED = (
+    LocalError,
+    AggregatesUnfit,
+    TopicError,
+    TopicsFileError,
+    VenuesFileError,
+    RegistryError,
+    KafkaException,
+    InvalidURL,
+    OSError,
+    WrongSetting,
+    SettingsError,
+    ValidationError,
+)
 """Errors whose message says it all; any other keeps its traceback."""
+EXAMPLES = {
+    "intervals": '["1s", "1m", "1h"]',
+    "kafka_client": '{"security.protocol": "SASL_SSL"}',
+    "venues": '{"kraken": {"url": "wss://ws.kraken.com/v2", "rest_url": "https://api.kraken.com", '
+    '"instruments": ["BTC-USD"]}}',
+    "packet_feeds": '{"nasdaq": {"lines": ["233.54.12.111:26477"]}}',
+}
+"""Of every setting that is JSON."""
 NAME_WIDTH = 26
 
 
 def explain(error: Exception) -> None:
     """Print an expected error as people should meet it."""
-    fail(_settings_problem(error) if isinstance(error, ValidationError) else str(error))
+    fail(_in_words(error))
 
 
 def fail(message: str) -> None:
@@ -64,6 +96,30 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
+def _in_words(error: Exception) -> str:
+    match error:
+        case ValidationError():
+            return _settings_problem(error)
+        case SettingsError():
+            return _json_problem(error)
+        case KafkaException():
+            settings = "LIVETAPE_KAFKA_BOOTSTRAP and LIVETAPE_KAFKA_CLIENT"
+            return f"Kafka: {error.args[0].str()}\nis it running (`livetape status`), and are {settings} right?"
+        case InvalidURL():
+            return f"an address is wrong: {error}\nlook at LIVETAPE_REGISTRY_URL and LIVETAPE_BRIDGE_METRICS"
+        case OSError(filename=str(name), strerror=str(why)):
+            return f"{name}: {why}"
+        case _:
+            return str(error)
+
+
 def _settings_problem(error: ValidationError) -> str:
     lines = [f"LIVETAPE_{'__'.join(map(str, part['loc'])).upper()}: {part['msg']}" for part in error.errors()]
     return "a setting is wrong\n" + "\n".join(lines)
+
+
+def _json_problem(error: SettingsError) -> str:
+    """Pydantic names the field in its message alone, and what is wrong with it in the cause."""
+    field = re.findall(r'field "(\w+)"', str(error))[0]
+    name = f"LIVETAPE_{field.upper()}"
+    return f"{name} must be JSON: {error.__cause__}\nfor example {name}='{EXAMPLES[field]}'"

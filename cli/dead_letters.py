@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from confluent_kafka import KafkaException
 from pydantic import ValidationError
 from rich.markup import escape
 
@@ -29,7 +28,7 @@ def list_letters(
     ] = False,
 ) -> None:
     """Show dead letters: where each was, why it is here, and its bytes."""
-    found = (letter for letter in _read() if reason in letter.reason)
+    found = (letter for letter in read(Settings()) if reason in letter.reason)
     for letter in itertools.islice(found, limit):
         if json:
             print(letter.model_dump_json())
@@ -44,25 +43,19 @@ def send_letters(
     """Send dead letters to their topics again: after their bytes were mended, or what was in their way is gone."""
     try:
         count = send(Settings(), _parsed(file))
-    except (CannotSend, KafkaException) as error:
-        fail(f"{error}\nnothing was sent" if isinstance(error, CannotSend) else str(error))
+    except CannotSend as error:
+        fail(f"{error}\nnothing was sent")
         raise typer.Exit(1) from error
     done(f"{count:,} records", "sent again")
 
 
-def _read() -> Iterator[DeadLetter]:
-    try:
-        yield from read(Settings())
-    except KafkaException as error:
-        fail(str(error))
-        raise typer.Exit(1) from error
-
-
 def _parsed(file: Path) -> Iterator[DeadLetter]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode()
     except OSError as error:
         raise CannotSend(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CannotSend(f"{file}: it must be UTF-8, as `list --json` prints it: {error}") from error
     for number, line in enumerate(text.splitlines(), 1):
         try:
             yield DeadLetter.model_validate_json(line)

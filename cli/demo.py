@@ -14,8 +14,9 @@ import httpx
 import typer
 
 from app import topic_admin
+from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
-from cli.console import console, fail, step
+from cli.console import WrongSetting, console, fail, step
 from cli.servers import start as start_servers
 from cli.supervisor import Part, PartFailed, Supervisor
 from local import certificates, ports
@@ -80,16 +81,25 @@ def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float |
 
 
 def _prepare(settings: Settings) -> None:
-    from app.database import migrate  # noqa: PLC0415 - `livetape --help` should not wait for it
-    from app.schema_registry import register_all  # noqa: PLC0415 - nor for this
-
     certificates.ensure(settings.certs_dir)
     with step("topics", "as topics.yaml says"):
         topic_admin.apply(settings)
     with step("schemas", "registered"):
         register_all(settings)
     with step("database", settings.namespace):
+        _make_tables(settings)
+
+
+def _make_tables(settings: Settings) -> None:
+    from psycopg import OperationalError  # noqa: PLC0415 - `livetape --help` should not wait for these
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    from app.database import migrate  # noqa: PLC0415
+
+    try:
         migrate(settings)
+    except (OperationalError, ArgumentError) as error:
+        raise WrongSetting(f"Postgres: {error}\nis LIVETAPE_POSTGRES_URL right?") from error
 
 
 def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]) -> None:

@@ -10,9 +10,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from app.aggregates import load_aggregates
+from app.schema_registry import register_all
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
 from app.venues import read_venues
+from cli.console import WrongSetting
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
@@ -31,7 +34,7 @@ def worker() -> None:
 
 def sink() -> None:
     """Write trades and bars to Postgres: the Faust worker of `agents.sql_sink`."""
-    _become(_faust("agents.sql_sink"))
+    _become(_faust("agents.sql_sink", reads_venues=False))
 
 
 def join() -> None:
@@ -53,6 +56,7 @@ def topology() -> None:
     from agents.worker import build_worker  # noqa: PLC0415
 
     settings = Settings()
+    _check_kafka_client(settings)
     builds = (build_worker, build_join, build_sink, build_reconcile)
     print(*(text(build(settings)) for build in builds), sep="\n", end="")
 
@@ -123,11 +127,15 @@ def _config_file(settings: Settings, program: Path, config: Mapping[str, object]
 
 
 def _become_native(program: Path) -> NoReturn:
-    from app.schema_registry import register_all  # noqa: PLC0415 - `livetape --help` should not wait for it
-
     _require(program)
     settings = Settings()
-    file = _config_file(settings, program, bridge_config(settings, register_all(settings)))
+    schema_ids = register_all(settings)
+    missing = [f"{name.lower()}.avsc" for name in RECORDS if f"livetape.{name}" not in schema_ids]
+    if missing:
+        raise WrongSetting(
+            f"{settings.schemas_dir} has no {', '.join(missing)}: set LIVETAPE_SCHEMAS_DIR to the project's schemas"
+        )
+    file = _config_file(settings, program, bridge_config(settings, schema_ids))
     _become([str(program), "--config", str(file)])
 
 
@@ -185,12 +193,31 @@ def _packet_feed(settings: Settings, venue: str, feed: PacketFeed) -> dict[str, 
     }
 
 
-def _faust(module: str) -> list[str]:
-    """A worker of Faust's own command line, with its files below the settings' home."""
+def _faust(module: str, *, reads_venues: bool = True) -> list[str]:
+    """A worker of Faust's own command line, with its files below the settings' home.
+
+    What a worker cannot follow is told here, in plain words and before it waits for Kafka.
+    """
+    settings = Settings()
+    load_aggregates(settings)
+    if reads_venues:
+        read_venues(settings.venues_file)
+    _check_kafka_client(settings)
     program = str(Path(sys.executable).with_name("faust"))
-    folder = Settings().home / "faust" / module
+    folder = settings.home / "faust" / module
     folder.mkdir(parents=True, exist_ok=True)
     return [program, "--datadir", str(folder), "--app", module, "worker", "--without-web", "--loglevel", "info"]
+
+
+def _check_kafka_client(settings: Settings) -> None:
+    if not settings.kafka_client:
+        return
+    from agents.transport.connection import UnmappedProperty, credentials  # noqa: PLC0415 - no other waits for Faust
+
+    try:
+        credentials(settings.kafka_client)
+    except UnmappedProperty as error:
+        raise WrongSetting(str(error)) from error
 
 
 def _become(command: list[str]) -> NoReturn:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from confluent_kafka import KafkaException
 
 from app.settings import Settings
 from cli.console import done, fail
@@ -35,7 +34,7 @@ def reset(
     try:
         for partition, said in _join(settings) if join else _fold(settings):
             done(f"partition {partition}", said)
-    except (ResetRefused, TopicsUnfit, KafkaException) as error:
+    except (ResetRefused, TopicsUnfit) as error:
         fail(str(error))
         raise typer.Exit(1) from error
 
