@@ -15,7 +15,7 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
   if (target == nullptr || flaw(decoded) != nullptr || !target->ids.contains(id)) return {};
 
   const bool is_second_look = awaited_ && awaited_->offset == upcoming.record.offset;
-  if (is_second_look && (awaited_->is_wide || awaited_->is_gone || is_history_whole(decoded))) return {};
+  if (is_second_look && (is_history_whole(decoded) || awaited_->is_wide || awaited_->is_gone)) return {};
   bool is_wide = is_second_look;
   auto from = target->history_from(id, is_wide, target->watermark());
   if (!from && !is_wide) {  // none of the bars that the id came in may change: it was moved to another, or is late
@@ -28,14 +28,22 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
 
 /// Whether what was read has all trades of the bars that the correction changes: it may move a trade, or find one
 /// moved.
-bool PartitionFold::is_history_whole(const Decoded& decoded) const {
-  const std::optional<std::int64_t> time_ns = awaited_->history.time_of(decoded.refers_to);
-  if (!time_ns) return false;
+bool PartitionFold::is_history_whole(const Decoded& decoded) {
+  TradeHistory& history = awaited_->history;
+  Series& series = *awaited_->series;
   const auto is_whole = [&](std::int64_t event_time_ns) {
-    const Bar* bar = awaited_->series->find(0, awaited_->series->base_start(event_time_ns));
-    return bar == nullptr || bar->sum.first_offset >= awaited_->from;
+    const std::int64_t start_ns = series.base_start(event_time_ns);
+    const Bar* bar = series.find(0, start_ns);
+    const bool adds_up =
+        history.settle(start_ns, start_ns + series.base_length_ns(), bar == nullptr ? Aggregate{} : bar->sum);
+    return adds_up && (bar == nullptr || bar->sum.first_offset >= awaited_->from);
   };
-  return is_whole(*time_ns) && (decoded.action == Action::cancel || is_whole(decoded.event_time_ns));
+  const std::optional<std::int64_t> read_ns = history.time_of(decoded.refers_to);
+  if (!read_ns) return false;
+  const bool was_whole = is_whole(*read_ns);
+  const std::int64_t old_ns = *history.time_of(decoded.refers_to);  // of another record of its id, it may be by now
+  const bool is_old_whole = old_ns == *read_ns ? was_whole : is_whole(old_ns);
+  return is_old_whole && (decoded.action == Action::cancel || is_whole(decoded.event_time_ns));
 }
 
 void PartitionFold::reread(Bytes record_set, std::vector<AbortedTransaction> aborted) {
@@ -54,7 +62,11 @@ void PartitionFold::reread_record(const Record& record) {
   if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
   const Venue* home = find_venue(decoded.venue);
   if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
-  if (decoded.action != Action::trade && !awaited_->series->has_carried_out(record.offset)) return;
+  const bool is_trade = decoded.action == Action::trade;
+  if (is_trade ? !awaited_->series->ids.contains(decoded.trade_id)
+               : !awaited_->series->has_carried_out(record.offset)) {
+    return;  // it was refused
+  }
   const Trade trade = trade_of(record, decoded, *home);
   switch (decoded.action) {
     case Action::trade:

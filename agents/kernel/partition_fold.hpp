@@ -126,7 +126,7 @@ class PartitionFold final : private FinalBars {
 
   /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
   std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
-  [[nodiscard]] bool is_history_whole(const Decoded& decoded) const;
+  [[nodiscard]] bool is_history_whole(const Decoded& decoded);
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);

@@ -5,9 +5,49 @@
 
 namespace livetape::kernel {
 
+namespace {
+
+/// Whether a bar cannot tell two trades apart, but for which came first.
+bool is_alike(const Trade& a, const Trade& b) noexcept {
+  return a.price == b.price && a.size == b.size && a.event_time_ns == b.event_time_ns && a.aggressor == b.aggressor &&
+         a.counts_for == b.counts_for;
+}
+
+}  // namespace
+
+void TradeHistory::Entry::swap_with(Trade& other) {
+  std::swap(trade, other);
+  touches.front() = {trade.event_time_ns, trade.offset};
+}
+
 void TradeHistory::add(const Trade& trade, std::string_view id) {
-  if (!by_id_.try_emplace(std::string(id), entries_.size()).second) return;
-  entries_.push_back({trade, std::string(id), {{trade.event_time_ns, trade.offset}}});
+  const auto [known, is_new] = by_id_.try_emplace(std::string(id), entries_.size());
+  if (is_new) {
+    entries_.push_back({trade, std::string(id), {{trade.event_time_ns, trade.offset}}});
+    return;
+  }
+  Entry& entry = entries_[known->second];
+  if (entry.is_as_it_came() && !is_alike(entry.trade, trade)) entry.others.push_back(trade);
+}
+
+bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggregate& known) {
+  const auto adds_up = [&] {
+    const Aggregate found = sum(from_ns, to_ns);
+    return found.trade_count == known.trade_count && found.volume == known.volume && found.notional == known.notional &&
+           found.high == known.high && found.low == known.low;
+  };
+  const auto is_in = [&](const Trade& trade) { return trade.event_time_ns >= from_ns && trade.event_time_ns < to_ns; };
+  if (adds_up()) return true;
+  for (Entry& entry : entries_) {
+    if (!entry.is_as_it_came()) continue;
+    for (Trade& other : entry.others) {
+      if (!is_in(entry.trade) && !is_in(other)) continue;
+      entry.swap_with(other);
+      if (adds_up()) return true;
+      entry.swap_with(other);
+    }
+  }
+  return false;
 }
 
 bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order) {
@@ -17,8 +57,7 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
   const Trade before = entry->trade;
   by_id_.try_emplace(std::string(by_id), number);
   entry->corrections.push_back(by.offset);
-  if (before.price == by.price && before.size == by.size && before.event_time_ns == by.event_time_ns &&
-      before.aggressor == by.aggressor && before.counts_for == by.counts_for) {
+  if (is_alike(before, by)) {
     entry->other_ids.emplace_back(by_id);
     return true;  // the same correction once more
   }

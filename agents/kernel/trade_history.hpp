@@ -15,8 +15,12 @@ namespace livetape::kernel {
 /// keeps sums alone, is summed up from again.
 class TradeHistory {
  public:
-  /// Takes the next trade of the log; one that came before changes nothing.
+  /// Takes the next trade of the log. Of several with one id the fold accepted one: the first, unless `settle` finds
+  /// otherwise.
   void add(const Trade& trade, std::string_view id);
+  /// Whether the trades in [from_ns, to_ns) are those that a bar has summed up. A record may have been refused before
+  /// another of its id was accepted: that one takes its place where this makes them so.
+  bool settle(std::int64_t from_ns, std::int64_t to_ns, const Aggregate& known);
   /// Puts another in a trade's place, from now on known by both ids; false when there is no such trade. It keeps the
   /// place of the first in the venue's order unless it has one of its own.
   bool correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order);
@@ -49,7 +53,13 @@ class TradeHistory {
     std::vector<Touch> touches;
     std::vector<std::string> other_ids{};
     std::vector<std::int64_t> corrections{};
+    std::vector<Trade> others{};  // of its id, and not the same
     bool is_cancelled = false;
+
+    /// Whether no correction was of it: after that another cannot be the one that was accepted.
+    [[nodiscard]] bool is_as_it_came() const noexcept { return corrections.empty() && !is_cancelled; }
+    /// Puts one of the others in the trade's place.
+    void swap_with(Trade& other);
   };
   [[nodiscard]] Entry* find(std::string_view id);
 

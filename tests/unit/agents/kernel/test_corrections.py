@@ -13,9 +13,13 @@ from tests.unit.agents.kernel.partition_kit import (
     Partition,
     a_clock,
     a_trade,
+    new_fold,
+    new_schemas,
     read_bar,
     records_of,
+    schema_text,
     trade_value,
+    wire,
 )
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
@@ -26,6 +30,7 @@ RULES = Rules(
     horizon_ns=600 * SECOND,
     max_ahead_ns=SECOND,
 )
+NEW_ID = 77
 MINUTE: list[Event] = [
     a_trade(0, 1, price="10", size="1"),
     a_trade(1, 2, price="99", size="2"),
@@ -160,6 +165,60 @@ def test_a_trade_that_was_corrected_twice_stays_in_its_bar_when_another_of_it_is
     partition.fold(record_batch(6, records_of([cancel(6, "first", seconds=125)])))
     partition.flush()
     assert last_bar(partition, "1s", 70).trade_count == 0
+
+
+def test_a_trade_whose_id_is_no_name_stays_out_of_a_bar_that_is_summed_up_anew() -> None:
+    nameless = KafkaRecord(b"key", trade_value(a_trade(1, 1.2, price="99", size="50", trade_id="x" * 3000)))
+    first, last = records_of([a_trade(0, 1), a_trade(2, 1.4, price="11", size="3")])
+    partition = Partition(RULES)
+    partition.fold(record_batch(0, [first, nameless, last, *records_of([a_clock(3, 100), cancel(4, "0")])]))
+    partition.flush()
+    bar = minute(partition)
+    assert (bar.volume, bar.high, bar.trade_count, partition.dead) == (Decimal(3), Decimal(11), 1, [1])
+    partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(5, records_of([cancel(5, "2")])))
+    partition.flush()
+    assert minute(partition).trade_count == 0
+
+
+def test_a_trade_that_would_have_overflowed_keeps_no_other_from_being_cancelled() -> None:
+    huge = [a_trade(0, 1, size="9e19"), a_trade(1, 1.2, size="9e19")]
+    partition = folded([*huge, a_trade(2, 1.4), a_clock(3, 100), cancel(4, "2")])
+    bar = minute(partition)
+    assert (bar.volume, bar.trade_count, partition.dead) == (Decimal("9e19"), 1, [1])
+
+
+@pytest.mark.parametrize("gone", ["5", "3"])
+def test_of_two_records_with_one_id_the_one_that_was_not_refused_counts(gone: str) -> None:
+    refused, mended = a_trade(1, 1.2, size="9e19", trade_id="5"), a_trade(2, 1.4, size="2", trade_id="5")
+    other = a_trade(3, 1.6, size="3")
+    partition = folded([a_trade(0, 1, size="9e19"), refused, mended, other, a_clock(4, 100), cancel(5, gone)])
+    assert minute(partition).volume == Decimal("9e19") + (3 if gone == "5" else 2)
+    assert (minute(partition).trade_count, partition.dead) == (2, [1])
+
+
+def test_of_two_records_with_one_id_the_first_counts_where_neither_was_refused() -> None:
+    again = a_trade(1, 1.2, size="7", trade_id="0")
+    bar = minute(folded([a_trade(0, 1), again, a_trade(2, 1.4), a_clock(3, 100), cancel(4, "2")]))
+    assert (bar.volume, bar.trade_count) == (Decimal(1), 1)
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+def test_a_trade_whose_schema_was_unknown_when_it_came_counts_only_if_it_came_again(*, is_sent_again: bool) -> None:
+    schemas = new_schemas()
+    schemas.refuse(NEW_ID, "nobody knows it yet")
+    partition = Partition(RULES)
+    partition._fold = new_fold(RULES, schemas)
+    unknown = KafkaRecord(b"key", wire(NEW_ID, trade_value(a_trade(1, 1.2, size="2"))[5:]))
+    partition.fold(record_batch(0, [*records_of([a_trade(0, 1)]), unknown]))
+    schemas.forget(NEW_ID)
+    schemas.add(NEW_ID, schema_text("trade"))
+    again = [unknown] if is_sent_again else []
+    rest = records_of([a_trade(3, 1.4, size="4"), a_clock(4, 100), cancel(5, "0")])
+    partition.fold(record_batch(2, [*again, *rest]))
+    partition.flush()
+    assert minute(partition).volume == Decimal(6 if is_sent_again else 4)
+    assert partition.dead == [1]
 
 
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:

@@ -95,6 +95,7 @@ def rules(draw: st.DrawFn) -> Rules:
 
 
 amounts = st.integers(1, 10**22).map(lambda unscaled: Decimal(unscaled).scaleb(-18))
+sizes = amounts | amounts | st.just(Decimal("9e19"))  # two of which overflow
 aggressors = st.sampled_from(["buy", "sell", "unknown"])
 instruments = st.sampled_from([("binance", "BTC-USDT"), ("binance", "ETH-USDT"), ("kraken", "BTC-USD")])
 ids = st.integers(0, 30).map(str) | st.integers(0, 8).map(lambda number: str(UUID(int=number)))
@@ -121,14 +122,15 @@ def tapes(draw: st.DrawFn) -> list[Event]:
         elif kind == "unreadable":
             events.append(Unreadable(offset))
         elif kind == "again" and earlier:
-            events.append(_same(draw(st.sampled_from(earlier)), offset))
+            same = _same(draw(st.sampled_from(earlier)), offset)
+            events.append(replace(same, price=draw(st.sampled_from([same.price, Decimal("0.5")]))))
         elif kind in ("correct", "cancel"):
             events.append(draw(corrections(offset, kind, events, now_ns)))
         else:
             event_time_ns = now_ns - draw(st.integers(0, 9)) * draw(st.sampled_from([0, SECOND // 2, 10 * SECOND]))
             trade_seq = offset * 17 % 101 if instrument == "ETH-USDT" else None
             received_ns = event_time_ns - draw(st.sampled_from([0, 0, 0, 0, SECOND, 2 * SECOND]))
-            price, size = draw(amounts), draw(amounts)
+            price, size = draw(amounts), draw(sizes)
             trade_id = draw(st.sampled_from([str(offset), str(UUID(int=offset))]) if has_corrections else ids)
             trade = Trade(offset, venue, instrument, trade_id, trade_seq, price, size, event_time_ns, received_ns)
             events.append(replace(trade, aggressor=draw(aggressors)))
