@@ -138,11 +138,12 @@ class Writer:
 
     def live(self, *bars: Fields) -> None:
         """Write the forming bars of one instrument."""
-        self.raw("bars.live", self.value("Live", {**bars[0], "bars": bars}))
+        key = f"{bars[0]['venue']}:{bars[0]['instrument']}"
+        self.raw("bars.live", self.value("Live", {**bars[0], "bars": bars}), key)
 
-    def raw(self, topic: str, value: bytes) -> None:
+    def raw(self, topic: str, value: bytes, key: str | None = None) -> None:
         """Write any bytes."""
-        self._plain.produce(self._settings.topic(topic), value, partition=0)
+        self._plain.produce(self._settings.topic(topic), value, key, partition=0)
         assert self._plain.flush(WAIT_S) == 0
 
     def _register(self, name: str) -> tuple[int, Any]:

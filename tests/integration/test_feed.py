@@ -1,10 +1,15 @@
 """How the view's feed begins, on the real broker."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from app.feed import Feed, KeyedBars
+from app import feed as feed_module
+from app.feed import LIVE_S, Feed, KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.records import RecordReader
@@ -14,30 +19,44 @@ from app.status import State, Status
 from app.topic_admin import apply
 from tests.integration.api_kit import Writer, bar, eventually
 
+QUIET = {"venue": "binance", "instrument": "QUIET-USDT"}
+BUSY = {"venue": "binance", "instrument": "BUSY-USDT"}
+OLD = {"venue": "binance", "instrument": "OLD-USDT"}
+
 
 class Interrupted(Feed):
     """A feed whose broker goes away once, when it is asked where its logs begin."""
 
     was_away = False
 
-    def _first_offset(self, consumer: Consumer, topic: str, partition: int, positions: Positions) -> int:
+    def _range(self, consumer: Consumer, topic: str, partition: int, positions: Positions) -> tuple[int, int]:
         if not self.was_away:
             self.was_away = True
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return super()._first_offset(consumer, topic, partition, positions)
+        return super()._range(consumer, topic, partition, positions)
 
 
-def test_a_view_whose_broker_goes_away_at_the_start_is_ready_only_when_it_has_read_all(settings: Settings) -> None:
-    apply(settings)
-    Writer(settings).flush([bar(60 * number, seq=number) for number in range(3)])
-    starts: list[int] = []
+class Restless(Feed):
+    """A feed that is never told that it has come to an end of forming bars, as of a partition that never rests."""
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        super()._take(message for message in messages if message.error() is None or not self._is_of_forming(message))
+
+    def _is_of_forming(self, message: Message) -> bool:
+        return message.topic() == self._settings.topic("bars.live") and message.partition() == 0
+
+
+@contextmanager
+def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tuple[str, int, int]]]]:
+    """A feed that is ready: it, and the bars that it delivered by then, by instrument, start in seconds and seq."""
+    delivered: list[tuple[str, int, int]] = []
     status = Status()
 
     def deliver(keyed: KeyedBars, applied: Callable[[], None]) -> None:
-        starts.extend(each.start_ns // 10**9 for _, each in keyed)
+        delivered.extend((key.instrument, each.start_ns // 10**9, each.order.seq) for key, each in keyed)
         applied()
 
-    feed = Interrupted(
+    feed = kind(
         settings,
         reader=RecordReader(settings.schemas_dir, RegistrySchemas(settings)),
         history=History(settings),
@@ -49,7 +68,51 @@ def test_a_view_whose_broker_goes_away_at_the_start_is_ready_only_when_it_has_re
     feed.start()
     try:
         eventually(lambda: status.now.state is State.READY, lambda: status.now)
-        assert feed.was_away
-        assert starts == [0, 60, 120]
+        yield feed, list(delivered)
     finally:
         feed.stop()
+
+
+def test_a_view_whose_broker_goes_away_at_the_start_is_ready_only_when_it_has_read_all(settings: Settings) -> None:
+    apply(settings)
+    Writer(settings).flush([bar(60 * number, seq=number) for number in range(3)])
+    with begun(settings, Interrupted) as (feed, bars):
+        assert isinstance(feed, Interrupted)
+        assert feed.was_away
+        assert [start for _, start, _ in bars] == [0, 60, 120]
+
+
+def test_a_view_begins_with_the_last_forming_bars_of_every_instrument_however_busy_others_are(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(settings)
+    writer = Writer(settings)
+    writer.live(bar(0, seq=1, of=OLD))
+    since_s = time.time()
+    eventually(lambda: time.time() > since_s)
+    writer.live(bar(0, seq=2, of=QUIET), bar(60, seq=2, of=QUIET))
+    for seq in range(3_000):
+        writer.live(bar(60, seq=seq, of=BUSY))
+    clock = SimpleNamespace(time=lambda: since_s + LIVE_S, time_ns=time.time_ns, monotonic=time.monotonic)
+    monkeypatch.setattr(feed_module, "time", clock)
+    with begun(settings, Feed) as (_, bars):
+        assert sorted(bars) == [("BUSY-USDT", 60, 2_999), ("QUIET-USDT", 0, 2), ("QUIET-USDT", 60, 2)]
+
+
+def test_a_view_begins_with_the_last_forming_bars_of_a_fold_that_stopped(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(settings)
+    Writer(settings).live(bar(0, seq=1, of=OLD))
+    monkeypatch.setattr(feed_module, "LIVE_S", -1)
+    with begun(settings, Feed) as (_, bars):
+        assert bars == [("OLD-USDT", 0, 1)]
+
+
+def test_a_view_is_ready_though_forming_bars_never_cease_to_come(settings: Settings) -> None:
+    apply(settings)
+    writer = Writer(settings)
+    writer.live(bar(0, seq=1, of=QUIET))
+    writer.live(bar(0, seq=2, of=BUSY))
+    with begun(settings, Restless) as (_, bars):
+        assert sorted(bars) == [("BUSY-USDT", 0, 2), ("QUIET-USDT", 0, 1)]

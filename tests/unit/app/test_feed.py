@@ -1,10 +1,11 @@
-"""How the view's feed ends, with no servers."""
+"""What the view's feed does with no servers."""
 
 import threading
 from collections.abc import Callable
 
+from agents.live import RESEND_S
 from app.bars import Bar, SeriesKey
-from app.feed import MAX_UNDELIVERED, Feed, KeyedBars
+from app.feed import LIVE_S, MAX_UNDELIVERED, Feed, KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.records import RecordReader
@@ -51,3 +52,7 @@ def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
     stopping.start()
     stopping.join(PATIENCE_S)
     assert not stopping.is_alive()
+
+
+def test_a_feed_reads_so_far_back_that_every_forming_bar_was_sent_since() -> None:
+    assert RESEND_S + 60 <= LIVE_S
