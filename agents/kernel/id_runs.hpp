@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "prefetch.hpp"
@@ -21,10 +22,24 @@ struct IdGap {
   }
 };
 
+/// A count of missing trades and more of them, or fewer; whatever a venue's ids are, it stays a count.
+inline std::int64_t plus_missing(std::int64_t missing, std::int64_t more) noexcept {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(missing, more, &sum)) return std::numeric_limits<std::int64_t>::max();
+  return std::max(sum, std::int64_t{0});
+}
+
 /// The ids of a venue that numbers an instrument's trades without a hole: runs of ids that came, each with the time of
 /// its first and last trade. What is between two runs is missing.
+///
+/// A venue may begin to count anew. Its former numbers are kept until no trade of them can come any more, and nothing
+/// is missing between them and the new ones: of which a trade is, its time tells.
 class IdRuns {
  public:
+  /// A trade that is so much newer than the newest, and has a lower id, is of a venue that has begun to count anew: as
+  /// the bridge has it, which passes it on.
+  static constexpr std::int64_t kCountedAnewNs = 60'000'000'000;
+
   struct Run {
     std::int64_t first;
     std::int64_t last;
@@ -39,10 +54,13 @@ class IdRuns {
     IdGap opened[2] = {{0, 0, 0}, {0, 0, 0}};
   };
 
+  /// Whether a trade of this id came, whenever it was.
   [[nodiscard]] bool contains(std::int64_t id) const noexcept;
-  /// Adds an id that follows the last one, and so changes no gap; false where it does not.
+  /// Whether the trade of this id and time came.
+  [[nodiscard]] bool contains(std::int64_t id, std::int64_t time_ns) const noexcept;
+  /// Adds an id that follows the last one, and so changes no gap; false where it does not, or may be a former one.
   [[gnu::always_inline]] bool insert_next(std::int64_t id, std::int64_t time_ns) {
-    if (runs_.empty() || runs_.back().last != id - 1) return false;
+    if (has_former_ || runs_.empty() || runs_.back().last != id - 1) return false;
     Run& run = runs_.back();
     run.last = id;
     run.last_ns = time_ns;
@@ -50,8 +68,10 @@ class IdRuns {
     touch(runs_.size() - 1);
     return true;
   }
-  /// Adds an id that is not there yet.
+  /// Adds an id that did not come at this time yet.
   Change insert(std::int64_t id, std::int64_t time_ns);
+  /// Which numbers a trade of this time is numbered by; as long as no id is added, those of another number are others.
+  [[nodiscard]] std::size_t numbering(std::int64_t time_ns) const noexcept { return numbers_at(time_ns).first; }
   /// Forgets an id that is there no sooner than one of this time; false where it is not there.
   bool keep(std::int64_t id, std::int64_t time_ns);
   /// Missing ids of the gaps that touch the times [from_ns, to_ns).
@@ -62,7 +82,7 @@ class IdRuns {
   [[nodiscard]] std::int64_t kept_until_ns() const noexcept;
 
   [[nodiscard]] const std::vector<Run>& runs() const noexcept { return runs_; }
-  void restore(std::vector<Run> runs) { runs_ = std::move(runs); }
+  void restore(std::vector<Run> runs);
   void prefetch_last() const noexcept {
     if (!runs_.empty()) prefetch_object(&runs_.back());
   }
@@ -72,11 +92,29 @@ class IdRuns {
   static constexpr std::size_t kClean = static_cast<std::size_t>(-1);
 
  private:
+  /// The runs from one place up to another: those of the ids since the venue last began to count, or of former ones.
+  struct Numbers {
+    std::size_t first;
+    std::size_t end;
+  };
+
+  [[nodiscard]] bool begins_anew(std::size_t run) const noexcept;
+  [[nodiscard]] bool is_counted_anew(std::int64_t id, std::int64_t time_ns) const noexcept;
+  [[nodiscard]] Numbers numbers_before(std::size_t end) const noexcept;
+  [[nodiscard]] Numbers numbers_at(std::int64_t time_ns) const noexcept;
+  [[nodiscard]] Numbers numbers_with(std::int64_t id) const noexcept;
+  [[nodiscard]] std::size_t run_behind(const Numbers& numbers, std::int64_t id) const noexcept;
+  [[nodiscard]] bool has(const Numbers& numbers, std::int64_t id) const noexcept;
   [[nodiscard]] IdGap gap_after(std::size_t run) const noexcept;
-  Change insert_between(std::size_t after, std::int64_t id, std::int64_t time_ns);
+  [[nodiscard]] bool is_past(std::size_t run, std::int64_t time_ns) const noexcept;
+  Change insert_between(const Numbers& numbers, std::int64_t id, std::int64_t time_ns);
+  void find_former() noexcept;
   void touch(std::size_t run) noexcept { dirty_from = run < dirty_from ? run : dirty_from; }
 
-  std::vector<Run> runs_;  // ascending, never touching
+  // Ascending and never touching, but where the venue began to count anew: the numbers from there on begin lower than
+  // the former ones end.
+  std::vector<Run> runs_;
+  bool has_former_ = false;
 };
 
 }  // namespace livetape::kernel

@@ -62,15 +62,15 @@ void PartitionFold::reread_record(const Record& record) {
   if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
   const Venue* home = find_venue(decoded.venue);
   if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
-  const bool is_trade = decoded.action == Action::trade;
-  if (is_trade ? !awaited_->series->ids.contains(decoded.trade_id)
-               : !awaited_->series->has_carried_out(record.offset)) {
-    return;  // it was refused
-  }
+  const Series& series = *awaited_->series;
+  const bool was_accepted = decoded.action == Action::trade
+                                ? series.ids.contains(decoded.trade_id, decoded.event_time_ns)
+                                : series.has_carried_out(record.offset);
+  if (!was_accepted) return;
   const Trade trade = trade_of(record, decoded, *home);
   switch (decoded.action) {
     case Action::trade:
-      awaited_->history.add(trade, decoded.trade_id.as_text());
+      awaited_->history.add(trade, decoded.trade_id.as_text(), series.ids.runs.numbering(decoded.event_time_ns));
       return;
     case Action::correct:
       awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text(), decoded.has_trade_seq);

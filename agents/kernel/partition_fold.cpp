@@ -192,7 +192,7 @@ void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
     return folded(*found, upcoming, outcome);
   const std::int64_t watermark_ns = found->watermark();
   if (found->is_late(decoded.event_time_ns, watermark_ns)) return send_late(record, outcome);
-  if (found->ids.contains(id)) {
+  if (found->ids.contains(id, decoded.event_time_ns)) {
     ++outcome.duplicates;
     return;
   }

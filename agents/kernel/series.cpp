@@ -204,7 +204,7 @@ void Series::charge(const IdRuns::Change& change, std::int64_t offset, Changes& 
                                 change.closed.missing_in(slot.start_ns, end);
       if (more == 0) continue;
       Bar& bar = here.open(slot);
-      bar.missing += more;
+      bar.missing = plus_missing(bar.missing, more);
       revise(level, bar, offset, changes);
     }
   }

@@ -22,15 +22,15 @@ bool is_id(const TradeId& id) noexcept {
   return text.empty() || is_name(text);
 }
 
-/// Ranges and runs ascend, and neighbours have an id between them.
+/// Ranges and runs ascend, and neighbours have an id between them. Where they may begin anew, one begins no higher than
+/// the one before it ends.
 template <typename Ranges>
-const char* flaw_of_ids(const Ranges& ranges) noexcept {
+const char* flaw_of_ids(const Ranges& ranges, bool may_begin_anew) noexcept {
   std::int64_t last = -2;  // an id below 0 that no range touches
   for (std::size_t place = 0; place < ranges.size(); ++place) {
     const auto& range = ranges[place];
-    if (range.first < 0 || range.last < range.first || range.first <= last || range.first - last < 2) {
-      return "ids that are out of order";
-    }
+    const bool is_apart = range.first > last ? range.first - last >= 2 : may_begin_anew;
+    if (range.first < 0 || range.last < range.first || !is_apart) return "ids that are out of order";
     last = range.last;
   }
   return nullptr;
@@ -92,13 +92,13 @@ const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig
   return std::ranges::is_sorted(corrections, {}, &CarriedOut::offset) ? nullptr : "corrections that are out of order";
 }
 
-const char* flaw_of(const IdRanges& ranges) noexcept { return flaw_of_ids(ranges); }
+const char* flaw_of(const IdRanges& ranges) noexcept { return flaw_of_ids(ranges, false); }
 
 const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept {
   const bool are_times = std::ranges::all_of(runs, [&](const IdRuns::Run& run) {
     return is_time(run.first_ns, config) && is_time(run.last_ns, config) && is_time(run.newest_ns, config);
   });
-  return are_times ? flaw_of_ids(runs) : "a run of ids out of time";
+  return are_times ? flaw_of_ids(runs, true) : "a run of ids out of time";
 }
 
 }  // namespace livetape::kernel

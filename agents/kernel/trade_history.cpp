@@ -20,13 +20,16 @@ void TradeHistory::Entry::swap_with(Trade& other) {
   touches.front() = {trade.event_time_ns, trade.offset};
 }
 
-void TradeHistory::add(const Trade& trade, std::string_view id) {
-  const auto [known, is_new] = by_id_.try_emplace(std::string(id), entries_.size());
-  if (is_new) {
-    entries_.push_back({trade, std::string(id), {{trade.event_time_ns, trade.offset}}});
+void TradeHistory::add(const Trade& trade, std::string_view id, std::size_t numbering) {
+  const auto [first, last] = by_id_.equal_range(std::string(id));
+  const auto same =
+      std::find_if(first, last, [&](const auto& each) { return entries_[each.second].numbering == numbering; });
+  if (same == last) {
+    by_id_.emplace(std::string(id), entries_.size());
+    entries_.push_back({trade, std::string(id), {{trade.event_time_ns, trade.offset}}, numbering});
     return;
   }
-  Entry& entry = entries_[known->second];
+  Entry& entry = entries_[same->second];
   if (entry.is_as_it_came() && !is_alike(entry.trade, trade)) entry.others.push_back(trade);
 }
 
@@ -51,11 +54,11 @@ bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggreg
 }
 
 bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order) {
-  Entry* entry = find(id);
+  Entry* entry = standing(id);
   if (entry == nullptr) return false;
   const auto number = static_cast<std::size_t>(entry - entries_.data());
   const Trade before = entry->trade;
-  by_id_.try_emplace(std::string(by_id), number);
+  if (known(by_id) == nullptr) by_id_.emplace(std::string(by_id), number);
   entry->corrections.push_back(by.offset);
   if (is_alike(before, by)) {
     entry->other_ids.emplace_back(by_id);
@@ -72,7 +75,7 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
 }
 
 bool TradeHistory::cancel(std::string_view id, std::int64_t offset) {
-  Entry* entry = find(id);
+  Entry* entry = standing(id);
   if (entry == nullptr) return false;
   entry->is_cancelled = true;
   entry->touches.push_back({entry->trade.event_time_ns, offset});
@@ -80,33 +83,31 @@ bool TradeHistory::cancel(std::string_view id, std::int64_t offset) {
 }
 
 bool TradeHistory::is_cancelled(std::string_view id) const {
-  const auto found = by_id_.find(std::string(id));
-  return found != by_id_.end() && entries_[found->second].is_cancelled;
+  const Entry* entry = known(id);
+  return entry != nullptr && entry->is_cancelled;
 }
 
 bool TradeHistory::are_one(std::string_view id, std::string_view other_id) const {
-  const auto found = by_id_.find(std::string(id));
-  const auto other = by_id_.find(std::string(other_id));
-  return found != by_id_.end() && other != by_id_.end() && found->second == other->second;
+  const Entry* entry = known(id);
+  return entry != nullptr && entry == known(other_id);
 }
 
 std::vector<std::string> TradeHistory::ids(std::string_view id) const {
-  const auto found = by_id_.find(std::string(id));
-  if (found == by_id_.end()) return {};
-  std::vector<std::string> ids = entries_[found->second].other_ids;
-  ids.push_back(entries_[found->second].id);
+  const Entry* entry = known(id);
+  if (entry == nullptr) return {};
+  std::vector<std::string> ids = entry->other_ids;
+  ids.push_back(entry->id);
   return ids;
 }
 
 std::vector<std::int64_t> TradeHistory::corrections(std::string_view id) const {
-  const auto found = by_id_.find(std::string(id));
-  return found == by_id_.end() ? std::vector<std::int64_t>{} : entries_[found->second].corrections;
+  const Entry* entry = known(id);
+  return entry == nullptr ? std::vector<std::int64_t>{} : entry->corrections;
 }
 
 std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {
-  const auto found = by_id_.find(std::string(id));
-  if (found == by_id_.end()) return std::nullopt;
-  return entries_[found->second].trade.event_time_ns;
+  const Entry* entry = known(id);
+  return entry == nullptr ? std::nullopt : std::optional(entry->trade.event_time_ns);
 }
 
 Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
@@ -138,10 +139,17 @@ std::vector<Trade> TradeHistory::trades(std::int64_t from_ns, std::int64_t to_ns
   return found;
 }
 
-TradeHistory::Entry* TradeHistory::find(std::string_view id) {
-  const auto found = by_id_.find(std::string(id));
-  if (found == by_id_.end() || entries_[found->second].is_cancelled) return nullptr;
-  return &entries_[found->second];
+const TradeHistory::Entry* TradeHistory::known(std::string_view id) const {
+  const auto [first, last] = by_id_.equal_range(std::string(id));
+  const auto newest = std::max_element(first, last, [](const auto& a, const auto& b) { return a.second < b.second; });
+  return newest == last ? nullptr : &entries_[newest->second];
+}
+
+/// The trade of this id, unless it was cancelled.
+TradeHistory::Entry* TradeHistory::standing(std::string_view id) {
+  const Entry* entry = known(id);
+  return entry == nullptr || entry->is_cancelled ? nullptr
+                                                 : &entries_[static_cast<std::size_t>(entry - entries_.data())];
 }
 
 }  // namespace livetape::kernel

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,8 +17,8 @@ namespace livetape::kernel {
 class TradeHistory {
  public:
   /// Takes the next trade of the log. Of several with one id the fold accepted one: the first, unless `settle` finds
-  /// otherwise.
-  void add(const Trade& trade, std::string_view id);
+  /// otherwise. Of a venue that began to count anew a number is an id once in each `numbering`, and names the last.
+  void add(const Trade& trade, std::string_view id, std::size_t numbering);
   /// Whether the trades in [from_ns, to_ns) are those that a bar has summed up. A record may have been refused before
   /// another of its id was accepted: that one takes its place where this makes them so.
   bool settle(std::int64_t from_ns, std::int64_t to_ns, const Aggregate& known);
@@ -51,6 +52,7 @@ class TradeHistory {
     Trade trade;
     std::string id;
     std::vector<Touch> touches;
+    std::size_t numbering;
     std::vector<std::string> other_ids{};
     std::vector<std::int64_t> corrections{};
     std::vector<Trade> others{};  // of its id, and not the same
@@ -61,10 +63,11 @@ class TradeHistory {
     /// Puts one of the others in the trade's place.
     void swap_with(Trade& other);
   };
-  [[nodiscard]] Entry* find(std::string_view id);
+  [[nodiscard]] const Entry* known(std::string_view id) const;
+  [[nodiscard]] Entry* standing(std::string_view id);
 
   std::vector<Entry> entries_;
-  std::unordered_map<std::string, std::size_t> by_id_;
+  std::unordered_multimap<std::string, std::size_t> by_id_;
 };
 
 }  // namespace livetape::kernel

@@ -72,9 +72,15 @@ std::uint32_t IdBucket::chunks(IdKind kind) const noexcept {
 }
 
 bool TradeIds::contains(const TradeIdView& id) const {
-  if (id.is_number() && runs.contains(id.number)) return true;
-  if (id.is_number() && id.number > newest_number_) return false;
-  return bucket_of(id) != nullptr;
+  return (id.is_number() && runs.contains(id.number)) || is_in_bucket(id);
+}
+
+bool TradeIds::contains(const TradeIdView& id, std::int64_t event_time_ns) const {
+  return (id.is_number() && runs.contains(id.number, event_time_ns)) || is_in_bucket(id);
+}
+
+bool TradeIds::is_in_bucket(const TradeIdView& id) const {
+  return (!id.is_number() || id.number <= newest_number_) && bucket_of(id) != nullptr;
 }
 
 const IdBucket* TradeIds::bucket_of(const TradeIdView& id) const {

@@ -99,7 +99,10 @@ class TradeIds {
   explicit TradeIds(bool are_contiguous) : are_contiguous_(are_contiguous) {}
 
   [[nodiscard]] bool are_contiguous() const noexcept { return are_contiguous_; }
+  /// Whether a trade of this id came, whenever it was.
   [[nodiscard]] bool contains(const TradeIdView& id) const;
+  /// Whether the trade of this id and time came: a venue that begins to count anew has ids again.
+  [[nodiscard]] bool contains(const TradeIdView& id, std::int64_t event_time_ns) const;
   /// Adds a number that follows the newest one, in the newest bucket where there are buckets; false where it does not.
   [[gnu::always_inline]] bool insert_next(std::int64_t number, std::int64_t event_time_ns) {
     if (number <= newest_number_) return false;
@@ -146,6 +149,7 @@ class TradeIds {
  private:
   static constexpr std::int64_t kUnchanged = std::numeric_limits<std::int64_t>::max();
 
+  [[nodiscard]] bool is_in_bucket(const TradeIdView& id) const;
   void insert_into(IdBucket& found, const TradeIdView& id);
   void touch(IdBucket& changed, IdKind kind, std::size_t chunk) noexcept {
     std::uint32_t& dirty = changed.dirty_from[static_cast<int>(kind)];

@@ -16,6 +16,7 @@ EXACT = Context(prec=200)
 MAX_UNSCALED_VOLUME = Decimal(10) ** 38
 MAX_UNSCALED_NOTIONAL = Decimal(10) ** 76
 ID_BUCKET_NS = 60_000_000_000
+COUNTED_ANEW_NS = 60_000_000_000
 LONG_AGO = -(10**30)
 
 
@@ -186,6 +187,8 @@ class Tape:
     published: list[Published] = field(default_factory=list)
     finals: set[Window] = field(default_factory=set)
     missing: dict[Window, int] = field(default_factory=dict)
+    numberings: dict[tuple[str, str], list[dict[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """By venue and instrument: the numbers that came since a venue began to count, and when each of them was."""
 
     def take_all(self, events: Iterable[Event]) -> "Tape":
         for event in events:
@@ -283,6 +286,7 @@ class Tape:
             self.accepted.append(trade)
             time_ns = trade.event_time_ns
             self.entries.append(Entry(trade, trade, [(time_ns, trade.offset)], {trade.trade_id: time_ns}))
+            self._learn(trade)
             self._revise(set(self._windows(trade)), trade, watermark)
             self._finalise(trade.offset)
 
@@ -317,6 +321,7 @@ class Tape:
         if by is not None:
             changed |= set(self._windows(by))
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            self._learn(by)
             if by.event_time_ns > before.event_time_ns:
                 entry.moved = {known: max(by.event_time_ns, entry.moved.get(known, LONG_AGO)) for known in entry.ids}
             entry.touches.append((by.event_time_ns, entry.original.offset))
@@ -344,7 +349,33 @@ class Tape:
         base_start = event_time_ns // base_length * base_length
         return watermark is not None and base_start < watermark - self.rules.horizon_ns
 
+    def _learn(self, trade: Trade) -> None:
+        if trade.venue not in self.rules.contiguous:
+            return
+        numbers = self._numbers_of(trade)
+        if not numbers:
+            self.numberings[trade.venue, trade.instrument].append(numbers)
+        numbers.setdefault(int(trade.trade_id), trade.event_time_ns)
+
+    def _numbers_of(self, trade: Trade) -> dict[int, int]:
+        """The numbers that a trade's is one of: none where it is much newer than the highest, and yet lower."""
+        numberings = self.numberings[trade.venue, trade.instrument]
+        if not numberings:
+            return {}
+
+        def is_much_newer(than: dict[int, int]) -> bool:
+            return trade.event_time_ns > than[max(than)] + COUNTED_ANEW_NS
+
+        if int(trade.trade_id) < max(numberings[-1]) and is_much_newer(numberings[-1]):
+            return {}
+        for before, after in reversed(list(pairwise(numberings))):
+            if is_much_newer(before) or trade.event_time_ns >= after[min(after)]:
+                return after
+        return numberings[0]
+
     def _is_known(self, trade: Trade, watermark: int | None) -> bool:
+        if trade.venue in self.rules.contiguous:
+            return int(trade.trade_id) in self._numbers_of(trade)
         return any(
             self._is_remembered(entry, trade.trade_id, watermark)
             for entry in self._entries_of(trade.venue, trade.instrument)
@@ -392,15 +423,11 @@ class Tape:
         """Ids between neighbours of those that came, where the two are on both sides of the window or in it."""
         if window.venue not in self.rules.contiguous:
             return 0
-        came = sorted(
-            (int(trade_id), time_ns)
-            for entry in self._entries_of(window.venue, window.instrument)
-            for trade_id, time_ns in entry.ids.items()
-        )
         end_ns = self.rules.end_ns(window)
         return sum(
             after - before - 1
-            for (before, before_ns), (after, after_ns) in pairwise(came)
+            for numbers in self.numberings[window.venue, window.instrument]
+            for (before, before_ns), (after, after_ns) in pairwise(sorted(numbers.items()))
             if min(before_ns, after_ns) < end_ns and max(before_ns, after_ns) >= window.start_ns
         )
 

@@ -2,12 +2,14 @@
 takes one away."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.agents.kernel.bar_oracle import Clock, Event, Rules, Tape, Trade
+from tests.unit.agents.kernel.bar_oracle import Clock, Correction, Event, Rules, Tape, Trade
 from tests.unit.agents.kernel.partition_kit import (
     NOON,
     SECOND,
@@ -71,6 +73,69 @@ def test_before_the_first_trade_that_ever_came_nothing_is_missing() -> None:
     assert missing(folded([a_trade(0, 1, trade_id="1000"), a_clock(1, 90)]), "1m") == {0: [0]}
 
 
+OLD: list[Event] = [
+    a_trade(0, 1, trade_id="4000000"),
+    a_trade(1, 2, trade_id="4000002"),
+    a_trade(2, 3, trade_id="5000000"),
+]
+ANEW: list[Event] = [a_trade(3, 64, trade_id="1"), a_trade(4, 65, trade_id="2"), a_trade(5, 66, trade_id="4")]
+
+
+def test_a_venue_that_counts_anew_goes_on_and_nothing_is_missing_between_its_numbers() -> None:
+    partition = folded([*OLD, *ANEW, a_clock(6, 200)])
+    gap = 5_000_000 - 4_000_002 - 1
+    assert missing(partition, "1s") == {1: [1], 2: [1 + gap], 3: [gap], 64: [0], 65: [1], 66: [1]}
+    assert missing(partition, "1m") == {0: [1 + gap], 60: [1]}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_trades_of_before_a_venue_counted_anew_and_since_are_known_when_they_come_again(*, is_restarted: bool) -> None:
+    partition = folded([*OLD, *ANEW])
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    counts = partition.fold(record_batch(6, records_of([*OLD, *ANEW])))
+    assert (counts["duplicates"], counts["trades"]) == (6, 0)
+    between = [a_trade(12, 2.5, trade_id="4000001"), a_trade(13, 65.5, trade_id="3"), a_trade(14, 70, trade_id="5")]
+    counts = partition.fold(record_batch(12, records_of([*between, a_clock(15, 200)])))
+    partition.flush()
+    assert counts["trades"] == 3
+    gap = 5_000_000 - 4_000_002 - 1
+    assert missing(partition, "1m") == {0: [gap + 1, gap], 60: [0]}
+
+
+def test_a_lower_number_that_is_not_much_newer_is_of_the_same_count() -> None:
+    partition = folded([a_trade(0, 1, trade_id="50"), a_trade(1, 61, trade_id="48"), a_clock(2, 200)])
+    assert missing(partition, "1m") == {0: [1], 60: [1]}
+
+
+def test_a_number_beyond_all_others_is_forgotten_after_a_minute() -> None:
+    stray = a_trade(1, 2, trade_id=str(2**63 - 1))
+    events = [a_trade(0, 1, trade_id="7"), stray, a_trade(2, 63, trade_id="8"), a_trade(3, 64, trade_id="9")]
+    partition = folded([*events, a_clock(4, 200)])
+    assert missing(partition, "1m") == {0: [2**63 - 1 - 8], 60: [0]}
+
+
+def test_many_numbers_beyond_all_others_are_no_more_than_a_number_can_be() -> None:
+    strays = [a_trade(2 * n + 1, 62 * n + 2, trade_id=str(2**63 - 1)) for n in range(4)]
+    rules = replace(MINUTES, intervals=(*MINUTES.intervals, ("1h", 3600 * SECOND)))
+    events = [event for n, stray in enumerate(strays) for event in (a_trade(2 * n, 62 * n + 1, trade_id="7"), stray)]
+    assert missing(folded([*events, a_clock(8, 4000)], rules), "1h") == {0: [2**63 - 1]}
+
+
+@pytest.mark.parametrize("gone", ["old", "new"])
+def test_a_bar_has_the_trade_of_its_own_count_when_another_of_it_is_cancelled(gone: str) -> None:
+    used_twice = [a_trade(0, 1, size="2", trade_id="5"), a_trade(1, 1.5, size="4", trade_id="6")]
+    anew = [a_trade(2, 64, size="8", trade_id="5"), a_trade(3, 64.5, size="16", trade_id="old")]
+    partition = folded([*used_twice, *anew, a_clock(4, 200)])
+    refers_to = {"old": "6", "new": "old"}[gone]
+    partition.fold(record_batch(5, records_of([Correction(5, "binance", "BTC-USDT", refers_to, None, NOON)])))
+    partition.flush()
+    bars = [read_bar(key, value) for key, value in partition.bars]
+    volumes = {bar.window.start_ns: bar.volume for bar in bars if bar.window.interval == "1m"}
+    wanted = {"old": (2, 24), "new": (6, 8)}[gone]
+    assert volumes == {NOON: Decimal(wanted[0]), NOON + 60 * SECOND: Decimal(wanted[1])}
+
+
 def test_a_venue_whose_ids_have_holes_of_their_own_is_never_said_to_be_complete() -> None:
     events: list[Event] = [
         Trade(0, "bitstamp", "BTC-USD", "7", None, Decimal(1), Decimal(1), NOON, NOON),
@@ -94,12 +159,20 @@ def test_a_forming_bar_is_a_newer_one_when_a_trade_of_another_window_shows_that_
 
 @st.composite
 def tapes(draw: st.DrawFn) -> list[Event]:
-    """What a venue that numbers its trades sent, with some lost, some late and some twice."""
+    """What a venue that numbers its trades sent, with some lost, some late and some twice; it may count anew."""
     now_ns = NOON
+    number = begun_at = 1_000
     sent: list[tuple[int, Trade]] = []
-    for number in range(draw(st.integers(1, 25))):
+    for _ in range(draw(st.integers(1, 25))):
         now_ns += draw(st.sampled_from([0, 1, SECOND // 3, SECOND, 8 * SECOND, 45 * SECOND]))
-        trade = Trade(0, "binance", "BTC-USDT", str(100 + number), None, Decimal(2), Decimal(3), now_ns, now_ns)
+        number += 1
+        begins_anew = draw(st.integers(0, 7)) == 0
+        if begins_anew:
+            now_ns += draw(st.sampled_from([61, 300])) * SECOND
+            number = begun_at = begun_at - draw(st.sampled_from([1, 3, 30]))
+        trade = Trade(0, "binance", "BTC-USDT", str(number), None, Decimal(2), Decimal(3), now_ns, now_ns)
+        if begins_anew:
+            sent.append((now_ns, trade))
         for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
             delay_ns = draw(st.sampled_from([0, 0, 0, 5 * SECOND, 100 * SECOND]))
             sent.append((now_ns + delay_ns, trade))
