@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from faust.types import TP
@@ -136,7 +137,9 @@ class FoldingPartition:
     async def _read_again(self, first: int, end: int) -> None:
         """Give the fold the stretch of the log that the correction at its end needs."""
         tp = TP(self.topic, self.partition)
-        await uninterrupted(self._history.reread(tp, self._fold, first=first, end=end))
+        reread = partial(self._history.reread, tp, self._fold, first=first, end=end)
+        while (unknown := await uninterrupted(reread())) is not None:
+            await self._schemas.learn(unknown)
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
         arguments = (record_set.data, record_set.aborted, self.next_offset)

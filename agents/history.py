@@ -2,17 +2,13 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 from faust.types import TP
 
 from agents import metrics
 from agents.kernel import PartitionFold
-from agents.partition_reader import POLL_MS, partition_reader
+from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from agents.transport import RecordSet
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +19,10 @@ class History:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def reread(self, tp: TP, fold: PartitionFold, *, first: int, end: int) -> None:
+    async def reread(self, tp: TP, fold: PartitionFold, *, first: int, end: int) -> int | None:
         """Give the records of the partition's offsets [first, end) to the fold again, or say that they are gone.
+
+        The id of a schema that the fold has not met, since they may be older than the worker: it has to know it first.
 
         Raises:
             KafkaError: the broker refuses or does not answer.
@@ -35,10 +33,9 @@ class History:
             if begins > first:
                 log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
                 fold.history_is_gone()
-                return
-            consumer.seek(partition, first)
-            while await consumer.position(partition) < end:
-                fetched = await consumer.getmany(partition, timeout_ms=POLL_MS)
-                for record in fetched.get(partition, ()):
-                    record_set: RecordSet = record.value
-                    await asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
+                return None
+            async for record_set in record_sets(consumer, partition, first, end):
+                unknown = await asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
+                if unknown is not None:
+                    return unknown
+            return None

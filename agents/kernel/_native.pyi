@@ -236,8 +236,11 @@ class PartitionFold:
         """Whether a bar is in memory; the level is its place in `FoldConfig.levels_of`."""
     def fold(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> FoldOutcome:
         """Fold the records from `start_offset` on."""
-    def reread(self, record_set: bytes | memoryview, aborted: Aborted) -> None:
-        """Take a record set of the stretch that `needs_history` asked for; what is outside of it changes nothing."""
+    def reread(self, record_set: bytes | memoryview, aborted: Aborted) -> int | None:
+        """Take a record set of the stretch that `needs_history` asked for; what is outside of it changes nothing.
+
+        The id of a schema that is unknown, at which it stopped: add or refuse it, and begin the stretch again.
+        """
     def history_is_gone(self) -> None:
         """Say that the log no longer has that stretch: the correction becomes a dead letter."""
     def live(self) -> list[PackedBatch]:

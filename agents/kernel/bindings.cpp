@@ -208,10 +208,11 @@ FoldOutcome fold(PartitionFold& partition, const nb::object& record_set, const A
   return partition.fold(held.bytes(), aborted_from(aborted), start_offset);
 }
 
-void reread(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted) {
+std::optional<std::int32_t> reread(PartitionFold& partition, const nb::object& record_set,
+                                   const AbortedPairs& aborted) {
   const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
-  partition.reread(held.bytes(), aborted_from(aborted));
+  return partition.reread(held.bytes(), aborted_from(aborted));
 }
 
 std::int64_t restore(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,

@@ -22,7 +22,7 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
     is_wide = true;
     from = target->history_from(id, is_wide, target->watermark());
   }
-  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_wide, false, {}};
+  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_wide, false, {}, {}};
   return from;
 }
 
@@ -46,23 +46,37 @@ bool PartitionFold::is_history_whole(const Decoded& decoded) {
   return is_old_whole && (decoded.action == Action::cancel || is_whole(decoded.event_time_ns));
 }
 
-void PartitionFold::reread(Bytes record_set, std::vector<AbortedTransaction> aborted) {
+std::optional<std::int32_t> PartitionFold::reread(Bytes record_set, std::vector<AbortedTransaction> aborted) {
   RecordSetReader reader(record_set, std::move(aborted), decompressor_);
   do {
-    while (const Record* record = reader.next()) reread_record(*record);
+    while (const Record* record = reader.next()) {
+      if (const std::optional<std::int32_t> unknown = reread_record(*record)) return unknown;
+    }
   } while (!reader.error().empty() && reader.pass_over());  // what cannot be read was a dead letter
+  return {};
 }
 
-void PartitionFold::reread_record(const Record& record) {
-  if (!awaited_ || record.offset < awaited_->from || record.offset >= awaited_->offset) return;
+std::optional<std::int32_t> PartitionFold::reread_record(const Record& record) {
+  if (!awaited_ || record.offset < awaited_->from || record.offset >= awaited_->offset) return {};
   Upcoming again;
   again.record = record;
   decode_ahead(again);
-  const Decoded& decoded = again.decoded;
-  if (again.flaw != nullptr || again.unknown_schema || again.kind != RecordKind::trade) return;
-  const Venue* home = find_venue(decoded.venue);
-  if (home == nullptr || !awaited_->series->is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
+  if (again.unknown_schema &&
+      std::ranges::find(awaited_->asked_for, *again.unknown_schema) == awaited_->asked_for.end()) {
+    awaited_->asked_for.push_back(*again.unknown_schema);
+    awaited_->history = {};
+    return again.unknown_schema;
+  }
+  if (again.flaw == nullptr && !again.unknown_schema && again.kind == RecordKind::trade) {
+    reread_trade(record, again.decoded);
+  }
+  return {};
+}
+
+void PartitionFold::reread_trade(const Record& record, const Decoded& decoded) {
   const Series& series = *awaited_->series;
+  const Venue* home = find_venue(decoded.venue);
+  if (home == nullptr || !series.is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
   const bool was_accepted = decoded.action == Action::trade
                                 ? series.ids.contains(decoded.trade_id, decoded.event_time_ns)
                                 : series.has_carried_out(record.offset);

@@ -85,8 +85,9 @@ class PartitionFold final : private FinalBars {
 
   FoldOutcome fold(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   /// Takes a record set of the log again, of the stretch that `needs_history` asked for. To be followed by `fold` from
-  /// where it stopped.
-  void reread(Bytes record_set, std::vector<AbortedTransaction> aborted);
+  /// where it stopped. The id of a schema that is not known yet, at which it stopped: once it is added or refused, the
+  /// stretch is to be taken from its beginning.
+  [[nodiscard]] std::optional<std::int32_t> reread(Bytes record_set, std::vector<AbortedTransaction> aborted);
   /// Says that the stretch is no longer in the log: the correction is refused.
   void history_is_gone();
   /// A record for every instrument whose forming bars changed since the last call.
@@ -131,7 +132,8 @@ class PartitionFold final : private FinalBars {
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
   void keep_known(Series& target, const TradeHistory& history, std::string_view id, std::int64_t event_time_ns);
-  void reread_record(const Record& record);
+  [[nodiscard]] std::optional<std::int32_t> reread_record(const Record& record);
+  void reread_trade(const Record& record, const Decoded& decoded);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
   void send_late(const Record& record, FoldOutcome& outcome);
@@ -193,6 +195,7 @@ class PartitionFold final : private FinalBars {
     bool is_wide = false;
     bool is_gone = false;
     TradeHistory history;
+    std::vector<std::int32_t> asked_for{};  // ids of schemas; one that is unknown still is of no use
   };
   std::optional<Awaited> awaited_;
 

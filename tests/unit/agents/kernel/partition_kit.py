@@ -223,7 +223,7 @@ class Partition:
                 self._fold.history_is_gone()
                 continue
             for first_offset in sorted(self._log):
-                self._fold.reread(self._log[first_offset], [])
+                assert self._fold.reread(self._log[first_offset], []) is None
 
     def flush(self) -> Flush:
         flush = self._fold.take_flush()

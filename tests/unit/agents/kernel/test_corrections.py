@@ -13,9 +13,11 @@ from tests.unit.agents.kernel.partition_kit import (
     Partition,
     a_clock,
     a_trade,
+    bars_in,
     new_fold,
     new_schemas,
     read_bar,
+    records_in,
     records_of,
     schema_text,
     trade_value,
@@ -219,6 +221,44 @@ def test_a_trade_whose_schema_was_unknown_when_it_came_counts_only_if_it_came_ag
     partition.flush()
     assert minute(partition).volume == Decimal(6 if is_sent_again else 4)
     assert partition.dead == [1]
+
+
+def test_trades_of_a_schema_that_was_not_met_since_a_restart_are_asked_for_and_count() -> None:
+    schemas = new_schemas()
+    schemas.add(NEW_ID, schema_text("trade"))
+    before = new_fold(RULES, schemas)
+    values = [
+        wire(NEW_ID, trade_value(a_trade(offset, 1 + offset / 8, size=str(2**offset)))[5:]) for offset in range(3)
+    ]
+    trades = record_batch(0, [KafkaRecord(b"key", value) for value in values])
+    assert before.fold(trades, [], 0).trades == 3
+    changelog = [KafkaRecord(key, value) for key, value in records_in(before.take_flush().changelog)]
+
+    schemas = new_schemas()
+    fold = new_fold(RULES, schemas)
+    fold.restore(record_batch(0, changelog), [], 0)
+    fold.restored()
+    rest = record_batch(3, records_of([cancel(3, "1"), a_clock(4, 100)]))
+    assert fold.fold(rest, [], 3).needs_history == 0
+    assert fold.reread(trades, []) == NEW_ID
+    schemas.add(NEW_ID, schema_text("trade"))
+    assert fold.reread(trades, []) is None
+    assert fold.fold(rest, [], 3).corrections == 1
+    (bar,) = [read_bar(key, value) for key, value in bars_in(fold.take_flush()) if b":1m:" in key]
+    assert (bar.volume, bar.trade_count) == (Decimal(5), 2)
+
+
+def test_a_schema_that_nobody_knows_is_asked_for_once_and_its_records_are_left_out() -> None:
+    schemas = new_schemas()
+    fold = new_fold(RULES, schemas)
+    schemas.refuse(NEW_ID, "nobody knows it")
+    unknown = KafkaRecord(b"key", wire(NEW_ID, trade_value(a_trade(1, 1.5))[5:]))
+    log = record_batch(0, [*records_of([a_trade(0, 1)]), unknown, *records_of([cancel(2, "0")])])
+    assert fold.fold(log, [], 0).needs_history == 0
+    for asked in (NEW_ID, None):
+        schemas.forget(NEW_ID)
+        assert fold.reread(log, []) == asked
+    assert fold.fold(log, [], 2).corrections == 1
 
 
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
