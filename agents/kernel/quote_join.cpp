@@ -128,21 +128,23 @@ const char* QuoteJoin::quote_flaw() const noexcept {
 }
 
 void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome) {
-  if (record.offset < trades_reached_) {  // decided before the restart, unless it waits
-    if (waiting_again_.empty() || record.offset < waiting_again_.front().first) return;
-    OffsetRun& run = waiting_again_.front();
-    run = {record.offset + 1, run.count - (record.offset + 1 - run.first)};
-    if (run.count == 0) waiting_again_.pop_front();
-    return take_trade(record, outcome);
-  }
+  const bool is_again = record.offset < trades_reached_;
+  if (is_again && !waits_again(record.offset)) return;  // decided before the restart
   if (read.flaw != nullptr) {
     ++outcome.unusable;
   } else if (read.kind == RecordKind::trade) {
     take_trade(record, outcome);
-  } else if (time_flaw(false) == nullptr) {
+  } else if (!is_again && time_flaw(false) == nullptr) {
     JoinVenue& home = venue(decoded_.venue);
     home.trade_clock_ns = std::max(home.trade_clock_ns, decoded_.event_time_ns);
   }
+}
+
+/// Whether a record from before the restart is a trade that waits. They are asked for in their order.
+bool QuoteJoin::waits_again(std::int64_t offset) {
+  const auto is_behind = [&](const OffsetRun& run) { return run.first + run.count <= offset; };
+  while (!waiting_again_.empty() && is_behind(waiting_again_.front())) waiting_again_.pop_front();
+  return !waiting_again_.empty() && waiting_again_.front().first <= offset;
 }
 
 void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {

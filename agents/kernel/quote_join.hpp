@@ -143,6 +143,7 @@ class QuoteJoin {
   };
   Read read(const Input& input, const Record& record);
   void take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome);
+  bool waits_again(std::int64_t offset);
   void take_trade(const Record& record, JoinOutcome& outcome);
   void take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome);
   void take_quote(const Record& record, JoinOutcome& outcome);

@@ -77,7 +77,7 @@ def batch_of(events: Sequence[TradeEvent | QuoteEvent], codec: int) -> bytes:
     return record_batch(events[0].offset, [KafkaRecord(b"key", value_of(event)) for event in events], codec=codec)
 
 
-def new_join(rules: JoinRules) -> QuoteJoin:
+def new_join(rules: JoinRules, trade_schemas: WriterSchemas | None = None) -> QuoteJoin:
     quote_schemas = WriterSchemas(QUOTES)
     quote_schemas.add(QUOTE_ID, schema_text("quote"))
     quote_schemas.add(CLOCK_ID, schema_text("clock"))
@@ -91,7 +91,7 @@ def new_join(rules: JoinRules) -> QuoteJoin:
     )
     return QuoteJoin(
         config,
-        new_schemas(),
+        trade_schemas or new_schemas(),
         quote_schemas,
         joined_schema_id=JOINED_ID,
         partition=PARTITION,

@@ -6,15 +6,17 @@ from decimal import Decimal
 import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Clock
-from tests.unit.agents.kernel.join_kit import JoinedPartition
+from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value
 from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick
-from tests.unit.agents.kernel.partition_kit import NOON, SECOND
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND, new_schemas, records_in, schema_text, wire
+from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 
 RULES = JoinRules(SECOND, 900 * SECOND, 60 * SECOND, 60 * SECOND, SECOND, frozenset({"binance"}))
 LARGEST = Decimal("99999999999999999999.999999999999999999")
 LEAST = Decimal("0.000000000000000001")
 WIDEST = Decimal("199999999999999999999.999999999999999996")
 ONE = Decimal(1)
+NEW_ID = 77
 
 
 def tick(offset: int, at_s: int, price: Decimal = ONE, aggressor: str = "buy") -> Tick:
@@ -87,3 +89,25 @@ def test_quotes_are_forgotten_once_no_trade_can_ask_for_them() -> None:
     partition = JoinedPartition(RULES, trades, quotes)
     partition.take_all()
     assert partition.kept_quotes < 130
+
+
+def test_a_waiting_trade_that_cannot_be_read_after_a_restart_is_not_taken_for_another() -> None:
+    values = [trade_value(tick(0, 10)), wire(NEW_ID, trade_value(tick(1, 11))[5:]), trade_value(tick(2, 12))]
+    trades = record_batch(0, [KafkaRecord(b"key", value) for value in values])
+    schemas = new_schemas()
+    schemas.add(NEW_ID, schema_text("trade"))
+    join = new_join(RULES, schemas)
+    assert join.take_trades(trades, [], 0).trades == 3
+    changelog = [KafkaRecord(key, value) for key, value in records_in(join.take_flush().changelog)]
+
+    schemas = new_schemas()
+    schemas.refuse(NEW_ID, "nobody knows it any more")
+    join = new_join(RULES, schemas)
+    join.restore(record_batch(0, changelog), [], 0)
+    join.restored()
+    outcome = join.take_trades(trades, [], 0)
+    assert (outcome.trades, outcome.unusable) == (0, 1)
+    join.take_trades(batch_of([clock(3, 100)], NONE), [], 3)
+    join.take_quotes(batch_of([clock(0, 100)], NONE), [], 0)
+    joined = [read_joined(key, value) for key, value in records_in(join.take_flush().joined)]
+    assert [(fields["trade_id"], fields["seq"]) for fields in joined] == [("0", 0), ("2", 2)]
