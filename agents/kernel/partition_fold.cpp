@@ -237,6 +237,9 @@ void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, Fol
   if (decoded.event_time_ns > time_bound_ns_ || decoded.event_time_ns < -time_bound_ns_) {
     return refuse(record, "the clock's time is out of range", outcome);
   }
+  if (is_ahead_of_log(record, decoded.event_time_ns, config_.max_ahead_ns)) {
+    return refuse(record, "the clock's time is too far ahead of when it came to the log", outcome);
+  }
   if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
   ++outcome.clocks;
   Venue& home = venue(decoded.venue);

@@ -110,6 +110,13 @@ const char* QuoteJoin::time_flaw(bool has_receive_time) const noexcept {
   return nullptr;
 }
 
+const char* QuoteJoin::clock_flaw(const Record& record) const noexcept {
+  if (is_ahead_of_log(record, decoded_.event_time_ns, config_.max_ahead_ns)) {
+    return "the clock's time is too far ahead of when it came to the log";
+  }
+  return time_flaw(false);
+}
+
 const char* QuoteJoin::trade_flaw() const noexcept {
   const bool has_amounts = decoded_.action != Action::cancel;
   if (has_amounts && (decoded_.price <= 0 || decoded_.size <= 0)) return "price or size is not positive";
@@ -128,13 +135,13 @@ const char* QuoteJoin::quote_flaw() const noexcept {
 }
 
 void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome) {
-  const bool is_again = record.offset < trades_reached_;
-  if (is_again && !waits_again(record.offset)) return;  // decided before the restart
-  if (read.flaw != nullptr) {
+  if (record.offset < trades_reached_ && !waits_again(record.offset)) return;  // decided before the restart
+  const bool is_clock = read.kind == RecordKind::clock;
+  if (read.flaw != nullptr || (is_clock && clock_flaw(record) != nullptr)) {
     ++outcome.unusable;
-  } else if (read.kind == RecordKind::trade) {
+  } else if (!is_clock) {
     take_trade(record, outcome);
-  } else if (!is_again && time_flaw(false) == nullptr) {
+  } else {
     JoinVenue& home = venue(decoded_.venue);
     home.trade_clock_ns = std::max(home.trade_clock_ns, decoded_.event_time_ns);
   }
@@ -184,7 +191,7 @@ void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOu
   }
   if (read.flaw != nullptr) return refuse_quote(record, read.flaw, outcome);
   if (read.kind == RecordKind::quote) return take_quote(record, outcome);
-  if (const char* flaw = time_flaw(false)) return refuse_quote(record, flaw, outcome);
+  if (const char* flaw = clock_flaw(record)) return refuse_quote(record, flaw, outcome);
   JoinVenue& home = venue(decoded_.venue);
   home.quote_clock_ns = std::max(home.quote_clock_ns, decoded_.event_time_ns);
 }

@@ -148,6 +148,7 @@ class QuoteJoin {
   void take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome);
   void take_quote(const Record& record, JoinOutcome& outcome);
   [[nodiscard]] const char* time_flaw(bool has_receive_time) const noexcept;
+  [[nodiscard]] const char* clock_flaw(const Record& record) const noexcept;
   [[nodiscard]] const char* trade_flaw() const noexcept;
   [[nodiscard]] const char* quote_flaw() const noexcept;
   void refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome);

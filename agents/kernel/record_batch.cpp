@@ -174,6 +174,7 @@ bool RecordSetReader::read_usual(Record& record) {
   record.value = Bytes(in.at(), static_cast<std::size_t>(value_bytes));
   record.readable_end = readable_end_;
   record.offset = base_offset_ + offset_delta;
+  record.appended_ms = log_append_time_ms_;
   record.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
   next_offset_ = record.offset + 1;
   records_.go_on_at(end);
@@ -195,6 +196,7 @@ bool RecordSetReader::read_record(Record& record, bool with_headers) {
     return corrupt("a record does not fit its batch");
   }
   record.offset = base_offset_ + offset_delta;
+  record.appended_ms = log_append_time_ms_;
   record.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
   if (with_headers) {
     headers_.clear();

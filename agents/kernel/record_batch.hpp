@@ -32,6 +32,7 @@ struct Record {
   std::optional<Bytes> key;
   std::optional<Bytes> value;
   const std::uint8_t* readable_end = nullptr;  // of the memory that its bytes are in
+  std::int64_t appended_ms = -1;               // when the log took it; -1 where it does not say
 };
 
 /// A batch that cannot be read, as it came.

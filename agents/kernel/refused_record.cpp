@@ -47,4 +47,9 @@ WireHeader read_wire_header(const Record& record) noexcept {
   return {schema_id, in.bytes(in.remaining()), nullptr};
 }
 
+bool is_ahead_of_log(const Record& record, std::int64_t time_ns, std::int64_t max_ahead_ns) noexcept {
+  constexpr Int128 kNsPerMs = 1'000'000;
+  return record.appended_ms >= 0 && time_ns - kNsPerMs * record.appended_ms > max_ahead_ns;
+}
+
 }  // namespace livetape::kernel

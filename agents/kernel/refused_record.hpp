@@ -5,6 +5,7 @@
 #include <string>
 
 #include "decode_plan.hpp"
+#include "livetape/int128.hpp"
 #include "record_batch.hpp"
 
 /// What comes before a record is decoded, and what becomes of one that cannot be.
@@ -30,5 +31,7 @@ struct WireHeader {
 [[nodiscard]] RefusedRecord refused(const Record& record, std::string reason);
 [[nodiscard]] const char* describe(DecodeError error) noexcept;
 [[nodiscard]] WireHeader read_wire_header(const Record& record) noexcept;
+/// Whether a time is further than this ahead of when its record came to the log, where the log tells.
+[[nodiscard]] bool is_ahead_of_log(const Record& record, std::int64_t time_ns, std::int64_t max_ahead_ns) noexcept;
 
 }  // namespace livetape::kernel

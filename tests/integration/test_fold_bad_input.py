@@ -22,6 +22,7 @@ from tests.integration.fold_kit import (
 from tests.integration.fold_oracle import differences
 
 AHEAD = "event time is too far ahead of its receive time"
+CLOCK_AHEAD = "the clock's time is too far ahead of when it came to the log"
 YEAR_2099_NS = 4_070_908_800 * 10**9
 
 
@@ -73,6 +74,7 @@ def test_every_bad_record_is_a_dead_letter_and_no_bar_misses_a_trade(settings: S
         tape.avro.write("Trade", trade("901", "1", 1, event_time_ns=YEAR_2099_NS)): AHEAD,
         tape.avro.write("Trade", trade("902", "0", 1)): "price is not positive",
         tape.avro.write("Trade", trade("903", "1", 1, action="cancel")): "refers_to names no trade that was counted",
+        tape.avro.write("Clock", {"venue": "binance", "time_ns": YEAR_2099_NS}): CLOCK_AHEAD,
         None: "the record has no value",
     }
     write_some(tape, 1, 60)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+LOG_APPEND_TIME: Final = 0x08
 TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
 ABORT: Final = 0
@@ -40,7 +41,7 @@ def record_batch(
     base_timestamp_ms: int = 0,
     payload: bytes | None = None,
 ) -> bytes:
-    """One batch with records at consecutive offsets; `flags` are TRANSACTIONAL and CONTROL.
+    """One batch with records at consecutive offsets; `flags` are LOG_APPEND_TIME, TRANSACTIONAL and CONTROL.
 
     `payload` stands where the compressed records would, under a CRC that fits it.
     """

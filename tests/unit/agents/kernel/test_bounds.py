@@ -15,7 +15,7 @@ from tests.unit.agents.kernel.partition_kit import (
     records_of,
     trade_value,
 )
-from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, KafkaRecord, record_batch
 
 MINUTES = Rules((("1m", 60 * SECOND),), out_of_order_ns=0, grace_ns=0, horizon_ns=900 * SECOND, max_ahead_ns=SECOND)
 TICK = Decimal("0.000000000000000001")
@@ -94,6 +94,26 @@ def test_a_notional_at_its_bound_is_exact_and_nothing_fits_beyond() -> None:
 )
 def test_a_trade_that_is_none_is_a_dead_letter_with_its_reason(changed: dict[str, object], reason: str) -> None:
     assert dead_reasons(trade_value(a_trade(0, 0), **changed)) == [reason]
+
+
+@pytest.mark.parametrize(("ahead_s", "is_refused"), [(1, False), (1.001, True), (176 * 365 * 86_400, True)])
+def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_is_a_dead_letter(
+    ahead_s: float, *, is_refused: bool
+) -> None:
+    partition = Partition(MINUTES)
+    records = records_of([a_clock(0, ahead_s), a_trade(1, -899.5), a_trade(2, -899)])
+    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000))
+    flush = partition.flush()
+    reasons = ["the clock's time is too far ahead of when it came to the log"] if is_refused else []
+    assert [reason for *_, reason in flush.dead] == reasons
+    assert partition.late == ([] if is_refused else [1, 2])
+
+
+def test_where_the_log_does_not_say_when_a_clock_came_to_it_none_is_ahead() -> None:
+    partition = Partition(MINUTES)
+    partition.fold(record_batch(0, records_of([a_clock(0, 10**6)]), base_timestamp_ms=NOON // 1_000_000))
+    partition.flush()
+    assert partition.dead == []
 
 
 def test_zeros_in_front_of_an_amount_change_nothing() -> None:

@@ -1,15 +1,16 @@
 """Single cases of the join whose answer is plain: amounts at their bounds, flaws, and what memory is for."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from tests.unit.agents.kernel.bar_oracle import Clock
-from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value
-from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick
+from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value, value_of
+from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick, TradeEvent
 from tests.unit.agents.kernel.partition_kit import NOON, SECOND, new_schemas, records_in, schema_text, wire
-from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, NONE, KafkaRecord, record_batch
 
 RULES = JoinRules(SECOND, 900 * SECOND, 60 * SECOND, 60 * SECOND, SECOND, frozenset({"binance"}))
 LARGEST = Decimal("99999999999999999999.999999999999999999")
@@ -111,3 +112,18 @@ def test_a_waiting_trade_that_cannot_be_read_after_a_restart_is_not_taken_for_an
     join.take_quotes(batch_of([clock(0, 100)], NONE), [], 0)
     joined = [read_joined(key, value) for key, value in records_in(join.take_flush().joined)]
     assert [(fields["trade_id"], fields["seq"]) for fields in joined] == [("0", 0), ("2", 2)]
+
+
+def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late() -> None:
+    def appended(records: Sequence[TradeEvent | QuoteEvent]) -> bytes:
+        values = [KafkaRecord(b"key", value_of(event)) for event in records]
+        return record_batch(0, values, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000 + 100_000)
+
+    join = new_join(RULES)
+    assert join.take_trades(appended([clock(0, 10**9), tick(1, 10), clock(2, 101)]), [], 0).unusable == 1
+    assert join.take_quotes(appended([clock(0, 10**9), quote(1, 9), clock(2, 101)]), [], 0).dead == 1
+    flush = join.take_flush()
+    (fields,) = [read_joined(key, value) for key, value in records_in(flush.joined)]
+    assert (fields["match"], fields["quote_offset"]) == ("quoted", 1)
+    reasons = [(offset, reason) for *_, offset, reason in flush.dead]
+    assert reasons == [(0, "the clock's time is too far ahead of when it came to the log")]
