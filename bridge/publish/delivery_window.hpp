@@ -14,12 +14,13 @@ class DeliveryWindow {
   explicit DeliveryWindow(std::size_t capacity) : copies_(capacity) {}
 
   [[nodiscard]] bool has_room(std::uint64_t sequence) const noexcept {
-    return next_ == 0 || sequence - base_ < copies_.size();
+    return is_empty() || sequence - base_ < copies_.size();
   }
 
-  /// A message is under way, in so many copies. Numbers rise; those left out are none of the topic's.
+  /// A message is under way, in so many copies. Numbers rise; those left out are none of the topic's, or are lost: with
+  /// nothing under way it makes no difference how many they are.
   void sent(std::uint64_t sequence, std::uint8_t copies) noexcept {
-    if (next_ == 0) base_ = next_ = sequence;
+    if (is_empty()) base_ = next_ = sequence;
     for (; next_ < sequence; ++next_) at(next_) = 0;
     at(sequence) = copies;
     next_ = sequence + 1;

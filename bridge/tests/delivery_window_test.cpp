@@ -40,6 +40,18 @@ TEST(DeliveryWindow, PassesOverNumbersThatWereLeftOut) {
   EXPECT_EQ(window.confirmed(), 4U);
 }
 
+TEST(DeliveryWindow, GoesOnBehindMoreLostNumbersThanItCanCount) {
+  DeliveryWindow window(8);
+  window.sent(1, 1);
+  EXPECT_FALSE(window.has_room(1'000)) << "what is under way must be confirmed first";
+  window.delivered(1);
+  ASSERT_TRUE(window.has_room(1'000));
+  window.sent(1'000, 1);
+  EXPECT_EQ(window.confirmed(), 999U);
+  window.delivered(1'000);
+  EXPECT_EQ(window.confirmed(), 1'000U);
+}
+
 TEST(DeliveryWindow, HasRoomForAsManyAsItCanCount) {
   DeliveryWindow window(4);
   for (std::uint64_t sequence = 10; sequence < 14; ++sequence) {
