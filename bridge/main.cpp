@@ -20,7 +20,8 @@ using namespace livetape::bridge;
 
 namespace {
 
-/// Runs until a signal ends the process, with 1 when records were lost.
+/// Runs until a signal ends the process, with 1 when records were lost; or until the producer can write no more, with
+/// 1, so that whoever watches over the process starts another.
 [[noreturn]] void run(const Config& config) {
   Metrics metrics;
   std::vector<std::unique_ptr<VenueThread>> venues;
@@ -47,8 +48,12 @@ namespace {
   for (RetrySource& source : retry_sources) source.spool = kafka->relay_spool(source.venue);
   RetryServer retries(config.zeromq_retry, std::move(retry_sources), metrics);
   // Until here there is nothing to flush: a signal ends the process at once, even while Kafka is waited for.
+  bool is_asked_to_end = false;
   boost::asio::signal_set signals(context, SIGINT, SIGTERM);
-  signals.async_wait([&](const auto&, int) { context.stop(); });
+  signals.async_wait([&](const auto&, int) {
+    is_asked_to_end = true;
+    context.stop();
+  });
   retries.start();
   kafka->start();
   for (const auto& venue : venues) venue->start();
@@ -62,7 +67,7 @@ namespace {
   retries.stop();
   kafka.reset();  // deletes the spools that hold nothing
   // All is out. Other destructors would wait for a name look-up that hangs, as long as the resolver's time-outs.
-  std::quick_exit(is_nothing_lost ? EXIT_SUCCESS : EXIT_FAILURE);
+  std::quick_exit(is_asked_to_end && is_nothing_lost ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@ import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -94,10 +93,8 @@ class BinanceProtocol:
             return self._klines(query, history)
         if path != "/api/v3/historicalTrades":
             return None
-        first = int(query["fromId"])
-        trades = (trade for trade in history.of(self._instruments[query["symbol"]]) if trade.trade_id >= first)
-        limit = min(int(query.get("limit", "500")), MAX_TRADES)
-        return json.dumps([self._old(trade) for trade in islice(trades, limit)])
+        trades = history_page(self._instruments[query["symbol"]], query, history)
+        return json.dumps([self._old(trade) for trade in trades])
 
     def _klines(self, query: Mapping[str, str], history: History) -> str:
         """Minutes as lists, oldest first, with the number of trades among what follows the volume."""
@@ -169,6 +166,12 @@ def book(quote: SimulatedQuote) -> dict[str, object]:
         "a": quote.ask_price,
         "A": quote.ask_size,
     }
+
+
+def history_page(instrument: str, query: Mapping[str, str], history: History) -> list[SimulatedTrade]:
+    """What a question for trades asks for: from `fromId` on, or the newest."""
+    first_id = int(query["fromId"]) if "fromId" in query else None
+    return history.page(instrument, first_id, min(int(query.get("limit", "500")), MAX_TRADES))
 
 
 def _listed(instrument: str) -> dict[str, str]:

@@ -6,10 +6,9 @@ List" of the documentation of USDS-margined futures. Connection and requests are
 
 import json
 from collections.abc import Mapping
-from itertools import islice
 from typing import ClassVar, Final
 
-from replay.binance import MAX_TRADES, BinanceProtocol, book
+from replay.binance import BinanceProtocol, book, history_page
 from replay.history import History
 from replay.quotes import SimulatedQuote
 from replay.trade import SimulatedTrade
@@ -55,9 +54,8 @@ class BinanceUsdmProtocol(BinanceProtocol):
             return self._klines(query, history)
         if path != "/fapi/v1/aggTrades":
             return None
-        first, limit = int(query["fromId"]), min(int(query.get("limit", "500")), MAX_TRADES)
-        trades = (trade for trade in history.of(self._instruments[query["symbol"]]) if trade.trade_id >= first)
-        return json.dumps([self._old(trade) for trade in islice(trades, limit)])
+        trades = history_page(self._instruments[query["symbol"]], query, history)
+        return json.dumps([self._old(trade) for trade in trades])
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {

@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from replay.candles import Candles
@@ -26,3 +27,10 @@ class History:
     def of(self, instrument: str) -> Sequence[SimulatedTrade]:
         """The trades of an instrument, oldest first."""
         return self._trades[instrument]
+
+    def page(self, instrument: str, first_id: int | None, most: int) -> list[SimulatedTrade]:
+        """Trades from an id on, oldest first; without one the newest."""
+        trades = self.of(instrument)
+        if first_id is None:
+            return list(trades)[-most:]
+        return list(islice((trade for trade in trades if trade.trade_id >= first_id), most))

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <tuple>
+#include <utility>
 
 #include "core/log.hpp"
 #include "core/time.hpp"
@@ -55,7 +57,17 @@ void Backfill::request(std::uint32_t instrument, milliseconds after) {
   wake_.cancel();
 }
 
-std::vector<Backfill::Work>::iterator Backfill::next_work() { return std::ranges::min_element(work_, {}, &Work::due); }
+/// Of those that are due, first an instrument that lacks trades for certain, or holds some: what is only silent can
+/// wait.
+std::vector<Backfill::Work>::iterator Backfill::next_work() {
+  const auto now = Clock::now();
+  return std::ranges::min_element(work_, {}, [&](const Work& work) {
+    Tape& tape = tapes_[work.instrument];
+    const bool is_due = work.due <= now;
+    const bool is_urgent = tape.held_until_ns() || (tape.numbered() != nullptr && !tape.numbered()->missing().empty());
+    return std::tuple(!is_due, is_due && !is_urgent, work.due);
+  });
+}
 
 asio::awaitable<void> Backfill::run() {
   for (;;) {
@@ -103,22 +115,38 @@ asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrumen
   for (int pages = 0; !ids.missing().empty(); ++pages) {
     if (pages == kPagesInATurn) co_return milliseconds(0);
     const MissingIds range = is_newest_first ? ids.missing().back() : ids.missing().front();
+    if (const Again wait = waits_for(tape, range)) co_return wait;
     if (!co_await ask({instrument, range.first, range.last, range.from_time_ns, utc_now_ns()})) co_return kAfterTrouble;
     take_page(tape);
-    if (std::ranges::find(ids.missing(), range) == ids.missing().end()) {
-      tape.fruitless = 0;
-    } else if (const Again again = not_there(instrument, range)) {
-      co_return again;
-    }
+    if (std::ranges::find(ids.missing(), range) == ids.missing().end()) continue;
+    if (const Again again = not_there(instrument, range)) co_return again;
   }
-  co_return tape.doubted() ? Again(settle_) : std::nullopt;
+  co_return unsettled(tape);
+}
+
+/// How long a range is not asked for, since the history did not have it a moment ago.
+Backfill::Again Backfill::waits_for(const Tape& tape, const MissingIds& range) {
+  const std::chrono::nanoseconds left(tape.try_at_ns - steady_now_ns());
+  if (tape.tried != range || left.count() <= 0) return std::nullopt;
+  return std::chrono::ceil<milliseconds>(left);
+}
+
+/// A doubt that came meanwhile is looked into next; one that is open, when it is closed.
+Backfill::Again Backfill::unsettled(const Tape& tape) const {
+  return tape.doubted() && !tape.is_doubt_open() ? Again(settle_) : std::nullopt;
 }
 
 /// The history has answered without a single trade of the range: it may not know them yet.
 Backfill::Again Backfill::not_there(std::uint32_t instrument, const MissingIds& range) {
   Tape& tape = tapes_[instrument];
-  if (++tape.fruitless < kMostTries) return settle_ * tape.fruitless;
-  tape.fruitless = 0;
+  if (tape.tried != range) tape.fruitless = 0;
+  tape.tried = range;
+  if (++tape.fruitless < kMostTries) {
+    const milliseconds wait = settle_ * tape.fruitless;
+    tape.try_at_ns = steady_now_ns() + std::chrono::nanoseconds(wait).count();
+    return wait;
+  }
+  tape.tried.reset();
   if (const auto lost = tape.numbered()->give_up(range.first)) lose(instrument, *lost, kNotInHistory);
   return std::nullopt;
 }
@@ -128,14 +156,34 @@ asio::awaitable<bool> Backfill::fill_tail(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
   const std::uint64_t doubts = tape.doubts();
   const HistoryRules rules = venue_.history_rules();
+  if (!tape.doubted()->has_seq && !co_await fill_beginning(instrument)) co_return false;
   for (int pages = 0; pages < kPagesInATurn; ++pages) {
     const Trade newest = *tape.newest();
+    if (!newest.has_seq) break;  // the history knows of none either
     if (!co_await ask({instrument, newest.seq + 1, std::nullopt, newest.event_time_ns, utc_now_ns()})) co_return false;
-    const bool may_be_more = rules.order == HistoryRules::Order::oldest_first && page_.size() >= rules.page;
+    const bool may_be_full = page_.size() >= rules.page || page_flaw_ != DecodeError::none;
+    const bool may_be_more = rules.order == HistoryRules::Order::oldest_first && may_be_full;
     take_page(tape);
     if (!may_be_more || tape.newest()->seq == newest.seq) break;
   }
   tape.settle_doubt(doubts);
+  co_return true;
+}
+
+/// Asks for what was traded since an instrument is shown of which no trade had come. False when it could not be asked.
+asio::awaitable<bool> Backfill::fill_beginning(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  const std::int64_t since_ns = tape.doubted()->event_time_ns;
+  if (!co_await ask({instrument, std::nullopt, std::nullopt, since_ns, utc_now_ns()})) co_return false;
+  const bool is_full = page_.size() >= venue_.history_rules().page;
+  const bool reaches_back = std::erase_if(page_, [&](const Trade& one) { return one.event_time_ns < since_ns; }) > 0;
+  if (page_.empty()) co_return true;
+  const Trade first = *std::ranges::min_element(page_, {}, &Trade::seq);
+  tape.numbered()->reach_back(first.seq, since_ns);
+  take_page(tape);
+  if (is_full && !reaches_back && !venue_.history_rules().is_by_time) {
+    listener_.on_lost({instrument, false, 0, 0, since_ns, first.event_time_ns, kHistoryTooShort});
+  }
   co_return true;
 }
 
@@ -147,19 +195,19 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
   const HistoryQuery query{instrument, 0, std::nullopt, before.event_time_ns, utc_now_ns()};
   if (!co_await ask(query)) co_return kAfterTrouble;
   const auto is_before = [&](const Trade& trade) { return trade.id.view() == before.id.view(); };
-  const std::int64_t complete_since_ns = venue_.complete_since_ns(query, page_);
+  const std::int64_t since_ns = complete_since_ns(query);
   // An instrument that has not been traded for days has no trade in any history; the last question has to do.
   const std::int64_t known_until_ns = std::max(before.event_time_ns, tape.whole_at_ns - kLongestLagNs);
-  const bool is_complete = std::ranges::any_of(page_, is_before) || complete_since_ns <= known_until_ns;
+  const bool is_complete = std::ranges::any_of(page_, is_before) || since_ns <= known_until_ns;
   // What is older than the last trade came before it, though its id may be forgotten.
   std::erase_if(page_, [&](const Trade& trade) {
     return trade.event_time_ns + venue_.history_resolution_ns() <= before.event_time_ns;
   });
   take_page(tape);
-  if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, complete_since_ns, kHistoryTooShort});
+  if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, since_ns, kHistoryTooShort});
   tape.whole_at_ns = query.now_ns;
   tape.settle_doubt(doubts);
-  co_return tape.doubted() ? Again(settle_) : std::nullopt;
+  co_return unsettled(tape);
 }
 
 /// Asks the history for a page. False when there is no answer that can be read.
@@ -173,19 +221,41 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   std::string trouble = answer.error;
   if (trouble.empty()) {
     const DecodeError error = venue_.read_history(answer.body, query, utc_now_ns(), page_);
-    const std::string_view flaw = error == DecodeError::none ? flaw_of(page_, query) : name_of(error);
+    const bool is_answer = error == DecodeError::none || (error != DecodeError::malformed_json && !page_.empty());
+    const std::string_view flaw = is_answer ? flaw_of(page_, query) : name_of(error);
     if (!flaw.empty()) trouble = "answer: " + std::string(flaw);
+    page_flaw_ = error;
+    if (is_answer && error != DecodeError::none) say_flaw(error);
   }
   if (!trouble.empty()) ++metrics_.history_failures;
   say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
   co_return trouble.empty();
 }
 
+/// A trade that cannot be read is missing for good, and no reason to do without all others.
+void Backfill::say_flaw(DecodeError flaw) {
+  ++metrics_.decode_errors[static_cast<std::size_t>(flaw)];
+  if (flaw == std::exchange(told_flaw_, flaw)) return;
+  log(metrics_.venue, "a trade of the history cannot be read, the others are taken: " + std::string(name_of(flaw)));
+}
+
+/// Since when a page has all trades. Of one with trades that cannot be read nobody knows whether it was full.
+std::int64_t Backfill::complete_since_ns(const HistoryQuery& query) const {
+  if (page_flaw_ == DecodeError::none || venue_.history_rules().page == 0) {
+    return venue_.complete_since_ns(query, page_);
+  }
+  return std::ranges::min_element(page_, {}, &Trade::event_time_ns)->event_time_ns;
+}
+
 void Backfill::take_page(Tape& tape) {
+  // Trades of one time that no number orders are in the order of the page.
+  if (venue_.history_rules().order == HistoryRules::Order::newest_first) std::ranges::reverse(page_);
   std::ranges::stable_sort(page_, {}, [](const Trade& trade) { return std::pair(trade.seq, trade.event_time_ns); });
   for (Trade& trade : page_) {
     trade.source = Source::backfill;
-    if (tape.take(trade) != Verdict::duplicate) listener_.on_history_trade(trade);
+    if (tape.take(trade) == Verdict::duplicate) continue;
+    tape.open_since_ns = steady_now_ns();  // it goes on
+    listener_.on_history_trade(trade);
   }
 }
 

@@ -57,9 +57,14 @@ class Backfill {
   boost::asio::awaitable<Again> fill(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_numbered(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_unnumbered(std::uint32_t instrument);
+  boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
+  [[nodiscard]] static Again waits_for(const Tape& tape, const MissingIds& range);
+  [[nodiscard]] Again unsettled(const Tape& tape) const;
   Again not_there(std::uint32_t instrument, const MissingIds& range);
+  void say_flaw(DecodeError flaw);
+  [[nodiscard]] std::int64_t complete_since_ns(const HistoryQuery& query) const;
   void take_page(Tape& tape);
   void give_up_all(std::uint32_t instrument, std::string_view reason);
   void lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason);
@@ -74,6 +79,8 @@ class Backfill {
   boost::asio::steady_timer wake_;
   std::vector<Work> work_;
   std::vector<Trade> page_;
+  DecodeError page_flaw_ = DecodeError::none;  // the first of its trades that could not be read
+  DecodeError told_flaw_ = DecodeError::none;
   std::string last_trouble_;
 };
 

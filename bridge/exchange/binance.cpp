@@ -45,8 +45,7 @@ std::string Binance::subscribe_message(Channel channel, std::span<const std::uin
 }
 
 std::string Binance::history_target(const HistoryQuery& query) const {
-  return "/api/v3/historicalTrades?symbol=" + symbol(query.instrument).rest +
-         "&fromId=" + std::to_string(query.first_id) + "&limit=1000";
+  return "/api/v3/historicalTrades?symbol=" + symbol(query.instrument).rest + from_id_of(query) + "&limit=1000";
 }
 
 DecodeError Binance::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,

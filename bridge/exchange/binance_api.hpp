@@ -26,6 +26,11 @@ namespace livetape::bridge {
          R"(],"id":1})";
 }
 
+/// Where a page of the history begins; without it, it is the newest.
+[[nodiscard]] inline std::string from_id_of(const HistoryQuery& query) {
+  return query.first_id ? "&fromId=" + std::to_string(*query.first_id) : std::string();
+}
+
 /// What an error says.
 [[nodiscard]] inline std::string_view binance_error(simdjson::ondemand::value& error) {
   std::string_view message;

@@ -88,8 +88,7 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
 }
 
 std::string BinanceUsdm::history_target(const HistoryQuery& query) const {
-  return "/fapi/v1/aggTrades?symbol=" + symbol(query.instrument).rest + "&fromId=" + std::to_string(query.first_id) +
-         "&limit=1000";
+  return "/fapi/v1/aggTrades?symbol=" + symbol(query.instrument).rest + from_id_of(query) + "&limit=1000";
 }
 
 DecodeError BinanceUsdm::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,

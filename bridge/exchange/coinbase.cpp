@@ -40,7 +40,7 @@ bool is_harmless(std::string_view type) {
 
 DecodeError Coinbase::each_instrument(std::string_view body, const Listed& listed) {
   const bool is_list = each_item_of_answer(parser_, body, [&](value& item) {
-    read_listing({"id", "base_currency", "quote_currency"}, item, listed);
+    read_listing({"id", "base_currency", "quote_currency", "status", "delisted"}, item, listed);
   });
   return is_list ? DecodeError::none : DecodeError::malformed_json;
 }

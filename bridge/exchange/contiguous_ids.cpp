@@ -8,6 +8,10 @@ Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
   const bool is_counted_anew = newest_ && id < *newest_ && time_ns - newest_time_ns_ > kCountedAnewNs;
   if (is_counted_anew) *this = ContiguousIds();
   if (newest_ && id <= *newest_) return fill(id, time_ns);
+  if (!newest_) {
+    oldest_ = id;
+    oldest_time_ns_ = time_ns;
+  }
   const bool is_next = !newest_ || id == *newest_ + 1;
   if (!is_next) {
     missing_.push_back({*newest_ + 1, id - 1, newest_time_ns_, time_ns});
@@ -16,6 +20,14 @@ Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
   newest_ = id;
   newest_time_ns_ = time_ns;
   return is_next ? Verdict::fresh : Verdict::after_gap;
+}
+
+void ContiguousIds::reach_back(std::int64_t first, std::int64_t from_time_ns) {
+  if (!newest_ || first >= oldest_) return;
+  missing_.insert(missing_.begin(), {first, oldest_ - 1, from_time_ns, oldest_time_ns_});
+  oldest_ = first;
+  oldest_time_ns_ = from_time_ns;
+  join_closest();
 }
 
 Verdict ContiguousIds::fill(std::int64_t id, std::int64_t time_ns) {

@@ -33,6 +33,10 @@ class ContiguousIds {
 
   [[nodiscard]] Verdict take(std::int64_t id, std::int64_t time_ns);
 
+  /// Trades from this one on are missing as well, before the first that came; the one before it was not later than
+  /// then.
+  void reach_back(std::int64_t first, std::int64_t from_time_ns);
+
   /// Nothing before the first trade.
   [[nodiscard]] std::optional<std::int64_t> newest() const noexcept { return newest_; }
   /// What is missing before the newest, in order.
@@ -44,6 +48,8 @@ class ContiguousIds {
   Verdict fill(std::int64_t id, std::int64_t time_ns);
   void join_closest();
 
+  std::int64_t oldest_ = 0;
+  std::int64_t oldest_time_ns_ = 0;
   std::optional<std::int64_t> newest_;
   std::int64_t newest_time_ns_ = 0;
   std::vector<MissingIds> missing_;

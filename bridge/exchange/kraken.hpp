@@ -27,7 +27,7 @@ class Kraken final : public Venue {
   [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
   /// An address may ask about once a second.
   [[nodiscard]] HistoryRules history_rules() const override {
-    return {std::chrono::milliseconds(1'000), HistoryRules::Order::oldest_first, 1'000};
+    return {std::chrono::milliseconds(1'000), HistoryRules::Order::oldest_first, 1'000, true};
   }
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,

@@ -25,6 +25,7 @@ std::vector<InstrumentPosition> PositionFile::read() const {
     if (!(words >> position.instrument >> position.trade.event_time_ns >> seq >> id)) continue;
     position.trade.has_seq = seq != "-";
     const auto [end, error] = std::from_chars(seq.data(), seq.data() + seq.size(), position.trade.seq);
+    if (!(words >> position.whole_until_ns)) position.whole_until_ns = position.trade.event_time_ns;  // an older line
     if (position.trade.has_seq && (error != std::errc() || end != seq.data() + seq.size())) continue;
     if (position.trade.id.assign(id)) positions.push_back(std::move(position));
   }
@@ -48,9 +49,11 @@ bool PositionFile::add(std::string_view line) const {
   return out.good();
 }
 
-void PositionFile::append(std::string_view instrument, const Trade& trade, std::string& lines) {
-  lines.append(instrument).append(" ").append(std::to_string(trade.event_time_ns)).append(" ");
-  lines.append(trade.has_seq ? std::to_string(trade.seq) : "-").append(" ").append(trade.id.view()).append("\n");
+void PositionFile::append(const InstrumentPosition& position, std::string& lines) {
+  const Trade& trade = position.trade;
+  lines.append(position.instrument).append(" ").append(std::to_string(trade.event_time_ns)).append(" ");
+  lines.append(trade.has_seq ? std::to_string(trade.seq) : "-").append(" ").append(trade.id.view()).append(" ");
+  lines.append(std::to_string(position.whole_until_ns)).append("\n");
 }
 
 }  // namespace livetape::bridge

@@ -12,12 +12,13 @@ namespace livetape::bridge {
 
 /// Up to which trade an instrument is whole.
 struct InstrumentPosition {
-  std::string instrument;  // canonical name
-  Trade trade;             // id, order number and event time alone
+  std::string instrument;           // canonical name
+  Trade trade;                      // id, order number and event time alone
+  std::int64_t whole_until_ns = 0;  // UTC; nothing was missing behind the trade until then
 };
 
 /// Keeps on disk how far a venue's instruments are whole, so that the next run knows what it missed. A line an
-/// instrument: name, event time in ns, order number or `-`, id.
+/// instrument: name, event time in ns, order number or `-`, id, until when it is whole in ns.
 class PositionFile {
  public:
   /// `<folder>/<venue>.positions`; the folder is made.
@@ -31,7 +32,7 @@ class PositionFile {
   /// Adds a line at its end. False when the disk does not take it.
   [[nodiscard]] bool add(std::string_view line) const;
 
-  static void append(std::string_view instrument, const Trade& trade, std::string& lines);
+  static void append(const InstrumentPosition& position, std::string& lines);
 
  private:
   std::filesystem::path file_;

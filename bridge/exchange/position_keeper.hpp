@@ -23,6 +23,8 @@ class PositionKeeper {
 
   /// What was traded since the last run is missing from now on.
   void resume();
+  /// Keeps at once that an instrument without a trade is shown since then, in UTC nanoseconds.
+  void begin(std::uint32_t instrument, std::int64_t since_ns);
   /// Keeps at once that an instrument begins with this trade, which is not yet published: a run that ends before the
   /// next `keep` would leave nothing to go on from.
   void begin(const Trade& first);
@@ -30,6 +32,8 @@ class PositionKeeper {
   void keep(std::int64_t steady_ns);
 
  private:
+  void keep_beginning(std::uint32_t instrument, const Trade& before);
+
   const VenueConfig& config_;
   std::vector<Tape>& tapes_;
   VenueMetrics& metrics_;

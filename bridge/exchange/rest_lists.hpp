@@ -29,18 +29,22 @@ struct ListingNames {
   std::string_view symbol;
   std::string_view base;
   std::string_view quote;
+  std::string_view status{};    // where it says what has become of the instrument
+  std::string_view delisted{};  // what it says there of one that can no longer be subscribed to
 };
 
 /// Tells `listed(base, quote, symbol)` what an item of the list says.
 template <typename Listed>
 void read_listing(const ListingNames& names, simdjson::ondemand::value& item, const Listed& listed) {
-  std::string_view symbol, base, quote;
+  std::string_view symbol, base, quote, status;
   const bool is_read = each_field_of(item, [&](std::string_view name, simdjson::ondemand::value& part) {
     if (name == names.symbol) symbol = as<std::string_view>(part).value_or("");
     if (name == names.base) base = as<std::string_view>(part).value_or("");
     if (name == names.quote) quote = as<std::string_view>(part).value_or("");
+    if (name == names.status) status = as<std::string_view>(part).value_or("");
   });
-  if (is_read) listed(base, quote, {std::string(symbol), std::string(symbol)});
+  const bool is_delisted = !names.status.empty() && status == names.delisted;
+  if (is_read && !is_delisted) listed(base, quote, {std::string(symbol), std::string(symbol)});
 }
 
 /// Reads an answer that is one list of trades of an instrument, which they do not name: `read_field(name, value,

@@ -16,6 +16,12 @@ std::variant<ContiguousIds, RecentIds> ids_by(IdRule rule) {
 
 Tape::Tape(IdRule rule) : ids_(ids_by(rule)) {}
 
+void Tape::begin(std::int64_t since_ns) {
+  newest_.emplace();
+  (void)newest_->id.assign(kNoTrade);
+  newest_->event_time_ns = since_ns;
+}
+
 Verdict Tape::take(const Trade& trade) {
   Verdict verdict = Verdict::fresh;
   bool is_newest = true;

@@ -14,6 +14,9 @@
 
 namespace livetape::bridge {
 
+/// The id of what stands for the trade before the first one, where that is not known.
+inline constexpr std::string_view kNoTrade = "-";
+
 /// What is known of one instrument's trades: which came, whether some are missing, and what waits for those.
 class Tape {
  public:
@@ -22,7 +25,11 @@ class Tape {
   /// Tells what a trade is to those before it, and keeps its id.
   [[nodiscard]] Verdict take(const Trade& trade);
 
-  /// The newest trade; nothing before the first.
+  /// Trades are shown since then, in UTC nanoseconds, and none has come yet.
+  void begin(std::int64_t since_ns);
+  /// Whether one has come, in this run or before it.
+  [[nodiscard]] bool has_trade() const noexcept { return newest_ && newest_->id.view() != kNoTrade; }
+  /// The newest trade, or what stands for the one before the first; nothing before it has begun.
   [[nodiscard]] const std::optional<Trade>& newest() const noexcept { return newest_; }
   /// The ids, where they are contiguous; null elsewhere.
   [[nodiscard]] ContiguousIds* numbered() noexcept { return std::get_if<ContiguousIds>(&ids_); }
@@ -43,6 +50,7 @@ class Tape {
     is_open_ = false;
     ++doubts_;
   }
+  [[nodiscard]] bool is_doubt_open() const noexcept { return is_open_; }
   /// How often it was doubted, so that who settles a doubt does not settle one that came meanwhile.
   [[nodiscard]] std::uint64_t doubts() const noexcept { return doubts_; }
   /// The newest trade before the doubt; nothing when there is none.
@@ -76,10 +84,13 @@ class Tape {
   std::vector<Message> held;                  // newer trades that Kafka does not have yet
   std::int64_t heard_ns = 0;                  // the newest frame that had a trade of it
   std::int64_t patience_ns = 0;               // how long it may be silent
+  std::int64_t look_at_ns = 0;                // when its silence is looked into
   std::optional<std::int64_t> found_ns;       // when the history had trades that the stream has not shown
   int strikes = 0;                            // how often its subscription was dead since it last worked
   std::int64_t whole_at_ns = 0;               // UTC; when the history had nothing that is missing
-  int fruitless = 0;                          // how often the history did not have what is missing
+  std::optional<MissingIds> tried;            // what the history was asked for and did not have
+  int fruitless = 0;                          // how often
+  std::int64_t try_at_ns = 0;                 // and when it is asked again
   std::optional<std::int64_t> open_since_ns;  // since when something is missing
 
  private:

@@ -77,14 +77,15 @@ struct HistoryRules {
   std::chrono::milliseconds pace;  // between two requests
   Order order;                     // which of the trades asked for a page begins with
   std::size_t page;                // trades of a full page; 0 where there are no pages
+  bool is_by_time = false;         // it is asked for what is behind a time, not for ids
 };
 
 /// The trades that are looked for in a venue's history.
 struct HistoryQuery {
   std::uint32_t instrument = 0;
-  std::int64_t first_id = 0;            // where ids are contiguous
-  std::optional<std::int64_t> last_id;  // nothing: up to now
-  std::int64_t from_time_ns = 0;        // event time of the last trade that is there before them
+  std::optional<std::int64_t> first_id;  // where ids are contiguous; nothing: the newest page, or from that time on
+  std::optional<std::int64_t> last_id;   // nothing: up to now
+  std::int64_t from_time_ns = 0;         // event time of the last trade that is there before them
   std::int64_t now_ns = 0;
 };
 

@@ -22,9 +22,10 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
-constexpr std::int64_t kLongestPatienceNs = 600'000'000'000;
-constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
-constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
+constexpr std::int64_t kLongestPatience = 10;           // times the one at first
+constexpr std::int64_t kClocksApartNs = 1'000'000'000;  // the venue's clock behind ours
+constexpr std::int64_t kLatestNs = 2'000'000'000;       // by which a trade of the history must be on the stream as well
+constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
 
 }  // namespace
 
@@ -96,11 +97,13 @@ void VenueThread::on_connected(Session& session) {
   ++metrics_.connected;
   log(config_.venue, "connected to " + config_.url);
   const std::int64_t steady_ns = steady_now_ns();
+  Feed& feed = feed_of(session);
+  feed.connected_ns = steady_ns;
+  feed.is_refused = false;
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
-    tape.heard_ns = steady_ns;
-    tape.patience_ns = patience_ns_;
+    hear(tape, steady_ns);
     tape.open_doubt();
     if (tape.doubted()) hold(instrument, steady_ns);
   }
@@ -108,11 +111,14 @@ void VenueThread::on_connected(Session& session) {
 
 /// What the venue traded before the subscriptions worked is in its history soon after.
 void VenueThread::on_subscribed(Session& session) {
+  const std::int64_t since_ns = utc_now_ns() - (steady_now_ns() - feed_of(session).connected_ns) - kClocksApartNs;
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
+    Tape& tape = tapes_[instrument];
     candles_.begin(instrument);
-    tapes_[instrument].close_doubt();
-    if (tapes_[instrument].doubted()) backfill_.request(instrument, kSettle);
+    tape.close_doubt();
+    if (tape.doubted()) backfill_.request(instrument, kSettle);
+    if (!tape.newest() && venue_->is_listed(instrument)) positions_.begin(instrument, since_ns);
   }
 }
 
@@ -137,6 +143,7 @@ void VenueThread::on_round_trip(Session& /*session*/, std::chrono::nanoseconds t
 void VenueThread::on_frame(Session& session, std::string_view frame) {
   const std::int64_t receive_time_ns = utc_now_ns();
   ++metrics_.frames;
+  Feed& feed = feed_of(session);
   const FrameResult result = venue_->decode(frame, receive_time_ns, decoded_);
   if (result.kind == FrameKind::error) on_error(result.error, receive_time_ns, frame);
   if (result.kind == FrameKind::ignored) ++metrics_.ignored;
@@ -144,15 +151,37 @@ void VenueThread::on_frame(Session& session, std::string_view frame) {
   if (result.kind == FrameKind::refused) {
     ++metrics_.refused_subscriptions;
     log(config_.venue, "the venue refused a subscription, the others go on: " + result.reason);
+    on_refused(feed);
   }
   if (decoded_.trades.empty() && decoded_.quotes.empty()) return;
   const std::int64_t steady_ns = steady_now_ns();
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-static-cast-downcast): a venue has no sessions but its feeds
-  auto& feed = static_cast<Feed&>(session);
   for (const Trade& trade : decoded_.trades) take(trade, feed, steady_ns);
   for (const Quote& quote : decoded_.quotes) take(quote, feed, steady_ns);
   metrics_.trades += decoded_.trades.size();
   metrics_.quotes += decoded_.quotes.size();
+}
+
+/// Which one was refused, or whether many were for the sake of one, is not always said: all that are silent are looked
+/// into soon.
+void VenueThread::on_refused(Feed& feed) {
+  if (std::exchange(feed.is_refused, true)) return;
+  const std::int64_t soon_ns = steady_now_ns() + std::chrono::nanoseconds(kSettle).count();
+  for (const auto& [channel, instrument] : feed.subscriptions()) {
+    Tape& tape = tapes_[instrument];
+    if (channel == Channel::trades && tape.heard_ns == feed.connected_ns) tape.look_at_ns = soon_ns;
+  }
+}
+
+VenueThread::Feed& VenueThread::feed_of(Session& session) noexcept {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-static-cast-downcast): a venue has no sessions but its feeds
+  return static_cast<Feed&>(session);
+}
+
+/// It is not silent, or has just been given the opportunity not to be.
+void VenueThread::hear(Tape& tape, std::int64_t steady_ns) const noexcept {
+  tape.heard_ns = steady_ns;
+  tape.patience_ns = patience_ns_;
+  tape.look_at_ns = steady_ns + patience_ns_;
 }
 
 void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame) {
@@ -165,10 +194,9 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   // as well.
   if (is_of_the_future(trade.event_time_ns, trade.receive_time_ns)) return publish_trade(trade);
   Tape& tape = tapes_[trade.instrument];
-  tape.heard_ns = steady_ns;
-  tape.patience_ns = patience_ns_;
+  hear(tape, steady_ns);
   tape.strikes = 0;
-  if (!tape.newest()) positions_.begin(trade);
+  if (!tape.has_trade()) positions_.begin(trade);
   const Verdict verdict = tape.take(trade);
   if (verdict == Verdict::duplicate) {
     ++metrics_.duplicates;
@@ -332,16 +360,17 @@ void VenueThread::watch(std::int64_t steady_ns) {
   }
 }
 
-void VenueThread::watch(Session& session, const Subscription& subscription, std::int64_t steady_ns) {
+void VenueThread::watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns) {
   Tape& tape = tapes_[subscription.instrument];
   if (tape.found_ns) {
     if (tape.heard_ns <= *tape.found_ns && steady_ns - *tape.found_ns < kLatestNs) return;
-    if (tape.heard_ns <= *tape.found_ns) revive(session, subscription, steady_ns);
+    if (tape.heard_ns <= *tape.found_ns) revive(feed, subscription, steady_ns);
     tape.found_ns.reset();
     return;
   }
-  if (!tape.newest() || steady_ns - tape.heard_ns < tape.patience_ns) return;
-  tape.patience_ns = std::min(2 * tape.patience_ns, kLongestPatienceNs);  // it may simply not be traded
+  if (!tape.newest() || steady_ns < tape.look_at_ns) return;
+  tape.patience_ns = std::min(2 * tape.patience_ns, kLongestPatience * patience_ns_);  // it may simply not be traded
+  tape.look_at_ns = steady_ns + tape.patience_ns;
   tape.doubt();
   backfill_.request(subscription.instrument, milliseconds(0));
 }
@@ -350,8 +379,7 @@ void VenueThread::watch(Session& session, const Subscription& subscription, std:
 void VenueThread::revive(Session& session, const Subscription& subscription, std::int64_t steady_ns) {
   ++metrics_.dead_subscriptions;
   Tape& tape = tapes_[subscription.instrument];
-  tape.heard_ns = steady_ns;
-  tape.patience_ns = patience_ns_;
+  hear(tape, steady_ns);
   const std::string which = "the subscription to " + config_.instruments[subscription.instrument] + " is dead";
   if (tape.strikes++ == 0) {
     log(config_.venue, which + ": it is made again");

@@ -52,6 +52,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   struct Feed : Session {
     using Session::Session;
     std::optional<VenueClock> clock;
+    std::int64_t connected_ns = 0;  // by steady time
+    bool is_refused = false;        // a subscription, since then
   };
 
   void on_connected(Session& session) override;
@@ -65,6 +67,9 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_settled(std::uint32_t instrument) override;
   void on_candle(const Candle& candle) override;
 
+  [[nodiscard]] static Feed& feed_of(Session& session) noexcept;
+  void on_refused(Feed& feed);
+  void hear(Tape& tape, std::int64_t steady_ns) const noexcept;
   boost::asio::awaitable<void> open();
   void say_unlisted();
   boost::asio::awaitable<void> tick();
@@ -80,7 +85,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void tell_clock(std::int64_t steady_ns);
   [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
   void watch(std::int64_t steady_ns);
-  void watch(Session& session, const Subscription& subscription, std::int64_t steady_ns);
+  void watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
   void revive(Session& session, const Subscription& subscription, std::int64_t steady_ns);
 
   VenueConfig config_;

@@ -49,6 +49,16 @@ TEST_F(CoinbaseTest, OtherFramesHoldNoTrade) {
   EXPECT_TRUE(out_.trades.empty());
 }
 
+TEST_F(CoinbaseTest, AProductThatIsDelistedCannotBeSubscribedTo) {
+  Coinbase venue({"SKL-USD", "OLD-USD"});
+  const std::string list =
+      frame(R"([{"id":"OLD-USD","base_currency":"OLD","quote_currency":"USD","status":"delisted"},)"
+            R"({"id":"SKL-USD","base_currency":"SKL","quote_currency":"USD","status":"online"}])");
+  EXPECT_EQ(venue.read_instruments(list), DecodeError::none);
+  EXPECT_TRUE(venue.is_listed(0));
+  EXPECT_FALSE(venue.is_listed(1));
+}
+
 TEST_F(CoinbaseTest, EachFlawHasItsName) {
   EXPECT_EQ(decode("{").error, DecodeError::malformed_json);
   EXPECT_EQ(decode(R"({"type":"news"})").error, DecodeError::unknown_frame);

@@ -43,6 +43,19 @@ TEST(ContiguousIds, WhatIsGivenUpIsNotMissingAnyMore) {
   EXPECT_TRUE(ids.missing().empty());
 }
 
+TEST(ContiguousIds, MayTurnOutToHaveBegunEarlier) {
+  ContiguousIds ids;
+  ids.reach_back(3, 30);
+  EXPECT_TRUE(ids.missing().empty()) << "nothing came yet";
+  (void)ids.take(7, 70);
+  ids.reach_back(7, 60);
+  EXPECT_TRUE(ids.missing().empty());
+  ids.reach_back(4, 30);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{4, 6, 30, 70}}));
+  EXPECT_EQ(ids.take(5, 50), Verdict::fresh);
+  EXPECT_EQ(ids.take(3, 20), Verdict::duplicate) << "it came before all that is asked for";
+}
+
 TEST(ContiguousIds, OfTooManyHolesTheClosestBecomeOne) {
   ContiguousIds ids;
   constexpr auto kHoles = static_cast<std::int64_t>(ContiguousIds::kMaxRanges);

@@ -24,14 +24,15 @@ TEST_F(PositionFileTest, TellsTheNextRunWhatTheLastOneWrote) {
   ASSERT_TRUE(other.id.assign("20f43950-d8dd"));
   other.event_time_ns = -1;
   std::string lines;
-  PositionFile::append("BTC-USDT", numbered, lines);
-  PositionFile::append("ETH-USDT", other, lines);
+  PositionFile::append({"BTC-USDT", numbered, 90}, lines);
+  PositionFile::append({"ETH-USDT", other, -1}, lines);
   ASSERT_TRUE(PositionFile(folder_, "toy").write(lines));
   const auto positions = PositionFile(folder_, "toy").read();
   ASSERT_EQ(positions.size(), 2U);
   EXPECT_EQ(positions[0].instrument, "BTC-USDT");
   EXPECT_EQ(positions[0].trade.seq, 7);
   EXPECT_EQ(positions[0].trade.event_time_ns, 70);
+  EXPECT_EQ(positions[0].whole_until_ns, 90);
   EXPECT_EQ(positions[1].trade.id.view(), "20f43950-d8dd");
   EXPECT_FALSE(positions[1].trade.has_seq);
   EXPECT_EQ(positions[1].trade.event_time_ns, -1);
@@ -54,6 +55,7 @@ TEST_F(PositionFileTest, LeavesOutWhatIsNoPosition) {
   const auto positions = file.read();
   ASSERT_EQ(positions.size(), 1U);
   EXPECT_EQ(positions[0].instrument, "ETH-USDT");
+  EXPECT_EQ(positions[0].whole_until_ns, 1) << "a line that does not tell it: the trade's own time";
 }
 
 TEST_F(PositionFileTest, NamesAFolderThatCannotBeMade) {

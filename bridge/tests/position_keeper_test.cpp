@@ -20,22 +20,24 @@ class BridgeRun {
     keeper_->resume();
   }
 
-  void read(std::int64_t number) {
+  void read(std::int64_t number, std::int64_t ago_ns = 0) {
     Message message;
     EXPECT_TRUE(message.trade.id.assign(std::to_string(number)));
     message.trade.seq = number;
     message.trade.has_seq = true;
-    message.trade.event_time_ns = started_ns_ + number;
-    if (!tapes_[0].newest()) keeper_->begin(message.trade);
+    message.trade.event_time_ns = started_ns_ + number - ago_ns;
+    if (!tapes_[0].has_trade()) keeper_->begin(message.trade);
     EXPECT_EQ(tapes_[0].take(message.trade), Verdict::fresh);
     EXPECT_TRUE(ring_.push(message));
   }
+  void subscribe() { keeper_->begin(0, started_ns_); }
   void settle() {
     while (!ring_.is_empty()) ring_.pop();
     ring_.settle();
   }
   void pass_time() { keeper_->keep(now_ns_ += kLaterNs); }
 
+  [[nodiscard]] bool has_trade() const { return tapes_[0].has_trade(); }
   /// After which trade this run took up what another left.
   [[nodiscard]] const std::optional<Trade>& resumed() const { return tapes_[0].newest(); }
 
@@ -63,6 +65,17 @@ TEST_F(PositionKeeperTest, KnowsNothingBeforeTheFirstTrade) {
   EXPECT_FALSE(BridgeRun(folder_).resumed().has_value());
 }
 
+TEST_F(PositionKeeperTest, KeepsSinceWhenAnInstrumentIsShownThatIsNotTraded) {
+  BridgeRun first(folder_);
+  first.subscribe();
+  const BridgeRun next(folder_);
+  ASSERT_TRUE(next.resumed().has_value());
+  EXPECT_FALSE(next.has_trade());
+  first.pass_time();
+  first.pass_time();
+  EXPECT_EQ(BridgeRun(folder_).resumed()->event_time_ns, next.resumed()->event_time_ns);
+}
+
 TEST_F(PositionKeeperTest, KeepsAtOnceWhereAnInstrumentBegins) {
   BridgeRun(folder_).read(7);
   EXPECT_EQ(BridgeRun(folder_).resumed()->seq, 6) << "whether trade 7 left the process nobody knows";
@@ -82,6 +95,17 @@ TEST_F(PositionKeeperTest, KeepsWhereItBeganUntilItKnowsMore) {
   first.settle();
   first.pass_time();
   EXPECT_EQ(BridgeRun(folder_).resumed()->seq, 6);
+}
+
+TEST_F(PositionKeeperTest, TakesAnInstrumentUpThatWasNotTradedForDaysWhileItWasRead) {
+  constexpr std::int64_t kTwoDaysNs = 2 * 86'400'000'000'000;
+  BridgeRun first(folder_);
+  first.read(7, kTwoDaysNs);
+  EXPECT_FALSE(BridgeRun(folder_).resumed().has_value()) << "nobody has seen that nothing followed on it";
+  first.settle();
+  first.pass_time();
+  first.pass_time();
+  EXPECT_EQ(BridgeRun(folder_).resumed()->seq, 7);
 }
 
 TEST_F(PositionKeeperTest, GoesOnBehindWhatIsSettledAlone) {

@@ -5,7 +5,7 @@ import datetime
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.settings import Settings, Venue
 from local import certificates, ports, stack
 from local.kafka import Kafka
+from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange
+from replay.history import History
 from replay.kraken import KrakenProtocol
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
@@ -194,6 +196,32 @@ async def test_a_refused_subscription_is_told_and_the_others_go_on(
             assert await bridge.stop() == 0
 
 
+class Delisting(CoinbaseProtocol):
+    """Still lists a product that it no longer takes a subscription to."""
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """ETH-USDT as well, to whoever asks for the products."""
+        told = super().answer(path, query, history)
+        if told is None or path.strip("/") != "products":
+            return told
+        gone = {"id": ETH, "base_currency": "ETH", "quote_currency": "USDT", "status": "online"}
+        return json.dumps([*json.loads(told), gone])
+
+
+async def test_instruments_that_are_refused_for_the_sake_of_another_are_subscribed_to_one_by_one(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    async with Exchange(Delisting((BTC,)), script, server_tls(certs)) as exchange:
+        venue = venue_of(VenueName.COINBASE, exchange, (ETH, BTC), certs.ca)
+        with bridging(here.model_copy(update={"venues": {VenueName.COINBASE: venue}})) as bridge:
+            await bridge.says("coinbase: the venue refused a subscription, the others go on: Failed to subscribe")
+            await exchange.heard((BTC,))
+            script.say(trade(1))
+            await bridge.counts('trades_total{venue="coinbase"}', 1)
+            assert await bridge.stop() == 0
+
+
 def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
     """A certificate for a name that ends at a time from now, signed by itself."""
     now = datetime.datetime.now(datetime.UTC)
@@ -292,6 +320,20 @@ async def kafka_of_its_own(home: Path, namespace: str) -> AsyncIterator[tuple[Se
 async def start_again(kafka: Kafka) -> None:
     kafka.launch(detached=False)
     await asyncio.to_thread(kafka.wait_ready)
+
+
+async def test_a_bridge_that_can_write_no_more_ends_as_a_failure(
+    tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    async with kafka_of_its_own(tmp_path, "test-bridge-fatal") as (settings, kafka):
+        async with running(settings, certs) as run:
+            assert await run.bridge.stop() == 0
+        kafka.stop()
+        async with running(settings, certs, topic="nobody-made.trades") as run:
+            await run.bridge.says("Kafka: waiting for the brokers")
+            await start_again(kafka)
+            await run.bridge.says("Kafka has no topic nobody-made.trades: run `livetape topics apply`")
+            assert await asyncio.to_thread(run.bridge.process.wait, WAIT_S) == 1
 
 
 async def test_trades_wait_while_kafka_is_away_and_none_is_lost(

@@ -242,6 +242,56 @@ async def test_an_instrument_that_is_merely_not_traded_is_left_alone(
         assert await run.bridge.stop() == 0
 
 
+async def test_an_instrument_that_is_silent_for_long_is_asked_for_ever_more_rarely(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    soon = here.model_copy(update={"silence_ms": 100})
+    async with running(soon, certs) as run:
+        await run.play(trade(1))
+        await run.bridge.counts('history_requests_total{venue="binance"}', 20)  # ten for each of two instruments
+        looks_s = 0.1 + 0.2 + 0.4 + 0.8 + 6 * 1.0  # twice as long each time, up to ten times as long as at first
+        assert (run.total("clocks") or 0) > 0.7 * looks_s * 1_000 / here.clock_interval_ms
+        assert await run.bridge.stop() == 0
+    assert await gaps(here) == []
+
+
+async def test_a_trade_that_cannot_be_read_is_a_gap_and_the_others_of_its_page_are_taken(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1))
+        run.exchange.faults.skip(2)
+        run.say(trade(2), trade(3), replace(trade(4), size="0"), trade(5))
+        await run.has(4)
+        await run.bridge.says("binance: trades 4 to 4 of BTC-USDT are lost: the venue's history does not have them")
+        await run.bridge.says("binance: a trade of the history cannot be read, the others are taken: size_not_positive")
+        assert run.total("history_failures") == 0
+        assert await run.bridge.stop() == 0
+    assert sorted(sources(await written(here))) == [1, 2, 3, 5]
+    (gap,) = await gaps(here)
+    assert (gap.fields["first_missing_id"], gap.fields["last_missing_id"]) == (4, 4)
+
+
+async def test_a_history_that_is_behind_is_given_time_for_each_gap(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    async with running(here, certs) as run:
+        await run.play(trade(1))
+        for number in range(2, 8, 2):
+            run.exchange.faults.lose(1)
+            run.say(trade(number))
+            await run.play(trade(number + 1))
+        later_ms = 700  # within a second the history may be behind
+        clocks = (run.total("clocks") or 0) + later_ms / here.clock_interval_ms
+        await run.bridge.counts('clocks_total{venue="binance"}', clocks)
+        for number in range(2, 8, 2):
+            run.exchange.history.add(trade(number))
+        await run.has(7)
+        assert await run.bridge.stop() == 0
+    assert sorted(sources(await written(here))) == [*range(1, 8)]
+    assert await gaps(here) == []
+
+
 async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_back(
     here: Settings, certs: certificates.Certificates
 ) -> None:
@@ -252,7 +302,7 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
             script.say(*recent(1, 5))
-            await bridge.until(lambda: kept.exists() and " 5 5\n" in kept.read_text(), "the position of trade 5")
+            await bridge.until(lambda: kept.exists() and " 5 5 " in kept.read_text(), "the position of trade 5")
             await bridge.stop(signal.SIGKILL)
         script.say(*recent(6, 9))  # nobody listens
         with bridging(read) as bridge:
@@ -284,6 +334,32 @@ async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
             assert await bridge.stop() == 0
     written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
     assert written_ids == {protocol.trade_id(one) for one in made}
+    assert await gaps(here) == []
+
+
+@pytest.mark.parametrize("venue", list(VenueName))
+async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listened(
+    here: Settings, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    script, protocol = Script(), protocol_of(venue, (BTC, ETH))
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        kept = here.home / "positions" / here.namespace / f"{venue}.positions"
+        with bridging(read) as bridge:
+            await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
+            await exchange.drop_connections()
+            made = [replace(trade(number), event_time_ns=time.time_ns()) for number in range(1, 4)]
+            script.say(*made)  # nobody listens
+            await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', 3)
+            await bridge.stop(signal.SIGKILL)
+        other = replace(trade(4, ETH), event_time_ns=time.time_ns())
+        script.say(other)  # nobody listens
+        with bridging(read) as bridge:
+            position = f" {protocol.trade_id(other)} "
+            await bridge.until(lambda: position in kept.read_text(), "the first trade of the other")
+            assert await bridge.stop() == 0
+    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    assert written_ids == {protocol.trade_id(one) for one in [*made, other]}
     assert await gaps(here) == []
 
 
