@@ -31,11 +31,12 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   write_clocks(value_, progress.trade_clocks);
   value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
   write_clocks(value_, progress.quote_clocks);
+  value_.number(progress.trades_appended_ms).number(progress.quotes_appended_ms);
   put();
 }
 
 std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> value) {
-  if (value.empty() || value[0] != kJoinVersion) return std::nullopt;
+  if (value.empty() || value[0] < kOldestJoinVersion || value[0] > kJoinVersion) return std::nullopt;
   ByteReader in(value.subspan(1));
   JoinProgress progress;
   progress.trades_epoch = in.prefixed_text();
@@ -51,6 +52,10 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
   progress.quotes_from = in.varlong();
   progress.quotes_reached = in.varlong();
   progress.quote_clocks = read_clocks(in);
+  if (value[0] > kOldestJoinVersion) {
+    progress.trades_appended_ms = in.varlong();
+    progress.quotes_appended_ms = in.varlong();
+  }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;
 }

@@ -11,7 +11,8 @@
 /// trades that wait are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kJoinVersion = 1;
+inline constexpr std::uint8_t kJoinVersion = 2;
+inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when the logs took their records
 
 /// Offsets [first, first + count).
 struct OffsetRun {
@@ -29,6 +30,8 @@ struct JoinProgress {
   std::int64_t quotes_from = 0;          // no trade will ask for a quote below
   std::int64_t quotes_reached = 0;       // what could not be read below is in the dead letters
   std::vector<VenueClock> quote_clocks;  // as of `quotes_from`
+  std::int64_t trades_appended_ms = 0;   // when the log had taken all before `trades_reached`
+  std::int64_t quotes_appended_ms = 0;   // when the log had taken the first quote from `quotes_from` on
 
   /// Where trades are read from again.
   [[nodiscard]] std::int64_t trades_from() const noexcept {

@@ -19,6 +19,7 @@ enum class QuoteMatch : std::uint8_t { quoted, one_sided, none, late };
 struct JoinTrade {
   std::int64_t event_time_ns = 0;
   std::int64_t offset = 0;
+  std::int64_t appended_ms = 0;  // when its log took it
   TradeId id;
   std::string refers_to;
   Int128 price = 0;

@@ -13,8 +13,16 @@ namespace livetape::kernel {
 namespace {
 
 constexpr std::int64_t kForgetEveryNs = 5'000'000'000;  // all instruments are looked at for that
+constexpr std::int64_t kForgetEveryMs = 60'000;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kStretchRecords = 4096;
 constexpr std::int64_t kDayNs = 86'400'000'000'000;
+
+/// When the log took a record, 0 where it does not say: far from what could overflow.
+std::int64_t appended_ms(const Record& record) noexcept {
+  return std::clamp(record.appended_ms, std::int64_t{0}, kAlways / 4);
+}
 
 }  // namespace
 
@@ -65,6 +73,7 @@ JoinOutcome QuoteJoin::take(Input& input, Bytes record_set, std::vector<AbortedT
     const Record* record = reader.next();
     if (record != nullptr) {
       if (record->offset < start_offset) continue;
+      input.appended_ms = std::max(input.appended_ms, appended_ms(*record));
       const Read found = read(input, *record);
       outcome.needs_schema = found.unknown_schema;
       if (found.unknown_schema) break;
@@ -178,8 +187,15 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
     if (!std::exchange(target.are_ids_listed, true)) changed_ids_.push_back(&target);
   }
   if (!is_again) ++outcome.trades;
-  JoinTrade trade{time_ns,        record.offset, TradeId(decoded_.trade_id), std::string(decoded_.refers_to),
-                  decoded_.price, decoded_.size, decoded_.aggressor,         decoded_.action};
+  JoinTrade trade{.event_time_ns = time_ns,
+                  .offset = record.offset,
+                  .appended_ms = appended_ms(record),
+                  .id = TradeId(decoded_.trade_id),
+                  .refers_to = std::string(decoded_.refers_to),
+                  .price = decoded_.price,
+                  .size = decoded_.size,
+                  .aggressor = decoded_.aggressor,
+                  .action = decoded_.action};
   const bool is_late = !is_again && has_clock && time_ns < home.trade_clock_ns - config_.quote_horizon_ns;
   if (is_late && home.has_quotes) return publish(target, trade, true);
   wait(target, std::move(trade));
@@ -187,8 +203,9 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
 
 void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome) {
   if (++stretches_.back().records > kStretchRecords) {
-    stretches_.push_back({record.offset, clocks(&JoinVenue::quote_clock_ns), {}, 1});
+    stretches_.push_back({record.offset, clocks(&JoinVenue::quote_clock_ns), {}, 1, quotes_.appended_ms});
   }
+  stretches_.back().ended_ms = quotes_.appended_ms;
   if (read.flaw != nullptr) return refuse_quote(record, read.flaw, outcome);
   if (read.kind == RecordKind::quote) return take_quote(record, outcome);
   if (const char* flaw = clock_flaw(record)) return refuse_quote(record, flaw, outcome);
@@ -211,7 +228,8 @@ void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
   ++kept_quotes_;
   instrument(home, decoded_.instrument)
       .quotes.insert({decoded_.event_time_ns, decoded_.has_trade_seq ? decoded_.trade_seq : record.offset,
-                      record.offset, decoded_.price, decoded_.size, decoded_.ask_price, decoded_.ask_size});
+                      record.offset, quotes_.appended_ms, decoded_.price, decoded_.size, decoded_.ask_price,
+                      decoded_.ask_size});
   const auto [newest, is_first] = stretches_.back().newest_ns.try_emplace(&home, decoded_.event_time_ns);
   if (!is_first) newest->second = std::max(newest->second, decoded_.event_time_ns);
 }
@@ -224,6 +242,8 @@ void QuoteJoin::refuse_quote(const Record& record, const std::string& reason, Jo
 
 void QuoteJoin::wait(Instrument& instrument, JoinTrade trade) {
   std::deque<Waiting>& waiting = instrument.home.waiting;
+  std::int64_t& since_ms = instrument.home.waiting_since_ms;
+  since_ms = waiting.empty() ? trade.appended_ms : std::min(since_ms, trade.appended_ms);
   const auto place = [](const JoinTrade& each) { return std::pair(each.event_time_ns, each.offset); };
   if (waiting.empty() || place(waiting.back().trade) < place(trade)) {
     waiting.push_back({&instrument, std::move(trade)});
@@ -243,27 +263,59 @@ void QuoteJoin::settle() {
   forget_stretches();
 }
 
-std::int64_t QuoteJoin::decided_ns(const JoinVenue& home) noexcept {
-  return home.has_quotes ? std::min(home.trade_clock_ns, home.quote_clock_ns) : home.trade_clock_ns;
+std::int64_t QuoteJoin::decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept {
+  const auto by = [&](std::int64_t clock_ns, const Input& log) {
+    return time_ns < clock_ns ? kAlways : log.appended_ms - kClockAwayMs;
+  };
+  const std::int64_t by_trades = by(home.trade_clock_ns, trades_);
+  return home.has_quotes ? std::min(by_trades, by(home.quote_clock_ns, quotes_)) : by_trades;
+}
+
+std::int64_t QuoteJoin::longest_before_ms() const noexcept {
+  return config_.max_quote_age_ns / kNsPerMs + kClockAwayMs;
+}
+
+std::int64_t QuoteJoin::asked_appended_ms(const JoinVenue& home) const noexcept {
+  const std::int64_t next_ms = trades_.appended_ms - kClockAwayMs;  // the clock that a log goes by may be set back
+  return (home.waiting.empty() ? next_ms : std::min(next_ms, home.waiting_since_ms)) - longest_before_ms();
 }
 
 std::int64_t QuoteJoin::asked_from_ns(const JoinVenue& home) const noexcept {
-  if (decided_ns(home) == kBeginning) return kBeginning;
+  if (std::min(home.trade_clock_ns, home.quote_clock_ns) == kBeginning) return kBeginning;
   return std::min(home.quote_clock_ns, home.trade_clock_ns - config_.quote_horizon_ns) - config_.max_quote_age_ns;
 }
 
 void QuoteJoin::publish_decided(JoinVenue& home) {
-  const std::int64_t decided = decided_ns(home);
-  for (; !home.waiting.empty() && home.waiting.front().trade.event_time_ns < decided; home.waiting.pop_front()) {
-    publish(*home.waiting.front().instrument, home.waiting.front().trade, false);
+  std::deque<Waiting>& waiting = home.waiting;
+  const auto is_decided = [&](const JoinTrade& trade) {
+    return trade.appended_ms < decided_before_ms(home, trade.event_time_ns);
+  };
+  for (; !waiting.empty() && is_decided(waiting.front().trade); waiting.pop_front()) {
+    publish(*waiting.front().instrument, waiting.front().trade, false);
   }
+  const bool may_be_decided =
+      !waiting.empty() && home.waiting_since_ms < decided_before_ms(home, waiting.front().trade.event_time_ns);
+  if (!may_be_decided) return;
+  home.waiting_since_ms = kAlways;
+  std::erase_if(waiting, [&](const Waiting& each) {
+    const bool is_over = is_decided(each.trade);
+    if (is_over) publish(*each.instrument, each.trade, false);
+    if (!is_over) home.waiting_since_ms = std::min(home.waiting_since_ms, each.trade.appended_ms);
+    return is_over;
+  });
 }
 
 void QuoteJoin::publish(const Instrument& instrument, const JoinTrade& trade, bool is_late) {
   const Quote* quote = nullptr;
   QuoteMatch match = is_late ? QuoteMatch::late : QuoteMatch::none;
-  if (!is_late && trade.action != Action::cancel) quote = instrument.quotes.as_of(trade.event_time_ns);
-  if (quote != nullptr && trade.event_time_ns - quote->event_time_ns > config_.max_quote_age_ns) quote = nullptr;
+  const auto counts = [&](const Quote& each) {
+    return each.appended_ms <= trade.appended_ms + kClockAwayMs &&
+           trade.appended_ms <= each.appended_ms + longest_before_ms();
+  };
+  const std::int64_t time_ns = trade.event_time_ns;
+  if (!is_late && trade.action != Action::cancel) {
+    quote = instrument.quotes.as_of(time_ns - config_.max_quote_age_ns, time_ns, counts);
+  }
   if (quote != nullptr) {
     const bool has_both = quote->bid_price != 0 && quote->ask_price != 0;
     match = has_both ? QuoteMatch::quoted : QuoteMatch::one_sided;
@@ -273,10 +325,15 @@ void QuoteJoin::publish(const Instrument& instrument, const JoinTrade& trade, bo
 
 void QuoteJoin::forget(JoinVenue& home) {
   const std::int64_t asked_from = asked_from_ns(home);
-  if (asked_from != kBeginning &&
-      (home.forgot_quotes_ns == kBeginning || asked_from - home.forgot_quotes_ns >= kForgetEveryNs)) {
+  const std::int64_t asked_appended = asked_appended_ms(home);
+  const bool has_clock_gone_on = asked_from != kBeginning && (home.forgot_quotes_ns == kBeginning ||
+                                                              asked_from - home.forgot_quotes_ns >= kForgetEveryNs);
+  if (has_clock_gone_on || asked_appended - home.forgot_appended_ms >= kForgetEveryMs) {
     home.forgot_quotes_ns = asked_from;
-    for (const auto& [name, each] : home.instruments) kept_quotes_ -= each->quotes.drop_before(asked_from);
+    home.forgot_appended_ms = asked_appended;
+    for (const auto& [name, each] : home.instruments) {
+      kept_quotes_ -= each->quotes.drop_before(asked_from, asked_appended);
+    }
   }
   if (home.trade_clock_ns == kBeginning) return;
   const std::int64_t ids_from = home.trade_clock_ns - config_.horizon_ns;
@@ -298,10 +355,13 @@ void QuoteJoin::forget_ids(Instrument& instrument, std::int64_t before_ns) {
 }
 
 void QuoteJoin::forget_stretches() {
-  const auto is_asked_for = [this](const auto& newest) { return newest.second >= asked_from_ns(*newest.first); };
-  while (stretches_.size() > 1 && std::ranges::none_of(stretches_.front().newest_ns, is_asked_for)) {
-    stretches_.pop_front();
-  }
+  const auto is_asked_for = [this](const Stretch& stretch) {
+    return std::ranges::any_of(stretch.newest_ns, [&](const auto& newest) {
+      const auto& [home, newest_ns] = newest;
+      return newest_ns >= asked_from_ns(*home) && stretch.ended_ms >= asked_appended_ms(*home);
+    });
+  };
+  while (stretches_.size() > 1 && !is_asked_for(stretches_.front())) stretches_.pop_front();
 }
 
 JoinFlush QuoteJoin::take_flush() {
@@ -321,7 +381,8 @@ JoinFlush QuoteJoin::take_flush() {
   forgotten_ids_.clear();
   changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
                                    clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
-                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks});
+                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
+                                   trades_.appended_ms, stretches_.front().begun_ms});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;

@@ -23,6 +23,10 @@
 
 namespace livetape::kernel {
 
+/// How long a venue's clocks are waited for, by the times at which the logs took their records. It is longer than what
+/// the bridge may hold a venue's trades back behind its quotes.
+inline constexpr std::int64_t kClockAwayMs = 900'000;
+
 /// How trades are joined. Times in nanoseconds.
 struct JoinConfig {
   std::int64_t base_ns;           // the base interval of bars: trades are accepted or refused by it, as in the fold
@@ -65,6 +69,10 @@ struct JoinFlush {
 /// What is published depends on the two logs alone and not on which of them was read first: whether a trade is late, or
 /// a quote, is decided by the clocks before it in its own log, and a trade is decided once both logs' clocks have
 /// passed its time, so that no accepted quote can come that is older.
+///
+/// A venue's clocks may stay away for good. Then the times at which the logs took their records decide: a trade waits
+/// for a clock until that log has taken records for so long after it, and a quote counts for it that came before that,
+/// and no longer before the trade than that and the age that it may have.
 class QuoteJoin {
  public:
   QuoteJoin(JoinConfig config, std::shared_ptr<const WriterSchemas> trade_schemas,
@@ -115,6 +123,8 @@ class QuoteJoin {
     std::int64_t trade_clock_ns = kBeginning;
     std::int64_t quote_clock_ns = kBeginning;
     std::int64_t forgot_quotes_ns = kBeginning;
+    std::int64_t forgot_appended_ms = 0;
+    std::int64_t waiting_since_ms = 0;  // no trade that waits came to its log before
     std::int64_t forgot_ids_ns = kBeginning;
     ByName<Instrument> instruments;
     std::deque<Waiting> waiting;  // by event time and offset
@@ -125,11 +135,14 @@ class QuoteJoin {
     std::vector<VenueClock> clocks{};
     std::map<const JoinVenue*, std::int64_t> newest_ns{};  // of the quotes accepted from it
     std::size_t records = 0;
+    std::int64_t begun_ms = 0;  // when the log had taken its first record, and its last
+    std::int64_t ended_ms = 0;
   };
   /// One of the two logs.
   struct Input {
     std::shared_ptr<const WriterSchemas> schemas;
     std::int64_t next_offset = 0;
+    std::int64_t appended_ms = 0;  // when it had taken the last record
   };
 
   template <typename Handle, typename PassOver>
@@ -161,8 +174,12 @@ class QuoteJoin {
   void forget(JoinVenue& home);
   void forget_ids(Instrument& instrument, std::int64_t before_ns);
   void forget_stretches();
-  /// Trades before this time are decided.
-  [[nodiscard]] static std::int64_t decided_ns(const JoinVenue& home) noexcept;
+  /// A trade of this time is decided if it came to its log before: always, once the venue's clocks have passed it.
+  [[nodiscard]] std::int64_t decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept;
+  /// How long before a trade a quote may have come to the log.
+  [[nodiscard]] std::int64_t longest_before_ms() const noexcept;
+  /// No trade that comes or waits asks for a quote that came to its log before.
+  [[nodiscard]] std::int64_t asked_appended_ms(const JoinVenue& home) const noexcept;
   /// No trade that comes or waits asks for a quote before this time.
   [[nodiscard]] std::int64_t asked_from_ns(const JoinVenue& home) const noexcept;
   [[nodiscard]] bool is_reading_again() const noexcept { return trades_.next_offset < trades_reached_; }

@@ -69,7 +69,9 @@ std::optional<JoinProgress> QuoteJoin::restored() {
   trades_.next_offset = progress.trades_from();
   quotes_.next_offset = flushed_quotes_ = progress.quotes_from;
   waiting_again_ = {progress.waiting.begin(), progress.waiting.end()};
-  stretches_.front() = {progress.quotes_from, progress.quote_clocks};
+  stretches_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_appended_ms};
+  trades_.appended_ms = progress.trades_appended_ms;
+  quotes_.appended_ms = progress.quotes_appended_ms;
   return std::exchange(restoring_, {}).progress;
 }
 

@@ -24,7 +24,7 @@ from replay.trade import SimulatedTrade
 from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, make_anew, read, with_topics
 from tests.unit.agents.kernel.bar_oracle import Clock
-from tests.unit.agents.kernel.join_oracle import JoinRules, Quote, QuoteEvent, Tick, TradeEvent, published
+from tests.unit.agents.kernel.join_oracle import JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent, published
 
 APP = "agents.quote_join"
 POINTS = ("mid-flush", "before-commit", "after-commit", "during-recovery")
@@ -158,8 +158,9 @@ def expected(settings: Settings, avro: Avro) -> Iterator[Fields]:
     )
     all_trades, all_quotes = (log_of(settings, avro, topic) for topic in ("trades", "quotes"))
     for number in range(PARTITIONS):
-        events = [trade_event(*record) for record in all_trades[number]]
-        for fields in published(rules, events, [quote_event(*record) for record in all_quotes[number]]).values():
+        trades = Log([trade_event(*record) for record in all_trades[number]])
+        quotes = Log([quote_event(*record) for record in all_quotes[number]])
+        for fields in published(rules, trades, quotes).values():
             yield {**fields, "of": number}
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import groupby
 from typing import Any, Final
 
 import fastavro
 
 from agents.kernel import QUOTES, JoinConfig, JoinFlush, QuoteJoin, WriterSchemas
 from tests.unit.agents.kernel.bar_oracle import Clock
-from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick, TradeEvent
+from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent
 from tests.unit.agents.kernel.partition_kit import (
     CLOCK_ID,
     TRADE_ID,
@@ -22,7 +23,7 @@ from tests.unit.agents.kernel.partition_kit import (
     wire,
     with_plain_bytes,
 )
-from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, KafkaRecord, record_batch
 
 QUOTE_ID, JOINED_ID = 15, 16
 TRADES_EPOCH, QUOTES_EPOCH = "trades-id", "quotes-id"
@@ -72,9 +73,20 @@ def value_of(event: TradeEvent | QuoteEvent) -> bytes:
             return wire(CLOCK_ID, b"\xff")
 
 
-def batch_of(events: Sequence[TradeEvent | QuoteEvent], codec: int) -> bytes:
+def batch_of(events: Sequence[TradeEvent | QuoteEvent], codec: int, appended_ms: int | None = None) -> bytes:
     """One batch of events with consecutive offsets."""
-    return record_batch(events[0].offset, [KafkaRecord(b"key", value_of(event)) for event in events], codec=codec)
+    records = [KafkaRecord(b"key", value_of(event)) for event in events]
+    flags = 0 if appended_ms is None else LOG_APPEND_TIME
+    return record_batch(events[0].offset, records, codec=codec, flags=flags, base_timestamp_ms=appended_ms or 0)
+
+
+def batches_of(log: Log, first: int, count: int, codec: int) -> bytes:
+    """A batch for all records, or one for those that their log took at each time."""
+    events = log.events[first : first + count]
+    if not log.times_ms:
+        return batch_of(events, codec)
+    by_time = groupby(events, key=lambda event: log.appended_ms(event.offset))
+    return b"".join(batch_of(list(taken), codec, appended_ms) for appended_ms, taken in by_time)
 
 
 def new_join(rules: JoinRules, trade_schemas: WriterSchemas | None = None) -> QuoteJoin:
@@ -103,10 +115,15 @@ def new_join(rules: JoinRules, trade_schemas: WriterSchemas | None = None) -> Qu
 class JoinedPartition:
     """The join of one partition, its two logs, and the topics it writes to: `changelog`, `joined`, `dead`."""
 
-    def __init__(self, rules: JoinRules, trades: Sequence[TradeEvent], quotes: Sequence[QuoteEvent]) -> None:
+    def __init__(
+        self,
+        rules: JoinRules,
+        trades: Sequence[TradeEvent] | Log,
+        quotes: Sequence[QuoteEvent] | Log,
+    ) -> None:
         self._rules = rules
-        self._trades = trades
-        self._quotes = quotes
+        self._trades = trades if isinstance(trades, Log) else Log(trades)
+        self._quotes = quotes if isinstance(quotes, Log) else Log(quotes)
         self._join = new_join(rules)
         self.trades_at = 0
         self.quotes_at = 0
@@ -120,23 +137,23 @@ class JoinedPartition:
 
     def take_trades(self, count: int, codec: int) -> None:
         """The next records of `trades`, as one batch."""
-        taken = self._trades[self.trades_at : self.trades_at + count]
-        if taken:
-            outcome = self._join.take_trades(batch_of(taken, codec), [], self.trades_at)
+        if self.trades_at < len(self._trades.events) and count:
+            taken = batches_of(self._trades, self.trades_at, count, codec)
+            outcome = self._join.take_trades(taken, [], self.trades_at)
             assert (outcome.corrupt, outcome.needs_schema) == ("", None)
             self.trades_at = outcome.next_offset
 
     def take_quotes(self, count: int, codec: int) -> None:
         """The next records of `quotes`, as one batch."""
-        taken = self._quotes[self.quotes_at : self.quotes_at + count]
-        if taken:
-            outcome = self._join.take_quotes(batch_of(taken, codec), [], self.quotes_at)
+        if self.quotes_at < len(self._quotes.events) and count:
+            taken = batches_of(self._quotes, self.quotes_at, count, codec)
+            outcome = self._join.take_quotes(taken, [], self.quotes_at)
             assert (outcome.corrupt, outcome.needs_schema) == ("", None)
             self.quotes_at = outcome.next_offset
 
     def take_all(self) -> None:
-        self.take_trades(len(self._trades), 0)
-        self.take_quotes(len(self._quotes), 0)
+        self.take_trades(len(self._trades.events), 0)
+        self.take_quotes(len(self._quotes.events), 0)
         self.flush()
 
     def flush(self) -> JoinFlush:

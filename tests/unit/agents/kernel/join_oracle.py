@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Unreadable
 
 ID_BUCKET_NS = 60_000_000_000
+CLOCK_AWAY_MS = 15 * 60 * 1_000
 LONG_AGO = -(10**30)
 Fields = dict[str, Any]
 
@@ -68,28 +69,46 @@ class Accepted:
     """A trade that is to be published, and whether it came too late for its quote, or behind the clock at all."""
 
     tick: Tick
+    appended_ms: int
     is_late: bool
     is_behind: bool
 
 
-def published(rules: JoinRules, trades: Sequence[TradeEvent], quotes: Sequence[QuoteEvent]) -> dict[int, Fields]:
+@dataclass(frozen=True)
+class Log:
+    """A log's records, and when it took each of them, in ms; it does not say so where there are no times."""
+
+    events: Sequence[TradeEvent | QuoteEvent]
+    times_ms: Sequence[int] = ()
+
+    def appended_ms(self, place: int) -> int:
+        return self.times_ms[place] if self.times_ms else 0
+
+    @property
+    def latest_ms(self) -> int:
+        return max(self.times_ms, default=0)
+
+
+def published(rules: JoinRules, trades: Log, quotes: Log) -> dict[int, Fields]:
     """The fields of each record of `trades.joined` by the trade's offset, once both logs are taken to their ends."""
     kept = list(accepted_quotes(rules, quotes))
-    ends = clocks_of(trades), clocks_of(quotes)
     return {
         each.tick.offset: fields_of(rules, each, kept)
         for each in accepted_trades(rules, trades)
-        if (each.is_late and each.tick.venue in rules.quoted) or each.tick.event_time_ns < decided(rules, each, *ends)
+        if (each.is_late and each.tick.venue in rules.quoted) or is_decided(rules, each, trades, quotes)
     }
 
 
-def decided(rules: JoinRules, each: Accepted, trade_clocks: dict[str, int], quote_clocks: dict[str, int]) -> int:
-    venue = each.tick.venue
-    trade_clock = trade_clocks.get(venue, LONG_AGO)
-    return min(trade_clock, quote_clocks.get(venue, LONG_AGO)) if venue in rules.quoted else trade_clock
+def is_decided(rules: JoinRules, each: Accepted, trades: Log, quotes: Log) -> bool:
+    logs = [trades, quotes] if each.tick.venue in rules.quoted else [trades]
+    return all(
+        each.tick.event_time_ns < clocks_of(log.events).get(each.tick.venue, LONG_AGO)
+        or log.latest_ms > each.appended_ms + CLOCK_AWAY_MS
+        for log in logs
+    )
 
 
-def clocks_of(events: Sequence[TradeEvent] | Sequence[QuoteEvent]) -> dict[str, int]:
+def clocks_of(events: Sequence[TradeEvent | QuoteEvent]) -> dict[str, int]:
     clocks: dict[str, int] = {}
     for event in events:
         if isinstance(event, Clock):
@@ -97,12 +116,13 @@ def clocks_of(events: Sequence[TradeEvent] | Sequence[QuoteEvent]) -> dict[str, 
     return clocks
 
 
-def accepted_quotes(rules: JoinRules, quotes: Sequence[QuoteEvent]) -> Iterator[Quote]:
-    for place, event in enumerate(quotes):
+def accepted_quotes(rules: JoinRules, quotes: Log) -> Iterator[tuple[Quote, int]]:
+    """Each with the latest time at which the log had taken a record by then."""
+    for place, event in enumerate(quotes.events):
         if isinstance(event, Quote) and event.venue in rules.quoted and is_sound_quote(rules, event):
-            clock_ns = clocks_of(quotes[:place]).get(event.venue, LONG_AGO)
+            clock_ns = clocks_of(quotes.events[:place]).get(event.venue, LONG_AGO)
             if event.event_time_ns >= clock_ns:
-                yield event
+                yield event, max(quotes.appended_ms(before) for before in range(place + 1))
 
 
 def is_sound_quote(rules: JoinRules, quote: Quote) -> bool:
@@ -111,12 +131,12 @@ def is_sound_quote(rules: JoinRules, quote: Quote) -> bool:
     return is_positive and quote.event_time_ns - quote.receive_time_ns <= rules.max_ahead_ns
 
 
-def accepted_trades(rules: JoinRules, trades: Sequence[TradeEvent]) -> Iterator[Accepted]:
+def accepted_trades(rules: JoinRules, trades: Log) -> Iterator[Accepted]:
     known: list[Tick] = []
-    for place, event in enumerate(trades):
+    for place, event in enumerate(trades.events):
         if not isinstance(event, Tick) or event.event_time_ns - event.receive_time_ns > rules.max_ahead_ns:
             continue
-        clock_ns = clocks_of(trades[:place]).get(event.venue, LONG_AGO)
+        clock_ns = clocks_of(trades.events[:place]).get(event.venue, LONG_AGO)
         if event.event_time_ns // rules.base_ns * rules.base_ns < clock_ns - rules.horizon_ns:
             continue
         if event.action == "trade":
@@ -124,7 +144,8 @@ def accepted_trades(rules: JoinRules, trades: Sequence[TradeEvent]) -> Iterator[
                 continue
             known.append(event)
         time_ns = event.event_time_ns
-        yield Accepted(event, time_ns < clock_ns - rules.quote_horizon_ns, time_ns < clock_ns)
+        appended_ms = trades.appended_ms(place)
+        yield Accepted(event, appended_ms, time_ns < clock_ns - rules.quote_horizon_ns, time_ns < clock_ns)
 
 
 def is_same(one: Tick, other: Tick) -> bool:
@@ -136,10 +157,10 @@ def is_remembered(rules: JoinRules, tick: Tick, clock_ns: int) -> bool:
     return tick.event_time_ns // ID_BUCKET_NS * ID_BUCKET_NS + ID_BUCKET_NS > clock_ns - rules.horizon_ns
 
 
-def fields_of(rules: JoinRules, each: Accepted, quotes: Sequence[Quote]) -> Fields:
+def fields_of(rules: JoinRules, each: Accepted, quotes: Sequence[tuple[Quote, int]]) -> Fields:
     tick = each.tick
     is_late = each.is_late and tick.venue in rules.quoted
-    found = None if is_late or tick.action == "cancel" else as_of(rules, tick, quotes)
+    found = None if is_late or tick.action == "cancel" else as_of(rules, each, quotes)
     bid, ask = (None, None) if found is None else (found.bid, found.ask)
     match = "late" if is_late else "none" if found is None else "quoted" if bid and ask else "one_sided"
     spread = spread_of(tick, bid[0], ask[0]) if bid and ask else None
@@ -167,12 +188,15 @@ def fields_of(rules: JoinRules, each: Accepted, quotes: Sequence[Quote]) -> Fiel
     }
 
 
-def as_of(rules: JoinRules, tick: Tick, quotes: Sequence[Quote]) -> Quote | None:
+def as_of(rules: JoinRules, each: Accepted, quotes: Sequence[tuple[Quote, int]]) -> Quote | None:
+    tick = each.tick
+    longest_before_ms = rules.max_quote_age_ns // 1_000_000 + CLOCK_AWAY_MS
     earlier = [
         quote
-        for quote in quotes
+        for quote, appended_ms in quotes
         if (quote.venue, quote.instrument) == (tick.venue, tick.instrument)
         and tick.event_time_ns - rules.max_quote_age_ns <= quote.event_time_ns <= tick.event_time_ns
+        and each.appended_ms - longest_before_ms <= appended_ms <= each.appended_ms + CLOCK_AWAY_MS
     ]
     return max(earlier, key=lambda quote: quote.order, default=None)
 

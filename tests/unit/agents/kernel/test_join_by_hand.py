@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from agents.kernel import CorruptState, QuoteJoin
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value, value_of
-from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Quote, QuoteEvent, Tick, TradeEvent
+from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent
 from tests.unit.agents.kernel.partition_kit import NOON, SECOND, new_schemas, records_in, schema_text, wire
 from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, NONE, KafkaRecord, record_batch
 
@@ -127,3 +128,80 @@ def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late
     assert (fields["match"], fields["quote_offset"]) == ("quoted", 1)
     reasons = [(offset, reason) for *_, offset, reason in flush.dead]
     assert reasons == [(0, "the clock's time is too far ahead of when it came to the log")]
+
+
+MINUTE_MS = 60_000
+APPENDED_MS = NOON // 1_000_000 + 100_000
+
+
+@pytest.mark.parametrize(("waited_ms", "is_published"), [(15 * MINUTE_MS, False), (15 * MINUTE_MS + 1, True)])
+def test_a_trade_of_a_venue_that_never_tells_its_clock_waits_for_a_quarter_of_an_hour_of_its_log(
+    waited_ms: int, *, is_published: bool
+) -> None:
+    misspelt = replace(tick(0, 10), venue="binanse")
+    partition = JoinedPartition(RULES, Log([misspelt, clock(1, 100)], [APPENDED_MS, APPENDED_MS + waited_ms]), [])
+    partition.take_all()
+    assert [fields["match"] for fields in partition.joined] == ["none"] * is_published
+    partition.crash_and_restore(is_compacted=True)
+    assert partition.trades_at == (2 if is_published else 0)
+
+
+def test_a_trade_of_a_venue_whose_quotes_stay_away_gets_the_one_that_stood_and_none_that_comes_later() -> None:
+    kraken = replace(quote(1, 50), venue="kraken")
+    too_late = quote(2, 10, bid=Decimal(7))
+    waited_ms = APPENDED_MS + 15 * MINUTE_MS + 1
+    quotes = Log([quote(0, 9), kraken, too_late], [APPENDED_MS, waited_ms, waited_ms])
+    for counts in ([(1, 0), (1, 2), (1, 1)], [(0, 3), (2, 0)]):
+        partition = JoinedPartition(RULES, Log([tick(0, 10), clock(1, 100)], [APPENDED_MS] * 2), quotes)
+        for trades_taken, quotes_taken in counts:
+            partition.take_trades(trades_taken, NONE)
+            partition.take_quotes(quotes_taken, NONE)
+        partition.flush()
+        assert [(fields["match"], fields["quote_offset"]) for fields in partition.joined] == [("quoted", 0)]
+
+
+def test_a_venue_that_stays_away_keeps_no_quotes_of_others_and_no_place_in_the_logs() -> None:
+    count = 12_000
+    away = (tick(0, 1), quote(0, 1))
+    at_s = [number // 4 for number in range(1, count)]
+    trades: list[TradeEvent] = [
+        away[0],
+        *(Clock(number, "kraken", NOON + s * SECOND) for number, s in enumerate(at_s, start=1)),
+    ]
+    quotes: list[QuoteEvent] = [
+        away[1],
+        *(
+            Clock(number, "kraken", NOON + s * SECOND)
+            if number % 4 == 0
+            else replace(quote(number, s), venue="kraken", instrument="BTC-USD")
+            for number, s in enumerate(at_s, start=1)
+        ),
+    ]
+    times = [APPENDED_MS, *(APPENDED_MS + s // 60 * MINUTE_MS for s in at_s)]
+    rules = replace(RULES, quoted=frozenset({"binance", "kraken"}))
+    partition = JoinedPartition(rules, Log(trades, times), Log(quotes, times))
+    partition.take_all()
+    assert [fields["match"] for fields in partition.joined] == ["quoted"]
+    assert partition.kept_quotes < 500
+    partition.crash_and_restore(is_compacted=True)
+    assert (partition.trades_at, partition.quotes_at > count / 2) == (count, True)
+
+
+def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_is_not() -> None:
+    trades = batch_of([tick(0, 10), clock(1, 10)], NONE)
+    join = new_join(RULES)
+    join.take_trades(trades, [], 0)
+    *ids, (key, value) = records_in(join.take_flush().changelog)
+    assert value is not None
+    assert (value[:1], value[-2:]) == (b"\2", b"\0\0")  # when the logs took their records: nobody said
+
+    def restored(progress: bytes) -> QuoteJoin:
+        again = new_join(RULES)
+        again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
+        return again
+
+    before = restored(b"\1" + value[1:-2]).restored()
+    assert before is not None
+    assert (before.trades_from, before.trades_reached) == (0, 2)
+    with pytest.raises(CorruptState):
+        restored(b"\3" + value[1:])

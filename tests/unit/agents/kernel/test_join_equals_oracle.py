@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.agents.kernel.bar_oracle import Clock, Unreadable
 from tests.unit.agents.kernel.join_kit import JoinedPartition
 from tests.unit.agents.kernel.join_oracle import (
+    CLOCK_AWAY_MS,
     JoinRules,
+    Log,
     Quote,
     QuoteEvent,
     Tick,
@@ -154,13 +156,37 @@ def test_what_is_published_is_that_of_the_two_logs_alone(
 ) -> None:
     partition = JoinedPartition(given_rules, trades, quotes)
     run(partition, plan)
-    wanted = published(given_rules, trades, quotes)
+    wanted = published(given_rules, Log(trades), Log(quotes))
     assert len(partition.joined) == len({fields["seq"] for fields in partition.joined})
     assert {fields["seq"]: fields for fields in partition.joined} == wanted
     assert partition.dead == sorted(set(partition.dead))
-    behind = {each.tick.offset for each in accepted_trades(given_rules, trades) if each.is_behind}
+    behind = {each.tick.offset for each in accepted_trades(given_rules, Log(trades)) if each.is_behind}
     by_venue = defaultdict(list)
     for fields in partition.joined:
         if fields["seq"] not in behind:
             by_venue[fields["venue"]].append((fields["event_time_ns"], fields["seq"]))
     assert all(order == sorted(order) for order in by_venue.values())
+
+
+@st.composite
+def times_ms(draw: st.DrawFn, count: int) -> list[int]:
+    """When a log took its records: later than they say themselves, and by a clock that may be set back a little."""
+    now_ms = NOON // 1_000_000 + 10**7
+    times = []
+    for _ in range(count):
+        now_ms += draw(st.sampled_from([0, 0, 1, 250, 60_000, 600_000, CLOCK_AWAY_MS, 2 * CLOCK_AWAY_MS]))
+        times.append(now_ms - draw(st.sampled_from([0, 0, 0, 700])))
+    return times
+
+
+@bounded
+@given(rules, trade_logs(), quote_logs(), steps, st.data())
+def test_when_the_logs_took_their_records_decides_in_the_place_of_clocks_that_stay_away(
+    given_rules: JoinRules, trades: list[TradeEvent], quotes: list[QuoteEvent], plan: list[Step], data: st.DataObject
+) -> None:
+    trade_log = Log(trades, data.draw(times_ms(len(trades))))
+    quote_log = Log(quotes, data.draw(times_ms(len(quotes))))
+    partition = JoinedPartition(given_rules, trade_log, quote_log)
+    run(partition, plan)
+    assert len(partition.joined) == len({fields["seq"] for fields in partition.joined})
+    assert {fields["seq"]: fields for fields in partition.joined} == published(given_rules, trade_log, quote_log)
