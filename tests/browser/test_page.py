@@ -152,6 +152,22 @@ def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, p
         assert [int(each["start_ns"]) // 10**9 for each in older] == [m * MINUTE_S for m in range(1, 701)]
 
 
+def test_bars_that_one_scrolled_back_to_stay_where_they_are_however_many_come(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 501))
+    with serving(served):
+        page.open(url(served))
+        expect(page.bars).to_have_count(40)
+        page.chart_group.focus()
+        page.press_and_see("PageUp")
+        page.press_and_see("PageUp")
+        looked_at = page.settled_chart()
+        writer.flush(minutes(501, 7_001))
+        expect(page.bars.first).to_contain_text(row(minutes(7_000, 7_001)[0])[0])
+        assert page.settled_chart() == looked_at
+
+
 def test_after_a_restart_of_the_api_no_bar_is_missing_and_none_is_double(
     served: Settings, writer: Writer, page: MarketPage
 ) -> None:

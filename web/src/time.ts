@@ -17,6 +17,11 @@ export function seconds(time_ns: string): number {
   return Number(BigInt(time_ns) / NS_PER_SECOND);
 }
 
+/** A whole second since 1970 as such a time. */
+export function nanoseconds(second: number): string {
+  return String(BigInt(second) * NS_PER_SECOND);
+}
+
 /** Milliseconds since 1970, cut off. */
 export function milliseconds(time_ns: string): number {
   return Number(BigInt(time_ns) / NS_PER_MS);

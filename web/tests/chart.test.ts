@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { changes } from "../src/chart/market_chart";
+import { changes, needed } from "../src/chart/market_chart";
 import { candle, PriceLabels, volume, vwap } from "../src/chart/points";
 import { dark } from "../src/chart/theme";
 import { aBar } from "./bars";
@@ -20,6 +20,31 @@ describe("what is drawn anew", () => {
     expect(changes([aBar(1), aBar(3)], [aBar(1), aBar(2), aBar(3)])).toBeNull();
     expect(changes([], drawn)).toBeNull();
     expect(changes(drawn, drawn.slice(1))).toBeNull();
+  });
+
+  it("is everything where the oldest were dropped as others came", () => {
+    expect(changes(drawn, [aBar(2), aBar(3)])).toBeNull();
+  });
+
+  it("is everything where too many have changed to draw them one by one", () => {
+    const many = Array.from({ length: 51 }, (_, minute) => aBar(minute));
+    expect(
+      changes(
+        many,
+        many.map((bar) => ({ ...bar })),
+      ),
+    ).toBeNull();
+    expect(changes(many.slice(0, 1), many)).toHaveLength(50);
+  });
+});
+
+describe("the bars that the screen needs", () => {
+  it("are those from its left edge to the newest, and some before", () => {
+    expect(needed({ from: 900.5, to: 1_005 }, 1_000)).toBe(160);
+  });
+
+  it("are all while the newest one is not on it", () => {
+    expect(needed({ from: 900, to: 998.5 }, 1_000)).toBe(Infinity);
   });
 });
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { merge, newer } from "../src/series/merge";
+import type { Bar } from "../src/feed/protocol";
+import { merge, newer, put } from "../src/series/merge";
 import { aBar } from "./bars";
 
 describe("of two versions of a bar", () => {
@@ -51,6 +52,24 @@ describe("merged bars", () => {
             .map(({ seq }) => seq);
           expect(bar.seq).toBe(Math.max(...seqs));
         }
+      }),
+    );
+  });
+
+  it("are the same when they come one by one", () => {
+    const version = fc.record({
+      minute: fc.integer({ min: 0, max: 9 }),
+      seq: fc.nat(5),
+      revision: fc.nat(2),
+      state: fc.constantFrom("forming", "final", "revised"),
+      epoch: fc.constantFrom("log-0", "log-1"),
+    });
+    fc.assert(
+      fc.property(fc.array(version), (said) => {
+        const heard = said.map(({ minute, ...changed }) => aBar(minute, changed));
+        const one: Bar[] = [];
+        for (const bar of heard) put(one, bar);
+        expect(one).toEqual(heard.reduce<Bar[]>((all, bar) => merge(all, [bar]), []));
       }),
     );
   });

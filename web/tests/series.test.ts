@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { PAGE_BARS } from "../src/feed/history";
 import type { Bar } from "../src/feed/protocol";
-import { SeriesBars } from "../src/market/series";
+import { BARS_KEPT, SeriesBars } from "../src/market/series";
 import { aBar, KEY } from "./bars";
 
 /** A server that has these bars; it answers as GET /api/v1/bars does, the newest `limit` before `end_ns`. */
@@ -47,8 +48,8 @@ function watching(): Watched {
   const all: number[][] = [];
   const problems: string[] = [];
   const series = new SeriesBars(KEY, {
-    barsChanged: (changed) => {
-      last = changed;
+    barsChanged: () => {
+      last = series.list();
       all.push(last.map(minute));
     },
     historyAnswered: (problem) => problems.push(problem),
@@ -186,5 +187,167 @@ describe("bars of a series", () => {
     await loading;
     expect(shown()).toEqual([5, 6, 7]);
     expect(problems).toEqual([]);
+  });
+});
+
+describe("bars of a series that stays open", () => {
+  const MOST = BARS_KEPT + PAGE_BARS;
+  const revised = (number: number, seq: number): Bar =>
+    aBar(number, { state: "revised", revision: 1, close: String(seq), seq });
+
+  /** A series that no one hears: what it holds is asked when it matters. */
+  const opened = (snapshot: readonly Bar[]): SeriesBars => {
+    const series = new SeriesBars(KEY, { barsChanged: () => undefined, historyAnswered: () => undefined });
+    series.takeSnapshot(snapshot);
+    return series;
+  };
+  const trade = (series: SeriesBars, from: number, to: number): void => {
+    for (const bar of bars(from, to)) series.takeUpdate(bar);
+  };
+  /** The first and last minute of bars that follow each other: more than one such pair where there is a hole. */
+  const spans = (minutes: readonly number[]): number[][] => {
+    const found: number[][] = [];
+    for (const number of minutes) {
+      const last = found.at(-1);
+      if (last?.[1] === number - 1) last[1] = number;
+      else found.push([number, number]);
+    }
+    return found;
+  };
+  const held = (series: SeriesBars): number[][] => spans(series.list().map(minute));
+
+  it("are no more after as many as a day has seconds, and the newest ones", () => {
+    const series = opened(bars(0, 500));
+    for (let number = 500; number < 86_400; number += 100) {
+      trade(series, number, number + 100);
+      expect(series.list().length).toBeLessThanOrEqual(MOST);
+    }
+    const { length } = series.list();
+    expect(length).toBeGreaterThanOrEqual(BARS_KEPT);
+    expect(held(series)).toEqual([[86_400 - length, 86_399]]);
+  });
+
+  it("are dropped many at once, since the chart is drawn anew then", () => {
+    const series = opened(bars(0, 500));
+    const oldest = new Set<string | undefined>();
+    for (const number of range(500, 10_000)) {
+      series.takeUpdate(aBar(number));
+      oldest.add(series.list()[0]?.start_ns);
+    }
+    expect(oldest.size).toBeLessThan(10_000 / PAGE_BARS);
+  });
+
+  it("all stay while one looks at older ones, and are fewer again once one has returned to the newest", () => {
+    const series = opened(bars(0, 500));
+    series.keep(Infinity);
+    trade(series, 500, 3 * MOST);
+    expect(held(series)).toEqual([[0, 3 * MOST - 1]]);
+    series.keep(200);
+    series.takeUpdate(aBar(3 * MOST));
+    expect(held(series)).toEqual([[3 * MOST + 1 - BARS_KEPT, 3 * MOST]]);
+  });
+
+  it("stay as far as a very wide screen shows them", () => {
+    const series = opened(bars(0, 500));
+    series.keep(7_700);
+    trade(series, 500, 20_000);
+    expect(series.list().length).toBeGreaterThanOrEqual(7_700);
+    expect(series.list().length).toBeLessThanOrEqual(7_700 + PAGE_BARS);
+  });
+
+  it("come back from history when they were dropped, page by page to the first one", async () => {
+    serve(bars(0, MOST));
+    const series = opened(bars(0, 500));
+    trade(series, 500, MOST + 1);
+    expect(held(series)).toEqual([[PAGE_BARS + 1, MOST]]);
+    series.keep(Infinity);
+    await series.loadOlder();
+    expect(held(series)).toEqual([[1, MOST]]);
+    await series.loadOlder();
+    expect(held(series)).toEqual([[0, MOST]]);
+  });
+
+  it("also come back when history had said before that there are none older", async () => {
+    serve(bars(0, MOST));
+    const series = opened(bars(100, 600));
+    await series.loadOlder();
+    trade(series, 600, MOST + 1);
+    await series.loadOlder();
+    expect(held(series)).toEqual([[1, MOST]]);
+  });
+
+  it("come back as the stream revised them, before or after they were dropped, though history lags", async () => {
+    serve(bars(0, MOST));
+    const series = opened(bars(0, 500));
+    trade(series, 500, MOST);
+    series.takeUpdate(revised(700, 900_000));
+    series.takeUpdate(aBar(MOST));
+    series.takeUpdate(revised(800, 900_001));
+    await series.loadOlder();
+    expect(series.list().filter(({ state }) => state === "revised")).toEqual([
+      revised(700, 900_000),
+      revised(800, 900_001),
+    ]);
+  });
+
+  it("come back as history has them where that is newer than what the stream revised", async () => {
+    serve([...bars(0, 700), revised(700, 900_002), ...bars(701, MOST)]);
+    const series = opened(bars(0, 500));
+    trade(series, 500, MOST);
+    series.takeUpdate(revised(700, 900_000));
+    series.takeUpdate(aBar(MOST));
+    await series.loadOlder();
+    expect(series.list().filter(({ state }) => state === "revised")).toEqual([revised(700, 900_002)]);
+  });
+
+  it("leave no hole before a page of history that is under way", async () => {
+    const answers = serveByHand();
+    const series = opened(bars(1_000, 1_500));
+    const loading = series.loadOlder();
+    trade(series, 1_500, 3 * MOST);
+    answers[0]?.(bars(0, 1_000));
+    await loading;
+    expect(held(series)).toEqual([[0, 3 * MOST - 1]]);
+    series.takeUpdate(aBar(3 * MOST));
+    expect(series.list()).toHaveLength(BARS_KEPT);
+  });
+
+  it("are asked for anew only as far as they are kept after a reconnect that missed very many", async () => {
+    const asked = serve(bars(0, 20_000));
+    const { series, shown, problems } = watching();
+    series.takeSnapshot(bars(0, 500));
+    series.takeSnapshot(bars(19_500, 20_000));
+    await vi.waitFor(() => {
+      expect(problems).toEqual([""]);
+    });
+    expect(asked).toHaveLength(5);
+    expect(spans(shown())).toEqual([[14_500, 19_999]]);
+    await series.loadOlder();
+    expect(spans(shown())).toEqual([[13_500, 19_999]]);
+  });
+
+  it("are asked for anew as far as they were held while one looks at older ones", async () => {
+    serve(bars(0, 8_000));
+    const { series, shown } = watching();
+    series.takeSnapshot(bars(0, 500));
+    series.keep(Infinity);
+    series.takeSnapshot(bars(7_500, 8_000));
+    await vi.waitFor(() => {
+      expect(spans(shown())).toEqual([[0, 7_999]]);
+    });
+  });
+
+  it("that a reconnect asks for anew are told as they became, and those that it does not ask for are dropped", async () => {
+    serve(bars(0, 8_100).map((bar) => ({ ...bar, close: "9" })));
+    const { series, shown, at, problems } = watching();
+    series.keep(Infinity);
+    series.takeSnapshot(bars(0, 8_000));
+    series.keep(200);
+    series.takeSnapshot(bars(7_600, 8_100));
+    await vi.waitFor(() => {
+      expect(problems).toEqual([""]);
+    });
+    expect(spans(shown())).toEqual([[2_600, 8_099]]);
+    expect([at(2_600), at(7_599)].map((bar) => bar?.close)).toEqual(["9", "9"]);
   });
 });

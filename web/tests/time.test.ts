@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 
 import { duration } from "../src/duration";
 import { delayMs } from "../src/feed/backoff";
-import { compareTimes, dateAndTime, seconds, timeOfDay } from "../src/time";
+import { compareTimes, dateAndTime, nanoseconds, seconds, timeOfDay } from "../src/time";
 
 describe("times", () => {
   it("are shown in UTC", () => {
     expect(dateAndTime("1723161240123456789")).toBe("2024-08-08 23:54:00");
     expect(timeOfDay("1723161240123456789")).toBe("23:54:00.123");
     expect(seconds("1723161240000000000")).toBe(1_723_161_240);
+    expect(nanoseconds(1_723_161_240)).toBe("1723161240000000000");
   });
 
   it("are compared to the nanosecond, before 1970 too", () => {

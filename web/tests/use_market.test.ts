@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 
+import { PAGE_BARS } from "../src/feed/history";
 import type { Bar } from "../src/feed/protocol";
+import { BARS_KEPT } from "../src/market/series";
 import { useMarket, type Market } from "../src/market/use_market";
 import { aBar, KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
@@ -22,6 +24,18 @@ function greet(history: string, bars: readonly Bar[]): void {
   newest().say({ type: "hello", namespace: "demo", heartbeat_s: 5, history });
   newest().say({ type: "list", ...LISTING });
   newest().say({ type: "snapshot", ...KEY, bars });
+}
+
+/** Bars of the minutes from one to another, as they come from the server. */
+function trade(from: number, to: number): void {
+  for (let minute = from; minute < to; minute += 1)
+    newest().say({ type: "update", ...KEY, bar: aBar(minute) });
+}
+
+/** How many bars are shown, once they are. */
+function shown(market: Market): number {
+  vi.advanceTimersByTime(40);
+  return market.bars.value.length;
 }
 
 beforeEach(() => {
@@ -62,5 +76,37 @@ describe("older bars", () => {
   it("are not asked for where the topics are all there is", () => {
     told("topic", [aBar(9)]).loadOlder();
     expect(asked).toEqual([]);
+  });
+});
+
+describe("the bars that are shown", () => {
+  it("are the same list until a frame has passed, however many come", () => {
+    const market = told("postgres", [aBar(0)]);
+    shown(market);
+    const before = market.bars.value;
+    trade(1, 100);
+    expect(market.bars.value).toBe(before);
+    expect(shown(market)).toBe(100);
+    expect(before).toEqual([aBar(0)]);
+  });
+
+  it("are gone at once when another series is chosen, and none of the former one comes after", () => {
+    const market = told("postgres", [aBar(0)]);
+    newest().say({ type: "list", ...LISTING, intervals: ["1m", "1h"] });
+    trade(1, 3);
+    market.select({ interval: "1h" });
+    expect(market.bars.value).toEqual([]);
+    expect(shown(market)).toBe(0);
+  });
+
+  it("are many more than are kept only while one looks at older ones", () => {
+    const market = told("postgres", [aBar(0)]);
+    const many = BARS_KEPT + PAGE_BARS + 1;
+    market.keep(Infinity);
+    trade(1, many);
+    expect(shown(market)).toBe(many);
+    market.keep(100);
+    trade(many, many + 1);
+    expect(shown(market)).toBe(BARS_KEPT);
   });
 });

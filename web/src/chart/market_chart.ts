@@ -9,6 +9,7 @@ import {
   LineStyle,
   type IChartApi,
   type IPriceLine,
+  type IRange,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   type Time,
@@ -21,6 +22,8 @@ import type { Theme } from "./theme";
 
 /** Bars left of the screen below which older ones are asked for. */
 const NEAR_OLDEST = 60;
+/** More changed bars than so many are drawn with all others at once, which is quicker then. */
+const MOST_ONE_BY_ONE = 50;
 const VOLUME_SHARE = 0.22;
 const USUAL_BAR_PX = 8;
 const LEAST_BAR_PX = 1;
@@ -31,8 +34,8 @@ export interface ChartListener {
   pointed(second: number | null): void;
   /** The oldest bar drawn is near the left edge. */
   olderWanted(): void;
-  /** Whether the newest bar is on the screen. */
-  newestShown(isShown: boolean): void;
+  /** So many of the newest bars are on the screen or near it; Infinity where the newest one is not on it. */
+  barsNeeded(count: number): void;
 }
 
 /** Candles with VWAP, volume beneath. */
@@ -179,7 +182,7 @@ export class MarketChart {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     if (!range || this.drawn.length === 0) return;
     if (range.from < NEAR_OLDEST) this.listener.olderWanted();
-    this.listener.newestShown(range.to >= this.drawn.length - 1);
+    this.listener.barsNeeded(needed(range, this.drawn.length));
   }
 
   private drawAll(): void {
@@ -216,8 +219,18 @@ export class MarketChart {
 
 /** The bars that differ where the rest can stay as drawn; null where all must be drawn anew. */
 export function changes(drawn: readonly Bar[], bars: readonly Bar[]): Bar[] | null {
-  const grows = bars.length - drawn.length;
-  if (drawn.length === 0 || grows < 0 || grows > 50) return null;
-  if (drawn.some((bar, i) => bar.start_ns !== bars[i]?.start_ns)) return null;
-  return bars.filter((bar, i) => bar !== drawn[i]);
+  if (drawn.length === 0 || bars.length < drawn.length) return null;
+  const changed: Bar[] = [];
+  for (let i = 0; i < bars.length; i += 1) {
+    const [before, bar] = [drawn[i], bars[i]];
+    if (!bar || bar === before) continue;
+    if (before && before.start_ns !== bar.start_ns) return null;
+    if (changed.push(bar) > MOST_ONE_BY_ONE) return null;
+  }
+  return changed;
+}
+
+/** How many of so many bars, from the newest, are in a range of the screen or near it; Infinity where it ends before. */
+export function needed({ from, to }: IRange<number>, count: number): number {
+  return to < count - 1 ? Infinity : count - Math.floor(from) + NEAR_OLDEST;
 }

@@ -1,10 +1,18 @@
 import { fetchBars, PAGE_BARS, type TimeRange } from "../feed/history";
 import type { Bar, SeriesKey } from "../feed/protocol";
-import { merge } from "../series/merge";
+import { merge, put } from "../series/merge";
+import { placeOf } from "../series/search";
 import { compareTimes } from "../time";
+import { EarlyUpdates } from "./early";
+
+/** So many of the newest bars are kept, also while no one looks so far back. */
+export const BARS_KEPT = 5_000;
+/** So many more are kept before the oldest are dropped, since that draws the chart anew: a page of history fits. */
+const SLACK = PAGE_BARS;
 
 export interface SeriesListener {
-  barsChanged(bars: readonly Bar[]): void;
+  /** The list is another one now. */
+  barsChanged(): void;
   /** History has answered; the problem is empty where it did so well. */
   historyAnswered(problem: string): void;
 }
@@ -16,11 +24,13 @@ export interface SeriesListener {
  * have been revised, or have become final meanwhile: so all that is older than the snapshot is asked for anew, newest
  * page first, as far back as was held. Bars that do not reach the snapshot are not shown until then, since a hole
  * between them could not be seen.
+ *
+ * Of a series that stays open the oldest bars are dropped, but none that is needed on the screen: history has them.
  */
 export class SeriesBars {
-  private bars: readonly Bar[] = [];
-  /** Updates of bars before the oldest shown one: they join once history has brought what is between. */
-  private early: readonly Bar[] = [];
+  private bars: Bar[] = [];
+  private readonly early = new EarlyUpdates(BARS_KEPT);
+  private needed = 0;
   private requests = new AbortController();
   private isLoading = false;
   private isComplete = false;
@@ -35,19 +45,34 @@ export class SeriesBars {
     this.requests.abort();
   }
 
+  /** The bars of now, oldest first. */
+  list(): readonly Bar[] {
+    return [...this.bars];
+  }
+
+  /** So many of the newest bars are needed: all (Infinity) while one looks at older ones. */
+  keep(needed: number): void {
+    this.needed = needed;
+  }
+
   takeSnapshot(snapshot: readonly Bar[]): void {
     this.forgetRequests();
     const held = this.bars;
-    this.early = [];
-    this.set(joins(held, snapshot) ? merge(held, snapshot) : snapshot);
+    this.early.clear();
+    this.set(joins(held, snapshot) ? merge(held, snapshot) : [...snapshot]);
     const [oldestHeld, oldestTold] = [held[0], snapshot[0]];
     if (oldestHeld && oldestTold) void this.restore(oldestHeld.start_ns, oldestTold.start_ns);
   }
 
   takeUpdate(bar: Bar): void {
     const oldest = this.bars[0];
-    if (oldest && compareTimes(bar.start_ns, oldest.start_ns) < 0) this.early = merge(this.early, [bar]);
-    else this.set(merge(this.bars, [bar]));
+    if (oldest && compareTimes(bar.start_ns, oldest.start_ns) < 0) {
+      this.early.add(bar);
+      return;
+    }
+    put(this.bars, bar);
+    this.dropUnneeded();
+    this.listener.barsChanged();
   }
 
   /** Load the page of history before the oldest bar, unless it is under way or there is none. */
@@ -60,7 +85,7 @@ export class SeriesBars {
     });
   }
 
-  /** Ask anew for the bars that start in [start_ns, end_ns), page by page from the newest. */
+  /** Ask anew for the bars that start in [start_ns, end_ns), page by page from the newest, until enough are held. */
   private async restore(start_ns: string, end_ns: string): Promise<void> {
     if (compareTimes(start_ns, end_ns) >= 0) return;
     await this.fetching(async (signal) => {
@@ -68,6 +93,11 @@ export class SeriesBars {
         const page = await this.page({ start_ns, end_ns: end }, signal);
         if (!page[0] || page.length < PAGE_BARS) return;
         end = page[0].start_ns;
+        const place = placeOf(this.bars, end);
+        if (this.bars.length - place >= this.kept) {
+          this.dropOldest(place);
+          return;
+        }
       }
     });
   }
@@ -77,8 +107,7 @@ export class SeriesBars {
     signal.throwIfAborted();
     const oldest = page[0];
     if (!oldest) return page;
-    const joining = this.early.filter(({ start_ns }) => compareTimes(start_ns, oldest.start_ns) >= 0);
-    this.set(merge(merge(page, joining), this.bars));
+    this.set(merge(merge(page, this.early.takeFrom(oldest.start_ns)), this.bars));
     return page;
   }
 
@@ -104,9 +133,26 @@ export class SeriesBars {
     this.isComplete = false;
   }
 
-  private set(bars: readonly Bar[]): void {
+  private get kept(): number {
+    return Math.max(BARS_KEPT, this.needed);
+  }
+
+  /** A page that is under way joins the oldest bar, which has to stay for it. */
+  private dropUnneeded(): void {
+    if (!this.isLoading && this.bars.length > this.kept + SLACK)
+      this.dropOldest(this.bars.length - this.kept);
+  }
+
+  /** What a bar was revised to may not be in history yet; that it is final has long been told there. */
+  private dropOldest(count: number): void {
+    for (const bar of this.bars.splice(0, count)) if (bar.state === "revised") this.early.add(bar);
+    this.isComplete = false;
+    this.listener.barsChanged();
+  }
+
+  private set(bars: Bar[]): void {
     this.bars = bars;
-    this.listener.barsChanged(bars);
+    this.listener.barsChanged();
   }
 }
 

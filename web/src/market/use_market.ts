@@ -1,4 +1,4 @@
-import { refThrottled, useEventListener } from "@vueuse/core";
+import { refThrottled, useEventListener, useThrottleFn } from "@vueuse/core";
 import { computed, onScopeDispose, ref, shallowRef, type Ref } from "vue";
 
 import { Connection, type ConnectionState } from "../feed/connection";
@@ -33,6 +33,8 @@ export interface Market {
   readonly lagMs: Readonly<Ref<number | null>>;
   readonly problem: Readonly<Ref<string>>;
   select(change: Partial<SeriesKey>): void;
+  /** So many of the newest bars are needed: all (Infinity) while one looks at older ones. */
+  keep(needed: number): void;
   loadOlder(): void;
   reconnect(): void;
 }
@@ -52,6 +54,9 @@ export function useMarket(address: string): Market {
   const refusal = ref("");
   const historyProblem = ref("");
   let series: SeriesBars | null = null;
+  const showBars = useThrottleFn(() => {
+    bars.value = series?.list() ?? [];
+  }, FRAME_MS);
   let isSubscribed = false;
   let hasOlderBars = true;
   let retry: ReturnType<typeof setTimeout> | undefined;
@@ -138,8 +143,8 @@ export function useMarket(address: string): Market {
       leave(key);
       selection.value = key;
       series = new SeriesBars(key, {
-        barsChanged(changed) {
-          bars.value = changed;
+        barsChanged() {
+          void showBars();
         },
         historyAnswered(problem) {
           historyProblem.value = problem && `Older bars could not be loaded: ${problem}.`;
@@ -195,7 +200,7 @@ export function useMarket(address: string): Market {
     listing,
     selection,
     isTold,
-    bars: refThrottled(bars, FRAME_MS),
+    bars,
     trades: refThrottled(trades, FRAME_MS),
     lagMs: refThrottled(lagMs, FRAME_MS),
     problem: computed(() =>
@@ -204,6 +209,7 @@ export function useMarket(address: string): Market {
         .join(" "),
     ),
     select,
+    keep: (needed) => series?.keep(needed),
     loadOlder: () => {
       if (hasOlderBars) void series?.loadOlder();
     },

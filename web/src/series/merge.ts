@@ -1,5 +1,6 @@
 import type { Bar } from "../feed/protocol";
 import { compareTimes } from "../time";
+import { placeOf } from "./search";
 
 /**
  * The union of two lists of bars, both oldest first, with one version of each bar: the newer one.
@@ -19,6 +20,14 @@ export function merge(earlier: readonly Bar[], later: readonly Bar[]): Bar[] {
     if (newest) merged.push(newest);
   }
   return merged;
+}
+
+/** Merge one bar, heard after the others, into their list: as `merge` does, with no look at those that stay. */
+export function put(bars: Bar[], bar: Bar): void {
+  const place = placeOf(bars, bar.start_ns);
+  const held = bars[place];
+  if (held?.start_ns === bar.start_ns) bars[place] = newer(held, bar);
+  else bars.splice(place, 0, bar);
 }
 
 /** The newer of two versions of one bar: the higher seq; at the same seq final beats forming, then the revision. */
