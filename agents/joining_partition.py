@@ -2,24 +2,31 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
+from confluent_kafka import KafkaException
 from faust.types import TP
 
 from agents import dead_letters, metrics
 from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump
 from agents.join_recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
+from agents.log_bounds import log_bounds
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
+
+log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 200_000
 """Trades that may wait for quotes before no more are fetched: the quotes are behind."""
 MOST_QUOTES: Final = 4_000_000
 """Quotes that may be kept before no more are fetched, unless trades wait for them: the trades are behind."""
+LOOK_EVERY_S: Final = 60.0
+"""How often the end of `quotes` is asked for while trades are overdue."""
 
 
 class Side:
@@ -40,7 +47,8 @@ class JoiningPartition:
         self.partition = partition
         self._join = recovered.join
         self._writer = recovered.writer
-        settings = setup.settings
+        self._settings = settings = setup.settings
+        self._look_at_s = 0.0
         self.trades = Side(
             TP(settings.topic("trades"), partition),
             recovered.trades_offset,
@@ -143,12 +151,27 @@ class JoiningPartition:
         try:
             await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
             while not await self._is_closing(interval_s):
+                await self._look_for_end()
                 await self.flush()
             await self.flush()
         except Exception as error:
             on_failure(self, error)
         finally:
             await self._writer.close()
+
+    async def _look_for_end(self) -> None:
+        """Tell the join that there are no more quotes, where trades wait for those of a venue that is gone."""
+        trades_ms = self._join.overdue_ms
+        if trades_ms is None or time.monotonic() < self._look_at_s:
+            return
+        self._look_at_s = time.monotonic() + LOOK_EVERY_S
+        try:
+            bounds = await asyncio.to_thread(log_bounds, self._settings, {self.quotes.tp})
+        except KafkaException as error:
+            log.warning("%s partition %d: where it ends cannot be told now: %s", *self.quotes.tp, error)
+            return
+        async with self._lock:
+            self._join.end_quotes(bounds[self.quotes.tp][1], trades_ms)
 
     async def _is_closing(self, within_s: float) -> bool:
         with contextlib.suppress(TimeoutError):

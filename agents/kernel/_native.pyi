@@ -353,8 +353,13 @@ class QuoteJoin:
         """Take the records of `trades` from `start_offset` on."""
     def take_quotes(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `quotes` from `start_offset` on."""
+    def end_quotes(self, offset: int, trades_ms: int) -> None:
+        """Say that `quotes` ended at this offset, asked after `overdue_ms` was `trades_ms`."""
     def take_flush(self) -> JoinFlush:
         """Empty while nothing is new, and while trades that waited are read again."""
+    @property
+    def overdue_ms(self) -> int | None:
+        """Not None where a trade waits for which no quote would count that came now: `quotes` may tell no time."""
     @property
     def waiting_for_quotes(self) -> int:
         """How many trades wait for quotes that are behind."""

@@ -554,7 +554,9 @@ void bind_join(nb::module_& module) {
       .def("restored", &QuoteJoin::restored, nb::call_guard<nb::gil_scoped_release>())
       .def("take_trades", &take_trades, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("take_quotes", &take_quotes, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("end_quotes", &QuoteJoin::end_quotes, "offset"_a, "trades_ms"_a)
       .def("take_flush", &QuoteJoin::take_flush, nb::call_guard<nb::gil_scoped_release>())
+      .def_prop_ro("overdue_ms", &QuoteJoin::overdue_ms)
       .def_prop_ro("waiting_for_quotes", &QuoteJoin::waiting_for_quotes)
       .def_prop_ro("kept_quotes", &QuoteJoin::kept_quotes);
 }

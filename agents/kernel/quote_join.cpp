@@ -265,10 +265,26 @@ void QuoteJoin::settle() {
 
 std::int64_t QuoteJoin::decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept {
   const auto by = [&](std::int64_t clock_ns, const Input& log) {
-    return time_ns < clock_ns ? kAlways : log.appended_ms - kClockAwayMs;
+    return time_ns < clock_ns ? kAlways : std::max(log.appended_ms, log.silent_ms) - kClockAwayMs;
   };
   const std::int64_t by_trades = by(home.trade_clock_ns, trades_);
   return home.has_quotes ? std::min(by_trades, by(home.quote_clock_ns, quotes_)) : by_trades;
+}
+
+std::optional<std::int64_t> QuoteJoin::overdue_ms() const noexcept {
+  const std::int64_t overdue_ms = trades_.appended_ms - 2 * kClockAwayMs;
+  const auto is_overdue = [&](const auto& each) {
+    const JoinVenue& home = *each.second;
+    return home.has_quotes && !home.waiting.empty() && home.waiting_since_ms < overdue_ms;
+  };
+  if (is_reading_again() || std::ranges::none_of(venues_, is_overdue)) return {};
+  return trades_.appended_ms;
+}
+
+void QuoteJoin::end_quotes(std::int64_t offset, std::int64_t trades_ms) {
+  if (offset > quotes_.next_offset) return;
+  quotes_.silent_ms = std::max(quotes_.silent_ms, trades_ms - kClockAwayMs);  // one log's clock may be behind another's
+  settle();
 }
 
 std::int64_t QuoteJoin::longest_before_ms() const noexcept {

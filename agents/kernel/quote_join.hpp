@@ -87,6 +87,11 @@ class QuoteJoin {
 
   JoinOutcome take_trades(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   JoinOutcome take_quotes(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
+  /// When `trades` had taken its last record, where a trade waits for which no quote would count any more that came
+  /// then: nobody may write to `quotes`, so that it tells no time. Else nothing.
+  [[nodiscard]] std::optional<std::int64_t> overdue_ms() const noexcept;
+  /// Says that `quotes` ended at this offset after `trades` had taken a record at this time.
+  void end_quotes(std::int64_t offset, std::int64_t trades_ms);
   /// Empty while nothing is new, and while trades that waited are read again.
   JoinFlush take_flush();
 
@@ -143,6 +148,7 @@ class QuoteJoin {
     std::shared_ptr<const WriterSchemas> schemas;
     std::int64_t next_offset = 0;
     std::int64_t appended_ms = 0;  // when it had taken the last record
+    std::int64_t silent_ms = 0;    // it took none after that until then
   };
 
   template <typename Handle, typename PassOver>

@@ -124,7 +124,7 @@ class JoinedPartition:
         self._rules = rules
         self._trades = trades if isinstance(trades, Log) else Log(trades)
         self._quotes = quotes if isinstance(quotes, Log) else Log(quotes)
-        self._join = new_join(rules)
+        self.join = new_join(rules)
         self.trades_at = 0
         self.quotes_at = 0
         self.changelog: list[tuple[bytes, bytes | None]] = []
@@ -133,13 +133,13 @@ class JoinedPartition:
 
     @property
     def kept_quotes(self) -> int:
-        return self._join.kept_quotes
+        return self.join.kept_quotes
 
     def take_trades(self, count: int, codec: int) -> None:
         """The next records of `trades`, as one batch."""
         if self.trades_at < len(self._trades.events) and count:
             taken = batches_of(self._trades, self.trades_at, count, codec)
-            outcome = self._join.take_trades(taken, [], self.trades_at)
+            outcome = self.join.take_trades(taken, [], self.trades_at)
             assert (outcome.corrupt, outcome.needs_schema) == ("", None)
             self.trades_at = outcome.next_offset
 
@@ -147,7 +147,7 @@ class JoinedPartition:
         """The next records of `quotes`, as one batch."""
         if self.quotes_at < len(self._quotes.events) and count:
             taken = batches_of(self._quotes, self.quotes_at, count, codec)
-            outcome = self._join.take_quotes(taken, [], self.quotes_at)
+            outcome = self.join.take_quotes(taken, [], self.quotes_at)
             assert (outcome.corrupt, outcome.needs_schema) == ("", None)
             self.quotes_at = outcome.next_offset
 
@@ -157,7 +157,7 @@ class JoinedPartition:
         self.flush()
 
     def flush(self) -> JoinFlush:
-        flush = self._join.take_flush()
+        flush = self.join.take_flush()
         self.changelog += records_in(flush.changelog)
         self.joined += [read_joined(key, value) for key, value in records_in(flush.joined)]
         self.dead += [offset for _, _, offset, _ in flush.dead]
@@ -165,11 +165,11 @@ class JoinedPartition:
 
     def crash_and_restore(self, *, is_compacted: bool) -> None:
         """Lose what was not flushed and come back from the changelog, whole or with only the last of each key."""
-        self._join = new_join(self._rules)
+        self.join = new_join(self._rules)
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
-            self._join.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
-        progress = self._join.restored()
+            self.join.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
+        progress = self.join.restored()
         self.trades_at, self.quotes_at = (0, 0) if progress is None else (progress.trades_from, progress.quotes_from)
 
 

@@ -160,6 +160,24 @@ def test_a_trade_of_a_venue_whose_quotes_stay_away_gets_the_one_that_stood_and_n
         assert [(fields["match"], fields["quote_offset"]) for fields in partition.joined] == [("quoted", 0)]
 
 
+def test_where_nobody_writes_quotes_any_more_the_end_of_their_log_stands_for_its_time() -> None:
+    waited_ms = APPENDED_MS + 30 * MINUTE_MS
+    trades = Log([tick(0, 10), clock(1, 100), clock(2, 101)], [APPENDED_MS, waited_ms, waited_ms + 1])
+    partition = JoinedPartition(RULES, trades, Log([quote(0, 9), quote(1, 9)], [APPENDED_MS, APPENDED_MS]))
+    overdue_ms = []
+    partition.take_quotes(1, NONE)
+    for _ in trades.events:
+        partition.take_trades(1, NONE)
+        overdue_ms.append(partition.join.overdue_ms)
+    assert overdue_ms == [None, None, waited_ms + 1]
+    partition.join.end_quotes(2, waited_ms + 1)
+    assert partition.join.overdue_ms == waited_ms + 1, "there is one more to be taken"
+    partition.take_quotes(1, NONE)
+    partition.join.end_quotes(2, waited_ms + 1)
+    partition.flush()
+    assert [(fields["match"], fields["quote_offset"]) for fields in partition.joined] == [("quoted", 1)]
+
+
 def test_a_venue_that_stays_away_keeps_no_quotes_of_others_and_no_place_in_the_logs() -> None:
     count = 12_000
     away = (tick(0, 1), quote(0, 1))

@@ -1,0 +1,69 @@
+"""A partition of the join whose only venue with quotes is gone: nothing comes to `quotes` any more."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents.join_recovery import JoinSetup, RecoveredJoin
+from agents.joining_partition import JoiningPartition
+from agents.kernel import JoinFlush, QuoteJoin, WriterSchemas
+from agents.transport import RecordSet
+from app.settings import Settings
+from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
+from tests.unit.agents.kernel.join_oracle import Fields, Log
+from tests.unit.agents.kernel.partition_kit import records_in
+from tests.unit.agents.kernel.record_sets import NONE
+from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
+
+WAIT_S = 20
+
+
+class Written:
+    """Takes flushes as the writer of a partition does."""
+
+    def __init__(self) -> None:
+        self.joined: list[Fields] = []
+        self.is_any = asyncio.Event()
+
+    async def write(self, flush: JoinFlush) -> None:
+        self.joined += [read_joined(key, value) for key, value in records_in(flush.joined)]
+        if self.joined:
+            self.is_any.set()
+
+    async def close(self) -> None:
+        pass
+
+
+def joining(settings: Settings, join: QuoteJoin, written: Any) -> JoiningPartition:
+    config: Any = None
+    setup = JoinSetup(settings, config, WriterSchemas(), WriterSchemas(), 0)
+    return JoiningPartition(setup, 0, RecoveredJoin(join, written, 0, 0))
+
+
+async def test_a_trade_that_waits_for_quotes_of_a_venue_that_is_gone_is_published_once_their_log_is_at_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings()
+    asked: list[TP] = []
+
+    def bounds(_: Settings, partitions: Collection[TP]) -> dict[TP, tuple[int, int]]:
+        asked.extend(partitions)
+        return dict.fromkeys(partitions, (0, 1))
+
+    monkeypatch.setattr("agents.joining_partition.log_bounds", bounds)
+    written = Written()
+    partition = joining(settings, new_join(RULES), written)
+    trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS, APPENDED_MS + 31 * MINUTE_MS])
+    quotes = Log([quote(0, 9)], [APPENDED_MS])
+    for log, side in ((trades, partition.trades), (quotes, partition.quotes)):
+        count = len(log.events)
+        await partition.take(RecordSet(side.tp.topic, 0, batches_of(log, 0, count, NONE), 0, count))
+    failures: list[Exception] = []
+    partition.start(0.01, lambda _, error: failures.append(error))
+    await asyncio.wait_for(written.is_any.wait(), WAIT_S)
+    await partition.close()
+    assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
+    assert (asked, failures) == ([partition.quotes.tp], [])
