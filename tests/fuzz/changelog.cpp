@@ -40,23 +40,27 @@ std::vector<std::uint8_t> trades_for(const std::vector<std::uint8_t>& changelog,
   return trades.batch();
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::vector<std::uint8_t> changelog = changelog_of({data, size});
-  const auto fold = fuzz::make_fold();
+void check(const std::vector<std::uint8_t>& changelog, bool has_contiguous_ids) {
+  const auto fold = fuzz::make_fold(has_contiguous_ids);
   std::optional<Progress> progress;
   try {
     fold->restore(changelog, {}, 0);
     progress = fold->restored();
   } catch (const CorruptState&) {
-    return 0;
+    return;
   }
-  if (!progress) return 0;
+  if (!progress) return;
   static_cast<void>(fold->live_all());
-  if (progress->next_offset > std::numeric_limits<std::int64_t>::max() / 2) return 0;
+  if (progress->next_offset > std::numeric_limits<std::int64_t>::max() / 2) return;
   fold->fold(trades_for(changelog, progress->next_offset), {}, progress->next_offset);
   static_cast<void>(fold->live());
   static_cast<void>(fold->take_flush());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::vector<std::uint8_t> changelog = changelog_of({data, size});
+  for (const bool has_contiguous_ids : {false, true}) check(changelog, has_contiguous_ids);
   return 0;
 }

@@ -56,8 +56,8 @@ bool fold_all(PartitionFold& fold, Bytes set, Bytes log, std::int64_t& next_offs
   }
 }
 
-Outputs at_once(Bytes set) {
-  const auto fold = fuzz::make_fold();
+Outputs at_once(Bytes set, bool has_contiguous_ids) {
+  const auto fold = fuzz::make_fold(has_contiguous_ids);
   std::int64_t next_offset = 0;
   Outputs outputs;
   fold_all(*fold, set, set, next_offset);
@@ -66,19 +66,19 @@ Outputs at_once(Bytes set) {
   return outputs;
 }
 
-std::unique_ptr<PartitionFold> restored(const Outputs& outputs) {
+std::unique_ptr<PartitionFold> restored(const Outputs& outputs, bool has_contiguous_ids) {
   fuzz::BatchWriter changelog;
   for (const auto& [key, value] : outputs.changelog) {
     changelog.add(fuzz::BatchWriter::of(key), value ? std::optional(fuzz::BatchWriter::of(*value)) : std::nullopt);
   }
-  auto fold = fuzz::make_fold();
+  auto fold = fuzz::make_fold(has_contiguous_ids);
   fold->restore(changelog.batch(), {}, 0);
   fuzz::expect(fold->restored().has_value(), "what a fold flushed can be restored");
   return fold;
 }
 
-Outputs by_batch(Bytes set) {
-  auto fold = fuzz::make_fold();
+Outputs by_batch(Bytes set, bool has_contiguous_ids) {
+  auto fold = fuzz::make_fold(has_contiguous_ids);
   std::int64_t next_offset = 0;
   Outputs outputs;
   bool goes_on = true;
@@ -86,10 +86,20 @@ Outputs by_batch(Bytes set) {
     if (!goes_on) return;
     goes_on = fold_all(*fold, set.subspan(at, size), set.first(at + size), next_offset);
     outputs.take(*fold);
-    if (!outputs.changelog.empty()) fold = restored(outputs);
+    if (!outputs.changelog.empty()) fold = restored(outputs, has_contiguous_ids);
   });
   take_records(fold->live_all(), outputs.live);
   return outputs;
+}
+
+void check(Bytes set, bool has_contiguous_ids) {
+  Outputs once = at_once(set, has_contiguous_ids);
+  Outputs piecewise = by_batch(set, has_contiguous_ids);
+  std::ranges::sort(once.refused);
+  std::ranges::sort(piecewise.refused);
+  fuzz::expect(once.refused == piecewise.refused, "the same records are refused");
+  fuzz::expect(once.bars == piecewise.bars, "the same bars are published");
+  fuzz::expect(once.live == piecewise.live, "the same bars are forming");
 }
 
 }  // namespace
@@ -97,12 +107,6 @@ Outputs by_batch(Bytes set) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::uint8_t> set(data, data + size);
   fuzz::lay_in_line(set);
-  Outputs once = at_once(set);
-  Outputs piecewise = by_batch(set);
-  std::ranges::sort(once.refused);
-  std::ranges::sort(piecewise.refused);
-  fuzz::expect(once.refused == piecewise.refused, "the same records are refused");
-  fuzz::expect(once.bars == piecewise.bars, "the same bars are published");
-  fuzz::expect(once.live == piecewise.live, "the same bars are forming");
+  for (const bool has_contiguous_ids : {false, true}) check(set, has_contiguous_ids);
   return 0;
 }

@@ -195,8 +195,8 @@ inline std::vector<std::uint8_t> clock_value(std::string_view venue, std::int64_
 }
 
 /// A partition's fold of the usual intervals and one that overlaps, with a short memory, so that a small input sees
-/// bars come and go.
-inline std::unique_ptr<PartitionFold> make_fold() {
+/// bars come and go; of venues that number their trades without a hole, or of venues that do not.
+inline std::unique_ptr<PartitionFold> make_fold(bool has_contiguous_ids) {
   auto schemas = std::make_shared<WriterSchemas>();
   schemas->add(kTradeId, trade_plan());
   schemas->add(kClockId, clock_plan());
@@ -207,6 +207,7 @@ inline std::unique_ptr<PartitionFold> make_fold() {
   }
   intervals.emplace_back("10s each 5s", 10 * kSecond, 5 * kSecond);
   FoldConfig config{make_levels(intervals), kSecond, kSecond, 90 * kSecond, 60 * kSecond};
+  config.other_venues.has_contiguous_ids = has_contiguous_ids;
   return std::make_unique<PartitionFold>(std::move(config), std::move(schemas), Origin{3, "epoch", 1, 13, 14});
 }
 
