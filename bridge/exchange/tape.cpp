@@ -52,13 +52,4 @@ std::optional<Trade> Tape::whole_until() const {
   return until;
 }
 
-std::int64_t Tape::whole_until_ns() const noexcept {
-  std::int64_t until_ns = doubted_ ? doubted_->event_time_ns : std::numeric_limits<std::int64_t>::max();
-  const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
-  if (numbered != nullptr && !numbered->missing().empty()) {
-    until_ns = std::min(until_ns, numbered->missing().front().from_time_ns);
-  }
-  return until_ns;
-}
-
 }  // namespace livetape::bridge

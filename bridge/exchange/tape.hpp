@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -77,8 +76,6 @@ class Tape {
   [[nodiscard]] std::optional<std::int64_t> held_until_ns() const noexcept { return held_until_ns_; }
   /// The last trade before anything that is missing, or that waits for what was missing: where to go on after a crash.
   [[nodiscard]] std::optional<Trade> safe_until() const { return held_until_ns_ ? before_held_ : whole_until(); }
-  /// Event time of the last trade before what is missing.
-  [[nodiscard]] std::int64_t whole_until_ns() const noexcept;
 
   // What the venue's thread keeps of it. Times are steady nanoseconds.
   std::vector<Message> held;                  // newer trades that Kafka does not have yet

@@ -336,8 +336,8 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
   if (config_.has_candles) candles_.see_clock(*told_ns_);
 }
 
-/// The least that any connection tells, and no later than the last trade before a gap. It stands still while the venue
-/// is away: trades of that time may still come.
+/// The least that any connection tells, and no later than the last trade before those that wait. It stands still while
+/// the venue is away: trades of that time may still come.
 std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   std::optional<std::int64_t> least_ns;
   for (Feed& feed : feeds_) {
@@ -346,7 +346,9 @@ std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
     if (time_ns && (!least_ns || *time_ns < *least_ns)) least_ns = time_ns;
   }
   if (!least_ns) return std::nullopt;
-  for (const std::uint32_t instrument : holding_) *least_ns = std::min(*least_ns, tapes_[instrument].whole_until_ns());
+  for (const std::uint32_t instrument : holding_) {
+    if (const auto before = tapes_[instrument].safe_until()) least_ns = std::min(*least_ns, before->event_time_ns);
+  }
   return least_ns;
 }
 

@@ -33,7 +33,7 @@ TEST_P(TapeTest, IsInDoubtFromTheNewestTradeOnUntilThatIsSettled) {
   (void)tape.take(trade(2, 20));
   tape.doubt();
   EXPECT_EQ(tape.doubted()->seq, 1);
-  EXPECT_EQ(tape.whole_until_ns(), 10);
+  EXPECT_EQ(tape.whole_until()->event_time_ns, 10);
   EXPECT_FALSE(tape.is_whole());
   tape.settle_doubt(tape.doubts() - 1);
   EXPECT_FALSE(tape.is_whole()) << "the second doubt came while the first was looked into";
@@ -47,13 +47,13 @@ TEST(Tape, OfNumberedTradesSeesAGap) {
   Tape tape(IdRule::contiguous);
   (void)tape.take(trade(1, 10));
   EXPECT_EQ(tape.take(trade(4, 40)), Verdict::after_gap);
-  EXPECT_EQ(tape.whole_until_ns(), 10);
+  EXPECT_EQ(tape.whole_until()->event_time_ns, 10);
   EXPECT_EQ(tape.take(trade(2, 20)), Verdict::fresh);
   EXPECT_EQ(tape.whole_until()->id.view(), "2");
   EXPECT_EQ(tape.whole_until()->seq, 2);
   EXPECT_EQ(tape.whole_until()->event_time_ns, 20);
   EXPECT_EQ(tape.newest()->seq, 4);
-  EXPECT_EQ(tape.whole_until_ns(), 20);
+  EXPECT_EQ(tape.whole_until()->event_time_ns, 20);
   EXPECT_EQ(tape.take(trade(3, 30)), Verdict::fresh);
   EXPECT_TRUE(tape.is_whole());
 }
