@@ -148,7 +148,8 @@ async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_b
 async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zeromq_does_not(
     here: Settings, certs: certificates.Certificates
 ) -> None:
-    async with running(here, certs) as run:
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history, and is refused
+    async with running(patient, certs) as run:
         with Listener(here.zmq_data) as listener:
             await run.play(trade(1))
             run.exchange.faults.refuse(1)
