@@ -314,10 +314,12 @@ void QuoteJoin::publish_decided(JoinVenue& home) {
   if (!may_be_decided) return;
   home.waiting_since_ms = kAlways;
   std::erase_if(waiting, [&](const Waiting& each) {
-    const bool is_over = is_decided(each.trade);
-    if (is_over) publish(*each.instrument, each.trade, false);
-    if (!is_over) home.waiting_since_ms = std::min(home.waiting_since_ms, each.trade.appended_ms);
-    return is_over;
+    if (is_decided(each.trade)) {
+      publish(*each.instrument, each.trade, false);
+      return true;
+    }
+    home.waiting_since_ms = std::min(home.waiting_since_ms, each.trade.appended_ms);
+    return false;
   });
 }
 
