@@ -65,10 +65,10 @@ def here(settings: Settings, tmp_path: Path) -> Settings:
     return bridge_settings(settings, tmp_path)
 
 
-async def trades_in(settings: Settings) -> list[SimulatedTrade]:
+async def trades_in(settings: Settings, venue: VenueName = VenueName.BINANCE) -> list[SimulatedTrade]:
     records = await asyncio.to_thread(read_topic, settings)
     assert_in_order(records)
-    return [as_told(record) for record in trades_of(records, VenueName.BINANCE)]
+    return [as_told(record) for record in trades_of(records, venue)]
 
 
 def rounds(clocks: list[Record]) -> Iterator[Record]:
@@ -212,14 +212,18 @@ async def test_instruments_that_are_refused_for_the_sake_of_another_are_subscrib
     here: Settings, certs: certificates.Certificates
 ) -> None:
     script = Script()
+    soon_ns = time.time_ns() + 30 * SECOND_NS  # after the connection, however long that takes
     async with Exchange(Delisting((BTC,)), script, server_tls(certs)) as exchange:
+        exchange.begin()
+        script.say(replace(trade(1), event_time_ns=soon_ns))  # nobody is subscribed, the history alone has it
         venue = venue_of(VenueName.COINBASE, exchange, (ETH, BTC), certs.ca)
         with bridging(here.model_copy(update={"venues": {VenueName.COINBASE: venue}})) as bridge:
             await bridge.says("coinbase: the venue refused a subscription, the others go on: Failed to subscribe")
-            await exchange.heard((BTC,))
-            script.say(trade(1))
+            await bridge.until(lambda: exchange.is_heard((BTC,)), "a subscription to the other instrument")
+            script.say(replace(trade(2), event_time_ns=soon_ns + SECOND_NS))
             await bridge.counts('trades_total{venue="coinbase"}', 1)
             assert await bridge.stop() == 0
+    assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [1, 2]
 
 
 def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
