@@ -39,17 +39,19 @@ class RecordReader:
 
     def __init__(self, schemas_dir: Path, lookup: SchemaLookup, aggregates: Iterable[Declared] = ()) -> None:
         self._lookup = lookup
-        schemas = [json.loads(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
-        schemas = [without_logical_types(schema) for schema in (*schemas, *map(avro_schema, aggregates))]
-        self._readers = {f"{schema['namespace']}.{schema['name']}": parse_schema(schema) for schema in schemas}
+        files = [json.loads(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
+        ours = [*files, *map(avro_schema, aggregates)]
+        schemas = {f"{schema['namespace']}.{schema['name']}": schema for schema in ours}
+        self._readers = {name: parse_schema(without_logical_types(schema)) for name, schema in schemas.items()}
+        self._scales = {name: _decimal_scales(schema) for name, schema in schemas.items()}
         self._writers: dict[int, tuple[str, Any, Any]] = {}
 
     def read(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         """Full record name and fields of a value.
 
         Raises:
-            BadRecord: no value, no wire header, a schema that is unknown, none of Avro or no type of ours, or a corrupt
-                body.
+            BadRecord: no value, no wire header, a schema that is unknown, none of Avro, no type of ours or one with a
+                decimal of another scale than ours, or a corrupt body.
         """
         if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
@@ -72,7 +74,8 @@ class RecordReader:
     def _plan(self, schema_id: int) -> tuple[str, Any, Any]:
         text = self._lookup(schema_id)
         try:
-            schema = without_logical_types(json.loads(text))
+            told = json.loads(text)
+            schema = without_logical_types(told)
         except (ValueError, RecursionError) as error:  # one of Protobuf is no JSON
             raise BadRecord(f"schema id {schema_id} is no Avro schema: {error}") from error
         name = f"{schema.get('namespace')}.{schema.get('name')}" if isinstance(schema, dict) else str(schema)
@@ -82,9 +85,32 @@ class RecordReader:
             writer, reader = parse_schema(schema), self._readers[name]
         except Exception as error:  # fastavro raises many kinds on what is no schema
             raise BadRecord(f"schema id {schema_id} is no Avro schema: {error!r}") from error
+        self._check_scales(schema_id, name, told)
         plan = (name, writer, None if writer == reader else _with_bytes_defaults(reader))
         self._writers[schema_id] = plan
         return plan
+
+    def _check_scales(self, schema_id: int, name: str, writer: Any) -> None:  # noqa: ANN401 - a schema is any JSON
+        """Refuse a writer whose decimals are not ours: the bytes alone do not say how many decimal places they have.
+
+        Raises:
+            BadRecord: a field that is a decimal of ours has another scale, or none.
+        """
+        written = {field["name"] for field in writer["fields"]}
+        scales = _decimal_scales(writer)
+        for field, scale in self._scales[name].items():
+            if field in written and scales.get(field) != scale:
+                raise BadRecord(f"schema id {schema_id}: field {field} of {name} is no decimal of scale {scale}")
+
+
+def _decimal_scales(schema: dict[str, Any]) -> dict[str, int]:
+    """The scale of each field of a record that is a decimal, or one or null, by the field's name."""
+    scales = {}
+    for field in schema["fields"]:
+        for kind in field["type"] if isinstance(field["type"], list) else [field["type"]]:
+            if isinstance(kind, dict) and kind.get("logicalType") == "decimal":
+                scales[field["name"]] = kind.get("scale", 0)
+    return scales
 
 
 def _with_bytes_defaults(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON

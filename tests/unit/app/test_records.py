@@ -44,3 +44,12 @@ def test_a_record_whose_schema_is_none_of_avro_is_a_bad_one(text: str) -> None:
     for _ in range(2):
         with pytest.raises(BadRecord, match="schema id 0 is no Avro schema"):
             reader.read(WIRE_HEADER)
+
+
+@pytest.mark.parametrize("kind", [{"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 8}, "bytes"])
+def test_an_amount_of_another_scale_is_never_taken_for_one_of_ours(kind: object) -> None:
+    schema: dict[str, Any] = json.loads((SCHEMAS / "trade.avsc").read_text())
+    next(field for field in schema["fields"] if field["name"] == "price")["type"] = kind
+    reader = RecordReader(SCHEMAS, lambda _id: json.dumps(schema))
+    with pytest.raises(BadRecord, match=r"schema id 0: field price of livetape\.Trade is no decimal of scale 18"):
+        reader.read(WIRE_HEADER)
