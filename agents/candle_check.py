@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL: Final = "1m"
 SOURCES: Final = ("bars", "candles")
+BAR: Final = "livetape.Bar"
+CANDLE: Final = "livetape.Candle"
 LOOKBACK_MS: Final = {"candles": 3_600_000, "bars": 7_200_000}
 """How much is read again when partitions come: more of bars, which are there before their candles."""
 LOOK_S: Final = 1.0
@@ -129,9 +131,20 @@ class CandleCheck:
             if offset < position or not self._is_wanted(key):
                 continue
             try:
-                yield self._reader.read(value)
+                yield self._read_compared(value)
             except BadRecord as bad:
                 log.warning("%s partition %d offset %d: %s", record_set.topic, record_set.partition, offset, bad)
+
+    def _read_compared(self, value: bytes | None) -> tuple[str, Fields]:
+        """A record of one of the two compared types.
+
+        Raises:
+            BadRecord: it cannot be read, or is of another type.
+        """
+        name, fields = self._reader.read(value)
+        if name not in (BAR, CANDLE):
+            raise BadRecord(f"{name} is neither a bar nor a candle")
+        return name, fields
 
     def _is_wanted(self, key: bytes | None) -> bool:
         """By the key, of bars with `:interval:start_ns` behind `venue:instrument`: most bars are of other lengths."""
@@ -142,7 +155,7 @@ class CandleCheck:
         series = Series(fields["venue"], fields["instrument"])
         amounts = Amounts(*(unscaled(fields[part]) for part in Amounts._fields))
         at = series, partition, fields["start_ns"]
-        if name == "livetape.Bar":
+        if name == BAR:
             bar = Bar(amounts, fields["trade_count"], fields["missing"])
             return self._check.take_bar(*at, bar, time.monotonic())
         candle = Candle(amounts, fields["trade_count"], fields["bridge_session"])

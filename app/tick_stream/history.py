@@ -101,9 +101,9 @@ class TickHistory:
             return None
         try:
             record, fields = self._reader.read(value)
-        except BadRecord:
+            session = bytes.fromhex(fields["bridge_session"])
+        except (BadRecord, KeyError, ValueError):  # none of a bridge: a record of another type, or of another producer
             return None
-        session = bytes.fromhex(fields["bridge_session"])
         tick = Tick(venue, name, session, fields["bridge_sequence"], value, Origin.KAFKA)
         clock_ns = fields["time_ns"] if record == "livetape.Clock" else None
         return Entry(tick, message.timestamp()[1] / 1000, clock_ns)

@@ -202,6 +202,11 @@ class PretendedBridge:
         times = {"interval": "1m", "start_ns": START_NS, "trade_count": None, "receive_time_ns": START_NS}
         self._write_to("candles", self._value("Candle", session, number, instrument="BTC-USDT", **amounts, **times))
 
+    def write_foreign(self, number: int) -> None:
+        """Write what reads as a clock, of a producer whose sessions have another form."""
+        times = {"time_ns": START_NS, "bridge_session": "of a producer of one's own"}
+        self._write_to("quotes", self._value("Clock", ONE, number, **times))
+
     def _write_to(self, topic: str, value: bytes) -> None:
         self._producer.produce(self._settings.topic(topic), value, b"binance:BTC-USDT")
         assert self._producer.flush(WAIT_S) == 0
@@ -254,6 +259,7 @@ async def test_gaps_quotes_and_candles_that_were_missed_come_from_their_topics(
         pretended.write_gap(ONE, 2)
         pretended.write_quote(ONE, 3)
         pretended.write_candle(ONE, 4)
+        pretended.write_foreign(5)
         pretended.write(ONE, 6, 8)
         pretended.publish(ONE, 1, 6)
         items = [await anext(stream) for _ in range(6)]
