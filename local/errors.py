@@ -42,11 +42,11 @@ class DiskFull(LocalError):
 
 
 class NotLocal(LocalError):
-    """The settings name a server on another machine."""
+    """The settings name a server on another machine, several of them, or no port."""
 
     def __init__(self, server: str, address: str, setting: str) -> None:
         super().__init__(
-            f"{server} at {address} is not on this machine: `livetape up` starts local servers only ({setting})"
+            f"{server} at {address} is no one port of this machine: `livetape up` starts local servers only ({setting})"
         )
 
 

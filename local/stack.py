@@ -124,9 +124,13 @@ def on_free_ports(settings: Settings, home: Path) -> Settings:
 
 def _local_port(server: str, address: str, setting: str) -> int:
     parts = urlsplit(address)
-    if parts.hostname not in LOOPBACK or parts.port is None:
+    try:
+        port = parts.port
+    except ValueError:  # no number, or several brokers
+        port = None
+    if parts.hostname not in LOOPBACK or port is None:
         raise NotLocal(server, address.removeprefix("//"), setting)
-    return parts.port
+    return port
 
 
 def _check_room(home: Path) -> None:

@@ -1,6 +1,7 @@
 """What the local servers say when they cannot start."""
 
 import os
+import re
 import shutil
 import socket
 from collections import namedtuple
@@ -72,9 +73,12 @@ def test_too_little_room_is_said_before_anything_starts(tmp_path: Path, monkeypa
         Stack(stack.on_free_ports(Settings(), tmp_path)).start(detached=False)
 
 
-def test_servers_of_another_machine_are_not_started_here() -> None:
-    with pytest.raises(NotLocal, match=r"Kafka at kafka\.example:9092"):
-        Stack(Settings(kafka_bootstrap="kafka.example:9092"))
+@pytest.mark.parametrize(
+    "address", ["kafka.example:9092", "127.0.0.1:9092,127.0.0.1:9192", "127.0.0.1:port", "127.0.0.1:70000", "localhost"]
+)
+def test_what_is_no_port_of_this_machine_is_not_started_here(address: str) -> None:
+    with pytest.raises(NotLocal, match=re.escape(f"Kafka at {address} is no one port of this machine")):
+        Stack(Settings(kafka_bootstrap=address))
 
 
 def test_a_server_that_ends_shows_its_log_and_the_remedy(tmp_path: Path) -> None:
