@@ -72,6 +72,10 @@ class LevelBars {
   void prefetch_newest() const noexcept {
     if (newest_ != nullptr) prefetch_object(newest_);
   }
+  /// Where the next bar is put, if the newest one, of this length, has ended by a time.
+  void prefetch_place_behind(std::int64_t time_ns, std::int64_t length_ns) const noexcept {
+    if (time_ns >= newest_start_ns_ + length_ns) __builtin_prefetch(slots_.end(), 1);
+  }
   /// What making, finalising and evicting look at.
   void prefetch_slots() const noexcept { slots_.prefetch_ends(); }
 

@@ -151,7 +151,7 @@ void PartitionFold::bring_near(std::size_t first, std::size_t end) noexcept {
   if (first + kSeriesAhead < end) guess_series(upcoming_[(first + kSeriesAhead) % kAhead]);
   if (first + kBarAhead >= end) return;
   const Upcoming& next = upcoming_[(first + kBarAhead) % kAhead];
-  if (next.guess != nullptr) next.guess->prefetch_bar();
+  if (next.guess != nullptr) next.guess->prefetch_bar_at(next.decoded.event_time_ns);
 }
 
 void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {

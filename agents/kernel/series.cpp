@@ -66,6 +66,11 @@ void Series::prefetch_bar() const noexcept {
   ids.prefetch_newest();
 }
 
+void Series::prefetch_bar_at(std::int64_t event_time_ns) const noexcept {
+  prefetch_bar();
+  base_.prefetch_place_behind(event_time_ns, base_length_ns());
+}
+
 void Series::prefetch_ends() const noexcept {
   base_.prefetch_slots();
   ids.prefetch_buckets();

@@ -145,6 +145,7 @@ class Series {
   /// to.
   void prefetch() const noexcept;
   void prefetch_bar() const noexcept;
+  void prefetch_bar_at(std::int64_t event_time_ns) const noexcept;  // or the place of a new one
   /// What `advance` needs beside them, when the series is there.
   void prefetch_ends() const noexcept;
   [[nodiscard]] LevelBars& bars(std::size_t level) { return level == 0 ? base_ : coarser_[level - 1]; }
