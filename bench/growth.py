@@ -59,7 +59,8 @@ def _fold(base: Settings, spec: TradesSpec, count: int) -> Cost:
     settings = base.model_copy(update={"namespace": name})
     topic_admin.apply(settings)
     ids = schema_registry.register_all(settings)
-    wanted = records(spec, SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"]), settings.schemas_dir)
+    schema_ids = SchemaIds(ids["livetape.Trade"], ids["livetape.Clock"])
+    wanted = iter(list(records(spec, schema_ids, settings.schemas_dir)))  # encoded before the workers are held
     write = partial(produce, settings.kafka_bootstrap, [settings.topic("trades")])
     log = settings.home / f"{settings.namespace}.log"
     with livetape_engine.settled_workers(settings, log, count) as workers:
