@@ -96,21 +96,21 @@ class RecordReader:
         Raises:
             BadRecord: a field that is a decimal of ours has another scale, or none.
         """
-        written = {field["name"] for field in writer["fields"]}
-        scales = _decimal_scales(writer)
+        written = _decimal_scales(writer)
         for field, scale in self._scales[name].items():
-            if field in written and scales.get(field) != scale:
+            if scale is not None and written.get(field, scale) != scale:
                 raise BadRecord(f"schema id {schema_id}: field {field} of {name} is no decimal of scale {scale}")
 
 
-def _decimal_scales(schema: dict[str, Any]) -> dict[str, int]:
-    """The scale of each field of a record that is a decimal, or one or null, by the field's name."""
-    scales = {}
-    for field in schema["fields"]:
-        for kind in field["type"] if isinstance(field["type"], list) else [field["type"]]:
-            if isinstance(kind, dict) and kind.get("logicalType") == "decimal":
-                scales[field["name"]] = kind.get("scale", 0)
-    return scales
+def _decimal_scales(schema: dict[str, Any]) -> dict[str, int | None]:
+    """The scale of each field that is a decimal, or one or null, by the field's name; None of every other field."""
+    return {field["name"]: _decimal_scale(field["type"]) for field in schema.get("fields", ())}  # an enum has none
+
+
+def _decimal_scale(kind: Any) -> int | None:  # noqa: ANN401 - a schema is any JSON
+    kinds = kind if isinstance(kind, list) else [kind]
+    decimals = (each for each in kinds if isinstance(each, dict) and each.get("logicalType") == "decimal")
+    return next((each.get("scale", 0) for each in decimals), None)
 
 
 def _with_bytes_defaults(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
