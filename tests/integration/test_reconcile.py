@@ -1,20 +1,16 @@
 """Simulated exchange → bridge → fold → `livetape reconcile`: bars that are what the venue's own candles say, or not."""
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fastavro
 import httpx
 import pytest
-from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.schema_registry import register_all
 from app.settings import Settings
 from local import certificates, ports
 from replay.exchange import Exchange, VenueProtocol
@@ -22,8 +18,8 @@ from replay.history import History
 from replay.kraken import KrakenProtocol
 from replay.venues import VenueName, protocol_of
 from tests import parts
-from tests.integration.api_kit import WAIT_S, eventually
-from tests.integration.bridge_kit import HEADER, SCHEMAS, bridge_settings, bridging, server_tls, venue_of
+from tests.integration.api_kit import WAIT_S, Writer, eventually
+from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, venue_of
 from tests.integration.bridge_run import BTC, SECOND_NS
 from tests.integration.candle_market import FIRST_NS, INSTRUMENTS, MINUTE_NS, MinutesMarket, with_candles
 
@@ -71,21 +67,17 @@ async def checking(
             yield Check(part, port)
 
 
-def write_clock(settings: Settings, topic: str, key: str) -> None:
-    """Write a record to a topic where no such record belongs."""
-    body = io.BytesIO()
-    fastavro.schemaless_writer(body, SCHEMAS["Clock"], {"venue": "binance", "time_ns": FIRST_NS})
-    value = HEADER.pack(0, register_all(settings)["livetape.Clock"]) + body.getvalue()
-    producer = Producer(settings.kafka_config)
-    producer.produce(settings.topic(topic), value, key)
-    assert producer.flush(WAIT_S) == 0
+def write_foreign(settings: Settings) -> None:
+    """Write a clock to `candles`, where none belongs."""
+    writer = Writer(settings)
+    writer.raw("candles", writer.value("Clock", {"venue": "binance", "time_ns": FIRST_NS}), f"binance:{BTC}")
 
 
 async def test_a_record_of_another_type_is_told_and_the_check_goes_on(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
     market = MinutesMarket(VenueName.BINANCE)
-    market.before[FIRST_NS + MINUTE_NS] = lambda: write_clock(settings, "candles", f"binance:{BTC}")
+    market.before[FIRST_NS + MINUTE_NS] = lambda: write_foreign(settings)
     async with checking(settings, tmp_path, certs, protocol_of(market.venue, INSTRUMENTS), market) as check:
         await check.tells({("equal", ""): MINUTES})
         assert "livetape.Clock is neither a bar nor a candle" in check.part.printed
