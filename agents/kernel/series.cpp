@@ -136,9 +136,7 @@ Bar& Series::open(std::size_t level, std::int64_t start_ns, std::int64_t waterma
   }
   const std::int64_t end = tree_[level].end_ns(start_ns);
   const bool is_final = watermark_ns != kBeginning && end + config_.grace_ns <= watermark_ns;
-  const std::int64_t least_due_ns = end + std::min(config_.grace_ns, config_.horizon_ns);
-  due_ns_ = std::min(due_ns_, least_due_ns);
-  if (level > 0) coarser_due_ns_ = std::min(coarser_due_ns_, least_due_ns);
+  due_ns_ = std::min(due_ns_, end + std::min(config_.grace_ns, config_.horizon_ns));
   Bar& bar = bars(level).make(start_ns, is_final);
   bar.missing = ids.runs.missing_between(start_ns, end);
   if (bar.missing != 0) mark_dirty(level, bar, changes);
@@ -275,20 +273,17 @@ void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offse
   });
 }
 
-/// Bars of coarser levels, which are far away, are left alone until something is due of one.
 void Series::advance(std::int64_t watermark_ns, std::int64_t offset, Changes& changes) {
-  const std::size_t levels = watermark_ns >= coarser_due_ns_ ? tree_.size() : 1;
-  finalise(levels, watermark_ns, offset, changes);
-  evict(levels, watermark_ns, changes);
-  if (levels > 1) find_coarser_due();
+  finalise(watermark_ns, offset, changes);
+  evict(watermark_ns, changes);
   evict_ids(watermark_ns, changes);
   evict_corrections(watermark_ns, changes);
   find_due();
 }
 
 /// Finest level first: a parent's children are final, and merged into it, before it is.
-void Series::finalise(std::size_t levels, std::int64_t watermark_ns, std::int64_t offset, Changes& changes) {
-  for (std::size_t level = 0; level < levels; ++level) {
+void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
     LevelBars& here = bars(level);
     while (here.has_forming() && end_ns(level, here.first_forming()) + config_.grace_ns <= watermark_ns) {
       if (tree_[level].is_hopping()) here.first_forming().sum = total(level, here.first_forming());
@@ -320,8 +315,8 @@ std::int64_t Series::needed_until_ns(std::size_t level, std::int64_t start_ns) c
   return until;
 }
 
-void Series::evict(std::size_t levels, std::int64_t watermark_ns, Changes& changes) {
-  for (std::size_t level = 0; level < levels; ++level) {
+void Series::evict(std::int64_t watermark_ns, Changes& changes) {
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
     LevelBars& here = bars(level);
     while (here.has_final() && needed_until_ns(level, here.front().start_ns) <= watermark_ns) {
       let_go(level, here.front(), changes);
@@ -391,20 +386,13 @@ void Series::evict_corrections(std::int64_t watermark_ns, Changes& changes) {
   if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
 }
 
-/// When a bar of a level becomes final next, or goes.
-std::int64_t Series::due_of(std::size_t level) {
-  const LevelBars& here = bars(level);
-  const std::int64_t final_ns = here.has_forming() ? end_ns(level, here.first_forming()) + config_.grace_ns : kNever;
-  return here.has_final() ? std::min(final_ns, needed_until_ns(level, here.front().start_ns)) : final_ns;
-}
-
-void Series::find_coarser_due() {
-  coarser_due_ns_ = kNever;
-  for (std::size_t level = 1; level < tree_.size(); ++level) coarser_due_ns_ = std::min(coarser_due_ns_, due_of(level));
-}
-
 void Series::find_due() {
-  due_ns_ = std::min(due_of(0), coarser_due_ns_);
+  due_ns_ = kNever;
+  for (std::size_t level = 0; level < tree_.size(); ++level) {
+    LevelBars& here = bars(level);
+    if (here.has_forming()) due_ns_ = std::min(due_ns_, end_ns(level, here.first_forming()) + config_.grace_ns);
+    if (here.has_final()) due_ns_ = std::min(due_ns_, needed_until_ns(level, here.front().start_ns));
+  }
   if (ids.has_buckets()) {
     due_ns_ = std::min(due_ns_, ids.oldest().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
   }
@@ -437,10 +425,9 @@ void Series::finish_restore(Changes& changes) {
     });
   }
   ids.find_newest();
-  evict(tree_.size(), watermark(), changes);  // pages have their bars until they end
+  evict(watermark(), changes);  // pages have their bars until they end
   open_forming_above(changes);
   seal_restored();
-  find_coarser_due();
   find_due();
 }
 

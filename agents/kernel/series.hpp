@@ -173,14 +173,12 @@ class Series {
   void revise(std::size_t level, Bar& bar, std::int64_t offset, Changes& changes);
   void rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes);
   void charge(const IdRuns::Change& change, std::int64_t offset, Changes& changes);
-  void finalise(std::size_t levels, std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
-  void evict(std::size_t levels, std::int64_t watermark_ns, Changes& changes);
+  void finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& changes);
+  void evict(std::int64_t watermark_ns, Changes& changes);
   void note_bucket(std::int64_t event_time_ns);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
   void evict_corrections(std::int64_t watermark_ns, Changes& changes);
   [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;
-  [[nodiscard]] std::int64_t due_of(std::size_t level);
-  void find_coarser_due();
   void find_due();
   Bytes make_known(std::size_t level, Bar& bar, Changes& changes);
   void let_go(std::size_t level, const LevelBars::Slot& slot, Changes& changes);
@@ -202,7 +200,6 @@ class Series {
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
   std::int64_t due_ns_ = kNever;
-  std::int64_t coarser_due_ns_ = kNever;  // what is due_ns_ of the levels above the base
   // As long as there were few trades, and none of them large, no sum of any of them can leave its bounds.
   std::int64_t folded_ = 0;
   bool has_large_ = false;
