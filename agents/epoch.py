@@ -3,8 +3,8 @@
 from typing import Final
 
 from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient
 
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 FIRST_GENERATION: Final = 0
@@ -24,7 +24,7 @@ def epoch_of(settings: Settings, topic: str) -> str:
 
 def topic_ids(settings: Settings, *topics: str) -> list[str]:
     """The same of several topics."""
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     described = admin.describe_topics(TopicCollection(list(topics)), request_timeout=TIMEOUT_S)
     return [str(described[topic].result(TIMEOUT_S).topic_id) for topic in topics]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
@@ -14,6 +13,7 @@ from agents.kernel import CorruptState, progress_record, read_progress
 from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
@@ -42,7 +42,7 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     refuse_running(settings, "fold")
     topic = settings.topic("trades")
     epoch = epoch_of(settings, topic)
-    count = len(AdminClient(settings.kafka_config).list_topics(topic, TIMEOUT_S).topics[topic].partitions)
+    count = len(admin_client(settings).list_topics(topic, TIMEOUT_S).topics[topic].partitions)
     begins = {
         tp.partition: first for tp, (first, _) in log_bounds(settings, [TP(topic, n) for n in range(count)]).items()
     }

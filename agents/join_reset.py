@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_END, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
 from agents.join_recovery import CHANGELOG, INPUTS, OUTPUTS, transactional_id
 from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 
@@ -37,7 +37,7 @@ def reset_join(settings: Settings) -> Iterator[JoinReset]:
     check_topics(settings, *INPUTS, *OUTPUTS, CHANGELOG)
     refuse_running(settings, "join")
     trades, quotes = (settings.topic(name) for name in INPUTS)
-    count = len(AdminClient(settings.kafka_config).list_topics(trades, TIMEOUT_S).topics[trades].partitions)
+    count = len(admin_client(settings).list_topics(trades, TIMEOUT_S).topics[trades].partitions)
     logs = [TP(name, number) for name in (trades, quotes) for number in range(count)]
     begins = {tp: first for tp, (first, _) in log_bounds(settings, logs).items()}
     for number in range(count):
@@ -56,6 +56,6 @@ def _fence(settings: Settings, partition: int) -> None:
 
 def _delete_published(settings: Settings, partition: int) -> None:
     places = [TopicPartition(settings.topic(name), partition, OFFSET_END) for name in OUTPUTS]
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     for deleted in admin.delete_records(places, operation_timeout=TIMEOUT_S).values():
         deleted.result(TIMEOUT_S)

@@ -7,6 +7,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.types import TP
 
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
@@ -14,7 +15,7 @@ TIMEOUT_S: Final = 30.0
 
 def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple[int, int]]:
     """First and next offset of each partition. Waits for the broker; raises KafkaException when it refuses."""
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
     return {tp: (first[tp], end[tp]) for tp in partitions}
 
@@ -26,7 +27,7 @@ def _offsets(admin: AdminClient, partitions: Collection[TP], spec: OffsetSpec) -
 
 def offsets_since(settings: Settings, partitions: Collection[TP], since_ms: int) -> dict[TP, int]:
     """Offset of each partition's first record appended at a time in ms since 1970 or later; the end without one."""
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     found = _offsets(admin, partitions, OffsetSpec.for_timestamp(since_ms))
     ends = _offsets(admin, partitions, OffsetSpec.latest())
     return {tp: ends[tp] if offset < 0 else offset for tp, offset in found.items()}

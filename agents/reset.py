@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
@@ -29,9 +30,10 @@ def refuse_running(settings: Settings, part: str) -> None:
 
     Raises:
         ResetRefused: somebody runs.
+        KafkaException: the broker refuses or does not answer.
     """
     group = f"{settings.namespace}.{part}"
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     deadline = time.monotonic() + settings.session_timeout_ms / 1_000 + NOTICE_S
     while members := _members(admin, group):
         if time.monotonic() > deadline:
@@ -45,8 +47,10 @@ def refuse_running(settings: Settings, part: str) -> None:
 def _members(admin: AdminClient, group: str) -> list[MemberDescription]:
     try:
         found = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].result(TIMEOUT_S).members
-    except KafkaException:
-        return []  # there never was such a group
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise  # a broker that does not answer does not say that nobody runs
+        return []
     return list(found)
 
 
@@ -60,7 +64,7 @@ def delete_before(settings: Settings, before: TopicPartition) -> None:
         ResetRefused: the broker does not let it be done.
         KafkaException: the broker refuses or does not answer.
     """
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     _set_cleanup(admin, before.topic, "compact,delete")
     try:
         deadline = time.monotonic() + TIMEOUT_S
@@ -92,6 +96,6 @@ def _set_cleanup(admin: AdminClient, topic: str, policy: str) -> None:
 def move_group(settings: Settings, part: str, places: list[TopicPartition]) -> None:
     """Let the group's offsets show the lag that there is now; they decide nothing."""
     group = f"{settings.namespace}.{part}"
-    admin = AdminClient(settings.kafka_config)
+    admin = admin_client(settings)
     moved = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)], request_timeout=TIMEOUT_S)
     moved[group].result(TIMEOUT_S)

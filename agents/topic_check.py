@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from confluent_kafka.admin import AdminClient
-
+from app.kafka_admin import admin_client
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
@@ -21,7 +20,7 @@ def check_topics(settings: Settings, source: str, *others: str) -> None:
         TopicsUnfit: they are not.
         KafkaException: the broker does not answer.
     """
-    present = AdminClient(settings.kafka_config).list_topics(timeout=TIMEOUT_S).topics
+    present = admin_client(settings).list_topics(timeout=TIMEOUT_S).topics
     names = [settings.topic(name) for name in (source, *others)]
     missing = [name for name in names if name not in present]
     if missing:

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 )
 
 from app.intervals import SECOND_NS
+from app.kafka_admin import admin_client
 from app.settings import Settings
 from app.topics import Topic, load_topics
 
@@ -102,7 +103,7 @@ def apply(settings: Settings) -> list[Action]:
         TopicsFileError: topics.yaml is wrong.
     """
     topics = load_topics(settings)
-    client = AdminClient({**settings.kafka_config, "log_level": 0})  # what goes wrong is raised
+    client = admin_client(settings)
     try:
         actions = plan(topics, read_cluster(client, settings, topics), settings)
         _carry_out(client, actions, settings)

@@ -20,7 +20,7 @@ from cli.console import WrongSetting, console, fail, step
 from cli.servers import start as start_servers
 from cli.supervisor import Part, PartFailed, Supervisor
 from local import certificates, ports
-from local.errors import LocalError, PortTaken
+from local.errors import LocalError
 from local.process import Command, tail
 from local.stack import Stack
 from replay.venues import PROTOCOLS, VenueName
@@ -62,7 +62,7 @@ def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float |
     supervisor = Supervisor()
     _stop_on_signals()
     console.print(f"[bold]livetape {settings.namespace}[/]")
-    _check_api_port(settings)
+    ports.check_free(settings.api_port, "the API", "LIVETAPE_API_PORT")
     start_servers(stack, detached=False)
     try:
         _prepare(settings)
@@ -185,11 +185,6 @@ def _watch_servers(stack: Stack) -> None:
         child = server.running()
         if child is None or not child.is_alive():
             raise PartFailed(f"{server.title} ended\n{tail(server.log)}\nThe whole log: {server.log}")
-
-
-def _check_api_port(settings: Settings) -> None:
-    if not ports.is_free(settings.api_port):
-        raise PortTaken("the API", settings.api_port, ports.holder(settings.api_port), "LIVETAPE_API_PORT")
 
 
 def _stop_on_signals() -> None:

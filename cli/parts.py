@@ -16,6 +16,7 @@ from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
 from app.venues import read_venues
 from cli.console import WrongSetting
+from local import ports
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
@@ -29,22 +30,22 @@ STOP_S = 5
 
 def worker() -> None:
     """Fold trades into bars: the Faust worker of `agents.worker`."""
-    _become(_faust("agents.worker"))
+    _become(_faust("agents.worker", "worker_metrics_port"))
 
 
 def sink() -> None:
     """Write trades and bars to Postgres: the Faust worker of `agents.sql_sink`."""
-    _become(_faust("agents.sql_sink", reads_venues=False))
+    _become(_faust("agents.sql_sink", "sink_metrics_port", reads_venues=False))
 
 
 def join() -> None:
     """Join trades with the quotes of their time: the Faust worker of `agents.quote_join`."""
-    _become(_faust("agents.quote_join"))
+    _become(_faust("agents.quote_join", "join_metrics_port"))
 
 
 def reconcile() -> None:
     """Compare bars with the venues' own candles: the Faust worker of `agents.reconcile`."""
-    _become(_faust("agents.reconcile"))
+    _become(_faust("agents.reconcile", "reconcile_metrics_port"))
 
 
 def topology() -> None:
@@ -193,16 +194,17 @@ def _packet_feed(settings: Settings, venue: str, feed: PacketFeed) -> dict[str, 
     }
 
 
-def _faust(module: str, *, reads_venues: bool = True) -> list[str]:
+def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list[str]:
     """A worker of Faust's own command line, with its files below the settings' home.
 
-    What a worker cannot follow is told here, in plain words and before it waits for Kafka.
+    What a worker cannot follow is told here, in plain words and before it waits for Kafka. `metrics_port` is a setting.
     """
     settings = Settings()
     load_aggregates(settings)
     if reads_venues:
         read_venues(settings.venues_file)
     _check_kafka_client(settings)
+    ports.check_free(getattr(settings, metrics_port), "/metrics", f"LIVETAPE_{metrics_port.upper()}")
     program = str(Path(sys.executable).with_name("faust"))
     folder = settings.home / "faust" / module
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ import threading
 
 import psutil
 
+from local.errors import PortTaken
+
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on the port."""
@@ -16,6 +18,12 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
+
+
+def check_free(port: int, what: str, setting: str) -> None:
+    """Raise PortTaken, which names the setting, when `what` could not listen on the port."""
+    if not is_free(port):
+        raise PortTaken(what, port, holder(port), setting)
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:

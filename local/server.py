@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.settings import PROJECT
 from local import ports, process
-from local.errors import PortTaken, ServerFailed
+from local.errors import ServerFailed
 from local.process import Child, Command
 
 SERVERS = PROJECT / ".livetape" / "servers"
@@ -52,8 +52,7 @@ class Server(ABC):
     def check_ports(self) -> None:
         """Raise PortTaken when another program listens on a port of this server."""
         for port in self.ports.values():
-            if not ports.is_free(port):
-                raise PortTaken(self.title, port, ports.holder(port), self.setting)
+            ports.check_free(port, self.title, self.setting)
 
     def running(self) -> Child | None:
         """Its process, when it was started by us and still runs."""

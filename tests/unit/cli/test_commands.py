@@ -1,5 +1,6 @@
 """The commands as people meet them."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("status", {"LIVETAPE_BRIDGE_METRICS": "[::1"}, "LIVETAPE_BRIDGE_METRICS"),
         ("topics list", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
         ("topics apply", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, f"Kafka at {NOBODY}"),
+        ("reset --yes", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, "LIVETAPE_KAFKA_BOOTSTRAP"),
         ("topics apply", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT"),
         ("bridge", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_REGISTRY_URL": "http://[::1"}, "LIVETAPE_REGISTRY_URL"),
@@ -63,6 +65,24 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        ("worker", "LIVETAPE_WORKER_METRICS_PORT"),
+        ("sink", "LIVETAPE_SINK_METRICS_PORT"),
+        ("join", "LIVETAPE_JOIN_METRICS_PORT"),
+        ("reconcile", "LIVETAPE_RECONCILE_METRICS_PORT"),
+    ],
+)
+def test_a_port_of_metrics_that_is_taken_is_named_with_its_setting(command: str, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = livetape(command, **{setting: str(port)})
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: port {port} of /metrics is taken by ")
+    assert f"choose another port with {setting}" in ended.stderr
 
 
 JSON_SETTINGS = [name for name, field in Settings.model_fields.items() if isinstance(field.default, tuple | dict)]
