@@ -52,6 +52,7 @@ def build_api(settings: Settings) -> FastAPI:
         feed.start()
         table_feed.start()
         running = [asyncio.create_task(part.run()) for part in (ticks, ranking)]
+        running.append(asyncio.create_task(services.history.watch()))
         try:
             yield
         finally:

@@ -4,9 +4,10 @@ A slow or absent database costs its own answers only: it is asked with a short t
 after it did not answer.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -105,6 +106,8 @@ class History:
         )
         bars = _Stored("bars", "bar", BAR_COLUMNS, Bar.stored)
         self._stored = {each.channel: each for each in (bars, *map(_stored, load_aggregates(settings)))}
+        self.is_away = False
+        """Whether it did not answer when it was asked last."""
         self._rests_until = 0.0
         self._reason = ""
 
@@ -157,6 +160,19 @@ class History:
             rows = connection.execute(NEWEST_TRADES, {**key._asdict(), "limit": limit}).mappings().all()
         return [dict(row) for row in reversed(rows)]
 
+    async def watch(self) -> None:
+        """Ask a database that is away for ever, so that it is known to be back though nobody needs anything of it."""
+        while True:
+            await asyncio.sleep(REST_S)
+            if self.is_away:
+                with suppress(HistoryUnavailable):
+                    await asyncio.to_thread(self._ask)
+
+    def _ask(self) -> None:
+        with self._snapshot() as connection:
+            is_made = _has_table(connection, self._stored["bars"])
+        self.is_away = not is_made  # the sink makes the database first
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -168,9 +184,11 @@ class History:
         try:
             with self._engine.connect() as connection:
                 yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                self.is_away = False
         except SQLAlchemyError as error:
             self._reason = f"{self._where()}: {_first_line(error)}"
             self._rests_until = time.monotonic() + REST_S
+            self.is_away = True
             raise HistoryUnavailable(self._reason) from error
 
     def _where(self) -> str:

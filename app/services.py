@@ -7,7 +7,7 @@ from app.history import History
 from app.metrics import Metrics
 from app.movers import Movers
 from app.settings import Settings
-from app.status import Status
+from app.status import Origin, Status
 from app.table_views import TableViews
 from app.ticks import Ticks
 from app.views import BarView
@@ -28,8 +28,11 @@ class Services:
     metrics: Metrics
 
     def listing(self) -> dict[str, object]:
-        """Namespace, intervals and every instrument seen so far, as JSON values."""
+        """What can be asked for, as JSON values: every instrument, once the state is ready, and whether older bars."""
+        standing = self.status.now
         return {
+            "state": standing.state,
+            "older_bars": standing.history is not Origin.TOPIC or not self.history.is_away,
             "namespace": self.settings.namespace,
             "intervals": self.catalogue.intervals,
             "instruments": [instrument._asdict() for instrument in self.catalogue.instruments()],

@@ -192,14 +192,18 @@ def as_root(wanted: str) -> list[str]:
     """What to put before a command so that root runs it."""
     if os.geteuid() == 0:
         return []
-    if (
-        shutil.which("sudo")
-        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
-    ):
+    if shutil.which("sudo") and may_use_sudo():
         return ["sudo", "-n"]
     raise SetupError(
         f"Debian packages are missing and this user may not install them. As root, run:\n  apt-get install {wanted}"
     )
+
+
+def may_use_sudo() -> bool:
+    """Whether sudo lets this user, who is asked for a password on a terminal where it wants one."""
+    if subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return True
+    return sys.stdin.isatty() and subprocess.run(["sudo", "-v"], check=False).returncode == 0
 
 
 def missing_packages() -> list[str]:

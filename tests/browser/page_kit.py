@@ -40,7 +40,7 @@ class MarketPage:
     @property
     def connection(self) -> Locator:
         """Where the page says how it is connected, to which namespace and with what lag."""
-        return self.page.get_by_role("status", name="Connection")
+        return self.page.get_by_role("group", name="Connection")
 
     @property
     def legend(self) -> Locator:

@@ -168,6 +168,25 @@ def test_bars_that_one_scrolled_back_to_stay_where_they_are_however_many_come(
         assert page.settled_chart() == looked_at
 
 
+def test_one_who_scrolled_back_sees_the_same_after_an_outage_in_which_many_bars_came(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 501))
+    with serving(served) as api:
+        page.open(url(served))
+        expect(page.bars).to_have_count(40)
+        page.chart_group.focus()
+        page.press_and_see("PageUp")
+        page.press_and_see("PageUp")
+        looked_at = page.settled_chart()
+        api.kill()
+    writer.flush(minutes(501, 901))
+    store(served, 900)
+    with serving(served):
+        expect(page.bars.first).to_contain_text(row(minutes(900, 901)[0])[0])
+        assert page.settled_chart() == looked_at
+
+
 def test_after_a_restart_of_the_api_no_bar_is_missing_and_none_is_double(
     served: Settings, writer: Writer, page: MarketPage
 ) -> None:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { changes, needed } from "../src/chart/market_chart";
+import { appended, changes, needed } from "../src/chart/market_chart";
 import { candle, PriceLabels, volume, vwap } from "../src/chart/points";
 import { dark } from "../src/chart/theme";
 import { aBar } from "./bars";
@@ -35,6 +35,37 @@ describe("what is drawn anew", () => {
       ),
     ).toBeNull();
     expect(changes(many.slice(0, 1), many)).toHaveLength(50);
+  });
+});
+
+describe("a bar that is not wholly drawn", () => {
+  const blank = aBar(2, { open: "0", high: "0", low: "0", close: "0" });
+  const drawn = [aBar(1), aBar(2), aBar(3)];
+
+  it("has all drawn anew where it is not the newest, be it blank before or from now on", () => {
+    expect(changes(drawn, drawn.with(1, blank))).toBeNull();
+    expect(changes(drawn.with(1, blank), drawn)).toBeNull();
+    expect(changes(drawn, drawn.with(1, aBar(2, { vwap: null })))).toBeNull();
+  });
+
+  it("is drawn alone where it is the newest, or where it comes", () => {
+    const former = drawn.slice(0, 2);
+    expect(changes(former, former.with(1, blank))).toEqual([blank]);
+    expect(changes(former, [...former, aBar(3, { vwap: null })])).toEqual([aBar(3, { vwap: null })]);
+  });
+});
+
+describe("the bars behind the newest one drawn", () => {
+  const drawn = [aBar(4), aBar(5)];
+
+  it("are counted, whatever comes before", () => {
+    expect(appended(drawn, [aBar(3), ...drawn, aBar(6), aBar(7)])).toBe(2);
+    expect(appended(drawn, drawn)).toBe(0);
+  });
+
+  it("are not, where that one is not there any more", () => {
+    expect(appended(drawn, [aBar(6)])).toBeNull();
+    expect(appended([], drawn)).toBeNull();
   });
 });
 

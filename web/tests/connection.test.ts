@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Connection, type ConnectionState } from "../src/feed/connection";
 import { newest, ServerEnd } from "./server_end";
 
-const HELLO = { type: "hello", namespace: "demo", heartbeat_s: 5, history: "postgres" };
+const HELLO = { type: "hello", namespace: "demo", heartbeat_s: 5 };
 
 function connect(): {
   connection: Connection;

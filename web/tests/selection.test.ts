@@ -10,6 +10,8 @@ const listing = {
     { venue: "binance", instrument: "BTC-USDT" },
     { venue: "kraken", instrument: "BTC-USD" },
   ],
+  isWhole: true,
+  hasOlderBars: true,
 };
 const nothing = { venue: "", instrument: "", interval: "" };
 

@@ -8,20 +8,27 @@ import { useMarket, type Market } from "../src/market/use_market";
 import { aBar, KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
 
-const LISTING = { namespace: "demo", intervals: [KEY.interval], instruments: [KEY] };
+const LISTING = {
+  namespace: "demo",
+  intervals: [KEY.interval],
+  instruments: [KEY],
+  state: "ready",
+  older_bars: true,
+};
+const OTHER = { venue: "another", instrument: "ETH-USDT" };
 let scope: EffectScope;
 let asked: string[];
 
 /** A market that the server has greeted and told these bars. */
-function told(history: string, bars: readonly Bar[]): Market {
+function told(bars: readonly Bar[]): Market {
   const market = scope.run(() => useMarket("ws://server/ws"));
   if (!market) throw new Error("the scope has ended");
-  greet(history, bars);
+  greet(bars);
   return market;
 }
 
-function greet(history: string, bars: readonly Bar[]): void {
-  newest().say({ type: "hello", namespace: "demo", heartbeat_s: 5, history });
+function greet(bars: readonly Bar[]): void {
+  newest().say({ type: "hello", namespace: "demo", heartbeat_s: 5 });
   newest().say({ type: "list", ...LISTING });
   newest().say({ type: "snapshot", ...KEY, bars });
 }
@@ -59,29 +66,61 @@ afterEach(() => {
 });
 
 describe("older bars", () => {
-  it("are asked for where Postgres has them", () => {
-    told("postgres", [aBar(9)]).loadOlder();
-    expect(asked).toHaveLength(1);
-  });
-
-  it("are asked for where the server, just begun, does not know yet whether there are some", () => {
-    const market = told("postgres", [aBar(9)]);
-    newest().hangUp();
-    market.reconnect();
-    greet("unknown", [aBar(9)]);
+  it("are asked for once the server has some, though it had none when it began", () => {
+    const market = told([aBar(9)]);
+    newest().say({ type: "list", ...LISTING, older_bars: false });
+    market.loadOlder();
+    expect(asked).toEqual([]);
+    newest().say({ type: "list", ...LISTING });
     market.loadOlder();
     expect(asked).toHaveLength(1);
   });
 
-  it("are not asked for where the topics are all there is", () => {
-    told("topic", [aBar(9)]).loadOlder();
-    expect(asked).toEqual([]);
+  it("that a reconnect has left in doubt are asked for again with the next heartbeat, until they come", async () => {
+    const market = told([aBar(8), aBar(9)]);
+    vi.stubGlobal("fetch", (address: string) => {
+      asked.push(address);
+      return Promise.resolve(new Response("", { status: 503 }));
+    });
+    newest().hangUp();
+    market.reconnect();
+    greet([aBar(9)]);
+    await vi.waitFor(() => {
+      expect(market.problem.value).toContain("503");
+    });
+    vi.stubGlobal("fetch", () =>
+      Promise.resolve(Response.json({ bars: [aBar(8, { close: "7", seq: 900 })] })),
+    );
+    newest().say({ type: "heartbeat", time_ns: "1" });
+    await vi.waitFor(() => {
+      expect(market.problem.value).toBe("");
+    });
+    expect(shown(market)).toBe(2);
+    expect(market.bars.value[0]?.close).toBe("7");
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe("what is shown when the server begins anew", () => {
+  it("stays while the server has not come to it", () => {
+    const market = told([aBar(9)]);
+    newest().say({ type: "list", ...LISTING, state: "starting", instruments: [OTHER] });
+    expect(market.selection.value).toEqual(KEY);
+    expect(market.problem.value).toBe("");
+    expect(shown(market)).toBe(1);
+  });
+
+  it("gives way to what there is when the server has loaded all", () => {
+    const market = told([aBar(9)]);
+    newest().say({ type: "list", ...LISTING, instruments: [OTHER] });
+    expect(market.selection.value).toEqual({ ...OTHER, interval: KEY.interval });
+    expect(market.problem.value).toContain("has not traded yet");
   });
 });
 
 describe("the bars that are shown", () => {
   it("are the same list until a frame has passed, however many come", () => {
-    const market = told("postgres", [aBar(0)]);
+    const market = told([aBar(0)]);
     shown(market);
     const before = market.bars.value;
     trade(1, 100);
@@ -91,7 +130,7 @@ describe("the bars that are shown", () => {
   });
 
   it("are gone at once when another series is chosen, and none of the former one comes after", () => {
-    const market = told("postgres", [aBar(0)]);
+    const market = told([aBar(0)]);
     newest().say({ type: "list", ...LISTING, intervals: ["1m", "1h"] });
     trade(1, 3);
     market.select({ interval: "1h" });
@@ -100,7 +139,7 @@ describe("the bars that are shown", () => {
   });
 
   it("are many more than are kept only while one looks at older ones", () => {
-    const market = told("postgres", [aBar(0)]);
+    const market = told([aBar(0)]);
     const many = BARS_KEPT + PAGE_BARS + 1;
     market.keep(Infinity);
     trade(1, many);

@@ -17,7 +17,7 @@ import {
 
 import { forDrawing } from "../decimal";
 import type { Bar } from "../feed/protocol";
-import { candle, marker, precision, PriceLabels, time, volume, vwap } from "./points";
+import { candle, hasBlank, marker, precision, PriceLabels, time, volume, vwap } from "./points";
 import type { Theme } from "./theme";
 
 /** Bars left of the screen below which older ones are asked for. */
@@ -93,7 +93,9 @@ export class MarketChart {
     this.labels.tell("close", bars.at(-1)?.close);
     this.setPrecision(precision(bars));
     if (!changed) {
+      const position = this.positionBehind(before, bars);
       this.drawAll();
+      if (position !== null) this.chart.timeScale().scrollToPosition(position, false);
       this.tellRange(); // one who looks past the oldest bar gets older ones without scrolling again
       return;
     }
@@ -185,6 +187,19 @@ export class MarketChart {
     this.listener.barsNeeded(needed(range, this.drawn.length));
   }
 
+  /**
+   * Where the chart has to be scrolled to once all is drawn anew, so that one who scrolled the newest bar away goes on
+   * seeing the same; null where it is on the screen. The library does it for a new bar or two, and not for more of
+   * them than there are bars left of the right edge, nor where older ones come as well.
+   */
+  private positionBehind(before: readonly Bar[], bars: readonly Bar[]): number | null {
+    const scale = this.chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    const newer = appended(before, bars);
+    if (!range || newer === null || Math.ceil(range.to) >= before.length - 1) return null;
+    return scale.scrollPosition() - newer;
+  }
+
   private drawAll(): void {
     this.candles.setData(this.drawn.map((bar) => candle(bar, this.theme)));
     this.vwaps.setData(this.drawn.map(vwap));
@@ -217,7 +232,10 @@ export class MarketChart {
   }
 }
 
-/** The bars that differ where the rest can stay as drawn; null where all must be drawn anew. */
+/**
+ * The bars that differ where the rest can stay as drawn; null where all must be drawn anew. That is so for an older bar
+ * without a price or a VWAP as well, then or now: the library keeps no place for it, and would draw over its neighbour.
+ */
 export function changes(drawn: readonly Bar[], bars: readonly Bar[]): Bar[] | null {
   if (drawn.length === 0 || bars.length < drawn.length) return null;
   const changed: Bar[] = [];
@@ -225,9 +243,17 @@ export function changes(drawn: readonly Bar[], bars: readonly Bar[]): Bar[] | nu
     const [before, bar] = [drawn[i], bars[i]];
     if (!bar || bar === before) continue;
     if (before && before.start_ns !== bar.start_ns) return null;
+    if (before && i < drawn.length - 1 && (hasBlank(before) || hasBlank(bar))) return null;
     if (changed.push(bar) > MOST_ONE_BY_ONE) return null;
   }
   return changed;
+}
+
+/** How many bars are newer than all that are drawn; null where the newest one drawn is not among them. */
+export function appended(drawn: readonly Bar[], bars: readonly Bar[]): number | null {
+  const newest = drawn.at(-1)?.start_ns;
+  const place = bars.findLastIndex((bar) => bar.start_ns === newest);
+  return place < 0 ? null : bars.length - 1 - place;
 }
 
 /** How many of so many bars, from the newest, are in a range of the screen or near it; Infinity where it ends before. */

@@ -21,9 +21,18 @@ export function time(bar: Bar): UTCTimestamp {
   return seconds(bar.start_ns) as UTCTimestamp;
 }
 
-/** A bar whose trades were all cancelled has no prices, which is told as 0. */
+/** A bar whose trades were all cancelled, or count for volume alone, has no prices, which is told as 0. */
+function hasNoPrice(bar: Bar): boolean {
+  return bar.open === "0";
+}
+
+/** Whether something of a bar is not drawn. */
+export function hasBlank(bar: Bar): boolean {
+  return hasNoPrice(bar) || bar.vwap === null;
+}
+
 export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
-  if (bar.open === "0") return { time: time(bar) };
+  if (hasNoPrice(bar)) return { time: time(bar) };
   const [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(forDrawing) as [
     number,
     number,

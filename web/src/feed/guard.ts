@@ -19,7 +19,6 @@ export function parseMessage(data: unknown): ServerMessage {
         type: "hello",
         namespace: text(fields, "namespace"),
         heartbeat_s: number(fields, "heartbeat_s"),
-        history: text(fields, "history"),
       };
     case "list":
       return { type: "list", ...listing(fields) };
@@ -107,6 +106,8 @@ function listing(fields: Fields): Listing {
     namespace: text(fields, "namespace"),
     intervals: list(fields, "intervals").map(String),
     instruments: list(fields, "instruments").map((value) => instrument(object(value, "instrument"))),
+    isWhole: text(fields, "state") === "ready",
+    hasOlderBars: fields.older_bars === true,
   };
 }
 

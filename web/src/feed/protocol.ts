@@ -46,10 +46,14 @@ export interface Listing {
   readonly namespace: string;
   readonly intervals: readonly string[];
   readonly instruments: readonly Instrument[];
+  /** Whether the server has loaded all that it knows. */
+  readonly isWhole: boolean;
+  /** Whether the server has bars that are older than those of a snapshot. */
+  readonly hasOlderBars: boolean;
 }
 
 export type ServerMessage =
-  | { type: "hello"; namespace: string; heartbeat_s: number; history: string }
+  | { type: "hello"; namespace: string; heartbeat_s: number }
   | ({ type: "list" } & Listing)
   | ({ type: "snapshot"; bars: readonly Bar[] } & SeriesKey)
   | ({ type: "update"; bar: Bar } & SeriesKey)

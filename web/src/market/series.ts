@@ -34,6 +34,7 @@ export class SeriesBars {
   private requests = new AbortController();
   private isLoading = false;
   private isComplete = false;
+  private unrestored: Required<TimeRange> | null = null;
 
   constructor(
     readonly key: SeriesKey,
@@ -61,7 +62,9 @@ export class SeriesBars {
     this.early.clear();
     this.set(joins(held, snapshot) ? merge(held, snapshot) : [...snapshot]);
     const [oldestHeld, oldestTold] = [held[0], snapshot[0]];
-    if (oldestHeld && oldestTold) void this.restore(oldestHeld.start_ns, oldestTold.start_ns);
+    if (!oldestHeld || !oldestTold) return;
+    this.unrestored = { start_ns: oldestHeld.start_ns, end_ns: oldestTold.start_ns };
+    this.restoreRest();
   }
 
   takeUpdate(bar: Bar): void {
@@ -78,28 +81,34 @@ export class SeriesBars {
   /** Load the page of history before the oldest bar, unless it is under way or there is none. */
   async loadOlder(): Promise<void> {
     const oldest = this.bars[0];
-    if (!oldest || this.isLoading || this.isComplete) return;
+    if (!oldest || this.isLoading || this.isComplete || this.unrestored) return;
     await this.fetching(async (signal) => {
       const page = await this.page({ end_ns: oldest.start_ns }, signal);
       this.isComplete = page.length < PAGE_BARS;
     });
   }
 
-  /** Ask anew for the bars that start in [start_ns, end_ns), page by page from the newest, until enough are held. */
-  private async restore(start_ns: string, end_ns: string): Promise<void> {
-    if (compareTimes(start_ns, end_ns) >= 0) return;
-    await this.fetching(async (signal) => {
-      for (let end = end_ns; compareTimes(start_ns, end) < 0;) {
-        const page = await this.page({ start_ns, end_ns: end }, signal);
-        if (!page[0] || page.length < PAGE_BARS) return;
-        end = page[0].start_ns;
-        const place = placeOf(this.bars, end);
-        if (this.bars.length - place >= this.kept) {
-          this.dropOldest(place);
-          return;
-        }
-      }
+  /** Ask anew for what a reconnect has left in doubt, as far as that has not been answered yet. */
+  restoreRest(): void {
+    if (!this.unrestored || this.isLoading) return;
+    void this.fetching(async (signal) => {
+      while (this.unrestored) this.unrestored = await this.restorePage(this.unrestored, signal);
     });
+  }
+
+  /** Ask anew for the newest page of a range; what is left of it then, null where that is nothing, or enough are held. */
+  private async restorePage(
+    range: Required<TimeRange>,
+    signal: AbortSignal,
+  ): Promise<Required<TimeRange> | null> {
+    if (compareTimes(range.start_ns, range.end_ns) >= 0) return null;
+    const page = await this.page(range, signal);
+    if (!page[0] || page.length < PAGE_BARS) return null;
+    const end_ns = page[0].start_ns;
+    const place = placeOf(this.bars, end_ns);
+    if (this.bars.length - place < this.kept) return { ...range, end_ns };
+    this.dropOldest(place);
+    return null;
   }
 
   private async page(range: TimeRange, signal: AbortSignal): Promise<Bar[]> {
@@ -131,6 +140,7 @@ export class SeriesBars {
     this.requests = new AbortController();
     this.isLoading = false;
     this.isComplete = false;
+    this.unrestored = null;
   }
 
   private get kept(): number {

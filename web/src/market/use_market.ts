@@ -11,8 +11,6 @@ import { heard } from "./tape";
 const RETRY_MS = 1_000;
 /** The page is drawn anew at most this often: a busy market says more than an eye can see. */
 const FRAME_MS = 40;
-/** What hello calls a history that has nothing older to load; one that it does not know yet may have. */
-const NO_HISTORY = "topic";
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
@@ -58,7 +56,6 @@ export function useMarket(address: string): Market {
     bars.value = series?.list() ?? [];
   }, FRAME_MS);
   let isSubscribed = false;
-  let hasOlderBars = true;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
   const socket = new Connection(address, {
@@ -78,13 +75,13 @@ export function useMarket(address: string): Market {
     switch (message.type) {
       case "hello":
         namespace.value = message.namespace;
-        hasOlderBars = message.history !== NO_HISTORY;
         break;
       case "list":
         takeListing(message);
         break;
       case "heartbeat": // as good a moment as any to hear of instruments that have begun to trade
         askAgain(0);
+        if (listing.value?.hasOlderBars) series?.restoreRest();
         break;
       case "snapshot":
         takeSnapshot(message, message.bars);
@@ -115,7 +112,9 @@ export function useMarket(address: string): Market {
 
   function takeListing(told: Listing): void {
     listing.value = told;
-    const chosen = choose(wanted.value, told);
+    // The list grows while the server loads: what is shown stays, though it is not in there yet.
+    const stays = !told.isWhole && isSame(selection.value, wanted.value);
+    const chosen = stays ? selection.value : choose(wanted.value, told);
     if (!chosen) {
       askAgain(RETRY_MS);
       return;
@@ -211,7 +210,7 @@ export function useMarket(address: string): Market {
     select,
     keep: (needed) => series?.keep(needed),
     loadOlder: () => {
-      if (hasOlderBars) void series?.loadOlder();
+      if (listing.value?.hasOlderBars) void series?.loadOlder();
     },
     reconnect: () => {
       socket.open();
