@@ -112,14 +112,14 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
         trades_epoch=epochs[trades],
         quotes_epoch=epochs[quotes],
     )
+    bounds = await asyncio.to_thread(log_bounds, settings, (trades, quotes))
     try:
         await restore(settings, CHANGELOG, partition, join)
-        progress = join.restored()
+        progress = join.restored(bounds[trades][0], bounds[quotes][0])
     except CorruptState as error:
         raise CorruptState(
             f"{settings.topic(CHANGELOG)} partition {partition}: {error}: {_remedy(settings)}"
         ) from error
-    bounds = await asyncio.to_thread(log_bounds, settings, (trades, quotes))
     if progress is None:
         return RecoveredJoin(join, writer, bounds[trades][0], bounds[quotes][0])
     for tp, recorded, starts, reached in (

@@ -14,7 +14,7 @@ from agents import dead_letters, metrics
 from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump
 from agents.join_recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
-from agents.log_bounds import log_bounds
+from agents.log_bounds import appended_until, log_bounds
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -26,7 +26,7 @@ MOST_WAITING: Final = 200_000
 MOST_QUOTES: Final = 4_000_000
 """Quotes that may be kept before no more are fetched, unless trades wait for them: the trades are behind."""
 LOOK_EVERY_S: Final = 60.0
-"""How often the end of `quotes` is asked for while trades are overdue."""
+"""How often the end of `quotes` is asked for while trades are overdue, or too many wait."""
 
 
 class Side:
@@ -160,12 +160,18 @@ class JoiningPartition:
             await self._writer.close()
 
     async def _look_for_end(self) -> None:
-        """Tell the join that there are no more quotes, where trades wait for those of a venue that is gone."""
+        """Tell the join that there are no more quotes, where trades wait for those of a venue that is gone.
+
+        While so many wait that no more are fetched, what is fetched does not tell how old those are: their log does.
+        """
         trades_ms = self._join.overdue_ms
-        if trades_ms is None or time.monotonic() < self._look_at_s:
+        is_held = self._join.waiting_for_quotes > MOST_WAITING
+        if (trades_ms is None and not is_held) or time.monotonic() < self._look_at_s:
             return
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
         try:
+            if trades_ms is None or is_held:
+                trades_ms = await asyncio.to_thread(appended_until, self._settings, self.trades.tp)
             bounds = await asyncio.to_thread(log_bounds, self._settings, {self.quotes.tp})
         except KafkaException as error:
             log.warning("%s partition %d: where it ends cannot be told now: %s", *self.quotes.tp, error)

@@ -25,6 +25,13 @@ def _offsets(admin: AdminClient, partitions: Collection[TP], spec: OffsetSpec) -
     return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}
 
 
+def appended_until(settings: Settings, tp: TP) -> int:
+    """When the log took its last record, in ms since 1970; -1 when it has none."""
+    admin = admin_client(settings)
+    asked = admin.list_offsets({TopicPartition(*tp): OffsetSpec.max_timestamp()}, request_timeout=TIMEOUT_S)
+    return max(found.result(TIMEOUT_S).timestamp for found in asked.values())
+
+
 def offsets_since(settings: Settings, partitions: Collection[TP], since_ms: int) -> dict[TP, int]:
     """Offset of each partition's first record appended at a time in ms since 1970 or later; the end without one."""
     admin = admin_client(settings)

@@ -82,6 +82,10 @@ class WriterSchemas(_native.WriterSchemas):
         """
         self.add_plan(schema_id, *compile_plan(schema_json, self._records))
 
+    def refuse(self, schema_id: int, reason: str) -> None:
+        """Send records of this schema to the dead letters. A name in a schema, and so in the reason, may be no text."""
+        super().refuse(schema_id, reason.encode(errors="backslashreplace").decode())
+
 
 class Record(NamedTuple):
     """One record of a record set."""

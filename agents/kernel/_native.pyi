@@ -347,14 +347,14 @@ class QuoteJoin:
     ) -> None: ...
     def restore(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> int:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
-    def restored(self) -> JoinProgress | None:
-        """End the restore; None when the changelog was empty. Raises CorruptState."""
+    def restored(self, trades_begin: int, quotes_begin: int) -> JoinProgress | None:
+        """End the restore; None when the changelog was empty: then both logs begin there. Raises CorruptState."""
     def take_trades(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `trades` from `start_offset` on."""
     def take_quotes(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `quotes` from `start_offset` on."""
     def end_quotes(self, offset: int, trades_ms: int) -> None:
-        """Say that `quotes` ended at this offset, asked after `overdue_ms` was `trades_ms`."""
+        """Say that `quotes` ended at this offset after `trades` had taken a record at this time."""
     def take_flush(self) -> JoinFlush:
         """Empty while nothing is new, and while trades that waited are read again."""
     @property
@@ -362,7 +362,7 @@ class QuoteJoin:
         """Not None where a trade waits for which no quote would count that came now: `quotes` may tell no time."""
     @property
     def waiting_for_quotes(self) -> int:
-        """How many trades wait for quotes that are behind."""
+        """How many trades wait for quotes that are behind; 0 while those that waited before are read again."""
     @property
     def kept_quotes(self) -> int:
         """How many quotes trades may still ask for."""

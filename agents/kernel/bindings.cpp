@@ -222,10 +222,18 @@ std::int64_t restore(PartitionFold& partition, const nb::object& record_set, con
   return partition.restore(held.bytes(), aborted_from(aborted), start_offset);
 }
 
+/// A header's name: Kafka takes any bytes for one.
+nb::object name_of(const Header& header) {
+  const auto size = static_cast<Py_ssize_t>(header.key.size());
+  PyObject* const text = PyUnicode_DecodeUTF8(header.key.data(), size, "backslashreplace");
+  if (text == nullptr) throw nb::python_error();
+  return nb::steal(text);
+}
+
 void append(nb::list& records, const Record& record, const std::vector<Header>& with) {
   nb::list headers;
   for (const Header& header : with) {
-    headers.append(nb::make_tuple(nb::str(header.key.data(), header.key.size()), optional_bytes(header.value)));
+    headers.append(nb::make_tuple(name_of(header), optional_bytes(header.value)));
   }
   records.append(nb::make_tuple(record.offset, record.timestamp_ms, optional_bytes(record.key),
                                 optional_bytes(record.value), headers));
@@ -551,7 +559,8 @@ void bind_join(nb::module_& module) {
           "config"_a, "trade_schemas"_a, "quote_schemas"_a, nb::kw_only(), "joined_schema_id"_a, "partition"_a,
           "trades_epoch"_a, "quotes_epoch"_a)
       .def("restore", &restore_join, "record_set"_a, "aborted"_a, "start_offset"_a)
-      .def("restored", &QuoteJoin::restored, nb::call_guard<nb::gil_scoped_release>())
+      .def("restored", &QuoteJoin::restored, "trades_begin"_a, "quotes_begin"_a,
+           nb::call_guard<nb::gil_scoped_release>())
       .def("take_trades", &take_trades, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("take_quotes", &take_quotes, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("end_quotes", &QuoteJoin::end_quotes, "offset"_a, "trades_ms"_a)

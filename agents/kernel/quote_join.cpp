@@ -422,6 +422,7 @@ std::vector<OffsetRun> QuoteJoin::waiting_offsets() const {
 }
 
 std::size_t QuoteJoin::waiting_for_quotes() const noexcept {
+  if (is_reading_again()) return 0;
   std::size_t waiting = 0;
   for (const auto& [name, home] : venues_) {
     if (home->has_quotes && home->quote_clock_ns < home->trade_clock_ns) waiting += home->waiting.size();

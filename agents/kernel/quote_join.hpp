@@ -81,9 +81,10 @@ class QuoteJoin {
   QuoteJoin(const QuoteJoin&) = delete;
   QuoteJoin& operator=(const QuoteJoin&) = delete;
 
-  /// As PartitionFold::restore and restored. Throws CorruptState.
+  /// As PartitionFold::restore and restored. An empty changelog leaves the join where the logs begin, at these offsets.
+  /// Throws CorruptState.
   std::int64_t restore(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
-  std::optional<JoinProgress> restored();
+  std::optional<JoinProgress> restored(std::int64_t trades_begin, std::int64_t quotes_begin);
 
   JoinOutcome take_trades(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   JoinOutcome take_quotes(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
@@ -95,7 +96,8 @@ class QuoteJoin {
   /// Empty while nothing is new, and while trades that waited are read again.
   JoinFlush take_flush();
 
-  /// Trades that wait for quotes: the quotes are behind.
+  /// Trades that wait for quotes: the quotes are behind. None while those that waited before are read again, which has
+  /// to come to its end.
   [[nodiscard]] std::size_t waiting_for_quotes() const noexcept;
   [[nodiscard]] std::size_t kept_quotes() const noexcept { return kept_quotes_; }
 

@@ -45,9 +45,11 @@ void QuoteJoin::restore_record(const Record& record) {
   }
 }
 
-std::optional<JoinProgress> QuoteJoin::restored() {
+std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::int64_t quotes_begin) {
   if (!restoring_.progress) {
     if (!venues_.empty()) throw CorruptState("the changelog has state but no progress record");
+    trades_.next_offset = flushed_trades_ = trades_begin;
+    quotes_.next_offset = flushed_quotes_ = stretches_.front().first_offset = quotes_begin;
     return std::nullopt;
   }
   for (const auto& [at, part] : restoring_.ranges) {

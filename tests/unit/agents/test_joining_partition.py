@@ -67,3 +67,25 @@ async def test_a_trade_that_waits_for_quotes_of_a_venue_that_is_gone_is_publishe
     await partition.close()
     assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
     assert (asked, failures) == ([partition.quotes.tp], [])
+
+
+async def test_when_more_trades_wait_than_are_fetched_their_log_tells_when_quotes_are_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.joining_partition.MOST_WAITING", 1)
+    monkeypatch.setattr("agents.joining_partition.appended_until", lambda *_: APPENDED_MS + 31 * MINUTE_MS)
+    monkeypatch.setattr("agents.joining_partition.log_bounds", lambda _, asked: dict.fromkeys(asked, (0, 1)))
+    written = Written()
+    partition = joining(Settings(), new_join(RULES), written)
+    trades = Log([tick(0, 10), tick(1, 11), clock(2, 100)], [APPENDED_MS] * 3)
+    quotes = Log([quote(0, 9)], [APPENDED_MS])
+    for log, side in ((trades, partition.trades), (quotes, partition.quotes)):
+        count = len(log.events)
+        await partition.take(RecordSet(side.tp.topic, 0, batches_of(log, 0, count, NONE), 0, count))
+    assert partition.paused == {partition.trades.tp}
+    failures: list[Exception] = []
+    partition.start(0.01, lambda _, error: failures.append(error))
+    await asyncio.wait_for(written.is_any.wait(), WAIT_S)
+    await partition.close()
+    assert [(fields["match"], fields["trade_id"]) for fields in written.joined] == [("quoted", "0"), ("quoted", "1")]
+    assert (partition.paused, failures) == (set(), [])

@@ -169,7 +169,7 @@ class JoinedPartition:
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
             self.join.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
-        progress = self.join.restored()
+        progress = self.join.restored(0, 0)
         self.trades_at, self.quotes_at = (0, 0) if progress is None else (progress.trades_from, progress.quotes_from)
 
 

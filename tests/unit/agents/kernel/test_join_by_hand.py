@@ -106,13 +106,39 @@ def test_a_waiting_trade_that_cannot_be_read_after_a_restart_is_not_taken_for_an
     schemas.refuse(NEW_ID, "nobody knows it any more")
     join = new_join(RULES, schemas)
     join.restore(record_batch(0, changelog), [], 0)
-    join.restored()
+    join.restored(0, 0)
     outcome = join.take_trades(trades, [], 0)
     assert (outcome.trades, outcome.unusable) == (0, 1)
     join.take_trades(batch_of([clock(3, 100)], NONE), [], 3)
     join.take_quotes(batch_of([clock(0, 100)], NONE), [], 0)
     joined = [read_joined(key, value) for key, value in records_in(join.take_flush().joined)]
     assert [(fields["trade_id"], fields["seq"]) for fields in joined] == [("0", 0), ("2", 2)]
+
+
+def test_trades_that_waited_hold_no_others_back_while_they_are_read_again() -> None:
+    trades = [*(tick(offset, offset) for offset in range(4)), clock(4, 100)]
+    partition = JoinedPartition(RULES, trades, [])
+    partition.take_all()
+    assert partition.join.waiting_for_quotes == 4
+    partition.crash_and_restore(is_compacted=False)
+    partition.take_trades(3, NONE)
+    assert partition.join.waiting_for_quotes == 0
+    partition.take_trades(len(trades), NONE)
+    assert partition.join.waiting_for_quotes == 4
+
+
+def test_a_log_that_nothing_was_taken_of_is_gone_on_with_where_it_began() -> None:
+    join = new_join(RULES)
+    assert join.restored(1_000, 2_000) is None
+    assert join.take_flush().is_empty
+    join.take_trades(batch_of([tick(1_000, 10)], NONE), [], 1_000)
+    changelog = [KafkaRecord(key, value) for key, value in records_in(join.take_flush().changelog)]
+    again = new_join(RULES)
+    again.restore(record_batch(0, changelog), [], 0)
+    progress = again.restored(1_000, 2_000)
+    assert progress is not None
+    assert (progress.trades_from, progress.trades_reached) == (1_000, 1_001)
+    assert (progress.quotes_from, progress.quotes_reached) == (2_000, 2_000)
 
 
 def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late() -> None:
@@ -218,7 +244,7 @@ def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_
         again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
         return again
 
-    before = restored(b"\1" + value[1:-2]).restored()
+    before = restored(b"\1" + value[1:-2]).restored(0, 0)
     assert before is not None
     assert (before.trades_from, before.trades_reached) == (0, 2)
     with pytest.raises(CorruptState):
