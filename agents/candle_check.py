@@ -18,6 +18,7 @@ from agents.reconciliation import Amounts, Bar, Candle, Reconciliation, Series, 
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from app.amounts import PRICE_SCALE, plain, unscaled
+from app.intervals import COMPARED
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -25,7 +26,6 @@ from app.venues import read_venues
 
 log = logging.getLogger(__name__)
 
-INTERVAL: Final = "1m"
 SOURCES: Final = ("bars", "candles")
 BAR: Final = "livetape.Bar"
 CANDLE: Final = "livetape.Candle"
@@ -149,7 +149,7 @@ class CandleCheck:
     def _is_wanted(self, key: bytes | None) -> bool:
         """By the key, of bars with `:interval:start_ns` behind `venue:instrument`: most bars are of other lengths."""
         parts = (key or b"").decode(errors="replace").split(":")
-        return parts[0] in self._venues and parts[2:3] in ([], [INTERVAL])
+        return parts[0] in self._venues and parts[2:3] in ([], [COMPARED])
 
     def _compare(self, partition: int, name: str, fields: Fields) -> Verdict | None:
         series = Series(fields["venue"], fields["instrument"])

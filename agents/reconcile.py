@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from faust.types import StreamT
 
-from agents.candle_check import INTERVAL, SOURCES, CandleCheck
+from agents.candle_check import SOURCES, CandleCheck
 from agents.transport import BatchApp
 from agents.worker_app import app_when_asked, worker_app
+from app.intervals import COMPARED
 from app.settings import Settings
 
 FETCH_BYTES: Final = 1024 * 1024
@@ -19,10 +20,10 @@ def build_reconcile(settings: Settings) -> BatchApp:
     """The worker's app: an agent a topic, one check for both. It connects when it is started, not before.
 
     Raises:
-        ValueError: there are no bars of a minute.
+        ValueError: there are no bars to compare.
     """
-    if INTERVAL not in settings.intervals:
-        raise ValueError(f"bars of {INTERVAL} are compared with candles, and LIVETAPE_INTERVALS has none")
+    if COMPARED not in settings.intervals:
+        raise ValueError(f"bars of {COMPARED} are compared with candles, and LIVETAPE_INTERVALS has none")
     app = worker_app(
         settings, "reconcile", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS, fetch_wait_ms=GATHER_MS
     )

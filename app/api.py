@@ -1,6 +1,7 @@
 """The application: one view of bars, the instant trades, and the doors to both."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,8 @@ from app.ticks import Ticks
 from app.topics import load_topics
 from app.venues import all_intervals, read_venues
 from app.views import BarView
+
+logger = logging.getLogger(__name__)
 
 
 def build_api(settings: Settings) -> FastAPI:
@@ -51,8 +54,9 @@ def build_api(settings: Settings) -> FastAPI:
         table_feed = _table_feed(services)
         feed.start()
         table_feed.start()
-        running = [asyncio.create_task(part.run()) for part in (ticks, ranking)]
-        running.append(asyncio.create_task(services.history.watch()))
+        running = [asyncio.create_task(part) for part in (ticks.run(), ranking.run(), services.history.watch())]
+        for task in running:
+            task.add_done_callback(_tell_failure)
         try:
             yield
         finally:
@@ -70,6 +74,12 @@ def build_api(settings: Settings) -> FastAPI:
         application.include_router(part.router)
     page.install(application)
     return application
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Log what ends a part that should run as long as the application: the others go on without it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("a part of the API ended", exc_info=error)
 
 
 def _feed(services: Services, reader: RecordReader) -> Feed:

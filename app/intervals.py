@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 SECOND_NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * SECOND_NS
+COMPARED: Final = "1m"
+"""The bars that are compared with the venues' own candles."""
 MOST_HOPS: Final = 60
 """Windows that a trade may be in at once: each of them is sent to `bars.live` while it forms."""
 

@@ -4,6 +4,7 @@ Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL
 """
 
 import json
+import re
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,22 @@ from app.intervals import SECOND_NS, check_intervals
 
 PROJECT = Path(__file__).resolve().parents[1]
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+
+
+def _zmq_address(text: str) -> str:
+    if re.fullmatch(r"tcp://.+:(\d+|\*)|ipc://.+", text) is None:
+        raise ValueError(f"{text!r} is no ZeroMQ address such as tcp://127.0.0.1:5556")
+    return text
+
+
+def _postgres_url(text: str) -> str:
+    if re.fullmatch(r"postgresql\+psycopg://[^/?#]*?(:\d+)?/?", text) is None:
+        raise ValueError("it must name server and role, and no database, as postgresql+psycopg://USER@HOST:PORT does")
+    return text
+
+
+ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
+PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
 
@@ -149,16 +166,16 @@ class Settings(BaseSettings):
     registry_password: SecretStr | None = None
     """Password of that user."""
 
-    postgres_url: str = "postgresql+psycopg://livetape@127.0.0.1:54329"
+    postgres_url: PostgresUrl = "postgresql+psycopg://livetape@127.0.0.1:54329"
     """Server and role; the database's name is the namespace."""
 
     api_host: str = "127.0.0.1"
     """Address the API listens on."""
     api_port: int = Field(default=8000, ge=0, le=65535)
     """Port the API listens on."""
-    zmq_data: str = "tcp://127.0.0.1:5556"
+    zmq_data: ZmqAddress = "tcp://127.0.0.1:5556"
     """Where the bridge publishes instant trades."""
-    zmq_retry: str = "tcp://127.0.0.1:5557"
+    zmq_retry: ZmqAddress = "tcp://127.0.0.1:5557"
     """Where the bridge answers for instant trades that were missed."""
     retry_mb: int = Field(default=32, ge=1)
     """How many of each venue's newest messages the bridge keeps in memory for that, in MiB; older ones are in Kafka."""

@@ -49,7 +49,8 @@ class TableFeed:
         self._metrics = metrics
         self._stopping = threading.Event()
         self._room = threading.Semaphore(MAX_UNDELIVERED)
-        self._behind: dict[str, set[int]] = {}
+        self._behind: dict[str, dict[int, int]] = {}
+        """Where each partition ended when it was begun with, of those that are still being read to there."""
         self._thread = threading.Thread(target=self._run, name="table-feed", daemon=True)
 
     def start(self) -> None:
@@ -95,14 +96,13 @@ class TableFeed:
         """Begin with every changelog that is there and not read yet."""
         try:
             topics = consumer.list_topics(timeout=METADATA_S).topics
+            for topic in self._tables.keys() & topics.keys() - self._behind.keys():
+                ends = {number: _end(consumer, topic, number) for number in topics[topic].partitions}
+                if ends:
+                    self._behind[topic] = ends
+                    consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
         except KafkaException as error:
             logger.debug("changelogs are looked for again: %s", error)
-            return
-        for topic in self._tables.keys() & topics.keys() - self._behind.keys():
-            numbers = topics[topic].partitions
-            if numbers:
-                self._behind[topic] = set(numbers)
-                consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
 
     def _take(self, messages: Iterable[Message]) -> None:
         changes: list[Change] = []
@@ -111,16 +111,23 @@ class TableFeed:
             topic, error = str(message.topic()), message.error()
             if error is None:
                 changes.extend(self._change(topic, message))
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name begins with an underscore
-                self._behind[topic].discard(message.partition() or 0)
-                if not self._behind[topic]:
-                    ready.append(self._tables[topic])
-            else:
+            elif not _is_end(error):
                 logger.warning("%s: %s", topic, error.str())
+            if self._ends(topic, message) and not self._behind[topic]:
+                ready.append(self._tables[topic])
         if changes or ready:
             self._room.acquire()
             if not self._stopping.is_set():
                 self._deliver(changes, ready, self._room.release)
+
+    def _ends(self, topic: str, message: Message) -> bool:
+        """Whether a partition is now read to where it ended. Kafka tells the end only of one that rests."""
+        partition, error = message.partition() or 0, message.error()
+        end = self._behind.get(topic, {}).get(partition)
+        if end is None or not ((message.offset() or 0) + 1 >= end if error is None else _is_end(error)):
+            return False
+        del self._behind[topic][partition]
+        return True
 
     def _change(self, topic: str, message: Message) -> Iterable[Change]:
         name = topic.removeprefix(self._settings.topic(""))
@@ -131,6 +138,15 @@ class TableFeed:
         except (ValueError, RecursionError) as error:
             self._metrics.bad_records.labels(name).inc()
             logger.warning("%s[%s] offset %s: %s", topic, message.partition(), message.offset(), error)
+
+
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=METADATA_S)
+    return int(end)
+
+
+def _is_end(error: KafkaError) -> bool:
+    return error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name begins with an underscore
 
 
 def _json(text: str | bytes | None) -> str:

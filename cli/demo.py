@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from app import topic_admin
+from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
 from cli.console import WrongSetting, console, fail, step
@@ -116,7 +117,7 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """Bridge, relay where a venue has it, fold, SQL sink, API and the check of the bars, in the data's way."""
+    """Bridge, relay where a venue has it, fold, SQL sink, API and, where it can be, the bars' check."""
 
     def part(name: str, command: str, *, is_source: bool = False) -> Part:
         return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
@@ -127,7 +128,8 @@ def _parts(settings: Settings) -> list[Part]:
     has_relay = any(venue.writer is Writer.RELAY for venue in settings.venues.values())
     relay = [part("relay", "relay", is_source=True)] if has_relay else []
     bridges = [part("bridge", "bridge", is_source=True), *relay]
-    return [*bridges, part("fold", "worker"), part("SQL sink", "sink"), api, part("candle check", "reconcile")]
+    check = [part("candle check", "reconcile")] if COMPARED in settings.intervals else []
+    return [*bridges, part("fold", "worker"), part("SQL sink", "sink"), api, *check]
 
 
 def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:

@@ -11,9 +11,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from app.aggregates import load_aggregates
+from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
+from app.topics import load_topics
 from app.venues import read_venues
 from cli.console import WrongSetting
 from local import ports
@@ -45,6 +47,8 @@ def join() -> None:
 
 def reconcile() -> None:
     """Compare bars with the venues' own candles: the Faust worker of `agents.reconcile`."""
+    if COMPARED not in Settings().intervals:
+        raise WrongSetting(f"bars of {COMPARED} are compared with candles: add {COMPARED} to LIVETAPE_INTERVALS")
     _become(_faust("agents.reconcile", "reconcile_metrics_port"))
 
 
@@ -58,13 +62,18 @@ def topology() -> None:
 
     settings = Settings()
     _check_kafka_client(settings)
-    builds = (build_worker, build_join, build_sink, build_reconcile)
+    builds = [build_worker, build_join, build_sink]
+    if COMPARED in settings.intervals:
+        builds.append(build_reconcile)
     print(*(text(build(settings)) for build in builds), sep="\n", end="")
 
 
 def serve() -> None:
     """Serve the API and the page."""
-    _become(api_command(Settings()))
+    settings = Settings()
+    load_topics(settings)
+    read_venues(settings.venues_file)
+    _become(api_command(settings))
 
 
 def api_command(settings: Settings) -> list[str]:

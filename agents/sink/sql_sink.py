@@ -112,7 +112,17 @@ class SqlSink:
         return self._positions.get(tp)
 
     async def take(self, record_set: RecordSet) -> None:
-        """Gather the rows of a record set; waits while too much is gathered already."""
+        """Gather the rows of a record set; waits while too much is gathered already.
+
+        An error ends the sink: started again, an agent would leave the record set out.
+        """
+        try:
+            await self._take(record_set)
+        except Exception as error:
+            await self._app.crash(error)
+            raise
+
+    async def _take(self, record_set: RecordSet) -> None:
         await self._has_room.wait()
         tp = TP(record_set.topic, record_set.partition)
         if not self._is_next(tp, record_set):

@@ -89,6 +89,10 @@ def _object(text: str | None) -> dict[str, Any]:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestRefused(Code.BAD_MESSAGE, f"not JSON: {error}") from error
+    try:
+        json.dumps(message, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # an answer that repeats it could not be sent
+        raise RequestRefused(Code.BAD_MESSAGE, f"half of a character is no text: {error.reason}") from error
     if not isinstance(message, dict):
         raise RequestRefused(Code.BAD_MESSAGE, 'a request is a JSON object such as {"op":"ping"}')
     return message

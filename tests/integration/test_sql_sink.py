@@ -5,9 +5,11 @@ import string
 from decimal import Decimal
 
 import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
 
 from app import topic_admin
 from app.database import migrate
+from app.kafka_admin import admin_client
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, bar, eventually
 from tests.integration.broker_files import damage
@@ -34,6 +36,14 @@ def stored(sink: Part, database: Database, **counts: int) -> None:
         lambda: all(database.count(table) == count for table, count in counts.items()),
         lambda: f"{ {table: database.count(table) for table in counts} }\n{sink.printed}",
     )
+
+
+def cut_off(topic: str, settings: Settings) -> None:
+    """Delete all records that a topic has, as retention does."""
+    admin = admin_client(settings)
+    partitions = admin.list_topics(topic, WAIT_S).topics[topic].partitions
+    for cut in admin.delete_records([TopicPartition(topic, number, OFFSET_END) for number in partitions]).values():
+        cut.result(WAIT_S)
 
 
 def test_trades_bars_and_gaps_are_stored_as_they_are(settings: Settings, tape: Tape) -> None:
@@ -208,6 +218,21 @@ def test_a_table_that_refuses_rows_ends_the_sink_and_nothing_is_lost(settings: S
     database.rows("ALTER TABLE trade DROP CONSTRAINT cheap")
     with running("sink", settings) as sink:
         stored(sink, database, trade=2)
+
+
+def test_a_log_that_was_cut_in_front_of_a_running_sink_ends_it_with_the_place(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    with running("sink", settings.model_copy(update={"sink_flush_ms": 1})) as sink:  # nor do its fetches wait longer
+        stored(sink, database, trade=1)
+        sink.freeze()
+        tape.trades([trade(2)])
+        cut_off(settings.topic("trades"), settings)
+        tape.trades([trade(3)])
+        sink.thaw()
+        assert sink.wait() != 0
+        assert "and the fetch begins at" in sink.printed
+    assert list(database.trades()) == ["1"]
 
 
 def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:

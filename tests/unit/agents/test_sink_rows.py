@@ -46,10 +46,10 @@ def value(schema: str, fields: Mapping[str, Any]) -> bytes:
     return WIRE_HEADER + body.getvalue()
 
 
-def rows_of(schema: str, value: bytes) -> Rows:
+def rows_of(schema: str, value: bytes, *headers: tuple[str, bytes]) -> Rows:
     """Rows of one record whose schema has this text."""
     maker = RowMaker(RecordReader(SCHEMAS, lambda _id: schema), max_ahead_ns=0)
-    batch = record_batch(0, [KafkaRecord(b"key", value)])
+    batch = record_batch(0, [KafkaRecord(b"key", value, headers)])
     return maker.rows(RecordSet("live.trades", 3, batch, 0, 1), 0, "the topic's id")
 
 
@@ -65,6 +65,11 @@ def test_a_record_of_another_kind_of_schema_is_a_dead_letter_with_its_bytes() ->
 def test_what_a_foreign_schema_calls_itself_is_told_as_far_as_postgres_stores_it() -> None:
     ((*_, reason, _, _),) = rows_of(json.dumps({"name": "a\0b\ud800"}), WIRE_HEADER).of["dead_letter"]
     assert "None.a\\0b\\ud800" in reason
+
+
+def test_a_record_is_stored_though_a_header_of_it_has_a_name_that_is_no_text() -> None:
+    rows = rows_of(text_of("trade"), value(text_of("trade"), TRADE), ("\udcff", b"1"))
+    assert [table for table, of in rows.of.items() if of] == ["trade"]
 
 
 @pytest.mark.parametrize("action", ["correct", "cancel"])

@@ -36,6 +36,7 @@ def test_a_subscription_is_read() -> None:
         (json.dumps(SUBSCRIBE | {"interval": ""}), Code.BAD_MESSAGE, "`interval` must be text"),
         ('{"op":"ping","id":[]}', Code.BAD_MESSAGE, "`id`"),
         ('{"op":"ping","id":true}', Code.BAD_MESSAGE, "`id`"),
+        (r'{"op":"ping","id":"\ud800"}', Code.BAD_MESSAGE, "half of a character"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_a_code_and_a_reason(text: str | None, code: Code, reason: str) -> None:

@@ -51,6 +51,13 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("worker", NO_FOLDER, "/dev/null"),
         ("join", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("reconcile", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
+        ("reconcile", {"LIVETAPE_INTERVALS": '["1s"]'}, "add 1m to LIVETAPE_INTERVALS"),
+        ("serve", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
+        ("serve", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
+        ("serve", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
+        ("serve", {"LIVETAPE_POSTGRES_URL": "postgres://livetape@db"}, "LIVETAPE_POSTGRES_URL: "),
+        ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
+        ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
         ("sink", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
         ("topology", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT has no.such.property"),
         ("topology", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
@@ -112,6 +119,13 @@ def test_a_postgres_that_cannot_be_reached_is_said_in_plain_words() -> None:
     for wrong in (nowhere, nowhere.model_copy(update={"postgres_url": "no address"})):
         with pytest.raises(WrongSetting, match="LIVETAPE_POSTGRES_URL"):
             demo._make_tables(wrong)
+
+
+def test_the_topology_has_no_check_of_bars_that_are_not_made() -> None:
+    shown = livetape("topology", LIVETAPE_INTERVALS='["1s", "5s"]')
+    assert shown.returncode == 0, shown.stderr
+    assert "fold_trades" in shown.stdout
+    assert "reconcile" not in shown.stdout
 
 
 def test_topics_are_listed_with_their_namespace() -> None:

@@ -87,7 +87,7 @@ def _record(offset_delta: int, record: KafkaRecord) -> bytes:
     body = b"\0" + varint(0) + varint(offset_delta) + _nullable(record.key) + _nullable(record.value)
     body += varint(len(record.headers))
     for name, value in record.headers:
-        body += _nullable(name.encode()) + _nullable(value)
+        body += _nullable(name.encode(errors="surrogateescape")) + _nullable(value)
     return varint(len(body)) + body
 
 

@@ -75,6 +75,14 @@ def test_a_field_that_the_fold_does_not_know_is_passed_over_wherever_it_is(kind:
         assert closes(schema, added=value) == [Decimal("12.5")]
 
 
+def test_a_reason_that_has_half_a_character_is_told_in_a_dead_letter() -> None:
+    schemas = WriterSchemas()
+    fold = new_fold(RULES, schemas)
+    schemas.refuse(NEW_ID, "a\ud800 is no trade")
+    assert fold.fold(record_batch(0, [KafkaRecord(b"key", wire(NEW_ID, b""))]), [], 0).dead == 1
+    assert [reason for *_, reason in fold.take_flush().dead] == ["a\\ud800 is no trade"]
+
+
 def test_a_refused_id_can_be_met_anew_and_one_that_has_a_plan_stays() -> None:
     schemas = WriterSchemas()
     fold = new_fold(RULES, schemas)
