@@ -4,13 +4,30 @@
 
 namespace livetape::kernel {
 
-void Aggregate::add(const Trade& trade) {
-  if (trade.counts_for.high_low) take_range(trade.price, trade.price);
-  if (trade.counts_for.open_close) {
-    take_first(trade.order, trade.price, trade.id);
-    take_last(trade.order, trade.price, trade.id);
-    has_open_close = true;
+void Aggregate::take_open_close(const Trade& trade, Count count_of_it) {
+  if (count_of_it == Count::former) return take_former(trade);
+  if (count_of_it == Count::newer) {
+    set_last(trade.order, trade.price, trade.id);
+    is_recounted = true;
   }
+  take_first(trade.order, trade.price, trade.id);
+  take_last(trade.order, trade.price, trade.id);
+  has_open_close = true;
+}
+
+/// A trade of a former count comes before all of the newest.
+void Aggregate::take_former(const Trade& trade) {
+  const bool is_between = is_recounted && trade.order >= first_order;
+  is_recounted = true;
+  if (is_between) return;
+  first_order = trade.order;
+  open = trade.price;
+  first_id = trade.id;
+}
+
+void Aggregate::add(const Trade& trade, Count count_of_it) {
+  if (trade.counts_for.high_low) take_range(trade.price, trade.price);
+  if (trade.counts_for.open_close) take_open_close(trade, has_open_close ? count_of_it : Count::same);
   if (trade.counts_for.volume) {
     volume += trade.size;
     notional += trade.notional;
@@ -25,13 +42,16 @@ Returns Aggregate::returns() const noexcept {
   return is_base ? Returns{.first_close = close, .last_close = close} : own_returns;
 }
 
-void Aggregate::merge(const Aggregate& other) {
+void Aggregate::merge(const Aggregate& other, bool is_anew) {
   own_returns.append(other.returns());
   if (other.has_high_low) take_range(other.high, other.low);
   if (other.has_open_close) {
+    is_recounted |= is_anew;
     take_first(other.first_order, other.open, other.first_id);
+    if (is_anew) set_last(other.last_order, other.close, other.last_id);
     take_last(other.last_order, other.close, other.last_id);
     has_open_close = true;
+    is_recounted |= other.is_recounted;
   }
   trade_count += other.trade_count;
   volume += other.volume;

@@ -38,6 +38,10 @@ struct Trade {
   CountsFor counts_for;
 };
 
+/// How a trade stands to the newest of a sum, where its venue may begin to count its trades anew: orders of two counts
+/// tell nothing of each other.
+enum class Count : std::uint8_t { same, newer, former };
+
 /// What a set of trades sums up to. Merging is exact: any grouping of the same trades gives the same, and any order
 /// where returns are not asked for, which go on from base bar to base bar.
 struct Aggregate {
@@ -59,11 +63,12 @@ struct Aggregate {
   TradeId last_id;
   bool has_open_close = false;  // whether a trade that counts for them was there
   bool has_high_low = false;
-  bool has_sides = true;  // whether all of its trades told their aggressor's side to the state
-  Returns own_returns;    // of a coarser bar; a base bar has its close only
+  bool has_sides = true;      // whether all of its trades told their aggressor's side to the state
+  bool is_recounted = false;  // whether its venue began to count anew between its first trade and its last
+  Returns own_returns;        // of a coarser bar; a base bar has its close only
 
   /// Takes a trade; returns stay as they are.
-  void add(const Trade& trade);
+  void add(const Trade& trade, Count count_of_it = Count::same);
   /// The same of a trade that counts for everything, by its parts.
   [[gnu::always_inline]] void add_plain(const OrderKey& order, Int128 price, UInt128 size, const UInt256& amount,
                                         std::int64_t event_time_ns, std::int64_t offset, Aggressor aggressor,
@@ -78,8 +83,8 @@ struct Aggregate {
     if (aggressor == Aggressor::sell) sell_volume += size;
     count(event_time_ns, offset);
   }
-  /// Takes what follows in time.
-  void merge(const Aggregate& other);
+  /// Takes what follows in time; `is_anew` says that its last trade is of a newer count.
+  void merge(const Aggregate& other, bool is_anew);
   [[nodiscard]] Returns returns() const noexcept;
   friend bool operator==(const Aggregate&, const Aggregate&) = default;
 
@@ -92,7 +97,7 @@ struct Aggregate {
   /// `Id` is a TradeId or a TradeIdView.
   template <typename Id>
   [[gnu::always_inline]] void take_first(const OrderKey& order, Int128 price, const Id& id) {
-    if (has_open_close && order >= first_order) return;
+    if (has_open_close && (is_recounted || order >= first_order)) return;
     first_order = order;
     open = price;
     first_id = id;
@@ -100,10 +105,16 @@ struct Aggregate {
   template <typename Id>
   [[gnu::always_inline]] void take_last(const OrderKey& order, Int128 price, const Id& id) {
     if (has_open_close && order <= last_order) return;
+    set_last(order, price, id);
+  }
+  template <typename Id>
+  [[gnu::always_inline]] void set_last(const OrderKey& order, Int128 price, const Id& id) {
     last_order = order;
     close = price;
     last_id = id;
   }
+  void take_open_close(const Trade& trade, Count count_of_it);
+  void take_former(const Trade& trade);
   [[gnu::always_inline]] void count(std::int64_t event_time_ns, std::int64_t offset) noexcept {
     ++trade_count;
     first_offset = std::min(first_offset, offset);

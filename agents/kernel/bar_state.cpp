@@ -52,6 +52,23 @@ Returns read_returns(ByteReader& in) {
   return returns;
 }
 
+/// What is written of a bar whose venue began to count anew within it; of any other it is a flag, as it always was.
+enum class Recounted : std::uint8_t { without_sides = 2, with_sides = 3 };
+
+void write_sides(AvroCursor& out, const Aggregate& sum) {
+  if (!sum.is_recounted) {
+    out.flag(sum.has_sides);
+  } else {
+    out.number(static_cast<std::int64_t>(sum.has_sides ? Recounted::with_sides : Recounted::without_sides));
+  }
+}
+
+void read_sides(ByteReader& in, Aggregate& sum) {
+  const std::int64_t said = in.varlong();
+  sum.is_recounted = said >= static_cast<std::int64_t>(Recounted::without_sides);
+  sum.has_sides = said != 0 && said != static_cast<std::int64_t>(Recounted::without_sides);
+}
+
 OrderKey read_order(ByteReader& in) {
   const std::int64_t first = in.varlong();
   return {first, in.varlong()};
@@ -71,7 +88,8 @@ void write_bar_state(StateText& text, const Bar& bar) {
     TradeIdText digits;
     out.text(sum.first_id.text_in(digits));
     out.text(sum.last_id.text_in(digits));
-    out.number(bar.missing).flag(sum.has_open_close).flag(sum.has_high_low).flag(sum.has_sides);
+    out.number(bar.missing).flag(sum.has_open_close).flag(sum.has_high_low);
+    write_sides(out, sum);
     out.decimal(static_cast<Int128>(sum.buy_volume)).decimal(static_cast<Int128>(sum.sell_volume));
     write_returns(out, sum.own_returns);
   });
@@ -102,7 +120,7 @@ Bar read_bar_state(ByteReader& in, std::int64_t start_ns, std::uint8_t version) 
     bar.missing = in.varlong();
     sum.has_open_close = in.varlong() != 0;
     sum.has_high_low = in.varlong() != 0;
-    sum.has_sides = in.varlong() != 0;
+    read_sides(in, sum);
     sum.buy_volume = static_cast<UInt128>(read_decimal(in));
     sum.sell_volume = static_cast<UInt128>(read_decimal(in));
   } else {

@@ -72,6 +72,8 @@ class IdRuns {
   Change insert(std::int64_t id, std::int64_t time_ns);
   /// Which numbers a trade of this time is numbered by; as long as no id is added, those of another number are others.
   [[nodiscard]] std::size_t numbering(std::int64_t time_ns) const noexcept { return numbers_at(time_ns).first; }
+  /// Whether there may be trades of former numbers, which the venue used before it began to count anew.
+  [[nodiscard]] bool has_former() const noexcept { return has_former_; }
   /// Forgets an id that is there no sooner than one of this time; false where it is not there.
   bool keep(std::int64_t id, std::int64_t time_ns);
   /// Missing ids of the gaps that touch the times [from_ns, to_ns).

@@ -100,15 +100,44 @@ void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& change
   Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns, changes);
   if (base.is_final) {
     const Returns before = base.sum.returns();
-    base.sum.add(trade);
+    base.sum.add(trade, count_of(base.sum, trade));
     fold_late(0, base, trade, base.sum.returns() != before, changes);
   } else {
-    base.sum.add(trade);
+    base.sum.add(trade, count_of(base.sum, trade));
     mark_dirty(0, base, changes);
   }
   learn(trade.id, trade.event_time_ns, trade.offset, changes);
   if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
   newest_event_ns_ = std::max(newest_event_ns_, trade.event_time_ns);
+}
+
+/// Whether a trade or a bar of this order and time is of a newer count than a sum: by the ids, as long as those of the
+/// former count are kept, and by the rule that they go by.
+bool Series::begins_anew(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns) const noexcept {
+  if (!ids.are_contiguous() || !sum.has_open_close) return false;
+  const bool is_lower_and_newer =
+      order.first < sum.last_order.first && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns;
+  return is_lower_and_newer || ids.runs.numbering(sum.newest_event_ns) < ids.runs.numbering(newest_ns);
+}
+
+Count Series::count_of(const Aggregate& sum, const Trade& trade) const noexcept {
+  if (begins_anew(sum, trade.order, trade.event_time_ns)) return Count::newer;
+  const bool is_former = sum.has_open_close && ids.runs.has_former() &&
+                         ids.runs.numbering(trade.event_time_ns) < ids.runs.numbering(sum.newest_event_ns);
+  return is_former ? Count::former : Count::same;
+}
+
+/// Adds what follows a sum in time.
+void Series::append(Aggregate& sum, const Aggregate& next) const {
+  sum.merge(next, next.has_open_close && begins_anew(sum, next.last_order, next.newest_event_ns));
+}
+
+/// What the final bars of its child level sum up to, of which a bar's sum is.
+Aggregate Series::sum_of_final(std::size_t level, const Bar& bar) {
+  Aggregate sum;
+  const LevelBars& children = bars(tree_[level].child);
+  children.read(children.final(bar.start_ns, end_ns(level, bar)), [&](const Bar& child) { append(sum, child.sum); });
+  return sum;
 }
 
 void Series::learn(const TradeIdView& id, std::int64_t event_time_ns, std::int64_t offset, Changes& changes) {
@@ -157,8 +186,12 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has
   revise(level, bar, trade.offset, changes);
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
-    above.sum.add(trade);
     const bool has_others = has_new_returns && sum_returns(parent, above);
+    if (ids.runs.has_former() || begins_anew(above.sum, trade.order, trade.event_time_ns)) {
+      above.sum = sum_of_final(parent, above);
+    } else {
+      above.sum.add(trade);
+    }
     if (above.is_final) {
       fold_late(parent, above, trade, has_others, changes);
     } else {
@@ -264,10 +297,7 @@ bool Series::replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t wat
 void Series::rebuild_above(std::size_t level, const Bar& bar, std::int64_t offset, Changes& changes) {
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
-    above.sum = {};
-    const LevelBars& children = bars(level);
-    children.read(children.final(above.start_ns, end_ns(parent, above)),
-                  [&](const Bar& child) { above.sum.merge(child.sum); });
+    above.sum = sum_of_final(parent, above);
     revise(parent, above, offset, changes);
     if (above.is_final) rebuild_above(parent, above, offset, changes);
   });
@@ -294,7 +324,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
       const Bytes stored = make_known(level, bar, changes);
       each_above(level, bar, [&](std::size_t parent, Bar& above) {
         if (tree_[parent].is_hopping()) return;
-        above.sum.merge(bar.sum);
+        append(above.sum, bar.sum);
         mark_dirty(parent, above, changes);
       });
       if (!stored.empty()) here.seal_last_final(bar, stored);
@@ -410,7 +440,7 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   const LevelBars& parts = bars(child);
   const LevelBars::Slots missing_parts =
       tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
-  parts.read(missing_parts, [&](const Bar& part) { sum.merge(total(child, part)); });
+  parts.read(missing_parts, [&](const Bar& part) { append(sum, total(child, part)); });
   return sum;
 }
 

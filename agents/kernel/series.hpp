@@ -167,6 +167,10 @@ class Series {
   PageMention mention;
 
  private:
+  [[nodiscard]] bool begins_anew(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns) const noexcept;
+  [[nodiscard]] Count count_of(const Aggregate& sum, const Trade& trade) const noexcept;
+  void append(Aggregate& sum, const Aggregate& next) const;
+  [[nodiscard]] Aggregate sum_of_final(std::size_t level, const Bar& bar);
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
   void fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has_new_returns, Changes& changes);
   bool sum_returns(std::size_t level, Bar& bar);

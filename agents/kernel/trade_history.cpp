@@ -113,17 +113,21 @@ std::optional<std::int64_t> TradeHistory::time_of(std::string_view id) const {
 Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
   const auto is_in = [&](std::int64_t time_ns) { return time_ns >= from_ns && time_ns < to_ns; };
   Aggregate sum;
+  std::vector<const Entry*> counted;
   for (const Entry& entry : entries_) {
-    if (is_in(entry.trade.event_time_ns) && !entry.is_cancelled) {
-      Trade trade = entry.trade;
-      trade.id = TradeIdView::parse(entry.id);
-      sum.add(trade);
-    }
+    if (is_in(entry.trade.event_time_ns) && !entry.is_cancelled) counted.push_back(&entry);
     for (const Touch& touch : entry.touches) {
       if (!is_in(touch.time_ns)) continue;
       sum.first_offset = std::min(sum.first_offset, touch.offset);
       sum.last_offset = std::max(sum.last_offset, touch.offset);
     }
+  }
+  std::ranges::stable_sort(counted, {}, &Entry::numbering);
+  for (const Entry* before = nullptr; const Entry* entry : counted) {
+    Trade trade = entry->trade;
+    trade.id = TradeIdView::parse(entry->id);
+    sum.add(trade, before != nullptr && before->numbering != entry->numbering ? Count::newer : Count::same);
+    before = entry;
   }
   return sum;
 }

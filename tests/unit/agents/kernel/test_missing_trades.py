@@ -103,6 +103,62 @@ def test_trades_of_before_a_venue_counted_anew_and_since_are_known_when_they_com
     assert missing(partition, "1m") == {0: [gap + 1, gap], 60: [0]}
 
 
+FIVE_MINUTES = replace(MINUTES, intervals=(("1s", SECOND), ("5m", 300 * SECOND)))
+
+
+def ordered(events: Sequence[Event]) -> list[Event]:
+    """The same, the venue's ids being its order as well."""
+    return [replace(event, trade_seq=int(event.trade_id)) if isinstance(event, Trade) else event for event in events]
+
+
+def ends(partition: Partition, interval: str) -> list[tuple[str, str]]:
+    """First and last trade of the newest publication of each bar, by its start."""
+    bars = [read_bar(key, value) for key, value in partition.bars]
+    newest = {bar.window.start_ns: bar for bar in bars if bar.window.interval == interval}
+    return [(bar.first_trade_id, bar.last_trade_id) for _, bar in sorted(newest.items())]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("rules", [FIVE_MINUTES, replace(MINUTES, intervals=(("5m", 300 * SECOND),))])
+def test_a_bar_in_which_its_venue_counts_anew_opens_with_the_old_numbers_and_closes_with_the_new(
+    rules: Rules, *, is_restarted: bool
+) -> None:
+    partition = folded(ordered([*OLD, *ANEW]), rules)
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    live = read_live(partition.live_all()[b"binance:BTC-USDT"])
+    (forming,) = [bar for window, bar in live.items() if window.interval == "5m"]
+    assert (forming["first_trade_id"], forming["last_trade_id"]) == ("4000000", "4")
+    more = [a_trade(6, 80, trade_id="5"), a_trade(7, 2.5, trade_id="4000001"), a_trade(8, 65.5, trade_id="3")]
+    partition.fold(record_batch(6, records_of(ordered([*more, a_clock(9, 400)]))))
+    partition.flush()
+    assert ends(partition, "5m") == [("4000000", "5")]
+
+
+@pytest.mark.parametrize("rules", [FIVE_MINUTES, replace(MINUTES, intervals=(("5m", 300 * SECOND),))])
+def test_trades_that_come_late_find_their_place_before_and_behind_where_a_venue_counted_anew(rules: Rules) -> None:
+    partition = folded(ordered([*OLD, *ANEW, a_clock(6, 400)]), rules)
+    late = [
+        a_trade(7, 0.5, trade_id="3999999"),
+        a_trade(8, 20, trade_id="5000001"),
+        a_trade(9, 65.5, trade_id="3"),
+        a_trade(10, 67, trade_id="5"),
+    ]
+    for trade in late:
+        partition.fold(record_batch(trade.offset, records_of(ordered([trade]))))
+    partition.flush()
+    assert ends(partition, "5m") == [("3999999", "5")]
+
+
+@pytest.mark.parametrize("rules", [FIVE_MINUTES, replace(MINUTES, intervals=(("5m", 300 * SECOND),))])
+def test_a_correction_leaves_a_bar_its_first_and_last_trade_where_its_venue_counted_anew(rules: Rules) -> None:
+    partition = folded(ordered([*OLD, *ANEW, a_clock(6, 400)]), rules)
+    gone = Correction(7, "binance", "BTC-USDT", "4", None, NOON)
+    partition.fold(record_batch(7, records_of([gone])))
+    partition.flush()
+    assert ends(partition, "5m") == [("4000000", "2")]
+
+
 def test_a_lower_number_that_is_not_much_newer_is_of_the_same_count() -> None:
     partition = folded([a_trade(0, 1, trade_id="50"), a_trade(1, 61, trade_id="48"), a_clock(2, 200)])
     assert missing(partition, "1m") == {0: [1], 60: [1]}
