@@ -19,6 +19,7 @@ void Aggregate::take_open_close(const Trade& trade, Count count_of_it) {
 void Aggregate::take_former(const Trade& trade) {
   const bool is_between = is_recounted && trade.order >= first_order;
   is_recounted = true;
+  starts_count = false;
   if (is_between) return;
   first_order = trade.order;
   open = trade.price;
@@ -46,6 +47,7 @@ void Aggregate::merge(const Aggregate& other, bool is_anew) {
   own_returns.append(other.returns());
   if (other.has_high_low) take_range(other.high, other.low);
   if (other.has_open_close) {
+    if (!has_open_close) starts_count = other.starts_count;
     is_recounted |= is_anew;
     take_first(other.first_order, other.open, other.first_id);
     if (is_anew) set_last(other.last_order, other.close, other.last_id);

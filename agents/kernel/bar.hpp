@@ -65,6 +65,7 @@ struct Aggregate {
   bool has_high_low = false;
   bool has_sides = true;      // whether all of its trades told their aggressor's side to the state
   bool is_recounted = false;  // whether its venue began to count anew between its first trade and its last
+  bool starts_count = false;  // or with its first
   Returns own_returns;        // of a coarser bar; a base bar has its close only
 
   /// Takes a trade; returns stay as they are.

@@ -52,21 +52,27 @@ Returns read_returns(ByteReader& in) {
   return returns;
 }
 
-/// What is written of a bar whose venue began to count anew within it; of any other it is a flag, as it always was.
-enum class Recounted : std::uint8_t { without_sides = 2, with_sides = 3 };
+// Whether sides are told is a flag, as it always was, but for a bar whose venue began to count anew within it or with
+// it.
+constexpr std::int64_t kHasSides = 1;
+constexpr std::int64_t kIsRecounted = 2;
+constexpr std::int64_t kStartsCount = 4;
 
 void write_sides(AvroCursor& out, const Aggregate& sum) {
-  if (!sum.is_recounted) {
+  const std::int64_t counts = (sum.is_recounted ? kIsRecounted : 0) | (sum.starts_count ? kStartsCount : 0);
+  if (counts == 0) {
     out.flag(sum.has_sides);
   } else {
-    out.number(static_cast<std::int64_t>(sum.has_sides ? Recounted::with_sides : Recounted::without_sides));
+    out.number(counts | (sum.has_sides ? kHasSides : 0));
   }
 }
 
 void read_sides(ByteReader& in, Aggregate& sum) {
   const std::int64_t said = in.varlong();
-  sum.is_recounted = said >= static_cast<std::int64_t>(Recounted::without_sides);
-  sum.has_sides = said != 0 && said != static_cast<std::int64_t>(Recounted::without_sides);
+  const bool is_flag = said < kIsRecounted;
+  sum.has_sides = is_flag ? said != 0 : (said & kHasSides) != 0;
+  sum.is_recounted = !is_flag && (said & kIsRecounted) != 0;
+  sum.starts_count = !is_flag && (said & kStartsCount) != 0;
 }
 
 OrderKey read_order(ByteReader& in) {

@@ -72,6 +72,8 @@ class IdRuns {
   Change insert(std::int64_t id, std::int64_t time_ns);
   /// Which numbers a trade of this time is numbered by; as long as no id is added, those of another number are others.
   [[nodiscard]] std::size_t numbering(std::int64_t time_ns) const noexcept { return numbers_at(time_ns).first; }
+  /// Whether a trade of this id and time would begin numbers of its own.
+  [[nodiscard]] bool is_counted_anew(std::int64_t id, std::int64_t time_ns) const noexcept;
   /// Whether there may be trades of former numbers, which the venue used before it began to count anew.
   [[nodiscard]] bool has_former() const noexcept { return has_former_; }
   /// Forgets an id that is there no sooner than one of this time; false where it is not there.
@@ -101,7 +103,6 @@ class IdRuns {
   };
 
   [[nodiscard]] bool begins_anew(std::size_t run) const noexcept;
-  [[nodiscard]] bool is_counted_anew(std::int64_t id, std::int64_t time_ns) const noexcept;
   [[nodiscard]] Numbers numbers_before(std::size_t end) const noexcept;
   [[nodiscard]] Numbers numbers_at(std::int64_t time_ns) const noexcept;
   [[nodiscard]] Numbers numbers_with(std::int64_t id) const noexcept;

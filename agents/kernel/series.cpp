@@ -100,10 +100,10 @@ void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& change
   Bar& base = open(0, base_start(trade.event_time_ns), watermark_ns, changes);
   if (base.is_final) {
     const Returns before = base.sum.returns();
-    base.sum.add(trade, count_of(base.sum, trade));
+    add(base.sum, trade);
     fold_late(0, base, trade, base.sum.returns() != before, changes);
   } else {
-    base.sum.add(trade, count_of(base.sum, trade));
+    add(base.sum, trade);
     mark_dirty(0, base, changes);
   }
   learn(trade.id, trade.event_time_ns, trade.offset, changes);
@@ -111,25 +111,40 @@ void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& change
   newest_event_ns_ = std::max(newest_event_ns_, trade.event_time_ns);
 }
 
+bool Series::starts_count(const Trade& trade) const noexcept {
+  return ids.are_contiguous() && trade.id.is_number() && ids.runs.is_counted_anew(trade.id.number, trade.event_time_ns);
+}
+
 /// Whether a trade or a bar of this order and time is of a newer count than a sum: by the ids, as long as those of the
-/// former count are kept, and by the rule that they go by.
-bool Series::begins_anew(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns) const noexcept {
+/// count before it are kept, else by what is remembered of it, and by the rule that the ids go by.
+bool Series::is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns,
+                            bool starts_it) const noexcept {
   if (!ids.are_contiguous() || !sum.has_open_close) return false;
-  const bool is_lower_and_newer =
-      order.first < sum.last_order.first && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns;
-  return is_lower_and_newer || ids.runs.numbering(sum.newest_event_ns) < ids.runs.numbering(newest_ns);
+  const std::size_t numbering = ids.runs.numbering(newest_ns);
+  if (numbering > 0) return ids.runs.numbering(sum.newest_event_ns) < numbering;
+  const bool is_lower = order.first < sum.last_order.first;
+  return starts_it || (is_lower && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns);
 }
 
 Count Series::count_of(const Aggregate& sum, const Trade& trade) const noexcept {
-  if (begins_anew(sum, trade.order, trade.event_time_ns)) return Count::newer;
+  if (starts_count(trade) || is_newer_count(sum, trade.order, trade.event_time_ns, false)) return Count::newer;
   const bool is_former = sum.has_open_close && ids.runs.has_former() &&
                          ids.runs.numbering(trade.event_time_ns) < ids.runs.numbering(sum.newest_event_ns);
   return is_former ? Count::former : Count::same;
 }
 
+/// Adds a trade to a base bar's sum.
+void Series::add(Aggregate& sum, const Trade& trade) const {
+  const bool is_first = !sum.has_open_close;
+  sum.add(trade, count_of(sum, trade));
+  if (is_first && sum.has_open_close) sum.starts_count = starts_count(trade);
+}
+
 /// Adds what follows a sum in time.
 void Series::append(Aggregate& sum, const Aggregate& next) const {
-  sum.merge(next, next.has_open_close && begins_anew(sum, next.last_order, next.newest_event_ns));
+  const bool is_anew =
+      next.has_open_close && is_newer_count(sum, next.last_order, next.newest_event_ns, next.starts_count);
+  sum.merge(next, is_anew);
 }
 
 /// What the final bars of its child level sum up to, of which a bar's sum is.
@@ -187,7 +202,7 @@ void Series::fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has
   each_above(level, bar, [&](std::size_t parent, Bar& above) {
     if (tree_[parent].is_hopping() && !above.is_final) return;
     const bool has_others = has_new_returns && sum_returns(parent, above);
-    if (ids.runs.has_former() || begins_anew(above.sum, trade.order, trade.event_time_ns)) {
+    if (ids.runs.has_former() || count_of(above.sum, trade) == Count::newer) {
       above.sum = sum_of_final(parent, above);
     } else {
       above.sum.add(trade);
@@ -283,6 +298,7 @@ bool Series::replace(std::int64_t base_start_ns, Aggregate sum, std::int64_t wat
   Bar* base = find(0, base_start_ns);
   if (base == nullptr) base = &open(0, base_start_ns, watermark_ns, changes);
   sum.newest_event_ns = std::max(sum.newest_event_ns, base->sum.newest_event_ns);  // a watermark never falls
+  sum.starts_count = base->sum.starts_count && sum.has_open_close && !sum.is_recounted;
   if (base->sum == sum) return false;
   has_large_ |= sum.volume >= kLarge || static_cast<UInt128>(sum.high) >= kLarge;
   base->sum = std::move(sum);

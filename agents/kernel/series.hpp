@@ -167,8 +167,11 @@ class Series {
   PageMention mention;
 
  private:
-  [[nodiscard]] bool begins_anew(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns) const noexcept;
+  [[nodiscard]] bool starts_count(const Trade& trade) const noexcept;
+  [[nodiscard]] bool is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns,
+                                    bool starts_it) const noexcept;
   [[nodiscard]] Count count_of(const Aggregate& sum, const Trade& trade) const noexcept;
+  void add(Aggregate& sum, const Trade& trade) const;
   void append(Aggregate& sum, const Aggregate& next) const;
   [[nodiscard]] Aggregate sum_of_final(std::size_t level, const Bar& bar);
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);

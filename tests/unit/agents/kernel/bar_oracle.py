@@ -84,15 +84,17 @@ class Trade:
     size: Decimal
     event_time_ns: int
     receive_time_ns: int
-    own_order: tuple[int, int] | None = None
+    own_order: tuple[int, int, int] | None = None
     """Of a trade in another's place that has no number of its own: the other's."""
     aggressor: str = "buy"
+    count: int = 0
+    """How often its venue had begun to count anew; known once it is accepted."""
 
     @property
-    def order(self) -> tuple[int, int]:
+    def order(self) -> tuple[int, int, int]:
         if self.own_order is not None:
             return self.own_order
-        return self.event_time_ns if self.trade_seq is None else self.trade_seq, self.offset
+        return self.count, self.event_time_ns if self.trade_seq is None else self.trade_seq, self.offset
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,8 @@ class Tape:
         else:
             self.accepted.append(trade)
             time_ns = trade.event_time_ns
-            self.entries.append(Entry(trade, trade, [(time_ns, trade.offset)], {trade.trade_id: time_ns}))
+            counted = replace(trade, count=self._count_of(trade))
+            self.entries.append(Entry(trade, counted, [(time_ns, trade.offset)], {trade.trade_id: time_ns}))
             self._learn(trade)
             self._revise(set(self._windows(trade)), trade, watermark)
             self._finalise(trade.offset)
@@ -316,7 +319,8 @@ class Tape:
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
             return
         changed = set(self._windows(before))
-        entry.now = by and replace(by, own_order=None if by.trade_seq is not None else before.order)
+        own_order = None if by is None or by.trade_seq is not None else before.order
+        entry.now = by and replace(by, own_order=own_order, count=before.count)
         entry.touches.append((before.event_time_ns, correction.offset))
         if by is not None:
             changed |= set(self._windows(by))
@@ -356,6 +360,13 @@ class Tape:
         if not numbers:
             self.numberings[trade.venue, trade.instrument].append(numbers)
         numbers.setdefault(int(trade.trade_id), trade.event_time_ns)
+
+    def _count_of(self, trade: Trade) -> int:
+        """Which of its venue's counts a trade is to be numbered in."""
+        if trade.venue not in self.rules.contiguous:
+            return 0
+        numberings, numbers = self.numberings[trade.venue, trade.instrument], self._numbers_of(trade)
+        return next((at for at, each in enumerate(numberings) if each is numbers), len(numberings))
 
     def _numbers_of(self, trade: Trade) -> dict[int, int]:
         """The numbers that a trade's is one of: none where it is much newer than the highest, and yet lower."""

@@ -218,6 +218,7 @@ def tapes(draw: st.DrawFn) -> list[Event]:
     """What a venue that numbers its trades sent, with some lost, some late and some twice; it may count anew."""
     now_ns = NOON
     number = begun_at = 1_000
+    has_order = draw(st.booleans())
     sent: list[tuple[int, Trade]] = []
     for _ in range(draw(st.integers(1, 25))):
         now_ns += draw(st.sampled_from([0, 1, SECOND // 3, SECOND, 8 * SECOND, 45 * SECOND]))
@@ -226,7 +227,8 @@ def tapes(draw: st.DrawFn) -> list[Event]:
         if begins_anew:
             now_ns += draw(st.sampled_from([61, 300])) * SECOND
             number = begun_at = begun_at - draw(st.sampled_from([1, 3, 30]))
-        trade = Trade(0, "binance", "BTC-USDT", str(number), None, Decimal(2), Decimal(3), now_ns, now_ns)
+        seq = number if has_order else None
+        trade = Trade(0, "binance", "BTC-USDT", str(number), seq, Decimal(2), Decimal(3), now_ns, now_ns)
         if begins_anew:
             sent.append((now_ns, trade))
         for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
@@ -243,7 +245,7 @@ def tapes(draw: st.DrawFn) -> list[Event]:
 @st.composite
 def rules(draw: st.DrawFn) -> Rules:
     return Rules(
-        (("1s", SECOND), ("5s", 5 * SECOND), ("1m", 60 * SECOND)),
+        (("1s", SECOND), ("5s", 5 * SECOND), ("1m", 60 * SECOND), ("10m", 600 * SECOND)),
         out_of_order_ns=draw(st.sampled_from([0, 2 * SECOND])),
         grace_ns=draw(st.sampled_from([0, SECOND])),
         horizon_ns=draw(st.sampled_from([0, 10 * SECOND, 600 * SECOND])),
