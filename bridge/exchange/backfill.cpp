@@ -170,21 +170,32 @@ asio::awaitable<bool> Backfill::fill_tail(std::uint32_t instrument) {
   co_return true;
 }
 
-/// Asks for what was traded since an instrument is shown of which no trade had come. False when it could not be asked.
+/// Asks for what was traded since an instrument is shown of which no trade had come, page by page back to there. False
+/// when it could not be asked, or not for all of it yet.
 asio::awaitable<bool> Backfill::fill_beginning(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
+  ContiguousIds& ids = *tape.numbered();
+  const HistoryRules rules = venue_.history_rules();
+  const auto page = static_cast<std::int64_t>(rules.page);
   const std::int64_t since_ns = tape.doubted()->event_time_ns;
-  if (!co_await ask({instrument, std::nullopt, std::nullopt, since_ns, utc_now_ns()})) co_return false;
-  const bool is_full = page_.size() >= venue_.history_rules().page;
-  const bool reaches_back = std::erase_if(page_, [&](const Trade& one) { return one.event_time_ns < since_ns; }) > 0;
-  if (page_.empty()) co_return true;
-  const Trade first = *std::ranges::min_element(page_, {}, &Trade::seq);
-  tape.numbered()->reach_back(first.seq, since_ns);
-  take_page(tape);
-  if (is_full && !reaches_back && !venue_.history_rules().is_by_time) {
-    listener_.on_lost({instrument, false, 0, 0, since_ns, first.event_time_ns, kHistoryTooShort});
+  for (int pages = 0; pages < kPagesInATurn; ++pages) {
+    const std::optional<std::int64_t> before = rules.is_by_time ? std::nullopt : ids.oldest();
+    HistoryQuery query{instrument, std::nullopt, std::nullopt, since_ns, utc_now_ns()};
+    if (before) {
+      query.first_id = std::max<std::int64_t>(*before - page, 0);
+      query.last_id = *before - 1;
+    }
+    if (!co_await ask(query)) co_return false;
+    const bool is_full = page_.size() >= rules.page || page_flaw_ != DecodeError::none;
+    const bool reaches_back = std::erase_if(page_, [&](const Trade& one) { return one.event_time_ns < since_ns; }) > 0;
+    if (page_.empty()) co_return true;
+    const std::int64_t first = std::ranges::min_element(page_, {}, &Trade::seq)->seq;
+    ids.reach_back(first, since_ns);
+    take_page(tape);
+    const bool is_older = !before || first < *before;
+    if (!is_full || reaches_back || rules.is_by_time || !is_older) co_return true;
   }
-  co_return true;
+  co_return false;
 }
 
 asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrument) {

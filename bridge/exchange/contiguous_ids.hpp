@@ -37,6 +37,10 @@ class ContiguousIds {
   /// then.
   void reach_back(std::int64_t first, std::int64_t from_time_ns);
 
+  /// From which trade on they came or are missing. Nothing before the first.
+  [[nodiscard]] std::optional<std::int64_t> oldest() const noexcept {
+    return newest_ ? std::optional(oldest_) : std::nullopt;
+  }
   /// Nothing before the first trade.
   [[nodiscard]] std::optional<std::int64_t> newest() const noexcept { return newest_; }
   /// What is missing before the newest, in order.

@@ -338,6 +338,28 @@ async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
     assert await gaps(here) == []
 
 
+@pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
+async def test_the_first_trades_of_an_instrument_are_fetched_though_they_fill_pages(
+    here: Settings, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    count = 2_500
+    script, protocol = Script(), protocol_of(venue, (BTC, ETH))
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        kept = here.home / "positions" / here.namespace / f"{venue}.positions"
+        with bridging(read) as bridge:
+            await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
+            await exchange.drop_connections()
+            now_ns = time.time_ns()
+            made = [replace(trade(number), event_time_ns=now_ns + number) for number in range(1, count + 1)]
+            script.say(*made)  # nobody listens
+            await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', count)
+            assert await bridge.stop() == 0
+    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    assert written_ids == {protocol.trade_id(one) for one in made}
+    assert await gaps(here) == []
+
+
 @pytest.mark.parametrize("venue", list(VenueName))
 async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listened(
     here: Settings, certs: certificates.Certificates, venue: VenueName
