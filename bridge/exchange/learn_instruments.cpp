@@ -14,6 +14,13 @@ namespace {
 
 namespace asio = boost::asio;
 
+bool lists_any(const Venue& venue) {
+  for (std::uint32_t i = 0; i < venue.instrument_count(); ++i) {
+    if (venue.is_listed(i)) return true;
+  }
+  return false;
+}
+
 /// Empty, or what went wrong.
 asio::awaitable<std::string> read_list(Venue& venue, RestClient& rest) {
   try {
@@ -21,7 +28,9 @@ asio::awaitable<std::string> read_list(Venue& venue, RestClient& rest) {
         co_await rest.get(venue.instruments_target(), RestClient::Turn::first, RestClient::kMaxListBytes);
     if (!answer.error.empty()) co_return answer.error;
     const DecodeError error = venue.read_instruments(answer.body);
-    co_return error == DecodeError::none ? std::string() : "answer: " + std::string(name_of(error));
+    if (error != DecodeError::none) co_return "answer: " + std::string(name_of(error));
+    // Venues that are busy or upgrade answer with a list that has nothing.
+    co_return lists_any(venue) ? std::string() : "answer: it has none of the instruments that are asked for";
   } catch (const std::exception& error) {  // whatever it was, it must not end the venue
     co_return error.what();
   }

@@ -13,7 +13,7 @@ namespace livetape::bridge {
 /// Hears why a list could not be read, and when it is asked for again.
 using ListFailed = std::function<void(std::string_view reason, std::chrono::milliseconds wait)>;
 
-/// Asks a venue how it calls its instruments until it has said so; nothing can be subscribed to before.
+/// Asks a venue how it calls its instruments until it has named at least one; nothing can be subscribed to before.
 [[nodiscard]] boost::asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFailed on_failed);
 
 }  // namespace livetape::bridge

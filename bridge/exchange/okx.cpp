@@ -22,9 +22,15 @@ std::optional<std::int64_t> integer(value& field) {
 }  // namespace
 
 DecodeError Okx::each_instrument(std::string_view body, const Listed& listed) {
-  return each_item_under("data", parser_, body, [&](value& item) {
-    read_listing({"instId", "baseCcy", "quoteCcy"}, item, listed);
+  DecodeError flaw = DecodeError::missing_field;
+  std::string_view code;
+  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "code") code = as<std::string_view>(field).value_or("");
+    const auto read = [&](value& item) { read_listing({"instId", "baseCcy", "quoteCcy"}, item, listed); };
+    if (key == "data" && each_item(field, read)) flaw = DecodeError::none;
   });
+  if (!is_json) return DecodeError::malformed_json;
+  return code == "0" ? flaw : DecodeError::missing_field;
 }
 
 std::string Okx::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {

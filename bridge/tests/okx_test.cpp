@@ -81,6 +81,11 @@ TEST_F(OkxTest, HistoryGivesTheSameTradeAsTheStream) {
             DecodeError::missing_field);
 }
 
+TEST_F(OkxTest, AnErrorIsNoListOfInstruments) {
+  EXPECT_EQ(venue_.read_instruments(frame(R"({"code":"50011","msg":"Too Many Requests","data":[]})")),
+            DecodeError::missing_field);
+}
+
 TEST_F(OkxTest, BestBidAndAskAreThoseOfTheInstrumentBeforeThem) {
   ASSERT_EQ(decode(R"({"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"asks":[["111.06","55154","0","2"]],)"
                    R"("bids":[["111.05","57745","0","2"]],"ts":"1670324386802","seqId":363996337}]})")
