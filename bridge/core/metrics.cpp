@@ -70,6 +70,8 @@ constexpr ReceiverCounter kReceiverCounters[] = {
     {"livetape_bridge_packet_gaps_total", "Times that messages were missing behind one that came",
      &ReceiverMetrics::gaps},
     {"livetape_bridge_packet_requests_total", "Requests to the re-request server", &ReceiverMetrics::requests},
+    {"livetape_bridge_packet_doubted_total", "Packets of a new session, or far ahead, that waited for another to agree",
+     &ReceiverMetrics::doubted},
     {"livetape_bridge_packet_too_far_ahead_total", "Messages that came too early to be held",
      &ReceiverMetrics::too_far_ahead},
     {"livetape_bridge_packet_lost_messages_total", "Messages given up", &ReceiverMetrics::lost_messages}};

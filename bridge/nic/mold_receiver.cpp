@@ -1,6 +1,7 @@
 #include "nic/mold_receiver.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace livetape::bridge::mold {
 
@@ -11,19 +12,63 @@ void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, 
     ++metrics_.malformed;
     return;
   }
-  if (!belongs(packet->header)) {
+  if (is_doubtful(*packet)) {
+    if (!agrees(packet->header, now_ns)) return doubt(payload, packet->header, now_ns, arrival);
+    const Doubted before = *std::exchange(doubted_, std::nullopt);
+    if (!has_server_ && before.header.session == *session_) skip_to(before.header.sequence);
+    accept(*parse(before.payload), now_ns, before.arrival);
+  }
+  accept(*packet, now_ns, arrival);
+}
+
+/// Whether a packet would end the session, or leave more behind than can be held: everything after it hangs on it.
+bool Receiver::is_doubtful(const Packet& packet) const noexcept {
+  if (!session_) return false;
+  const Header& header = packet.header;
+  if (header.session != *session_) return header.session != session_before_;
+  return header.sequence + packet.messages.count() > end_ + HeldMessages::kWindow;
+}
+
+bool Receiver::agrees(const Header& header, std::int64_t now_ns) const noexcept {
+  if (!doubted_ || doubted_->header.session != header.session || now_ns - doubted_->since_ns > kDoubtNs) return false;
+  const auto [lower, higher] = std::minmax(header.sequence, doubted_->header.sequence);
+  return higher - lower <= HeldMessages::kWindow;
+}
+
+void Receiver::doubt(std::span<const std::uint8_t> payload, const Header& header, std::int64_t now_ns,
+                     const Arrival& arrival) {
+  ++metrics_.doubted;
+  doubted_.emplace(Doubted{{payload.begin(), payload.end()}, header, now_ns, arrival});
+}
+
+void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival) {
+  if (!belongs(packet.header)) {
     ++metrics_.other_session;
     return;
   }
-  receive(*packet, arrival);
-  if (!is_behind()) {
-    behind_since_ns_.reset();
-    requests_.clear();
-  } else if (!behind_since_ns_) {
-    behind_since_ns_ = now_ns;
-    ++metrics_.gaps;
-  }
+  const std::uint64_t end_before = end_;
+  receive(packet, arrival);
+  note_ends(end_before, now_ns);
   tell_end();
+}
+
+/// Remembers when each missing message was first known of.
+void Receiver::note_ends(std::uint64_t end_before, std::int64_t now_ns) {
+  if (is_behind() && end_ > end_before) {
+    if (ends_.empty()) ++metrics_.gaps;
+    const bool is_soon = !ends_.empty() && now_ns - ends_.back().since_ns < kPatienceNs / kStepsOfPatience;
+    if (is_soon) {
+      ends_.back().end = end_;
+    } else {
+      ends_.push_back({end_, now_ns});
+    }
+  }
+  forget_ends();
+}
+
+void Receiver::forget_ends() {
+  while (!ends_.empty() && ends_.front().end <= next_) ends_.pop_front();
+  if (!is_behind()) requests_.clear();
 }
 
 /// A line that lags still has packets of the session before when the next one has begun. Any other session is new.
@@ -36,13 +81,13 @@ bool Receiver::belongs(const Header& header) {
 
 void Receiver::begin(const Header& header) {
   if (session_) {
-    if (is_behind()) lose_until(end_);
+    skip_to(next_);  // what is held is not lost
     session_before_ = session_;
   }
   session_ = header.session;
   held_.clear();
   requests_.clear();
-  behind_since_ns_.reset();
+  ends_.clear();
   next_ = end_ = 1;
   is_over_ = has_ended_ = false;
   ++metrics_.sessions;
@@ -92,7 +137,7 @@ void Receiver::deliver_held() {
 }
 
 void Receiver::tick(std::int64_t now_ns) {
-  if (!behind_since_ns_ || now_ns - *behind_since_ns_ < kPatienceNs) return;
+  if (ends_.empty() || now_ns - ends_.front().since_ns < kPatienceNs) return;
   if (has_server_) {
     ask(now_ns);
   } else {
@@ -155,9 +200,13 @@ void Receiver::give_up() {
   lose_until(held_.first_from(next_, end_));
   deliver_held();
   requests_.clear();
-  behind_since_ns_.reset();
-  if (!is_behind()) return;
-  behind_since_ns_ = 0;  // this gap is as old as the one before it
+  forget_ends();
+}
+
+/// Goes on far ahead, where more is missing than could be held until somebody brings it.
+void Receiver::skip_to(std::uint64_t sequence) {
+  while (is_behind()) give_up();
+  if (next_ < sequence) lose_until(sequence);
 }
 
 void Receiver::lose_until(std::uint64_t end) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
@@ -41,6 +42,7 @@ struct ReceiverMetrics {
   Counter messages{0};       // delivered
   Counter gaps{0};           // times that a message was missing when a later one was known
   Counter requests{0};       // sent to the re-request server
+  Counter doubted{0};        // packets of a new session, or far ahead, that waited for another to agree
   Counter too_far_ahead{0};  // messages that came too early to be held; they are asked for when it is their turn
   Counter lost_messages{0};  // given up
   Counter sessions{0};
@@ -50,6 +52,9 @@ struct ReceiverMetrics {
 /// Makes one stream of the lines of a MoldUDP64 feed: takes each message from whichever packet has it first, holds back
 /// what came too early, asks the re-request server for what no line brought, and gives up what that has not either. It
 /// has neither socket nor clock of its own, so that tests bring both.
+///
+/// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
+/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past.
 ///
 /// With a re-request server a session is taken from its first message on, whenever we came to it; without one from the
 /// first that is heard.
@@ -62,6 +67,8 @@ class Receiver {
   static constexpr std::int64_t kTimeoutNs = 100'000'000;
   /// How often the same is asked for.
   static constexpr int kAttempts = 10;
+  /// How long a packet that is doubted waits for another: some heartbeats.
+  static constexpr std::int64_t kDoubtNs = 10'000'000'000;
   /// Requests under way at most, and how many messages one of them asks for: more than go into a packet of ITCH.
   static constexpr std::size_t kRequests = 8;
   static constexpr std::uint16_t kMessagesPerRequest = 64;
@@ -88,9 +95,29 @@ class Receiver {
     int attempts;
   };
 
+  /// Messages before `end`, from those of the one before this on, are known of since a time.
+  struct KnownEnd {
+    std::uint64_t end;
+    std::int64_t since_ns;
+  };
+  static constexpr std::int64_t kStepsOfPatience = 50;  // to so much of it exact: there is a bound of them to keep
+
+  struct Doubted {
+    std::vector<std::uint8_t> payload;
+    Header header;
+    std::int64_t since_ns;
+    Arrival arrival;
+  };
+
+  [[nodiscard]] bool is_doubtful(const Packet& packet) const noexcept;
+  [[nodiscard]] bool agrees(const Header& header, std::int64_t now_ns) const noexcept;
+  void doubt(std::span<const std::uint8_t> payload, const Header& header, std::int64_t now_ns, const Arrival& arrival);
+  void accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival);
   [[nodiscard]] bool belongs(const Header& header);
   void begin(const Header& header);
   void receive(const Packet& packet, const Arrival& arrival);
+  void note_ends(std::uint64_t end_before, std::int64_t now_ns);
+  void forget_ends();
   void deliver(Messages messages, const Arrival& arrival);
   void deliver_held();
   void ask(std::int64_t now_ns);
@@ -98,6 +125,7 @@ class Receiver {
   void add_requests(std::int64_t now_ns);
   void send(Request& request, std::int64_t now_ns);
   void give_up();
+  void skip_to(std::uint64_t sequence);
   void lose_until(std::uint64_t end);
   void tell_end();
   [[nodiscard]] bool is_missing(std::uint64_t sequence) const noexcept {
@@ -110,11 +138,12 @@ class Receiver {
   HeldMessages held_;
   std::optional<Session> session_;
   std::optional<Session> session_before_;
-  std::uint64_t next_ = 1;  // to be delivered
-  std::uint64_t end_ = 1;   // behind the last that is known to be
-  bool is_over_ = false;    // the sender said so
-  bool has_ended_ = false;  // and the listener was told
-  std::optional<std::int64_t> behind_since_ns_;
+  std::optional<Doubted> doubted_;
+  std::uint64_t next_ = 1;     // to be delivered
+  std::uint64_t end_ = 1;      // behind the last that is known to be
+  bool is_over_ = false;       // the sender said so
+  bool has_ended_ = false;     // and the listener was told
+  std::deque<KnownEnd> ends_;  // while we are behind; the first is that of the next message
   std::vector<Request> requests_;
 };
 

@@ -129,6 +129,18 @@ TEST_F(MoldReceiver, GivesUpWhatNoLineBringsWhenThereIsNoServer) {
   EXPECT_EQ(log_.take(), Heard{}) << "too late";
 }
 
+TEST_F(MoldReceiver, GivesEachMessageItsOwnTimeToCome) {
+  begin(alone_);
+  alone_.take(packet(3, 4), 0);
+  alone_.take(packet(5, 6), 3 * kMs);
+  alone_.take(packet(2, 3), 4 * kMs);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3"}));
+  alone_.tick(Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), Heard{}) << "4 is known of since 3 ms";
+  alone_.tick(3 * kMs + Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 4 to 5", "message 5"}));
+}
+
 TEST_F(MoldReceiver, LearnsOfAGapFromAHeartbeat) {
   begin(served_);
   served_.take(heartbeat(3), 0);
@@ -145,6 +157,7 @@ TEST_F(MoldReceiver, LearnsOfAGapFromAHeartbeat) {
 TEST_F(MoldReceiver, AsksForNoMoreThanItMayHaveUnderWay) {
   begin(served_);
   served_.take(packet(100'000, 100'001), 0);
+  served_.take(heartbeat(100'001), 0);
   EXPECT_EQ(metrics_.too_far_ahead, 1U);
   std::int64_t now_ns = Receiver::kPatienceNs;
   for (int i = 0; i < 3; ++i) served_.tick(now_ns);
@@ -205,11 +218,36 @@ TEST_F(MoldReceiver, GoesOnWithTheNextSessionAndLeavesTheOneBefore) {
   begin(alone_);
   alone_.take(packet(3, 4), 0);
   alone_.take(packet(1, 2, kNextSession), 0);
-  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 4", "session SESSION002", "message 1"}));
+  EXPECT_EQ(log_.take(), Heard{}) << "it may be anybody's";
+  alone_.take(heartbeat(2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3", "session SESSION002", "message 1"}));
   alone_.take(packet(2, 5), 0);
   alone_.take(heartbeat(2, kNextSession), 0);
   EXPECT_EQ(log_.take(), Heard{});
   EXPECT_EQ(metrics_.other_session, 1U);
+}
+
+TEST_F(MoldReceiver, IsNotLedAstrayByAPacketThatNoOtherAgreesWith) {
+  constexpr std::uint64_t kFar = std::uint64_t{1} << 61;
+  begin(alone_);
+  alone_.take(packet(1, 2, kNextSession), 0);
+  alone_.take(packet(2, 3), 0);
+  alone_.take(heartbeat(kFar), 0);
+  alone_.take(packet(3, 4), 0);
+  alone_.take(heartbeat(kFar - HeldMessages::kWindow - 1), 0);
+  alone_.take(heartbeat(kFar), Receiver::kDoubtNs + 1);
+  alone_.tick(2 * Receiver::kDoubtNs);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3"}));
+  EXPECT_EQ(metrics_.doubted, 4U);
+  EXPECT_FALSE(alone_.is_behind());
+}
+
+TEST_F(MoldReceiver, GoesOnFarAheadWhereTwoPacketsAgree) {
+  begin(alone_);
+  alone_.take(packet(100'000, 100'001), 0, {7, 0});
+  alone_.take(packet(100'001, 100'002), 0, {8, 0});
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 100000", "message 100000", "message 100001"}));
+  EXPECT_EQ(log_.arrivals[1].first, 7);
 }
 
 TEST_F(MoldReceiver, RefusesPacketsThatAreNone) {
