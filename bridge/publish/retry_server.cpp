@@ -115,33 +115,53 @@ RetryServer::Frames RetryServer::answer_unconfirmed(const zmq::message_t& client
   return frames;
 }
 
-/// Numbers that the answer covers and does not have are not kept; those behind it may be asked for next.
+/// Numbers that the answer covers and does not have are not kept; those behind it may be asked for next. One that
+/// covers nothing says that they are on their way: to be sent, or from memory to the disk.
 RetryServer::Frames RetryServer::answer_get(const zmq::message_t& client, const RetryRange& wanted) {
   auto frames = answer_to(client, "got");
   frames.emplace_back();  // for what is covered
   const auto source = std::ranges::find(sources_, wanted.session, &RetrySource::session);
   const bool is_now = source != sources_.end();
   std::optional<std::uint64_t> through;
-  if (!is_now || wanted.first < source->ring->first()) through = add_from_disk(wanted, frames);
-  if (!through) through = is_now ? add_from_memory(*source->ring, wanted, frames) : wanted.last;
+  if (is_now && wanted.first >= source->ring->first()) {
+    through = add_from_memory(*source->ring, wanted, frames);
+  } else {
+    through = add_from_disk(wanted, frames);
+    if (!through) through = is_now ? std::min(kept_from(*source, wanted.first) - 1, wanted.last) : wanted.last;
+  }
   frames[2] = write_range({wanted.session, wanted.first, *through});
   return frames;
 }
 
-/// Adds what is in memory of a range, up to the size of an answer; the last number that was looked at.
+/// Adds what is in memory of a range, up to the size of an answer; the last number of it. What leaves memory meanwhile
+/// is to be asked for again, from the disk.
 std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRange& wanted, Frames& frames) {
   const std::uint64_t last = std::min(wanted.last, ring.last());
   if (wanted.first > last) return wanted.first - 1;
   std::size_t bytes = 0;
-  std::uint64_t next = std::max(wanted.first, std::min(ring.first(), last + 1));
+  std::uint64_t next = wanted.first;
   for (const std::uint64_t end = next + kMaxMessages; next <= last && next < end && bytes < kMaxBytes; ++next) {
     const auto message = ring.get(next);
-    if (!message) continue;
+    if (!message) break;
     const auto key = message->key();
     add(wanted.session, {next, {reinterpret_cast<const char*>(key.data()), key.size()}, message->value()}, frames);
     bytes += message->bytes.size();
   }
   return next - 1;
+}
+
+/// From which number on messages are kept, where a number is neither in memory nor on disk: that number itself where it
+/// is not on disk yet.
+std::uint64_t RetryServer::kept_from(const RetrySource& source, std::uint64_t sequence) {
+  std::uint64_t next = source.ring->first();
+  if (source.spool == nullptr) return next;
+  bool is_behind = true;
+  for (const SpooledSession& each : source.spool->sessions()) {
+    if (each.session != source.session) continue;
+    is_behind = each.last < sequence;
+    if (each.first > sequence) next = std::min(next, each.first);
+  }
+  return is_behind && source.spool->confirmed(source.session) < sequence ? sequence : next;
 }
 
 /// The same of what is on disk; nothing when the first of them is not there.

@@ -165,7 +165,8 @@ void Relay::take_got(const std::vector<zmq::message_t>& answer) {
   const auto lane = std::ranges::find_if(lanes_, [&](const Lane& each) {
     return !each.sessions.empty() && each.sessions.front().id == covered.session && each.asked_from == covered.first;
   });
-  if (lane == lanes_.end()) return;  // late: it was asked for again meanwhile
+  if (lane == lanes_.end()) return;          // late: it was asked for again meanwhile
+  if (covered.last < covered.first) return;  // on its way: asked for again in a while
   lane->asked_from = 0;
   Session& session = lane->sessions.front();
   for (std::size_t i = 2; i + kMessageFrames <= answer.size(); i += kMessageFrames) {

@@ -1,0 +1,96 @@
+#include "publish/retry_server.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace livetape::bridge {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRingBytes = 16 << 10;  // of `kMessages` it has forgotten the first
+constexpr std::uint64_t kMessages = 200;
+constexpr std::uint64_t kSpoolBytes = 1 << 20;
+
+SessionId session_now() {
+  SessionId session;
+  session.fill(7);
+  return session;
+}
+
+std::vector<std::uint8_t> value_of(std::uint64_t sequence) {
+  return std::vector<std::uint8_t>(100, static_cast<std::uint8_t>(sequence));
+}
+
+/// A venue with a relay, whose ring has forgotten messages that the spool may have.
+class RetryServerTest : public ::testing::Test {
+ protected:
+  RetryServerTest() {
+    for (std::uint64_t sequence = 1; sequence <= kMessages; ++sequence) {
+      ring_.put(sequence, "test:A-B", value_of(sequence));
+    }
+  }
+  ~RetryServerTest() override { fs::remove_all(folder_); }
+
+  void spool(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t sequence = first; sequence <= last; ++sequence) {
+      spool_.append(sequence, "test:A-B", value_of(sequence));
+    }
+    ASSERT_TRUE(spool_.flush());
+    spool_.clear();
+  }
+
+  /// The last number that an answer covers, and the numbers of its messages.
+  std::pair<std::uint64_t, std::vector<std::uint64_t>> ask(std::uint64_t first) {
+    RetryServer::Frames request;
+    request.emplace_back(std::string_view("client"));
+    request.emplace_back(std::string_view("get"));
+    request.push_back(write_range({session_now(), first, kMessages}));
+    const RetryServer::Frames answer = server_.answer(request);
+    std::vector<std::uint64_t> numbers;
+    for (std::size_t i = 3; i + 2 < answer.size(); i += 3) {
+      numbers.push_back(get_big_endian<std::uint64_t>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId)));
+    }
+    return {read_range(answer.at(2).to_string_view()).last, numbers};
+  }
+
+  const fs::path folder_ = fs::temp_directory_path() / ("livetape-retry-" + std::to_string(::getpid()));
+  Metrics metrics_;
+  VenueMetrics venue_metrics_;
+  RetryRing ring_{kRingBytes};
+  Spool spool_{folder_, session_now(), kSpoolBytes, venue_metrics_};
+  RetryServer server_{"inproc://retry-test", {{"test", session_now(), &ring_, &spool_}}, metrics_};
+};
+
+TEST_F(RetryServerTest, GivesFromDiskWhatHasLeftMemory) {
+  spool(1, ring_.first());
+  const auto [through, numbers] = ask(1);
+  ASSERT_EQ(numbers.size(), ring_.first());
+  EXPECT_EQ(numbers.front(), 1U);
+  EXPECT_EQ(through, ring_.first());
+}
+
+TEST_F(RetryServerTest, TakesNothingForLostThatIsStillToComeToTheDisk) {
+  ASSERT_GT(ring_.first(), 10U);
+  spool(1, 4);
+  const auto [through, numbers] = ask(5);
+  EXPECT_EQ(through, 4U) << "it is to be asked for again";
+  EXPECT_TRUE(numbers.empty());
+}
+
+TEST_F(RetryServerTest, SaysThatOnlyThoseAreLostThatTheDiskDidNotTake) {
+  ASSERT_GT(ring_.first(), 10U);
+  spool_.confirm(session_now(), 4);
+  spool(8, 9);
+  const auto [through, numbers] = ask(5);
+  EXPECT_EQ(through, 7U);
+  EXPECT_TRUE(numbers.empty());
+  EXPECT_EQ(ask(8).second, (std::vector<std::uint64_t>{8, 9}));
+}
+
+}  // namespace
+}  // namespace livetape::bridge
