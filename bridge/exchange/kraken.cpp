@@ -12,6 +12,7 @@ namespace {
 using simdjson::ondemand::value;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kStreamResolutionNs = 1'000;
 
 /// Kraken's REST API has names of its own for two assets.
 std::string_view asset(std::string_view name) {
@@ -60,10 +61,11 @@ std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint
          std::string(is_on || !has_trades ? how : "") + "}}";
 }
 
-/// The history begins behind a time, not at an id; several trades may be of the same time.
+/// The history begins behind a time, not at an id; several trades may be of the same time, which the stream tells less
+/// exactly.
 std::string Kraken::history_target(const HistoryQuery& query) const {
-  return "/0/public/Trades?pair=" + symbol(query.instrument).rest + "&since=" + std::to_string(query.from_time_ns - 1) +
-         "&count=1000";
+  return "/0/public/Trades?pair=" + symbol(query.instrument).rest +
+         "&since=" + std::to_string(query.from_time_ns - kStreamResolutionNs) + "&count=1000";
 }
 
 DecodeError Kraken::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,

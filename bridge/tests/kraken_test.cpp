@@ -94,7 +94,7 @@ TEST_F(KrakenTest, SubscribesBySlashedSymbolsOfTheListInOurNames) {
 TEST_F(KrakenTest, HistoryGivesTheSameTradeAsTheStream) {
   decode(update(trade("105123.4")));
   const HistoryQuery query{0, 42, 42, 1'762'768'799'000'000'001, 0};
-  EXPECT_EQ(venue_.history_target(query), "/0/public/Trades?pair=XBTUSDT&since=1762768799000000000&count=1000");
+  EXPECT_EQ(venue_.history_target(query), "/0/public/Trades?pair=XBTUSDT&since=1762768798999999001&count=1000");
   std::vector<Trade> page;
   const std::string answer =
       R"({"error":[],"result":{"XBTUSDT":[["105123.40000","0.00012345",1762768800.123456,"s","l","",42]],)"
