@@ -48,6 +48,8 @@ export class MarketChart {
   private readonly labels = new PriceLabels();
   private provisional: IPriceLine | null = null;
   private drawn: readonly Bar[] = [];
+  /** Where the chart scrolls to with the next frame: until then it only tells where it was. */
+  private scrollsTo: number | null = null;
 
   constructor(
     place: HTMLElement,
@@ -89,18 +91,18 @@ export class MarketChart {
   show(bars: readonly Bar[]): void {
     const before = this.drawn;
     const changed = changes(before, bars);
+    const position = this.positionBehind(before, bars);
     this.drawn = bars;
     this.labels.tell("close", bars.at(-1)?.close);
     this.setPrecision(precision(bars));
-    if (!changed) {
-      const position = this.positionBehind(before, bars);
+    if (changed) {
+      for (const bar of changed) this.draw(bar, before.at(-1));
+      if (changed.some((bar) => bar.state === "revised")) this.markRevised();
+    } else {
       this.drawAll();
-      if (position !== null) this.chart.timeScale().scrollToPosition(position, false);
-      this.tellRange(); // one who looks past the oldest bar gets older ones without scrolling again
-      return;
     }
-    for (const bar of changed) this.draw(bar, before.at(-1));
-    if (changed.some((bar) => bar.state === "revised")) this.markRevised();
+    if (position !== null) this.scrollTo(position);
+    if (!changed) this.tellRange(); // one who looks past the oldest bar gets older ones without scrolling again
   }
 
   /** Draw the price of a trade that no bar has yet, beside the newest bar's own; null takes it away. */
@@ -123,14 +125,13 @@ export class MarketChart {
   toNewest(): void {
     const scale = this.chart.timeScale();
     scale.applyOptions({ barSpacing: USUAL_BAR_PX });
-    scale.scrollToPosition(scale.options().rightOffset, false);
+    this.scrollTo(scale.options().rightOffset);
     this.candles.priceScale().applyOptions({ autoScale: true });
   }
 
   /** Move by so many bars, to the newer ones where positive. */
   scroll(bars: number): void {
-    const scale = this.chart.timeScale();
-    scale.scrollToPosition(scale.scrollPosition() + bars, false);
+    this.scrollTo(this.position + bars);
   }
 
   /** Move by so many screens, to the newer ones where positive. */
@@ -188,16 +189,27 @@ export class MarketChart {
   }
 
   /**
-   * Where the chart has to be scrolled to once all is drawn anew, so that one who scrolled the newest bar away goes on
-   * seeing the same; null where it is on the screen. The library does it for a new bar or two, and not for more of
-   * them than there are bars left of the right edge, nor where older ones come as well.
+   * Where the chart has to be scrolled to when these bars are drawn, so that one who scrolled the newest bar away goes
+   * on seeing the same; null where nothing is to be done. The library does it for a new bar or two, and not for more
+   * of them than there are bars left of the right edge, nor where older ones come as well.
    */
   private positionBehind(before: readonly Bar[], bars: readonly Bar[]): number | null {
-    const scale = this.chart.timeScale();
-    const range = scale.getVisibleLogicalRange();
+    const range = this.chart.timeScale().getVisibleLogicalRange();
     const newer = appended(before, bars);
-    if (!range || newer === null || Math.ceil(range.to) >= before.length - 1) return null;
-    return scale.scrollPosition() - newer;
+    const isNewestShown = !range || Math.ceil(range.to) >= before.length - 1;
+    return isNewestShown || !newer ? null : this.position - newer;
+  }
+
+  private get position(): number {
+    return this.scrollsTo ?? this.chart.timeScale().scrollPosition();
+  }
+
+  private scrollTo(position: number): void {
+    this.scrollsTo = position;
+    this.chart.timeScale().scrollToPosition(position, false);
+    requestAnimationFrame(() => {
+      this.scrollsTo = null;
+    });
   }
 
   private drawAll(): void {

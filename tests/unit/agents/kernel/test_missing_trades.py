@@ -229,7 +229,7 @@ def tapes(draw: st.DrawFn) -> list[Event]:
             number = begun_at = begun_at - draw(st.sampled_from([1, 3, 30]))
         seq = number if has_order else None
         trade = Trade(0, "binance", "BTC-USDT", str(number), seq, Decimal(2), Decimal(3), now_ns, now_ns)
-        if begins_anew:
+        if begins_anew or not sent:
             sent.append((now_ns, trade))
         for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
             delay_ns = draw(st.sampled_from([0, 0, 0, 5 * SECOND, 100 * SECOND]))
