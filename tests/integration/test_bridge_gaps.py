@@ -351,7 +351,7 @@ async def test_the_first_trades_of_an_instrument_are_fetched_though_they_fill_pa
             await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
             await exchange.drop_connections()
             now_ns = time.time_ns()
-            made = [replace(trade(number), event_time_ns=now_ns + number) for number in range(1, count + 1)]
+            made = [replace(trade(number), event_time_ns=now_ns + 1_000 * number) for number in range(1, count + 1)]
             script.say(*made)  # nobody listens
             await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', count)
             assert await bridge.stop() == 0
