@@ -255,7 +255,7 @@ std::int64_t Backfill::complete_since_ns(const HistoryQuery& query) const {
   if (page_flaw_ == DecodeError::none || venue_.history_rules().page == 0) {
     return venue_.complete_since_ns(query, page_);
   }
-  return std::ranges::min_element(page_, {}, &Trade::event_time_ns)->event_time_ns;
+  return behind_oldest_ns(page_);
 }
 
 void Backfill::take_page(Tape& tape) {

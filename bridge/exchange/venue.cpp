@@ -72,7 +72,7 @@ DecodeError Venue::add_quote(const QuoteFields& fields, std::int64_t receive_tim
 
 std::int64_t Venue::complete_since_ns(const HistoryQuery& /*query*/, std::span<const Trade> page) const {
   if (page.size() < history_rules().page) return std::numeric_limits<std::int64_t>::min();
-  return std::ranges::min_element(page, {}, &Trade::event_time_ns)->event_time_ns;
+  return behind_oldest_ns(page);
 }
 
 }  // namespace livetape::bridge

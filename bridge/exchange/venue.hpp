@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,11 @@ inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
 /// Whether a venue's time is too far ahead of when we heard of it to be true: the fold refuses such trades as well.
 [[nodiscard]] constexpr bool is_of_the_future(std::int64_t event_time_ns, std::int64_t receive_time_ns) noexcept {
   return event_time_ns > receive_time_ns + kMinuteNs;
+}
+
+/// Since when a page that may be cut off has all trades: of its oldest one's time there may be more.
+[[nodiscard]] inline std::int64_t behind_oldest_ns(std::span<const Trade> page) noexcept {
+  return std::ranges::min_element(page, {}, &Trade::event_time_ns)->event_time_ns + 1;
 }
 
 /// The minutes that are asked for of a venue's own candles, by their starts.
