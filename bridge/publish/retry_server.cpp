@@ -151,17 +151,12 @@ std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRan
 }
 
 /// From which number on messages are kept, where a number is neither in memory nor on disk: that number itself where it
-/// is not on disk yet.
+/// may still come to the disk.
 std::uint64_t RetryServer::kept_from(const RetrySource& source, std::uint64_t sequence) {
-  std::uint64_t next = source.ring->first();
-  if (source.spool == nullptr) return next;
-  bool is_behind = true;
-  for (const SpooledSession& each : source.spool->sessions()) {
-    if (each.session != source.session) continue;
-    is_behind = each.last < sequence;
-    if (each.first > sequence) next = std::min(next, each.first);
-  }
-  return is_behind && source.spool->confirmed(source.session) < sequence ? sequence : next;
+  const std::uint64_t in_memory = source.ring->first();
+  if (source.spool == nullptr) return in_memory;
+  if (source.spool->settled() < sequence) return sequence;
+  return std::min(in_memory, source.spool->first_from(source.session, sequence).value_or(in_memory));
 }
 
 /// The same of what is on disk; nothing when the first of them is not there.

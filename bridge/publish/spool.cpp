@@ -238,6 +238,7 @@ void Spool::clear() noexcept {
 bool Spool::flush() {
   if (batch_.empty()) return true;
   const std::lock_guard lock(mutex_);
+  settled_ = batch_last_;
   // Once it refuses there must be room for some more, or large and small batches would take turns.
   const std::uint64_t bound = is_refusing_ ? max_bytes_ - max_bytes_ / kRoomToGoOn : max_bytes_;
   if (bytes_ + batch_.size() > bound) {
@@ -329,6 +330,19 @@ std::vector<SpooledSession> Spool::sessions() const {
     }
   }
   return sessions;
+}
+
+std::uint64_t Spool::settled() const {
+  const std::lock_guard lock(mutex_);
+  return settled_;
+}
+
+std::optional<std::uint64_t> Spool::first_from(const SessionId& session, std::uint64_t sequence) const {
+  const std::lock_guard lock(mutex_);
+  for (const Segment& segment : segments_) {
+    if (segment.session == session && segment.last >= sequence) return std::max(segment.first, sequence);
+  }
+  return std::nullopt;
 }
 
 std::uint64_t Spool::confirmed(const SessionId& session) const {

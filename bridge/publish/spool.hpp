@@ -54,6 +54,10 @@ class Spool {
   void confirm(const SessionId& session, std::uint64_t sequence);
   /// Up to which message Kafka has a session; 0 before the first.
   [[nodiscard]] std::uint64_t confirmed(const SessionId& session) const;
+  /// Up to which message the session now was written or refused: what comes behind it is still to be.
+  [[nodiscard]] std::uint64_t settled() const;
+  /// The first message of a session from this one on that was written; nothing when none was.
+  [[nodiscard]] std::optional<std::uint64_t> first_from(const SessionId& session, std::uint64_t sequence) const;
   /// What is not confirmed, the oldest session first.
   [[nodiscard]] std::vector<SpooledSession> sessions() const;
 
@@ -103,6 +107,7 @@ class Spool {
   std::deque<Segment> segments_;
   std::uint64_t bytes_ = 0;
   std::uint64_t next_number_ = 1;
+  std::uint64_t settled_ = 0;
   std::map<SessionId, std::uint64_t> confirmed_;
 };
 

@@ -84,7 +84,6 @@ TEST_F(RetryServerTest, TakesNothingForLostThatIsStillToComeToTheDisk) {
 
 TEST_F(RetryServerTest, SaysThatOnlyThoseAreLostThatTheDiskDidNotTake) {
   ASSERT_GT(ring_.first(), 10U);
-  spool_.confirm(session_now(), 4);
   spool(8, 9);
   const auto [through, numbers] = ask(5);
   EXPECT_EQ(through, 7U);
