@@ -1,6 +1,7 @@
 #include "nic/mold_receiver.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace livetape::bridge::mold {
@@ -57,7 +58,7 @@ void Receiver::note_ends(std::uint64_t end_before, std::int64_t now_ns) {
   if (is_behind() && end_ > end_before) {
     if (ends_.empty()) ++metrics_.gaps;
     const bool is_soon = !ends_.empty() && now_ns - ends_.back().since_ns < kPatienceNs / kStepsOfPatience;
-    if (is_soon) {
+    if (is_soon || std::ssize(ends_) > kStepsOfPatience) {
       ends_.back().end = end_;
     } else {
       ends_.push_back({end_, now_ns});
@@ -195,9 +196,10 @@ void Receiver::send(Request& request, std::int64_t now_ns) {
   listener_.on_request(mold::request({*session_, request.first, count}));
 }
 
-/// Goes on with what is held, or with what comes next.
+/// Goes on with what is held, or with what was known of later.
 void Receiver::give_up() {
-  lose_until(held_.first_from(next_, end_));
+  const std::uint64_t known = ends_.empty() ? end_ : ends_.front().end;
+  lose_until(std::min(held_.first_from(next_, end_), known));
   deliver_held();
   requests_.clear();
   forget_ends();

@@ -100,7 +100,7 @@ class Receiver {
     std::uint64_t end;
     std::int64_t since_ns;
   };
-  static constexpr std::int64_t kStepsOfPatience = 50;  // to so much of it exact: there is a bound of them to keep
+  static constexpr std::int64_t kStepsOfPatience = 50;  // to so much of it exact, and no more of them are kept
 
   struct Doubted {
     std::vector<std::uint8_t> payload;
