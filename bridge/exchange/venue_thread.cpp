@@ -196,7 +196,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   Tape& tape = tapes_[trade.instrument];
   hear(tape, steady_ns);
   tape.strikes = 0;
-  if (!tape.has_trade()) positions_.begin(trade);
+  if (!tape.newest()) positions_.begin(trade);
   const Verdict verdict = tape.take(trade);
   if (verdict == Verdict::duplicate) {
     ++metrics_.duplicates;
