@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -57,7 +58,8 @@ def fields_of(frame: str) -> dict[str, Any]:
 def read_frames(path: Path, stream_of: Callable[[str], str] = combined_stream) -> Iterator[RecordedFrame]:
     """The frames of a `*.frames.gz`: a line has the receive time in ns and the frame, whose stream `stream_of` tells.
 
-    A recorder that was killed leaves a file without its end, and maybe half a line: it is read as far as it is whole.
+    A recorder that was killed leaves a file without its end, or with a bad one, and maybe half a line: it is read as
+    far as it is whole.
 
     Raises:
         BadRecording: the file is missing or a line is no frame.
@@ -70,7 +72,7 @@ def read_frames(path: Path, stream_of: Callable[[str], str] = combined_stream) -
                     yield RecordedFrame(int(received), stream_of(text), text)
                 except (ValueError, AttributeError) as error:
                     raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of the venue") from error
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise BadRecording(f"{path} cannot be read: {error}") from error
 
 
@@ -79,7 +81,7 @@ def _whole_lines(file: IO[str]) -> Iterator[str]:
         for line in file:
             if line.endswith("\n"):
                 yield line
-    except EOFError:
+    except (EOFError, zlib.error):
         return
 
 

@@ -106,7 +106,9 @@ UdpSocket UdpSocket::listening(const UdpAddress& address, const std::string& int
   ask_for_hardware_times(socket.descriptor_);
   const int yes = 1;
   const int no = 0;
-  (void)::setsockopt(socket.descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  // A group's datagrams come to everybody; those of an address of ours would come to the last who asks, and to him
+  // alone.
+  if (address.is_multicast()) (void)::setsockopt(socket.descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   // Only what this socket joined, not every group that any program of the machine did.
   (void)::setsockopt(socket.descriptor_, IPPROTO_IP, IP_MULTICAST_ALL, &no, sizeof no);
   const ::sockaddr_in bound = as_sockaddr(address);
