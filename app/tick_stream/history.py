@@ -16,8 +16,9 @@ from app.venues import read_venues
 BATCH: Final = 1_000
 POLL_S: Final = 0.1
 REQUEST_S: Final = 5.0
-MARGIN_S: Final = 30.0
-"""How much the broker's clock and ours may differ, and records of one time over partitions."""
+MARGINS_S: Final = (30.0, 900.0)
+"""How much the broker's clock and ours may differ, and records of one time over partitions; and how far to look back
+where that is not enough: who reads slowly, or waited for another hole, had the message before it long after it came."""
 UNCLOCKED: Final = ("gaps", "candles")
 """The topics of messages that have no clocks of the venue among them."""
 
@@ -52,8 +53,19 @@ class TickHistory:
             consumer.close()
 
     def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
+        for margin_s in MARGINS_S:
+            found, is_late = self._read_since(consumer, venue, hole, since_s - margin_s, goes_on)
+            if not (found.is_all and is_late):
+                break
+        return found
+
+    def _read_since(
+        self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]
+    ) -> tuple[Found, bool]:
+        """What is found from a time on, and whether some of the hole may be before that."""
         topics = ("trades", "quotes") if venue in self._quoting else ("trades",)
         starts = [start for topic in topics for start in self._starts(consumer, topic, since_s)]
+        begins = {_place(at) for at in starts if 0 <= at.offset <= consumer.get_watermark_offsets(at, REQUEST_S)[0]}
         settled_ns = self._settings.clock_delay_ns + SECOND_NS
         search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns)
         consumer.assign(starts)
@@ -62,9 +74,9 @@ class TickHistory:
                 if (entry := self._entry(message, venue)) is not None:
                     search.take(_place(message), entry)
         if not search.is_done:
-            return search.found(is_all=False)
+            return search.found(is_all=False), False
         is_all = search.is_full or self._take_unclocked(consumer, venue, search, since_s, goes_on)
-        return search.found(is_all=is_all)
+        return search.found(is_all=is_all), not search.is_full and bool(set(search.late) - begins)
 
     def _take_unclocked(
         self, consumer: Consumer, venue: str, search: Search, since_s: float, goes_on: Callable[[], bool]
@@ -87,7 +99,7 @@ class TickHistory:
         partitions = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions
         if not partitions:
             raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap} has no topic {topic}")
-        since_ms = int((since_s - MARGIN_S) * 1000)
+        since_ms = int(since_s * 1000)
         wanted = [TopicPartition(topic, number, since_ms) for number in partitions]
         return consumer.offsets_for_times(wanted, timeout=REQUEST_S)
 

@@ -25,7 +25,7 @@ class VenueOrder:
     def __init__(self, venue: str) -> None:
         self._venue = venue
         self._sessions: list[_Session] = []
-        self._ended: bytes = b""
+        self._ended: set[bytes] = set()
         self.ready: list[Tick | Lost] = []
 
     @property
@@ -76,13 +76,13 @@ class VenueOrder:
     def insert(self, session_id: bytes, before: bytes) -> None:
         """Learn of a session that nobody heard, between two that are known."""
         places = {session.id: place for place, session in enumerate(self._sessions)}
-        if session_id not in places and before in places:
+        if session_id not in places and session_id not in self._ended and before in places:
             self._sessions.insert(places[before], _Session(session_id, 1))
 
     def end(self, session_id: bytes) -> None:
         """Go on to the session behind this one, which is complete."""
         if len(self._sessions) > 1 and self._sessions[0].id == session_id:
-            self._ended = self._sessions.pop(0).id
+            self._ended.add(self._sessions.pop(0).id)
             self._advance()
 
     def _session(self, session_id: bytes, first: int) -> _Session | None:
@@ -90,7 +90,7 @@ class VenueOrder:
         for session in self._sessions:
             if session.id == session_id:
                 return session
-        if session_id == self._ended:
+        if session_id in self._ended:
             return None
         self._sessions.append(_Session(session_id, 1 if self._sessions else first))
         return self._sessions[-1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import zmq
@@ -38,6 +39,7 @@ class RetryClient:
         self._context = zmq.asyncio.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.IMMEDIATE, 1)  # what nobody hears is not kept for a bridge that comes much later
         self._socket.connect(address)
         self._turn = asyncio.Lock()
 
@@ -71,6 +73,7 @@ class RetryClient:
         """The frames behind an answer's kind. A late answer to an earlier request is not taken for it."""
         kind = b"state" if request[0] == b"state" else b"got"
         async with self._turn:
+            self._drop_answers()
             for _ in range(TRIES):
                 try:
                     async with asyncio.timeout(ANSWER_S):
@@ -82,6 +85,13 @@ class RetryClient:
                 except TimeoutError:
                     continue
         raise RetryAway("the bridge does not answer for messages that were missed")
+
+    def _drop_answers(self) -> None:
+        """Answers that came too late tell of then."""
+        socket: zmq.Socket[bytes] = zmq.Socket.shadow(self._socket)
+        with suppress(zmq.Again):
+            while True:
+                socket.recv_multipart(zmq.NOBLOCK)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -44,6 +44,8 @@ class Search:
     def __init__(self, hole: Hole, partitions: Collection[Partition], settled_ns: int) -> None:
         self._hole = hole
         self._open = set(partitions)
+        self._late = set(partitions)
+        self._others: set[Partition] = set()
         self._settled_ns = settled_ns
         self._found: dict[bytes, dict[int, Tick]] = {hole.session: {}}
         self._reached: set[Partition] = set()
@@ -61,6 +63,11 @@ class Search:
         """Whether all was found that the partitions have."""
         return self.is_full or not self._open
 
+    @property
+    def late(self) -> Collection[Partition]:
+        """Partitions of which nothing was taken from before the hole: they may have some of it before that."""
+        return self._late
+
     def take(self, partition: Partition, entry: Entry) -> None:
         """Take the next message of a partition."""
         if partition not in self._open:
@@ -69,6 +76,10 @@ class Search:
         is_of_the_hole = tick.session == self._hole.session
         if is_of_the_hole:
             self._reached.add(partition)
+            if tick.sequence < self._hole.first or partition in self._others:
+                self._late.discard(partition)
+        else:
+            self._others.add(partition)
         if self._is_past(partition, entry):
             self._open.remove(partition)
         elif self._is_in_hole(tick) if is_of_the_hole else self._has_sessions_behind(partition):

@@ -98,6 +98,21 @@ def test_a_session_that_nobody_heard_is_put_between() -> None:
     assert handed_out(order) == [(ONE, 3), (TWO, 1), Lost("v", TWO, 2, None, "unknown"), (THREE, 1)]
 
 
+def test_a_session_that_has_ended_does_not_come_again_however_many_came_since() -> None:
+    order = VenueOrder("v")
+    for before, session in ((ONE, TWO), (TWO, THREE)):
+        order.take(tick(before, 1))
+        order.take(tick(session, 1))
+        order.end(before)
+    assert handed_out(order) == [(ONE, 1), (TWO, 1), (THREE, 1)]
+    order.knows(ONE, 5)
+    order.insert(ONE, THREE)
+    order.take(tick(ONE, 2))
+    assert order.hole() is None
+    order.take(tick(THREE, 2))
+    assert handed_out(order) == [(THREE, 2)]
+
+
 def test_any_order_of_arrival_comes_to_the_same() -> None:
     chance = random.Random(7)  # noqa: S311 - no secret
     messages = [(session, sequence) for session in (ONE, TWO, THREE) for sequence in range(1, 40)]

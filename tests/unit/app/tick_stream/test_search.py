@@ -39,6 +39,15 @@ def test_it_ends_when_every_message_was_found() -> None:
     assert search.found(is_all=True).newest_s == 4.0
 
 
+def test_what_was_taken_from_before_the_hole_tells_that_nothing_of_it_is_before_that() -> None:
+    search = Search(Hole(TWO, 3, 6), {TRADES, QUOTES}, SETTLED_NS)
+    take(search, trade(TWO, 4), trade(TWO, 5))
+    assert set(search.late) == {TRADES, QUOTES}
+    take(search, trade(TWO, 2))
+    take(search, trade(ONE, 9), trade(TWO, 4), partition=QUOTES)
+    assert not search.late
+
+
 def test_a_trade_that_waited_for_a_gap_is_found_behind_messages_of_higher_numbers() -> None:
     search = Search(Hole(ONE, 3, 6), {TRADES}, SETTLED_NS)
     take(search, trade(ONE, 4), clock(ONE, 7, 10_000), trade(ONE, 8), clock(ONE, 9, 10_000), clock(ONE, 10, 11_999))
