@@ -132,7 +132,8 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         while not self.should_stop:
             await self.sleep(COMMIT_INTERVAL_S)
             for partition in self._partitions.values():  # nothing may come of a log that is held until it is let go
-                self._pace(partition)
+                if not partition.is_busy:
+                    self._pace(partition)
             flushed = {side.tp: side.flushed_offset for side in self._sides()}
             if flushed != committed and await self.app.commit_batches(flushed):
                 committed = flushed

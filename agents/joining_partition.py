@@ -84,6 +84,11 @@ class JoiningPartition:
         return self.trades if topic == self.trades.tp.topic else self.quotes
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a thread may be in the join: nothing is asked of it then."""
+        return self._lock.locked()
+
+    @property
     def paused(self) -> set[TP]:
         """Logs that are too far ahead of the other one: fetching more would only fill the memory.
 
@@ -164,8 +169,9 @@ class JoiningPartition:
 
         While so many wait that no more are fetched, what is fetched does not tell how old those are: their log does.
         """
-        trades_ms = self._join.overdue_ms
-        is_held = self._join.waiting_for_quotes > MOST_WAITING
+        async with self._lock:
+            trades_ms = self._join.overdue_ms
+            is_held = self._join.waiting_for_quotes > MOST_WAITING
         if (trades_ms is None and not is_held) or time.monotonic() < self._look_at_s:
             return
         self._look_at_s = time.monotonic() + LOOK_EVERY_S

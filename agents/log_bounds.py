@@ -29,7 +29,7 @@ def appended_until(settings: Settings, tp: TP) -> int:
     """When the log took its last record, in ms since 1970; -1 when it has none."""
     admin = admin_client(settings)
     asked = admin.list_offsets({TopicPartition(*tp): OffsetSpec.max_timestamp()}, request_timeout=TIMEOUT_S)
-    return max(found.result(TIMEOUT_S).timestamp for found in asked.values())
+    return max(int(found.result(TIMEOUT_S).timestamp) for found in asked.values())
 
 
 def offsets_since(settings: Settings, partitions: Collection[TP], since_ms: int) -> dict[TP, int]:

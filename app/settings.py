@@ -26,7 +26,7 @@ def _zmq_address(text: str) -> str:
 
 
 def _postgres_url(text: str) -> str:
-    if re.fullmatch(r"postgresql\+psycopg://[^/?#]*?(:\d+)?/?", text) is None:
+    if re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?", text) is None:
         raise ValueError("it must name server and role, and no database, as postgresql+psycopg://USER@HOST:PORT does")
     return text
 

@@ -96,13 +96,18 @@ class TableFeed:
         """Begin with every changelog that is there and not read yet."""
         try:
             topics = consumer.list_topics(timeout=METADATA_S).topics
-            for topic in self._tables.keys() & topics.keys() - self._behind.keys():
-                ends = {number: _end(consumer, topic, number) for number in topics[topic].partitions}
-                if ends:
-                    self._behind[topic] = ends
-                    consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
         except KafkaException as error:
             logger.debug("changelogs are looked for again: %s", error)
+            return
+        for topic in self._tables.keys() & topics.keys() - self._behind.keys():
+            try:
+                ends = {number: _end(consumer, topic, number) for number in topics[topic].partitions}
+            except KafkaException as error:
+                logger.debug("%s is looked at again: %s", topic, error)
+                continue
+            if ends:
+                self._behind[topic] = ends
+                consumer.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
 
     def _take(self, messages: Iterable[Message]) -> None:
         changes: list[Change] = []

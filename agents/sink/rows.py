@@ -114,7 +114,8 @@ class RowMaker:
     def _check_texts(self, name: str, fields: Fields) -> None:
         """Refuse what Postgres would refuse, and every record of the transaction with it."""
         texts = [text for text in fields.values() if isinstance(text, str)]
-        if "\0" in "".join(chain(texts, fields.get("conditions", ()))):
+        conditions = fields["conditions"] if name in {"livetape.Trade", CORRECTION} else ()
+        if "\0" in "".join(chain(texts, conditions)):
             raise BadRecord("a text has a NUL character in it, which Postgres does not store")
         for key in self._key_texts[name]:
             if len((fields[key] or "").encode()) > KEY_TEXT_BYTES:

@@ -40,7 +40,8 @@ class ResponseBuffers:
         if len(self._kept) < KEPT_BUFFERS:
             self._kept.append(made)
             return
-        for number, buffer in enumerate(self._kept):
+        for number in range(len(self._kept)):
+            buffer = self._kept[number]  # a loop over pairs would refer to it once more
             if len(buffer) < len(made) and _is_unused(buffer):
                 self._kept[number] = made
                 return

@@ -157,6 +157,9 @@ export class SeriesBars {
   private dropOldest(count: number): void {
     for (const bar of this.bars.splice(0, count)) if (bar.state === "revised") this.early.add(bar);
     this.isComplete = false;
+    const oldest = this.bars[0];
+    const left = this.unrestored;
+    if (left && oldest && compareTimes(oldest.start_ns, left.end_ns) > 0) this.unrestored = null; // it joins no more
     this.listener.barsChanged();
   }
 

@@ -116,7 +116,7 @@ def test_a_waiting_trade_that_cannot_be_read_after_a_restart_is_not_taken_for_an
 
 
 def test_trades_that_waited_hold_no_others_back_while_they_are_read_again() -> None:
-    trades = [*(tick(offset, offset) for offset in range(4)), clock(4, 100)]
+    trades: list[TradeEvent] = [*(tick(offset, offset) for offset in range(4)), clock(4, 100)]
     partition = JoinedPartition(RULES, trades, [])
     partition.take_all()
     assert partition.join.waiting_for_quotes == 4

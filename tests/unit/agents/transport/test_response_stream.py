@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.transport.response_stream import LARGE_BYTES, ResponseBuffers, ResponseReader, ResponseStream
+from agents.transport.response_stream import KEPT_BUFFERS, LARGE_BYTES, ResponseBuffers, ResponseReader, ResponseStream
 from local import certificates
 from local.certificates import Certificates
 
@@ -147,3 +147,11 @@ def test_large_fields_of_a_response_are_views_and_small_ones_are_not() -> None:
     assert isinstance(large, memoryview)
     assert small + bytes(large) + rest == bytes(response)
     assert reader.read(1) == b""
+
+
+def test_a_large_buffer_takes_the_place_of_a_small_one_that_is_kept() -> None:
+    buffers = ResponseBuffers()
+    small = [buffers.take(LARGE_BYTES) for _ in range(KEPT_BUFFERS)]
+    del small
+    memory = id(buffers.take(4 * LARGE_BYTES).obj)
+    assert id(buffers.take(4 * LARGE_BYTES).obj) == memory
