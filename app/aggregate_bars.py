@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.aggregates import Amount, Declared
-from app.amounts import from_decimal, plain, unscaled
+from app.amounts import plain, plain_text, unscaled
 from app.bars import Bar, Order, encode
 
 COPIED = ("trade_count", "state", "revision", "seq", "epoch")
@@ -13,20 +13,20 @@ READ = ("venue", "instrument", "interval", "start_ns", "generation", *COPIED)
 
 def from_record(declared: Declared, fields: Mapping[str, Any]) -> Bar:
     """A window from the fields of its record; amounts are Avro's raw bytes."""
-    return _bar(declared, fields, lambda value, _: unscaled(value))
+    return _bar(declared, fields, lambda value, scale: plain(unscaled(value), scale))
 
 
 def from_row(declared: Declared, row: Mapping[str, Any]) -> Bar:
-    """A window from a row of the aggregate's table; amounts are Decimals."""
-    return _bar(declared, row, from_decimal)
+    """A window from a row of the aggregate's table; amounts are Decimals, whatever their places."""
+    return _bar(declared, row, lambda value, _: plain_text(value))
 
 
-def _bar(declared: Declared, fields: Mapping[str, Any], amount: Callable[[Any, int], int]) -> Bar:
+def _bar(declared: Declared, fields: Mapping[str, Any], amount: Callable[[Any, int], str]) -> Bar:
     def shown(name: str, kind: object) -> object:
         value = fields[name]
         if value is None or not isinstance(kind, Amount):
             return value
-        return plain(amount(value, kind.scale), kind.scale)
+        return amount(value, kind.scale)
 
     order = Order(fields["generation"], fields["seq"], committed=True, revision=fields["revision"])
     json = {

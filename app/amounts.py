@@ -9,6 +9,8 @@ NOTIONAL_SCALE = 36
 """Decimal places of price times size."""
 RETURNS_SCALE = 28
 """Decimal places of sums of squared log returns."""
+MOST_BYTES = 33
+"""Of any amount of a bar in Avro: a notional is below 10^76."""
 _EXACT = Context(prec=200, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN, traps=[Inexact])
 
 
@@ -20,6 +22,14 @@ def unscaled(raw: bytes) -> int:
 def from_decimal(value: Decimal, scale: int) -> int:
     """The integer that stands for a Decimal at a scale; raise decimal.Inexact where it has more places."""
     return int(_EXACT.to_integral_exact(_EXACT.scaleb(value, scale)))
+
+
+def plain_text(value: Decimal) -> str:
+    """A Decimal as a plain decimal, whatever its places: see `plain`."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def plain(value: int, scale: int) -> str:

@@ -89,8 +89,10 @@ def _feed(services: Services, reader: RecordReader) -> Feed:
         loop.call_soon_threadsafe(apply, keyed, applied)
 
     def apply(keyed: KeyedBars, applied: Callable[[], None]) -> None:
-        services.view.apply(keyed)
-        applied()
+        try:
+            services.view.apply(keyed)
+        finally:
+            applied()
 
     return Feed(
         services.settings,
@@ -110,10 +112,12 @@ def _table_feed(services: Services) -> TableFeed:
         loop.call_soon_threadsafe(apply, changes, ready, applied)
 
     def apply(changes: Sequence[Change], ready: Sequence[str], applied: Callable[[], None]) -> None:
-        services.tables.apply(changes)
-        for table in ready:
-            services.tables.ready(table)
-        applied()
+        try:
+            services.tables.apply(changes)
+            for table in ready:
+                services.tables.ready(table)
+        finally:
+            applied()
 
     return TableFeed(
         services.settings,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from app.amounts import (
+    MOST_BYTES,
     NOTIONAL_SCALE,
     PRICE_SCALE,
     RETURNS_SCALE,
@@ -69,7 +70,11 @@ class Bar:
         """A final or revised bar from the fields of a `livetape.Bar`; amounts are Avro's raw bytes.
 
         Its text is made at once: it is kept for long, and is a quarter of the fields.
+
+        Raises:
+            ValueError: an amount is longer than any bar's, or a sum of squares is negative.
         """
+        _check(fields)
         return cls(fields["start_ns"], _committed_order(fields), text=encode(as_json(fields, _from_avro(fields))))
 
     @classmethod
@@ -79,7 +84,14 @@ class Bar:
 
     @classmethod
     def forming(cls, live: Mapping[str, Any], fields: Mapping[str, Any]) -> Self:
-        """A forming bar from a `livetape.Live` and one of its bars; amounts are Avro's raw bytes."""
+        """A forming bar from a `livetape.Live` and one of its bars; amounts are Avro's raw bytes.
+
+        Its text is made when it is asked for, so that what could not be written is refused here.
+
+        Raises:
+            ValueError: an amount is longer than any bar's, or a sum of squares is negative.
+        """
+        _check(fields)
         order = Order(live["generation"], fields["seq"], committed=False, revision=0)
         envelope = {name: live[name] for name in ("venue", "instrument", "epoch", "generation")}
         return cls(fields["start_ns"], order, fields={**fields, **envelope, "state": "forming", "revision": 0})
@@ -108,6 +120,13 @@ def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int | None]) -> dic
         **{name: fields[name] for name in COPIED},
         "epoch": f"{fields['epoch']}.{fields['generation']}",
     }
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    if any(fields[name] is not None and len(fields[name]) > MOST_BYTES for name in SCALES):
+        raise ValueError(f"an amount has more than {MOST_BYTES} bytes")
+    if fields["squared_returns"] is not None and unscaled(fields["squared_returns"]) < 0:
+        raise ValueError("a sum of squared returns is negative")
 
 
 def _committed_order(fields: Mapping[str, Any]) -> Order:

@@ -253,16 +253,19 @@ class Feed:
         topic = self._names[str(message.topic())]
         try:
             name, fields = self._read_value(message.value())
-        except BadRecord as error:
+            bars.extend(self._bars(name, fields))
+        except (BadRecord, ValueError, ArithmeticError) as error:  # an amount that nobody can write down
             self._metrics.bad_records.labels(topic).inc()
             logger.warning("%s[%s] offset %s: %s", message.topic(), message.partition(), message.offset(), error)
-            return
+
+    def _bars(self, name: str, fields: Mapping[str, Any]) -> KeyedBars:
         if name == "livetape.Live":
-            bars.extend((self._key(fields, bar), Bar.forming(fields, bar)) for bar in fields["bars"])
-        elif name == "livetape.Bar":
-            bars.append((self._key(fields, fields), Bar.committed(fields)))
-        elif (aggregate := self._aggregates.get(name)) is not None:
-            bars.append((self._key(fields, fields, aggregate.topic), from_record(aggregate, fields)))
+            return [(self._key(fields, bar), Bar.forming(fields, bar)) for bar in fields["bars"]]
+        if name == "livetape.Bar":
+            return [(self._key(fields, fields), Bar.committed(fields))]
+        if (aggregate := self._aggregates.get(name)) is not None:
+            return [(self._key(fields, fields, aggregate.topic), from_record(aggregate, fields))]
+        return []
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         while True:

@@ -5,6 +5,7 @@ after it did not answer.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from app.aggregate_bars import READ, from_row
 from app.aggregates import Declared, load_aggregates
 from app.bars import Bar, Instrument, SeriesKey
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 CONNECT_S = 2
 STATEMENT_MS = 10_000
@@ -133,7 +136,7 @@ class History:
                 for chunk in bars.mappings().partitions():
                     if not goes_on():
                         return positions
-                    take([(_key(row, stored.channel), stored.bar(dict(row))) for row in chunk])
+                    take([(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None])
         return positions
 
     def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool) -> list[Bar]:
@@ -152,7 +155,7 @@ class History:
             if not has_table:
                 return []
             rows = connection.execute(_older_bars(stored.table, stored.columns), wanted).mappings().all()
-        return [stored.bar(dict(row)) for row in reversed(rows)]
+        return [bar for row in reversed(rows) if (bar := _bar(stored, row)) is not None]
 
     def trades(self, key: Instrument, limit: int) -> list[Mapping[str, Any]]:
         """The newest `limit` trades, oldest first, as rows of the table `trade`; raise HistoryUnavailable."""
@@ -198,6 +201,15 @@ class History:
 def _stored(declared: Declared) -> _Stored:
     columns = ", ".join(f'"{name}"' for name in (*READ, *(field.name for field in declared.fields)))
     return _Stored(declared.topic, declared.table, columns, partial(from_row, declared))
+
+
+def _bar(stored: _Stored, row: Mapping[Any, Any]) -> Bar | None:
+    """A row as a bar; none of one that has an amount which nobody can write down."""
+    try:
+        return stored.bar(dict(row))
+    except (ValueError, ArithmeticError) as error:
+        logger.warning("a row of %s cannot be shown: %s: %s", stored.table, _key(row, stored.channel), error)
+        return None
 
 
 def _has_table(connection: Connection, stored: _Stored) -> bool:

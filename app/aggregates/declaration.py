@@ -18,7 +18,9 @@ ENVELOPE: Final = (
     "generation", "partition",
 )  # fmt: skip
 """What every record has beside the user's fields."""
-_RESERVED: Final = {*ENVELOPE, "name", "version", "init", "fold", "merge"}
+_POSTGRES: Final = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+"""Columns that every table of Postgres has: https://www.postgresql.org/docs/current/ddl-system-columns.html."""
+_RESERVED: Final = {*ENVELOPE, *_POSTGRES, "name", "version", "init", "fold", "merge"}
 
 
 class AggregatesUnfit(Exception):

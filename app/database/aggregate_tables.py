@@ -37,7 +37,7 @@ def aggregate_table(declared: Declared) -> Table:
 
 
 def make_tables(connection: Connection, declared: Sequence[Declared]) -> None:
-    """Make the tables that are not there, and add the columns of new fields; what is there stays.
+    """Make the tables that are not there, and add the columns of new fields; what is there stays, null where it may be.
 
     Raises:
         AggregatesUnfit: a column is there with another type.
@@ -53,6 +53,7 @@ def _fit(connection: Connection, table: Table) -> None:
     quote = dialect.identifier_preparer.quote
     columns = inspect(connection).get_columns(table.name)
     present = {str(column["name"]): column["type"].compile(dialect) for column in columns}
+    never_null = {str(column["name"]) for column in columns if not column["nullable"]}
     for column in table.columns:
         wanted = column.type.compile(dialect)
         if column.name not in present:
@@ -62,7 +63,7 @@ def _fit(connection: Connection, table: Table) -> None:
                 f"table {table.name}: column {column.name} is {present[column.name]}, and the aggregate's field is "
                 f"{wanted}: give the field another name, or drop the table"
             )
-    for name in present.keys() - {column.name for column in table.columns}:
+    for name in never_null - {column.name for column in table.columns if not column.nullable}:
         connection.execute(text(f"ALTER TABLE {quote(table.name)} ALTER COLUMN {quote(name)} DROP NOT NULL"))
 
 

@@ -84,11 +84,12 @@ async def test_a_new_instrument_appears_by_itself(api: Api, writer: Writer) -> N
 
 def test_records_that_cannot_be_read_are_counted_and_the_next_are_shown(api: Api, writer: Writer) -> None:
     whole = writer.value("Bar", bar(180, seq=30))
-    for value in (b"", b"\x00\x7f\xff\xff\xff" + whole[5:], whole[:-3], whole + b"!", b"{}" + whole):
+    impossible = writer.value("Bar", bar(180, seq=30) | {"squared_returns": Decimal("-0.0004")})
+    for value in (b"", b"\x00\x7f\xff\xff\xff" + whole[5:], whole[:-3], whole + b"!", b"{}" + whole, impossible):
         writer.raw("bars", value)
     writer.flush([bar(240, seq=40)])
     eventually(lambda: api.bars()[-1] == shown(bar(240, seq=40)))
-    assert api.metric('livetape_view_bad_records_total{topic="bars"}') == 5
+    assert api.metric('livetape_view_bad_records_total{topic="bars"}') == 6
 
 
 async def test_requests_that_make_no_sense_are_told_why_and_disturb_nobody(api: Api) -> None:

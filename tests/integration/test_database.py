@@ -12,14 +12,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from psycopg import sql
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from app import database
+from app.aggregates import declared
 from app.database import conninfo, migrate
+from app.database.aggregate_tables import aggregate_table, make_tables
 from app.database.partitions import day_of, ensure_days
 from app.database.tables import BY_DAY, metadata
 from app.settings import PROJECT, Settings
+from tests.unit.app.aggregates.test_declaration import Everything
 
 NEW_YEAR = date(2026, 1, 1)
 CANCELLATION: LiteralString = """
@@ -74,6 +77,19 @@ def test_rows_of_before_are_of_the_topic_that_is_stored_as_far_as_it_is(settings
         for table, topic in (("gap", "gaps"), ("dead_letter", "gaps"), ("trade_correction", "trades")):
             query = sql.SQL('SELECT partition, "offset", epoch FROM {} ORDER BY 1, 2').format(sql.Identifier(table))
             assert connection.execute(query).fetchall() == [(1, 4, f"id of {topic}"), (1, 5, ""), (2, 4, "")]
+
+
+def test_a_field_of_an_aggregate_that_may_be_null_now_is_stored_so(settings: Settings) -> None:
+    migrate(settings)
+    everything = declared(Everything)
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    table = aggregate_table(everything).name
+    with engine.begin() as connection:
+        make_tables(connection, [everything])
+        connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN spread SET NOT NULL"))  # as it was before
+        make_tables(connection, [everything])
+        nullable = {column["name"]: column["nullable"] for column in inspect(connection).get_columns(table)}
+    assert (nullable["spread"], nullable["size"], nullable["seq"]) == (True, False, False)
 
 
 def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.amounts import from_decimal, order_flow_imbalance, plain, realised_volatility, unscaled, vwap
+from app.amounts import from_decimal, order_flow_imbalance, plain, plain_text, realised_volatility, unscaled, vwap
 
 WIDE = Context(prec=250, Emin=MIN_EMIN, Emax=MAX_EMAX, rounding=ROUND_HALF_EVEN)
 prices = st.integers(-(10**38) + 1, 10**38 - 1)
@@ -36,6 +36,11 @@ def test_plain_text_has_no_exponent_and_no_trailing_zeros(value: int, scale: int
 @given(prices, st.sampled_from([0, 1, 8, 18, 36, 76]))
 def test_plain_text_is_the_exact_value(value: int, scale: int) -> None:
     assert Decimal(plain(value, scale)) == WIDE.scaleb(Decimal(value), -scale)
+
+
+@given(prices, st.sampled_from([0, 1, 8, 18, 36, 76]))
+def test_a_decimal_of_any_places_is_the_same_text(value: int, scale: int) -> None:
+    assert plain_text(WIDE.scaleb(Decimal(value), -scale)) == plain(value, scale)
 
 
 @given(prices)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,15 @@ def final(start: int, **how: int) -> Bar:
 def forming(start: int, **how: int) -> Bar:
     values = fields(start, **how)
     return Bar.forming(values, values)
+
+
+@pytest.mark.parametrize("wrong", [{"notional": b"\x7f" + bytes(2_000)}, {"squared_returns": raw(-1)}])
+def test_a_bar_whose_amounts_cannot_be_written_is_refused_before_anybody_asks_for_it(wrong: dict[str, bytes]) -> None:
+    values = fields(0, seq=1) | wrong
+    with pytest.raises(ValueError, match=r"amount|negative"):
+        Bar.forming(values, values)
+    with pytest.raises(ValueError, match=r"amount|negative"):
+        Bar.committed(values)
 
 
 class Heard:

@@ -50,6 +50,12 @@ class Reserved(Base):
 
 
 @dataclass(frozen=True)
+class OfPostgres(Base):
+    name = "of_postgres"
+    ctid: Annotated[int, Integer("A column that every table has.")] = 0
+
+
+@dataclass(frozen=True)
 class FloatAmount(Base):
     name = "float_amount"
     size: Annotated[float, Amount("Would be rounded.")] = 0.0
@@ -95,6 +101,7 @@ class Empty(Base):
     [
         (NoKind, "field size must say what it is"),
         (Reserved, "cannot be called seq"),
+        (OfPostgres, "cannot be called ctid"),
         (FloatAmount, "field size is declared <class 'float'>, and Amount is <class 'int'>"),
         (TooManyPlaces, "field size has 9 decimal places of 8 digits"),
         (NegativeScale, "field size has -1 decimal places of 38 digits"),
