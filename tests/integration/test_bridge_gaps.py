@@ -152,6 +152,7 @@ async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zerom
     async with running(patient, certs) as run:
         with Listener(here.zmq_data) as listener:
             await run.play(trade(1))
+            await asyncio.to_thread(listener.next)  # the trade or a clock: from now on it hears everything
             run.exchange.faults.refuse(1)
             run.exchange.faults.refuse(1, HTTPStatus.TOO_MANY_REQUESTS)
             run.exchange.faults.skip(3)

@@ -88,7 +88,7 @@ def test_a_view_begins_with_the_last_forming_bars_of_every_instrument_however_bu
     apply(settings)
     writer = Writer(settings)
     writer.live(bar(0, seq=1, of=OLD))
-    since_s = time.time()
+    since_s = time.time() + 0.001  # the broker tells milliseconds
     eventually(lambda: time.time() > since_s)
     writer.live(bar(0, seq=2, of=QUIET), bar(60, seq=2, of=QUIET))
     for seq in range(3_000):

@@ -226,13 +226,14 @@ def test_a_log_that_was_cut_in_front_of_a_running_sink_ends_it_with_the_place(se
     with running("sink", settings.model_copy(update={"sink_flush_ms": 1})) as sink:  # nor do its fetches wait longer
         stored(sink, database, trade=1)
         sink.freeze()
-        tape.trades([trade(2)])
-        cut_off(settings.topic("trades"), settings)
-        tape.trades([trade(3)])
+        for number in (2, 3):  # the fetch that is under way may have the first of them
+            tape.trades([trade(number)])
+            cut_off(settings.topic("trades"), settings)
+        tape.trades([trade(4)])
         sink.thaw()
         assert sink.wait() != 0
         assert "and the fetch begins at" in sink.printed
-    assert list(database.trades()) == ["1"]
+    assert not {"3", "4"} & database.trades().keys()
 
 
 def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
