@@ -14,6 +14,20 @@ constexpr std::int64_t kMillisecondNs = 1'000'000;
 constexpr std::string_view kTrades = "trades-all";
 constexpr std::string_view kQuotes = "bbo-tbt";
 
+/// Reads the `data` of an answer by `read(field)`, which gives its flaw. An error has another code than 0, and may have
+/// an empty `data` all the same.
+template <typename Read>
+DecodeError read_data(simdjson::ondemand::parser& parser, std::string_view body, Read read) {
+  DecodeError flaw = DecodeError::missing_field;
+  std::string_view code;
+  const bool is_json = each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key == "code") code = as<std::string_view>(field).value_or("");
+    if (key == "data") flaw = read(field);
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return code == "0" ? flaw : DecodeError::missing_field;
+}
+
 std::optional<std::int64_t> integer(value& field) {
   const auto text = as<std::string_view>(field);
   return text ? integer_of(*text) : std::nullopt;
@@ -22,15 +36,9 @@ std::optional<std::int64_t> integer(value& field) {
 }  // namespace
 
 DecodeError Okx::each_instrument(std::string_view body, const Listed& listed) {
-  DecodeError flaw = DecodeError::missing_field;
-  std::string_view code;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key == "code") code = as<std::string_view>(field).value_or("");
-    const auto read = [&](value& item) { read_listing({"instId", "baseCcy", "quoteCcy"}, item, listed); };
-    if (key == "data" && each_item(field, read)) flaw = DecodeError::none;
-  });
-  if (!is_json) return DecodeError::malformed_json;
-  return code == "0" ? flaw : DecodeError::missing_field;
+  const auto read = [&](value& item) { read_listing({"instId", "baseCcy", "quoteCcy"}, item, listed); };
+  return read_data(parser_, body,
+                   [&](value& list) { return each_item(list, read) ? DecodeError::none : DecodeError::missing_field; });
 }
 
 std::string Okx::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
@@ -122,14 +130,7 @@ std::string Okx::history_target(const HistoryQuery& query) const {
 
 DecodeError Okx::read_history(std::string_view body, const HistoryQuery& /*query*/, std::int64_t receive_time_ns,
                               std::vector<Trade>& out) {
-  DecodeError flaw = DecodeError::missing_field;
-  std::string_view code;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key == "code") code = as<std::string_view>(field).value_or("");
-    if (key == "data") flaw = read_trades(field, receive_time_ns, out);
-  });
-  if (!is_json) return DecodeError::malformed_json;
-  return code == "0" ? flaw : DecodeError::missing_field;
+  return read_data(parser_, body, [&](value& list) { return read_trades(list, receive_time_ns, out); });
 }
 
 /// Those between two times, neither included, newest first.
@@ -143,14 +144,8 @@ std::string Okx::candles_target(const CandleQuery& query) const {
 DecodeError Okx::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
                               std::vector<Candle>& out) {
   constexpr CandleColumns kColumns{kMillisecondNs, 1, 2, 3, 4, 5, std::nullopt, 8};
-  DecodeError flaw = DecodeError::missing_field;
-  std::string_view code;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key == "code") code = as<std::string_view>(field).value_or("");
-    if (key == "data") flaw = add_candle_rows(field, kColumns, query, receive_time_ns, out);
-  });
-  if (!is_json) return DecodeError::malformed_json;
-  return code == "0" ? flaw : DecodeError::missing_field;
+  return read_data(parser_, body,
+                   [&](value& rows) { return add_candle_rows(rows, kColumns, query, receive_time_ns, out); });
 }
 
 }  // namespace livetape::bridge
