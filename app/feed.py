@@ -16,6 +16,7 @@ from app.aggregate_bars import from_record
 from app.aggregates import load_aggregates
 from app.bars import Bar, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
+from app.log_end import is_end, is_read_to
 from app.metrics import Metrics
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
@@ -214,9 +215,9 @@ class Feed:
                 self._take_record(place, message, bars)
                 read[place[0]] += 1
                 last = message
-            elif not _is_end(error):
+            elif not is_end(error):
                 self._away = self._kafka_says(error)
-            if place in self._behind and self._is_caught_up(place, message):
+            if place in self._behind and is_read_to(self._behind[place], message):
                 ended.append(place)
         for topic, count in read.items():
             self._metrics.records.labels(self._names[topic]).inc(count)
@@ -234,11 +235,6 @@ class Feed:
             self._decode(message, bars)
         else:
             newest[message.key()] = message
-
-    def _is_caught_up(self, place: Place, message: Message) -> bool:
-        """Whether a partition is read to where it ended. Kafka tells the end only of one that rests for a moment."""
-        error = message.error()
-        return (message.offset() or 0) + 1 >= self._behind[place] if error is None else _is_end(error)
 
     def _take_newest(self, place: Place) -> None:
         """Take what was kept of a partition while it was read to its end."""
@@ -324,7 +320,3 @@ class Feed:
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"
-
-
-def _is_end(error: KafkaError) -> bool:
-    return error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name begins with an underscore

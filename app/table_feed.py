@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NoReturn
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
+from app.log_end import is_end, is_read_to
 from app.metrics import Metrics
 from app.settings import Settings
 from app.table_views import Change
@@ -116,7 +117,7 @@ class TableFeed:
             topic, error = str(message.topic()), message.error()
             if error is None:
                 changes.extend(self._change(topic, message))
-            elif not _is_end(error):
+            elif not is_end(error):
                 logger.warning("%s: %s", topic, error.str())
             if self._ends(topic, message) and not self._behind[topic]:
                 ready.append(self._tables[topic])
@@ -126,10 +127,10 @@ class TableFeed:
                 self._deliver(changes, ready, self._room.release)
 
     def _ends(self, topic: str, message: Message) -> bool:
-        """Whether a partition is now read to where it ended. Kafka tells the end only of one that rests."""
-        partition, error = message.partition() or 0, message.error()
+        """Whether a partition is now read to where it ended."""
+        partition = message.partition() or 0
         end = self._behind.get(topic, {}).get(partition)
-        if end is None or not ((message.offset() or 0) + 1 >= end if error is None else _is_end(error)):
+        if end is None or not is_read_to(end, message):
             return False
         del self._behind[topic][partition]
         return True
@@ -148,10 +149,6 @@ class TableFeed:
 def _end(consumer: Consumer, topic: str, partition: int) -> int:
     _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=METADATA_S)
     return int(end)
-
-
-def _is_end(error: KafkaError) -> bool:
-    return error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name begins with an underscore
 
 
 def _json(text: str | bytes | None) -> str:
