@@ -65,7 +65,6 @@ class TickHistory:
         """What is found from a time on, and whether some of the hole may be before that."""
         topics = ("trades", "quotes") if venue in self._quoting else ("trades",)
         starts = [start for topic in topics for start in self._starts(consumer, topic, since_s)]
-        begins = {_place(at) for at in starts if 0 <= at.offset <= consumer.get_watermark_offsets(at, REQUEST_S)[0]}
         settled_ns = self._settings.clock_delay_ns + SECOND_NS
         search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns)
         consumer.assign(starts)
@@ -76,7 +75,8 @@ class TickHistory:
         if not search.is_done:
             return search.found(is_all=False), False
         is_all = search.is_full or self._take_unclocked(consumer, venue, search, since_s, goes_on)
-        return search.found(is_all=is_all), not search.is_full and bool(set(search.late) - begins)
+        late = [] if search.is_full else [start for start in starts if _place(start) in search.late]
+        return search.found(is_all=is_all), not all(_begins_log(consumer, start) for start in late)
 
     def _take_unclocked(
         self, consumer: Consumer, venue: str, search: Search, since_s: float, goes_on: Callable[[], bool]
@@ -119,6 +119,11 @@ class TickHistory:
         tick = Tick(venue, name, session, fields["bridge_sequence"], value, Origin.KAFKA)
         clock_ns = fields["time_ns"] if record == "livetape.Clock" else None
         return Entry(tick, message.timestamp()[1] / 1000, clock_ns)
+
+
+def _begins_log(consumer: Consumer, start: TopicPartition) -> bool:
+    """Whether there is nothing before a place; behind all that is there it is negative."""
+    return 0 <= start.offset <= consumer.get_watermark_offsets(start, REQUEST_S)[0]
 
 
 def _place(at: Message | TopicPartition) -> Partition:
