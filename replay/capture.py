@@ -1,6 +1,5 @@
 """Captures of a packet feed, played back: what its lines had together, each message when it first came."""
 
-import asyncio
 import gzip
 import struct
 import zlib
@@ -18,8 +17,6 @@ _MAGICS: Final = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}
 _HEADER_BYTES, _RECORD_BYTES = 24, 16
 _ETHERNET_BYTES, _UDP_BYTES = 14, 8
 _IPV4, _UDP = b"\x08\x00", 17
-YIELD_EVERY: Final = 20
-"""Messages that are played before others have a turn."""
 
 
 class Captured(NamedTuple):
@@ -52,9 +49,7 @@ class CaptureSource:
         """Each message when its time has come, in the order of their numbers."""
         pace = Pace(self._speed)
         next_number = 1
-        for played, number in enumerate(sorted(self._came)):
-            if played % YIELD_EVERY == 0:
-                await asyncio.sleep(0)  # the re-request server has its turn however fast this is
+        for number in sorted(self._came):
             if number > next_number:
                 yield Hole(number - next_number)
             await pace.until(self._came[number].time_ns)

@@ -21,6 +21,8 @@ END_OF_SESSION: Final = 0xFFFF
 MAX_PAYLOAD: Final = 1_400
 SESSION: Final = "LIVETAPE01"
 HEARTBEAT_S: Final = 1.0
+YIELD_EVERY: Final = 20
+"""Items of a source that are sent before others have a turn."""
 SEND_BUFFER: Final = 8 << 20
 
 
@@ -163,7 +165,11 @@ class PacketFeed:
         return self._packet(first, next(_packs(wanted)))
 
     async def _play(self) -> None:
+        played = 0
         async for messages in self._source:
+            played += 1
+            if played % YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # the re-request server has its turn however fast the source is
             if isinstance(messages, Hole):
                 self._messages.extend([None] * messages.messages)
                 continue
