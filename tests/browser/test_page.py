@@ -152,17 +152,22 @@ def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, p
         assert [int(each["start_ns"]) // 10**9 for each in older] == [m * MINUTE_S for m in range(1, 701)]
 
 
+def scroll_back(page: MarketPage, settings: Settings) -> bytes:
+    """Go two screens back in a chart of 500 bars; what it looks like then."""
+    page.open(url(settings))
+    expect(page.bars).to_have_count(40)
+    page.chart_group.focus()
+    page.press_and_see("PageUp")
+    page.press_and_see("PageUp")
+    return page.settled_chart()
+
+
 def test_bars_that_one_scrolled_back_to_stay_where_they_are_however_many_come(
     served: Settings, writer: Writer, page: MarketPage
 ) -> None:
     writer.flush(minutes(1, 501))
     with serving(served):
-        page.open(url(served))
-        expect(page.bars).to_have_count(40)
-        page.chart_group.focus()
-        page.press_and_see("PageUp")
-        page.press_and_see("PageUp")
-        looked_at = page.settled_chart()
+        looked_at = scroll_back(page, served)
         writer.flush(minutes(501, 7_001))
         expect(page.bars.first).to_contain_text(row(minutes(7_000, 7_001)[0])[0])
         assert page.settled_chart() == looked_at
@@ -173,12 +178,7 @@ def test_one_who_scrolled_back_sees_the_same_after_an_outage_in_which_many_bars_
 ) -> None:
     writer.flush(minutes(1, 501))
     with serving(served) as api:
-        page.open(url(served))
-        expect(page.bars).to_have_count(40)
-        page.chart_group.focus()
-        page.press_and_see("PageUp")
-        page.press_and_see("PageUp")
-        looked_at = page.settled_chart()
+        looked_at = scroll_back(page, served)
         api.kill()
     writer.flush(minutes(501, 901))
     store(served, 900)

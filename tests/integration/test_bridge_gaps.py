@@ -21,6 +21,7 @@ from replay.market import MarketSpec, trades
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import (
+    Bridge,
     Listener,
     Record,
     Script,
@@ -300,7 +301,7 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
     script = Script()
     async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
         read = here.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
-        kept = here.home / "positions" / here.namespace / "binance.positions"
+        kept = positions_of(BINANCE, here)
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
             script.say(*recent(1, 5))
@@ -339,6 +340,17 @@ async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
     assert await gaps(here) == []
 
 
+def positions_of(venue: VenueName, settings: Settings) -> Path:
+    """Where the bridge keeps how far it is with a venue."""
+    return settings.home / "positions" / settings.namespace / f"{venue}.positions"
+
+
+async def both_begin(bridge: Bridge, exchange: Exchange, kept: Path) -> None:
+    """Have two instruments shown that were not traded, and cut the connection: from now on nobody listens."""
+    await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
+    await exchange.drop_connections()
+
+
 @pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
 async def test_the_first_trades_of_an_instrument_are_fetched_though_they_fill_pages(
     here: Settings, certs: certificates.Certificates, venue: VenueName
@@ -347,10 +359,8 @@ async def test_the_first_trades_of_an_instrument_are_fetched_though_they_fill_pa
     script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
         read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        kept = here.home / "positions" / here.namespace / f"{venue}.positions"
         with bridging(read) as bridge:
-            await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
-            await exchange.drop_connections()
+            await both_begin(bridge, exchange, positions_of(venue, here))
             now_ns = time.time_ns()
             made = [replace(trade(number), event_time_ns=now_ns + 1_000 * number) for number in range(1, count + 1)]
             script.say(*made)  # nobody listens
@@ -368,10 +378,9 @@ async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listen
     script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
         read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        kept = here.home / "positions" / here.namespace / f"{venue}.positions"
+        kept = positions_of(venue, here)
         with bridging(read) as bridge:
-            await bridge.until(lambda: kept.exists() and kept.read_text().count("\n") == 2, "where both begin")
-            await exchange.drop_connections()
+            await both_begin(bridge, exchange, kept)
             made = [replace(trade(number), event_time_ns=time.time_ns()) for number in range(1, 4)]
             script.say(*made)  # nobody listens
             await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', 3)
