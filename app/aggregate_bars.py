@@ -7,8 +7,8 @@ from app.aggregates import Amount, Declared
 from app.amounts import plain, plain_text, unscaled
 from app.bars import Bar, Order, encode
 
-COPIED = ("trade_count", "state", "revision", "seq", "epoch")
-READ = ("venue", "instrument", "interval", "start_ns", "generation", *COPIED)
+COPIED = ("trade_count", "state", "revision", "seq")
+READ = ("venue", "instrument", "interval", "start_ns", "epoch", "generation", *COPIED)
 
 
 def from_record(declared: Declared, fields: Mapping[str, Any]) -> Bar:
@@ -36,5 +36,6 @@ def _bar(declared: Declared, fields: Mapping[str, Any], amount: Callable[[Any, i
         "start_ns": str(fields["start_ns"]),
         **{field.name: shown(field.name, field.kind) for field in declared.fields},
         **{name: fields[name] for name in COPIED},
+        "epoch": f"{fields['epoch']}.{fields['generation']}",
     }
     return Bar(fields["start_ns"], order, text=encode(json))

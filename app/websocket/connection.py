@@ -126,7 +126,7 @@ class Connection:
             raise RequestRefused(Code.TOO_MANY_SERIES, reason)
         self._bars.add(key)
         self._outbox.forget(key)
-        self._outbox.put(snapshot)
+        self._send(snapshot, request.id)
 
     def _subscribe_trades(self, request: Request) -> None:
         key = self._services.catalogue.instrument(request.venue, request.instrument)
@@ -142,7 +142,7 @@ class Connection:
         message = self._services.movers.subscribe(request.interval, self)
         self._movers.add(request.interval)
         self._outbox.forget(movers_key(request.interval))
-        self._outbox.put(message)
+        self._send(message, request.id)
 
     def _subscribe_table(self, request: Request) -> None:
         if request.table not in self._tables:
@@ -150,7 +150,7 @@ class Connection:
         message = self._services.tables.subscribe(request.table, self)
         self._tables.add(request.table)
         self._outbox.forget(_table_key(request.table))
-        self._outbox.put(message)
+        self._send(message, request.id)
 
     def _check_room(self) -> None:
         if len(self._bars) + len(self._trades) + len(self._movers) + len(self._tables) >= MAX_SUBSCRIPTIONS:
@@ -184,8 +184,11 @@ class Connection:
         self._reply("unsubscribed", request.id, {"channel": request.channel, **names})
 
     def _reply(self, kind: str, request_id: Id, fields: Mapping[str, object]) -> None:
-        named = {} if request_id is None else {"id": request_id}
-        self._outbox.put(encode({"type": kind, **fields, **named}))
+        self._send(encode({"type": kind, **fields}), request_id)
+
+    def _send(self, answer: str, request_id: Id) -> None:
+        """Send a JSON object as the answer to a request, with its id where it has one."""
+        self._outbox.put(answer if request_id is None else f'{answer[:-1]},"id":{encode(request_id)}}}')
 
     async def _write(self) -> None:
         while True:
