@@ -22,6 +22,7 @@ class Code(StrEnum):
     BAD_PARAMETER = "bad_parameter"
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
+    WRONG_METHOD = "wrong_method"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY = "too_many_subscriptions"
     TOO_MANY_SERIES = "too_many_series"
@@ -85,7 +86,7 @@ class Catalogue:
             RequestRefused: there is no such aggregate, the interval is not published, or the instrument is not known.
         """
         if channel not in self._channels:
-            listed = ", ".join((*self._channels, "trades", "movers"))
+            listed = ", ".join((*self._channels, "trades", "movers", "table"))
             raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {listed}")
         self.interval(interval)
         return SeriesKey(*self.instrument(venue, instrument), interval, channel)

@@ -28,7 +28,7 @@ class Services:
     metrics: Metrics
 
     def listing(self) -> dict[str, object]:
-        """What can be asked for, as JSON values: every instrument, once the state is ready, and whether older bars."""
+        """What can be asked for, as JSON values: all that the topics hold once `state` is ready."""
         standing = self.status.now
         return {
             "state": standing.state,

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from app.bars import encode
 from app.routes.bars import BarsQuery, found_bars
-from app.routes.context import Shared, json_text
+from app.routes.context import ERRORS, Shared, json_text
 
-router = APIRouter(prefix="/api/v1/aggregates", tags=["aggregates"])
+router = APIRouter(prefix="/api/v1/aggregates", tags=["aggregates"], responses=ERRORS)
 
 
 class FieldAnswer(BaseModel):

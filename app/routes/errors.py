@@ -19,6 +19,8 @@ STATUS = {
     Code.UNKNOWN_INSTRUMENT: 404,
     Code.UNKNOWN_INTERVAL: 404,
     Code.UNKNOWN_CHANNEL: 404,
+    Code.NOT_FOUND: 404,
+    Code.WRONG_METHOD: 405,
     Code.BAD_PARAMETER: 400,
     Code.NOT_READY: 503,
     Code.NO_DATABASE: 503,
@@ -29,7 +31,7 @@ STATUS = {
 def install(application: FastAPI, metrics: Metrics) -> None:
     """Answer every kind of error in the one form, and count it."""
 
-    def answer(code: str, reason: str, status: int) -> Response:
+    def answer(code: Code, reason: str, status: int) -> Response:
         metrics.errors.labels("rest", code).inc()
         return json_text(encode({"error": {"code": code, "reason": reason}}), status)
 
@@ -44,9 +46,12 @@ def install(application: FastAPI, metrics: Metrics) -> None:
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
-        if error.status_code == STATUS[Code.UNKNOWN_VENUE]:
-            return answer(Code.NOT_FOUND, f"there is nothing at {request.url.path}", error.status_code)
-        return answer(f"http_{error.status_code}", error.detail, error.status_code)
+        path, status = request.url.path, error.status_code
+        if status == STATUS[Code.NOT_FOUND]:
+            return answer(Code.NOT_FOUND, f"there is nothing at {path}", status)
+        if status == STATUS[Code.WRONG_METHOD]:
+            return answer(Code.WRONG_METHOD, f"{path} answers GET alone", status)
+        return answer(Code.INTERNAL, error.detail, status)
 
     def failed(request: Request, error: Exception) -> Response:
         logger.error("%s failed", request.url.path, exc_info=error)

@@ -5,9 +5,10 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bars import encode
-from app.routes.context import Shared, json_text
+from app.routes.context import ERRORS, Shared, json_text
+from app.status import State
 
-router = APIRouter(prefix="/api/v1", tags=["market"])
+router = APIRouter(prefix="/api/v1", tags=["market"], responses=ERRORS)
 
 
 class InstrumentName(BaseModel):
@@ -20,6 +21,8 @@ class InstrumentName(BaseModel):
 class Listing(BaseModel):
     """What can be asked for."""
 
+    state: State
+    older_bars: bool
     namespace: str
     intervals: list[str]
     instruments: list[InstrumentName]

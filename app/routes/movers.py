@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from app.bars import encode
 from app.movers import PUBLISHED, Direction
-from app.routes.context import Shared, json_text
+from app.routes.context import ERRORS, Shared, json_text
 
-router = APIRouter(prefix="/api/v1", tags=["market"])
+router = APIRouter(prefix="/api/v1", tags=["market"], responses=ERRORS)
 
 MAX_MOVERS = 5_000
 

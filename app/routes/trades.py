@@ -12,10 +12,10 @@ from app.amounts import PRICE_SCALE, from_decimal
 from app.bars import encode
 from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable
-from app.routes.context import Shared, json_text
+from app.routes.context import ERRORS, Shared, json_text
 from app.ticks import trade_json
 
-router = APIRouter(prefix="/api/v1", tags=["market"])
+router = APIRouter(prefix="/api/v1", tags=["market"], responses=ERRORS)
 
 MAX_TRADES = 5_000
 
