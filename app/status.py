@@ -40,11 +40,14 @@ class Status:
 
     def __init__(self) -> None:
         self.now = Standing()
+        self.was_ready = False
+        """Whether the view ever held all that was there: before that, what it lacks may be anywhere."""
 
     def set(self, state: State, reason: str | None = None) -> None:
         """Say how far the view is, and why it is not further."""
         if (self.now.state, self.now.reason) != (state, reason):
             self.now = replace(self.now, state=state, reason=reason)
+            self.was_ready = self.was_ready or state is State.READY
             logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
 
     def set_history(self, history: Origin, reason: str | None = None) -> None:

@@ -46,6 +46,11 @@ class Series:
         return any(bar.order.committed for bar in self._bars.values())
 
     @property
+    def newest_committed_ns(self) -> int | None:
+        """Start of the newest bar that is final or revised: those before it came before it."""
+        return next((start_ns for start_ns in reversed(self._starts) if self._bars[start_ns].order.committed), None)
+
+    @property
     def oldest_ns(self) -> int | None:
         """Start of the oldest bar."""
         return self._starts[0] if self._starts else None

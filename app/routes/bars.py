@@ -11,12 +11,12 @@ from starlette.responses import Response
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable
-from app.routes.context import Shared, json_text
+from app.routes.context import ERRORS, Shared, json_text
 from app.services import Services
 from app.status import Origin
 from app.views import Series
 
-router = APIRouter(prefix="/api/v1", tags=["market"])
+router = APIRouter(prefix="/api/v1", tags=["market"], responses=ERRORS)
 
 MAX_BARS = 5_000
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
@@ -83,12 +83,25 @@ async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response
 
 
 async def found_bars(shared: Services, key: SeriesKey, query: BarsQuery) -> list[Bar]:
-    """The bars of a series that a query asks for, from the view's ring and from Postgres."""
+    """The bars of a series that a query asks for, from the view's ring and from Postgres.
+
+    Raises:
+        RequestRefused: some may still be on their way into the ring, or Postgres, which has some of them, is away.
+    """
     series = shared.view.series(key)
+    if not (shared.status.was_ready or _are_all_there(series, query)):
+        reason = f"the view is {shared.status.now.state}, and some of these bars may still come: ask again"
+        raise RequestRefused(Code.NOT_READY, reason)
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
     if len(found) < query.limit and not _has_all(shared, series, query):
         found = await _older(shared, key, query, found) + found
     return found
+
+
+def _are_all_there(series: Series | None, query: BarsQuery) -> bool:
+    """Whether only bars are asked for that are older than what has come of the series by now."""
+    newest_ns = None if series is None else series.newest_committed_ns
+    return newest_ns is not None and query.end_ns is not None and query.end_ns <= newest_ns
 
 
 def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:

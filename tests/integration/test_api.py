@@ -112,10 +112,36 @@ async def test_requests_that_make_no_sense_are_told_why_and_disturb_nobody(api: 
             assert error["code"] == code
             assert reason in error["reason"]
             assert api.metric(f'livetape_api_errors_total{{code="{code}",door="ws"}}') >= 1
-        await client.send({**SUBSCRIBE, "interval": "2m", "id": "mine"})
-        assert (await client.next("error"))["id"] == "mine"
         await watching.send({"op": "ping", "id": 1})
         assert (await watching.next("pong"))["id"] == 1
+
+
+async def test_an_answer_has_the_id_of_its_request_and_what_follows_has_none(api: Api, writer: Writer) -> None:
+    asked = [
+        ({**SUBSCRIBE, "interval": "2m"}, "error"),
+        (SUBSCRIBE, "snapshot"),
+        ({**SUBSCRIBE, "channel": "trades"}, "subscribed"),
+        ({"op": "subscribe", "channel": "movers", "interval": "1h"}, "movers"),
+        ({"op": "list"}, "list"),
+    ]
+    async with api.ws() as client:
+        for number, (request, kind) in enumerate(asked):
+            await client.send({**request, "id": number})
+            assert (await client.next(kind))["id"] == number
+        writer.flush([bar(300, seq=50)])
+        assert "id" not in await client.next("update")
+
+
+def test_openapi_has_every_field_of_the_list_and_the_form_of_every_error(bare_api: Api) -> None:
+    told = bare_api.get("/openapi.json").json()
+    schemas = told["components"]["schemas"]
+    assert schemas["Listing"]["properties"].keys() == bare_api.get("/api/v1/instruments").json().keys()
+    for path, methods in told["paths"].items():
+        if path.startswith("/api/"):
+            assert methods["get"]["responses"].keys() == {"200", "4XX", "5XX"}
+    refused = bare_api.post("/api/v1/bars")
+    assert refused.status_code == 405
+    assert refused.json() == {"error": {"code": "wrong_method", "reason": "/api/v1/bars answers GET alone"}}
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,40 @@ import pytest
 
 from app.api import build_api
 from app.bars import Bar, SeriesKey
+from app.catalogue import Code, RequestRefused
 from app.routes.bars import BarsQuery, found_bars
+from app.services import Services
 from app.settings import Settings
-from app.status import Origin
-from tests.unit.app.test_views import KEY, final
+from app.status import Origin, State
+from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
+
+NAMES = {"venue": KEY.venue, "instrument": KEY.instrument, "interval": KEY.interval}
+
+
+async def minutes(services: Services, end: int | None) -> list[int]:
+    """The starts, in minutes, of the bars that are found before a minute."""
+    query = BarsQuery(**NAMES, end_ns=None if end is None else end * MINUTE_NS)
+    return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
+
+
+async def test_bars_that_may_still_come_are_refused_until_the_view_was_ready_once() -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    services.view.apply([(KEY, final(7, seq=7)), (KEY, final(8, seq=8)), (KEY, forming(12, seq=12))])
+    services.status.set(State.CATCHING_UP, "1 partition is still being read to its end")
+    assert await minutes(services, end=8) == [7]
+    for end in (9, 12, None):
+        with pytest.raises(RequestRefused, match=Code.NOT_READY):
+            await minutes(services, end)
+    services.status.set(State.READY)
+    services.status.set(State.WAITING, "Kafka is away")
+    assert await minutes(services, end=None) == [7, 8, 12]
 
 
 async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     services = build_api(Settings()).state.services
     services.status.set_history(Origin.POSTGRES)
+    services.status.set(State.READY)
     monkeypatch.setattr(services.view, "_max_series", 0)
     services.view.apply([(KEY, final(9, seq=9))])
     stored = [final(7, seq=7), final(8, seq=8)]
@@ -23,5 +48,5 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
 
     monkeypatch.setattr(services.history, "bars", bars)
     names = services.catalogue.series(KEY.venue, KEY.instrument, KEY.interval)
-    query = BarsQuery(venue=KEY.venue, instrument=KEY.instrument, interval=KEY.interval)
+    query = BarsQuery(**NAMES)
     assert await found_bars(services, names, query) == stored
