@@ -91,6 +91,37 @@ async def test_a_client_that_never_reads_again_is_cut_off(monkeypatch: pytest.Mo
         await cut_off.wait()
 
 
+async def test_a_client_whose_pong_waits_behind_its_requests_is_kept() -> None:
+    unread = asyncio.get_running_loop().create_future()
+    waited = asyncio.Event()
+
+    class Watched(Protocol):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.read_paused and not unread.done():
+                unread.set_result(self)
+
+        def keepalive_timeout(self) -> None:
+            self.ping_timeout = 120.0
+            super().keepalive_timeout()
+            waited.set()
+
+    async with (
+        asyncio.timeout(120),
+        serving(Watched) as (url, _),
+        connect(url, compression=None, max_queue=1, ping_interval=None) as slow,
+    ):
+        for _ in range(ENOUGH):
+            await slow.send(SUBSCRIBE)
+        server = await unread
+        server.ping_timeout = 0.0
+        server.send_keepalive_ping()
+        await waited.wait()
+        snapshots = 0
+        while snapshots < ENOUGH:
+            snapshots += json.loads(await slow.recv())["type"] == "snapshot"
+
+
 async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytest.MonkeyPatch) -> None:
     instrument = Instrument(KEY.venue, KEY.instrument)
     ended = asyncio.Event()
