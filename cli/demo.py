@@ -4,9 +4,9 @@ import fcntl
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,9 +17,9 @@ from app import topic_admin
 from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
-from cli.console import WrongSetting, console, fail, step
+from cli.console import WrongSetting, broken, console, done, fail, step
 from cli.servers import start as start_servers
-from cli.supervisor import Part, PartFailed, Supervisor
+from cli.supervisor import POLL_S, Part, PartFailed, Supervisor
 from local import certificates, ports
 from local.errors import LocalError
 from local.process import Command, tail
@@ -27,6 +27,8 @@ from local.stack import Stack
 from replay.venues import PROTOCOLS, VenueName
 
 READY_TIMEOUT_S = 180.0
+OTHER_VENUES_S = 15.0
+"""How long to wait for bars of all venues once there is one."""
 STOP_TIMEOUT_S = 10.0
 DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
 DEMO_HISTORY = "10m"
@@ -109,11 +111,25 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
     for part in [*sources, *_parts(settings)]:
         with step(part.name):
             supervisor.wait_ready(part.name, READY_TIMEOUT_S)
-    worker_log = settings.logs_dir / "worker.log"
-    for name, venue in settings.venues.items():
-        has_bar = partial(_has_bar, settings, name, venue.instruments[0])
-        with step("first bar", f"{name} {venue.instruments[0]} {settings.intervals[-1]}"):
-            supervisor.wait_until(has_bar, READY_TIMEOUT_S, f"no bar of {name} came", worker_log)
+    _wait_for_bars(settings, supervisor)
+
+
+def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
+    """Wait for a bar, and a while for one of each venue: one that cannot be reached, or rests, holds up no other."""
+    if not settings.venues:
+        return
+    bridge_log = settings.logs_dir / "bridge.log"
+    with step("first bar"):
+        supervisor.wait_until(lambda: bool(_with_bars(settings)), READY_TIMEOUT_S, "no bar came", bridge_log)
+    deadline = time.monotonic() + OTHER_VENUES_S
+    while (late := settings.venues.keys() - _with_bars(settings)) and time.monotonic() < deadline:
+        supervisor.watch()
+        time.sleep(POLL_S)
+    for name in settings.venues:
+        if name in late:
+            broken(name, f"no bar came yet; {bridge_log} may say why")
+        else:
+            done(name, "has bars")
 
 
 def _parts(settings: Settings) -> list[Part]:
@@ -162,13 +178,13 @@ def _announce(settings: Settings, seconds: float | None) -> None:
     console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
 
 
-def _has_bar(settings: Settings, venue: str, instrument: str) -> bool:
-    query = {"venue": venue, "instrument": instrument, "interval": settings.intervals[-1], "limit": "1"}
+def _with_bars(settings: Settings) -> set[str]:
+    """The venues that are read and of which the API has seen a bar."""
     try:
-        answer = httpx.get(f"{_url(settings)}/api/v1/bars", params=query, timeout=5.0)
-        return answer.is_success and bool(answer.json()["bars"])
+        answer = httpx.get(f"{_url(settings)}/api/v1/instruments", timeout=5.0).raise_for_status()
     except httpx.HTTPError:
-        return False
+        return set()
+    return settings.venues.keys() & {instrument["venue"] for instrument in answer.json()["instruments"]}
 
 
 def _is_ok(url: str) -> bool:

@@ -9,14 +9,19 @@ from rich.table import Table
 from app.settings import Settings
 from cli.bridge_status import bridge_table, read_metrics
 from cli.console import console, done, working
-from local import ports
+from local import certificates, ports
 from local.server import Server
 from local.stack import Report, Stack
 
 
 def up() -> None:
-    """Start Kafka, the schema registry and Postgres on this machine, and leave them running."""
-    stack = Stack(Settings())
+    """Start Kafka, the schema registry and Postgres on this machine, and leave them running.
+
+    It also makes the certificates by which simulated exchanges are served.
+    """
+    settings = Settings()
+    certificates.ensure(settings.certs_dir)
+    stack = Stack(settings)
     for server in stack.servers:
         if server.running() is not None:
             done(server.title, f"{_address(server)}, already running")

@@ -8,12 +8,12 @@ from app.settings import Settings
 from local import stack
 from tests.browser.page_kit import browser_page
 from tests.integration.api_kit import eventually
-from tests.integration.test_demo import interrupt, read_until_ready, start_demo
+from tests.integration.test_demo import interrupt, read_until_ready, start
 
 
 def test_a_candle_moves_with_the_trades_of_an_exchange(tmp_path: Path) -> None:
     settings = stack.on_free_ports(Settings(), tmp_path)
-    with start_demo(settings) as demo, browser_page() as page:
+    with start(settings, "demo") as demo, browser_page() as page:
         page.open(f"{read_until_ready(demo)}/?venue=kraken&instrument=ETH-USDT&interval=1m")
         expect(page.legend).to_contain_text("forming")
         expect(page.trades.first).to_be_visible()
