@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from agents.transport import BatchApp, app_connection
 from app.settings import Settings
+
+NEVER_S: Final = 365 * 86_400.0
+"""How long a worker may fetch nothing. After that aiokafka would leave the group until the next fetch, which then never
+comes: a spare worker has nothing to fetch, one that waits for Postgres no room. Heartbeats, which the loop that does
+the work sends, tell whether it lives."""
 
 
 def worker_app(
@@ -35,6 +40,7 @@ def worker_app(
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=session_s,
         broker_heartbeat_interval=min(session_s / 4, most_heartbeat_s),
+        broker_max_poll_interval=NEVER_S,
         stream_buffer_maxsize=record_sets,
         **options,
     )

@@ -67,13 +67,12 @@ class InLoopConsumer(AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Stop the consumer, within seconds.
 
-        aiokafka's fetcher raises CancelledError when it is stopped while it waits to try again, and a rebalance that
-        falls into the stop waits for an app that answers no more: Faust would wait a minute for either.
+        A rebalance that falls into the stop waits for an app that answers no more: Faust would wait a minute for it.
         """
         try:
             async with asyncio.timeout(STOP_S):
                 await super().on_thread_stop()
-        except (asyncio.CancelledError, TimeoutError) as error:
+        except TimeoutError as error:
             log.warning("the consumer was not stopped in order: %r", error)
 
     async def seek_committed(self, partitions: set[TP]) -> Mapping[TP, int]:

@@ -6,6 +6,7 @@ leader changes, errors) stays aiokafka's. `tests/unit/agents/transport/test_pinn
 version no longer has these names.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from functools import cache
 from types import SimpleNamespace
@@ -94,6 +95,24 @@ ReceivingClient: Final = client_of(ReceivingConnection)
 """Connects so to the brokers that it fetches from."""
 
 
+class ClosingFetcher(fetcher_module.Fetcher):  # type: ignore[misc]  # aiokafka has no types
+    """A fetcher that can be closed at any moment.
+
+    aiokafka's waits for each request that it cancels, and one that failed and is about to be tried again raises its
+    cancellation into whoever closes: it would end a recovery, unseen, whose broker went away.
+    """
+
+    async def close(self) -> None:
+        """Cancel what is under way, and wait for its end."""
+        self._fetch_task.cancel()
+        await asyncio.wait({self._fetch_task})
+        for request in self._pending_tasks:
+            request.cancel()
+        await asyncio.gather(*self._pending_tasks, return_exceptions=True)
+        self._pending_tasks.clear()
+        await super().close()
+
+
 @cache
 def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
     """The class of a consumer that does not decode the records of these topics."""
@@ -112,7 +131,7 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
 
     fetcher = type(
         "UndecodingFetcher",
-        (fetcher_module.Fetcher,),
+        (ClosingFetcher,),
         {
             "_proc_fetch_request": rebind(
                 fetcher_module.Fetcher._proc_fetch_request,  # noqa: SLF001 - pinned by a test
