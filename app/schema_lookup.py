@@ -23,10 +23,9 @@ class RegistrySchemas:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.registry_url.rstrip("/")
-        password = settings.registry_password
-        auth = (settings.registry_user, password.get_secret_value()) if settings.registry_user and password else None
         # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
-        self._client = httpx.Client(auth=auth, timeout=TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
+        none_kept = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(auth=settings.registry_auth, timeout=TIMEOUT_S, limits=none_kept)
         self._known: dict[int, str] = {}
         self._unknown_until_s: dict[int, float] = {}
 

@@ -1,7 +1,7 @@
 """Registers the schemas of schemas/*.avsc, by record name, before anything is written with them.
 
-A subject is the full name of its record (`livetape.Trade`), and a new version must be readable by the programs of the
-version before: compatibility BACKWARD.
+A subject is the full name of its record (`livetape.Trade`), and who has a new version must be able to read what was
+written by the one before: compatibility BACKWARD.
 """
 
 import json
@@ -43,11 +43,8 @@ def register_all(settings: Settings) -> dict[str, int]:
 
 
 def _client(settings: Settings) -> httpx.Client:
-    password = settings.registry_password
-    auth = (settings.registry_user, password.get_secret_value()) if settings.registry_user and password else None
-    return httpx.Client(
-        base_url=settings.registry_url, auth=auth, timeout=TIMEOUT_S, headers={"content-type": _CONTENT_TYPE}
-    )
+    headers = {"content-type": _CONTENT_TYPE}
+    return httpx.Client(base_url=settings.registry_url, auth=settings.registry_auth, timeout=TIMEOUT_S, headers=headers)
 
 
 def _read(path: Path) -> tuple[str, str]:

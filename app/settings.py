@@ -32,6 +32,8 @@ def _postgres_url(text: str) -> str:
 
 
 ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
+_LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
+"""libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
 PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
@@ -236,13 +238,18 @@ class Settings(BaseSettings):
     reconcile_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the /metrics of `livetape reconcile` on this machine; 0 for none."""
     live_ms: int = Field(default=20, ge=1)
-    """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one, and
-    waits at most 0.1 ms for each record that the partition sent the time before."""
+    """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one."""
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy address of the namespace's own database."""
-        return f"{self.postgres_url.rstrip('/')}/{self.namespace}"
+        """SQLAlchemy address of the namespace's own database, on which a server that vanished is noticed."""
+        return f"{self.postgres_url.rstrip('/')}/{self.namespace}?{_LIVENESS}"
+
+    @property
+    def registry_auth(self) -> tuple[str, str] | None:
+        """User and password of the registry, where it has them."""
+        password = self.registry_password
+        return (self.registry_user, password.get_secret_value()) if self.registry_user and password else None
 
     @property
     def kafka_config(self) -> dict[str, str | int | float | bool]:

@@ -10,7 +10,7 @@ from app.settings import Settings
 
 def test_the_database_is_named_like_the_namespace() -> None:
     settings = Settings(namespace="demo", postgres_url="postgresql+psycopg://u@h:1")
-    assert settings.database_url == "postgresql+psycopg://u@h:1/demo"
+    assert settings.database_url.startswith("postgresql+psycopg://u@h:1/demo?")
     assert settings.topic("bars.1s") == "demo.bars.1s"
 
 
