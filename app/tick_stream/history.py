@@ -53,11 +53,12 @@ class TickHistory:
             consumer.close()
 
     def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        for margin_s in MARGINS_S:
-            found, is_late = self._read_since(consumer, venue, hole, since_s - margin_s, goes_on)
-            if not (found.is_all and is_late):
-                break
-        return found
+        near_s, far_s = MARGINS_S
+        found, is_late = self._read_since(consumer, venue, hole, since_s - near_s, goes_on)
+        if not (found.is_all and is_late):
+            return found
+        further, _ = self._read_since(consumer, venue, hole, since_s - far_s, goes_on)
+        return found.joined_with(further)
 
     def _read_since(
         self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]

@@ -32,6 +32,14 @@ class Found(NamedTuple):
     newest_s: float
     """When the newest of them was appended, in seconds since 1970."""
 
+    def joined_with(self, further: "Found") -> "Found":
+        """What either look at the log has found; the further one, for which time may run out, says if it is all."""
+        sessions = dict.fromkeys(tick.session for tick in (*further.ticks, *self.ticks))
+        ticks = {(tick.session, tick.sequence): tick for tick in (*self.ticks, *further.ticks)}
+        order = {session: place for place, session in enumerate(sessions)}
+        ordered = sorted(ticks.values(), key=lambda tick: (order[tick.session], tick.sequence))
+        return Found(ordered, further.is_all, max(self.newest_s, further.newest_s))
+
 
 class Search:
     """What was found of a hole, and which partitions have no more of it.

@@ -90,3 +90,10 @@ def test_messages_without_clocks_among_them_are_taken_where_they_belong() -> Non
     for session in (ONE, TWO, THREE):
         without_end.take_unclocked(trade(session, 4))
     assert numbers(without_end) == [(ONE, 3), (ONE, 4), (TWO, 1), (TWO, 4)]
+
+
+def test_what_was_found_near_is_kept_when_there_is_no_time_to_look_further() -> None:
+    near = Found([tick(ONE, 4), tick(ONE, 5)], is_all=True, newest_s=5.0)
+    too_late = Found([tick(ONE, 3), tick(ONE, 4)], is_all=False, newest_s=4.0)
+    assert near.joined_with(too_late) == Found([tick(ONE, 3), tick(ONE, 4), tick(ONE, 5)], is_all=False, newest_s=5.0)
+    assert near.joined_with(Found([], is_all=False, newest_s=0.0)) == near._replace(is_all=False)
