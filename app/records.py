@@ -8,12 +8,13 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from fastavro import parse_schema, schemaless_reader
 
 from app.aggregates import Declared
-from app.aggregates.schema import avro_schema
+from app.aggregates.schema import amount_bytes, avro_schema
+from app.amounts import unscaled
 
 _HEADER = struct.Struct(">bI")
 _LOGICAL = {"logicalType", "precision", "scale"}
@@ -34,17 +35,28 @@ def without_logical_types(schema: Any) -> Any:  # noqa: ANN401 - a schema is any
     return schema
 
 
+class _Plan(NamedTuple):
+    """How records of one writer are read: without a reader's schema where it is the writer's."""
+
+    name: str
+    writer: Any
+    reader: Any
+    shifts: Mapping[str, int]
+
+
 class RecordReader:
     """Reads values of the record types in a folder of `.avsc` files, and of aggregates, by any compatible schema."""
 
     def __init__(self, schemas_dir: Path, lookup: SchemaLookup, aggregates: Iterable[Declared] = ()) -> None:
         self._lookup = lookup
         files = [json.loads(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
-        ours = [*files, *map(avro_schema, aggregates)]
+        users = list(map(avro_schema, aggregates))
+        ours = [*files, *users]
         schemas = {f"{schema['namespace']}.{schema['name']}": schema for schema in ours}
         self._readers = {name: parse_schema(without_logical_types(schema)) for name, schema in schemas.items()}
         self._scales = {name: _decimal_scales(schema) for name, schema in schemas.items()}
-        self._writers: dict[int, tuple[str, Any, Any]] = {}
+        self._users = {f"{schema['namespace']}.{schema['name']}" for schema in users}
+        self._writers: dict[int, _Plan] = {}
 
     def read(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         """Full record name and fields of a value.
@@ -56,7 +68,7 @@ class RecordReader:
         if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
         schema_id = _HEADER.unpack_from(value)[1]
-        name, writer, reader = self._writers.get(schema_id) or self._plan(schema_id)
+        name, writer, reader, shifts = self._writers.get(schema_id) or self._plan(schema_id)
         body = io.BytesIO(value)
         body.seek(_HEADER.size)
         try:
@@ -65,13 +77,13 @@ class RecordReader:
             raise BadRecord(f"corrupt {name}: {error or type(error).__name__}") from error
         if body.tell() != len(value):
             raise BadRecord(f"corrupt {name}: {len(value) - body.tell()} bytes after its end")
-        return name, fields
+        return name, {**fields, **_moved(fields, shifts)} if shifts else fields
 
     def must_ask(self, value: bytes) -> bool:
         """Whether reading this value would ask the registry, which takes long."""
         return _has_header(value) and _HEADER.unpack_from(value)[1] not in self._writers
 
-    def _plan(self, schema_id: int) -> tuple[str, Any, Any]:
+    def _plan(self, schema_id: int) -> _Plan:
         text = self._lookup(schema_id)
         try:
             told = json.loads(text)
@@ -85,21 +97,46 @@ class RecordReader:
             writer, reader = parse_schema(schema), self._readers[name]
         except Exception as error:  # fastavro raises many kinds on what is no schema
             raise BadRecord(f"schema id {schema_id} is no Avro schema: {error!r}") from error
-        self._check_scales(schema_id, name, told)
-        plan = (name, writer, None if writer == reader else _with_bytes_defaults(reader))
+        shifts = self._shifts(schema_id, name, told)
+        plan = _Plan(name, writer, None if writer == reader else _with_bytes_defaults(reader), shifts)
         self._writers[schema_id] = plan
         return plan
 
-    def _check_scales(self, schema_id: int, name: str, writer: Any) -> None:  # noqa: ANN401 - a schema is any JSON
-        """Refuse a writer whose decimals are not ours: the bytes alone do not say how many decimal places they have.
+    def _shifts(self, schema_id: int, name: str, writer: Any) -> dict[str, int]:  # noqa: ANN401 - a schema is any JSON
+        """By how many decimal places a writer's amounts are to be moved: their bytes do not say how many they have.
+
+        Only amounts of aggregates ever are, whose users may give them other places.
 
         Raises:
             BadRecord: a field that is a decimal of ours has another scale, or none.
         """
         written = _decimal_scales(writer)
+        shifts = {}
         for field, scale in self._scales[name].items():
-            if scale is not None and written.get(field, scale) != scale:
+            theirs = written.get(field, scale)
+            if scale is None or theirs == scale:
+                continue
+            if theirs is None or name not in self._users:
                 raise BadRecord(f"schema id {schema_id}: field {field} of {name} is no decimal of scale {scale}")
+            shifts[field] = scale - theirs
+        return shifts
+
+
+def _moved(fields: Mapping[str, Any], shifts: Mapping[str, int]) -> dict[str, bytes]:
+    """Amounts at our scale.
+
+    Raises:
+        BadRecord: one has digits that ours has no place for.
+    """
+    moved = {}
+    for name, places in shifts.items():
+        if fields[name] is None:
+            continue
+        value, rest = divmod(unscaled(fields[name]) * 10 ** max(places, 0), 10 ** max(-places, 0))
+        if rest:
+            raise BadRecord(f"{name} has more decimal places than are declared by now")
+        moved[name] = amount_bytes(value)
+    return moved
 
 
 def _decimal_scales(schema: dict[str, Any]) -> dict[str, int | None]:

@@ -3,7 +3,9 @@
 import io
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from app.aggregates import Aggregate, AggregatesUnfit, Amount, Float, Integer, Text, Trades, declared, load_aggregates
 from app.aggregates.schema import amount_bytes, avro_schema
-from app.records import RecordReader
+from app.records import BadRecord, RecordReader
 from app.settings import Settings
 from app.topics import load_topics
 
@@ -124,15 +126,38 @@ def test_a_record_written_without_the_users_fields_reads_as_no_trade() -> None:
     schema = avro_schema(everything)
     own = {field.name for field in everything.fields}
     before = {**schema, "fields": [part for part in schema["fields"] if part["name"] not in own]}
+    name, read = written_by(before, {})
+    assert name == everything.record
+    assert [read[field] for field in sorted(own)] == [0.5, amount_bytes(-1), None, 7, "ü"]
+
+
+def written_by(schema: Any, values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """A record of `Everything` by another schema, with some of its values, as it is read."""
     names = {"venue": "v", "instrument": "i", "interval": "1s", "epoch": "e", "state": "final"}
     numbers = dict.fromkeys(("start_ns", "revision", "trade_count", "seq", "generation", "partition"), 1)
     body = io.BytesIO(b"\0\0\0\0\x07")
     body.seek(0, io.SEEK_END)
-    fastavro.schemaless_writer(body, fastavro.parse_schema(before), names | numbers)
-    reader = RecordReader(Settings().schemas_dir, {7: json.dumps(before)}.__getitem__, [everything])
-    name, read = reader.read(body.getvalue())
-    assert name == everything.record
-    assert [read[field] for field in sorted(own)] == [0.5, amount_bytes(-1), None, 7, "ü"]
+    fastavro.schemaless_writer(body, fastavro.parse_schema(schema), {**names, **numbers, **values})
+    reader = RecordReader(Settings().schemas_dir, {7: json.dumps(schema)}.__getitem__, [declared(Everything)])
+    return reader.read(body.getvalue())
+
+
+@pytest.mark.parametrize(("places", "unscaled"), [(6, 125), (8, 12_500), (10, 1_250_000)])
+def test_an_amount_that_was_written_with_other_places_is_the_same_amount(places: int, unscaled: int) -> None:
+    schema = with_places(places)
+    _, read = written_by(schema, {"spread": Decimal(unscaled).scaleb(-places), "size": Decimal(3).scaleb(-18)})
+    assert (read["spread"], read["size"]) == (amount_bytes(12_500), amount_bytes(3))
+    assert written_by(schema, {"spread": None, "size": Decimal(1)})[1]["spread"] is None
+
+
+def test_an_amount_with_digits_that_there_are_no_places_for_any_more_is_refused() -> None:
+    with pytest.raises(BadRecord, match="spread has more decimal places than are declared by now"):
+        written_by(with_places(10), {"spread": Decimal("0.0000000001"), "size": Decimal(1)})
+
+
+def with_places(places: int) -> Any:
+    """The schema of `Everything` when its spread had so many decimal places."""
+    return json.loads(json.dumps(avro_schema(declared(Everything))).replace('"scale": 8', f'"scale": {places}'))
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 127, 128, -128, -129, 10**76 - 1, -(10**76) + 1])
