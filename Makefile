@@ -38,8 +38,8 @@ check: setup ## Lint, types, layers, format
 format: setup ## Format Python, C++ and TypeScript
 	ruff format .
 	ruff check --fix-only --quiet .
-	$(if $(CXX_SOURCES),clang-format -i $(CXX_SOURCES))
-	$(if $(wildcard web/package.json),npm --prefix web run format)
+	clang-format -i $(CXX_SOURCES)
+	npm --prefix web run format
 
 requirements: setup ## Pin requirements/*.in again, by hash
 	python -m pip install --quiet uv
