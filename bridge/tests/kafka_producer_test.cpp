@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::int32_t kPartitions = 4;
 constexpr SchemaIds kSchemas{.trade = 1, .clock = 2, .gap = 3, .quote = 4, .candle = 5};
-constexpr int kWaitMs = 5'000;
-constexpr std::int64_t kGiveUpNs = 20'000'000'000;
+constexpr int kWaitMs = 120'000;
+constexpr std::int64_t kGiveUpNs = 300'000'000'000;
 
 /// A message that owns its bytes: its number stands behind the wire header.
 struct Made {
@@ -60,6 +60,15 @@ class KafkaProducerTest : public ::testing::Test {
   ~KafkaProducerTest() override {
     rd_kafka_mock_cluster_destroy(cluster_);
     rd_kafka_destroy(host_);
+  }
+
+  /// Polls until the brokers have told of their topics.
+  static void wait_for_topics(KafkaProducer& producer, std::size_t session) {
+    const std::int64_t give_up_at_ns = steady_now_ns() + kGiveUpNs;
+    while (!producer.has_room(session, 1)) {
+      producer.poll();
+      ASSERT_LT(steady_now_ns(), give_up_at_ns);
+    }
   }
 
   /// Produces all, as often as it takes, and waits until it is delivered.
@@ -161,6 +170,7 @@ TEST_F(KafkaProducerTest, LosesARecordThatIsTooLargeAloneAndTellsIt) {
   const Made behind(3, "test:A", kSchemas.trade);
   const std::array<SpooledMessage, 3> messages{
       {{1, before.key, before.value}, {2, "test:A", large}, {3, behind.key, behind.value}}};
+  wait_for_topics(producer, session);
   EXPECT_EQ(producer.produce(session, messages), 3U);
   producer.flush(steady_now_ns() + kGiveUpNs);
   EXPECT_EQ(metrics_.failed, 1U);
@@ -177,6 +187,7 @@ TEST_F(KafkaProducerTest, TakesNoMoreThanMayBeUnderWay) {
   for (std::uint64_t number = 1; number <= kUnderWay + 100; ++number) {
     messages.push_back({number, made.key, made.value});
   }
+  wait_for_topics(producer, session);
   EXPECT_EQ(producer.produce(session, messages), kUnderWay);
   EXPECT_EQ(producer.produce(session, std::span(messages).subspan(kUnderWay)), 0U);
   EXPECT_EQ(producer.confirmed(session), 0U);

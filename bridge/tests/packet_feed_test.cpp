@@ -198,6 +198,7 @@ TEST_F(PacketFeedTest, CountsAndKeepsWhatItCannotRead) {
 }
 
 TEST_F(PacketFeedTest, ReadsInAThreadOfItsOwnPolledOrNot) {
+  config_.clock_interval = std::chrono::milliseconds(1);  // one at each poll would soon fill the ring
   for (const bool is_polled : {true, false}) {
     metrics_.venues.clear();
     const auto running = feed(is_polled);

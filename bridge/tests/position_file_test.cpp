@@ -1,8 +1,10 @@
 #include "exchange/position_file.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <string>
 
 namespace livetape::bridge {
 namespace {
@@ -11,7 +13,8 @@ class PositionFileTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::filesystem::path folder_ = std::filesystem::path(::testing::TempDir()) / "livetape-positions";
+  std::filesystem::path folder_ =
+      std::filesystem::path(::testing::TempDir()) / ("livetape-positions-" + std::to_string(::getpid()));
 };
 
 TEST_F(PositionFileTest, TellsTheNextRunWhatTheLastOneWrote) {

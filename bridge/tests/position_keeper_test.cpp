@@ -1,6 +1,9 @@
 #include "exchange/position_keeper.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "core/time.hpp"
 
@@ -55,7 +58,8 @@ class PositionKeeperTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::filesystem::path folder_ = std::filesystem::path(::testing::TempDir()) / "livetape-kept-positions";
+  std::filesystem::path folder_ =
+      std::filesystem::path(::testing::TempDir()) / ("livetape-kept-positions-" + std::to_string(::getpid()));
 };
 
 TEST_F(PositionKeeperTest, KnowsNothingBeforeTheFirstTrade) {

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -12,7 +11,7 @@ from app.settings import Settings
 from local import ports, stack
 from local.postgres import Postgres
 from tests.chaos.sink_kit import Market, finish, wait_until
-from tests.integration.api_kit import WAIT_S
+from tests.integration.api_kit import LOCAL
 from tests.integration.sql_kit import Database
 from tests.parts import Part, running
 
@@ -80,7 +79,7 @@ def test_all_is_stored_when_postgres_is_back_and_memory_stays_bounded(
 
 def metric(settings: Settings, sample: str) -> float:
     """Value of a sample of the sink's /metrics."""
-    answer = httpx.get(f"http://127.0.0.1:{settings.sink_metrics_port}/metrics", timeout=WAIT_S)
+    answer = LOCAL.get(f"http://127.0.0.1:{settings.sink_metrics_port}/metrics")
     values = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
     return float(values[sample])
 

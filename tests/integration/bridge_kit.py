@@ -34,7 +34,7 @@ from replay.exchange import Exchange
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName
-from tests.integration.api_kit import WAIT_S
+from tests.integration.api_kit import LOCAL, WAIT_S
 
 POLL_S = 0.2
 HEADER = struct.Struct(">bI")
@@ -92,7 +92,7 @@ class Bridge:
     def metrics(self) -> str:
         """The text of /metrics; empty while it does not serve."""
         try:
-            return httpx.get(f"http://{self._metrics}/metrics", timeout=WAIT_S).text
+            return LOCAL.get(f"http://{self._metrics}/metrics").text
         except httpx.TransportError:
             return ""
 
@@ -103,6 +103,11 @@ class Bridge:
     def total(self, counter: str) -> float:
         """A counter of /metrics, of all venues together."""
         return sum(value for name, value in self._samples() if name.startswith(f"{self._prefix}{counter}_total{{"))
+
+    def trades_on_disk(self) -> float:
+        """How many trades at least were put on disk, where nothing is but trades and clocks."""
+        spooled = self.total("spooled")
+        return spooled - self.total("clocks")
 
     def _samples(self) -> Iterator[tuple[str, float]]:
         lines = (line.rsplit(" ", 1) for line in self.metrics().splitlines() if not line.startswith("#"))
@@ -279,6 +284,11 @@ def decode(value: bytes, schema_ids: Mapping[str, int]) -> tuple[str, Fields]:
     assert isinstance(fields, dict)
     assert body.read() == b""
     return name, fields
+
+
+def count_of(settings: Settings, kind: str, topic: str = "trades") -> int:
+    """How many records of a kind a topic has now."""
+    return sum(record.kind == kind for record in read_topic(settings, topic))
 
 
 def read_topic(settings: Settings, name: str = "trades") -> list[Record]:

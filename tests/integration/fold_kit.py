@@ -36,7 +36,7 @@ from app.schema_registry import register_all
 from app.settings import PROJECT, Settings
 from app.topic_admin import apply
 from local import ports
-from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.api_kit import LOCAL, WAIT_S, eventually
 from tests.integration.fold_oracle import Fields, PartitionOracle
 
 START_NS: Final = 1_700_000_100 * SECOND_NS  # a whole minute, five minutes and quarter of an hour
@@ -165,7 +165,7 @@ class Worker:
     def metrics(self) -> str:
         """Its /metrics; empty while it does not answer yet."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=WAIT_S).text
+            return LOCAL.get(f"http://127.0.0.1:{self._metrics_port}/metrics").text
         except httpx.TransportError:
             return ""
 

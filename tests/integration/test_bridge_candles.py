@@ -15,6 +15,7 @@ from tests.integration.bridge_kit import (
     Record,
     bridge_settings,
     bridging,
+    count_of,
     decode,
     read_topic,
     relaying,
@@ -49,6 +50,7 @@ async def test_every_minute_is_in_candles_once_and_as_its_trades_make_it(
             await market.play(bridge)
             await bridge.counts(f'candles_total{{venue="{venue}"}}', MINUTES)
             assert bridge.metric(f'candle_failures_total{{venue="{venue}"}}') == 0
+            await bridge.until(lambda: count_of(here, "Candle", "candles") >= MINUTES, "all candles in Kafka")
             assert await bridge.stop() == 0, bridge.log
     candles = await asyncio.to_thread(read_topic, here, "candles")
     expected = market.minutes

@@ -366,7 +366,7 @@ async def test_trades_wait_while_kafka_is_away_and_none_is_lost(
         async with running(settings, certs) as run:
             assert (run.total("spool_replayed") or 0) >= 250
             await run.play(*sent[750:])
-            await run.bridge.counts('spooled_total{venue="binance"}', 250)
+            await run.bridge.until(lambda: run.bridge.trades_on_disk() >= 250, "all trades on disk")
             run.bridge.process.kill()
         await start_again(kafka)
         async with running(settings, certs) as run:

@@ -22,6 +22,7 @@ from tests.integration.bridge_kit import (
     bridge_settings,
     bridging,
     clocks_of,
+    count_of,
     plain,
     read_topic,
     relaying,
@@ -88,6 +89,8 @@ async def test_every_quote_is_in_quotes_with_the_venues_clocks(
             await bridge.counts(f'trades_total{{venue="{venue}"}}', TRADES)
             told_clocks = bridge.metric(f'clocks_total{{venue="{venue}"}}') or 0
             await bridge.counts(f'clocks_total{{venue="{venue}"}}', told_clocks + 2)
+            await bridge.until(lambda: count_of(here, "Quote", "quotes") >= TRADES, "all quotes in Kafka")
+            await bridge.until(lambda: count_of(here, "Trade") >= TRADES, "all trades in Kafka")
             assert await bridge.stop() == 0, bridge.log
     quotes = await asyncio.to_thread(read_topic, here, "quotes")
     trade_records = await asyncio.to_thread(read_topic, here)

@@ -18,7 +18,7 @@ from replay.history import History
 from replay.kraken import KrakenProtocol
 from replay.venues import VenueName, protocol_of
 from tests import parts
-from tests.integration.api_kit import WAIT_S, Writer, eventually
+from tests.integration.api_kit import LOCAL, Writer, eventually
 from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, venue_of
 from tests.integration.bridge_run import BTC, SECOND_NS
 from tests.integration.candle_market import FIRST_NS, INSTRUMENTS, MINUTE_NS, MinutesMarket, with_candles
@@ -36,7 +36,7 @@ class Check(NamedTuple):
     def told(self) -> dict[tuple[str, str], float]:
         """How many minutes it has told, by result and why."""
         try:
-            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=WAIT_S).text
+            text = LOCAL.get(f"http://127.0.0.1:{self.port}/metrics").text
         except httpx.TransportError:
             return {}
         families = {family.name: family for family in text_string_to_metric_families(text)}

@@ -51,11 +51,10 @@ class Flow:
     async def play(self, bridge: Bridge, count: int) -> None:
         """Have the exchange make more trades, and wait until the bridge has put them on disk."""
         before = bridge.metric(f'trades_total{{venue="{VENUE}"}}') or 0
-        spooled = bridge.metric(f'spooled_total{{venue="{VENUE}"}}') or 0
         self._script.say(*itertools.islice(self._market, count))
         self._played += count
         await bridge.counts(f'trades_total{{venue="{VENUE}"}}', before + count)
-        await bridge.counts(f'spooled_total{{venue="{VENUE}"}}', spooled + count)
+        await bridge.until(lambda: bridge.trades_on_disk() >= before + count, "all trades on disk")
 
     def ledger(self) -> list[SimulatedTrade]:
         """All that the exchange has made."""
