@@ -1,4 +1,4 @@
-"""The commands and the setting of docs/packets.md, run as they stand there."""
+"""The commands and the setting of docs/packets.md, run as they stand there but for the ports."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import PROJECT, PacketFeed, Settings
+from local import ports
 from replay.ledger import read_tape
 from tests.integration.packet_kit import READ_S, VENUE, config_file, read_feed
 
@@ -19,19 +20,27 @@ BLOCKS = re.findall(r"```\n(.*?)```", (PROJECT / "docs" / "packets.md").read_tex
 DEVICES = re.findall(r"\| `(--[^`]+)` \|", (PROJECT / "docs" / "packets.md").read_text())
 
 
-def feed_of_the_docs() -> PacketFeed:
-    name, _, value = shlex.split(BLOCKS[1])[1].partition("=")
+def on_free_ports(*texts: str) -> list[str]:
+    """Commands and settings of the docs at ports that nobody else has: others run them at the same time."""
+    lines, rerequest = map(str, ports.free_ports(2))
+    return [text.replace(":26400", f":{lines}").replace(":26402", f":{rerequest}") for text in texts]
+
+
+def feed_of(setting: str) -> PacketFeed:
+    """The feed that a block of the docs sets."""
+    name, _, value = shlex.split(setting)[1].partition("=")
     assert name == "LIVETAPE_PACKET_FEEDS"
     return Settings(packet_feeds=json.loads(value)).packet_feeds[VENUE]
 
 
 def test_the_simulated_feed_is_read_by_the_setting(tmp_path: Path) -> None:
-    command = [*shlex.split(BLOCKS[0].replace("\\\n", " ")), "--messages", "3000"]
+    typed, setting = on_free_ports(*BLOCKS)
+    command = [*shlex.split(typed.replace("\\\n", " ")), "--messages", "3000"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with (tmp_path / "log").open("wb") as log:
         feed = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PATH": path}, stdout=log, stderr=log)
     try:
-        records, said = read_feed(config_file(tmp_path, feed_of_the_docs()))
+        records, said = read_feed(config_file(tmp_path, feed_of(setting)))
     finally:
         feed.send_signal(signal.SIGTERM)
         feed.wait(READ_S)
@@ -42,7 +51,7 @@ def test_the_simulated_feed_is_read_by_the_setting(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", DEVICES)
 def test_every_example_of_dpdk_is_a_setting(arguments: str) -> None:
-    assert feed_of_the_docs().model_copy(update={"dpdk": arguments}).dpdk == arguments
+    assert feed_of(BLOCKS[1]).model_copy(update={"dpdk": arguments}).dpdk == arguments
 
 
 def test_the_docs_have_examples() -> None:

@@ -39,6 +39,26 @@ def test_compose_runs_every_part_but_the_relay() -> None:
     assert commands == {"topics apply", "bridge", "worker", "join", "sink", "reconcile", "serve"}
 
 
+PAGES = [page.read_text() for page in (PROJECT / "README.md", *PROJECT.glob("docs/*.md")) if page.name != "bench.md"]
+SOURCES = "".join(
+    path.read_text()
+    for pattern in ("bridge/**/*.[ch]pp", "agents/**/*.py", "app/**/*.py", "cli/**/*.py")
+    for path in PROJECT.glob(pattern)
+)
+
+
+def test_every_metric_that_is_told_exists() -> None:
+    told = {name for page in PAGES for name in re.findall(r"\blivetape_[a-z_]*[a-z]\b", page)}
+    assert len(told) > 20
+    assert [name for name in sorted(told) if name.removesuffix("_total") not in SOURCES] == []
+
+
+def test_every_setting_that_is_told_exists() -> None:
+    told = {name for page in PAGES for name in re.findall(r"\bLIVETAPE_[A-Z_]*[A-Z]\b", page)}
+    assert len(told) > 10
+    assert [name for name in sorted(told) if name.removeprefix("LIVETAPE_").lower() not in Settings.model_fields] == []
+
+
 def without_code(text: str) -> str:
     """A document's prose: lambdas of C++ look like links."""
     return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
