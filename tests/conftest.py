@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from app.settings import Settings
@@ -11,6 +12,9 @@ from local import certificates, ports, stack
 
 for _name in [name for name in os.environ if name.startswith("LIVETAPE_")]:
     del os.environ[_name]  # tests see the defaults, not the settings of who runs them
+
+hypothesis.settings.register_profile("livetape", deadline=None)  # how long it takes says what else the machine does
+hypothesis.settings.load_profile("livetape")
 
 _numbers = itertools.count(1)
 

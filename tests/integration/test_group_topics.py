@@ -10,7 +10,7 @@ from agents.transport import consumer_connection, undecoding_consumer
 from app import topic_admin
 from app.settings import Settings
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 """Far less than the five minutes after which a consumer looks for topics by itself."""
 
 

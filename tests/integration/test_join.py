@@ -225,6 +225,7 @@ def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
 
 
 def test_after_a_reset_every_trade_is_joined_again_and_there_once(joined: Settings) -> None:
+    joined = joined.model_copy(update={"session_timeout_ms": 10_000})  # a worker that rests is none that has gone
     tape = Tape(joined)
     feed = Feed(tape)
     feed.write(400)

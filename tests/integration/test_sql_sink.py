@@ -133,7 +133,7 @@ def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: S
     tape.trades([trade(6)])
     with running("sink", settings) as sink:
         stored(sink, database, trade=1, dead_letter=11)
-        assert sink.printed.count("dead letter:") == 11
+        eventually(lambda: sink.printed.count("dead letter:") == 11, lambda: sink.printed)
     letters = database.rows('SELECT "offset", reason, value FROM dead_letter ORDER BY "offset"')
     assert [value for _, _, value in letters[:4]] == values
     assert [reason.partition(":")[0] for _, reason, _ in letters] == [

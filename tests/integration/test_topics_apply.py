@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from app.settings import Settings
 from app.topic_admin import TopicError, TopicsRefused, apply, read_cluster
 from app.topics import load_topics
+from tests.integration.api_kit import WAIT_S
 
 
 def test_topics_are_made_as_declared_and_a_second_apply_finds_nothing_to_do(settings: Settings) -> None:
@@ -29,7 +30,7 @@ def test_an_empty_topic_grows_and_one_with_records_does_not(settings: Settings, 
     wider = settings.model_copy(update={"topics_file": file})
     producer = Producer(settings.kafka_config)
     producer.produce(settings.topic("trades"), key=b"binance:BTC-USDT", value=b"")
-    assert producer.flush(10) == 0
+    assert producer.flush(WAIT_S) == 0
     with pytest.raises(TopicsRefused, match=r"trades: it has records, and 6 partitions instead of 4"):
         apply(wider)
     assert {action.what for action in apply(settings)} == {"unchanged"}

@@ -17,7 +17,6 @@ from replay.venues import VenueName, protocol_of
 
 SECOND_NS = 1_000_000_000
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
-NOW_NS = time.time_ns() // SECOND_NS * SECOND_NS
 LISTS = {
     VenueName.BINANCE: "/api/v3/exchangeInfo",
     VenueName.KRAKEN: "/0/public/AssetPairs",
@@ -29,7 +28,7 @@ LISTS = {
 }
 TRADES = {
     VenueName.BINANCE: ("/api/v3/historicalTrades?symbol=BTCUSDT&fromId=99&limit=1000", [99, 100]),
-    VenueName.KRAKEN: (f"/0/public/Trades?pair=XBTUSDT&since={NOW_NS + 98 * SECOND_NS}&count=1000", [99, 100]),
+    VenueName.KRAKEN: ("/0/public/Trades?pair=XBTUSDT&since={since}&count=1000", [99, 100]),
     VenueName.BINANCE_USDM: ("/fapi/v1/aggTrades?symbol=BTCUSDT&fromId=99&limit=1000", [99, 100]),
     VenueName.BITSTAMP: ("/api/v2/transactions/btcusdt/?time=hour", [3 * number for number in range(100, 0, -1)]),
     VenueName.BYBIT: ("/v5/market/recent-trade?category=spot&symbol=BTCUSDT&limit=100", list(range(100, 40, -1))),
@@ -39,21 +38,30 @@ TRADES = {
 
 
 class Source:
-    """A hundred trades of BTC-USDT, a second each."""
+    """A hundred trades of BTC-USDT, a second each, from a time on."""
+
+    def __init__(self, begin_ns: int) -> None:
+        self._begin_ns = begin_ns
 
     async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
         for number in range(1, 101):
-            yield SimulatedTrade("BTC-USDT", number, "100.10", "0.5", "buy", NOW_NS + number * SECOND_NS)
+            yield SimulatedTrade("BTC-USDT", number, "100.10", "0.5", "buy", self._begin_ns + number * SECOND_NS)
+
+
+@pytest.fixture
+def now_ns() -> int:
+    """The whole second that it is: Bitstamp gives the trades of the last hour."""
+    return time.time_ns() // SECOND_NS * SECOND_NS
 
 
 @pytest.fixture
 async def asked(
-    venue: VenueName, certs: certificates.Certificates
+    now_ns: int, venue: VenueName, certs: certificates.Certificates
 ) -> AsyncIterator[tuple[Exchange, httpx.AsyncClient]]:
     """An exchange that has played, and a client of its REST API."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certs.server, certs.key)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(), tls) as exchange:
+    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(now_ns), tls) as exchange:
         exchange.begin()
         await exchange.played_out.wait()
         context = ssl.create_default_context(cafile=str(certs.ca))
@@ -77,9 +85,10 @@ async def test_instruments_are_listed(asked: tuple[Exchange, httpx.AsyncClient],
 
 
 @pytest.mark.parametrize("venue", list(VenueName))
-async def test_trades_are_given_back(asked: tuple[Exchange, httpx.AsyncClient], venue: VenueName) -> None:
+async def test_trades_are_given_back(now_ns: int, asked: tuple[Exchange, httpx.AsyncClient], venue: VenueName) -> None:
     _, http = asked
     target, expected = TRADES[venue]
+    target = target.format(since=now_ns + 98 * SECOND_NS)
     answer = json.loads((await http.get(target)).text, parse_float=Decimal)
     assert [number_of(venue, row) for row in rows_of(answer)] == expected
 

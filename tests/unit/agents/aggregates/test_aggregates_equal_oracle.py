@@ -12,7 +12,7 @@ from tests.unit.agents.kernel.partition_kit import fold_config, read_bar, record
 from tests.unit.agents.kernel.record_sets import NONE, record_batch
 from tests.unit.agents.kernel.test_fold_equals_oracle import Step, rules, steps, tapes
 
-bounded = settings(max_examples=120, deadline=None)
+bounded = settings(max_examples=120)
 HALF_EVEN = Context(prec=200, rounding=ROUND_HALF_EVEN)
 LIFE = ("state", "revision", "seq", "trade_count")
 

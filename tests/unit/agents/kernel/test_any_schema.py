@@ -15,7 +15,7 @@ from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 RULES = Rules((("1m", 60 * SECOND),), out_of_order_ns=0, grace_ns=0, horizon_ns=900 * SECOND, max_ahead_ns=SECOND)
 SCHEMA_ID = 77
-bounded = settings(max_examples=300, deadline=None)
+bounded = settings(max_examples=300)
 
 names = st.sampled_from(["Trade", "livetape.Trade", "venue", "price", "long", "x", "", "livetape.Action", "Aggressor"])
 words = names | st.sampled_from(

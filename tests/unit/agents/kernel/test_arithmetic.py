@@ -28,7 +28,7 @@ DAY_NS = 86_400 * SECOND
 TIME_BOUND_NS = 2**63 - 1 - 2 * DAY_NS - RULES.horizon_ns - RULES.max_ahead_ns
 LIMIT = 10**38
 REFUSED = "price or size is out of range: at most 38 digits"
-bounded = settings(max_examples=200, deadline=None)
+bounded = settings(max_examples=200)
 
 ENDS_OF_WIDTHS = sorted({2**bits for bits in range(127)} | {10**digits for digits in range(39)})
 amounts = (

@@ -34,7 +34,7 @@ HOPPING = [
     (("3m/1m", 180, 60), ("1h/10m", 3600, 600)),
     (("5m/1m", 300, 60), ("2m/1m", 120, 60)),
 ]
-bounded = settings(max_examples=200, deadline=None)
+bounded = settings(max_examples=200)
 
 
 @dataclass(frozen=True)

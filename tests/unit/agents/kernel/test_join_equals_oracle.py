@@ -26,7 +26,7 @@ from tests.unit.agents.kernel.record_sets import LZ4, NONE
 
 CODECS = [NONE, LZ4]
 INSTRUMENTS = (("binance", "BTC-USDT"), ("binance", "ETH-USDT"), ("kraken", "BTC-USD"), ("unquoted", "BTC-USD"))
-bounded = settings(max_examples=200, deadline=None)
+bounded = settings(max_examples=200)
 
 amounts = st.integers(1, 10**22).map(lambda unscaled: Decimal(unscaled).scaleb(-18))
 instruments = st.sampled_from(INSTRUMENTS[:1] * 4 + INSTRUMENTS)

@@ -255,7 +255,7 @@ def rules(draw: st.DrawFn) -> Rules:
 
 
 @given(rules(), tapes())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_publication_says_what_a_count_of_all_ids_says(rules: Rules, events: list[Event]) -> None:
     partition = Partition(rules)
     tape = Tape(rules)
@@ -268,7 +268,7 @@ def test_every_publication_says_what_a_count_of_all_ids_says(rules: Rules, event
 
 
 @given(rules(), tapes(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_crash_at_any_record_changes_nothing(rules: Rules, events: list[Event], data: st.DataObject) -> None:
     partition = Partition(rules)
     while partition.next_offset < len(events):

@@ -42,7 +42,7 @@ def minute_of(closes: list[Decimal]) -> Published:
 
 
 @given(st.lists(near_prices, min_size=2, max_size=40) | st.lists(any_prices, min_size=2, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example([Decimal("1e-18"), Decimal(10) ** 20 - 1])
 @example([Decimal("99999999999999999999.999999999999999999"), Decimal("99999999999999999999.999999999999999998")])
 @example([Decimal(60_000), Decimal("60000.01"), Decimal(60_000)])

@@ -20,7 +20,7 @@ from tests.unit.agents.kernel.partition_kit import (
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_fold_equals_oracle import rules, tapes
 
-bounded = settings(max_examples=200, deadline=None)
+bounded = settings(max_examples=200)
 Records = list[tuple[bytes, bytes | None]]
 
 
