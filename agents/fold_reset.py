@@ -14,6 +14,7 @@ from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
 from app.kafka_admin import admin_client
+from app.log_end import is_end
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
@@ -112,7 +113,7 @@ def _committed_records(settings: Settings, partition: int) -> Iterator[tuple[byt
             error = message.error()
             if error is None:
                 yield message.key() or b"", message.value()
-            elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name
+            elif is_end(error):
                 return
             else:
                 raise KafkaException(error)

@@ -18,6 +18,7 @@ from faust.types import TP
 from prometheus_client import Gauge
 
 from app.aggregates import load_aggregates
+from app.log_end import is_end
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -138,7 +139,7 @@ class LagMeter:
                     raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
                 for message in messages:
                     error, offset = message.error(), message.offset()
-                    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - as above
+                    if error is not None and not is_end(error):
                         raise KafkaException(error)
                     if error is not None or offset is None or offset >= end:
                         return values

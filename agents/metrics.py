@@ -1,4 +1,4 @@
-"""What a fold worker tells Prometheus."""
+"""What the workers of the fold, of the join and of the check of bars tell Prometheus."""
 
 from typing import Final
 

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.error import KafkaError
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.log_end import is_end
 from app.settings import Settings
 
 SOURCES: Final = ("trades", "quotes")
@@ -81,7 +82,7 @@ def _read_partition(consumer: Consumer, at: TopicPartition) -> Iterator[DeadLett
         error = message.error()
         if error is None:
             yield _letter(message)
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name
+        elif is_end(error):
             return
         else:
             raise KafkaException(error)

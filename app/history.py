@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_S = 2
 STATEMENT_MS = 10_000
-REST_S = 5.0
+LEFT_ALONE_S = 5.0
 """How long an absent database is not asked again."""
 CHUNK = 1_000
 
@@ -111,7 +111,7 @@ class History:
         self._stored = {each.channel: each for each in (bars, *map(_stored, load_aggregates(settings)))}
         self.is_away = False
         """Whether it did not answer when it was asked last."""
-        self._rests_until = 0.0
+        self._left_alone_until = 0.0
         self._reason = ""
 
     def load(
@@ -166,7 +166,7 @@ class History:
     async def watch(self) -> None:
         """Ask a database that is away for ever, so that it is known to be back though nobody needs anything of it."""
         while True:
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(LEFT_ALONE_S)
             if self.is_away:
                 with suppress(HistoryUnavailable):
                     await asyncio.to_thread(self._ask)
@@ -182,7 +182,7 @@ class History:
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
-        if time.monotonic() < self._rests_until:
+        if time.monotonic() < self._left_alone_until:
             raise HistoryUnavailable(self._reason)
         try:
             with self._engine.connect() as connection:
@@ -190,7 +190,7 @@ class History:
                 self.is_away = False
         except SQLAlchemyError as error:
             self._reason = f"{self._where()}: {_first_line(error)}"
-            self._rests_until = time.monotonic() + REST_S
+            self._left_alone_until = time.monotonic() + LEFT_ALONE_S
             self.is_away = True
             raise HistoryUnavailable(self._reason) from error
 

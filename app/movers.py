@@ -6,8 +6,9 @@ newest bar and is made of the finest bars that the view holds so many of. Nothin
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from operator import neg
 from typing import NamedTuple
 
 from app.amounts import PRICE_SCALE, divided, plain, unscaled_text
@@ -70,9 +71,10 @@ class Movers:
         if interval not in self._lengths:
             reason = f"{interval!r} is no interval of movers; these are {', '.join(self._lengths)}"
             raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
-        sign = {Direction.BOTH: 0, Direction.UP: 1, Direction.DOWN: -1}[direction]
+        sizes: dict[Direction, Callable[[int], int]] = {Direction.BOTH: abs, Direction.UP: int, Direction.DOWN: neg}
+        size = sizes[direction]
         movers = self._all(interval)
-        movers.sort(key=lambda mover: (-(sign * mover.change or abs(mover.change) * (sign == 0)), mover.key))
+        movers.sort(key=lambda mover: (-size(mover.change), mover.key))
         return movers[:limit]
 
     def subscribe(self, interval: str, listener: BarListener) -> str:

@@ -70,9 +70,7 @@ class Hours(BaseModel):
     """How long before regular hours pre-market hours begin; as the calendar says when nothing is said."""
     post_ns: Annotated[Duration | None, Field(alias="post", gt=0)] = None
     """How long after regular hours post-market hours end; likewise."""
-    bars: dict[
-        Annotated[str, AfterValidator(_check_name)], Annotated[tuple[Session, ...], AfterValidator(_check_sessions)]
-    ]
+    bars: dict[IntervalName, Sessions]
     """By interval: what its bars are made of."""
 
 

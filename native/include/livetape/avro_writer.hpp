@@ -48,10 +48,6 @@ class AvroWriter {
     write_sized<kMaxDecimalBytes>([&](auto out) { return encode_decimal(unscaled, out); });
   }
 
-  void write_notional(const UInt256& notional) noexcept {
-    write_sized<kMaxNotionalBytes>([&](auto out) { return encode_notional(notional, out); });
-  }
-
   [[nodiscard]] bool fits() const noexcept { return fits_; }
   [[nodiscard]] std::span<const std::uint8_t> written() const noexcept { return buffer_.first(size_); }
 

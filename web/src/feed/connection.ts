@@ -11,8 +11,8 @@ export interface Listener {
   messageRefused(error: ProtocolError): void;
 }
 
-const SILENCE_MS = 12_500;
 /** Until the server has said its heartbeat. */
+const SILENCE_MS = 12_500;
 const HEARTBEATS_MISSED = 2.5;
 
 /**
