@@ -122,14 +122,15 @@ RetryServer::Frames RetryServer::answer_get(const zmq::message_t& client, const 
   frames.emplace_back();  // for what is covered
   const auto source = std::ranges::find(sources_, wanted.session, &RetrySource::session);
   const bool is_now = source != sources_.end();
-  std::optional<std::uint64_t> through;
+  std::uint64_t through = 0;
   if (is_now && wanted.first >= source->ring->first()) {
     through = add_from_memory(*source->ring, wanted, frames);
   } else {
-    through = add_from_disk(wanted, frames);
-    if (!through) through = is_now ? std::min(kept_from(*source, wanted.first) - 1, wanted.last) : wanted.last;
+    // Before the disk is looked at: what comes to it meanwhile is not to be taken for lost.
+    const std::uint64_t settled = is_now ? std::max(settled_of(*source), wanted.first - 1) : wanted.last;
+    through = add_from_disk(wanted, frames).value_or(std::min(settled, wanted.last));
   }
-  frames[2] = write_range({wanted.session, wanted.first, *through});
+  frames[2] = write_range({wanted.session, wanted.first, through});
   return frames;
 }
 
@@ -150,26 +151,24 @@ std::uint64_t RetryServer::add_from_memory(const RetryRing& ring, const RetryRan
   return next - 1;
 }
 
-/// From which number on messages are kept, where a number is neither in memory nor on disk: that number itself where it
-/// may still come to the disk.
-std::uint64_t RetryServer::kept_from(const RetrySource& source, std::uint64_t sequence) {
-  const std::uint64_t in_memory = source.ring->first();
-  if (source.spool == nullptr) return in_memory;
-  if (source.spool->settled() < sequence) return sequence;
-  return std::min(in_memory, source.spool->first_from(source.session, sequence).value_or(in_memory));
+/// Up to which number messages are either kept by now or never will be.
+std::uint64_t RetryServer::settled_of(const RetrySource& source) {
+  const std::uint64_t left_memory = source.ring->first() - 1;
+  return source.spool == nullptr ? left_memory : std::min(left_memory, source.spool->settled());
 }
 
-/// The same of what is on disk; nothing when the first of them is not there.
+/// The same of what is on disk. Numbers rise there: what is left out before a message was refused, or cannot be read,
+/// and never comes. Nothing when the disk has none of the session from the first of them on.
 std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted, Frames& frames) {
   for (const auto& reader : readers_) {
     if (reader == nullptr || !reader->seek(wanted.session, wanted.first)) continue;
-    std::uint64_t through = wanted.first - 1;
-    for (const SpooledMessage& message : reader->read()) {
-      if (message.sequence > wanted.last || reader->session() != wanted.session) break;
+    const auto messages = reader->read();
+    if (messages.empty() || reader->session() != wanted.session) continue;
+    for (const SpooledMessage& message : messages) {
+      if (message.sequence > wanted.last) return wanted.last;
       add(wanted.session, message, frames);
-      through = message.sequence;
     }
-    if (through >= wanted.first) return through;
+    return messages.back().sequence;
   }
   return std::nullopt;
 }

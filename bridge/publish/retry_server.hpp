@@ -50,7 +50,7 @@ class RetryServer {
   [[nodiscard]] Frames answer_unconfirmed(const zmq::message_t& client);
   [[nodiscard]] Frames answer_get(const zmq::message_t& client, const RetryRange& wanted);
   std::uint64_t add_from_memory(const RetryRing& ring, const RetryRange& wanted, Frames& frames);
-  [[nodiscard]] static std::uint64_t kept_from(const RetrySource& source, std::uint64_t sequence);
+  [[nodiscard]] static std::uint64_t settled_of(const RetrySource& source);
   [[nodiscard]] std::optional<std::uint64_t> add_from_disk(const RetryRange& wanted, Frames& frames);
   void add(const SessionId& session, const SpooledMessage& message, Frames& frames);
   void confirm(const RetryRange& confirmed);

@@ -337,14 +337,6 @@ std::uint64_t Spool::settled() const {
   return settled_;
 }
 
-std::optional<std::uint64_t> Spool::first_from(const SessionId& session, std::uint64_t sequence) const {
-  const std::lock_guard lock(mutex_);
-  for (const Segment& segment : segments_) {
-    if (segment.session == session && segment.last >= sequence) return std::max(segment.first, sequence);
-  }
-  return std::nullopt;
-}
-
 std::uint64_t Spool::confirmed(const SessionId& session) const {
   const std::lock_guard lock(mutex_);
   return confirmed_of(session);
@@ -367,9 +359,9 @@ bool SpoolReader::seek(const SessionId& session, std::uint64_t sequence) {
   const std::lock_guard lock(spool_.mutex_);
   for (const Spool::Segment& segment : spool_.segments_) {
     if (segment.session != session || segment.last < sequence) continue;
-    if (segment.first > sequence) return false;
     enter(segment);
-    const auto behind = std::ranges::upper_bound(segment.index, sequence, {}, &Spool::IndexEntry::first);
+    const std::uint64_t from = std::max(segment.first, sequence);
+    const auto behind = std::ranges::upper_bound(segment.index, from, {}, &Spool::IndexEntry::first);
     offset_ = std::prev(behind)->second;
     from_ = sequence;
     return file_.is_open();

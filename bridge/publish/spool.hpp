@@ -56,8 +56,6 @@ class Spool {
   [[nodiscard]] std::uint64_t confirmed(const SessionId& session) const;
   /// Up to which message the session now was written or refused: what comes behind it is still to be.
   [[nodiscard]] std::uint64_t settled() const;
-  /// The first message of a session from this one on that was written; nothing when none was.
-  [[nodiscard]] std::optional<std::uint64_t> first_from(const SessionId& session, std::uint64_t sequence) const;
   /// What is not confirmed, the oldest session first.
   [[nodiscard]] std::vector<SpooledSession> sessions() const;
 
@@ -117,7 +115,8 @@ class SpoolReader {
   /// Begins at the oldest message.
   explicit SpoolReader(const Spool& spool) : spool_(spool) {}
 
-  /// Sets it to a message; false when the spool does not have it.
+  /// Sets it to a message, or to the session's next where the spool did not take that one; false when it has none from
+  /// there on.
   [[nodiscard]] bool seek(const SessionId& session, std::uint64_t sequence);
   /// Sets it behind the newest.
   void seek_end();

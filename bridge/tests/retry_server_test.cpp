@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,14 @@ constexpr std::size_t kRingBytes = 16 << 10;  // of `kMessages` it has forgotten
 constexpr std::uint64_t kMessages = 200;
 constexpr std::uint64_t kSpoolBytes = 1 << 20;
 
-SessionId session_now() {
+SessionId session_of(unsigned char byte) {
   SessionId session;
-  session.fill(7);
+  session.fill(byte);
   return session;
 }
+
+const SessionId kBefore = session_of(6);
+const SessionId kNow = session_of(7);
 
 std::vector<std::uint8_t> value_of(std::uint64_t sequence) {
   return std::vector<std::uint8_t>(100, static_cast<std::uint8_t>(sequence));
@@ -33,24 +37,32 @@ class RetryServerTest : public ::testing::Test {
     for (std::uint64_t sequence = 1; sequence <= kMessages; ++sequence) {
       ring_.put(sequence, "test:A-B", value_of(sequence));
     }
+    open(kNow);
   }
   ~RetryServerTest() override { fs::remove_all(folder_); }
 
+  void open(const SessionId& session) {
+    spool_.reset();
+    spool_.emplace(folder_, session, kSpoolBytes, venue_metrics_);
+  }
+
   void spool(std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t sequence = first; sequence <= last; ++sequence) {
-      spool_.append(sequence, "test:A-B", value_of(sequence));
+      spool_->append(sequence, "test:A-B", value_of(sequence));
     }
-    ASSERT_TRUE(spool_.flush());
-    spool_.clear();
+    ASSERT_TRUE(spool_->flush());
+    spool_->clear();
   }
 
   /// The last number that an answer covers, and the numbers of its messages.
-  std::pair<std::uint64_t, std::vector<std::uint64_t>> ask(std::uint64_t first) {
+  using Answer = std::pair<std::uint64_t, std::vector<std::uint64_t>>;
+  Answer ask(std::uint64_t first, std::uint64_t last = kMessages, const SessionId& session = kNow) {
+    RetryServer server("inproc://retry-test", {{"test", kNow, &ring_, &*spool_}}, metrics_);
     RetryServer::Frames request;
     request.emplace_back(std::string_view("client"));
     request.emplace_back(std::string_view("get"));
-    request.push_back(write_range({session_now(), first, kMessages}));
-    const RetryServer::Frames answer = server_.answer(request);
+    request.push_back(write_range({session, first, last}));
+    const RetryServer::Frames answer = server.answer(request);
     std::vector<std::uint64_t> numbers;
     for (std::size_t i = 3; i + 2 < answer.size(); i += 3) {
       numbers.push_back(get_big_endian<std::uint64_t>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId)));
@@ -62,8 +74,7 @@ class RetryServerTest : public ::testing::Test {
   Metrics metrics_;
   VenueMetrics venue_metrics_;
   RetryRing ring_{kRingBytes};
-  Spool spool_{folder_, session_now(), kSpoolBytes, venue_metrics_};
-  RetryServer server_{"inproc://retry-test", {{"test", session_now(), &ring_, &spool_}}, metrics_};
+  std::optional<Spool> spool_;
 };
 
 TEST_F(RetryServerTest, GivesFromDiskWhatHasLeftMemory) {
@@ -85,10 +96,38 @@ TEST_F(RetryServerTest, TakesNothingForLostThatIsStillToComeToTheDisk) {
 TEST_F(RetryServerTest, SaysThatOnlyThoseAreLostThatTheDiskDidNotTake) {
   ASSERT_GT(ring_.first(), 10U);
   spool(8, 9);
-  const auto [through, numbers] = ask(5);
-  EXPECT_EQ(through, 7U);
-  EXPECT_TRUE(numbers.empty());
-  EXPECT_EQ(ask(8).second, (std::vector<std::uint64_t>{8, 9}));
+  EXPECT_EQ(ask(5, 7), Answer(7, {}));
+  EXPECT_EQ(ask(5), Answer(9, {8, 9}));
+  EXPECT_EQ(ask(10), Answer(9, {})) << "it may still come";
+}
+
+TEST_F(RetryServerTest, SaysTheSameOfAHoleInsideAFile) {
+  ASSERT_GT(ring_.first(), 10U);
+  spool(1, 4);
+  spool(8, 9);
+  EXPECT_EQ(ask(5, 7), Answer(7, {})) << "whoever asks has 8 already";
+  EXPECT_EQ(ask(5, 6), Answer(6, {}));
+  EXPECT_EQ(ask(3), Answer(9, {3, 4, 8, 9}));
+}
+
+TEST_F(RetryServerTest, SaysThatWhatCannotBeReadOnDiskIsLost) {
+  ASSERT_GT(ring_.first(), 10U);
+  spool(1, 9);
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().extension() == ".spool") fs::resize_file(entry.path(), fs::file_size(entry.path()) - 1);
+  }
+  EXPECT_EQ(ask(7), Answer(8, {7, 8}));
+  EXPECT_EQ(ask(9), Answer(9, {}));
+}
+
+TEST_F(RetryServerTest, GivesOfASessionThatIsOverWhatIsBehindAHole) {
+  open(kBefore);
+  spool(1, 4);
+  open(kBefore);
+  spool(8, 9);
+  open(kNow);
+  EXPECT_EQ(ask(5, 9, kBefore), Answer(9, {8, 9}));
+  EXPECT_EQ(ask(10, 20, kBefore), Answer(20, {}));
 }
 
 }  // namespace
