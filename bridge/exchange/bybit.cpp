@@ -24,11 +24,14 @@ void read_book(value& book, QuoteFields& quote) {
   });
 }
 
-/// Calls `visit(list)` with the list of an answer. False when there is none.
+/// Calls `visit(list)` with the list of an answer. An error has another code than 0, and may have an empty list all the
+/// same.
 template <typename Visit>
 DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, Visit visit) {
+  std::optional<std::int64_t> code;
   bool has_list = false;
   const bool is_json = each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key == "retCode") code = as<std::int64_t>(field);
     if (key != "result") return;
     (void)each_field_of(field, [&](std::string_view name, value& list) {
       if (name != "list") return;
@@ -36,7 +39,7 @@ DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, V
     });
   });
   if (!is_json) return DecodeError::malformed_json;
-  return has_list ? DecodeError::none : DecodeError::missing_field;
+  return code == 0 && has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 /// A trade of the history.

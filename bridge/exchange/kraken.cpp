@@ -31,13 +31,27 @@ std::optional<std::int64_t> seconds_as_ns(std::string_view digits) {
   return static_cast<std::int64_t>(ns);
 }
 
+/// Reads the `result` of an answer by `read(field)`, which gives its flaw. An answer that tells an error is none,
+/// whatever result it has; a warning begins with W.
+template <typename Read>
+DecodeError read_result(simdjson::ondemand::parser& parser, std::string_view body, Read read) {
+  DecodeError flaw = DecodeError::missing_field;
+  bool has_error = false;
+  const bool is_json = each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key == "result") flaw = read(field);
+    if (key != "error") return;
+    (void)each_item(
+        field, [&](value& text) { has_error = has_error || as<std::string_view>(text).value_or("").starts_with('E'); });
+  });
+  if (!is_json) return DecodeError::malformed_json;
+  return has_error ? DecodeError::missing_field : flaw;
+}
+
 }  // namespace
 
 DecodeError Kraken::each_instrument(std::string_view body, const Listed& listed) {
-  bool has_list = false;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "result") return;
-    has_list = each_field_of(field, [&](std::string_view, value& pair) {
+  return read_result(parser_, body, [&](value& pairs) {
+    const bool is_list = each_field_of(pairs, [&](std::string_view, value& pair) {
       std::string_view rest, names;
       const bool is_read = each_field_of(pair, [&](std::string_view name, value& part) {
         if (name == "altname") rest = as<std::string_view>(part).value_or("");
@@ -48,9 +62,8 @@ DecodeError Kraken::each_instrument(std::string_view body, const Listed& listed)
       const std::string_view base = asset(names.substr(0, slash)), quote = asset(names.substr(slash + 1));
       listed(base, quote, {std::string(base) + "/" + std::string(quote), std::string(rest)});
     });
+    return is_list ? DecodeError::none : DecodeError::missing_field;
   });
-  if (!is_json) return DecodeError::malformed_json;
-  return has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint32_t> instruments, bool is_on) const {
@@ -70,17 +83,15 @@ std::string Kraken::history_target(const HistoryQuery& query) const {
 
 DecodeError Kraken::read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
                                  std::vector<Trade>& out) {
-  bool has_list = false;
-  DecodeError flaw = DecodeError::none;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "result") return;
-    (void)each_field_of(field, [&](std::string_view pair, value& rows) {
+  return read_result(parser_, body, [&](value& result) {
+    bool has_list = false;
+    DecodeError flaw = DecodeError::none;
+    (void)each_field_of(result, [&](std::string_view pair, value& rows) {
       if (pair == "last") return;
       has_list = each_item(rows, [&](value& row) { keep_first(flaw, read_row(row, query, receive_time_ns, out)); });
     });
+    return has_list ? flaw : DecodeError::missing_field;
   });
-  if (!is_json) return DecodeError::malformed_json;
-  return has_list ? flaw : DecodeError::missing_field;
 }
 
 /// A trade as [price, size, seconds, side, kind, what else, id].
@@ -196,14 +207,13 @@ std::string Kraken::candles_target(const CandleQuery& query) const {
 DecodeError Kraken::read_candles(std::string_view body, const CandleQuery& query, std::int64_t receive_time_ns,
                                  std::vector<Candle>& out) {
   constexpr CandleColumns kColumns{kSecondNs, 1, 2, 3, 4, 6, 7};
-  DecodeError flaw = DecodeError::missing_field;
-  const bool is_json = each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "result") return;
-    (void)each_field_of(field, [&](std::string_view pair, value& rows) {
+  return read_result(parser_, body, [&](value& result) {
+    DecodeError flaw = DecodeError::missing_field;
+    (void)each_field_of(result, [&](std::string_view pair, value& rows) {
       if (pair != "last") flaw = add_candle_rows(rows, kColumns, query, receive_time_ns, out);
     });
+    return flaw;
   });
-  return is_json ? flaw : DecodeError::malformed_json;
 }
 
 }  // namespace livetape::bridge

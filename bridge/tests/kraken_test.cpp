@@ -108,6 +108,22 @@ TEST_F(KrakenTest, HistoryGivesTheSameTradeAsTheStream) {
             DecodeError::missing_field);
 }
 
+TEST_F(KrakenTest, AnErrorIsNoAnswerWhateverResultItHas) {
+  std::vector<Trade> trades;
+  std::vector<Candle> candles;
+  const auto answer = [](const std::string& told) {
+    return R"({"result":{"XBTUSDT":[],"last":"0"},"error":[)" + told + "]}";
+  };
+  const std::string error = answer(R"("WAPI:Slow","EService:Busy")");
+  EXPECT_EQ(venue_.read_history(frame(error), {}, 7, trades), DecodeError::missing_field);
+  EXPECT_EQ(venue_.read_candles(frame(error), {}, 7, candles), DecodeError::missing_field);
+  EXPECT_EQ(venue_.read_instruments(frame(error)), DecodeError::missing_field);
+  for (const std::string& good : {answer(""), answer(R"("WAPI:Slow")")}) {
+    EXPECT_EQ(venue_.read_history(frame(good), {}, 7, trades), DecodeError::none) << "nothing was traded";
+    EXPECT_EQ(venue_.read_candles(frame(good), {}, 7, candles), DecodeError::none);
+  }
+}
+
 TEST_F(KrakenTest, TickerGivesTheBestBidAndAskByTheirDigits) {
   ASSERT_EQ(decode(R"({"channel":"ticker","type":"snapshot","data":[{"symbol":"BTC/USDT","bid":0.10025,)"
                    R"("bid_qty":740.0,"ask":0.10036000000000001,"ask_qty":1361.44813783,"last":0.10035,)"
