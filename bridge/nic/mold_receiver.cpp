@@ -13,13 +13,17 @@ void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, 
     ++metrics_.malformed;
     return;
   }
-  if (is_doubtful(*packet)) {
-    if (!agrees(packet->header, now_ns)) return doubt(payload, packet->header, now_ns, arrival);
-    const Doubted before = *std::exchange(doubted_, std::nullopt);
-    if (!has_server_ && before.header.session == *session_) skip_to(before.header.sequence);
-    accept(*parse(before.payload), now_ns, before.arrival);
-  }
-  accept(*packet, now_ns, arrival);
+  if (!is_doubtful(*packet)) return accept(*packet, now_ns, arrival);
+  if (!agrees(packet->header, now_ns)) return doubt(payload, packet->header, now_ns, arrival);
+  const Doubted before = *std::exchange(doubted_, std::nullopt);
+  const Packet other = *parse(before.payload);
+  // Either line may be behind the other: we go on from the lower of the two.
+  const bool is_lower = packet->header.sequence < other.header.sequence;
+  const Header& first = is_lower ? packet->header : other.header;
+  if (!has_server_ && first.session == *session_) skip_to(first.sequence);
+  if (is_lower) accept(*packet, now_ns, arrival);
+  accept(other, now_ns, before.arrival);
+  if (!is_lower) accept(*packet, now_ns, arrival);
 }
 
 /// Whether a packet would end the session, or leave more behind than can be held: everything after it hangs on it.

@@ -250,6 +250,21 @@ TEST_F(MoldReceiver, GoesOnFarAheadWhereTwoPacketsAgree) {
   EXPECT_EQ(log_.arrivals[1].first, 7);
 }
 
+TEST_F(MoldReceiver, GoesOnFromTheLowerOfTwoPacketsThatAgree) {
+  begin(alone_);
+  alone_.take(packet(100'003, 100'004), 0, {7, 0});
+  alone_.take(packet(100'000, 100'001), 0, {8, 0});
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 100000", "message 100000"}));
+  alone_.take(packet(100'001, 100'003), kMs, {9, 0});
+  EXPECT_EQ(log_.take(), (Heard{"message 100001", "message 100002", "message 100003"}));
+  EXPECT_EQ(log_.arrivals.back().first, 7);
+  alone_.take(packet(8, 9, kNextSession), kMs);
+  alone_.take(packet(5, 6, kNextSession), kMs);
+  alone_.take(packet(6, 8, kNextSession), kMs);
+  EXPECT_EQ(log_.take(),
+            (Heard{"session SESSION002", "lost 1 to 5", "message 5", "message 6", "message 7", "message 8"}));
+}
+
 TEST_F(MoldReceiver, RefusesPacketsThatAreNone) {
   begin(alone_);
   const Bytes whole = packet(2, 4);
