@@ -8,6 +8,7 @@
 
 #include "core/log.hpp"
 #include "core/time.hpp"
+#include "exchange/rest_limits.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -19,7 +20,6 @@ constexpr int kMostTries = 3;      // of a range that the history answers withou
 constexpr int kPagesInATurn = 50;  // then other instruments have theirs
 constexpr milliseconds kAfterTrouble{2'000};
 constexpr std::int64_t kLongestLagNs = 3'600'000'000'000;  // of a venue's event times behind our clock
-constexpr std::int64_t kGiveUpAfterNs = 600'000'000'000;   // bars take no trade that is much older
 
 constexpr std::string_view kNotInHistory = "the venue's history does not have them";
 constexpr std::string_view kHistoryTooShort = "the venue's history does not go back that far";
@@ -99,11 +99,16 @@ asio::awaitable<void> Backfill::run() {
 asio::awaitable<Backfill::Again> Backfill::fill(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
   if (!tape.open_since_ns) tape.open_since_ns = steady_now_ns();
+  const bool may_ask = rest_.left_alone().count() == 0;
   Again again = tape.numbered() != nullptr ? co_await fill_numbered(instrument) : co_await fill_unnumbered(instrument);
-  if (again && steady_now_ns() - *tape.open_since_ns > kGiveUpAfterNs) {
-    give_up_all(instrument, kNoAnswer);
+  if (!again) co_return again;
+  const std::chrono::nanoseconds looked_for(steady_now_ns() - *tape.open_since_ns);
+  if (may_ask && looked_for > kGiveUpAfter) {
     again.reset();
+  } else if (const milliseconds wait = rest_.left_alone(); wait.count() > 0) {
+    again = look_again(wait, looked_for);
   }
+  if (!again) give_up_all(instrument, kNoAnswer);
   co_return again;
 }
 
@@ -221,8 +226,9 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
   co_return unsettled(tape);
 }
 
-/// Asks the history for a page. False when there is no answer that can be read.
+/// Asks the history for a page. False when there is no answer that can be read, or the venue wants to be left alone.
 asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
+  if (rest_.left_alone().count() > 0) co_return false;
   ++metrics_.history_requests;
   // A history that knows no pages answers a whole stretch of time at once.
   const bool has_pages = venue_.history_rules().page > 0;

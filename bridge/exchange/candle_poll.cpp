@@ -92,13 +92,15 @@ asio::awaitable<void> CandlePoll::ask(std::uint32_t instrument) {
   const CandleQuery query{instrument, first_ns, last_ns};
   ++metrics_.candle_requests;
   std::string trouble;
+  std::chrono::milliseconds wait = kAfterTrouble;
   try {
     const RestAnswer answer = co_await rest_.get(venue_.candles_target(query), RestClient::Turn::last);
     trouble = take(query, answer);
+    wait += answer.wait;                   // so that whoever looks for trades is first then
   } catch (const std::exception& error) {  // whatever it was, it must not end the venue
     trouble = error.what();
   }
-  settle(query, trouble);
+  settle(query, trouble, wait);
 }
 
 /// Hands on what an answer has, and tells what is wrong with it. Where something came the next question is behind it: a
@@ -118,7 +120,7 @@ std::string CandlePoll::take(const CandleQuery& query, const RestAnswer& answer)
 }
 
 /// Says once that candles cannot be read, and once that all can be again.
-void CandlePoll::settle(const CandleQuery& query, const std::string& trouble) {
+void CandlePoll::settle(const CandleQuery& query, const std::string& trouble, std::chrono::milliseconds wait) {
   const bool was_well = in_trouble_.empty();
   if (trouble.empty()) {
     in_trouble_.erase(query.instrument);
@@ -126,7 +128,7 @@ void CandlePoll::settle(const CandleQuery& query, const std::string& trouble) {
     return;
   }
   ++metrics_.candle_failures;
-  go_on_at_ = Clock::now() + kAfterTrouble;
+  go_on_at_ = Clock::now() + wait;
   in_trouble_.insert(query.instrument);
   if (was_well) log(metrics_.venue, "its candles cannot be read, they are asked for again: " + trouble);
 }

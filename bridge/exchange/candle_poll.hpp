@@ -59,7 +59,7 @@ class CandlePoll {
   [[nodiscard]] std::optional<std::uint32_t> next_due();
   boost::asio::awaitable<void> ask(std::uint32_t instrument);
   [[nodiscard]] std::string take(const CandleQuery& query, const RestAnswer& answer);
-  void settle(const CandleQuery& query, const std::string& trouble);
+  void settle(const CandleQuery& query, const std::string& trouble, std::chrono::milliseconds wait);
 
   Venue& venue_;
   RestClient& rest_;

@@ -1,5 +1,6 @@
 #include "exchange/learn_instruments.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,18 +22,23 @@ bool lists_any(const Venue& venue) {
   return false;
 }
 
-/// Empty, or what went wrong.
-asio::awaitable<std::string> read_list(Venue& venue, RestClient& rest) {
+/// What went wrong, and how long the venue wants to be left alone.
+struct Trouble {
+  std::string reason{};  // empty: nothing
+  std::chrono::milliseconds wait{0};
+};
+
+asio::awaitable<Trouble> read_list(Venue& venue, RestClient& rest) {
   try {
     const RestAnswer answer =
         co_await rest.get(venue.instruments_target(), RestClient::Turn::first, RestClient::kMaxListBytes);
-    if (!answer.error.empty()) co_return answer.error;
+    if (!answer.error.empty()) co_return Trouble{answer.error, answer.wait};
     const DecodeError error = venue.read_instruments(answer.body);
-    if (error != DecodeError::none) co_return "answer: " + std::string(name_of(error));
+    if (error != DecodeError::none) co_return Trouble{"answer: " + std::string(name_of(error))};
     // Venues that are busy or upgrade answer with a list that has nothing.
-    co_return lists_any(venue) ? std::string() : "answer: it has none of the instruments that are asked for";
+    co_return lists_any(venue) ? Trouble{} : Trouble{"answer: it has none of the instruments that are asked for"};
   } catch (const std::exception& error) {  // whatever it was, it must not end the venue
-    co_return error.what();
+    co_return Trouble{error.what()};
   }
 }
 
@@ -42,10 +48,10 @@ asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFail
   Backoff backoff(std::random_device{}());
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (;;) {
-    const std::string reason = co_await read_list(venue, rest);
-    if (reason.empty()) co_return;
-    const auto wait = backoff.next(std::chrono::steady_clock::duration::zero());
-    on_failed(reason, wait);
+    const Trouble trouble = co_await read_list(venue, rest);
+    if (trouble.reason.empty()) co_return;
+    const auto wait = std::max(backoff.next(std::chrono::steady_clock::duration::zero()), trouble.wait);
+    on_failed(trouble.reason, wait);
     timer.expires_after(wait);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }

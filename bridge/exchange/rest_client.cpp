@@ -7,9 +7,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <charconv>
 #include <exception>
 
+#include "exchange/rest_limits.hpp"
 #include "exchange/tls.hpp"
 
 namespace livetape::bridge {
@@ -20,23 +20,9 @@ namespace http = boost::beast::http;
 
 constexpr auto kCodes = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kAnswerTimeout{20};
-constexpr std::chrono::seconds kLongestWait{300};
-constexpr std::chrono::seconds kWaitWhenLimited{10};  // where the venue says that we ask too often, but not until when
 constexpr std::size_t kMaxBufferedBytes = std::size_t{256} << 10;  // of an answer before its body is taken out of it
-constexpr unsigned kTooManyRequests = 429;
-constexpr unsigned kTeapot =
-    418;  // Binance's word for a client that went on asking after 429; Beast has no name for it
 
-std::chrono::seconds wait_of(const http::response<http::string_body>& response) {
-  if (response.result_int() != kTooManyRequests && response.result_int() != kTeapot) return std::chrono::seconds(0);
-  const auto text = response[http::field::retry_after];
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || seconds <= 0) return kWaitWhenLimited;
-  return std::min(std::chrono::seconds(seconds), kLongestWait);
-}
-
-RestAnswer failed(const std::string& error) { return {{}, error, std::chrono::seconds(0)}; }
+RestAnswer failed(const std::string& error) { return {{}, error}; }
 
 }  // namespace
 
@@ -62,7 +48,7 @@ class RestClient::Place {
 };
 
 asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn, std::size_t most_bytes) {
-  co_await wait_for_turn(turn);
+  if (!co_await wait_for_turn(turn)) co_return RestAnswer{{}, "the venue wants to be left alone", left_alone()};
   is_asking_ = true;
   RestAnswer answer;
   try {
@@ -71,7 +57,8 @@ asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn, std::
     answer = failed(error.what());
   }
   is_asking_ = false;
-  next_ = std::chrono::steady_clock::now() + std::max<std::chrono::milliseconds>(pace_, answer.wait);
+  next_ = Clock::now() + pace_;
+  left_alone_until_ = Clock::now() + answer.wait;
   for (Waiting& waiting : waiting_) waiting.timer.cancel();
   co_return answer;
 }
@@ -83,13 +70,20 @@ bool RestClient::may_ask(Turn turn) const {
   return !is_asking_ && is_first;
 }
 
-asio::awaitable<void> RestClient::wait_for_turn(Turn turn) {
-  using Clock = std::chrono::steady_clock;
+std::chrono::milliseconds RestClient::left_alone() const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(left_alone_until_ - Clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
+}
+
+/// False when the venue wants to be left alone: for how long, whoever asks may have better to do than to wait.
+asio::awaitable<bool> RestClient::wait_for_turn(Turn turn) {
   const Place place(*this, turn, co_await asio::this_coro::executor);
-  while (!may_ask(turn) || Clock::now() < next_) {
+  while (left_alone().count() == 0) {
+    if (may_ask(turn) && Clock::now() >= next_) co_return true;
     place.timer().expires_at(may_ask(turn) ? next_ : Clock::time_point::max());
     co_await place.timer().async_wait(kCodes);
   }
+  co_return false;
 }
 
 /// A connection a request: they are seconds apart, and a venue may well have closed one that was kept.
@@ -111,13 +105,15 @@ asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target, std:
   if (read_error) co_return failed("answer: " + read_error.message());
   http::response<http::string_body> response = parser.release();
   if (response.result() != http::status::ok) {
-    co_return RestAnswer{{}, "answer: HTTP status " + std::to_string(response.result_int()), wait_of(response)};
+    co_return RestAnswer{{},
+                         "answer: HTTP status " + std::to_string(response.result_int()),
+                         wait_of(response.result_int(), response[http::field::retry_after])};
   }
   if (const auto encoding = response[http::field::content_encoding]; !encoding.empty() && encoding != "identity") {
     co_return failed("answer: it is compressed, which was not asked for");
   }
   response.body().reserve(response.body().size() + simdjson::SIMDJSON_PADDING);
-  co_return RestAnswer{std::move(response.body()), {}, std::chrono::seconds(0)};
+  co_return RestAnswer{std::move(response.body()), {}};
 }
 
 }  // namespace livetape::bridge

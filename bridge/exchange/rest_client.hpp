@@ -15,13 +15,14 @@ namespace livetape::bridge {
 
 /// What came of a request.
 struct RestAnswer {
-  std::string body;              // of a good answer, with room for simdjson's padding behind it
-  std::string error;             // why there is none; empty when there is one
-  std::chrono::seconds wait{0};  // how long the venue wants to be left alone
+  std::string body{};                 // of a good answer, with room for simdjson's padding behind it
+  std::string error{};                // why there is none; empty when there is one
+  std::chrono::milliseconds wait{0};  // how long the venue wants to be left alone
 };
 
 /// Asks a venue's REST API over TLS with the certificate checked, one request at a time however many want to ask, never
-/// faster than the venue allows. An answer is bounded in size and time. It knows no venue's name. For one thread.
+/// faster than the venue allows. Whoever asks while the venue wants to be left alone has an error at once: that may
+/// last for days. An answer is bounded in size and time. It knows no venue's name. For one thread.
 class RestClient {
  public:
   /// Whose request goes when several wait.
@@ -38,7 +39,12 @@ class RestClient {
   [[nodiscard]] boost::asio::awaitable<RestAnswer> get(std::string target, Turn turn = Turn::first,
                                                        std::size_t most_bytes = kMaxAnswerBytes);
 
+  /// How long the venue wants to be left alone from now on; 0 when it may be asked.
+  [[nodiscard]] std::chrono::milliseconds left_alone() const;
+
  private:
+  using Clock = std::chrono::steady_clock;
+
   /// Who waits for a turn.
   struct Waiting {
     Turn turn;
@@ -47,13 +53,14 @@ class RestClient {
   class Place;
 
   [[nodiscard]] bool may_ask(Turn turn) const;
-  boost::asio::awaitable<void> wait_for_turn(Turn turn);
+  boost::asio::awaitable<bool> wait_for_turn(Turn turn);
   boost::asio::awaitable<RestAnswer> exchange(const std::string& target, std::size_t most_bytes);
 
   Url url_;
   boost::asio::ssl::context tls_;
   std::chrono::milliseconds pace_;
-  std::chrono::steady_clock::time_point next_;
+  Clock::time_point next_;
+  Clock::time_point left_alone_until_;
   bool is_asking_ = false;
   std::list<Waiting> waiting_;
 };

@@ -88,7 +88,7 @@ FLAWS: Final[Mapping[str, Mapping[VenueName, Flaw]]] = {
     },
     "refusing": {
         VenueName.BINANCE: refuses("418 I'm a teapot", "Retry-After: 3", wait_ms=3_000),
-        VenueName.BINANCE_USDM: refuses("429 Too Many Requests", "Retry-After: 1"),
+        VenueName.BINANCE_USDM: refuses("403 Forbidden", "Retry-After: 1"),
         VenueName.BITSTAMP: refuses("500 Internal Server Error"),
         VenueName.BYBIT: refuses("429 Too Many Requests", "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", wait_ms=10_000),
         VenueName.KRAKEN: refuses("301 Moved Permanently", "Location: /0/public/Trades"),
@@ -192,6 +192,31 @@ async def test_what_was_missed_comes_once_a_bad_history_is_well(
         assert [record.fields["instrument"] for record in trades_of(records, name)] == [BTC] * LAST, name
         assert {record.fields["trade_id"] for record in trades_of(records, name)} == numbers, name
     assert await asyncio.to_thread(read_topic, settings, "gaps") == []
+
+
+async def test_a_venue_that_bars_us_is_left_alone_and_holds_up_neither_others_nor_the_end(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    """Bybit says by 403 that it wants to be left alone for ten minutes, and not until when."""
+    barred, other = (Besieged(name, certs) for name in (VenueName.BYBIT, VenueName.BINANCE))
+    flaw = refuses("403 Forbidden", wait_ms=600_000)
+    async with AsyncExitStack() as opened:
+        for one in (barred, other):
+            await opened.enter_async_context(one.exchange)
+            await opened.enter_async_context(one.rest)
+        settings = here.model_copy(update={"venues": {one.name: one.venue() for one in (barred, other)}})
+        with bridging(settings) as bridge:
+            for one in (barred, other):
+                await one.trades(bridge, 1)
+            barred.rest.attack = flaw.attack
+            await barred.miss()
+            await bridge.until(lambda: says(bridge, barred.name, flaw.reason) > 0, str(flaw))
+            await other.miss()
+            await fills(bridge, other)
+            for one in (barred, other):
+                await one.trades(bridge, LAST)
+            assert await bridge.stop() == 0
+            assert barred.rest.strikes == 1
 
 
 async def fills(bridge: Bridge, one: Besieged) -> None:
