@@ -85,7 +85,7 @@ struct Level {
 struct Quote {
   std::uint32_t instrument = 0;  // index into the venue's instruments
   bool has_seq = false;
-  bool has_venue_time = false;  // the venue says since when; it is our receive time otherwise
+  bool has_venue_time = false;  // the venue says since when; it is estimated otherwise
   std::int64_t seq = 0;         // the venue's own order number; valid when has_seq
   Level bid;
   Level ask;

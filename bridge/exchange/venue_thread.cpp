@@ -207,7 +207,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
     backfill_.request(trade.instrument, milliseconds(0));
   }
   publish_trade(trade);
-  feed.clock->see(trade.event_time_ns, steady_ns);
+  see(trade.event_time_ns, feed, steady_ns);
 }
 
 /// A quote that is missed is made good by the next one: nothing waits for it.
@@ -215,9 +215,18 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
   message.quote = quote;
+  if (!quote.has_venue_time) {
+    message.quote.event_time_ns = quote_clock_.time_ns(quote.receive_time_ns, steady_ns, told_ns_);
+  }
   send(message);
   const bool is_ahead = is_of_the_future(quote.event_time_ns, quote.receive_time_ns);
-  if (quote.has_venue_time && !is_ahead) feed.clock->see(quote.event_time_ns, steady_ns);
+  if (quote.has_venue_time && !is_ahead) see(quote.event_time_ns, feed, steady_ns);
+}
+
+/// A time that the venue has told.
+void VenueThread::see(std::int64_t event_time_ns, Feed& feed, std::int64_t steady_ns) noexcept {
+  feed.clock->see(event_time_ns, steady_ns);
+  quote_clock_.see(event_time_ns, steady_ns);
 }
 
 void VenueThread::on_history_trade(const Trade& trade) {

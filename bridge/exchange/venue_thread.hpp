@@ -14,6 +14,7 @@
 #include "core/least_lag.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
+#include "core/quote_clock.hpp"
 #include "core/ring_writer.hpp"
 #include "core/trade.hpp"
 #include "core/venue_clock.hpp"
@@ -76,6 +77,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
   void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
+  void see(std::int64_t event_time_ns, Feed& feed, std::int64_t steady_ns) noexcept;
   void send(Message& message);
   void publish(Message& message);
   void publish_trade(const Trade& trade);
@@ -105,6 +107,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   std::vector<std::uint32_t> holding_;   // instruments whose newer trades wait for what is missing
   std::size_t held_ = 0;                 // how many trades wait
   std::optional<std::int64_t> told_ns_;  // the last clock
+  QuoteClock quote_clock_;
   std::uint64_t sequence_ = 0;
   Decoded decoded_;
   MessageRing kafka_ring_{kRingMessages};

@@ -26,6 +26,7 @@ from tests.integration.bridge_kit import (
     plain,
     read_topic,
     relaying,
+    sequence,
     server_tls,
     told,
     trades_of,
@@ -36,6 +37,7 @@ from tests.integration.bridge_run import SECOND_NS, START_NS
 
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 TRADES = 500
+HOUR_NS = 3_600 * SECOND_NS
 PARTITIONS = 4
 WITHOUT_TIME = (VenueName.BINANCE,)
 WITHOUT_ORDER = (VenueName.BITSTAMP, VenueName.KRAKEN)
@@ -102,6 +104,8 @@ async def test_every_quote_is_in_quotes_with_the_venues_clocks(
         assert [as_quoted(record) for record in records] == [as_sent(quote) for quote in expected]
         for record, quote in zip(records, expected, strict=True):
             check_time_and_order(record, quote, venue)
+    if venue in WITHOUT_TIME:
+        check_estimated_times([*quotes, *trade_records])
     numbers = {protocol.trade_id(trade): trade.trade_id for trade in made}
     assert [as_told(one, numbers) for one in trades_of(trade_records, venue)] == [told(trade) for trade in made]
     clocks = {one.sequence for one in clocks_of(trade_records, venue)}
@@ -114,8 +118,20 @@ async def test_every_quote_is_in_quotes_with_the_venues_clocks(
 def check_time_and_order(record: Record, quote: SimulatedQuote, venue: VenueName) -> None:
     of, resolution_ns = record.fields, PROTOCOLS[venue].resolution_ns
     assert of["quote_seq"] == (None if venue in WITHOUT_ORDER else quote.quote_seq)
-    if venue in WITHOUT_TIME:
-        assert of["event_time_ns"] == of["receive_time_ns"]
-    else:
+    if venue not in WITHOUT_TIME:
         assert 0 <= quote.event_time_ns - of["event_time_ns"] < resolution_ns
     assert of["receive_time_ns"] > START_NS + SECOND_NS
+
+
+def check_estimated_times(records: list[Record]) -> None:
+    """Quotes have our time until the first trade, then one of the market's, behind no trade, clock or quote before."""
+    newest_ns = 0
+    for record in sorted(records, key=sequence):
+        time_ns = record.fields["time_ns" if record.kind == "Clock" else "event_time_ns"]
+        if record.kind == "Quote" and newest_ns == 0:
+            assert time_ns == record.fields["receive_time_ns"]
+            continue
+        if record.kind == "Quote":
+            assert newest_ns <= time_ns < START_NS + HOUR_NS
+        newest_ns = max(newest_ns, time_ns)
+    assert newest_ns > START_NS
