@@ -191,18 +191,15 @@ class Exchange:
 
     async def heard(self, instruments: Sequence[str], *, quotes: bool = False) -> None:
         """Wait until somebody is sent the trades of all these instruments, and their quotes where that is said."""
-        streams = [self._protocol.stream_of(instrument) for instrument in instruments]
-        if quotes:
-            streams += [self._protocol.quote_stream_of(instrument) for instrument in instruments]
-        while not self._are_heard(streams):
+        while not self.is_heard(instruments, quotes=quotes):
             self._subscriptions.added.clear()
             await self._subscriptions.added.wait()
 
-    def is_heard(self, instruments: Sequence[str]) -> bool:
-        """Whether somebody is sent the trades of all these instruments."""
-        return self._are_heard([self._protocol.stream_of(instrument) for instrument in instruments])
-
-    def _are_heard(self, streams: Sequence[str]) -> bool:
+    def is_heard(self, instruments: Sequence[str], *, quotes: bool = False) -> bool:
+        """Whether somebody is sent the trades of all these instruments, and their quotes where that is said."""
+        streams = [self._protocol.stream_of(instrument) for instrument in instruments]
+        if quotes:
+            streams += [self._protocol.quote_stream_of(instrument) for instrument in instruments]
         return all(self._subscriptions.listeners(stream) for stream in streams)
 
     def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:

@@ -64,10 +64,15 @@ asio::awaitable<void> Session::run() {
   }
 }
 
+void Session::subscribe(const Subscription& subscription) { say(subscription, true); }
+
 void Session::resubscribe(const Subscription& subscription) {
-  for (const bool is_on : {false, true}) {
-    for (std::string& message : messages_for(venue_, {&subscription, 1}, is_on)) outbox_.push_back(std::move(message));
-  }
+  say(subscription, false);
+  say(subscription, true);
+}
+
+void Session::say(const Subscription& subscription, bool is_on) {
+  for (std::string& message : messages_for(venue_, {&subscription, 1}, is_on)) outbox_.push_back(std::move(message));
   wake_.cancel();
 }
 

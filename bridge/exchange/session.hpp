@@ -49,6 +49,8 @@ class Session {
 
   /// Runs until its executor stops.
   boost::asio::awaitable<void> run();
+  /// Makes a subscription by itself.
+  void subscribe(const Subscription& subscription);
   /// Ends a subscription and makes it again.
   void resubscribe(const Subscription& subscription);
   /// Ends the connection; another is made as after any loss.
@@ -56,6 +58,8 @@ class Session {
 
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const noexcept { return subscriptions_; }
   [[nodiscard]] bool is_connected() const noexcept { return is_connected_; }
+  /// Nothing waits to be sent.
+  [[nodiscard]] bool is_idle() const noexcept { return outbox_.empty(); }
 
  private:
   using Stream = boost::beast::websocket::stream<TlsStream, false>;  // no compression: none is asked for
@@ -68,6 +72,7 @@ class Session {
   boost::asio::awaitable<std::string> send_outbox(Stream& stream);
   boost::asio::awaitable<std::string> ping(Stream& stream);
   void on_pong(std::string_view payload);
+  void say(const Subscription& subscription, bool is_on);
 
   Executor executor_;
   Url url_;

@@ -78,6 +78,7 @@ asio::awaitable<void> VenueThread::open() {
     Feed& feed = feeds_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
                                      std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     feed.clock.emplace(clock_delay_ns_);
+    feed.quotes.emplace(config_.instruments.size());
     asio::co_spawn(context_, feed.run(), asio::detached);
   }
   if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
@@ -100,6 +101,7 @@ void VenueThread::on_connected(Session& session) {
   Feed& feed = feed_of(session);
   feed.connected_ns = steady_ns;
   feed.is_refused = false;
+  feed.quotes->begin();
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
@@ -166,6 +168,7 @@ void VenueThread::on_frame(Session& session, std::string_view frame) {
 void VenueThread::on_refused(Feed& feed) {
   if (std::exchange(feed.is_refused, true)) return;
   const std::int64_t soon_ns = steady_now_ns() + std::chrono::nanoseconds(kSettle).count();
+  feed.quotes->look_at(soon_ns);
   for (const auto& [channel, instrument] : feed.subscriptions()) {
     Tape& tape = tapes_[instrument];
     if (channel == Channel::trades && tape.heard_ns == feed.connected_ns) tape.look_at_ns = soon_ns;
@@ -214,6 +217,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
 void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
+  feed.quotes->see(quote.instrument);
   message.quote = quote;
   if (!quote.has_venue_time) {
     message.quote.event_time_ns = quote_clock_.time_ns(quote.receive_time_ns, steady_ns, told_ns_);
@@ -361,13 +365,16 @@ std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   return least_ns;
 }
 
-/// Looks for instruments that are silent though the venue trades them.
+/// Looks for instruments that are silent though the venue trades them, and after a refusal for quotes that are. Those
+/// of hundreds of instruments take a while, at the venue's pace: they come one by one, behind all that trades need.
 void VenueThread::watch(std::int64_t steady_ns) {
   for (Feed& feed : feeds_) {
     if (!feed.is_connected()) continue;
     for (const Subscription& subscription : feed.subscriptions()) {
       if (subscription.channel == Channel::trades) watch(feed, subscription, steady_ns);
     }
+    if (!feed.is_idle()) continue;
+    if (const auto silent = feed.quotes->next(feed.subscriptions(), steady_ns)) feed.subscribe(*silent);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "exchange/backfill.hpp"
 #include "exchange/candle_poll.hpp"
 #include "exchange/position_keeper.hpp"
+#include "exchange/quote_watch.hpp"
 #include "exchange/rest_client.hpp"
 #include "exchange/session.hpp"
 #include "exchange/tape.hpp"
@@ -53,6 +54,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   struct Feed : Session {
     using Session::Session;
     std::optional<VenueClock> clock;
+    std::optional<QuoteWatch> quotes;
     std::int64_t connected_ns = 0;  // by steady time
     bool is_refused = false;        // a subscription, since then
   };

@@ -31,6 +31,7 @@ from app.topic_admin import apply
 from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports
 from replay.exchange import Exchange
+from replay.quotes import SimulatedQuote
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName
@@ -232,17 +233,17 @@ def venue_of(
 
 
 class Script:
-    """A source of trades and frames that a test writes while the exchange plays it."""
+    """A source of trades, quotes and frames that a test writes while the exchange plays it."""
 
     def __init__(self) -> None:
-        self._items: asyncio.Queue[SimulatedTrade | RecordedFrame] = asyncio.Queue()
+        self._items: asyncio.Queue[SimulatedTrade | SimulatedQuote | RecordedFrame] = asyncio.Queue()
 
-    def say(self, *items: SimulatedTrade | RecordedFrame) -> None:
+    def say(self, *items: SimulatedTrade | SimulatedQuote | RecordedFrame) -> None:
         """Play these next."""
         for item in items:
             self._items.put_nowait(item)
 
-    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | RecordedFrame]:
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | SimulatedQuote | RecordedFrame]:
         """The items, as they are written."""
         while True:
             yield await self._items.get()

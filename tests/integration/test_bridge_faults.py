@@ -26,6 +26,7 @@ from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange
 from replay.history import History
 from replay.kraken import KrakenProtocol
+from replay.quotes import SimulatedQuote
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
@@ -43,6 +44,7 @@ from tests.integration.bridge_kit import (
     told,
     trades_of,
     venue_of,
+    with_quotes,
 )
 from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, running, trade
 
@@ -224,6 +226,24 @@ async def test_instruments_that_are_refused_for_the_sake_of_another_are_subscrib
             await bridge.counts('trades_total{venue="coinbase"}', 1)
             assert await bridge.stop() == 0
     assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [1, 2]
+
+
+async def test_quotes_that_are_refused_for_the_sake_of_another_instruments_are_subscribed_to_one_by_one(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    soon_ns = time.time_ns() + 30 * SECOND_NS
+    async with Exchange(Delisting((BTC,)), script, server_tls(certs)) as exchange:
+        exchange.begin()
+        script.say(replace(trade(1), event_time_ns=soon_ns))  # by the history, it tells that the trades are silent too
+        venue = venue_of(VenueName.COINBASE, exchange, (ETH, BTC), certs.ca)
+        with bridging(with_quotes(here.model_copy(update={"venues": {VenueName.COINBASE: venue}}))) as bridge:
+            await bridge.until(lambda: exchange.is_heard((BTC,), quotes=True), "subscriptions to the other instrument")
+            script.say(SimulatedQuote(BTC, 1, "100.10", "1", "100.20", "2", soon_ns))
+            await bridge.counts('quotes_total{venue="coinbase"}', 1)
+            assert await bridge.stop() == 0
+    quotes = [one for one in await asyncio.to_thread(read_topic, here, "quotes") if one.kind == "Quote"]
+    assert [(one.fields["instrument"], one.fields["quote_seq"]) for one in quotes] == [(BTC, 1)]
 
 
 def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
