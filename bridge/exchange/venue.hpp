@@ -25,8 +25,8 @@ enum class FrameKind : std::uint8_t {
   trades,
   quotes,
   ignored,     // of a known kind that holds neither: an acknowledgement, a heartbeat, another channel
-  subscribed,  // the venue took a subscription
-  refused,     // the venue refused a subscription; `reason` says which and why
+  subscribed,  // the venue took what a message subscribed to
+  refused,     // or refused it; `reason` says which and why
   reconnect,   // the venue is about to close the connection and wants us on another
   error,
 };

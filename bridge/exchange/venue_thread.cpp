@@ -102,6 +102,7 @@ void VenueThread::on_connected(Session& session) {
   feed.connected_ns = steady_ns;
   feed.is_refused = false;
   feed.quotes->begin();
+  feed.answers.begin(waits_for_answers() ? messages_for(*venue_, feed.subscriptions(), true).size() : 0);
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
@@ -111,10 +112,22 @@ void VenueThread::on_connected(Session& session) {
   }
 }
 
-/// What the venue traded before the subscriptions worked is in its history soon after.
 void VenueThread::on_subscribed(Session& session) {
-  const std::int64_t since_ns = utc_now_ns() - (steady_now_ns() - feed_of(session).connected_ns) - kClocksApartNs;
-  for (const auto& [channel, instrument] : session.subscriptions()) {
+  const std::int64_t steady_ns = steady_now_ns();
+  Feed& feed = feed_of(session);
+  feed.answers.sent(steady_ns);
+  settle_subscriptions(feed, steady_ns);
+}
+
+/// A subscription may work long after it was sent. Where ids are contiguous the next trade tells what was missed until
+/// then; elsewhere nothing would.
+bool VenueThread::waits_for_answers() const { return venue_->id_rule() == IdRule::unordered; }
+
+/// What the venue traded before the subscriptions worked is in its history soon after.
+void VenueThread::settle_subscriptions(Feed& feed, std::int64_t steady_ns) {
+  if (!feed.answers.settle(steady_ns)) return;
+  const std::int64_t since_ns = utc_now_ns() - (steady_ns - feed.connected_ns) - kClocksApartNs;
+  for (const auto& [channel, instrument] : feed.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
     candles_.begin(instrument);
@@ -154,6 +167,10 @@ void VenueThread::on_frame(Session& session, std::string_view frame) {
     ++metrics_.refused_subscriptions;
     log(config_.venue, "the venue refused a subscription, the others go on: " + result.reason);
     on_refused(feed);
+  }
+  if (result.kind == FrameKind::subscribed || result.kind == FrameKind::refused) {
+    feed.answers.take();
+    settle_subscriptions(feed, steady_now_ns());
   }
   if (decoded_.trades.empty() && decoded_.quotes.empty()) return;
   const std::int64_t steady_ns = steady_now_ns();
@@ -370,6 +387,7 @@ std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
 void VenueThread::watch(std::int64_t steady_ns) {
   for (Feed& feed : feeds_) {
     if (!feed.is_connected()) continue;
+    settle_subscriptions(feed, steady_ns);
     for (const Subscription& subscription : feed.subscriptions()) {
       if (subscription.channel == Channel::trades) watch(feed, subscription, steady_ns);
     }
@@ -394,18 +412,23 @@ void VenueThread::watch(Feed& feed, const Subscription& subscription, std::int64
 }
 
 /// The history has trades that the stream did not show: the subscription is dead.
-void VenueThread::revive(Session& session, const Subscription& subscription, std::int64_t steady_ns) {
+void VenueThread::revive(Feed& feed, const Subscription& subscription, std::int64_t steady_ns) {
   ++metrics_.dead_subscriptions;
   Tape& tape = tapes_[subscription.instrument];
   hear(tape, steady_ns);
   const std::string which = "the subscription to " + config_.instruments[subscription.instrument] + " is dead";
   if (tape.strikes++ == 0) {
     log(config_.venue, which + ": it is made again");
-    session.resubscribe(subscription);
+    feed.resubscribe(subscription);
+    if (waits_for_answers()) {
+      tape.open_doubt();
+      feed.answers.sent_another(steady_ns);
+      return;
+    }
     tape.doubt();  // what is traded until it works
     backfill_.request(subscription.instrument, kSettle);
   } else {
-    session.reconnect(which + ", and making it again did not help");
+    feed.reconnect(which + ", and making it again did not help");
   }
 }
 

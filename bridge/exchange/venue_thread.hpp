@@ -24,6 +24,7 @@
 #include "exchange/quote_watch.hpp"
 #include "exchange/rest_client.hpp"
 #include "exchange/session.hpp"
+#include "exchange/subscription_answers.hpp"
 #include "exchange/tape.hpp"
 
 namespace livetape::bridge {
@@ -55,6 +56,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
     using Session::Session;
     std::optional<VenueClock> clock;
     std::optional<QuoteWatch> quotes;
+    SubscriptionAnswers answers;
     std::int64_t connected_ns = 0;  // by steady time
     bool is_refused = false;        // a subscription, since then
   };
@@ -72,6 +74,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
 
   [[nodiscard]] static Feed& feed_of(Session& session) noexcept;
   void on_refused(Feed& feed);
+  [[nodiscard]] bool waits_for_answers() const;
+  void settle_subscriptions(Feed& feed, std::int64_t steady_ns);
   void hear(Tape& tape, std::int64_t steady_ns) const noexcept;
   boost::asio::awaitable<void> open();
   void say_unlisted();
@@ -90,7 +94,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
   void watch(std::int64_t steady_ns);
   void watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
-  void revive(Session& session, const Subscription& subscription, std::int64_t steady_ns);
+  void revive(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
 
   VenueConfig config_;
   std::chrono::milliseconds clock_interval_;

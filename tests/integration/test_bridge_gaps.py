@@ -2,20 +2,23 @@
 
 import asyncio
 import itertools
+import json
 import random
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from app.settings import Settings, Writer
 from local import certificates
-from replay.exchange import Exchange
+from replay.bybit import BybitProtocol
+from replay.exchange import Exchange, Subscriptions
 from replay.ledger import Ledger, read_ledger
 from replay.market import MarketSpec, trades
 from replay.trade import SimulatedTrade
@@ -317,6 +320,53 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
             await bridge.until(lambda: bridge.metric('holding{venue="binance"}') == 0, "no gap")
             assert await bridge.stop() == 0
     assert sorted(sources(await written(here))) == [*range(1, 11)]
+    assert await gaps(here) == []
+
+
+class Hesitant(BybitProtocol):
+    """Takes subscriptions, and answers them, only while it is let."""
+
+    def __init__(self, instruments: Sequence[str]) -> None:
+        super().__init__(instruments)
+        self.takes = asyncio.Event()
+        self.takes.set()
+
+    async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
+        """Answer requests, in time."""
+        async for message in connection:
+            await self.takes.wait()
+            await connection.send(json.dumps(self._take(message, connection, subscriptions)))
+
+
+async def test_what_is_traded_until_a_subscription_works_is_fetched_where_ids_do_not_tell_it(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script, protocol = Script(), Hesitant((BTC, ETH))
+    since_ns = time.time_ns() // SECOND_NS * SECOND_NS - 60 * SECOND_NS
+    made = [replace(one, event_time_ns=since_ns + one.trade_id * SECOND_NS) for one in some(1, 3)]
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        read = {VenueName.BYBIT: venue_of(VenueName.BYBIT, exchange, (BTC, ETH), certs.ca)}
+        with bridging(patient.model_copy(update={"venues": read})) as bridge:
+            await exchange.heard((BTC, ETH))
+            script.say(made[0])
+            await bridge.counts('trades_total{venue="bybit"}', 1)
+            protocol.takes.clear()
+            await exchange.drop_connections()
+            await bridge.counts('connects_total{venue="bybit"}', 2)
+            later_ms = 2_000  # a second after a subscription it usually works
+            clocks = (bridge.metric('clocks_total{venue="bybit"}') or 0) + later_ms / here.clock_interval_ms
+            await bridge.counts('clocks_total{venue="bybit"}', clocks)
+            script.say(made[1])  # nobody listens
+            await bridge.until(lambda: len(exchange.history.of(BTC)) == 2, "a trade that only the history has")
+            protocol.takes.set()
+            await exchange.heard((BTC, ETH))
+            script.say(made[2])
+            await bridge.counts('trades_total{venue="bybit"}', 2)
+            await bridge.until(lambda: bridge.metric('holding{venue="bybit"}') == 0, "no gap")
+            assert await bridge.stop() == 0
+    written_ids = [record.fields["trade_id"] for record in await written(here, VenueName.BYBIT)]
+    assert written_ids == [protocol.trade_id(one) for one in made]
     assert await gaps(here) == []
 
 
