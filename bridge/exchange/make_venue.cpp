@@ -1,12 +1,12 @@
 #include <string_view>
 
-#include "exchange/binance.hpp"
-#include "exchange/binance_usdm.hpp"
-#include "exchange/bitstamp.hpp"
-#include "exchange/bybit.hpp"
-#include "exchange/coinbase.hpp"
-#include "exchange/kraken.hpp"
-#include "exchange/okx.hpp"
+#include "exchange/venues/binance.hpp"
+#include "exchange/venues/binance_usdm.hpp"
+#include "exchange/venues/bitstamp.hpp"
+#include "exchange/venues/bybit.hpp"
+#include "exchange/venues/coinbase.hpp"
+#include "exchange/venues/kraken.hpp"
+#include "exchange/venues/okx.hpp"
 
 namespace livetape::bridge {
 namespace {

@@ -1,4 +1,4 @@
-#include "exchange/binance.hpp"
+#include "exchange/venues/binance.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "exchange/binance_usdm.hpp"
+#include "exchange/venues/binance_usdm.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 
 #include <random>
 
-#include "exchange/binance.hpp"
-#include "exchange/kraken.hpp"
+#include "exchange/venues/binance.hpp"
+#include "exchange/venues/kraken.hpp"
 #include "frames.hpp"
 
 namespace livetape::bridge {

@@ -1,4 +1,4 @@
-#include "exchange/bybit.hpp"
+#include "exchange/venues/bybit.hpp"
 
 #include <gtest/gtest.h>
 

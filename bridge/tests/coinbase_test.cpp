@@ -1,4 +1,4 @@
-#include "exchange/coinbase.hpp"
+#include "exchange/venues/coinbase.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "exchange/kraken.hpp"
+#include "exchange/venues/kraken.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "exchange/binance.hpp"
-#include "exchange/binance_usdm.hpp"
+#include "exchange/venues/binance.hpp"
+#include "exchange/venues/binance_usdm.hpp"
 
 namespace livetape::bridge {
 namespace {

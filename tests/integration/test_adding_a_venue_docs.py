@@ -77,8 +77,9 @@ async def said(certs: certificates.Certificates) -> dict[str, str]:
 
 def compiled(folder: Path, test: str) -> Path:
     """A program of the page's client and this test, linked with what the bridge is built of."""
-    (folder / "exchange").mkdir()
-    (folder / "exchange" / "toy.hpp").write_text(CLIENT)
+    venues = folder / "exchange" / "venues"
+    venues.mkdir(parents=True)
+    (venues / "toy.hpp").write_text(CLIENT)
     (folder / "toy_test.cpp").write_text(test)
     program, bridge = folder / "toy-tests", PROJECT / "bridge"
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-Wno-restrict"]

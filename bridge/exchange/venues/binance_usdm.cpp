@@ -1,11 +1,11 @@
-#include "exchange/binance_usdm.hpp"
+#include "exchange/venues/binance_usdm.hpp"
 
 #include <algorithm>
 
-#include "exchange/binance_api.hpp"
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
+#include "exchange/venues/binance_api.hpp"
 
 namespace livetape::bridge {
 namespace {

@@ -1,4 +1,4 @@
-#include "exchange/okx.hpp"
+#include "exchange/venues/okx.hpp"
 
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"

@@ -1,4 +1,4 @@
-#include "exchange/bitstamp.hpp"
+#include "exchange/venues/bitstamp.hpp"
 
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"

@@ -1,4 +1,4 @@
-#include "exchange/bybit.hpp"
+#include "exchange/venues/bybit.hpp"
 
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
