@@ -1,7 +1,8 @@
 """A partition of the join comes back: its changelog, and from where both logs are to be read again.
 
 Quotes that trades may still ask for, and trades that wait, are in their logs and nowhere else: the progress says from
-which offset each is read again, and nothing is published twice for it.
+which offset each is read again, and nothing is published twice for it. What of them retention has taken meanwhile no
+reset would find either, so the join goes on without it and says so; records that it never took are another matter.
 """
 
 import asyncio
@@ -11,9 +12,10 @@ from typing import Final
 
 from faust.types import TP
 
+from agents import metrics
 from agents.epoch import check_progress, epoch_of
 from agents.flush import TransactionWriter
-from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, QuoteJoin, WriterSchemas
+from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, JoinProgress, QuoteJoin, WriterSchemas
 from agents.log_bounds import log_bounds
 from agents.recovery import restore
 from app.intervals import read_interval
@@ -122,21 +124,21 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
         ) from error
     if progress is None:
         return RecoveredJoin(join, writer, bounds[trades][0], bounds[quotes][0])
-    for tp, recorded, starts, reached in (
-        (trades, progress.trades_epoch, progress.trades_from, progress.trades_reached),
-        (quotes, progress.quotes_epoch, progress.quotes_from, progress.quotes_reached),
+    for tp, recorded, reached in (
+        (trades, progress.trades_epoch, progress.trades_reached),
+        (quotes, progress.quotes_epoch, progress.quotes_reached),
     ):
         first, end = bounds[tp]
-        for offset in (starts, reached):
-            check_progress(
-                tp.topic,
-                recorded=recorded,
-                current=epochs[tp],
-                next_offset=offset,
-                first=first,
-                end=end,
-                remedy=_remedy(settings),
-            )
+        check_progress(
+            tp.topic,
+            recorded=recorded,
+            current=epochs[tp],
+            next_offset=reached,
+            first=first,
+            end=end,
+            remedy=_remedy(settings),
+        )
+    _tell_what_is_gone(trades, quotes, progress)
     log.info(
         "partition %d: on from trade %d, %d of them read again, and from quote %d",
         partition,
@@ -145,6 +147,23 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
         progress.quotes_from,
     )
     return RecoveredJoin(join, writer, progress.trades_from, progress.quotes_from)
+
+
+def _tell_what_is_gone(trades: TP, quotes: TP, progress: JoinProgress) -> None:
+    if progress.trades_gone:
+        metrics.JOIN_GONE.labels(trades.partition).inc(progress.trades_gone)
+        log.warning(
+            "%s partition %d: %d trades that waited for their quotes are gone by retention: they are not joined",
+            *trades,
+            progress.trades_gone,
+        )
+    if progress.quotes_gone:
+        log.warning(
+            "%s partition %d: %d records that trades could still ask for are gone by retention: "
+            "trades of their time are joined with no quote",
+            *quotes,
+            progress.quotes_gone,
+        )
 
 
 def _remedy(settings: Settings) -> str:

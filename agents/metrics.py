@@ -52,6 +52,9 @@ JOINED: Final = Counter("livetape_join_trades", "Trades accepted by the join wit
 JOIN_DUPLICATES: Final = Counter("livetape_join_duplicates", "Trades that were delivered again", ["partition"])
 JOIN_LATE: Final = Counter("livetape_join_late", "Trades refused as older than the correction horizon", ["partition"])
 JOIN_UNUSABLE: Final = Counter("livetape_join_unusable", "Records that the fold makes dead letters of", ["partition"])
+JOIN_GONE: Final = Counter(
+    "livetape_join_gone", "Trades that retention took from the log while they waited for quotes", ["partition"]
+)
 QUOTES: Final = Counter("livetape_join_quotes", "Quotes taken, those read again after a restart too", ["partition"])
 LATE_QUOTES: Final = Counter("livetape_join_late_quotes", "Quotes refused as behind their venue's clock", ["partition"])
 IGNORED_QUOTES: Final = Counter(

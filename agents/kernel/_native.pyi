@@ -312,6 +312,12 @@ class JoinProgress:
     def quotes_reached(self) -> int: ...
     @property
     def quotes_from(self) -> int: ...
+    @property
+    def trades_gone(self) -> int:
+        """Trades that waited for quotes and are in their log no more."""
+    @property
+    def quotes_gone(self) -> int:
+        """Offsets of quotes that were to be read again and are in their log no more: trades before them have none."""
 
 class JoinFlush:
     """What is to be written in one transaction."""
@@ -348,7 +354,11 @@ class QuoteJoin:
     def restore(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> int:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self, trades_begin: int, quotes_begin: int) -> JoinProgress | None:
-        """End the restore; None when the changelog was empty: then both logs begin there. Raises CorruptState."""
+        """End the restore; None when the changelog was empty. Both logs begin there: what was before is left out.
+
+        Raises:
+            CorruptState: what was restored is no whole state.
+        """
     def take_trades(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:
         """Take the records of `trades` from `start_offset` on."""
     def take_quotes(self, record_set: bytes | memoryview, aborted: Aborted, start_offset: int) -> JoinOutcome:

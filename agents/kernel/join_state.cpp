@@ -1,5 +1,7 @@
 #include "join_state.hpp"
 
+#include <algorithm>
+
 namespace livetape::kernel {
 namespace {
 
@@ -19,6 +21,19 @@ std::vector<VenueClock> read_clocks(ByteReader& in) {
 
 }  // namespace
 
+void JoinProgress::leave_out(std::int64_t trades_begin, std::int64_t quotes_begin) {
+  for (OffsetRun& run : waiting) {
+    const std::int64_t gone = std::clamp(trades_begin - run.first, std::int64_t{0}, run.count);
+    trades_gone += gone;
+    run = {run.first + gone, run.count - gone};
+  }
+  std::erase_if(waiting, [](const OffsetRun& run) { return run.count == 0; });
+  if (quotes_begin <= quotes_from || quotes_begin > quotes_reached) return;
+  quotes_gone = quotes_begin - quotes_from;
+  quotes_from = quotes_reached;
+  if (!quotes_passed.empty()) quote_clocks = quotes_passed;
+}
+
 void ChangelogWriter::progress(const JoinProgress& progress) {
   key(StateKind::progress);
   value_.begin(kJoinVersion).text(progress.trades_epoch).number(progress.trades_reached);
@@ -32,6 +47,7 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
   write_clocks(value_, progress.quote_clocks);
   value_.number(progress.trades_appended_ms).number(progress.quotes_appended_ms);
+  write_clocks(value_, progress.quotes_passed);
   put();
 }
 
@@ -56,6 +72,7 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
     progress.trades_appended_ms = in.varlong();
     progress.quotes_appended_ms = in.varlong();
   }
+  if (value[0] > 2) progress.quotes_passed = read_clocks(in);
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;
 }

@@ -11,7 +11,7 @@
 /// trades that wait are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kJoinVersion = 2;
+inline constexpr std::uint8_t kJoinVersion = 3;        // 2 did not say which quotes and clocks had come
 inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when the logs took their records
 
 /// Offsets [first, first + count).
@@ -27,16 +27,25 @@ struct JoinProgress {
   std::vector<OffsetRun> waiting;        // the trades that wait, by offset
   std::vector<VenueClock> trade_clocks;  // as of `trades_reached`
   std::string quotes_epoch;
-  std::int64_t quotes_from = 0;          // no trade will ask for a quote below
-  std::int64_t quotes_reached = 0;       // what could not be read below is in the dead letters
-  std::vector<VenueClock> quote_clocks;  // as of `quotes_from`
-  std::int64_t trades_appended_ms = 0;   // when the log had taken all before `trades_reached`
-  std::int64_t quotes_appended_ms = 0;   // when the log had taken the first quote from `quotes_from` on
+  std::int64_t quotes_from = 0;             // no trade will ask for a quote below
+  std::int64_t quotes_reached = 0;          // what could not be read below is in the dead letters
+  std::vector<VenueClock> quote_clocks;     // as of `quotes_from`
+  std::int64_t trades_appended_ms = 0;      // when the log had taken all before `trades_reached`
+  std::int64_t quotes_appended_ms = 0;      // when the log had taken the first quote from `quotes_from` on
+  std::vector<VenueClock> quotes_passed{};  // every quote below `quotes_reached` is before it, and no clock behind it
+
+  // What `leave_out` found gone; no part of what is written.
+  std::int64_t trades_gone = 0;
+  std::int64_t quotes_gone = 0;  // offsets
 
   /// Where trades are read from again.
   [[nodiscard]] std::int64_t trades_from() const noexcept {
     return waiting.empty() ? trades_reached : waiting.front().first;
   }
+  /// Goes on without what the logs have no more, which begin at these offsets by now: trades that wait, and quotes that
+  /// were to be read again. One of the quotes that are gone may have stood until the last one that came, so that a
+  /// trade before that has none, whichever of them are left: an older one would be wrong.
+  void leave_out(std::int64_t trades_begin, std::int64_t quotes_begin);
 };
 
 /// Nothing when the value is not of this version or not well formed.

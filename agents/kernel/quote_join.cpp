@@ -232,6 +232,7 @@ void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
                       decoded_.ask_size});
   const auto [newest, is_first] = stretches_.back().newest_ns.try_emplace(&home, decoded_.event_time_ns);
   if (!is_first) newest->second = std::max(newest->second, decoded_.event_time_ns);
+  home.passed_quotes_ns = std::max(home.passed_quotes_ns, decoded_.event_time_ns + 1);
 }
 
 void QuoteJoin::refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome) {
@@ -400,7 +401,7 @@ JoinFlush QuoteJoin::take_flush() {
   changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
                                    clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
                                    stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
-                                   trades_.appended_ms, stretches_.front().begun_ms});
+                                   trades_.appended_ms, stretches_.front().begun_ms, quotes_passed()});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;
@@ -450,6 +451,15 @@ std::vector<VenueClock> QuoteJoin::clocks(std::int64_t JoinVenue::*which) const 
   std::vector<VenueClock> found;
   for (const auto& [name, home] : venues_) {
     if ((*home).*which != kBeginning) found.push_back({name, (*home).*which});
+  }
+  return found;
+}
+
+std::vector<VenueClock> QuoteJoin::quotes_passed() const {
+  std::vector<VenueClock> found;
+  for (const auto& [name, home] : venues_) {
+    const std::int64_t passed_ns = std::max(home->passed_quotes_ns, home->quote_clock_ns);
+    if (passed_ns != kBeginning) found.push_back({name, passed_ns});
   }
   return found;
 }

@@ -81,8 +81,8 @@ class QuoteJoin {
   QuoteJoin(const QuoteJoin&) = delete;
   QuoteJoin& operator=(const QuoteJoin&) = delete;
 
-  /// As PartitionFold::restore and restored. An empty changelog leaves the join where the logs begin, at these offsets.
-  /// Throws CorruptState.
+  /// As PartitionFold::restore and restored. An empty changelog leaves the join where the logs begin, at these offsets;
+  /// else it goes on without what they have no more. Throws CorruptState.
   std::int64_t restore(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset);
   std::optional<JoinProgress> restored(std::int64_t trades_begin, std::int64_t quotes_begin);
 
@@ -129,6 +129,7 @@ class QuoteJoin {
     const bool has_quotes;
     std::int64_t trade_clock_ns = kBeginning;
     std::int64_t quote_clock_ns = kBeginning;
+    std::int64_t passed_quotes_ns = kBeginning;  // every quote that came is before it
     std::int64_t forgot_quotes_ns = kBeginning;
     std::int64_t forgot_appended_ms = 0;
     std::int64_t waiting_since_ms = 0;  // no trade that waits came to its log before
@@ -195,6 +196,8 @@ class QuoteJoin {
   JoinVenue& venue(std::string_view name);
   static Instrument& instrument(JoinVenue& home, std::string_view name);
   [[nodiscard]] std::vector<VenueClock> clocks(std::int64_t JoinVenue::*which) const;
+  /// By venue: every quote that came is before it, and no clock in `quotes` behind it.
+  [[nodiscard]] std::vector<VenueClock> quotes_passed() const;
   [[nodiscard]] std::vector<OffsetRun> waiting_offsets() const;
   void restore_record(const Record& record);
 

@@ -7,6 +7,8 @@
 namespace livetape::kernel {
 namespace {
 
+constexpr std::int64_t kNothing = -1;  // was flushed: what is gone is to be told once
+
 template <typename T>
 T checked(std::optional<T> value, const Record& record) {
   if (!value) {
@@ -63,10 +65,14 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   for (const auto& [name, home] : venues_) {
     for (const auto& [instrument_name, each] : home->instruments) each->ids.find_newest();
   }
-  const JoinProgress& progress = *restoring_.progress;
+  JoinProgress progress = *std::exchange(restoring_, {}).progress;
+  progress.leave_out(trades_begin, quotes_begin);
   for (const VenueClock& clock : progress.trade_clocks) venue(clock.venue).trade_clock_ns = clock.time_ns;
   for (const VenueClock& clock : progress.quote_clocks) venue(clock.venue).quote_clock_ns = clock.time_ns;
-  trades_reached_ = flushed_trades_ = progress.trades_reached;
+  for (const VenueClock& passed : progress.quotes_passed) venue(passed.venue).passed_quotes_ns = passed.time_ns;
+  const bool is_whole = progress.trades_gone == 0 && progress.quotes_gone == 0;
+  flushed_trades_ = is_whole ? progress.trades_reached : kNothing;
+  trades_reached_ = progress.trades_reached;
   quotes_reached_ = progress.quotes_reached;
   trades_.next_offset = progress.trades_from();
   quotes_.next_offset = flushed_quotes_ = progress.quotes_from;
@@ -74,7 +80,7 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   stretches_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_appended_ms};
   trades_.appended_ms = progress.trades_appended_ms;
   quotes_.appended_ms = progress.quotes_appended_ms;
-  return std::exchange(restoring_, {}).progress;
+  return progress;
 }
 
 }  // namespace livetape::kernel

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import fastavro
 
-from agents.kernel import QUOTES, JoinConfig, JoinFlush, QuoteJoin, WriterSchemas
+from agents.kernel import QUOTES, JoinConfig, JoinFlush, JoinProgress, QuoteJoin, WriterSchemas
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent
 from tests.unit.agents.kernel.partition_kit import (
@@ -163,14 +163,22 @@ class JoinedPartition:
         self.dead += [offset for _, _, offset, _ in flush.dead]
         return flush
 
-    def crash_and_restore(self, *, is_compacted: bool) -> None:
-        """Lose what was not flushed and come back from the changelog, whole or with only the last of each key."""
+    def crash_and_restore(
+        self, *, is_compacted: bool, trades_begin: int = 0, quotes_begin: int = 0
+    ) -> JoinProgress | None:
+        """Lose what was not flushed and come back from the changelog, whole or with only the last of each key.
+
+        The logs begin at these offsets by then.
+        """
         self.join = new_join(self._rules)
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:
             self.join.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
-        progress = self.join.restored(0, 0)
-        self.trades_at, self.quotes_at = (0, 0) if progress is None else (progress.trades_from, progress.quotes_from)
+        progress = self.join.restored(trades_begin, quotes_begin)
+        self.trades_at, self.quotes_at = (
+            (trades_begin, quotes_begin) if progress is None else (progress.trades_from, progress.quotes_from)
+        )
+        return progress
 
 
 def read_joined(key: bytes, value: bytes | None) -> Fields:

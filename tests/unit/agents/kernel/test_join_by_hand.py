@@ -231,21 +231,55 @@ def test_a_venue_that_stays_away_keeps_no_quotes_of_others_and_no_place_in_the_l
     assert (partition.trades_at, partition.quotes_at > count / 2) == (count, True)
 
 
+def test_quotes_that_are_gone_by_retention_leave_the_trades_of_their_time_without_one_and_no_older_one_counts() -> None:
+    trades: list[TradeEvent] = [tick(0, 12), tick(1, 14), clock(2, 15), tick(3, 11), tick(4, 21), clock(5, 200)]
+    quotes: list[QuoteEvent] = [clock(0, 9), quote(1, 13), quote(2, 10), quote(3, 11), quote(4, 20), clock(5, 200)]
+    for cut in (1, 2, 3):
+        partition = JoinedPartition(RULES, trades, quotes)
+        partition.take_quotes(3, NONE)
+        partition.take_trades(3, NONE)
+        partition.flush()
+        progress = partition.crash_and_restore(is_compacted=True, quotes_begin=cut)
+        assert progress is not None
+        assert (progress.quotes_from, progress.quotes_reached, progress.quotes_gone) == (3, 3, cut)
+        partition.take_all()
+        joined = {fields["seq"]: (fields["match"], fields["quote_offset"]) for fields in partition.joined}
+        assert joined == {0: ("none", None), 1: ("none", None), 3: ("none", None), 4: ("quoted", 4)}
+
+
+def test_trades_that_wait_and_are_gone_by_retention_are_counted_once_and_the_join_goes_on_with_the_others() -> None:
+    trades: list[TradeEvent] = [tick(0, 10), tick(1, 11), clock(2, 11), tick(3, 12), clock(4, 100)]
+    partition = JoinedPartition(RULES, trades, [quote(0, 9), clock(1, 100)])
+    partition.take_trades(4, NONE)
+    partition.flush()
+    progress = partition.crash_and_restore(is_compacted=True, trades_begin=1)
+    assert progress is not None
+    assert (progress.trades_from, progress.trades_reached, progress.trades_gone) == (1, 4, 1)
+    partition.take_trades(3, NONE)
+    assert not partition.flush().is_empty
+    again = partition.crash_and_restore(is_compacted=True, trades_begin=1)
+    assert again is not None
+    assert (again.trades_from, again.trades_gone) == (1, 0)
+    partition.take_all()
+    assert [(fields["seq"], fields["match"]) for fields in partition.joined] == [(1, "quoted"), (3, "quoted")]
+
+
 def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_is_not() -> None:
     trades = batch_of([tick(0, 10), clock(1, 10)], NONE)
     join = new_join(RULES)
     join.take_trades(trades, [], 0)
     *ids, (key, value) = records_in(join.take_flush().changelog)
     assert value is not None
-    assert (value[:1], value[-2:]) == (b"\2", b"\0\0")  # when the logs took their records: nobody said
+    assert (value[:1], value[-3:]) == (b"\3", b"\0\0\0")  # when the logs took their records, and quotes: none came
 
     def restored(progress: bytes) -> QuoteJoin:
         again = new_join(RULES)
         again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
         return again
 
-    before = restored(b"\1" + value[1:-2]).restored(0, 0)
-    assert before is not None
-    assert (before.trades_from, before.trades_reached) == (0, 2)
+    for progress in (b"\1" + value[1:-3], b"\2" + value[1:-1], value):
+        before = restored(progress).restored(0, 0)
+        assert before is not None
+        assert (before.trades_from, before.trades_reached) == (0, 2)
     with pytest.raises(CorruptState):
-        restored(b"\3" + value[1:])
+        restored(b"\4" + value[1:])

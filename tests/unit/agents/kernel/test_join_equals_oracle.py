@@ -135,7 +135,7 @@ def quote_logs(draw: st.DrawFn) -> list[QuoteEvent]:
     return [*events, *(ending(len(events), now_ns) if draw(st.booleans()) else [])]
 
 
-def run(partition: JoinedPartition, plan: Sequence[Step]) -> None:
+def run(partition: JoinedPartition, plan: Sequence[Step], *, to_their_ends: bool = True) -> None:
     for step in plan:
         match step.what:
             case "trades":
@@ -146,7 +146,8 @@ def run(partition: JoinedPartition, plan: Sequence[Step]) -> None:
                 partition.flush()
             case _:
                 partition.crash_and_restore(is_compacted=step.what == "crash_compacted")
-    partition.take_all()
+    if to_their_ends:
+        partition.take_all()
 
 
 @bounded
@@ -166,6 +167,36 @@ def test_what_is_published_is_that_of_the_two_logs_alone(
         if fields["seq"] not in behind:
             by_venue[fields["venue"]].append((fields["event_time_ns"], fields["seq"]))
     assert all(order == sorted(order) for order in by_venue.values())
+
+
+QUOTE_FIELDS = ("bid_price", "bid_size", "ask_price", "ask_size", "quote_time_ns", "quote_offset")
+SPREADS = ("effective_spread", "signed_effective_spread")
+
+
+@bounded
+@given(rules, trade_logs(), quote_logs(), st.tuples(steps, steps), st.data())
+def test_where_retention_took_records_that_were_to_be_read_again_no_trade_has_a_wrong_quote(
+    given_rules: JoinRules,
+    trades: list[TradeEvent],
+    quotes: list[QuoteEvent],
+    plans: tuple[list[Step], list[Step]],
+    data: st.DataObject,
+) -> None:
+    partition = JoinedPartition(given_rules, trades, quotes)
+    run(partition, plans[0], to_their_ends=False)
+    partition.flush()
+    known = partition.crash_and_restore(is_compacted=True)
+    trades_begin = data.draw(st.integers(0, known.trades_reached if known else 0))
+    quotes_begin = data.draw(st.integers(0, known.quotes_reached if known else 0))
+    partition.crash_and_restore(is_compacted=True, trades_begin=trades_begin, quotes_begin=quotes_begin)
+    run(partition, [step for step in plans[1] if not step.what.startswith("crash")])
+    wanted = published(given_rules, Log(trades), Log(quotes))
+    joined = {fields["seq"]: fields for fields in partition.joined}
+    assert len(joined) == len(partition.joined)
+    assert {seq for seq in wanted if seq >= trades_begin} <= joined.keys()
+    for seq, fields in joined.items():
+        without = dict.fromkeys((*QUOTE_FIELDS, *SPREADS)) | {"match": "none"}
+        assert fields in (wanted.get(seq), {**fields, **without})
 
 
 @st.composite
