@@ -31,6 +31,7 @@ void JoinProgress::leave_out(std::int64_t trades_begin, std::int64_t quotes_begi
   if (quotes_begin <= quotes_from || quotes_begin > quotes_reached) return;
   quotes_gone = quotes_begin - quotes_from;
   quotes_from = quotes_reached;
+  quotes_from_ms = std::max(quotes_from_ms, quotes_reached_ms);
   if (!quotes_passed.empty()) quote_clocks = quotes_passed;
 }
 
@@ -46,7 +47,8 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   write_clocks(value_, progress.trade_clocks);
   value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
   write_clocks(value_, progress.quote_clocks);
-  value_.number(progress.trades_appended_ms).number(progress.quotes_appended_ms);
+  value_.number(progress.trades_reached_ms).number(progress.quotes_from_ms);
+  value_.number(progress.trades_from_ms).number(progress.quotes_reached_ms);
   write_clocks(value_, progress.quotes_passed);
   put();
 }
@@ -69,10 +71,14 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
   progress.quotes_reached = in.varlong();
   progress.quote_clocks = read_clocks(in);
   if (value[0] > kOldestJoinVersion) {
-    progress.trades_appended_ms = in.varlong();
-    progress.quotes_appended_ms = in.varlong();
+    progress.trades_reached_ms = in.varlong();
+    progress.quotes_from_ms = in.varlong();
   }
-  if (value[0] > 2) progress.quotes_passed = read_clocks(in);
+  if (value[0] > 2) {
+    progress.trades_from_ms = in.varlong();
+    progress.quotes_reached_ms = in.varlong();
+    progress.quotes_passed = read_clocks(in);
+  }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;
 }

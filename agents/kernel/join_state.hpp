@@ -11,7 +11,7 @@
 /// trades that wait are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kJoinVersion = 3;        // 2 did not say which quotes and clocks had come
+inline constexpr std::uint8_t kJoinVersion = 3;        // 2 said less of when that was, and of what had come
 inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when the logs took their records
 
 /// Offsets [first, first + count).
@@ -30,8 +30,10 @@ struct JoinProgress {
   std::int64_t quotes_from = 0;             // no trade will ask for a quote below
   std::int64_t quotes_reached = 0;          // what could not be read below is in the dead letters
   std::vector<VenueClock> quote_clocks;     // as of `quotes_from`
-  std::int64_t trades_appended_ms = 0;      // when the log had taken all before `trades_reached`
-  std::int64_t quotes_appended_ms = 0;      // when the log had taken the first quote from `quotes_from` on
+  std::int64_t trades_reached_ms = 0;       // when the log had taken all before `trades_reached`
+  std::int64_t quotes_from_ms = 0;          // when the log had taken the first quote from `quotes_from` on
+  std::int64_t trades_from_ms = 0;          // when the log had taken the first trade that waits; all where none does
+  std::int64_t quotes_reached_ms = 0;       // when the log had taken all before `quotes_reached`
   std::vector<VenueClock> quotes_passed{};  // every quote below `quotes_reached` is before it, and no clock behind it
 
   // What `leave_out` found gone; no part of what is written.

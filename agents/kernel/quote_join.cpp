@@ -73,6 +73,7 @@ JoinOutcome QuoteJoin::take(Input& input, Bytes record_set, std::vector<AbortedT
     const Record* record = reader.next();
     if (record != nullptr) {
       if (record->offset < start_offset) continue;
+      if (record->offset >= input.reached) input.appended_ms = input.taken_ms();
       input.appended_ms = std::max(input.appended_ms, appended_ms(*record));
       const Read found = read(input, *record);
       outcome.needs_schema = found.unknown_schema;
@@ -119,8 +120,10 @@ const char* QuoteJoin::time_flaw(bool has_receive_time) const noexcept {
   return nullptr;
 }
 
-const char* QuoteJoin::clock_flaw(const Record& record) const noexcept {
-  if (is_ahead_of_log(record, decoded_.event_time_ns, config_.max_ahead_ns)) {
+const char* QuoteJoin::clock_flaw(const Input& input, const Record& record) const noexcept {
+  Record latest = record;
+  if (record.appended_ms >= 0) latest.appended_ms = input.appended_ms;
+  if (is_ahead_of_log(latest, decoded_.event_time_ns, config_.max_ahead_ns)) {
     return "the clock's time is too far ahead of when it came to the log";
   }
   return time_flaw(false);
@@ -144,9 +147,9 @@ const char* QuoteJoin::quote_flaw() const noexcept {
 }
 
 void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome) {
-  if (record.offset < trades_reached_ && !waits_again(record.offset)) return;  // decided before the restart
+  if (record.offset < trades_.reached && !waits_again(record.offset)) return;  // decided before the restart
   const bool is_clock = read.kind == RecordKind::clock;
-  if (read.flaw != nullptr || (is_clock && clock_flaw(record) != nullptr)) {
+  if (read.flaw != nullptr || (is_clock && clock_flaw(trades_, record) != nullptr)) {
     ++outcome.unusable;
   } else if (!is_clock) {
     take_trade(record, outcome);
@@ -164,7 +167,7 @@ bool QuoteJoin::waits_again(std::int64_t offset) {
 }
 
 void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
-  const bool is_again = record.offset < trades_reached_;
+  const bool is_again = record.offset < trades_.reached;
   if (trade_flaw() != nullptr) {
     ++outcome.unusable;
     return;
@@ -189,7 +192,7 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
   if (!is_again) ++outcome.trades;
   JoinTrade trade{.event_time_ns = time_ns,
                   .offset = record.offset,
-                  .appended_ms = appended_ms(record),
+                  .appended_ms = trades_.appended_ms,
                   .id = TradeId(decoded_.trade_id),
                   .refers_to = std::string(decoded_.refers_to),
                   .price = decoded_.price,
@@ -208,7 +211,7 @@ void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOu
   stretches_.back().ended_ms = quotes_.appended_ms;
   if (read.flaw != nullptr) return refuse_quote(record, read.flaw, outcome);
   if (read.kind == RecordKind::quote) return take_quote(record, outcome);
-  if (const char* flaw = clock_flaw(record)) return refuse_quote(record, flaw, outcome);
+  if (const char* flaw = clock_flaw(quotes_, record)) return refuse_quote(record, flaw, outcome);
   JoinVenue& home = venue(decoded_.venue);
   home.quote_clock_ns = std::max(home.quote_clock_ns, decoded_.event_time_ns);
 }
@@ -236,7 +239,7 @@ void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
 }
 
 void QuoteJoin::refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome) {
-  if (record.offset < quotes_reached_) return;  // written before the restart
+  if (record.offset < quotes_.reached) return;  // written before the restart
   ++outcome.dead;
   dead_.push_back(refused(record, reason));
 }
@@ -293,8 +296,7 @@ std::int64_t QuoteJoin::longest_before_ms() const noexcept {
 }
 
 std::int64_t QuoteJoin::asked_appended_ms(const JoinVenue& home) const noexcept {
-  const std::int64_t next_ms = trades_.appended_ms - kClockAwayMs;  // the clock that a log goes by may be set back
-  return (home.waiting.empty() ? next_ms : std::min(next_ms, home.waiting_since_ms)) - longest_before_ms();
+  return (home.waiting.empty() ? trades_.appended_ms : home.waiting_since_ms) - longest_before_ms();
 }
 
 std::int64_t QuoteJoin::asked_from_ns(const JoinVenue& home) const noexcept {
@@ -386,7 +388,7 @@ void QuoteJoin::forget_stretches() {
 JoinFlush QuoteJoin::take_flush() {
   JoinFlush flush;
   flush.trades_reached = trades_.next_offset;
-  flush.quotes_reached = std::max(quotes_.next_offset, quotes_reached_);
+  flush.quotes_reached = std::max(quotes_.next_offset, quotes_.reached);
   flush.is_empty =
       is_reading_again() || (flush.trades_reached == flushed_trades_ && quotes_.next_offset == flushed_quotes_);
   if (flush.is_empty) return flush;
@@ -398,10 +400,10 @@ JoinFlush QuoteJoin::take_flush() {
   }
   for (const IdChunk& forgotten : forgotten_ids_) changelog_.ids_gone(forgotten);
   forgotten_ids_.clear();
-  changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
-                                   clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
-                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
-                                   trades_.appended_ms, stretches_.front().begun_ms, quotes_passed()});
+  changelog_.progress(JoinProgress{
+      origin_.trades_epoch, flush.trades_reached, waiting_offsets(), clocks(&JoinVenue::trade_clock_ns),
+      origin_.quotes_epoch, stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
+      trades_.taken_ms(), stretches_.front().begun_ms, waiting_from_ms(), quotes_.taken_ms(), quotes_passed()});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;
@@ -420,6 +422,14 @@ std::vector<OffsetRun> QuoteJoin::waiting_offsets() const {
     ++runs.back().count;
   }
   return runs;
+}
+
+std::int64_t QuoteJoin::waiting_from_ms() const noexcept {
+  std::int64_t from_ms = trades_.taken_ms();
+  for (const auto& [name, home] : venues_) {
+    for (const Waiting& each : home->waiting) from_ms = std::min(from_ms, each.trade.appended_ms);
+  }
+  return from_ms;
 }
 
 std::size_t QuoteJoin::waiting_for_quotes() const noexcept {

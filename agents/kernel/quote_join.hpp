@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -72,7 +73,8 @@ struct JoinFlush {
 ///
 /// A venue's clocks may stay away for good. Then the times at which the logs took their records decide: a trade waits
 /// for a clock until that log has taken records for so long after it, and a quote counts for it that came before that,
-/// and no longer before the trade than that and the age that it may have.
+/// and no longer before the trade than that and the age that it may have. Where the broker's clock is set back a record
+/// is as late as the latest before it, in both logs alike, so that the venues' clocks go on deciding.
 class QuoteJoin {
  public:
   QuoteJoin(JoinConfig config, std::shared_ptr<const WriterSchemas> trade_schemas,
@@ -150,8 +152,13 @@ class QuoteJoin {
   struct Input {
     std::shared_ptr<const WriterSchemas> schemas;
     std::int64_t next_offset = 0;
-    std::int64_t appended_ms = 0;  // when it had taken the last record
+    std::int64_t appended_ms = 0;  // when it had taken the last record: never less than before, as its clock may be
     std::int64_t silent_ms = 0;    // it took none after that until then
+    // What was taken before a restart: trades below wait or are decided, and dead letters of quotes below are written.
+    std::int64_t reached = 0;
+    std::int64_t reached_ms = 0;  // when it had taken all of that
+
+    [[nodiscard]] std::int64_t taken_ms() const noexcept { return std::max(appended_ms, reached_ms); }
   };
 
   template <typename Handle, typename PassOver>
@@ -170,7 +177,7 @@ class QuoteJoin {
   void take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome);
   void take_quote(const Record& record, JoinOutcome& outcome);
   [[nodiscard]] const char* time_flaw(bool has_receive_time) const noexcept;
-  [[nodiscard]] const char* clock_flaw(const Record& record) const noexcept;
+  [[nodiscard]] const char* clock_flaw(const Input& input, const Record& record) const noexcept;
   [[nodiscard]] const char* trade_flaw() const noexcept;
   [[nodiscard]] const char* quote_flaw() const noexcept;
   void refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome);
@@ -191,7 +198,7 @@ class QuoteJoin {
   [[nodiscard]] std::int64_t asked_appended_ms(const JoinVenue& home) const noexcept;
   /// No trade that comes or waits asks for a quote before this time.
   [[nodiscard]] std::int64_t asked_from_ns(const JoinVenue& home) const noexcept;
-  [[nodiscard]] bool is_reading_again() const noexcept { return trades_.next_offset < trades_reached_; }
+  [[nodiscard]] bool is_reading_again() const noexcept { return trades_.next_offset < trades_.reached; }
 
   JoinVenue& venue(std::string_view name);
   static Instrument& instrument(JoinVenue& home, std::string_view name);
@@ -199,6 +206,8 @@ class QuoteJoin {
   /// By venue: every quote that came is before it, and no clock in `quotes` behind it.
   [[nodiscard]] std::vector<VenueClock> quotes_passed() const;
   [[nodiscard]] std::vector<OffsetRun> waiting_offsets() const;
+  /// When the log had taken the first trade that waits.
+  [[nodiscard]] std::int64_t waiting_from_ms() const noexcept;
   void restore_record(const Record& record);
 
   const JoinConfig config_;
@@ -210,11 +219,7 @@ class QuoteJoin {
   ByName<JoinVenue> venues_;
   std::deque<Stretch> stretches_;
   std::size_t kept_quotes_ = 0;
-
-  // What was taken before a restart: trades below wait or are decided, and dead letters of quotes below are written.
-  std::int64_t trades_reached_ = 0;
-  std::int64_t quotes_reached_ = 0;
-  std::deque<OffsetRun> waiting_again_;  // the trades below `trades_reached_` that wait, and are not read again yet
+  std::deque<OffsetRun> waiting_again_;  // the trades below `trades_.reached` that wait, and are not read again yet
 
   RecordBatchWriter joined_;
   ChangelogWriter changelog_;

@@ -72,14 +72,16 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   for (const VenueClock& passed : progress.quotes_passed) venue(passed.venue).passed_quotes_ns = passed.time_ns;
   const bool is_whole = progress.trades_gone == 0 && progress.quotes_gone == 0;
   flushed_trades_ = is_whole ? progress.trades_reached : kNothing;
-  trades_reached_ = progress.trades_reached;
-  quotes_reached_ = progress.quotes_reached;
+  trades_.reached = progress.trades_reached;
+  quotes_.reached = progress.quotes_reached;
   trades_.next_offset = progress.trades_from();
   quotes_.next_offset = flushed_quotes_ = progress.quotes_from;
   waiting_again_ = {progress.waiting.begin(), progress.waiting.end()};
-  stretches_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_appended_ms};
-  trades_.appended_ms = progress.trades_appended_ms;
-  quotes_.appended_ms = progress.quotes_appended_ms;
+  stretches_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_from_ms};
+  trades_.appended_ms = progress.trades_from_ms;
+  trades_.reached_ms = progress.trades_reached_ms;
+  quotes_.appended_ms = progress.quotes_from_ms;
+  quotes_.reached_ms = progress.quotes_reached_ms;
   return progress;
 }
 

@@ -84,6 +84,10 @@ class Log:
     def appended_ms(self, place: int) -> int:
         return self.times_ms[place] if self.times_ms else 0
 
+    def taken_ms(self, place: int) -> int:
+        """The latest time at which it had taken a record by then: its clock may be set back."""
+        return max(self.times_ms[: place + 1], default=0)
+
     @property
     def latest_ms(self) -> int:
         return max(self.times_ms, default=0)
@@ -117,12 +121,12 @@ def clocks_of(events: Sequence[TradeEvent | QuoteEvent]) -> dict[str, int]:
 
 
 def accepted_quotes(rules: JoinRules, quotes: Log) -> Iterator[tuple[Quote, int]]:
-    """Each with the latest time at which the log had taken a record by then."""
+    """Each with when the log had taken it."""
     for place, event in enumerate(quotes.events):
         if isinstance(event, Quote) and event.venue in rules.quoted and is_sound_quote(rules, event):
             clock_ns = clocks_of(quotes.events[:place]).get(event.venue, LONG_AGO)
             if event.event_time_ns >= clock_ns:
-                yield event, max(quotes.appended_ms(before) for before in range(place + 1))
+                yield event, quotes.taken_ms(place)
 
 
 def is_sound_quote(rules: JoinRules, quote: Quote) -> bool:
@@ -144,7 +148,7 @@ def accepted_trades(rules: JoinRules, trades: Log) -> Iterator[Accepted]:
                 continue
             known.append(event)
         time_ns = event.event_time_ns
-        appended_ms = trades.appended_ms(place)
+        appended_ms = trades.taken_ms(place)
         yield Accepted(event, appended_ms, time_ns < clock_ns - rules.quote_horizon_ns, time_ns < clock_ns)
 
 

@@ -186,6 +186,21 @@ def test_a_trade_of_a_venue_whose_quotes_stay_away_gets_the_one_that_stood_and_n
         assert [(fields["match"], fields["quote_offset"]) for fields in partition.joined] == [("quoted", 0)]
 
 
+@pytest.mark.parametrize("taken_before", range(5))
+def test_trades_are_joined_by_their_clocks_while_the_logs_own_clock_is_set_back(taken_before: int) -> None:
+    before_ms, since_ms = APPENDED_MS + 60 * MINUTE_MS, APPENDED_MS
+    times = [before_ms, before_ms, since_ms, since_ms]
+    trades = Log([tick(0, 10), clock(1, 11), tick(2, 190), clock(3, 200)], times)
+    quotes = Log([quote(0, 9), clock(1, 11), quote(2, 189), clock(3, 200)], times)
+    partition = JoinedPartition(RULES, trades, quotes)
+    partition.take_quotes(2, NONE)
+    partition.take_trades(taken_before, NONE)
+    partition.flush()
+    partition.crash_and_restore(is_compacted=True)
+    partition.take_all()
+    assert [(fields["match"], fields["quote_offset"]) for fields in partition.joined] == [("quoted", 0), ("quoted", 2)]
+
+
 def test_where_nobody_writes_quotes_any_more_the_end_of_their_log_stands_for_its_time() -> None:
     waited_ms = APPENDED_MS + 30 * MINUTE_MS
     trades = Log([tick(0, 10), clock(1, 100), clock(2, 101)], [APPENDED_MS, waited_ms, waited_ms + 1])
@@ -270,14 +285,14 @@ def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_
     join.take_trades(trades, [], 0)
     *ids, (key, value) = records_in(join.take_flush().changelog)
     assert value is not None
-    assert (value[:1], value[-3:]) == (b"\3", b"\0\0\0")  # when the logs took their records, and quotes: none came
+    assert (value[:1], value[-5:]) == (b"\3", b"\0" * 5)  # when the logs took their records, and quotes: none came
 
     def restored(progress: bytes) -> QuoteJoin:
         again = new_join(RULES)
         again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
         return again
 
-    for progress in (b"\1" + value[1:-3], b"\2" + value[1:-1], value):
+    for progress in (b"\1" + value[1:-5], b"\2" + value[1:-3], value):
         before = restored(progress).restored(0, 0)
         assert before is not None
         assert (before.trades_from, before.trades_reached) == (0, 2)

@@ -201,11 +201,13 @@ def test_where_retention_took_records_that_were_to_be_read_again_no_trade_has_a_
 
 @st.composite
 def times_ms(draw: st.DrawFn, count: int) -> list[int]:
-    """When a log took its records: later than they say themselves, and by a clock that may be set back a little."""
-    now_ms = NOON // 1_000_000 + 10**7
+    """When a log took its records: later than they say themselves, and by a clock that may be set back."""
+    now_ms = NOON // 1_000_000 + 10**8
     times = []
     for _ in range(count):
-        now_ms += draw(st.sampled_from([0, 0, 1, 250, 60_000, 600_000, CLOCK_AWAY_MS, 2 * CLOCK_AWAY_MS]))
+        now_ms += draw(
+            st.sampled_from([0, 0, 1, 250, 60_000, 600_000, CLOCK_AWAY_MS, 2 * CLOCK_AWAY_MS, -2 * CLOCK_AWAY_MS])
+        )
         times.append(now_ms - draw(st.sampled_from([0, 0, 0, 700])))
     return times
 
