@@ -209,7 +209,8 @@ class Settings(BaseSettings):
     clock_interval_ms: int = Field(default=250, ge=1)
     """How often a venue's clock is written."""
     horizon_ns: int = Field(default=900 * SECOND_NS, ge=0)
-    """How long after its window a trade may still be accepted."""
+    """How long after its window a trade may still be accepted. When it is made longer, `livetape join` knows the ids of
+    trades that old no more, and takes none until the venue's clock has gone on by as much."""
     longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
     quote_horizon_ns: int = Field(default=60 * SECOND_NS, ge=0)

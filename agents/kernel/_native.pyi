@@ -282,7 +282,7 @@ class JoinOutcome:
     def duplicates(self) -> int: ...
     @property
     def late(self) -> int:
-        """Trades refused as older than the horizon."""
+        """Trades refused as older than the horizon, or than the ids that a shorter one has left."""
     @property
     def unusable(self) -> int:
         """Records of `trades` that the fold makes dead letters of."""

@@ -50,6 +50,7 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   value_.number(progress.trades_reached_ms).number(progress.quotes_from_ms);
   value_.number(progress.trades_from_ms).number(progress.quotes_reached_ms);
   write_clocks(value_, progress.quotes_passed);
+  write_clocks(value_, progress.ids_from);
   put();
 }
 
@@ -78,6 +79,9 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
     progress.trades_from_ms = in.varlong();
     progress.quotes_reached_ms = in.varlong();
     progress.quotes_passed = read_clocks(in);
+    progress.ids_from = read_clocks(in);
+  } else {
+    progress.ids_from = progress.trade_clocks;  // however short its horizon was, it forgot none from then on
   }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;

@@ -35,6 +35,7 @@ struct JoinProgress {
   std::int64_t trades_from_ms = 0;          // when the log had taken the first trade that waits; all where none does
   std::int64_t quotes_reached_ms = 0;       // when the log had taken all before `quotes_reached`
   std::vector<VenueClock> quotes_passed{};  // every quote below `quotes_reached` is before it, and no clock behind it
+  std::vector<VenueClock> ids_from{};       // the id of each trade from then on that came is in the state
 
   // What `leave_out` found gone; no part of what is written.
   std::int64_t trades_gone = 0;

@@ -156,6 +156,7 @@ void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOu
   } else {
     JoinVenue& home = venue(decoded_.venue);
     home.trade_clock_ns = std::max(home.trade_clock_ns, decoded_.event_time_ns);
+    home.ids_from_ns = std::max(home.ids_from_ns, home.trade_clock_ns - config_.horizon_ns);
   }
 }
 
@@ -175,7 +176,10 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
   JoinVenue& home = venue(decoded_.venue);
   const std::int64_t time_ns = decoded_.event_time_ns;
   const bool has_clock = home.trade_clock_ns != kBeginning;
-  if (!is_again && has_clock && floor_to(time_ns, config_.base_ns) < home.trade_clock_ns - config_.horizon_ns) {
+  const bool is_behind = has_clock && floor_to(time_ns, config_.base_ns) < home.trade_clock_ns - config_.horizon_ns;
+  // A shorter horizon may have had it forgotten: nobody could tell whether it was published.
+  const bool is_unknown = decoded_.action == Action::trade && time_ns < home.ids_from_ns;
+  if (!is_again && (is_behind || is_unknown)) {
     ++outcome.late;
     return;
   }
@@ -400,10 +404,11 @@ JoinFlush QuoteJoin::take_flush() {
   }
   for (const IdChunk& forgotten : forgotten_ids_) changelog_.ids_gone(forgotten);
   forgotten_ids_.clear();
-  changelog_.progress(JoinProgress{
-      origin_.trades_epoch, flush.trades_reached, waiting_offsets(), clocks(&JoinVenue::trade_clock_ns),
-      origin_.quotes_epoch, stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
-      trades_.taken_ms(), stretches_.front().begun_ms, waiting_from_ms(), quotes_.taken_ms(), quotes_passed()});
+  changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
+                                   clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
+                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
+                                   trades_.taken_ms(), stretches_.front().begun_ms, waiting_from_ms(),
+                                   quotes_.taken_ms(), quotes_passed(), clocks(&JoinVenue::ids_from_ns)});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;

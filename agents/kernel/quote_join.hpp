@@ -47,7 +47,7 @@ struct JoinOutcome {
   std::string corrupt;                       // stopped before a batch with no telling where the next begins
   std::int64_t trades = 0;                   // accepted, corrections and cancellations among them
   std::int64_t duplicates = 0;
-  std::int64_t late = 0;      // trades refused as older than the horizon
+  std::int64_t late = 0;      // trades refused as older than the horizon, or than the ids that a shorter one has left
   std::int64_t unusable = 0;  // records of `trades` that the fold makes dead letters of
   std::int64_t quotes = 0;
   std::int64_t late_quotes = 0;  // behind their own venue's clock: what they would have changed may be decided
@@ -136,6 +136,7 @@ class QuoteJoin {
     std::int64_t forgot_appended_ms = 0;
     std::int64_t waiting_since_ms = 0;  // no trade that waits came to its log before
     std::int64_t forgot_ids_ns = kBeginning;
+    std::int64_t ids_from_ns = kBeginning;  // the id of every trade that came, and was not before this, is known
     ByName<Instrument> instruments;
     std::deque<Waiting> waiting;  // by event time and offset
   };

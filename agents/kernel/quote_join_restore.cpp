@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "partition_fold.hpp"
@@ -68,6 +69,10 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   JoinProgress progress = *std::exchange(restoring_, {}).progress;
   progress.leave_out(trades_begin, quotes_begin);
   for (const VenueClock& clock : progress.trade_clocks) venue(clock.venue).trade_clock_ns = clock.time_ns;
+  for (const VenueClock& known : progress.ids_from) {
+    JoinVenue& home = venue(known.venue);
+    home.ids_from_ns = std::max(known.time_ns, home.trade_clock_ns - config_.horizon_ns);
+  }
   for (const VenueClock& clock : progress.quote_clocks) venue(clock.venue).quote_clock_ns = clock.time_ns;
   for (const VenueClock& passed : progress.quotes_passed) venue(passed.venue).passed_quotes_ns = passed.time_ns;
   const bool is_whole = progress.trades_gone == 0 && progress.quotes_gone == 0;

@@ -164,12 +164,18 @@ class JoinedPartition:
         return flush
 
     def crash_and_restore(
-        self, *, is_compacted: bool, trades_begin: int = 0, quotes_begin: int = 0
+        self,
+        *,
+        is_compacted: bool,
+        trades_begin: int = 0,
+        quotes_begin: int = 0,
+        rules: JoinRules | None = None,
     ) -> JoinProgress | None:
         """Lose what was not flushed and come back from the changelog, whole or with only the last of each key.
 
-        The logs begin at these offsets by then.
+        The logs begin at these offsets by then, and the rules may be others.
         """
+        self._rules = rules or self._rules
         self.join = new_join(self._rules)
         records = compacted(self.changelog) if is_compacted else self.changelog
         if records:

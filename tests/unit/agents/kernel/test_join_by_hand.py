@@ -279,20 +279,82 @@ def test_trades_that_wait_and_are_gone_by_retention_are_counted_once_and_the_joi
     assert [(fields["seq"], fields["match"]) for fields in partition.joined] == [(1, "quoted"), (3, "quoted")]
 
 
+def test_under_a_longer_horizon_no_trade_is_published_again_whose_id_the_shorter_one_had_forgotten() -> None:
+    shorter = replace(RULES, horizon_ns=100 * SECOND)
+    again = replace(tick(2, 10), trade_id="0")
+    trades: list[TradeEvent] = [
+        tick(0, 10),
+        clock(1, 200),
+        again,
+        tick(3, 99),
+        tick(4, 100),
+        clock(5, 300),
+        replace(again, offset=6),
+        tick(7, 100),
+        clock(8, 1_100),
+        tick(9, 201),
+    ]
+    partition = JoinedPartition(shorter, trades, [clock(0, 2_000)])
+    for count in (2, 3, 5):
+        partition.take_trades(count, NONE)
+        partition.take_quotes(1, NONE)
+        partition.flush()
+        partition.crash_and_restore(is_compacted=True, rules=RULES)
+    assert [fields["seq"] for fields in partition.joined] == [0, 4, 7, 9]
+
+
+def test_a_horizon_that_is_made_shorter_for_a_moment_has_no_trade_published_again() -> None:
+    trades: list[TradeEvent] = [
+        tick(0, 10),
+        clock(1, 200),
+        Clock(2, "kraken", NOON),
+        replace(tick(3, 10), trade_id="0"),
+    ]
+    partition = JoinedPartition(RULES, trades, [clock(0, 2_000)])
+    partition.take_quotes(1, NONE)
+    for count, horizon_ns in ((2, 100 * SECOND), (1, RULES.horizon_ns), (1, RULES.horizon_ns)):
+        partition.take_trades(count, NONE)
+        partition.flush()
+        partition.crash_and_restore(is_compacted=True, rules=replace(RULES, horizon_ns=horizon_ns))
+    assert [fields["seq"] for fields in partition.joined] == [0]
+
+
+def as_of_2(progress: bytes | None) -> bytes:
+    """A progress as version 2 wrote it, where the logs do not say when they took their records and no quotes came."""
+    assert progress is not None
+    what_2_had, ids_from, name = progress.rpartition(b"\0\0\0\2\x0e")
+    assert (progress[:1], ids_from, name[:7]) == (b"\3", b"\0\0\0\2\x0e", b"binance")
+    return b"\2" + what_2_had[1:]
+
+
+def test_of_a_state_that_does_not_tell_which_ids_are_forgotten_trades_behind_the_clock_are_late() -> None:
+    join = new_join(replace(RULES, horizon_ns=0))
+    join.take_trades(batch_of([tick(0, 10), clock(1, 200)], NONE), [], 0)
+    records = records_in(join.take_flush().changelog)
+    key, value = records[-1]
+    again = new_join(RULES)
+    again.restore(record_batch(0, [KafkaRecord(*record) for record in [*records[:-1], (key, as_of_2(value))]]), [], 0)
+    again.restored(0, 0)
+    later = [replace(tick(2, 10), trade_id="0"), tick(3, 199), tick(4, 200)]
+    outcome = again.take_trades(batch_of(later, NONE), [], 2)
+    assert (outcome.trades, outcome.late, outcome.duplicates) == (1, 2, 0)
+
+
 def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_is_not() -> None:
     trades = batch_of([tick(0, 10), clock(1, 10)], NONE)
     join = new_join(RULES)
     join.take_trades(trades, [], 0)
     *ids, (key, value) = records_in(join.take_flush().changelog)
     assert value is not None
-    assert (value[:1], value[-5:]) == (b"\3", b"\0" * 5)  # when the logs took their records, and quotes: none came
+    of_2 = as_of_2(value)
+    assert of_2[-2:] == b"\0\0"  # when the logs took their records: nobody said
 
     def restored(progress: bytes) -> QuoteJoin:
         again = new_join(RULES)
         again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
         return again
 
-    for progress in (b"\1" + value[1:-5], b"\2" + value[1:-3], value):
+    for progress in (b"\1" + of_2[1:-2], of_2, value):
         before = restored(progress).restored(0, 0)
         assert before is not None
         assert (before.trades_from, before.trades_reached) == (0, 2)
