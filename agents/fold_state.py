@@ -110,6 +110,15 @@ class FoldState:
         self.changelog_offset = end
         self.is_finished = True
 
+    def begin(self, first: int) -> None:
+        """Be folded into from where the log begins, at this offset.
+
+        Above 0 its older records are gone, and what is left of a window that had trades among them would make a bar
+        that outranks the one made of all.
+        """
+        if first > 0:
+            self.fold.lacks_beginning()
+
     def flushed(self, next_offset: int, changelog_end: int | None) -> None:
         """What was folded up to this offset of `trades` is in the changelog, which ended there when it was written."""
         generation = FIRST_GENERATION if self.reached is None else self.reached.generation

@@ -153,10 +153,12 @@ async def _progress(settings: Settings, partition: int, state: FoldState) -> tup
         first = int((await consumer.beginning_offsets([tp]))[tp])
         end = int((await consumer.end_offsets([tp]))[tp])
     reached = state.reached
-    if reached is None:
-        return first, FIRST_GENERATION
-    if reached.next_offset == FROM_START:
-        return first, reached.generation
+    if reached is None or reached.next_offset == FROM_START:
+        state.begin(first)
+        if first > 0:
+            what = "windows that may have begun among what is gone are not published"
+            log.warning("partition %d: %s begins at offset %d: %s", partition, trades, first, what)
+        return first, FIRST_GENERATION if reached is None else reached.generation
     check_progress(
         trades,
         recorded=reached.epoch,

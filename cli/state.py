@@ -22,8 +22,8 @@ def reset(
 ) -> None:
     """Throw the fold's state away, so that the log is folded from its start again; the workers must be stopped.
 
-    Bars of the new generation outrank all before, in the topics, in Postgres and on the page. What the log no longer
-    has is not folded again: its bars stay as they are.
+    Bars of the new generation outrank all before, in the topics, in Postgres and on the page. Where the log no longer
+    has all trades of a window its bar stays as it is.
     """
     from agents.reset import ResetRefused  # noqa: PLC0415 - `livetape --help` should not wait for Faust
     from agents.topic_check import TopicsUnfit  # noqa: PLC0415
@@ -65,7 +65,7 @@ def _fold_said(made: "FoldReset") -> str:
     )
     if made.next_offset == 0:
         return said
-    return f"{said}: bars that began before that record are made of what the log still has of them"
+    return f"{said}: bars that may have begun before that record stay as they are"
 
 
 def _join_said(made: "JoinReset") -> str:

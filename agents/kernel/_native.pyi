@@ -228,6 +228,11 @@ class PartitionFold:
         """Take the changelog's records from `start_offset` on into the state; the next offset. Raises CorruptState."""
     def restored(self) -> Progress | None:
         """End the restore; None when the changelog was empty. Raises CorruptState."""
+    def lacks_beginning(self) -> None:
+        """Say, before anything is folded, that what the log once began with is gone.
+
+        No window is published or shown that may have had trades there, by the log's time of its first record.
+        """
     def hand_out_trades(self) -> None:
         """Keep accepted trades for `take_accepted` from now on; without it they cost nothing."""
     def take_accepted(self) -> list[TradeBatch]:

@@ -473,6 +473,7 @@ void bind_fold(nb::module_& module) {
           "epoch"_a, "generation"_a)
       .def("restore", &restore, "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
+      .def("lacks_beginning", &PartitionFold::lacks_beginning)
       .def("hand_out_trades", &PartitionFold::hand_out_trades)
       .def("take_accepted", &PartitionFold::take_accepted)
       .def("has_bar", &PartitionFold::has_bar, "venue"_a, "instrument"_a, "level"_a, "start_ns"_a)

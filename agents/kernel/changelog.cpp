@@ -64,6 +64,12 @@ void ChangelogWriter::levels(const LevelNames& names) {
   put();
 }
 
+void ChangelogWriter::whole_from(std::int64_t time_ns) {
+  key(StateKind::whole_from);
+  value().number(time_ns);
+  put();
+}
+
 Bytes ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   bar_key(series, level, bar.start_ns);
   write_bar_state(value(), bar);
@@ -167,6 +173,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
   switch (found.kind) {
     case StateKind::progress:
     case StateKind::levels:
+    case StateKind::whole_from:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -227,6 +234,13 @@ std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value) {
   }
   const bool is_whole = in->ok() && names.contains({"", ""});
   return is_whole ? std::optional(std::move(names)) : std::nullopt;
+}
+
+std::optional<std::int64_t> read_whole_from(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  const std::int64_t time_ns = in->varlong();
+  return is_done(*in) ? std::optional(time_ns) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

@@ -88,12 +88,22 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
       outcome.needs_history = history_needed(next);
       if (outcome.needs_history) return true;
     }
+    if (whole_from_ns_ == kNever) whole_from_ns_ = whole_from(next.record);
     fold_record(next, outcome);
     ++outcome.records;
     next_offset_ = next.record.offset + 1;
   }
   next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be no record at the end of a batch
   return reader.error().empty();
+}
+
+/// From when on windows are whole in a log of which this is the first record: what is gone had come to the log by its
+/// time, and no trade is folded that is dated further past its receipt than `max_ahead_ns`. Clocks cannot tell: they
+/// stand still while one of a venue's connections is away, and trades of the others go on.
+std::int64_t PartitionFold::whole_from(const Record& first) const noexcept {
+  constexpr Int128 kNsPerMs = 1'000'000;
+  const Int128 time_ns = kNsPerMs * (Int128{first.timestamp_ms} + 1) + config_.max_ahead_ns;
+  return static_cast<std::int64_t>(std::clamp<Int128>(time_ns, kBeginning, kNever - 1));
 }
 
 /// A batch that cannot be read is one dead letter, as it came; false when nobody can tell where the next one begins.
@@ -318,6 +328,7 @@ void PartitionFold::write_live_of(Series& changed) {
   std::vector<LiveBar> bars;
   for (std::size_t level = 0; level < changed.levels().size(); ++level) {
     changed.bars(level).each_forming([&](const Bar& bar) {
+      if (bar.start_ns < whole_from_ns_) return;
       bars.push_back({&changed.level(level), bar.start_ns, bar.missing, bar.seq, changed.total(level, bar)});
     });
   }
@@ -330,6 +341,7 @@ Flush PartitionFold::take_flush() {
   flush.is_empty = next_offset_ == flushed_offset_;
   if (flush.is_empty) return flush;
   if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
+  if (std::exchange(logged_whole_from_ns_, whole_from_ns_) != whole_from_ns_) changelog_.whole_from(whole_from_ns_);
   pages_.flush();  // before any record that may be newer than what a page has of a bar
   take_bars(flush);
   take_state(flush);
@@ -350,6 +362,7 @@ Bytes PartitionFold::take_final(Series& series, std::size_t level, Bar& bar) {
 void PartitionFold::forget_final(std::int64_t start_ns) { pages_.forget(start_ns); }
 
 void PartitionFold::publish(const Series& series, std::size_t level, const Bar& bar) {
+  if (bar.start_ns < whole_from_ns_) return;
   const Level& its_level = series.level(level);
   write_bar(its_level.name == kOneSecond ? bars_1s_ : bars_, origin_, series, its_level, bar);
   if (accepted_ != nullptr) published_.push_back(published_bar(series, level, bar));

@@ -75,6 +75,9 @@ class PartitionFold final : private FinalBars {
   /// Throws CorruptState when there is state but no progress.
   std::optional<Progress> restored();
 
+  /// Says, before anything is folded, that what the log once began with is gone: no window is published or shown that
+  /// may have had trades there.
+  void lacks_beginning() noexcept { whole_from_ns_ = kNever; }
   /// Keeps accepted trades for `take_accepted` from now on; without it they cost nothing.
   void hand_out_trades();
   /// The trades accepted since the last call, by base window.
@@ -116,6 +119,7 @@ class PartitionFold final : private FinalBars {
   };
 
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
+  [[nodiscard]] std::int64_t whole_from(const Record& first) const noexcept;
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   void decode_ahead(Upcoming& upcoming);
   void bring_near(std::size_t first, std::size_t end) noexcept;
@@ -212,12 +216,15 @@ class PartitionFold final : private FinalBars {
   std::int64_t next_offset_ = 0;
   std::int64_t flushed_offset_ = 0;
   bool are_levels_logged_ = false;
+  std::int64_t whole_from_ns_ = kBeginning;  // windows that start earlier may lack trades; `kNever` while nobody knows
+  std::int64_t logged_whole_from_ns_ = kBeginning;
 
   // Only while the changelog is restored: chunks come in any order, and older versions of each before the last.
   struct Restoring {
     using ChunkKey = std::tuple<Series*, std::int64_t, std::size_t>;
     std::optional<Progress> progress;
     LevelNames levels;  // empty of a release that did not write them
+    std::int64_t whole_from_ns = kBeginning;
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;

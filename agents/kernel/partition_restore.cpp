@@ -63,6 +63,10 @@ void PartitionFold::restore_record(const Record& record) {
       if (!record.value) corrupt(record, "the intervals were deleted");
       restoring_.levels = checked(read_levels(*record.value), record);
       return;
+    case StateKind::whole_from:
+      if (!record.value) corrupt(record, "the time from which the log is whole was deleted");
+      restoring_.whole_from_ns = checked(read_whole_from(*record.value), record);
+      return;
     case StateKind::bar:
     case StateKind::named_bar:
       return restore_bar(key, record);
@@ -179,6 +183,7 @@ std::optional<Progress> PartitionFold::restored() {
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
   origin_.generation = restoring_.progress->generation;
   are_levels_logged_ = restoring_.levels == config_.level_names();
+  whole_from_ns_ = logged_whole_from_ns_ = restoring_.whole_from_ns;
   return std::exchange(restoring_, {}).progress;
 }
 

@@ -36,6 +36,13 @@ def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
+def lose(settings: Settings, partition: int, first: int) -> None:
+    """Let `trades` begin at an offset, as retention does."""
+    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
+    (gone,) = admin.delete_records([TopicPartition(settings.topic("trades"), partition, first)]).values()
+    gone.result(WAIT_S)
+
+
 def write_a_minute(tape: Tape, price: str = "100") -> None:
     for number in range(1, 100):
         tape.trade(trade(str(number), price, number))
@@ -128,8 +135,19 @@ async def test_who_had_the_partition_before_is_fenced(settings: Settings) -> Non
 async def test_the_log_may_lose_its_oldest_records_between_a_reset_and_the_next_worker(settings: Settings) -> None:
     tape, _ = await fold_29(settings)
     assert run_reset(settings).returncode == 0
-    at = TopicPartition(settings.topic("trades"), PARTITION, 20)
-    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
-    (gone,) = admin.delete_records([at]).values()
-    gone.result(WAIT_S)
+    lose(settings, PARTITION, 20)
     assert await next_offset(settings, tape) == 20
+
+
+def test_bars_whose_trades_the_log_has_lost_stay_as_they_are(settings: Settings) -> None:
+    tape = Tape(with_topics(settings))
+    write_a_minute(tape)
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+    before = read_bars(settings, tape.avro)
+    lose(settings, before[0]["partition"], 20)
+    assert run_reset(settings).returncode == 0
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        assert "are not published" in worker.log
+    assert read_bars(settings, tape.avro) == before

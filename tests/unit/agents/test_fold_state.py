@@ -2,12 +2,23 @@
 
 import pytest
 
+from agents.epoch import FROM_START
 from agents.fold_setup import make_setup
 from agents.fold_state import FoldState, Logs, Warmth
-from agents.kernel import CorruptState
+from agents.kernel import CorruptState, progress_record
 from agents.transport import RecordSet
 from app.settings import Settings
-from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+from tests.unit.agents.kernel.partition_kit import (
+    CLOCK_ID,
+    NOON,
+    TRADE_ID,
+    a_clock,
+    a_trade,
+    bars_in,
+    records_of,
+    schema_text,
+)
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, KafkaRecord, record_batch
 
 LOGS = Logs("trades-id", "changelog-id")
 
@@ -15,6 +26,8 @@ LOGS = Logs("trades-id", "changelog-id")
 @pytest.fixture
 def state() -> FoldState:
     setup = make_setup(Settings(), {"livetape.Bar": 1, "livetape.Live": 2})
+    for schema_id, name in ((TRADE_ID, "trade"), (CLOCK_ID, "clock")):
+        setup.writer_schemas.add(schema_id, schema_text(name))
     return FoldState(setup, 0, LOGS)
 
 
@@ -70,3 +83,17 @@ async def test_one_that_could_not_take_a_record_leads_nowhere(state: FoldState) 
     state.drop()
     state.drop()
     assert not state.leads_to(LOGS, 1)
+
+
+@pytest.mark.parametrize("was_reset", [False, True])
+@pytest.mark.parametrize(("first", "are_whole"), [(0, True), (20, False)])
+async def test_what_a_log_begins_inside_of_is_published_only_where_nothing_of_it_is_gone(
+    state: FoldState, first: int, *, are_whole: bool, was_reset: bool
+) -> None:
+    if was_reset:
+        await state.take(record_set(0, KafkaRecord(*progress_record(LOGS.trades, 1, FROM_START))))
+    await state.finish(1)
+    state.begin(first)
+    log = records_of([a_trade(first, 0), a_clock(first + 1, 60)])
+    state.fold.fold(record_batch(first, log, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000), [], first)
+    assert bool(bars_in(state.fold.take_flush())) == are_whole

@@ -12,7 +12,7 @@ from app.aggregates import Aggregate, Amount, Declared, Integer, Text, Trades, d
 from tests.unit.agents.aggregates.aggregate_kit import PATH, VWAP, AggregatePartition
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
 from tests.unit.agents.kernel.partition_kit import SECOND, a_clock, a_trade, records_in, records_of
-from tests.unit.agents.kernel.record_sets import record_batch
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, record_batch
 
 RULES = Rules((("1s", SECOND), ("5s", 5 * SECOND)), 0, 0, 60 * SECOND, SECOND)
 
@@ -86,6 +86,18 @@ def test_a_window_that_was_forming_when_the_aggregate_began_is_not_published() -
     assert windows(partition) == [(noon(2), 0, 1), (noon(5), 0, 1), (noon(5, "5s"), 0, 1)]
     assert (noon(1), 0, 2) in windows(partition, VWAP)
     assert (noon(0, "5s"), 0, 4) in windows(partition, VWAP)
+
+
+def test_a_window_that_the_log_may_have_lost_trades_of_is_not_published() -> None:
+    partition = AggregatePartition(RULES, [COUNT])
+    partition._fold.lacks_beginning()
+    appended_ms = a_trade(0, 0).event_time_ns // 1_000_000
+    first = records_of([a_trade(0, 0), a_trade(1, 2)])
+    partition.fold(record_batch(0, first, flags=LOG_APPEND_TIME, base_timestamp_ms=appended_ms))
+    partition.flush()
+    partition = after(partition, [COUNT])
+    take_and_flush(partition, a_trade(2, 2.5), a_trade(3, 5), a_clock(4, 20))
+    assert windows(partition) == [(noon(2), 0, 2), (noon(5), 0, 1), (noon(5, "5s"), 0, 1)]
 
 
 @pytest.mark.parametrize("between", [[VWAP], []])
