@@ -70,6 +70,12 @@ void ChangelogWriter::whole_from(std::int64_t time_ns) {
   put();
 }
 
+void ChangelogWriter::patience(const Patience& patience) {
+  key(StateKind::patience);
+  value().number(patience.horizon_ns).number(patience.out_of_order_ns).number(patience.grace_ns);
+  put();
+}
+
 Bytes ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   bar_key(series, level, bar.start_ns);
   write_bar_state(value(), bar);
@@ -174,6 +180,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
     case StateKind::progress:
     case StateKind::levels:
     case StateKind::whole_from:
+    case StateKind::patience:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -241,6 +248,15 @@ std::optional<std::int64_t> read_whole_from(std::span<const std::uint8_t> value)
   if (!in) return std::nullopt;
   const std::int64_t time_ns = in->varlong();
   return is_done(*in) ? std::optional(time_ns) : std::nullopt;
+}
+
+std::optional<Patience> read_patience(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  Patience patience{};
+  for (std::int64_t* part : {&patience.horizon_ns, &patience.out_of_order_ns, &patience.grace_ns})
+    *part = in->varlong();
+  return is_done(*in) ? std::optional(patience) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

@@ -26,7 +26,7 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
 /// are. A page has base bars that became final before the changelog had them, all of one minute. `whole_from` is there
-/// where the log had lost its beginning: from when on its windows are whole.
+/// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -35,7 +35,8 @@ enum class StateKind : std::uint8_t {
   ids = 'I',
   corrections = 'C',
   page = 'G',
-  whole_from = 'W'
+  whole_from = 'W',
+  patience = 'T'
 };
 
 /// What comes next in a page: the names of one more instrument, or something of one that was named.
@@ -52,6 +53,14 @@ struct Progress {
   std::int32_t generation = 0;
   std::int64_t next_offset = 0;
   std::vector<VenueClock> clocks;
+};
+
+/// For how late a trade the state was kept: what none of these could touch was finished, and then forgotten.
+struct Patience {
+  std::int64_t horizon_ns;
+  std::int64_t out_of_order_ns;
+  std::int64_t grace_ns;
+  friend bool operator==(const Patience&, const Patience&) = default;
 };
 
 /// Which chunk of an instrument's ids a record holds.
@@ -83,6 +92,7 @@ class ChangelogWriter {
   void progress(const Progress& progress);
   void levels(const LevelNames& names);
   void whole_from(std::int64_t time_ns);
+  void patience(const Patience& patience);
   void progress(const JoinProgress& progress);
   /// Gives the bytes of the bar, until the next call.
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
@@ -121,6 +131,7 @@ class ChangelogWriter {
 [[nodiscard]] std::optional<Progress> read_progress(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::int64_t> read_whole_from(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<Patience> read_patience(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 /// Calls `take_bar(venue, instrument, bar)` for each bar of a page of this minute; false where it is not well formed.
 [[nodiscard]] bool read_page(

@@ -89,6 +89,7 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
       if (outcome.needs_history) return true;
     }
     if (whole_from_ns_ == kNever) whole_from_ns_ = whole_from(next.record);
+    if (is_less_patient_) catch_up(next.record.offset);
     fold_record(next, outcome);
     ++outcome.records;
     next_offset_ = next.record.offset + 1;
@@ -168,6 +169,16 @@ void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {
   if (upcoming.home == nullptr) return;
   upcoming.guess = series_.guess(upcoming.hash);
   if (upcoming.guess != nullptr) upcoming.guess->prefetch();
+}
+
+/// What would be final by now is, before another bar can be: of one instrument they become final in the order of time.
+void PartitionFold::catch_up(std::int64_t offset) {
+  is_less_patient_ = false;
+  each_series(series_.all(), [&](Series& each) {
+    const std::int64_t watermark_ns = each.watermark();
+    if (watermark_ns >= each.due_ns()) each.advance(watermark_ns, offset, changes_);
+    each.home.schedule(each);
+  });
 }
 
 void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) {
@@ -341,6 +352,7 @@ Flush PartitionFold::take_flush() {
   flush.is_empty = next_offset_ == flushed_offset_;
   if (flush.is_empty) return flush;
   if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
+  if (!std::exchange(is_patience_logged_, true)) changelog_.patience(patience());
   if (std::exchange(logged_whole_from_ns_, whole_from_ns_) != whole_from_ns_) changelog_.whole_from(whole_from_ns_);
   pages_.flush();  // before any record that may be newer than what a page has of a bar
   take_bars(flush);

@@ -124,6 +124,7 @@ class PartitionFold final : private FinalBars {
   void decode_ahead(Upcoming& upcoming);
   void bring_near(std::size_t first, std::size_t end) noexcept;
   void guess_series(Upcoming& upcoming) const noexcept;
+  void catch_up(std::int64_t offset);
   void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
   void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
   void folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome);
@@ -157,6 +158,7 @@ class PartitionFold final : private FinalBars {
   void restore_ids(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void check_levels() const;
+  void check_patience() const;
   void check_parents(Series& restored) const;
   void join_chunks();
   void join_runs();
@@ -170,6 +172,10 @@ class PartitionFold final : private FinalBars {
   void take_state(Flush& flush);
   void take_ids(Series& changed);
   void take_runs(Series& changed);
+
+  [[nodiscard]] Patience patience() const noexcept {
+    return {config_.horizon_ns, config_.out_of_order_ns, config_.grace_ns};
+  }
 
   struct TextHash {
     using is_transparent = void;
@@ -216,6 +222,8 @@ class PartitionFold final : private FinalBars {
   std::int64_t next_offset_ = 0;
   std::int64_t flushed_offset_ = 0;
   bool are_levels_logged_ = false;
+  bool is_patience_logged_ = false;
+  bool is_less_patient_ = false;             // than when it was stored: something may be due by now
   std::int64_t whole_from_ns_ = kBeginning;  // windows that start earlier may lack trades; `kNever` while nobody knows
   std::int64_t logged_whole_from_ns_ = kBeginning;
 
@@ -223,7 +231,8 @@ class PartitionFold final : private FinalBars {
   struct Restoring {
     using ChunkKey = std::tuple<Series*, std::int64_t, std::size_t>;
     std::optional<Progress> progress;
-    LevelNames levels;  // empty of a release that did not write them
+    LevelNames levels;                 // empty of a release that did not write them
+    std::optional<Patience> patience;  // none of a release that did not write it
     std::int64_t whole_from_ns = kBeginning;
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;

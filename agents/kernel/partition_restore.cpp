@@ -8,6 +8,9 @@
 namespace livetape::kernel {
 namespace {
 
+/// For what a state that does not tell was kept: the defaults of its time, unless somebody had set others.
+constexpr Patience kPatienceUntold{900'000'000'000, 1'000'000'000, 1'000'000'000};
+
 [[noreturn]] void corrupt(const Record& record, const std::string& what) {
   throw CorruptState("changelog offset " + std::to_string(record.offset) + ": " + what);
 }
@@ -32,6 +35,11 @@ bool is_of(const StateKey& key, const Level& level) {
   if (!whose.second.empty()) where.append(" ").append(whose.second);
   throw CorruptState("the bars" + where + " in the state are of the intervals " + then + ", and now " + wanted +
                      " are configured");
+}
+
+std::string told(const Patience& patience) {
+  return "a horizon of " + std::to_string(patience.horizon_ns) + " ns, trades out of order by " +
+         std::to_string(patience.out_of_order_ns) + " ns and a grace of " + std::to_string(patience.grace_ns) + " ns";
 }
 
 void require_none(const Record& record, const char* flaw) {
@@ -62,6 +70,10 @@ void PartitionFold::restore_record(const Record& record) {
     case StateKind::levels:
       if (!record.value) corrupt(record, "the intervals were deleted");
       restoring_.levels = checked(read_levels(*record.value), record);
+      return;
+    case StateKind::patience:
+      if (!record.value) corrupt(record, "the settings of the state were deleted");
+      restoring_.patience = checked(read_patience(*record.value), record);
       return;
     case StateKind::whole_from:
       if (!record.value) corrupt(record, "the time from which the log is whole was deleted");
@@ -169,6 +181,7 @@ std::optional<Progress> PartitionFold::restored() {
     return std::nullopt;
   }
   check_levels();
+  check_patience();
   for (const auto& [at, bars_in_it] : restoring_.pages) pages_.restore(at.first, at.second, bars_in_it);
   join_chunks();
   join_runs();
@@ -183,6 +196,8 @@ std::optional<Progress> PartitionFold::restored() {
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
   origin_.generation = restoring_.progress->generation;
   are_levels_logged_ = restoring_.levels == config_.level_names();
+  is_patience_logged_ = restoring_.patience == patience();
+  is_less_patient_ = !is_patience_logged_;
   whole_from_ns_ = logged_whole_from_ns_ = restoring_.whole_from_ns;
   return std::exchange(restoring_, {}).progress;
 }
@@ -201,6 +216,20 @@ void PartitionFold::check_levels() const {
       if (then != wanted) refuse_levels(whose, then, wanted);
     }
   }
+}
+
+/// What was late before must stay so: its bar and its id are forgotten, and it would be taken for the first trade of
+/// its window, or count twice. What was final must stay so too.
+void PartitionFold::check_patience() const {
+  if (restoring_.progress->next_offset < 0) return;  // that of a reset, which has forgotten nothing yet
+  const Patience before = restoring_.patience.value_or(kPatienceUntold);
+  const Patience now = patience();
+  const bool is_no_longer = now.horizon_ns <= before.horizon_ns && now.out_of_order_ns <= before.out_of_order_ns &&
+                            now.grace_ns <= before.grace_ns;
+  if (is_no_longer) return;
+  const std::string whose = restoring_.patience ? "the state" : "the state, which does not tell,";
+  throw CorruptState(whose + " was kept for " + told(before) + ", and has forgotten what " + told(now) +
+                     ", as configured now, would need");
 }
 
 /// What comes for a bar must find the ones above it, unless it is too late for all of them.
