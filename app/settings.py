@@ -201,8 +201,8 @@ class Settings(BaseSettings):
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The
     first is the base interval that trades fold into. Once there is state, a change of them needs `livetape reset`."""
     out_of_order_ns: int = Field(default=SECOND_NS, ge=0)
-    """How far an instrument's watermark stays behind its newest trade. With this, the grace or the horizon longer than before
-    a worker refuses its state, which has forgotten too much, until `livetape reset`."""
+    """How far an instrument's watermark stays behind its newest trade. With this, the grace or the horizon longer than
+    before a worker refuses its state, which has forgotten too much, until `livetape reset`."""
     grace_ns: int = Field(default=SECOND_NS, ge=0)
     """How long after its end, by the watermark, a bar becomes final."""
     clock_delay_ns: int = Field(default=SECOND_NS, ge=0)
@@ -210,8 +210,8 @@ class Settings(BaseSettings):
     clock_interval_ms: int = Field(default=250, ge=1)
     """How often a venue's clock is written."""
     horizon_ns: int = Field(default=900 * SECOND_NS, ge=0)
-    """How long after its window a trade may still be accepted. Longer than before needs `livetape reset`; `livetape join`
-    knows the ids of trades that old no more, and takes none until the venue's clock has gone on by as much."""
+    """How long after its window a trade may still be accepted. When it is made longer, `livetape join` knows the ids of
+    trades that old no more, and takes none until the venue's clock has gone on by as much."""
     longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
     quote_horizon_ns: int = Field(default=60 * SECOND_NS, ge=0)
