@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/exchange_day.hpp"
 #include "core/schema_ids.hpp"
-#include "nic/exchange_day.hpp"
 
 namespace livetape::bridge {
 

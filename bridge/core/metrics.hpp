@@ -8,9 +8,9 @@
 #include <string>
 
 #include "core/counter.hpp"
+#include "core/decode_error.hpp"
 #include "core/histogram.hpp"
 #include "core/prometheus_text.hpp"
-#include "exchange/decode_error.hpp"
 #include "nic/packet_metrics.hpp"
 
 namespace livetape::bridge {

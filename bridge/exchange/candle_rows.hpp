@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/decode_error.hpp"
 #include "core/trade.hpp"
-#include "exchange/decode_error.hpp"
 #include "exchange/json.hpp"
 #include "exchange/venue.hpp"
 

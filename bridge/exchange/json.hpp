@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/decode_error.hpp"
 #include "core/trade.hpp"
-#include "exchange/decode_error.hpp"
 #include "livetape/decimal.hpp"
 
 /// Reading of the fields that trades of several venues have alike.

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "exchange/decode_error.hpp"
+#include "core/decode_error.hpp"
 #include "exchange/json.hpp"
 #include "exchange/trade_fields.hpp"
 

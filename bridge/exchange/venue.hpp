@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/decode_error.hpp"
 #include "core/trade.hpp"
-#include "exchange/decode_error.hpp"
 #include "exchange/symbols.hpp"
 #include "exchange/trade_fields.hpp"
 

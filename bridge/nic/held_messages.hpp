@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "core/big_endian.hpp"
 #include "nic/itch_messages.hpp"
 #include "nic/moldudp64.hpp"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "nic/big_endian.hpp"
+#include "core/big_endian.hpp"
 
 /// TotalView-ITCH 5.0's messages, each a view of its bytes: a field is read where it is asked for. `bytes` must hold
 /// `kBytes`; itch_decoder.hpp sees to it. Prices are counts of 10^-4, but for the levels of V, counts of 10^-8; times

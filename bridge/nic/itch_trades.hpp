@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/exchange_day.hpp"
 #include "core/instruments.hpp"
 #include "core/trade.hpp"
-#include "nic/exchange_day.hpp"
 #include "nic/itch_book.hpp"
 
 namespace livetape::bridge::itch {

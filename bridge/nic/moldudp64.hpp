@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "nic/big_endian.hpp"
+#include "core/big_endian.hpp"
 
 /// MoldUDP64's packets. A downstream packet is a session, the number of its first message, a count, and the messages,
 /// each behind its length. A request is the same header sent to a re-request server.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "nic/big_endian.hpp"
+#include "core/big_endian.hpp"
 
 namespace livetape::bridge {
 namespace {

@@ -45,7 +45,7 @@ std::string setting(const Config& config, std::string_view name) {
 std::int32_t schema_id_in(std::span<const std::uint8_t> value) noexcept {
   constexpr std::size_t kMagicBytes = 1;
   if (value.size() < kMagicBytes + sizeof(std::uint32_t)) return 0;
-  return static_cast<std::int32_t>(get_big_endian<std::uint32_t>(value.data() + kMagicBytes));
+  return static_cast<std::int32_t>(read_big_endian<4>(value.data() + kMagicBytes));
 }
 
 /// A clock's key is its venue's name, all others are of an instrument.

@@ -16,7 +16,7 @@ using Position = std::array<std::uint8_t, sizeof(SessionId) + sizeof(std::uint64
 [[nodiscard]] inline Position position_of(const SessionId& session, std::uint64_t sequence) noexcept {
   Position position{};
   std::ranges::copy(session, position.begin());
-  put_big_endian(sequence, position.data() + session.size());
+  write_big_endian<8>(position.data() + session.size(), sequence);
   return position;
 }
 

@@ -27,16 +27,15 @@ constexpr std::size_t kRangeBytes = sizeof(SessionId) + 2 * sizeof(std::uint64_t
 /// There must be `kRangeBytes`.
 [[nodiscard]] inline RetryRange read_range(std::string_view bytes) noexcept {
   const auto* const numbers = reinterpret_cast<const std::uint8_t*>(bytes.data()) + sizeof(SessionId);
-  return {session_in(bytes), get_big_endian<std::uint64_t>(numbers),
-          get_big_endian<std::uint64_t>(numbers + sizeof(std::uint64_t))};
+  return {session_in(bytes), read_big_endian<8>(numbers), read_big_endian<8>(numbers + sizeof(std::uint64_t))};
 }
 
 [[nodiscard]] inline zmq::message_t write_range(const RetryRange& range) {
   zmq::message_t frame(kRangeBytes);
   auto* const out = frame.data<std::uint8_t>();
   std::ranges::copy(range.session, out);
-  put_big_endian(range.first, out + sizeof(SessionId));
-  put_big_endian(range.last, out + sizeof(SessionId) + sizeof(std::uint64_t));
+  write_big_endian<8>(out + sizeof(SessionId), range.first);
+  write_big_endian<8>(out + sizeof(SessionId) + sizeof(std::uint64_t), range.last);
   return frame;
 }
 

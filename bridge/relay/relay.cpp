@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <zmq_addon.hpp>
 
+#include "core/big_endian.hpp"
 #include "core/log.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
@@ -28,7 +29,7 @@ std::span<const std::uint8_t> bytes_of(const zmq::message_t& frame) {
 }
 
 std::uint64_t sequence_in(const zmq::message_t& position) {
-  return get_big_endian<std::uint64_t>(position.data<std::uint8_t>() + sizeof(SessionId));
+  return read_big_endian<8>(position.data<std::uint8_t>() + sizeof(SessionId));
 }
 
 }  // namespace

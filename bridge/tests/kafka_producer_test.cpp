@@ -25,8 +25,8 @@ struct Made {
 
   Made(std::uint64_t its_sequence, std::string its_key, std::int32_t schema)
       : sequence(its_sequence), key(std::move(its_key)) {
-    put_big_endian(static_cast<std::uint32_t>(schema), value.data() + 1);
-    put_big_endian(sequence, value.data() + 5);
+    write_big_endian<4>(value.data() + 1, static_cast<std::uint32_t>(schema));
+    write_big_endian<8>(value.data() + 5, sequence);
   }
 };
 
@@ -95,7 +95,7 @@ class KafkaProducerTest : public ::testing::Test {
       if (message == nullptr) break;
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         records.push_back({{static_cast<const char*>(message->key), message->key_len},
-                           get_big_endian<std::uint64_t>(static_cast<const std::uint8_t*>(message->payload) + 5)});
+                           read_big_endian<8>(static_cast<const std::uint8_t*>(message->payload) + 5)});
       }
       rd_kafka_message_destroy(message);
     }
@@ -130,7 +130,7 @@ std::vector<Made> session_of(std::uint64_t messages) {
 std::vector<std::uint64_t> expected(const std::vector<Made>& made, std::int32_t schema, std::int32_t partition) {
   std::vector<std::uint64_t> numbers;
   for (const Made& each : made) {
-    const auto its_schema = static_cast<std::int32_t>(get_big_endian<std::uint32_t>(each.value.data() + 1));
+    const auto its_schema = static_cast<std::int32_t>(read_big_endian<4>(each.value.data() + 1));
     const std::int32_t place = rd_kafka_msg_partitioner_murmur2_random(nullptr, each.key.data(), each.key.size(),
                                                                        kPartitions, nullptr, nullptr);
     if (its_schema == kSchemas.clock || (its_schema == schema && place == partition)) numbers.push_back(each.sequence);

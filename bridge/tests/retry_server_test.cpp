@@ -65,7 +65,7 @@ class RetryServerTest : public ::testing::Test {
     const RetryServer::Frames answer = server.answer(request);
     std::vector<std::uint64_t> numbers;
     for (std::size_t i = 3; i + 2 < answer.size(); i += 3) {
-      numbers.push_back(get_big_endian<std::uint64_t>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId)));
+      numbers.push_back(read_big_endian<8>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId)));
     }
     return {read_range(answer.at(2).to_string_view()).last, numbers};
   }

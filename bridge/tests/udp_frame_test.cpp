@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nic/big_endian.hpp"
+#include "core/big_endian.hpp"
 
 namespace livetape::bridge {
 namespace {

@@ -59,7 +59,7 @@ void expect_got(const RetryServer::Frames& answer, const RetryRange& wanted) {
   std::uint64_t before = 0;
   for (std::size_t i = 3; i < answer.size(); i += 3) {
     expect(answer[i + 1].size() == sizeof(SessionId) + 8, "a message has a position");
-    const std::uint64_t number = get_big_endian<std::uint64_t>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId));
+    const std::uint64_t number = read_big_endian<8>(answer[i + 1].data<std::uint8_t>() + sizeof(SessionId));
     expect(number > before && number >= wanted.first && number <= covered.last && number <= wanted.last, "in order");
     expect(answer[i + 2].size() == 1 + number % 90, "and its own value");
     before = number;
