@@ -17,10 +17,11 @@ from agents.aggregates import AggregateFailed
 from agents.flush import CHANGELOG, OUTPUTS, Fenced
 from agents.fold_setup import make_setup
 from agents.fold_state import FoldState, Warmth
-from agents.folding_partition import THREAD_BYTES, FoldingPartition
+from agents.folding_partition import FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, LiveTopic
+from agents.partition_log import THREAD_BYTES
 from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
 from agents.standby import Standbys

@@ -1,7 +1,6 @@
 """One partition of `trades` while this worker has it: record sets in, flushes and forming bars out."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from agents import dead_letters, metrics
 from agents.aggregates import AggregateFailed, AggregateOutput
 from agents.kernel import Flush, FoldOutcome, PartitionFold
 from agents.live import FAR_BEHIND_RECORDS, LiveBars
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
 from agents.recovery import Recovered
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
@@ -22,23 +22,11 @@ if TYPE_CHECKING:
     from agents.flush import FlushWriter
     from agents.fold_state import FoldState
 
-GOLDEN_RATIO: Final = 0.618
-"""Spreads the partitions' flushes over their interval: all at once they would hold up the broker and each other."""
 FLUSHES_LEFT_OUT: Final = 3
 """A fold that is far behind the log leaves so many out between two that it makes: each is a transaction, and nobody
 waits for what is history already. It was a fifth of what catching up costs."""
-THREAD_BYTES: Final = 128 * 1024
-"""Record sets above this are folded in a thread: below it, handing over costs more than it frees the event loop."""
 THREAD_RECORDS: Final = 1_000
-"""A flush of more records than these is packed in a thread, for the same reason."""
-
-
-class OffsetJump(Exception):
-    """A fetch did not begin where the one before it ended: the log is not the one that was folded so far."""
-
-
-class CorruptRecords(Exception):
-    """A record batch of `trades` cannot be read; the message says where and why."""
+"""A flush of more records than these is packed in a thread: for fewer, handing over costs more than it frees."""
 
 
 class FoldingPartition:
@@ -68,7 +56,7 @@ class FoldingPartition:
         self._schemas = schemas
         self._history = recovered.history
         self._lock = lock
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._flusher: asyncio.Task[None] | None = None
 
     def start(self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]) -> None:
@@ -78,7 +66,7 @@ class FoldingPartition:
     def drop(self) -> None:
         """Let go of the partition at once, and of what was not flushed."""
         self._live.close()
-        self._closing.set()
+        self._closing.begin()
 
     def break_off(self) -> None:
         """Let go of the partition, and flush no more: what was folded last is not to be written."""
@@ -104,7 +92,7 @@ class FoldingPartition:
             AggregateFailed: a user's aggregate did; the partition must be broken off.
         """
         async with self._lock:
-            if self._closing.is_set():
+            if self._closing.has_begun:
                 return  # its last flush may have been taken
             if record_set.start_offset != self.next_offset:
                 raise OffsetJump(
@@ -174,9 +162,9 @@ class FoldingPartition:
         self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]
     ) -> None:
         try:
-            await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
+            await self._closing.before_first_flush(self.partition, interval_s)
             left_out = 0
-            while not await self._is_closing(interval_s):
+            while not await self._closing.comes_within(interval_s):
                 is_far_behind = self._behind_records > FAR_BEHIND_RECORDS
                 left_out = left_out + 1 if is_far_behind and left_out < FLUSHES_LEFT_OUT else 0
                 if left_out == 0:
@@ -187,12 +175,6 @@ class FoldingPartition:
             on_failure(self, error)
         finally:
             await self._writer.close()
-
-    async def _is_closing(self, within_s: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._closing.wait()
-        return self._closing.is_set()
 
     async def flush(self) -> None:
         """Write what changed since the last flush. Raises FlushFailed or AggregateFailed."""

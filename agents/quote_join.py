@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from faust.types import StreamT
 
-from agents.join_table import JoinTable
+from agents.join.table import JoinTable
 from agents.transport import BatchApp
 from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings

@@ -10,7 +10,7 @@ from cli.console import done, fail
 
 if TYPE_CHECKING:
     from agents.fold_reset import FoldReset
-    from agents.join_reset import JoinReset
+    from agents.join.reset import JoinReset
 
 
 def reset(
@@ -53,7 +53,7 @@ def _fold(settings: Settings) -> Iterator[tuple[int, str]]:
 
 
 def _join(settings: Settings) -> Iterator[tuple[int, str]]:
-    from agents.join_reset import reset_join  # noqa: PLC0415 - as above
+    from agents.join.reset import reset_join  # noqa: PLC0415 - as above
 
     for made in reset_join(settings):
         yield made.partition, _join_said(made)

@@ -1,5 +1,5 @@
 """Topics → Postgres: records into rows, rows and positions into one database transaction."""
 
-from agents.sink.sql_sink import SqlSink
+from agents.sink.gathering import SqlSink
 
 __all__ = ["SqlSink"]

@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP
 
 from agents.epoch import EpochMismatch
-from agents.join_recovery import RecoveredJoin, make_join_setup, recover_join
+from agents.join.recovery import RecoveredJoin, make_join_setup, recover_join
 from agents.kernel import QuoteJoin
 from app.settings import Settings
 from tests.unit.agents.kernel.join_kit import PARTITION, QUOTES_EPOCH, TRADES_EPOCH, batch_of, new_join
@@ -53,10 +53,10 @@ async def recovered(monkeypatch: pytest.MonkeyPatch, trades: tuple[int, int], qu
     def bounds_of(_: Settings, asked: Collection[TP]) -> dict[TP, tuple[int, int]]:
         return {tp: bounds[tp] for tp in asked}
 
-    monkeypatch.setattr("agents.join_recovery.JoinWriter", NoWriter)
-    monkeypatch.setattr("agents.join_recovery.epoch_of", lambda _, topic: EPOCHS[topic])
-    monkeypatch.setattr("agents.join_recovery.log_bounds", bounds_of)
-    monkeypatch.setattr("agents.join_recovery.restore", restore)
+    monkeypatch.setattr("agents.join.recovery.JoinWriter", NoWriter)
+    monkeypatch.setattr("agents.join.recovery.epoch_of", lambda _, topic: EPOCHS[topic])
+    monkeypatch.setattr("agents.join.recovery.log_bounds", bounds_of)
+    monkeypatch.setattr("agents.join.recovery.restore", restore)
     return await recover_join(make_join_setup(SETTINGS, {"livetape.Joined": 1}), PARTITION)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from faust.types import TP
 
-from agents.join_recovery import CHANGELOG, INPUTS, OUTPUTS, transactional_id
+from agents.join.recovery import CHANGELOG, INPUTS, OUTPUTS, transactional_id
 from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics

@@ -10,8 +10,8 @@ from prometheus_client import start_http_server
 
 from agents import memory, metrics
 from agents.flush import Fenced
-from agents.join_recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
-from agents.joining_partition import JoiningPartition, Side
+from agents.join.partition import JoiningPartition, Side
+from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.join_recovery import JoinSetup, RecoveredJoin
-from agents.joining_partition import JoiningPartition
+from agents.join.partition import JoiningPartition
+from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinFlush, QuoteJoin, WriterSchemas
 from agents.transport import RecordSet
 from app.settings import Settings
@@ -53,7 +53,7 @@ async def test_a_trade_that_waits_for_quotes_of_a_venue_that_is_gone_is_publishe
         asked.extend(partitions)
         return dict.fromkeys(partitions, (0, 1))
 
-    monkeypatch.setattr("agents.joining_partition.log_bounds", bounds)
+    monkeypatch.setattr("agents.join.partition.log_bounds", bounds)
     written = Written()
     partition = joining(settings, new_join(RULES), written)
     trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS, APPENDED_MS + 31 * MINUTE_MS])
@@ -72,9 +72,9 @@ async def test_a_trade_that_waits_for_quotes_of_a_venue_that_is_gone_is_publishe
 async def test_when_more_trades_wait_than_are_fetched_their_log_tells_when_quotes_are_waited_for_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agents.joining_partition.MOST_WAITING", 1)
-    monkeypatch.setattr("agents.joining_partition.appended_until", lambda *_: APPENDED_MS + 31 * MINUTE_MS)
-    monkeypatch.setattr("agents.joining_partition.log_bounds", lambda _, asked: dict.fromkeys(asked, (0, 1)))
+    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
+    monkeypatch.setattr("agents.join.partition.appended_until", lambda *_: APPENDED_MS + 31 * MINUTE_MS)
+    monkeypatch.setattr("agents.join.partition.log_bounds", lambda _, asked: dict.fromkeys(asked, (0, 1)))
     written = Written()
     partition = joining(Settings(), new_join(RULES), written)
     trades = Log([tick(0, 10), tick(1, 11), clock(2, 100)], [APPENDED_MS] * 3)

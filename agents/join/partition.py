@@ -1,7 +1,6 @@
 """One partition number of `trades` and `quotes` while this worker has it: record sets in, joined trades out."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -11,10 +10,10 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from agents import dead_letters, metrics
-from agents.folding_partition import GOLDEN_RATIO, THREAD_BYTES, CorruptRecords, OffsetJump
-from agents.join_recovery import JoinSetup, RecoveredJoin
+from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.log_bounds import appended_until, log_bounds
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -62,7 +61,7 @@ class JoiningPartition:
             WriterSchemaLookup(settings, setup.quote_schemas),
         )
         self._lock = asyncio.Lock()
-        self._closing = asyncio.Event()
+        self._closing = Closing()
         self._flusher: asyncio.Task[None] | None = None
 
     def start(self, interval_s: float, on_failure: Callable[["JoiningPartition", Exception], None]) -> None:
@@ -71,7 +70,7 @@ class JoiningPartition:
 
     def drop(self) -> None:
         """Let go of the partition at once, and of what was not flushed."""
-        self._closing.set()
+        self._closing.begin()
 
     async def close(self) -> None:
         """Flush what was taken and let go of the partition; who is fenced by now just lets go."""
@@ -154,8 +153,8 @@ class JoiningPartition:
         self, interval_s: float, on_failure: Callable[["JoiningPartition", Exception], None]
     ) -> None:
         try:
-            await self._is_closing(interval_s * (self.partition * GOLDEN_RATIO % 1))
-            while not await self._is_closing(interval_s):
+            await self._closing.before_first_flush(self.partition, interval_s)
+            while not await self._closing.comes_within(interval_s):
                 await self._look_for_end()
                 await self.flush()
             await self.flush()
@@ -184,12 +183,6 @@ class JoiningPartition:
             return
         async with self._lock:
             self._join.end_quotes(bounds[self.quotes.tp][1], trades_ms)
-
-    async def _is_closing(self, within_s: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._closing.wait()
-        return self._closing.is_set()
 
     async def flush(self) -> None:
         """Write what is new since the last flush. Raises FlushFailed."""

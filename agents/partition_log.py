@@ -1,0 +1,47 @@
+"""What fold and join have alike where they take a partition's log in, and flush what comes of it."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+GOLDEN_RATIO: Final = 0.618
+THREAD_BYTES: Final = 128 * 1024
+"""Record sets above this are taken in a thread: below it, handing over costs more than it frees the event loop."""
+
+
+class OffsetJump(Exception):
+    """A fetch did not begin where the one before it ended: the log is not the one that was taken so far."""
+
+
+class CorruptRecords(Exception):
+    """A record batch of a log cannot be read; the message says where and why."""
+
+
+class Closing:
+    """That a partition is let go of, and the rhythm of its flushes until then."""
+
+    def __init__(self) -> None:
+        self._begun = asyncio.Event()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is let go of."""
+        return self._begun.is_set()
+
+    def begin(self) -> None:
+        """Let go of it from now on."""
+        self._begun.set()
+
+    async def comes_within(self, seconds: float) -> bool:
+        """Wait so long; whether it is let go of."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._begun.wait()
+        return self._begun.is_set()
+
+    async def before_first_flush(self, partition: int, interval_s: float) -> None:
+        """Wait for a part of the interval, another one for each partition.
+
+        Flushes of all at once would hold up the broker and each other.
+        """
+        await self.comes_within(interval_s * (partition * GOLDEN_RATIO % 1))
