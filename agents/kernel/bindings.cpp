@@ -307,7 +307,7 @@ std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> s
   return levels;
 }
 
-void bind_values(nb::module_& module) {
+void bind_config(nb::module_& module) {
   nb::class_<VenueRules>(module, "VenueRules")
       .def(
           "__init__",
@@ -362,6 +362,9 @@ void bind_values(nb::module_& module) {
       .def("add_plan", &add_plan, "schema_id"_a, "kind"_a, "steps"_a)
       .def("refuse", &WriterSchemas::refuse, "schema_id"_a, "reason"_a)
       .def("forget", &WriterSchemas::forget, "schema_id"_a);
+}
+
+void bind_progress(nb::module_& module) {
   nb::class_<FoldOutcome>(module, "FoldOutcome")
       .def_ro("next_offset", &FoldOutcome::next_offset)
       .def_ro("needs_schema", &FoldOutcome::needs_schema)
@@ -386,6 +389,9 @@ void bind_values(nb::module_& module) {
         for (const VenueClock& clock : progress.clocks) clocks[clock.venue.c_str()] = clock.time_ns;
         return clocks;
       });
+}
+
+void bind_batches(nb::module_& module) {
   nb::class_<PackedBatch>(module, "PackedBatch", nb::type_slots(kPackedBatchSlots))
       .def_prop_ro("records", &PackedBatch::records)
       .def_prop_ro("size", &PackedBatch::size)
@@ -418,6 +424,9 @@ void bind_values(nb::module_& module) {
       .def_prop_ro("dead", [](const Flush& flush) { return refused_to_list(flush.dead); })
       .def_prop_ro("published", [](const Flush& flush) { return to_list(flush.published); })
       .def_prop_ro("evicted", [](const Flush& flush) { return to_list(flush.evicted); });
+}
+
+void bind_trade_batch(nb::module_& module) {
   nb::class_<TradeBatch>(module, "TradeBatch")
       .def_ro("venue", &TradeBatch::venue)
       .def_ro("instrument", &TradeBatch::instrument)
@@ -580,7 +589,10 @@ NB_MODULE(_native, module) {
   using namespace livetape::kernel;
   nb::exception<CorruptBatch>(module, "CorruptBatch");
   nb::exception<CorruptState>(module, "CorruptState");
-  bind_values(module);
+  bind_config(module);
+  bind_progress(module);
+  bind_batches(module);
+  bind_trade_batch(module);
   bind_fold(module);
   bind_join(module);
   module.def("progress_record", &make_progress_record, "epoch"_a, "generation"_a, "next_offset"_a);
