@@ -62,8 +62,11 @@ class FoldConfig:
         """The levels of an instrument's bars: the base, coarser ones, those that overlap, exchange hours."""
 
 class WriterSchemas:
+    """How records of each writer's schema are read, by the registry's id of it; for all partitions of a worker."""
+
     def __init__(self) -> None: ...
-    def add_plan(self, schema_id: int, kind: str, steps: list[Step]) -> None: ...
+    def add_plan(self, schema_id: int, kind: str, steps: list[Step]) -> None:
+        """Read records of this schema, which are of the kind `trade`, `clock` or `quote`, by these steps."""
     def refuse(self, schema_id: int, reason: str) -> None:
         """Send records of this schema to the dead letters for this reason."""
     def forget(self, schema_id: int) -> None:
@@ -143,9 +146,8 @@ class RecordBatchWriter:
     """Packs records for one partition of one topic into batches, compressed by LZ4, that every broker takes."""
 
     def __init__(self) -> None: ...
-    def append(
-        self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ...
-    ) -> None: ...
+    def append(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ...) -> None:
+        """Add a record behind the others; where a batch is full another is begun."""
     def take(self) -> list[PackedBatch]:
         """All that was appended since the last call."""
 
@@ -252,7 +254,8 @@ class PartitionFold:
         """A record of `bars.live` for each instrument whose forming bars changed since the last call."""
     def live_all(self) -> list[PackedBatch]:
         """The same for every instrument that has a forming bar."""
-    def take_flush(self) -> Flush: ...
+    def take_flush(self) -> Flush:
+        """What changed since the last flush: state, finished bars, refused trades; empty where nothing was folded."""
 
 class JoinConfig:
     """How trades are joined with quotes; the trades of `quoted_venues` wait for quotes, all others for none."""
@@ -306,17 +309,23 @@ class JoinProgress:
     """How far the restored join had come, and from where each log is to be taken again."""
 
     @property
-    def trades_epoch(self) -> str: ...
+    def trades_epoch(self) -> str:
+        """Kafka's id of the topic `trades`."""
     @property
-    def trades_reached(self) -> int: ...
+    def trades_reached(self) -> int:
+        """Next offset of trades: everything below it was taken."""
     @property
-    def trades_from(self) -> int: ...
+    def trades_from(self) -> int:
+        """Offset of the first trade that still waits; what is from there on is taken again."""
     @property
-    def quotes_epoch(self) -> str: ...
+    def quotes_epoch(self) -> str:
+        """Kafka's id of the topic `quotes`."""
     @property
-    def quotes_reached(self) -> int: ...
+    def quotes_reached(self) -> int:
+        """Next offset of quotes: everything below it was taken."""
     @property
-    def quotes_from(self) -> int: ...
+    def quotes_from(self) -> int:
+        """Offset from which on quotes are taken again, for trades that wait or are still to come."""
     @property
     def trades_gone(self) -> int:
         """Trades that waited for quotes and are in their log no more."""
