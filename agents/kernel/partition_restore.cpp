@@ -8,9 +8,6 @@
 namespace livetape::kernel {
 namespace {
 
-/// For what a state that does not tell was kept: the defaults of its time, unless somebody had set others.
-constexpr Patience kPatienceUntold{900'000'000'000, 1'000'000'000, 1'000'000'000};
-
 [[noreturn]] void corrupt(const Record& record, const std::string& what) {
   throw CorruptState("changelog offset " + std::to_string(record.offset) + ": " + what);
 }
@@ -221,14 +218,15 @@ void PartitionFold::check_levels() const {
 /// What was late before must stay so: its bar and its id are forgotten, and it would be taken for the first trade of
 /// its window, or count twice. What was final must stay so too.
 void PartitionFold::check_patience() const {
-  if (restoring_.progress->next_offset < 0) return;  // that of a reset, which has forgotten nothing yet
-  const Patience before = restoring_.patience.value_or(kPatienceUntold);
+  if (!restoring_.patience) return;  // of a reset, which has forgotten nothing yet, or of a release that did not tell
+  const Patience before = *restoring_.patience;
   const Patience now = patience();
-  const bool is_no_longer = now.horizon_ns <= before.horizon_ns && now.out_of_order_ns <= before.out_of_order_ns &&
-                            now.grace_ns <= before.grace_ns;
-  if (is_no_longer) return;
-  const std::string whose = restoring_.patience ? "the state" : "the state, which does not tell,";
-  throw CorruptState(whose + " was kept for " + told(before) + ", and has forgotten what " + told(now) +
+  const bool is_longer = now.horizon_ns > before.horizon_ns || now.out_of_order_ns > before.out_of_order_ns ||
+                         now.grace_ns > before.grace_ns;
+  // A bar that overlaps others is not in the state while it forms, and by other times is not found to form.
+  const bool forms_otherwise = now.out_of_order_ns != before.out_of_order_ns || now.grace_ns != before.grace_ns;
+  if (!is_longer && !(forms_otherwise && config_.has_hopping())) return;
+  throw CorruptState("the state was kept for " + told(before) + ", and lacks what " + told(now) +
                      ", as configured now, would need");
 }
 

@@ -98,6 +98,8 @@ struct FoldConfig {
   std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> session_levels{};
 
   [[nodiscard]] LevelNames level_names() const;
+  /// Whether windows of some interval overlap.
+  [[nodiscard]] bool has_hopping() const noexcept { return std::ranges::any_of(levels, &Level::is_hopping); }
   /// The levels of an instrument's bars.
   [[nodiscard]] const std::vector<Level>& levels_of(const std::string& venue, const std::string& instrument) const;
   /// Event times outside of this bound could overflow when a window's end, grace or horizon is added.

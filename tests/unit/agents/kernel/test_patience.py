@@ -96,16 +96,26 @@ def test_a_horizon_that_was_shortened_is_not_long_again_once_something_was_folde
         go_on(partition, RULES)
 
 
-@pytest.mark.parametrize(("horizon_s", "is_taken"), [(60, True), (900, True), (901, False)])
-def test_state_that_does_not_tell_was_kept_for_what_was_the_default_then(horizon_s: int, *, is_taken: bool) -> None:
+def test_state_of_a_release_that_did_not_tell_is_taken_for_what_is_configured_and_tells_it_from_then_on() -> None:
     partition = folded()
     partition.changelog = [record for record in partition.changelog if record[0] != PATIENCE]
-    rules = replace(RULES, horizon_ns=horizon_s * SECOND)
-    if is_taken:
-        go_on(partition, rules)
-    else:
-        with pytest.raises(CorruptState, match=f"does not tell, was kept for a horizon of {900 * SECOND} ns"):
-            go_on(partition, rules)
+    go_on(partition, RULES)
+    take(partition, a_clock(3, 101))
+    with pytest.raises(CorruptState, match=f"kept for a horizon of {60 * SECOND} ns"):
+        go_on(partition, replace(RULES, horizon_ns=61 * SECOND))
+
+
+OVERLAPPING = replace(
+    RULES, intervals=(("1s", SECOND), ("5s", 5 * SECOND)), hopping=(("10s/5s", 10 * SECOND, 5 * SECOND),)
+)
+
+
+@pytest.mark.parametrize("other", [replace(OVERLAPPING, grace_ns=0), replace(OVERLAPPING, out_of_order_ns=0)])
+def test_a_bar_that_overlaps_others_keeps_the_times_it_forms_by(other: Rules) -> None:
+    partition = folded(OVERLAPPING)
+    go_on(partition, replace(OVERLAPPING, horizon_ns=30 * SECOND))
+    with pytest.raises(CorruptState, match=f"a grace of {SECOND} ns, and lacks what"):
+        go_on(partition, other)
 
 
 def test_what_a_reset_leaves_was_kept_for_anything() -> None:
