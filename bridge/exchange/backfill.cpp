@@ -244,7 +244,11 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
     page_flaw_ = error;
     if (is_answer && error != DecodeError::none) say_flaw(error);
   }
-  if (!trouble.empty()) ++metrics_.history_failures;
+  if (trouble.empty()) {
+    tapes_[query.instrument].open_since_ns = steady_now_ns();  // it can be read, whatever it has
+  } else {
+    ++metrics_.history_failures;
+  }
   say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
   co_return trouble.empty();
 }
@@ -278,10 +282,14 @@ void Backfill::take_page(Tape& tape) {
 
 void Backfill::give_up_all(std::uint32_t instrument, std::string_view reason) {
   Tape& tape = tapes_[instrument];
-  if (auto* const ids = tape.numbered()) {
+  auto* const ids = tape.numbered();
+  if (ids != nullptr) {
     while (!ids->missing().empty()) lose(instrument, *ids->give_up(ids->missing().front().first), reason);
   }
-  if (const auto before = tape.doubted()) {
+  const auto before = tape.doubted();
+  // Where ids go on from the last trade before the doubt they have told what is missing, and the next one will.
+  const bool do_ids_tell = ids != nullptr && before && before->has_seq && before->seq <= tape.newest()->seq;
+  if (before && !do_ids_tell) {
     listener_.on_lost({instrument, false, 0, 0, before->event_time_ns, tape.newest()->event_time_ns, reason});
   }
   tape.settle_doubt(tape.doubts());

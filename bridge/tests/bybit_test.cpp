@@ -80,13 +80,11 @@ TEST_F(BybitTest, HistoryGivesTheSameTradeAsTheStream) {
             DecodeError::missing_field);
 }
 
-/// Of a symbol that it does not know, and of a server that is busy.
 TEST_F(BybitTest, AnErrorWithAnEmptyListIsNoAnswer) {
   std::vector<Trade> trades;
   std::vector<Candle> candles;
   for (const char* const error :
-       {R"({"retCode":10001,"retMsg":"params error: symbol invalid","result":{"category":"","list":[]},"time":1})",
-        R"({"result":{"category":"spot","list":[]},"retMsg":"busy","retCode":10016,"time":1})",
+       {R"({"result":{"category":"spot","list":[]},"retMsg":"busy","retCode":10016,"time":1})",
         R"({"result":{"category":"spot","list":[]},"time":1})"}) {
     EXPECT_EQ(venue_.read_history(frame(error), {}, 7, trades), DecodeError::missing_field) << error;
     EXPECT_EQ(venue_.read_candles(frame(error), {}, 7, candles), DecodeError::missing_field) << error;
@@ -95,6 +93,11 @@ TEST_F(BybitTest, AnErrorWithAnEmptyListIsNoAnswer) {
   const std::string empty = R"({"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[]},"time":1})";
   EXPECT_EQ(venue_.read_history(frame(empty), {}, 7, trades), DecodeError::none) << "nothing was traded";
   EXPECT_EQ(venue_.read_candles(frame(empty), {}, 7, candles), DecodeError::none);
+  const std::string delisted =
+      R"({"retCode":10001,"retMsg":"params error: symbol invalid","result":{"category":"","list":[]},"time":1})";
+  EXPECT_EQ(venue_.read_history(frame(delisted), {}, 7, trades), DecodeError::none) << "nor is it any more";
+  EXPECT_EQ(venue_.read_candles(frame(delisted), {}, 7, candles), DecodeError::none);
+  EXPECT_EQ(venue_.read_instruments(frame(delisted)), DecodeError::missing_field);
 }
 
 TEST_F(BybitTest, AFullPageReachesBackToItsOldestTradeOnly) {

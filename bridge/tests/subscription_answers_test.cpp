@@ -44,9 +44,9 @@ TEST(SubscriptionAnswers, SettleWithoutAVenueThatDoesNotAnswer) {
   answers.begin(2);
   answers.sent(5);
   answers.take();
-  EXPECT_FALSE(answers.settle(10 * kSecondNs + 4));
-  EXPECT_TRUE(answers.settle(10 * kSecondNs + 5));
-  EXPECT_FALSE(answers.settle(20 * kSecondNs));
+  EXPECT_FALSE(answers.settle(60 * kSecondNs + 4));
+  EXPECT_TRUE(answers.settle(60 * kSecondNs + 5));
+  EXPECT_FALSE(answers.settle(120 * kSecondNs));
 }
 
 TEST(SubscriptionAnswers, SettleAgainWhereASubscriptionIsMadeAgain) {
