@@ -118,13 +118,20 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
     """Wait for a bar, and a while for one of each venue: one that cannot be reached, or rests, holds up no other."""
     if not settings.venues:
         return
-    bridge_log = settings.logs_dir / "bridge.log"
+    late = set(settings.venues)
+
+    def has_come() -> bool:
+        late.difference_update([name for name in late if _has_bars(settings, name)])
+        return len(late) < len(settings.venues)
+
+    bridge_log, worker_log = (settings.logs_dir / f"{part}.log" for part in ("bridge", "worker"))
     with step("first bar"):
-        supervisor.wait_until(lambda: bool(_with_bars(settings)), READY_TIMEOUT_S, "no bar came", bridge_log)
+        supervisor.wait_until(has_come, READY_TIMEOUT_S, f"no bar came, and {bridge_log} may say why,", worker_log)
     deadline = time.monotonic() + OTHER_VENUES_S
-    while (late := settings.venues.keys() - _with_bars(settings)) and time.monotonic() < deadline:
+    while late and time.monotonic() < deadline:
         supervisor.watch()
         time.sleep(POLL_S)
+        has_come()
     for name in settings.venues:
         if name in late:
             broken(name, f"no bar came yet; {bridge_log} may say why")
@@ -178,13 +185,18 @@ def _announce(settings: Settings, seconds: float | None) -> None:
     console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
 
 
-def _with_bars(settings: Settings) -> set[str]:
-    """The venues that are read and of which the API has seen a bar."""
+def _has_bars(settings: Settings, venue: str) -> bool:
+    """Whether the API has a bar of a venue's."""
+    return any(_has_bar(settings, venue, instrument) for instrument in settings.venues[venue].instruments)
+
+
+def _has_bar(settings: Settings, venue: str, instrument: str) -> bool:
+    query = {"venue": venue, "instrument": instrument, "interval": settings.intervals[-1], "limit": "1"}
     try:
-        answer = httpx.get(f"{_url(settings)}/api/v1/instruments", timeout=5.0).raise_for_status()
+        answer = httpx.get(f"{_url(settings)}/api/v1/bars", params=query, timeout=5.0)
+        return answer.is_success and bool(answer.json()["bars"])
     except httpx.HTTPError:
-        return set()
-    return settings.venues.keys() & {instrument["venue"] for instrument in answer.json()["instruments"]}
+        return False
 
 
 def _is_ok(url: str) -> bool:

@@ -53,7 +53,6 @@ def main() -> int:
     STAMPS.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     try:
-        check_machine()
         with alone():
             for name in in_order(names):
                 run_step(STEPS[name])
@@ -298,6 +297,7 @@ def install_kernel(log: Log) -> None:
 
 def install_servers(log: Log) -> None:
     """Fetch the jars of Kafka, the schema registry and Postgres with Maven."""
+    check_machine()
     quiet = ["--batch-mode", "--no-transfer-progress"]
     log.download("mvn", *quiet, "--update-snapshots", "--file", "local/pom.xml", "prepare-package")
     postgres = HOME / "servers" / "postgres"
