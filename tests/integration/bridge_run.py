@@ -5,7 +5,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 from app.settings import Settings, Writer
 from local import certificates
-from replay.exchange import Exchange
+from replay.exchange import Exchange, VenueProtocol
 from replay.ledger import Ledger
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
@@ -73,15 +73,19 @@ async def running(
     venue: VenueName = VenueName.BINANCE,
     ledger: Ledger | None = None,
     writer: Writer = Writer.DIRECT,
+    protocol: VenueProtocol | None = None,
     under: Sequence[str] = (),
     **changes: object,
 ) -> AsyncIterator[Run]:
     """A bridge that has subscribed to a simulated exchange, and a relay if that writes; a test may stop it itself.
 
-    `under` comes before its command; `changes` replace parts of its configuration file.
+    `protocol` is the venue's own where nothing is said; `under` comes before its command; `changes` replace parts of
+    its configuration file.
     """
     script = Script()
-    async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs), ledger=ledger) as exchange:
+    async with Exchange(
+        protocol or protocol_of(venue, (BTC, ETH)), script, server_tls(certs), ledger=ledger
+    ) as exchange:
         read = settings.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca, writer)}})
         with ExitStack() as programs:
             bridge = programs.enter_context(bridging(read, under, **changes))
