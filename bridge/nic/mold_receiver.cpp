@@ -52,6 +52,8 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
     return;
   }
   const std::uint64_t end_before = end_;
+  const std::uint64_t first = packet.header.sequence;
+  if (first <= probe_.first && probe_.first < first + packet.messages.count()) is_server_silent_ = false;
   receive(packet, arrival);
   note_ends(end_before, now_ns);
   tell_end();
@@ -94,7 +96,7 @@ void Receiver::begin(const Header& header) {
   requests_.clear();
   ends_.clear();
   next_ = end_ = 1;
-  is_over_ = has_ended_ = false;
+  is_over_ = has_ended_ = is_server_silent_ = false;
   ++metrics_.sessions;
   listener_.on_session(header.session);
   if (!has_server_ && header.sequence > 1) lose_until(header.sequence);
@@ -152,8 +154,20 @@ void Receiver::tick(std::int64_t now_ns) {
 }
 
 void Receiver::ask(std::int64_t now_ns) {
-  if (!renew_requests(now_ns)) return give_up();
+  const bool may_go_on = renew_requests(now_ns);
+  if (is_server_silent_) return go_on_alone(now_ns);
+  if (!may_go_on) return give_up();
   add_requests(now_ns);
+}
+
+/// Gives up what is missing as where there is no server, and asks the one there is now and then whether it is back.
+void Receiver::go_on_alone(std::int64_t now_ns) {
+  requests_.clear();
+  if (now_ns - probe_.sent_ns >= kTimeoutNs) {
+    probe_ = {next_, next_ + 1, 0, 0};
+    send(probe_, now_ns);
+  }
+  while (!ends_.empty() && now_ns - ends_.front().since_ns >= kPatienceNs) give_up();
 }
 
 /// Drops the requests that are answered, and sends the others again: at once where an answer had a part of what was
@@ -162,13 +176,16 @@ bool Receiver::renew_requests(std::int64_t now_ns) {
   for (Request& request : requests_) {
     const std::uint64_t asked_first = request.first;
     while (request.first < request.end && !is_missing(request.first)) ++request.first;
-    if (request.first == request.end) continue;
-    if (request.first > asked_first) {
+    const bool is_answered = request.first > asked_first;
+    if (is_answered) {
       request.attempts = 0;
-    } else if (now_ns - request.sent_ns < kTimeoutNs) {
-      continue;
+      answered_ns_ = now_ns;
     }
-    if (request.attempts == kAttempts) return false;
+    if (request.first == request.end || (!is_answered && now_ns - request.sent_ns < kTimeoutNs)) continue;
+    if (request.attempts == kAttempts) {
+      is_server_silent_ = now_ns - answered_ns_ >= kAttempts * kTimeoutNs;
+      return false;
+    }
     send(request, now_ns);
   }
   std::erase_if(requests_, [](const Request& request) { return request.first == request.end; });
@@ -205,7 +222,7 @@ void Receiver::give_up() {
   const std::uint64_t known = ends_.empty() ? end_ : ends_.front().end;
   lose_until(std::min(held_.first_from(next_, end_), known));
   deliver_held();
-  requests_.clear();
+  std::erase_if(requests_, [&](const Request& request) { return request.end <= next_; });
   forget_ends();
 }
 

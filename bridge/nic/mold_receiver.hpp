@@ -56,6 +56,9 @@ struct ReceiverMetrics {
 /// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
 /// a single one of a faulty sender would silence the feed, whose own packets would all be of the past.
 ///
+/// A server that answers nothing for as long as anything is asked for is done without, until it answers again: it would
+/// hold up each message behind a missing one, and a feed whose lines lose some would never be up with them.
+///
 /// With a re-request server a session is taken from its first message on, whenever we came to it; without one from the
 /// first that is heard.
 class Receiver {
@@ -121,6 +124,7 @@ class Receiver {
   void deliver(Messages messages, const Arrival& arrival);
   void deliver_held();
   void ask(std::int64_t now_ns);
+  void go_on_alone(std::int64_t now_ns);
   [[nodiscard]] bool renew_requests(std::int64_t now_ns);
   void add_requests(std::int64_t now_ns);
   void send(Request& request, std::int64_t now_ns);
@@ -145,6 +149,9 @@ class Receiver {
   bool has_ended_ = false;     // and the listener was told
   std::deque<KnownEnd> ends_;  // while we are behind; the first is that of the next message
   std::vector<Request> requests_;
+  std::int64_t answered_ns_ = 0;   // when what was asked for came last
+  bool is_server_silent_ = false;  // for as long as anything is asked for, and until it brings what it was asked for
+  Request probe_{};                // the last question to a server that is silent
 };
 
 }  // namespace livetape::bridge::mold

@@ -190,6 +190,65 @@ TEST_F(MoldReceiver, AsksAgainWhenNoAnswerComesAndThenGivesUp) {
   EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
 }
 
+/// Asks for the second message until it is given up, and is told that the third is there.
+std::int64_t lose_the_second(Receiver& receiver) {
+  receiver.take(packet(3, 4), 0);
+  std::int64_t now_ns = Receiver::kPatienceNs;
+  for (int attempt = 0; attempt <= Receiver::kAttempts; ++attempt, now_ns += Receiver::kTimeoutNs)
+    receiver.tick(now_ns);
+  return now_ns;
+}
+
+TEST_F(MoldReceiver, GoesOnAsWithoutAServerWhileItIsSilent) {
+  begin(served_);
+  std::int64_t now_ns = lose_the_second(served_);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
+  served_.take(packet(5, 6), now_ns);
+  served_.take(packet(7, 8), now_ns + kMs);
+  now_ns += kMs + Receiver::kPatienceNs;
+  log_.requests.clear();
+  served_.tick(now_ns);
+  EXPECT_EQ(log_.take(), (Heard{"lost 4 to 5", "message 5", "lost 6 to 7", "message 7"}));
+  ASSERT_EQ(log_.requests.size(), 1U) << "whether it is back";
+  EXPECT_EQ(log_.requests[0].sequence, 4U);
+  served_.take(packet(9, 10), now_ns);
+  served_.tick(now_ns + Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 8 to 9", "message 9"}));
+  EXPECT_EQ(log_.requests.size(), 1U) << "not with each packet";
+}
+
+TEST_F(MoldReceiver, WaitsForAServerAgainOnceItHasAnswered) {
+  begin(served_);
+  std::int64_t now_ns = lose_the_second(served_);
+  served_.take(packet(5, 6), now_ns);
+  served_.tick(now_ns += Receiver::kPatienceNs);
+  served_.take(packet(4, 5), now_ns);  // its answer, too late
+  (void)log_.take();
+  served_.take(packet(7, 8), now_ns);
+  served_.tick(now_ns += Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), Heard{});
+  served_.take(packet(6, 7), now_ns);
+  EXPECT_EQ(log_.take(), (Heard{"message 6", "message 7"}));
+}
+
+TEST_F(MoldReceiver, IsNotDoneWithAServerThatOnlyLacksSome) {
+  begin(served_);
+  served_.take(packet(3, 4), 0);
+  std::int64_t now_ns = Receiver::kPatienceNs;
+  std::uint64_t next = 4;
+  for (int attempt = 0; attempt <= Receiver::kAttempts; ++attempt, now_ns += Receiver::kTimeoutNs, next += 2) {
+    served_.tick(now_ns);
+    served_.take(packet(next + 1, next + 2), now_ns);
+    served_.tick(now_ns + Receiver::kPatienceNs);
+    served_.take(packet(next, next + 1), now_ns + Receiver::kPatienceNs);  // that one it has
+    served_.tick(now_ns + Receiver::kPatienceNs);
+  }
+  (void)log_.take();
+  served_.take(packet(next + 1, next + 2), now_ns);
+  served_.tick(now_ns + Receiver::kPatienceNs);
+  EXPECT_EQ(log_.take(), Heard{}) << "it is waited for";
+}
+
 TEST_F(MoldReceiver, TakesASessionFromItsFirstMessageWhereAServerHasIt) {
   served_.take(packet(5, 6), 0);
   EXPECT_EQ(log_.take(), Heard{"session SESSION001"});
