@@ -1,5 +1,6 @@
 """Records of the topics as rows of the tables; what is no row becomes a dead letter."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +26,8 @@ AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
 KEY_TEXT_BYTES: Final = 500
 """Longest text in an index, whose entries in Postgres hold 2,704 bytes; none of ours has more than three texts."""
+NAME: Final = re.compile("[!-~]{1,256}")
+"""What the fold takes for the name of a venue or an instrument, and for a trade's id."""
 CORRECTION: Final = "a trade that corrects or cancels another"
 TABLES: Final = {
     "livetape.Trade": (tables.trade, "event_time_ns"),
@@ -124,6 +127,9 @@ class RowMaker:
     def _check_trade(self, trade: Fields) -> None:
         """Refuse what the fold refuses: a row that is in no bar would be a trade that nobody counted."""
         is_cancel = trade["action"] == "cancel"
+        for name in ("venue", "instrument") if is_cancel else ("venue", "instrument", "trade_id"):
+            if NAME.fullmatch(trade[name]) is None:
+                raise BadRecord(f"{name} is no name: 1 to 256 letters of ASCII that can be seen")
         for name in ("price", "size"):
             amount = unscaled(trade[name])
             if abs(amount) >= AMOUNT_LIMIT or (amount <= 0 and not is_cancel):

@@ -79,6 +79,13 @@ def test_a_correction_of_an_id_that_no_index_takes_is_a_dead_letter(action: str)
     assert reason == "refers_to is longer than 500 bytes, which Postgres does not index"
 
 
+@pytest.mark.parametrize("name", ["venue", "instrument", "trade_id"])
+@pytest.mark.parametrize("text", ["", "A 1", "ü", "x" * 257])
+def test_a_trade_that_the_fold_refuses_for_a_name_is_no_row(name: str, text: str) -> None:
+    ((*_, reason, _, _),) = rows_of(text_of("trade"), value(text_of("trade"), TRADE | {name: text})).of["dead_letter"]
+    assert reason.startswith(f"{name} is no name")
+
+
 def test_a_correction_that_refers_to_nothing_is_stored() -> None:
     fields = TRADE | {"action": "cancel", "refers_to": None}
     rows = rows_of(text_of("trade"), value(text_of("trade"), fields))
