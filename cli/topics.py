@@ -25,11 +25,13 @@ def apply_topics() -> None:
 def list_topics() -> None:
     """Show the declared topics; needs no cluster."""
     settings = Settings()
+    rows = {settings.topic(topic.name): _cells(topic) for topic in load_topics(settings).values()}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("topic", "partitions", "kept", "schemas", "batch", "view"):
+    table.add_column("topic", min_width=max(map(len, rows)))  # whole, however narrow the terminal, or the pipe, is
+    for column in ("partitions", "kept", "schemas", "batch", "view"):
         table.add_column(column)
-    for topic in load_topics(settings).values():
-        table.add_row(settings.topic(topic.name), *_cells(topic))
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     console.print(table)
 
 

@@ -1,6 +1,7 @@
 """Apache Kafka on one machine: a single KRaft node, broker and controller in one process."""
 
 import signal
+import struct
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Kafka(Server):
     def prepare(self) -> None:
         """Write the node's settings and format its log folder once."""
         self._configuration.parent.mkdir(parents=True, exist_ok=True)
-        self._configuration.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
+        lines = (f"{key}={_escaped(str(value))}\n" for key, value in self._properties().items())
+        self._configuration.write_text("".join(lines))
         if (self._logs / "meta.properties").exists():
             return
         tool = [
@@ -113,3 +115,12 @@ class Kafka(Server):
             "replica.fetch.max.bytes": 12 * 1024 * 1024,
             "log.retention.check.interval.ms": 30_000,
         }
+
+
+def _escaped(value: str) -> str:
+    """A value as Java reads it from a file of properties: letters that are none of ASCII's by their UTF-16 units."""
+    return "".join(letter if letter.isascii() else _units(letter) for letter in value.replace("\\", "\\\\"))
+
+
+def _units(letter: str) -> str:
+    return "".join(f"\\u{unit:04x}" for (unit,) in struct.iter_unpack(">H", letter.encode("utf-16-be")))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import PROJECT, Settings, Venue
+from app.topics import load_topics
 from cli import demo
 from cli.console import WrongSetting
 from cli.parts import bridge_config
@@ -132,6 +133,13 @@ def test_topics_are_listed_with_their_namespace() -> None:
     listed = livetape("topics", "list", LIVETAPE_NAMESPACE="demo").stdout
     assert "demo.trades " in listed
     assert "demo.fold-bars-changelog" in listed
+
+
+def test_topics_are_listed_by_their_whole_names_into_a_pipe() -> None:
+    namespace = "x" * 48
+    listed = livetape("topics", "list", LIVETAPE_NAMESPACE=namespace).stdout
+    for name in load_topics(Settings()):
+        assert f"{namespace}.{name} " in listed
 
 
 @pytest.mark.parametrize(

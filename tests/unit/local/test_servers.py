@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 from collections import namedtuple
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from app.settings import Settings
 from local import stack
 from local.errors import DiskFull, NotLocal, PortTaken, ServerFailed
+from local.kafka import Kafka
 from local.process import Child, Command
 from local.server import Server
 from local.stack import Stack
@@ -99,3 +101,14 @@ def test_when_one_server_fails_those_started_with_it_are_stopped(tmp_path: Path)
     assert seen
     assert not any(child is not None and child.is_alive() for child in seen)
     assert waiting.running() is None
+
+
+def test_kafkas_settings_are_read_by_java_whatever_letters_the_folder_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, "", ""))
+    kafka = Kafka(tmp_path / "jürgen 𝄞", port=1, controller_port=2)
+    kafka.prepare()
+    (file,) = tmp_path.rglob("server.properties")
+    (folder,) = (line for line in file.read_text("ascii").splitlines() if line.startswith("log.dirs="))
+    assert r"/j\u00fcrgen \ud834\udd1e/" in folder
