@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import ssl
+import time
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -18,7 +19,7 @@ from replay.exchange import Exchange
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
-from replay.packet_feed import SESSION, Address, Line, LineFaults, PacketFeed
+from replay.packet_feed import Address, Line, LineFaults, PacketFeed
 from replay.packet_sources import FileSource, MarketSource
 from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
 from replay.venues import PROTOCOLS, VenueName, protocol_of
@@ -138,7 +139,8 @@ def packets(  # noqa: PLR0917 - each an option of the command line
                 source = FileSource(file, pace)
         except (BadRecording, ValueError, OSError) as error:
             _fail(str(error))
-        session = source.session if isinstance(source, CaptureSource) else SESSION
+        # Each start counts from 1: that of a session which was heard already would be taken for what has come.
+        session = source.session if isinstance(source, CaptureSource) else f"{int(time.time()):010d}"
         feed = PacketFeed(source, lines, session=session, rerequest=server, server_faults=faults, seed=seed)
         _serve(_send(feed, line))
 
