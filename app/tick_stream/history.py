@@ -16,9 +16,11 @@ from app.venues import read_venues
 BATCH: Final = 1_000
 POLL_S: Final = 0.1
 REQUEST_S: Final = 5.0
-MARGINS_S: Final = (30.0, 900.0)
-"""How much the broker's clock and ours may differ, and records of one time over partitions; and how far to look back
-where that is not enough: who reads slowly, or waited for another hole, had the message before it long after it came."""
+NEAR_S: Final = 30.0
+"""How much the broker's clock and ours may differ, and records of one time over partitions."""
+FAR_S: Final = 900.0
+"""How far to look back where that is not enough: who reads slowly, or waited for another hole, had the message before
+it long after it came."""
 UNCLOCKED: Final = ("gaps", "candles")
 """The topics of messages that have no clocks of the venue among them."""
 
@@ -53,11 +55,10 @@ class TickHistory:
             consumer.close()
 
     def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        near_s, far_s = MARGINS_S
-        found, is_late = self._read_since(consumer, venue, hole, since_s - near_s, goes_on)
+        found, is_late = self._read_since(consumer, venue, hole, since_s - NEAR_S, goes_on)
         if not (found.is_all and is_late):
             return found
-        further, _ = self._read_since(consumer, venue, hole, since_s - far_s, goes_on)
+        further, _ = self._read_since(consumer, venue, hole, since_s - FAR_S, goes_on)
         return found.joined_with(further)
 
     def _read_since(

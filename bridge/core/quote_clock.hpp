@@ -25,13 +25,12 @@ class QuoteClock {
     const std::int64_t time_ns = std::max(*venue_ns, told_ns.value_or(*venue_ns));
     // A clock of ours that is a little ahead is waited for, or its quote would hide those that came after it. One that
     // is far ahead, as of a recording that is played, would have them all at one time.
-    if (ours_ns_ > time_ns + kClocksApartNs) ours_ns_ = kNever;
+    if (ours_ns_ > time_ns + VenueClock::kMostBehindOursNs) ours_ns_ = kNever;
     return std::max(time_ns, ours_ns_);
   }
 
  private:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
-  static constexpr std::int64_t kClocksApartNs = 1'000'000'000;
 
   VenueClock venue_{0};
   std::int64_t ours_ns_ = kNever;  // of the last quote that had our time

@@ -11,6 +11,9 @@ namespace livetape::bridge {
 /// and an old recording has an old clock. It never goes back.
 class VenueClock {
  public:
+  /// What a venue's clock may be behind ours, for no other reason than that no two clocks are alike.
+  static constexpr std::int64_t kMostBehindOursNs = 1'000'000'000;
+
   explicit VenueClock(std::int64_t delay_ns) noexcept : delay_ns_(delay_ns) {}
 
   void see(std::int64_t event_time_ns, std::int64_t steady_ns) noexcept {

@@ -22,10 +22,9 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
-constexpr std::int64_t kLongestPatience = 10;           // times the one at first
-constexpr std::int64_t kClocksApartNs = 1'000'000'000;  // the venue's clock behind ours
-constexpr std::int64_t kLatestNs = 2'000'000'000;       // by which a trade of the history must be on the stream as well
-constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
+constexpr std::int64_t kLongestPatience = 10;      // times the one at first
+constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
+constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
 
 }  // namespace
 
@@ -126,7 +125,8 @@ bool VenueThread::waits_for_answers() const { return venue_->id_rule() == IdRule
 /// What the venue traded before the subscriptions worked is in its history soon after.
 void VenueThread::settle_subscriptions(Feed& feed, std::int64_t steady_ns) {
   if (!feed.answers.settle(steady_ns)) return;
-  const std::int64_t since_ns = utc_now_ns() - (steady_ns - feed.connected_ns) - kClocksApartNs;
+  const std::int64_t connected_ns = utc_now_ns() - (steady_ns - feed.connected_ns);
+  const std::int64_t since_ns = connected_ns - VenueClock::kMostBehindOursNs;
   for (const auto& [channel, instrument] : feed.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
