@@ -41,6 +41,8 @@ _LAYOUTS: Final = {
     "N": f"{_STOCK} interest:text:1",
     "O": f"{_STOCK} eligible:text:1 lowest:4:4 highest:4:4 near:4:4 near_time:int:8 lower:4:4 upper:4:4",
 }
+_USUAL_LOT: Final = 100
+"""The round lot of a stock that the directory did not name."""
 _CROSSES: Final = {"O": "opening-cross", "C": "closing-cross", "H": "halt-cross", "I": "intraday-cross"}
 
 
@@ -107,7 +109,9 @@ def trades(messages: Iterable[bytes], midnight_ns: int) -> Iterator[OracleTrade 
         resting = orders.get(of.get("order", -1))
         if kind == "R":
             stocks[of["locate"]] = of
-        elif kind in "AF":
+        elif kind in "AFPQ":
+            stocks.setdefault(of["locate"], {"stock": of["stock"], "lot": _USUAL_LOT})
+        if kind in "AF":
             if of["order"] in orders:
                 yield "known_order"
             orders[of["order"]] = of

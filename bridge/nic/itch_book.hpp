@@ -24,9 +24,10 @@ struct Execution {
 
 /// Follows the orders of all stocks as far as the prices of executions need it, and tells of executions.
 ///
-/// `Listener` has `Error on_execution(const Execution&)`, `Error on_broken(const BrokenTrade&)` and
-/// `Error on_stock(const StockDirectory&)`. What is wrong with a message is told by its code; whatever can be used of
-/// it is used all the same.
+/// `Listener` has `Error on_execution(const Execution&)`, `Error on_broken(const BrokenTrade&)`,
+/// `Error on_stock(const StockDirectory&)` and, for each other message that an execution's stock can be known by,
+/// `void on_symbol(std::uint16_t stock_locate, std::string_view symbol)`. What is wrong with a message is told by its
+/// code; whatever can be used of it is used all the same.
 class Book {
  public:
   /// Makes room for so many orders at a time; more are taken, but make it grow.
@@ -57,6 +58,7 @@ class Book {
     Listener& listener;
 
     Error operator()(const AddOrder& add) const {
+      listener.on_symbol(add.stock_locate(), add.stock());
       return book.add(add.order(), side_of(add.side()), add.shares(), add.price());
     }
     Error operator()(const OrderDeleted& deleted) const {
@@ -98,10 +100,12 @@ class Book {
       return taken == Error::none ? told : taken;
     }
     Error operator()(const HiddenTrade& trade) const {
+      listener.on_symbol(trade.stock_locate(), trade.stock());
       return listener.on_execution(of(trade, trade.match(), trade.shares(), trade.price()));
     }
     /// One of no shares says that the cross found no match.
     Error operator()(const CrossTrade& trade) const {
+      listener.on_symbol(trade.stock_locate(), trade.stock());
       if (trade.shares() == 0) return Error::none;
       Execution execution = of(trade, trade.match(), trade.shares(), trade.price());
       execution.cross = trade.cross();

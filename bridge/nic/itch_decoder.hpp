@@ -20,7 +20,7 @@ enum class Error : std::uint8_t {
   too_many_shares,     // takes more from an order than is left of it
   no_shares,           // adds an order of none, or trades none
   no_price,            // a trade at 0
-  unknown_stock,       // a trade of a stock that no directory message named
+  unknown_stock,       // a trade of a stock that no message named before
   bad_name,            // a stock whose name is empty or no printable ASCII
   time_out_of_range,   // int64 cannot hold it
   count,

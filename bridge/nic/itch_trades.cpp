@@ -67,6 +67,7 @@ Trades::Trades(Instruments& instruments, const std::vector<std::string>& wanted,
 void Trades::begin_session() {
   book_.clear();
   stocks_.assign(kStocks, Stock{});
+  is_known_.reset();
   knows_day_ = false;
 }
 
@@ -112,10 +113,13 @@ Error Trades::identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t m
 }
 
 Error Trades::on_stock(const StockDirectory& directory) {
-  if (!is_name(directory.stock())) return Error::bad_name;
-  Stock& stock = stocks_[directory.stock_locate()];
-  stock.instrument = instrument_of(directory.stock());
-  stock.round_lot = directory.round_lot();
+  return know(directory.stock_locate(), directory.stock(), directory.round_lot());
+}
+
+Error Trades::know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot) {
+  if (!is_name(symbol)) return Error::bad_name;
+  stocks_[stock_locate] = {instrument_of(symbol), round_lot};
+  is_known_.set(stock_locate);
   return Error::none;
 }
 

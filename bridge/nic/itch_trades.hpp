@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -15,9 +16,9 @@
 
 namespace livetape::bridge::itch {
 
-/// Makes trades of a session's messages. A stock is known from its directory message on; its instrument is its symbol
-/// and the currency, AAPL-USD. Trade ids are match numbers, which are unique on a day; a broken trade becomes a
-/// cancellation of that id.
+/// Makes trades of a session's messages. A stock is known from its directory message on, or, where that was not heard,
+/// from the first order or trade that names it; its instrument is its symbol and the currency, AAPL-USD. Trade ids are
+/// match numbers, which are unique on a day; a broken trade becomes a cancellation of that id.
 class Trades {
  public:
   static constexpr std::size_t kStocks = std::size_t{1} << 16;  // that a locate code can number
@@ -54,6 +55,11 @@ class Trades {
   [[nodiscard]] Error on_execution(const Execution& execution);
   [[nodiscard]] Error on_broken(const BrokenTrade& broken);
   [[nodiscard]] Error on_stock(const StockDirectory& directory);
+  /// Nearly always of a stock that is known: so it must cost next to nothing.
+  [[gnu::always_inline]] void on_symbol(std::uint16_t stock_locate, std::string_view symbol) {
+    if (!is_known_[stock_locate]) [[unlikely]]
+      (void)know(stock_locate, symbol, kUsualRoundLot);
+  }
 
  private:
   struct Stock {
@@ -62,8 +68,10 @@ class Trades {
     std::uint32_t instrument = kUnknown;
     std::uint32_t round_lot = 0;
   };
+  static constexpr std::uint32_t kUsualRoundLot = 100;  // of nearly all stocks; the directory alone tells
 
   [[nodiscard]] Error identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t match, std::uint64_t time_ns);
+  [[nodiscard]] Error know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot);
   [[nodiscard]] std::uint32_t instrument_of(std::string_view symbol);
   [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::uint64_t since_midnight_ns);
 
@@ -75,6 +83,7 @@ class Trades {
   Listener& listener_;
   Book book_;
   std::vector<Stock> stocks_{kStocks};  // by locate code
+  std::bitset<kStocks> is_known_;       // which of them are; 8 KiB that stay near
   std::int64_t receive_time_ns_ = 0;
   std::int64_t midnight_ns_ = 0;
   bool knows_day_ = false;

@@ -160,7 +160,7 @@ TEST_F(ItchTrades, AreCancelledWhenTheyAreBroken) {
 }
 
 TEST_F(ItchTrades, SayWhatTheyCannotBeMadeOf) {
-  EXPECT_EQ(take(hidden(1, 1, 1)), Error::unknown_stock);
+  EXPECT_EQ(take(Writer('B').number<8>(77).bytes()), Error::unknown_stock);
   EXPECT_EQ(take(stock("")), Error::bad_name);
   EXPECT_EQ(take(stock("A\x01")), Error::bad_name);
   (void)take(stock("AAPL"));
@@ -185,6 +185,23 @@ TEST_F(ItchTrades, KnowTheOrderThatTookThePlaceOfOneNeverHeardOf) {
   const Trade trade = only();
   EXPECT_EQ(trade.price, parse_decimal("0.03").unscaled);
   EXPECT_EQ(trade.aggressor, Aggressor::unknown);
+}
+
+TEST_F(ItchTrades, AreOfAStockThatOrdersAndTradesNameWhereTheDirectoryWasNotHeard) {
+  EXPECT_EQ(take(add(1, 'B', 500, 1'895'500)), Error::none);
+  EXPECT_EQ(take(execute(1, 99, 77)), Error::none);
+  Trade trade = only();
+  EXPECT_EQ(instruments.key(trade.instrument), "nasdaq:AAPL-USD");
+  EXPECT_EQ(conditions(trade), Codes{"odd-lot"}) << "round lots are of 100 shares where nobody says otherwise";
+  for (const Bytes& told : {hidden(100, 1, 1), cross(100, 2, 'O')}) {
+    all.begin_session();
+    EXPECT_EQ(take(told), Error::none);
+    EXPECT_EQ(instruments.key(only().instrument), "nasdaq:AAPL-USD");
+  }
+  all.begin_session();
+  EXPECT_EQ(take(Writer('Q').number<8>(1).text("A\x01", 8).number<4>(1).number<8>(3).text("O", 1).bytes()),
+            Error::unknown_stock);
+  EXPECT_TRUE(trades.empty());
 }
 
 TEST_F(ItchTrades, RefuseEveryMessageThatIsTooShortOrTooLong) {
@@ -220,7 +237,7 @@ TEST_F(ItchTrades, ForgetTheDayBefore) {
   (void)take(add(1, 'B', 500, 1'000));
   all.begin_session();
   EXPECT_EQ(take(execute(1, 1, 1)), Error::unknown_order);
-  EXPECT_EQ(take(hidden(1, 1, 1)), Error::unknown_stock);
+  EXPECT_EQ(take(Writer('B').number<8>(1).bytes()), Error::unknown_stock);
   (void)take(stock("MSFT", 9));
   (void)take(stock("AAPL", 5));
   (void)take(hidden(1, 1, 1));

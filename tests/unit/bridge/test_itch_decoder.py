@@ -100,7 +100,19 @@ def test_a_stream_that_is_heard_from_its_middle() -> None:
     assert_equal([*opening, *later])
     errors = Counter(each for each in decoded([*opening, *later]) if isinstance(each, str))
     assert errors["unknown_order"] > 10
-    assert Counter(decoded(later)).keys() >= {"unknown_stock"}
+
+
+def test_a_stream_whose_directory_was_not_heard() -> None:
+    times = itertools.count(0, 1)
+    market = ItchMarket(("AAPL", "MSFT"), 5, lambda: next(times))
+    whole = [*market.opening(), *itertools.islice(market.messages(), 10_000)]
+    heard = [each.message for each in whole if each.message[:1] != b"R"]
+    made = assert_equal(heard)
+    assert {each.instrument for each in made} == {"AAPL-USD", "MSFT-USD"}
+    entries = [each.entry for each in whole if each.entry is not None]
+    assert [(str(each.trade_id), each.conditions) for each in entries] == [
+        (each.trade_id, each.conditions) for each in made
+    ]
 
 
 def test_the_plain_reader_knows_every_type_by_its_length() -> None:
