@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from app.intervals import SECOND_NS
 from app.time_zones import midnight_ns
 from replay.itch import read_file
 from replay.itch_market import ItchMarket
@@ -16,10 +17,13 @@ from replay.ledger import Ledger
 
 _MOST_AT_ONCE: Final = 20
 """Messages that are sent together at most, as a busy moment's would be."""
+_LONGEST_DAY_NS: Final = 86_399 * SECOND_NS
+"""A message's time is of its day: a market that goes on ends a second before midnight, and its session with it."""
 
 
 class MarketSource:
-    """A seeded market at so many messages a second, from opening to close; without a rate as fast as it goes."""
+    """A seeded market at so many messages a second, from opening to close, which is by the exchange's midnight at the
+    latest; without a rate as fast as it goes."""
 
     def __init__(
         self, stocks: Sequence[str], seed: int, timezone: str, *, rate: int | None, messages: int | None, ledger: Ledger
@@ -35,9 +39,8 @@ class MarketSource:
         return _paced(self._told(), self._rate)
 
     def _told(self) -> Iterator[bytes]:
-        for told in chain(
-            self._market.opening(), islice(self._market.messages(), self._messages), self._market.closing()
-        ):
+        until_midnight = takewhile(lambda _: self._now_ns() < _LONGEST_DAY_NS, self._market.messages())
+        for told in chain(self._market.opening(), islice(until_midnight, self._messages), self._market.closing()):
             if told.entry is not None:
                 self._ledger.write(told.entry)
             yield told.message
