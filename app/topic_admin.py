@@ -175,7 +175,7 @@ def _loss_reasons(topic: Topic, existing: ClusterTopic, settings: Settings) -> l
             "use another namespace, or a new topic"
         )
     wanted = topic.kafka_config(settings)
-    if wanted["cleanup.policy"] != existing.config["cleanup.policy"]:
+    if wanted["cleanup.policy"] not in existing.config["cleanup.policy"].split(","):
         reasons.append(f"it has records, and cleanup {wanted['cleanup.policy']} would drop some of them")
     if _retention_ms(wanted) < _retention_ms(existing.config):
         reasons.append(

@@ -29,20 +29,24 @@ class Postgres(Server):
         super().__init__(home, {"sql": port})
 
     def prepare(self) -> None:
-        """Make the database cluster once."""
-        if (self.data / "PG_VERSION").exists():
+        """Make the database cluster once.
+
+        It takes its place when it is whole: initdb writes most of what one could tell it by first, and may be killed.
+        """
+        if self.data.exists():
             return
-        shutil.rmtree(self.data, ignore_errors=True)
-        self.data.mkdir(parents=True, mode=0o700)
+        unfinished = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True, mode=0o700)
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
-            os.chown(self.data, user.pw_uid, user.pw_gid)
+            os.chown(unfinished, user.pw_uid, user.pw_gid)
         options = ["--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-instructions"]
-        command = [*_unprivileged(), str(_program("initdb")), "--pgdata", str(self.data), *options]
+        command = [*_unprivileged(), str(_program("initdb")), "--pgdata", str(unfinished), *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode:
-            shutil.rmtree(self.data, ignore_errors=True)
             raise ServerFailed(self.title, "could not make its data folder", self.log, done.stdout + done.stderr)
+        unfinished.rename(self.data)
 
     def command(self) -> Command:
         """The server; SIGINT is its fast shutdown, which does not wait for clients."""

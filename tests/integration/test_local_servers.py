@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from app.settings import PROJECT, Settings
 from local import ports, stack
+from local.postgres import Postgres
 from local.stack import Stack
 from tests.integration.api_kit import WAIT_S
 
@@ -28,6 +29,16 @@ def test_postgres_18_lets_the_role_livetape_in(servers: Settings) -> None:
     with psycopg.connect(servers.postgres_url.replace("+psycopg", "") + "/postgres") as connection:
         row = connection.execute("select current_user, current_setting('server_version_num')::int / 10000").fetchone()
     assert row == ("livetape", 18)
+
+
+def test_postgres_starts_after_its_data_folder_was_left_half_made(tmp_path: Path) -> None:
+    server = Postgres(tmp_path, 0)
+    unfinished = server.data.with_name("postgres.new")
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")  # what initdb writes first
+    server.prepare()
+    assert (server.data / "global" / "pg_control").exists()
+    assert not unfinished.exists()
 
 
 def test_no_server_outlives_a_run_that_is_killed(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_an_empty_topic_may_get_more_partitions_and_another_cleanup() -> None:
     assert changes(cluster_with("trades", other)) == {"live.trades": "partitions = 4, cleanup.policy = delete"}
 
 
+def test_a_changelog_that_a_reset_was_killed_over_gets_its_cleanup_back() -> None:
+    """A reset lets Kafka delete from it for a moment; taking that back drops nothing."""
+    left = as_declared(TOPICS["fold-bars-changelog"], cleanup_policy="compact,delete")
+    assert changes(cluster_with("fold-bars-changelog", left)) == {
+        "live.fold-bars-changelog": "cleanup.policy = compact"
+    }
+
+
 @pytest.mark.parametrize(
     ("existing", "complaint"),
     [
