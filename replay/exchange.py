@@ -189,6 +189,10 @@ class Exchange:
         """Let an instrument's subscriptions die, until they are made again; or until the next connection."""
         self._subscriptions.deafen(self._protocol.stream_of(instrument), stubborn=stubborn)
 
+    def deafen_quotes(self, instrument: str) -> None:
+        """Let the subscriptions to an instrument's quotes die, until they are made again."""
+        self._subscriptions.deafen(self._protocol.quote_stream_of(instrument))
+
     async def heard(self, instruments: Sequence[str], *, quotes: bool = False) -> None:
         """Wait until somebody is sent the trades of all these instruments, and their quotes where that is said."""
         while not self.is_heard(instruments, quotes=quotes):

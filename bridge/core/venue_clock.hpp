@@ -22,10 +22,11 @@ class VenueClock {
     seen_at_ns_ = steady_ns;
   }
 
-  /// Nothing before the first venue time.
+  /// By a steady time up to which the venue is known to have told all; nothing before the first venue time.
   [[nodiscard]] std::optional<std::int64_t> time_ns(std::int64_t steady_ns) noexcept {
     if (newest_ns_ == kNever) return std::nullopt;
-    told_ns_ = std::max(told_ns_, newest_ns_ + (steady_ns - seen_at_ns_) - delay_ns_);
+    const std::int64_t since_ns = std::max<std::int64_t>(0, steady_ns - seen_at_ns_);
+    told_ns_ = std::max(told_ns_, newest_ns_ + since_ns - delay_ns_);
     return told_ns_;
   }
 

@@ -25,6 +25,7 @@ constexpr std::chrono::seconds kIdleTimeout{30};  // with pings half-way: a conn
 constexpr std::chrono::seconds kPingEvery{10};
 constexpr std::size_t kMaxFrameBytes = std::size_t{4} << 20;
 constexpr std::chrono::seconds kLongestFrame{30};  // a quiet venue has pongs, which count
+constexpr std::chrono::seconds kLongestQuiet{30};  // some pings' time
 
 std::string failed(const char* what, const error_code& error) { return std::string(what) + ": " + error.message(); }
 
@@ -81,6 +82,12 @@ void Session::reconnect(std::string reason) {
   wake_.cancel();
 }
 
+/// All that the venue said before it answered a ping was read before the answer. One that answers none is believed by
+/// its frames.
+std::chrono::steady_clock::time_point Session::quiet_until() const noexcept {
+  return answered_.value_or(whole_at_) + kLongestQuiet;
+}
+
 /// Reads while it subscribes: a venue sends trades of the first instruments before it has heard of the last.
 asio::awaitable<std::string> Session::connect_and_read() {
   using namespace asio::experimental::awaitable_operators;
@@ -90,6 +97,8 @@ asio::awaitable<std::string> Session::connect_and_read() {
   is_connected_ = true;
   wish_.clear();
   outbox_.clear();
+  answered_.reset();
+  whole_at_ = std::chrono::steady_clock::now();
   listener_.on_connected(*this);
   auto ended = co_await (read(stream) || speak(stream) || guard());
   co_return std::visit([](std::string& why) { return std::move(why); }, ended);
@@ -155,7 +164,6 @@ asio::awaitable<std::string> Session::speak(Stream& stream) {
 /// they of a frame that does not end.
 asio::awaitable<std::string> Session::guard() {
   asio::steady_timer timer(executor_);
-  whole_at_ = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() < whole_at_ + kLongestFrame) {
     timer.expires_at(whole_at_ + kLongestFrame);
     co_await timer.async_wait(kCodes);
@@ -189,6 +197,7 @@ asio::awaitable<std::string> Session::ping(Stream& stream) {
 void Session::on_pong(std::string_view payload) {
   if (payload.empty() || payload != pinged_) return;
   pinged_.clear();
+  answered_ = pinged_at_;
   listener_.on_round_trip(*this, std::chrono::steady_clock::now() - pinged_at_);
 }
 

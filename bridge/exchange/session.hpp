@@ -7,6 +7,7 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,9 @@ class Session {
 
   [[nodiscard]] const std::vector<Subscription>& subscriptions() const noexcept { return subscriptions_; }
   [[nodiscard]] bool is_connected() const noexcept { return is_connected_; }
+  /// Up to when a venue that says nothing is believed to have nothing to say. A process that stood still for minutes
+  /// wakes up connected: what the venue told meanwhile is yet to be read, or lost with the connection.
+  [[nodiscard]] std::chrono::steady_clock::time_point quiet_until() const noexcept;
   /// Nothing waits to be sent.
   [[nodiscard]] bool is_idle() const noexcept { return outbox_.empty(); }
 
@@ -87,6 +91,7 @@ class Session {
   boost::asio::steady_timer wake_;                  // of who sends it
   std::string pinged_;                              // what the last ping said
   std::chrono::steady_clock::time_point pinged_at_;
+  std::optional<std::chrono::steady_clock::time_point> answered_;  // when the last ping that was answered was sent
   std::string wish_;  // why the connection is to be ended, where that is wanted
 };
 

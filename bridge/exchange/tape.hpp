@@ -79,7 +79,8 @@ class Tape {
 
   // What the venue's thread keeps of it. Times are steady nanoseconds.
   std::vector<Message> held;                  // newer trades that Kafka does not have yet
-  std::int64_t heard_ns = 0;                  // the newest frame that had a trade of it
+  std::int64_t heard_ns = 0;                  // the newest frame that had a trade of it, or when it was subscribed to
+  std::int64_t traded_ns = 0;                 // the newest frame that had a trade of it
   std::int64_t patience_ns = 0;               // how long it may be silent
   std::int64_t look_at_ns = 0;                // when its silence is looked into
   std::optional<std::int64_t> found_ns;       // when the history had trades that the stream has not shown

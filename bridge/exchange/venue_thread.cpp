@@ -77,7 +77,7 @@ asio::awaitable<void> VenueThread::open() {
     Feed& feed = feeds_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
                                      std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     feed.clock.emplace(clock_delay_ns_);
-    feed.quotes.emplace(config_.instruments.size());
+    feed.quotes.emplace(config_.instruments.size(), patience_ns_);
     asio::co_spawn(context_, feed.run(), asio::detached);
   }
   if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
@@ -100,7 +100,7 @@ void VenueThread::on_connected(Session& session) {
   Feed& feed = feed_of(session);
   feed.connected_ns = steady_ns;
   feed.is_refused = false;
-  feed.quotes->begin();
+  feed.quotes->begin(steady_ns);
   feed.answers.begin(waits_for_answers() ? messages_for(*venue_, feed.subscriptions(), true).size() : 0);
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
@@ -215,6 +215,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   if (is_of_the_future(trade.event_time_ns, trade.receive_time_ns)) return publish_trade(trade);
   Tape& tape = tapes_[trade.instrument];
   hear(tape, steady_ns);
+  tape.traded_ns = steady_ns;
   tape.strikes = 0;
   if (!tape.newest()) positions_.begin(trade);
   const Verdict verdict = tape.take(trade);
@@ -234,7 +235,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
 void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
-  feed.quotes->see(quote.instrument);
+  feed.quotes->see(quote.instrument, steady_ns);
   message.quote = quote;
   if (!quote.has_venue_time) {
     message.quote.event_time_ns = quote_clock_.time_ns(quote.receive_time_ns, steady_ns, told_ns_);
@@ -367,12 +368,13 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
 }
 
 /// The least that any connection tells, and no later than the last trade before those that wait. It stands still while
-/// the venue is away: trades of that time may still come.
+/// the venue is away, or may be: trades of that time may still come.
 std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   std::optional<std::int64_t> least_ns;
   for (Feed& feed : feeds_) {
     if (!feed.is_connected()) return std::nullopt;
-    const auto time_ns = feed.clock->time_ns(steady_ns);
+    const std::int64_t quiet_until_ns = feed.quiet_until().time_since_epoch().count();
+    const auto time_ns = feed.clock->time_ns(std::min(steady_ns, quiet_until_ns));
     if (time_ns && (!least_ns || *time_ns < *least_ns)) least_ns = time_ns;
   }
   if (!least_ns) return std::nullopt;
@@ -382,8 +384,8 @@ std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   return least_ns;
 }
 
-/// Looks for instruments that are silent though the venue trades them, and after a refusal for quotes that are. Those
-/// of hundreds of instruments take a while, at the venue's pace: they come one by one, behind all that trades need.
+/// Looks for instruments that are silent though the venue trades them, and for quotes that are. Those of hundreds of
+/// instruments take a while, at the venue's pace: they come one by one, behind all that trades need.
 void VenueThread::watch(std::int64_t steady_ns) {
   for (Feed& feed : feeds_) {
     if (!feed.is_connected()) continue;
@@ -391,8 +393,20 @@ void VenueThread::watch(std::int64_t steady_ns) {
     for (const Subscription& subscription : feed.subscriptions()) {
       if (subscription.channel == Channel::trades) watch(feed, subscription, steady_ns);
     }
-    if (!feed.is_idle()) continue;
-    if (const auto silent = feed.quotes->next(feed.subscriptions(), steady_ns)) feed.subscribe(*silent);
+    if (feed.is_idle()) watch_quotes(feed, steady_ns);
+  }
+}
+
+void VenueThread::watch_quotes(Feed& feed, std::int64_t steady_ns) {
+  if (const auto silent = feed.quotes->next(feed.subscriptions(), steady_ns)) return feed.subscribe(*silent);
+  for (const Subscription& subscription : feed.subscriptions()) {
+    const auto [channel, instrument] = subscription;
+    if (channel != Channel::quotes) continue;
+    if (!feed.quotes->is_dead(instrument, tapes_[instrument].traded_ns, steady_ns)) continue;
+    ++metrics_.dead_subscriptions;
+    log(config_.venue,
+        "the quotes of " + config_.instruments[instrument] + " have ended: they are subscribed to again");
+    return feed.resubscribe(subscription);
   }
 }
 

@@ -94,6 +94,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
   void watch(std::int64_t steady_ns);
   void watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
+  void watch_quotes(Feed& feed, std::int64_t steady_ns);
   void revive(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
 
   VenueConfig config_;

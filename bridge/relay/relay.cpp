@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 #include <zmq_addon.hpp>
 
 #include "core/big_endian.hpp"
@@ -227,9 +228,17 @@ void Relay::ask_what_is_unconfirmed() {
   if (now_ns < ask_at_ns_) return;
   ask_at_ns_ = now_ns + kAskEveryNs;
   send("unconfirmed", nullptr);
-  if (is_unanswered_ || now_ns - answered_at_ns_ < kSilenceNs) return;
-  is_unanswered_ = true;
+  if (now_ns - std::max(answered_at_ns_, connected_at_ns_) < kSilenceNs) return;
+  reconnect();
+  if (std::exchange(is_unanswered_, true)) return;
   log("relay", "the bridge at " + retry_address_ + " does not answer: it is away, or another relay has its ear");
+}
+
+/// A connection that came while the bridge had another relay's is deaf for good, though that one has gone since.
+void Relay::reconnect() {
+  retry_.disconnect(retry_address_);
+  retry_.connect(retry_address_);
+  connected_at_ns_ = steady_now_ns();
 }
 
 /// What cannot be sent now is sent again later.

@@ -64,6 +64,7 @@ class Relay {
   void confirm(Lane& lane);
   void ask(Lane& lane);
   void ask_what_is_unconfirmed();
+  void reconnect();
   void send(std::string_view kind, const RetryRange* range);
   [[nodiscard]] auto producing(const Session& session);
   [[nodiscard]] Lane* lane_of(std::string_view venue) noexcept;
@@ -78,6 +79,7 @@ class Relay {
   std::vector<zmq::message_t> frames_;
   std::int64_t ask_at_ns_ = 0;
   std::int64_t answered_at_ns_ = 0;
+  std::int64_t connected_at_ns_ = 0;
   bool is_unanswered_ = false;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -14,6 +14,12 @@ TEST(VenueClock, MovesOnBySteadyTimeLessItsDelay) {
   EXPECT_EQ(clock.time_ns(57), 950);
 }
 
+TEST(VenueClock, FollowsTheVenueThoughItsTimeCameAfterWhatIsKnownToBeTold) {
+  VenueClock clock(100);
+  clock.see(1'000, 70);
+  EXPECT_EQ(clock.time_ns(20), 900);
+}
+
 TEST(VenueClock, NeverGoesBack) {
   VenueClock clock(0);
   clock.see(1'000, 0);

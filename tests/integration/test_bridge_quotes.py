@@ -18,6 +18,7 @@ from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import (
     Record,
+    Script,
     as_told,
     bridge_settings,
     bridging,
@@ -33,7 +34,7 @@ from tests.integration.bridge_kit import (
     venue_of,
     with_quotes,
 )
-from tests.integration.bridge_run import SECOND_NS, START_NS
+from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, trade
 
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 TRADES = 500
@@ -113,6 +114,27 @@ async def test_every_quote_is_in_quotes_with_the_venues_clocks(
     assert {one.sequence for one in clocks_of(quotes, venue)} == clocks
     numbered = {one.sequence for one in [*quotes, *trade_records]}
     assert numbered == {*range(1, max(numbered) + 1)}
+
+
+async def test_quotes_that_end_while_their_instrument_is_traded_are_subscribed_to_again(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    quotes = [SimulatedQuote(BTC, number, "100.10", "1", "100.20", "2", START_NS) for number in (1, 2)]
+    async with Exchange(protocol_of(VenueName.BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
+        read = venue_of(VenueName.BINANCE, exchange, (BTC, ETH), certs.ca)
+        here = with_quotes(bridge_settings(settings, tmp_path, binance=read)).model_copy(update={"silence_ms": 200})
+        with bridging(here) as bridge:
+            await exchange.heard((BTC, ETH), quotes=True)
+            script.say(quotes[0])
+            await bridge.counts('quotes_total{venue="binance"}', 1)
+            exchange.deafen_quotes(BTC)
+            script.say(trade(1))
+            await bridge.says("binance: the quotes of BTC-USDT have ended: they are subscribed to again")
+            await exchange.heard((BTC,), quotes=True)
+            script.say(quotes[1])
+            await bridge.counts('quotes_total{venue="binance"}', 2)
+            assert await bridge.stop() == 0
 
 
 def check_time_and_order(record: Record, quote: SimulatedQuote, venue: VenueName) -> None:

@@ -167,7 +167,7 @@ async def test_no_trade_is_lost_when_relay_bridge_and_kafka_go_one_after_the_oth
             assert_no_clock_is_early(await asyncio.to_thread(read_topic, flow.settings))
 
 
-async def test_a_second_relay_is_not_heard(
+async def test_a_second_relay_is_not_heard_until_the_first_is_gone(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
     async with flowing(settings, tmp_path, certs) as flow:
@@ -184,3 +184,9 @@ async def test_a_second_relay_is_not_heard(
                 await flow.play(bridge, 10)
                 await relay.counts("kafka_delivered_total", 20)
                 assert other.metric("kafka_produced_total") == 0
+                assert await relay.stop() == 0
+                await flow.play(bridge, 10)
+                await other.counts("kafka_delivered_total", 10)
+                await other.says("the bridge answers again")
+        written, again = await asyncio.to_thread(everything, flow.settings)
+        assert (sorted(written, key=by_name), again) == (sorted(flow.ledger(), key=by_name), 0)
