@@ -5,14 +5,18 @@ written by the one before: compatibility BACKWARD.
 """
 
 import json
+import logging
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
+from app import kept_schema_ids
 from app.aggregates import load_aggregates
 from app.aggregates.schema import schema_text
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 30.0
 COMPATIBILITY: Final = "BACKWARD"
@@ -24,21 +28,39 @@ class RegistryError(Exception):
     """A schema could not be registered; the message names it, says why and what to do."""
 
 
+class RegistryUnreachable(RegistryError):
+    """The registry does not answer, or says that it cannot now."""
+
+
+class _Schema(NamedTuple):
+    record: str
+    text: str
+    source: str
+    """What users know it by."""
+
+
 def register_all(settings: Settings) -> dict[str, int]:
     """Registry id of every schema in the settings' folder and of every aggregate, by full record name.
 
-    Registered ones stay as they are.
+    Registered ones stay as they are. While the registry is away the ids of the last start are given, if all schemas are
+    the same: who is killed then must not wait for it.
 
     Raises:
-        RegistryError: the registry is away, or refuses a schema as incompatible with the version before.
+        RegistryError: the registry is away and was never there, or refuses a schema as incompatible with the version
+            before.
     """
-    ids = {}
-    with _client(settings) as client:
-        for path in sorted(settings.schemas_dir.glob("*.avsc")):
-            name, text = _read(path)
-            ids[name] = _register(client, name, text, path.name)
-        for aggregate in load_aggregates(settings):
-            ids[aggregate.record] = _register(client, aggregate.record, schema_text(aggregate), aggregate.type.__name__)
+    schemas = _schemas(settings)
+    texts = {schema.record: schema.text for schema in schemas}
+    try:
+        with _client(settings) as client:
+            ids = {schema.record: _register(client, schema) for schema in schemas}
+    except RegistryUnreachable as away:
+        noted = kept_schema_ids.kept(settings, texts)
+        if noted is None:
+            raise
+        log.warning("%s Until then the ids of the last start are used", away)
+        return noted
+    kept_schema_ids.keep(settings, texts, ids)
     return ids
 
 
@@ -47,27 +69,35 @@ def _client(settings: Settings) -> httpx.Client:
     return httpx.Client(base_url=settings.registry_url, auth=settings.registry_auth, timeout=TIMEOUT_S, headers=headers)
 
 
-def _read(path: Path) -> tuple[str, str]:
+def _schemas(settings: Settings) -> list[_Schema]:
+    own = [_read(path) for path in sorted(settings.schemas_dir.glob("*.avsc"))]
+    of_users = [_Schema(each.record, schema_text(each), each.type.__name__) for each in load_aggregates(settings)]
+    return own + of_users
+
+
+def _read(path: Path) -> _Schema:
     text = path.read_text(encoding="utf-8")
     schema = json.loads(text)
-    return f"{schema['namespace']}.{schema['name']}", text
+    return _Schema(f"{schema['namespace']}.{schema['name']}", text, path.name)
 
 
-def _register(client: httpx.Client, name: str, text: str, source: str) -> int:
+def _register(client: httpx.Client, schema: _Schema) -> int:
+    name = schema.record
     try:
         client.put(
             f"/config/{name}", json={"compatibility": COMPATIBILITY}
         )  # before the first version it may not be there
-        answer = client.post(f"/subjects/{name}/versions", json={"schema": text})
+        answer = client.post(f"/subjects/{name}/versions", json={"schema": schema.text})
         if answer.status_code == _CONFLICT:
             raise RegistryError(
-                f"{source} is not backward compatible with the registered {name}: {answer.text}. "
+                f"{schema.source} is not backward compatible with the registered {name}: {answer.text}. "
                 "Give new fields a default, and keep the types of old ones"
             )
         answer.raise_for_status()
         return int(answer.json()["id"])
     except httpx.HTTPError as error:
-        raise RegistryError(
-            f"the schema registry at {client.base_url} did not take {source}: {error or type(error).__name__}. "
+        is_refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
+        raise (RegistryError if is_refused else RegistryUnreachable)(
+            f"the schema registry at {client.base_url} did not take {schema.source}: {error or type(error).__name__}. "
             "Is it running (`livetape status`), and is LIVETAPE_REGISTRY_URL right?"
         ) from error

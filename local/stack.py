@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app import kept_schema_ids
 from app.settings import Settings
 from local import ports
 from local.errors import DiskFull, NotLocal
@@ -92,6 +93,7 @@ class Stack:
         self.stop()
         for server in self.servers:
             server.clean()
+        kept_schema_ids.forget(self.home)
 
 
 @contextmanager

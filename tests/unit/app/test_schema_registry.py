@@ -1,0 +1,79 @@
+"""Registering schemas, and starting while the registry is away."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import kept_schema_ids, schema_registry
+from app.schema_registry import RegistryError, register_all
+from app.settings import Settings
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def numbering(request: httpx.Request) -> httpx.Response:
+    """A registry that numbers subjects by the length of their names."""
+    return httpx.Response(200, json={"id": len(request.url.path)})
+
+
+def away(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("nobody listens", request=request)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    folder = tmp_path / "schemas"
+    folder.mkdir()
+    schema = {"type": "record", "namespace": "livetape", "name": "Trade", "fields": []}
+    (folder / "trade.avsc").write_text(json.dumps(schema))
+    return Settings(home=tmp_path / "home", schemas_dir=folder)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
+    def answer_by(answer: Answer) -> None:
+        transport = httpx.MockTransport(answer)
+        client = httpx.Client(base_url="http://registry", transport=transport)
+        monkeypatch.setattr(schema_registry, "_client", lambda _: client)
+
+    return answer_by
+
+
+def test_ids_of_the_last_start_serve_while_the_registry_is_away(
+    settings: Settings, registry: Callable[[Answer], None]
+) -> None:
+    registry(numbering)
+    ids = register_all(settings)
+    assert set(ids) == {"livetape.Trade"}
+    for answer in away, lambda _: httpx.Response(503):
+        registry(answer)
+        assert register_all(settings) == ids
+
+
+@pytest.mark.parametrize("change", ["never there", "other schema", "other registry", "other namespace", "wiped"])
+def test_ids_that_may_be_of_something_else_do_not(
+    settings: Settings, registry: Callable[[Answer], None], change: str
+) -> None:
+    registry(numbering)
+    if change != "never there":
+        register_all(settings)
+    if change == "other schema":
+        file = settings.schemas_dir / "trade.avsc"
+        file.write_text(file.read_text().replace("[]", '[{"name": "price", "type": "long"}]'))
+    if change == "wiped":
+        kept_schema_ids.forget(settings.home)
+    changed = {"other registry": {"registry_url": "http://127.0.0.1:9"}, "other namespace": {"namespace": "other"}}
+    registry(away)
+    with pytest.raises(RegistryError, match=r"did not take trade\.avsc: nobody listens"):
+        register_all(settings.model_copy(update=changed.get(change, {})))
+
+
+def test_a_registry_that_refuses_is_not_away(settings: Settings, registry: Callable[[Answer], None]) -> None:
+    registry(numbering)
+    register_all(settings)
+    registry(lambda _: httpx.Response(401))
+    with pytest.raises(RegistryError, match="401"):
+        register_all(settings)
