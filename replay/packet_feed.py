@@ -19,7 +19,6 @@ Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
 END_OF_SESSION: Final = 0xFFFF
 MAX_PAYLOAD: Final = 1_400
-SESSION: Final = "LIVETAPE01"
 HEARTBEAT_S: Final = 1.0
 YIELD_EVERY: Final = 20
 """Items of a source that are sent before others have a turn."""
@@ -103,33 +102,21 @@ class PacketFeed:
         source: AsyncIterable[Sequence[bytes] | Hole],
         lines: Sequence[Line],
         *,
-        session: str = SESSION,
-        rerequest: Address | None = None,
-        server_faults: LineFaults | None = None,
-        seed: int = 1,
+        session: str,
+        rerequest: Address | None,
+        server_faults: LineFaults,
+        seed: int,
     ) -> None:
-        self.requests = 0
-        """How often the server was asked."""
-        self.played_out = asyncio.Event()
-        """Set once the session has ended."""
         self._source = source
         self._lines = lines
         self._session = session.encode().ljust(10)
         self._rerequest = rerequest
-        self._server_faults = server_faults or LineFaults()
+        self._server_faults = server_faults
         self._chance = random.Random(f"server {seed}")  # noqa: S311 - as above
         self._messages: list[bytes | None] = []
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
-
-    @property
-    def server_address(self) -> Address:
-        """Where the re-request server listens."""
-        if self._transport is None:
-            raise RuntimeError("the feed is not open, or has no server")
-        host, port = self._transport.get_extra_info("sockname")
-        return host, port
 
     async def __aenter__(self) -> Self:
         if self._rerequest is not None:
@@ -158,7 +145,6 @@ class PacketFeed:
         if len(request) != HEADER.size:
             return None
         session, first, count = HEADER.unpack(request)
-        self.requests += 1
         wanted = _whole(self._messages[first - 1 : first - 1 + count])
         if session != self._session or first == 0 or not wanted or self._chance.random() < self._server_faults.loss:
             return None
@@ -179,7 +165,6 @@ class PacketFeed:
                 self._send(self._packet(first, pack))
         self._is_over = True
         self._send(self._beat_packet())
-        self.played_out.set()
 
     async def _beat(self) -> None:
         while True:
