@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from app.aggregates import load_aggregates
 from app.intervals import duration_ns
@@ -16,6 +25,15 @@ BARS = frozenset({"livetape.Bar", "livetape.Live"})
 AGGREGATES = "aggregates.*"
 """Stands in topics.yaml for one topic of each aggregate of the user's."""
 AGGREGATES_CHANGELOG = "fold-aggregates-changelog"
+NOT_IN_CONFIG = {
+    "cleanup.policy": "say `cleanup` instead",
+    "retention.ms": "say `retention` instead",
+    "retention.bytes": "retention by size would drop records by traffic, not by age: say `retention` instead",
+    "message.timestamp.type": "times are the broker's, so that retention follows arrival",
+    "min.insync.replicas": "set LIVETAPE_MIN_INSYNC_REPLICAS instead",
+}
+"""Kafka's settings that a topic has by its other fields, or always, and what to do instead of saying them."""
+ConfigValue = str | int | float | bool
 
 
 class TopicsFileError(Exception):
@@ -34,6 +52,13 @@ def _read_duration(text: object) -> object:
     return duration_ns(text) if isinstance(text, str) else text
 
 
+def _check_config(config: dict[str, ConfigValue]) -> dict[str, ConfigValue]:
+    refused = [f"{key}: {remedy}" for key, remedy in NOT_IN_CONFIG.items() if key in config]
+    if refused:
+        raise ValueError("; ".join(refused))
+    return config
+
+
 class Topic(BaseModel):
     """One topic as topics.yaml declares it; `name` has no namespace, `schemas` are full record names."""
 
@@ -47,7 +72,7 @@ class Topic(BaseModel):
     retention_ns: Annotated[int | None, BeforeValidator(_read_duration), Field(alias="retention", gt=0)] = None
     batch: bool = False
     view: bool = False
-    config: dict[str, str | int | float | bool] = {}
+    config: Annotated[dict[str, ConfigValue], AfterValidator(_check_config)] = {}
 
     @model_validator(mode="after")
     def _retention_suits_cleanup(self) -> "Topic":
@@ -56,8 +81,6 @@ class Topic(BaseModel):
         is_of_bars = self.name == AGGREGATES or BARS & set(self.schemas)
         if self.view and self.cleanup is Cleanup.DELETE and not is_of_bars:
             raise ValueError("`view: true` is for topics of bars and for changelogs of tables, `cleanup: compact`")
-        if "retention.bytes" in self.config:
-            raise ValueError("retention by size would drop records by traffic, not by age: say `retention` instead")
         return self
 
     def kafka_config(self, settings: Settings) -> dict[str, str]:
@@ -85,21 +108,30 @@ def read_topics(path: Path) -> dict[str, Topic]:
     """
     try:
         declared = _File.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-        return {name: Topic(name=name, **_with_partitions(declared, fields)) for name, fields in declared.items()}
     except OSError as error:
         raise TopicsFileError(
             f"{path}: {error.strerror}: set LIVETAPE_TOPICS_FILE to the project's topics.yaml"
         ) from error
-    except (yaml.YAMLError, TypeError) as error:
+    except UnicodeDecodeError as error:
+        raise TopicsFileError(f"{path}: it must be UTF-8: {error}") from error
+    except (yaml.YAMLError, ValidationError) as error:
         raise TopicsFileError(f"{path}: {error}") from error
-    except ValidationError as error:
-        raise TopicsFileError(f"{path}: {error}") from error
+    return {name: _read_topic(path, declared, name) for name in declared}
+
+
+def _read_topic(path: Path, declared: dict[str, dict[str, Any]], name: str) -> Topic:
+    try:
+        return Topic(name=name, **_with_partitions(declared, declared[name]))
+    except (TypeError, ValidationError) as error:
+        raise TopicsFileError(f"{path}: topic {name}: {error}") from error
 
 
 def _with_partitions(declared: dict[str, dict[str, Any]], fields: dict[str, Any]) -> dict[str, Any]:
     """A topic's fields with the partitions of the topic that it copies, where it names one."""
-    source = declared.get(fields.get("partitions", ""))
-    return fields if source is None else {**fields, "partitions": source.get("partitions")}
+    source = fields.get("partitions")
+    if not isinstance(source, str) or source not in declared:
+        return fields
+    return {**fields, "partitions": declared[source].get("partitions")}
 
 
 def load_topics(settings: Settings) -> dict[str, Topic]:

@@ -113,6 +113,8 @@ def read_venues(path: Path) -> dict[str, Venue]:
         raise VenuesFileError(
             f"{path}: {error.strerror}: set LIVETAPE_VENUES_FILE to the project's venues.yaml"
         ) from error
+    except UnicodeDecodeError as error:
+        raise VenuesFileError(f"{path}: it must be UTF-8: {error}") from error
     except (yaml.YAMLError, ValidationError) as error:
         raise VenuesFileError(f"{path}: {error}") from error
 

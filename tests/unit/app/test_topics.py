@@ -1,5 +1,6 @@
 """topics.yaml as livetape reads it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_retention_is_by_age_and_timestamps_are_the_brokers() -> None:
     [
         ("cleanup: delete", "needs a `retention`"),
         ("cleanup: compact\n  retention: 1d", "takes none"),
-        ("cleanup: delete\n  retention: soon", "'soon' is not a duration"),
+        ("cleanup: delete\n  retention: 3 days", "'3 days' is not a duration"),
         ("cleanup: delete\n  retention: 1d\n  config: {retention.bytes: 1}", "retention by size"),
         ("cleanup: delete\n  retention: 1d\n  colour: red", "colour"),
         ("cleanup: delete\n  retention: 1d\n  view: true", "changelogs of tables"),
@@ -60,7 +61,42 @@ def test_a_wrong_topic_is_refused_and_named(tmp_path: Path, fields: str, complai
     file.write_text(f"ticks:\n  key: k\n  schemas: []\n  partitions: 1\n  {fields}\n")
     with pytest.raises(TopicsFileError, match=complaint) as raised:
         read_topics(file)
-    assert str(file) in str(raised.value)
+    assert str(raised.value).startswith(f"{file}: topic ticks: ")
+
+
+@pytest.mark.parametrize(
+    ("partitions", "complaint"),
+    [("tradez", "partitions\n.*'tradez'"), ("[4]", r"partitions\n"), ("0", r"partitions\n")],
+)
+def test_partitions_that_are_neither_a_number_nor_a_topic_are_refused_by_the_topics_name(
+    tmp_path: Path, partitions: str, complaint: str
+) -> None:
+    file = tmp_path / "topics.yaml"
+    file.write_text(
+        "other: {key: k, schemas: [], partitions: 1, cleanup: compact}\n"
+        f"ticks: {{key: k, schemas: [], partitions: {partitions}, cleanup: compact}}\n"
+    )
+    with pytest.raises(TopicsFileError, match=complaint) as raised:
+        read_topics(file)
+    assert str(raised.value).startswith(f"{file}: topic ticks: ")
+
+
+def test_config_overrides_nothing_that_a_topic_has_by_its_other_fields(tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    kept = "key: k, schemas: [], partitions: 1, cleanup: delete, retention: 3d"
+    file.write_text(f"ticks: {{{kept}}}\n")
+    own = read_topics(file)["ticks"].kafka_config(Settings())
+    for key in own:
+        file.write_text(f"ticks: {{{kept}, config: {{{key}: 60000}}}}\n")
+        with pytest.raises(TopicsFileError, match=rf"topic ticks: (.|\n)*{re.escape(key)}: "):
+            read_topics(file)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    file.write_bytes("ticks: {key: Schlüssel}\n".encode("latin-1"))
+    with pytest.raises(TopicsFileError, match="it must be UTF-8"):
+        read_topics(file)
 
 
 def test_a_missing_file_says_which_setting_names_it(tmp_path: Path) -> None:

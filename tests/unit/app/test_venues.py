@@ -44,5 +44,12 @@ def test_hours_that_cannot_be_are_refused(tmp_path: Path, hours: str, reason: st
         read_venues(written(tmp_path, f"nasdaq: {{hours: {hours}}}"))
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "venues.yaml"
+    path.write_bytes("nasdaq: {calendar: Börse}\n".encode("latin-1"))
+    with pytest.raises(VenuesFileError, match="it must be UTF-8"):
+        read_venues(path)
+
+
 def test_the_projects_own_file_can_be_followed() -> None:
     assert read_venues(Settings().venues_file)
