@@ -7,7 +7,7 @@ from typing import Final
 
 from pandas_market_calendars import get_calendar, get_calendar_names
 
-from app.venues import Hours, Session, Venue
+from app.venues import Hours, Session, Venue, VenuesFileError
 
 Edges = dict[str, list[int]]
 """A time of each of the exchange's days, in nanoseconds since 1970 UTC, by the calendar's name of it."""
@@ -21,7 +21,7 @@ BEGIN: Final = {Session.PRE: PRE, Session.REGULAR: OPEN, Session.POST: CLOSE}
 END: Final = {Session.PRE: OPEN, Session.REGULAR: CLOSE, Session.POST: POST}
 
 
-class NoSuchHours(Exception):
+class NoSuchHours(VenuesFileError):
     """venues.yaml asks for hours that its calendar does not have; the message names both and says what to do."""
 
 

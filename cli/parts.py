@@ -32,6 +32,7 @@ STOP_S = 5
 
 def worker() -> None:
     """Fold trades into bars: the Faust worker of `agents.worker`."""
+    _check_fold(Settings())
     _become(_faust("agents.worker", "worker_metrics_port"))
 
 
@@ -218,6 +219,16 @@ def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list
     folder = settings.home / "faust" / module
     folder.mkdir(parents=True, exist_ok=True)
     return [program, "--datadir", str(folder), "--app", module, "worker", "--without-web", "--loglevel", "info"]
+
+
+def _check_fold(settings: Settings) -> None:
+    """Look the exchanges' hours up, and whether their bars can be made of the intervals."""
+    from agents.fold_setup import make_setup  # noqa: PLC0415 - no other waits for the kernel
+
+    try:
+        make_setup(settings, {})
+    except ValueError as error:
+        raise WrongSetting(f"{error}\nlook at {settings.venues_file} and LIVETAPE_INTERVALS") from error
 
 
 def _check_kafka_client(settings: Settings) -> None:

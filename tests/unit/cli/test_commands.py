@@ -81,6 +81,23 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
 
 
 @pytest.mark.parametrize(
+    ("hours", "intervals", "said"),
+    [
+        ("{calendar: NYSEE, bars: {1d: [regular]}}", '["1s"]', "venue nyse: 'NYSEE' is no calendar"),
+        ("{calendar: NYSE, bars: {1d: [regular]}}", '["1h"]', "venue nyse: 1d is not made of windows"),
+    ],
+)
+def test_a_worker_with_hours_that_it_cannot_follow_does_not_begin(
+    tmp_path: Path, hours: str, intervals: str, said: str
+) -> None:
+    file = tmp_path / "venues.yaml"
+    file.write_text(f"nyse: {{hours: {hours}}}")
+    ended = livetape("worker", LIVETAPE_VENUES_FILE=str(file), LIVETAPE_INTERVALS=intervals)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
     ("command", "setting"),
     [
         ("worker", "LIVETAPE_WORKER_METRICS_PORT"),
