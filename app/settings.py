@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.intervals import SECOND_NS, check_intervals
+from app.time_zones import check_timezone
 
 PROJECT = Path(__file__).resolve().parents[1]
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
@@ -82,7 +83,7 @@ class PacketFeed(BaseModel):
     """Canonical names, `AAPL-USD`; every stock of the feed when there are none."""
     currency: str = Field(default="USD", pattern=r"^[A-Z]{2,8}$")
     """What the prices are in: the end of every instrument's name."""
-    timezone: str = "America/New_York"
+    timezone: Annotated[str, AfterValidator(check_timezone)] = "America/New_York"
     """Of the exchange: the feed tells times since its midnight."""
     day: date | None = None
     """The day that the feed speaks of, to read an old one; found by the clock when there is none."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECOND_NS: Final = 1_000_000_000
 FIRST_YEAR: Final = 2010
@@ -16,6 +16,15 @@ class UtcOffset(NamedTuple):
 
     from_ns: int
     seconds: int
+
+
+def check_timezone(name: str) -> str:
+    """The name as it is. Raises ValueError where no zone has it."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone such as America/New_York") from error
+    return name
 
 
 def midnight_ns(day: date, timezone: str) -> int:

@@ -2,37 +2,46 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import ssl
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from app.intervals import duration_ns
+from app.time_zones import check_timezone
 from replay.capture import SUFFIXES, CaptureSource
 from replay.control import serve_control
 from replay.exchange import Exchange
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
-from replay.packet_feed import Address, Line, LineFaults, PacketFeed
+from replay.options import (
+    LAST_PORT,
+    read_address,
+    read_as,
+    read_host,
+    read_instruments,
+    read_rate,
+    read_speed,
+    read_stocks,
+    read_venues,
+)
+from replay.packet_feed import Line, LineFaults, PacketFeed
 from replay.packet_sources import FileSource, MarketSource
 from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
 console = Console(stderr=True)
-MAXIMUM_SPEED: Final = "max"
-
 
 Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
 Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
 LedgerFile = Annotated[Path | None, typer.Option("--ledger", help="Append every trade made to this file.")]
-Control = Annotated[int | None, typer.Option("--control", help="Port on which faults are told.")]
+Control = Annotated[int | None, typer.Option("--control", min=0, max=LAST_PORT, help="Port on which faults are told.")]
 
 
 @app.command()
@@ -48,15 +57,10 @@ def market(  # noqa: PLR0917 - each an option of the command line
     control: Control = None,
 ) -> None:
     """Serve a seeded market."""
-    names = [name.strip() for name in instruments.split(",") if name.strip()]
-    if not names or any(name.count("-") != 1 for name in names):
-        _fail(f"--instruments {instruments!r}: canonical names are needed, such as BTC-USDT,ETH-USDT")
-    history_ns = 0
-    try:
-        history_ns = duration_ns(history) if history else 0
-        ports = {VenueName(name): int(port) for name, _, port in (part.partition("=") for part in venue)}
-    except ValueError as error:
-        _fail(f"{error}: --venue wants VENUE=PORT with one of {', '.join(VenueName)}, --history a time such as 10m")
+    with _failing_plainly():
+        names = read_instruments("--instruments", instruments)
+        history_ns = read_as("--history", duration_ns, history) if history else 0
+        ports = read_venues(venue)
     tls = _tls(cert, key)
     with Ledger(ledger) as book:
         exchanges = []
@@ -75,7 +79,7 @@ def recording(  # noqa: PLR0917 - each an option of the command line
     cert: Certificate,
     key: Key,
     venue: Annotated[VenueName, typer.Option(help="Whose protocol is spoken.")],
-    port: Annotated[int, typer.Option(help="Port to serve on.")],
+    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="Port to serve on.")],
     instrument: Annotated[
         str, typer.Option(help="What the venue lists, comma-separated; of a REST answer the one that it is of.")
     ] = "BTC-USDT",
@@ -83,16 +87,14 @@ def recording(  # noqa: PLR0917 - each an option of the command line
     control: Control = None,
 ) -> None:
     """Serve a recording."""
-    factor = _speed(speed)
-    protocol = protocol_of(venue, instrument.split(","))
-    try:
+    with _failing_plainly():
+        factor = read_speed(speed)
+        protocol = protocol_of(venue, read_instruments("--instrument", instrument))
         if file.suffix == ".json":
             source: FrameRecording | TradeRecording = TradeRecording(read_kraken_trades(file, instrument), factor)
         else:
             file.open("rb").close()
             source = FrameRecording(file, factor, protocol.recorded_stream)
-    except (BadRecording, OSError) as error:
-        _fail(str(error))
     exchange = Exchange(protocol, source, _tls(cert, key), port=port)
     _run([exchange], [venue], control)
 
@@ -122,23 +124,20 @@ def packets(  # noqa: PLR0917 - each an option of the command line
 ) -> None:
     """Send ITCH 5.0 over MoldUDP64, with a re-request server."""
     faults = LineFaults(loss, duplicate, reorder)
-    pace = None if rate == MAXIMUM_SPEED else int(_speed(rate) or 0)
-    names = [name.strip() for name in stocks.split(",") if name.strip()]
     with Ledger(ledger) as book:
-        try:
-            lines = [
-                Line(_address(each), interface, faults, f"{seed} line {number}") for number, each in enumerate(line)
-            ]
-            server = None if rerequest is None else _address(rerequest)
+        with _failing_plainly():
+            pace, factor, names = read_rate(rate), read_speed(speed), read_stocks(stocks)
+            addresses, way = [read_address("--line", each) for each in line], read_host("--interface", interface)
+            server = None if rerequest is None else read_address("--rerequest", rerequest)
             source: MarketSource | FileSource | CaptureSource
             if file is None:
-                source = MarketSource(names, seed, timezone, rate=pace, messages=messages, ledger=book)
+                zone = read_as("--timezone", check_timezone, timezone)
+                source = MarketSource(names, seed, zone, rate=pace, messages=messages, ledger=book)
             elif file.name.endswith(SUFFIXES):
-                source = CaptureSource(file, _speed(speed))
+                source = CaptureSource(file, factor)
             else:
                 source = FileSource(file, pace)
-        except (BadRecording, ValueError, OSError) as error:
-            _fail(str(error))
+            lines = [Line(each, way, faults, f"{seed} line {number}") for number, each in enumerate(addresses)]
         # Each start counts from 1: that of a session which was heard already would be taken for what has come.
         session = source.session if isinstance(source, CaptureSource) else f"{int(time.time()):010d}"
         feed = PacketFeed(source, lines, session=session, rerequest=server, server_faults=faults, seed=seed)
@@ -151,13 +150,6 @@ async def _send(feed: PacketFeed, lines: Sequence[str]) -> None:
         await feed.wait()
         console.print("played to the end; the end of the session is told until you stop it")
         await asyncio.Event().wait()
-
-
-def _address(text: str) -> Address:
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal():
-        raise ValueError(f"{text!r}: an address is HOST:PORT")
-    return str(ipaddress.IPv4Address(host)), int(port)
 
 
 def _run(exchanges: Sequence[Exchange], venues: Sequence[VenueName], control: int | None) -> None:
@@ -192,16 +184,13 @@ def _tls(cert: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _speed(text: str) -> float | None:
-    if text == MAXIMUM_SPEED:
-        return None
+@contextlib.contextmanager
+def _failing_plainly() -> Iterator[None]:
+    """End with what an option or a file is wrong in."""
     try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if speed <= 0:
-        _fail(f"--speed {text!r}: a number above 0, or {MAXIMUM_SPEED}")
-    return speed
+        yield
+    except (BadRecording, ValueError, OSError) as error:
+        _fail(str(error))
 
 
 def _fail(message: str) -> NoReturn:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import Settings
+from app.settings import PacketFeed, Settings
 
 
 def test_the_database_is_named_like_the_namespace() -> None:
@@ -40,3 +40,9 @@ def test_a_cluster_with_tls_is_reached_by_plain_librdkafka_properties(monkeypatc
 def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
     with pytest.raises(ValidationError):
         Settings(namespace=namespace)
+
+
+@pytest.mark.parametrize("timezone", ["America/NewYork", "America", "", "../x"])
+def test_a_time_zone_that_is_none_is_refused(timezone: str) -> None:
+    with pytest.raises(ValidationError, match="is no time zone such as America/New_York"):
+        PacketFeed(lines=("239.77.2.1:26400",), timezone=timezone)

@@ -1,0 +1,67 @@
+"""What the options of `livetape replay` take, and what they refuse by name."""
+
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner
+
+from replay.command import app
+from replay.options import (
+    read_address,
+    read_host,
+    read_instruments,
+    read_rate,
+    read_speed,
+    read_stocks,
+    read_venues,
+)
+from replay.venues import VenueName
+
+
+def test_options_are_read_as_they_say() -> None:
+    assert read_instruments("--instruments", "BTC-USDT, ETH-USDT") == ["BTC-USDT", "ETH-USDT"]
+    assert read_stocks("AAPL,BRK.B") == ["AAPL", "BRK.B"]
+    assert (read_speed("0.5"), read_speed("max")) == (0.5, None)
+    assert (read_rate("2000"), read_rate("max")) == (2_000, None)
+    assert read_address("--line", "239.77.2.1:26400") == ("239.77.2.1", 26_400)
+    assert read_venues(["binance=9443", "okx=0"]) == {VenueName.BINANCE: 9_443, VenueName.OKX: 0}
+
+
+@pytest.mark.parametrize(
+    ("option", "read", "texts"),
+    [
+        ("--instruments", lambda text: read_instruments("--instruments", text), ["", "BTC", "BTC-", "-USD", "A-B-C"]),
+        ("--instruments", lambda text: read_instruments("--instruments", text), ["BTC-USD,BTC-USD", "B C-USD"]),
+        ("--stocks", read_stocks, ["", ",", "LONGERTHAN8", "A B", "Ä", "AAPL,AAPL"]),
+        ("--speed", read_speed, ["0", "-5", "nan", "inf", "fast", ""]),
+        ("--rate", read_rate, ["0", "0.5", "-5", "nan", "inf", "fast", ""]),
+        (
+            "--line",
+            lambda text: read_address("--line", text),
+            ["127.0.0.1:99999", "127.0.0.1:0", "x:1", "127.0.0.1"],
+        ),
+        ("--interface", lambda text: read_host("--interface", text), ["eth0", ""]),
+        ("--venue", lambda text: read_venues([text]), ["binance=99999", "binance", "binance=-1", "nowhere=1"]),
+    ],
+)
+def test_an_option_that_cannot_be_followed_is_named(
+    option: str, read: Callable[[str], object], texts: list[str]
+) -> None:
+    for text in texts:
+        with pytest.raises(ValueError, match=f"^{option} {text!r}: "):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--rate", "-5"), "--rate '-5': "),
+        (("--stocks", ""), "--stocks '': "),
+        (("--timezone", "Foo/Bar"), "--timezone: 'Foo/Bar' is no time zone"),
+        (("--rerequest", "127.0.0.1:99999"), "--rerequest '127.0.0.1:99999': "),
+    ],
+)
+def test_a_packet_feed_does_not_begin_with_what_it_cannot_follow(options: tuple[str, str], said: str) -> None:
+    ended = CliRunner().invoke(app, ["packets", "--line", "127.0.0.1:9", *options])
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith(said)
