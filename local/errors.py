@@ -5,6 +5,7 @@ LocalError
  ├─ SoftwareMissing   a program or download is not there
  ├─ DiskFull          too little room for the servers' data
  ├─ NotLocal          the settings point to another machine
+ ├─ NotOurs           another user started a server, and only that user may stop it
  └─ ServerFailed      a server ended or did not become ready; carries the end of its log
 """
 
@@ -48,6 +49,13 @@ class NotLocal(LocalError):
         super().__init__(
             f"{server} at {address} is no one port of this machine: `livetape up` starts local servers only ({setting})"
         )
+
+
+class NotOurs(LocalError):
+    """A process belongs to another user."""
+
+    def __init__(self, pid: int, name: str, owner: str) -> None:
+        super().__init__(f"{name} (pid {pid}) belongs to {owner}: stop it as that user")
 
 
 class ServerFailed(LocalError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from local.errors import SoftwareMissing
+from local.errors import NotOurs, SoftwareMissing
 
 POLL_S = 0.05
 TAIL_LINES = 20
@@ -53,7 +53,11 @@ class Child:
         return False
 
     def ask_to_stop(self) -> None:
-        """Send its stop signal; return at once."""
+        """Send its stop signal; return at once.
+
+        Raises:
+            NotOurs: it belongs to another user.
+        """
         self._signal(self._command.stop_signal)
 
     def stop(self) -> None:
@@ -84,7 +88,10 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
-            self._process.send_signal(number)
+            try:
+                self._process.send_signal(number)
+            except psutil.AccessDenied as error:
+                raise NotOurs(self.pid, self._process.name(), self._process.username()) from error
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

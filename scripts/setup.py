@@ -50,19 +50,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Set up all that livetape needs.")
     parser.add_argument("steps", nargs="*", choices=[[], *STEPS], metavar="STEP", help=" ".join(STEPS))
     names = parser.parse_args().steps or list(STEPS)
-    STAMPS.mkdir(parents=True, exist_ok=True)
-    LOGS.mkdir(parents=True, exist_ok=True)
     try:
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        LOGS.mkdir(parents=True, exist_ok=True)
         with alone():
             for name in in_order(names):
                 run_step(STEPS[name])
     except SetupError as error:
         print(f"\nsetup: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"\nsetup: {in_words(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nsetup: stopped; run it again to go on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def in_words(error: OSError) -> str:
+    """What went wrong with which file, and whose it is where this user may not write it."""
+    if error.filename is None:
+        return str(error)
+    told = f"{error.filename}: {error.strerror}"
+    if not isinstance(error, PermissionError):
+        return told
+    path = Path(error.filename)
+    there = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
+    return f"{told}. {there} belongs to {owner_of(there)}: run this as that user, or make it yours with chown -R"
+
+
+def owner_of(path: Path) -> str:
+    """The user that a file belongs to, by number where it has no name."""
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
 
 
 def check_machine() -> None:

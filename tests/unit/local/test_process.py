@@ -13,7 +13,7 @@ import pytest
 
 from app.settings import PROJECT
 from local import process
-from local.errors import SoftwareMissing
+from local.errors import NotOurs, SoftwareMissing
 from local.process import Command
 
 SLEEP = Command(["sleep", "600"], {})
@@ -68,6 +68,22 @@ def test_a_saved_child_is_found_again(tmp_path: Path) -> None:
     assert found.pid == child.pid
     found.stop()
     assert process.find(tmp_path / "pid", SLEEP) is None
+
+
+def test_a_child_that_another_user_started_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = process.spawn(SLEEP, tmp_path / "log", detached=True)
+    owner = psutil.Process(child.pid).username()
+    with monkeypatch.context() as patched:
+        patched.setattr(psutil.Process, "send_signal", refuse)
+        with pytest.raises(NotOurs, match=rf"sleep \(pid {child.pid}\) belongs to {owner}: stop it as that user"):
+            child.stop()
+    child.stop()
+
+
+def refuse(*_: object) -> None:
+    raise psutil.AccessDenied
 
 
 def test_another_process_with_the_saved_id_is_not_taken_for_the_child(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Set-up runs what is missing, only that, and says what it cannot do."""
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -126,3 +127,20 @@ def test_a_machine_that_the_servers_are_not_made_for_is_refused(
     monkeypatch.setattr(setup.platform, "machine", lambda: "aarch64")
     with pytest.raises(setup.SetupError, match="x86_64, and this machine is aarch64"):
         setup.check_machine()
+
+
+def test_a_file_that_may_not_be_written_is_told_with_its_owner(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").mkdir()
+    log = tmp_path / "there" / "build.log"
+
+    def refuse(_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(log))
+
+    monkeypatch.setattr(setup, "HOME", tmp_path)
+    monkeypatch.setattr(setup, "STEPS", {"build": setup.Step("build", "build", [], refuse)})
+    monkeypatch.setattr(sys, "argv", ["setup.py", "build"])
+    assert setup.main() == 1
+    owner = log.parent.owner()
+    assert f"setup: {log}: Permission denied. {log.parent} belongs to {owner}: run this as" in capsys.readouterr().err
