@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import psutil
 import typer
 
 from app.aggregates import load_aggregates
@@ -117,12 +118,10 @@ def record(
 
 
 def recorded(settings: Settings, names: Collection[str]) -> Settings:
-    """The settings with these venues and packet feeds alone; with all of them where none is named."""
-    if not names:
-        return settings
-    venues = {name: venue for name, venue in settings.venues.items() if name in names}
-    feeds = {name: feed for name, feed in settings.packet_feeds.items() if name in names}
-    return settings.model_copy(update={"venues": venues, "packet_feeds": feeds})
+    """The settings with these venues and packet feeds alone, all where none is named, and nothing that is Kafka's."""
+    venues = {name: venue for name, venue in settings.venues.items() if not names or name in names}
+    feeds = {name: feed for name, feed in settings.packet_feeds.items() if not names or name in names}
+    return settings.model_copy(update={"venues": venues, "packet_feeds": feeds, "kafka_client": {}})
 
 
 def _require(program: Path) -> None:
@@ -131,9 +130,19 @@ def _require(program: Path) -> None:
 
 
 def _config_file(settings: Settings, program: Path, config: Mapping[str, object]) -> Path:
-    file = settings.home / "run" / f"{program.name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(config, indent=2))
+    """Write what a program is told where only this user can read it, since passwords may be in it.
+
+    The name has the process's id, which the program keeps: each of several that run reads its own.
+    """
+    folder = settings.home / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{program.name}-*.json"):
+        pid = int(left.stem.rpartition("-")[2])
+        if pid == os.getpid() or not psutil.pid_exists(pid):
+            left.unlink(missing_ok=True)
+    file = folder / f"{program.name}-{os.getpid()}.json"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        json.dump(config, stream, indent=2)
     return file
 
 

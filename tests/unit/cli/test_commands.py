@@ -1,8 +1,11 @@
 """The commands as people meet them."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,3 +229,29 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
             }
         ],
     }
+
+
+def test_a_configuration_is_read_by_its_own_user_and_its_own_process_alone(tmp_path: Path) -> None:
+    settings, program = Settings(home=tmp_path), Path("livetape-bridge")
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    folder = tmp_path / "run"
+    folder.mkdir()
+    of_gone, of_parent, of_other = (
+        folder / f"livetape-{name}.json" for name in (f"bridge-{gone.pid}", f"bridge-{os.getppid()}", "relay-1")
+    )
+    for file in (of_gone, of_parent, of_other):
+        file.touch()
+    for written in ({"sasl.password": "secret"}, {"sasl.password": "other"}):
+        file = parts._config_file(settings, program, written)
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert json.loads(file.read_text()) == written
+        assert set(folder.iterdir()) == {file, of_parent, of_other}
+
+
+def test_a_recorder_is_told_its_venues_and_nothing_of_kafkas() -> None:
+    settings = Settings(kafka_client={"sasl.password": "secret"})
+    assert parts.recorded(settings, ["kraken"]).venues == {"kraken": settings.venues["kraken"]}
+    everything = parts.recorded(settings, [])
+    assert everything.venues == settings.venues
+    assert "secret" not in json.dumps(bridge_config(everything, defaultdict(int)))
