@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from app.dead_letters import CannotSend, DeadLetter, read, send
 from app.settings import Settings
-from cli.console import console, done, fail
+from cli.console import console, done, errors, fail
 
 dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be folded or joined.")
 SHOWN_BYTES = 48
@@ -22,7 +22,7 @@ SHOWN_BYTES = 48
 def list_letters(
     *,
     reason: Annotated[str, typer.Option(help="Only those whose reason has this text in it.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; all, if it is not said.")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with every byte in hexadecimal.")
     ] = False,
@@ -34,6 +34,8 @@ def list_letters(
             print(letter.model_dump_json())
         else:
             _show(letter)
+    if next(found, None) is not None:
+        errors.print(f"There are more, which --limit {limit} leaves out.")
 
 
 @dead_letters.command("send")
