@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 
@@ -11,11 +12,12 @@ from app.settings import PROJECT, Settings
 from cli.console import broken, console, done
 from cli.parts import BRIDGE
 from local import java, kafka, ports, postgres, registry
-from local.errors import LocalError
+from local.errors import LocalError, NotLocal
 from local.server import Server
-from local.stack import NEEDED_MB, Stack
+from local.stack import LOOPBACK, NEEDED_MB, places
 
 PROGRAMS = {"setpriv": "util-linux", "mvn": "maven", "cmake": "cmake", "ninja": "ninja-build", "g++": "g++"}
+ANY = ("*", "0.0.0.0")  # noqa: S104 - what a setting may say, nothing listens there
 Finding = tuple[str, str, str | None]
 """What was looked at, what was found, and the remedy where something is wrong."""
 
@@ -76,18 +78,48 @@ def _disk() -> Iterator[Finding]:
 
 def _ports() -> Iterator[Finding]:
     settings = Settings()
-    for server in Stack(settings).servers:
-        for purpose, port in server.ports.items():
-            yield _port(f"{server.name} {purpose}", port, server.setting, server)
-    yield _port("API", settings.api_port, "LIVETAPE_API_PORT", None)
+    for place in places(settings):
+        if isinstance(place, NotLocal):
+            yield place.server, f"elsewhere, at {place.address}", None
+        else:
+            yield from _ports_of(place)
+    yield _port("API", settings.api_port, "LIVETAPE_API_PORT")
+    for name, address, setting in (
+        ("instant trades", settings.zmq_data, "LIVETAPE_ZMQ_DATA"),
+        ("missed trades", settings.zmq_retry, "LIVETAPE_ZMQ_RETRY"),
+        ("bridge metrics", f"//{settings.bridge_metrics}", "LIVETAPE_BRIDGE_METRICS"),
+    ):
+        yield _bridge_port(name, address, setting)
 
 
-def _port(name: str, port: int, setting: str, server: Server | None) -> Finding:
-    if server is not None and server.running() is not None:
-        return f"port {port} ({name})", "ours", None
+def _ports_of(server: Server) -> Iterator[Finding]:
+    ours = server.started_for() if server.running() is not None else {}
+    for purpose, port in server.ports.items():
+        name = f"{server.name} {purpose}"
+        yield (_at(name, port), "ours", None) if ours.get(purpose) == port else _port(name, port, server.setting)
+
+
+def _bridge_port(name: str, address: str, setting: str) -> Finding:
+    """A port that the bridge listens on, where it does so on this machine."""
+    try:
+        port = urlsplit(address).port
+    except ValueError:  # any port
+        port = None
+    if port is None or urlsplit(address).hostname not in {*LOOPBACK, *ANY}:
+        return name, f"at {address.removeprefix('//')}", None
+    if not ports.is_free(port) and ports.holder(port).startswith(BRIDGE.name):
+        return _at(name, port), "ours", None
+    return _port(name, port, setting)
+
+
+def _port(name: str, port: int, setting: str) -> Finding:
     if ports.is_free(port):
-        return f"port {port} ({name})", "free", None
-    return f"port {port} ({name})", f"taken by {ports.holder(port)}", f"stop it, or choose another port with {setting}"
+        return _at(name, port), "free", None
+    return _at(name, port), f"taken by {ports.holder(port)}", f"stop it, or choose another port with {setting}"
+
+
+def _at(name: str, port: int) -> str:
+    return f"port {port} ({name})"
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (_programs, _software, _disk, _ports)

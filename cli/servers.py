@@ -1,17 +1,20 @@
 """`livetape up`, `down`, `status`: the servers of one machine."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from app.settings import Settings
 from cli.bridge_status import bridge_table, read_metrics
 from cli.console import console, done, working
 from local import certificates, ports
+from local.errors import NotLocal
 from local.server import Server
-from local.stack import Report, Stack
+from local.stack import Report, Stack, places
 
 
 def up() -> None:
@@ -22,9 +25,6 @@ def up() -> None:
     settings = Settings()
     certificates.ensure(settings.certs_dir)
     stack = Stack(settings)
-    for server in stack.servers:
-        if server.running() is not None:
-            done(server.title, f"{_address(server)}, already running")
     start(stack, detached=True)
     console.print(f"\nLogs are in {stack.home / 'logs'}. `livetape down` stops the servers.")
 
@@ -47,20 +47,18 @@ def down(
 def status() -> None:
     """Show what runs where, and what the bridge reads."""
     settings = Settings()
-    stack = Stack(settings)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("server", "state", "address", "pid"):
         table.add_column(column)
-    for server in stack.servers:
-        child = server.running()
-        table.add_row(server.title, _state(server), _address(server), str(child.pid) if child else "")
+    for place in places(settings):
+        table.add_row(*_cells(place))
     console.print(table)
     metrics = read_metrics(settings.bridge_metrics)
     venues = bridge_table(metrics) if metrics is not None else None
     if venues is not None:
         console.print()
         console.print(venues)
-    console.print(f"\nLogs are in {stack.home / 'logs'}.")
+    console.print(f"\nLogs are in {settings.logs_dir}.")
 
 
 def start(stack: Stack, *, detached: bool) -> None:
@@ -75,16 +73,32 @@ def _teller() -> Report:
     def tell(server: Server, state: str) -> None:
         if state == "ready":
             done(server.title, _address(server), time.monotonic() - began)
+        elif state == "already running":
+            done(server.title, f"{_address(server)}, {state}")
 
     return tell
 
 
+def _cells(place: Server | NotLocal) -> tuple[str, str, str, str]:
+    if isinstance(place, NotLocal):
+        return place.server, "[dim]elsewhere[/]", escape(place.address), ""
+    child = place.running()
+    return place.title, _state(place), _address(place), str(child.pid) if child else ""
+
+
 def _state(server: Server) -> str:
     if server.running() is not None:
+        if server.started_for() != server.ports:
+            return f"[yellow]started for port {_first(server.started_for())}[/]"
         return "[green]ready[/]" if server.is_ready() else "[yellow]not answering[/]"
-    port = next(iter(server.ports.values()))
+    port = _first(server.ports)
     return "[dim]stopped[/]" if ports.is_free(port) else f"[red]port taken by {ports.holder(port)}[/]"
 
 
 def _address(server: Server) -> str:
-    return f"127.0.0.1:{next(iter(server.ports.values()))}"
+    return f"127.0.0.1:{_first(server.ports)}"
+
+
+def _first(ports: Mapping[str, int]) -> int:
+    """The port that clients are to use."""
+    return next(iter(ports.values()))

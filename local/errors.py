@@ -5,6 +5,7 @@ LocalError
  ├─ SoftwareMissing   a program or download is not there
  ├─ DiskFull          too little room for the servers' data
  ├─ NotLocal          the settings point to another machine
+ ├─ OtherPorts        a server runs already, at other ports than the settings say
  ├─ NotOurs           another user started a server, and only that user may stop it
  └─ ServerFailed      a server ended or did not become ready; carries the end of its log
 """
@@ -46,8 +47,20 @@ class NotLocal(LocalError):
     """The settings name a server on another machine, several of them, or no port."""
 
     def __init__(self, server: str, address: str, setting: str) -> None:
+        self.server = server
+        self.address = address.rpartition("@")[2]  # without a password
         super().__init__(
-            f"{server} at {address} is no one port of this machine: `livetape up` starts local servers only ({setting})"
+            f"{server} at {self.address} is no one port of this machine: `livetape up` starts local servers only "
+            f"({setting})"
+        )
+
+
+class OtherPorts(LocalError):
+    """A server runs already, at other ports than the settings say."""
+
+    def __init__(self, server: str, there: int, wanted: int) -> None:
+        super().__init__(
+            f"{server} runs already, started for port {there} and not for {wanted}: `livetape down` comes first"
         )
 
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,8 +139,8 @@ def save(child: Child, pid_file: Path) -> None:
     pid_file.write_text(f"{child.pid} {_start_ticks(child.pid)}\n")
 
 
-def find(pid_file: Path, command: Command) -> Child | None:
-    """The child that `save` wrote, or None when it no longer runs."""
+def find(pid_file: Path, command: Callable[[], Command]) -> Child | None:
+    """The child that `save` wrote, or None when it no longer runs; its command is made when it does."""
     try:
         pid, ticks = map(int, pid_file.read_text().split())
         process = psutil.Process(pid)
@@ -148,7 +148,7 @@ def find(pid_file: Path, command: Command) -> Child | None:
             return None
     except (OSError, ValueError, psutil.NoSuchProcess):
         return None
-    child = Child(process, command)
+    child = Child(process, command())
     return child if child.is_alive() else None
 
 

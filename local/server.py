@@ -1,5 +1,6 @@
 """What the local servers have in common: a name, ports, a log, and a way to start, to be ready and to stop."""
 
+import json
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from app.settings import PROJECT
 from local import ports, process
-from local.errors import ServerFailed
+from local.errors import OtherPorts, ServerFailed
 from local.process import Child, Command
 
 SERVERS = PROJECT / ".livetape" / "servers"
@@ -32,6 +33,7 @@ class Server(ABC):
         self.data = home / "data" / self.name
         self.log = home / "logs" / f"{self.name}.log"
         self.pid_file = home / "run" / f"{self.name}.pid"
+        self.ports_file = home / "run" / f"{self.name}.ports.json"
         self._child: Child | None = None
 
     @abstractmethod
@@ -56,13 +58,28 @@ class Server(ABC):
 
     def running(self) -> Child | None:
         """Its process, when it was started by us and still runs."""
-        return self._child or process.find(self.pid_file, self.command())
+        return self._child or process.find(self.pid_file, self.command)
+
+    def started_for(self) -> dict[str, int]:
+        """The ports that its process was started for."""
+        try:
+            told: dict[str, int] = json.loads(self.ports_file.read_text())
+        except FileNotFoundError:
+            return self.ports
+        return told
+
+    def check_started_for(self) -> None:
+        """Raise OtherPorts when its process was started for other ports than it is to have."""
+        for purpose, port in self.started_for().items():
+            if port != self.ports[purpose]:
+                raise OtherPorts(self.title, port, self.ports[purpose])
 
     def launch(self, *, detached: bool) -> None:
         """Start the process from the main thread; `wait_ready` tells when it serves."""
         self.check_ports()
         self._child = process.spawn(self.command(), self.log, detached=detached)
         process.save(self._child, self.pid_file)
+        self.ports_file.write_text(json.dumps(self.ports))
 
     def wait_ready(self) -> None:
         """Wait until it serves.
@@ -71,7 +88,7 @@ class Server(ABC):
             ServerFailed: it ended, or was not ready in time; the message has the end of its log.
         """
         deadline = time.monotonic() + self.ready_timeout_s
-        child = self._child
+        child = self.running()
         while not self.is_ready():
             if child is None or not child.is_alive():
                 raise ServerFailed(self.title, "ended while starting", self.log, process.tail(self.log))

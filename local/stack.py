@@ -1,7 +1,7 @@
 """All servers of one machine together: start in parallel, stop in reverse, clean."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,52 +25,77 @@ def _silent(server: Server, state: str) -> None:
     """Hear nothing of the steps."""
 
 
+def _postgres(settings: Settings) -> Server:
+    return Postgres(settings.home, _local_port(Postgres, settings.postgres_url))
+
+
+def _kafka(settings: Settings) -> Server:
+    port = _local_port(Kafka, f"//{settings.kafka_bootstrap}")
+    return Kafka(settings.home, port, port + 1)
+
+
+def _registry(settings: Settings) -> Server:
+    return Registry(settings.home, _local_port(Registry, settings.registry_url))
+
+
+MAKERS: tuple[Callable[[Settings], Server], ...] = (_postgres, _kafka, _registry)
+"""Each raises NotLocal when the settings say that the server is elsewhere."""
+
+
+def places(settings: Settings) -> Iterator[Server | NotLocal]:
+    """Each server, or that it is elsewhere."""
+    for make in MAKERS:
+        try:
+            yield make(settings)
+        except NotLocal as elsewhere:
+            yield elsewhere
+
+
 class Stack:
     """Kafka, the schema registry and Postgres, where the settings say that they are."""
 
     def __init__(self, settings: Settings) -> None:
-        kafka = _local_port("Kafka", f"//{settings.kafka_bootstrap}", Kafka.setting)
-        registry = _local_port("schema registry", settings.registry_url, Registry.setting)
-        postgres = _local_port("Postgres", settings.postgres_url, Postgres.setting)
         self.home = settings.home
         self._started: list[Server] = []
-        self.servers: list[Server] = [
-            Postgres(settings.home, postgres),
-            Kafka(settings.home, kafka, kafka + 1),
-            Registry(settings.home, registry),
-        ]
+        self.servers: list[Server] = [make(settings) for make in MAKERS]
 
     def start(self, *, detached: bool, report: Report = _silent) -> None:
         """Start what does not run yet and wait until all serve; `report` hears of each step from this thread.
 
+        A server is `starting` and `ready`, or `already running` once it answers.
+
         On any failure what this call started is stopped again.
 
         Raises:
-            LocalError: a port is taken, the disk is full, a program is missing, or a server failed.
+            LocalError: a port is taken, the disk is full, a program is missing, or a server failed or runs at other
+                ports.
         """
         _check_room(self.home)
-        self._started = [server for server in self.servers if server.running() is None]
+        running = [server for server in self.servers if server.running() is not None]
+        for server in running:
+            server.check_started_for()
+        self._started = [server for server in self.servers if server not in running]
         for server in self._started:
             server.check_ports()
         with ThreadPoolExecutor(len(self.servers)) as pool:
             try:
-                self._start_in(pool, report, detached=detached)
+                self._start_in(pool, running, report, detached=detached)
             except BaseException:
                 self.stop_started()  # before the pool ends: it waits for those who wait for a server
                 raise
 
-    def _start_in(self, pool: ThreadPoolExecutor, report: Report, *, detached: bool) -> None:
+    def _start_in(self, pool: ThreadPoolExecutor, running: Sequence[Server], report: Report, *, detached: bool) -> None:
         preparing = {pool.submit(server.prepare): server for server in self._started}
-        starting = {}
+        waiting = {pool.submit(server.wait_ready): (server, "already running") for server in running}
         for done in as_completed(preparing):
             done.result()
             server = preparing[done]
             server.launch(detached=detached)
             report(server, "starting")
-            starting[pool.submit(server.wait_ready)] = server
-        for ready in as_completed(starting):
+            waiting[pool.submit(server.wait_ready)] = (server, "ready")
+        for ready in as_completed(waiting):
             ready.result()
-            report(starting[ready], "ready")
+            report(*waiting[ready])
 
     def stop(self, report: Report = _silent) -> None:
         """Stop every server of ours that runs, whichever command started it."""
@@ -124,14 +149,14 @@ def on_free_ports(settings: Settings, home: Path) -> Settings:
     )
 
 
-def _local_port(server: str, address: str, setting: str) -> int:
+def _local_port(server: type[Server], address: str) -> int:
     parts = urlsplit(address)
     try:
         port = parts.port
     except ValueError:  # no number, or several brokers
         port = None
     if parts.hostname not in LOOPBACK or port is None:
-        raise NotLocal(server, address.removeprefix("//"), setting)
+        raise NotLocal(server.title, address.removeprefix("//"), server.setting)
     return port
 
 

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import typer
@@ -129,6 +133,54 @@ def test_a_setting_that_must_be_json_is_named_with_an_example_that_is_taken(sett
     assert ended.stderr.startswith(f"error: {name} must be JSON: ")
     example = ended.stderr.partition(f"{name}='")[2].removesuffix("'\n")
     assert livetape("topics", "list", **{name: example}).returncode == 0
+
+
+ELSEWHERE = {"LIVETAPE_KAFKA_BOOTSTRAP": "k1.example:9092,k2.example:9092"}
+
+
+def test_the_status_of_an_operator_of_a_cluster_tells_what_the_bridge_reads(tmp_path: Path) -> None:
+    answer = b'livetape_bridge_connected{venue="kraken"} 1\n'
+    with metrics_server(answer) as address:
+        told = livetape("status", **ELSEWHERE, LIVETAPE_BRIDGE_METRICS=address, LIVETAPE_HOME=str(tmp_path))
+    assert told.returncode == 0, told.stderr
+    assert re.search("Kafka +elsewhere +k1.example:9092,k2.example:9092", told.stdout)
+    assert re.search("schema registry +(stopped|port taken)", told.stdout)
+    assert "kraken" in told.stdout
+
+
+@contextmanager
+def metrics_server(answer: bytes) -> Iterator[str]:
+    """The address of a server that gives this answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("setting", "address"),
+    [
+        ("LIVETAPE_ZMQ_DATA", "tcp://*:{}"),
+        ("LIVETAPE_ZMQ_RETRY", "tcp://127.0.0.1:{}"),
+        ("LIVETAPE_BRIDGE_METRICS", "0.0.0.0:{}"),
+    ],
+)
+def test_the_doctor_looks_at_the_ports_of_the_bridge(setting: str, address: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = livetape("doctor", **ELSEWHERE, **{setting: address.format(port)}).stdout
+    assert re.search(rf"✗ port {port} .* taken by .*: stop it, or choose another port with {setting}", told)
+    assert "elsewhere, at k1.example:9092,k2.example:9092" in told
 
 
 def test_dead_letters_that_are_no_text_are_not_sent(tmp_path: Path) -> None:

@@ -63,11 +63,11 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 def test_a_saved_child_is_found_again(tmp_path: Path) -> None:
     child = process.spawn(SLEEP, tmp_path / "log", detached=True)
     process.save(child, tmp_path / "pid")
-    found = process.find(tmp_path / "pid", SLEEP)
+    found = process.find(tmp_path / "pid", lambda: SLEEP)
     assert found is not None
     assert found.pid == child.pid
     found.stop()
-    assert process.find(tmp_path / "pid", SLEEP) is None
+    assert process.find(tmp_path / "pid", lambda: SLEEP) is None
 
 
 def test_a_child_that_another_user_started_is_named_with_its_owner(
@@ -88,7 +88,7 @@ def refuse(*_: object) -> None:
 
 def test_another_process_with_the_saved_id_is_not_taken_for_the_child(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text(f"{os.getpid()} 1\n")
-    assert process.find(tmp_path / "pid", SLEEP) is None
+    assert process.find(tmp_path / "pid", lambda: SLEEP) is None
 
 
 def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
-from local import stack
-from local.errors import DiskFull, NotLocal, PortTaken, ServerFailed
+from local import ports, stack
+from local.errors import DiskFull, NotLocal, OtherPorts, PortTaken, ServerFailed, SoftwareMissing
 from local.kafka import Kafka
 from local.process import Child, Command
+from local.registry import Registry
 from local.server import Server
 from local.stack import Stack
 
@@ -38,6 +40,25 @@ class Waiting(Server):
     def is_ready(self) -> bool:
         """Never be ready."""
         return False
+
+
+class Serving(Waiting):
+    """A server that runs, and is ready when it is asked for the second time."""
+
+    asked = 0
+
+    def is_ready(self) -> bool:
+        """Be ready soon."""
+        self.asked += 1
+        return self.asked > 1
+
+
+class Missing(Waiting):
+    """A server whose software is not there."""
+
+    def command(self) -> Command:
+        """Have none."""
+        raise SoftwareMissing("the server")
 
 
 class Failing(Server):
@@ -101,6 +122,52 @@ def test_when_one_server_fails_those_started_with_it_are_stopped(tmp_path: Path)
     assert seen
     assert not any(child is not None and child.is_alive() for child in seen)
     assert waiting.running() is None
+
+
+def stack_of(tmp_path: Path, *servers: Server) -> Stack:
+    made = Stack(stack.on_free_ports(Settings(), tmp_path))
+    made.servers = list(servers)
+    return made
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Server]:
+    """A server that another command left running."""
+    server = Waiting(tmp_path, {"clients": ports.free_ports(1)[0]})
+    server.launch(detached=True)
+    yield server
+    server.stop()
+
+
+def test_a_server_that_runs_already_is_told_once_it_answers(tmp_path: Path, running: Server) -> None:
+    again = Serving(tmp_path, running.ports)
+    said: list[tuple[str, int]] = []
+    servers = stack_of(tmp_path, again)
+    servers.start(detached=True, report=lambda _, state: said.append((state, again.asked)))
+    assert said == [("already running", 2)]
+    servers.stop_started()
+    assert again.running() is not None
+
+
+def test_a_server_that_runs_at_another_port_is_not_taken_for_the_wanted_one(tmp_path: Path, running: Server) -> None:
+    there = running.ports["clients"]
+    again = Serving(tmp_path, {"clients": 1})
+    with pytest.raises(OtherPorts, match=f"started for port {there} and not for 1: `livetape down` comes first"):
+        stack_of(tmp_path, again).start(detached=True)
+    assert again.asked == 0
+
+
+def test_a_server_whose_software_is_missing_does_not_run(tmp_path: Path) -> None:
+    assert Missing(tmp_path, {}).running() is None
+
+
+def test_servers_elsewhere_are_told_without_their_passwords() -> None:
+    settings = Settings(postgres_url="postgresql+psycopg://u:secret@db.example:5432")
+    elsewhere, *here = stack.places(settings)
+    assert isinstance(elsewhere, NotLocal)
+    assert (elsewhere.server, elsewhere.address) == ("Postgres", "db.example:5432")
+    assert "secret" not in str(elsewhere)
+    assert [type(place) for place in here] == [Kafka, Registry]
 
 
 def test_kafkas_settings_are_read_by_java_whatever_letters_the_folder_has(
