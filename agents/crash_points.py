@@ -6,17 +6,18 @@
 import os
 import signal
 from collections import Counter
-from typing import Final, Literal
+from typing import Literal
+
+from app.settings import CRASH_AT
 
 CrashPoint = Literal["mid-flush", "before-commit", "after-commit", "during-recovery"]
 
-VARIABLE: Final = "LIVETAPE_CRASH_AT"
 _passed: Counter[str] = Counter()
 
 
 def reach(point: CrashPoint) -> None:
     """Die here, as by `kill -9`, when the environment says so; else nothing."""
-    wanted = os.environ.get(VARIABLE)
+    wanted = os.environ.get(CRASH_AT)
     if wanted is None:
         return
     name, _, times = wanted.partition(":")

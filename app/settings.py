@@ -1,22 +1,30 @@
 """Every setting of livetape, from the environment (`LIVETAPE_…`) or the defaults of one machine.
 
-Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL_SSL"}'`.
+Lists and mappings are JSON: `LIVETAPE_KAFKA_CLIENT='{"security.protocol": "SASL_SSL"}'`. A variable of another name is
+refused: it would be a setting mistyped.
 """
 
 import json
+import os
 import re
+from collections.abc import Iterable
 from datetime import date
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.intervals import SECOND_NS, check_intervals
 from app.time_zones import check_timezone
 
 PROJECT = Path(__file__).resolve().parents[1]
+PREFIX = "LIVETAPE_"
+CRASH_AT = "LIVETAPE_CRASH_AT"
+"""No setting: where a test has a process killed (agents/crash_points.py)."""
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
@@ -132,11 +140,21 @@ EXCHANGES = {
 }
 
 
+def _check_names(variables: Iterable[str], known: Iterable[str]) -> None:
+    names = [field.upper() for field in known]
+    for variable in variables:
+        name = variable.upper().partition("__")[0]  # what is behind it is within a setting
+        if name.startswith(PREFIX) and name != CRASH_AT and name.removeprefix(PREFIX) not in names:
+            near = get_close_matches(name.removeprefix(PREFIX), names, 1)
+            hint = f": is {PREFIX}{near[0]} meant?" if near else ""
+            raise PydanticCustomError("unknown_setting", "{text}", {"text": f"{variable} is no setting{hint}"})
+
+
 class Settings(BaseSettings):
     """What a run of livetape needs to know. Times ending in `_ns` are nanoseconds, in `_ms` milliseconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LIVETAPE_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
     )
 
     namespace: Namespace = "live"
@@ -243,6 +261,12 @@ class Settings(BaseSettings):
     live_ms: int = Field(default=20, ge=1)
     """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _every_variable_is_known(cls, values: Any) -> Any:  # noqa: ANN401 - as it comes
+        _check_names(os.environ, cls.model_fields)
+        return values
+
     @property
     def database_url(self) -> str:
         """SQLAlchemy address of the namespace's own database, on which a server that vanished is noticed."""
@@ -275,7 +299,7 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The `LIVETAPE_…` variables that give a child process these same settings."""
-        return {f"LIVETAPE_{name.upper()}": value for name, value in self._as_text().items()}
+        return {f"{PREFIX}{name.upper()}": value for name, value in self._as_text().items()}
 
     def _as_text(self) -> dict[str, str]:
         values = self.model_dump(mode="json", exclude_none=True)

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from app.aggregates import AggregatesUnfit
 from app.schema_registry import RegistryError
+from app.settings import PREFIX
 from app.topic_admin import TopicError
 from app.topics import TopicsFileError
 from app.venues import VenuesFileError
@@ -114,12 +115,13 @@ def _in_words(error: Exception) -> str:
 
 
 def _settings_problem(error: ValidationError) -> str:
-    lines = [f"LIVETAPE_{'__'.join(map(str, part['loc'])).upper()}: {part['msg']}" for part in error.errors()]
-    return "a setting is wrong\n" + "\n".join(lines)
+    lines = (f"{PREFIX}{'__'.join(map(str, part['loc'])).upper()}: {part['msg']}" for part in error.errors())
+    whole = (part["msg"] for part in error.errors() if not part["loc"])
+    return next(whole, None) or "\n".join(["a setting is wrong", *lines])
 
 
 def _json_problem(error: SettingsError) -> str:
     """Pydantic names the field in its message alone, and what is wrong with it in the cause."""
     field = re.findall(r'field "(\w+)"', str(error))[0]
-    name = f"LIVETAPE_{field.upper()}"
+    name = f"{PREFIX}{field.upper()}"
     return f"{name} must be JSON: {error.__cause__}\nfor example {name}='{EXAMPLES[field]}'"

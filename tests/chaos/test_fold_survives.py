@@ -9,9 +9,8 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from agents.crash_points import VARIABLE
 from app.intervals import SECOND_NS
-from app.settings import Settings
+from app.settings import CRASH_AT, Settings
 from tests.chaos.market import Market
 from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import (
@@ -99,7 +98,7 @@ def test_workers_killed_at_random_and_at_every_named_point_leave_every_bar_right
                     worker.process.wait(seconds)
                 worker.kill()
         for point in POINTS:
-            with folding(hasty, **{VARIABLE: f"{point}:2"}) as worker:
+            with folding(hasty, **{CRASH_AT: f"{point}:2"}) as worker:
                 assert worker.process.wait(WAIT_S) == KILLED, worker.log
         last = folding(hasty)
     with last as worker:

@@ -7,8 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from agents.crash_points import VARIABLE
-from app.settings import Settings
+from app.settings import CRASH_AT, Settings
 from tests.chaos.sink_kit import Market, finish, stored, wait_for, wait_until
 from tests.integration.sql_kit import Database
 from tests.parts import Part, running
@@ -63,7 +62,7 @@ def test_a_kill_at_any_named_point_loses_and_doubles_nothing(settings: Settings)
         own = settings.model_copy(update={"namespace": f"{settings.namespace}-{point}"})
         market, database = Market(own, SEED), Database(own)
         market.write()
-        with running("sink", own, **{VARIABLE: f"{point}:2"}) as sink:
+        with running("sink", own, **{CRASH_AT: f"{point}:2"}) as sink:
             assert sink.wait() == -signal.SIGKILL, sink.printed
         with running("sink", own) as sink:
             market.write()

@@ -15,9 +15,8 @@ import fastavro
 import httpx
 import pytest
 
-from agents.crash_points import VARIABLE
 from app.database import migrate
-from app.settings import PROJECT, Settings
+from app.settings import CRASH_AT, PROJECT, Settings
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Writer, bar, eventually, serving
 from tests.integration.fold_kit import (
     Group,
@@ -184,7 +183,7 @@ def test_workers_killed_at_every_named_point_leave_every_window_right(declared: 
     tape = Tape(declared)
     for place, point in enumerate(("mid-flush", "before-commit", "after-commit", "during-recovery")):
         write_market(tape, 1 + place * 40, 20)
-        with folding(declared, **{VARIABLE: f"{point}:2"}) as worker:
+        with folding(declared, **{CRASH_AT: f"{point}:2"}) as worker:
             assert worker.process.wait(WAIT_S) == KILLED, worker.log
     with folding(declared) as worker:
         wait_until_flushed(declared, worker)

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from agents.crash_points import VARIABLE
 from app import dead_letters
 from app.intervals import SECOND_NS
-from app.settings import Settings
+from app.settings import CRASH_AT, Settings
 from app.topic_admin import apply
 from replay.market import MarketSpec, trades
 from replay.quotes import SimulatedQuote, quoted
@@ -182,7 +181,7 @@ def test_each_trade_is_joined_with_the_quote_of_its_time_once_whatever_kills_the
     feed = Feed(tape)
     for point in POINTS:
         feed.write(400)
-        with folding(joined, app=APP, **{VARIABLE: f"{point}:2"}) as worker:
+        with folding(joined, app=APP, **{CRASH_AT: f"{point}:2"}) as worker:
             assert worker.process.wait(WAIT_S) == KILLED, worker.log
     feed.write(400)
     feed.end()

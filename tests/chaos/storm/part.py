@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from agents.crash_points import VARIABLE as CRASH_AT
-from app.settings import PROJECT, Settings
+from app.settings import CRASH_AT, PROJECT, Settings
 from local.errors import SoftwareMissing
 
 STOP_S: Final = 30.0

@@ -1,11 +1,12 @@
 """Settings come from the environment and reach child processes unchanged."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.settings import PacketFeed, Settings
+from app.settings import CRASH_AT, PacketFeed, Settings
 
 
 def test_the_database_is_named_like_the_namespace() -> None:
@@ -34,6 +35,29 @@ def test_a_cluster_with_tls_is_reached_by_plain_librdkafka_properties(monkeypatc
     monkeypatch.setenv("LIVETAPE_KAFKA_BOOTSTRAP", "kafka.example:9092")
     expected = {"bootstrap.servers": "kafka.example:9092", "security.protocol": "SASL_SSL", "sasl.username": "u"}
     assert Settings().kafka_config == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("LIVETAPE_NAMESPCE", "LIVETAPE_NAMESPCE is no setting: is LIVETAPE_NAMESPACE meant?"),
+        ("LIVETAPE_VENUE__kraken__url", "LIVETAPE_VENUE__kraken__url is no setting: is LIVETAPE_VENUES meant?"),
+        ("livetape_hom", "livetape_hom is no setting: is LIVETAPE_HOME meant?"),
+        ("LIVETAPE_XQZ", "LIVETAPE_XQZ is no setting "),
+    ],
+)
+def test_a_mistyped_setting_is_refused_with_the_nearest_one(
+    monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        Settings()
+
+
+def test_a_part_of_a_setting_and_the_crash_points_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVETAPE_KAFKA_CLIENT__acks", "all")
+    monkeypatch.setenv(CRASH_AT, "before-commit")
+    assert Settings().kafka_client == {"acks": "all"}
 
 
 @pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])

@@ -48,6 +48,11 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
     ("command", "environment", "said"),
     [
         ("status", {"LIVETAPE_NAMESPACE": "Über"}, "LIVETAPE_NAMESPACE"),
+        (
+            "status",
+            {"LIVETAPE_NAMESPCE": "demo"},
+            "NAMESPCE is no setting: is LIVETAPE_NAMESPACE meant?",
+        ),
         ("status", {"LIVETAPE_BRIDGE_METRICS": "[::1"}, "LIVETAPE_BRIDGE_METRICS"),
         ("topics list", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
         ("topics apply", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, f"Kafka at {NOBODY}"),
