@@ -17,6 +17,7 @@ from app import topic_admin
 from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
+from cli.arrivals import Arrivals
 from cli.console import WrongSetting, broken, console, done, fail, step
 from cli.servers import start as start_servers
 from cli.supervisor import POLL_S, Part, PartFailed, Supervisor
@@ -115,13 +116,16 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
 
 
 def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
-    """Wait for a bar, and a while for one of each venue: one that cannot be reached, or rests, holds up no other."""
+    """Wait for a new bar, and a while for one of each venue: what cannot be reached, or rests, holds up no other."""
     if not settings.venues:
         return
-    late = set(settings.venues)
+    late, arrivals = set(settings.venues), Arrivals(_url(settings), settings.intervals[0])
 
     def has_come() -> bool:
-        late.difference_update([name for name in late if _has_bars(settings, name)])
+        seen = {
+            name for name in late for instrument in settings.venues[name].instruments if arrivals.look(name, instrument)
+        }
+        late.difference_update(seen)
         return len(late) < len(settings.venues)
 
     bridge_log, worker_log = (settings.logs_dir / f"{part}.log" for part in ("bridge", "worker"))
@@ -183,20 +187,6 @@ def _announce(settings: Settings, seconds: float | None) -> None:
     end = "Ctrl-C stops everything" if seconds is None else f"stops by itself in {seconds:.0f} s"
     console.print(f"\n[bold green]ready[/]: [bold]{_url(settings)}[/]")
     console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
-
-
-def _has_bars(settings: Settings, venue: str) -> bool:
-    """Whether the API has a bar of a venue's."""
-    return any(_has_bar(settings, venue, instrument) for instrument in settings.venues[venue].instruments)
-
-
-def _has_bar(settings: Settings, venue: str, instrument: str) -> bool:
-    query = {"venue": venue, "instrument": instrument, "interval": settings.intervals[-1], "limit": "1"}
-    try:
-        answer = httpx.get(f"{_url(settings)}/api/v1/bars", params=query, timeout=5.0)
-        return answer.is_success and bool(answer.json()["bars"])
-    except httpx.HTTPError:
-        return False
 
 
 def _is_ok(url: str) -> bool:
