@@ -21,7 +21,7 @@ from agents.folding_partition import FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, LiveTopic
-from agents.partition_log import THREAD_BYTES
+from agents.partition_log import THREAD_BYTES, CorruptRecords
 from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
 from agents.standby import Standbys
@@ -65,7 +65,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._paused_since_s: float | None = None
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (str(tp.partition),))
-        self._broken_off: dict[int, int] = {}  # by an aggregate that failed, at this offset
+        self._broken_off: dict[int, int] = {}  # partitions that are folded no further than this offset
         app.read_batches_from(self)
 
     @property
@@ -135,7 +135,9 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         return None if partition is None else partition.next_offset
 
     def _next_offsets(self) -> dict[TP, int]:
-        offsets = {number: each.next_offset for number, each in self._partitions.items()}
+        return self._with_broken_off({number: each.next_offset for number, each in self._partitions.items()})
+
+    def _with_broken_off(self, offsets: dict[int, int]) -> dict[TP, int]:
         return {TP(self._trades, number): offset for number, offset in (self._broken_off | offsets).items()}
 
     async def fold(self, record_set: RecordSet) -> None:
@@ -161,6 +163,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             await partition.fold(record_set, log_end or record_set.next_offset)
         except AggregateFailed as error:
             self._aggregate_failed(partition, error)
+        except CorruptRecords as error:
+            await self._log_damaged(partition, error)
         except Exception as error:
             await self.app.crash(error)
             raise
@@ -219,14 +223,26 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             exc_info=error,
         )
         partition.break_off()
-        if self._partitions.get(number) is partition:
-            del self._partitions[number]
-            self._broken_off[number] = partition.flushed_offset
+        self._leave_off(partition)
+
+    async def _log_damaged(self, partition: FoldingPartition, error: CorruptRecords) -> None:
+        """Fold this partition no further, and write what came before the damage: nobody can tell what is behind it.
+
+        The other partitions go on. Whoever has this one after a rebalance comes to the same place and stops there.
+        """
+        log.critical("%s. The partition is folded no further", error)
+        await partition.close()
+        self._leave_off(partition)
+
+    def _leave_off(self, partition: FoldingPartition) -> None:
+        if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
+            del self._partitions[partition.partition]
+            self._broken_off[partition.partition] = partition.flushed_offset
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}
         while not self.should_stop:
             await self.sleep(COMMIT_INTERVAL_S)
-            flushed = {TP(self._trades, number): each.flushed_offset for number, each in self._partitions.items()}
+            flushed = self._with_broken_off({number: each.flushed_offset for number, each in self._partitions.items()})
             if flushed != committed and await self.app.commit_batches(flushed):
                 committed = flushed

@@ -3,8 +3,8 @@
 Lag in records is the log's end less the next offset that the worker will take. Lag in seconds compares two places of
 the log by what its records say: the newest event time among the last records before its end, less the newest among the
 last records before the worker's next offset. No wall clock is in it, so a replayed log shows the lag of its own time,
-and what waits in front of a worker that stands still is seen to grow. With nothing unread it is 0; where neither place
-has a record with a time it is NaN.
+and what waits in front of a worker that stands still is seen to grow. With nothing unread it is 0; where a place has no
+record with a time, or its records cannot be read, it is NaN.
 """
 
 import asyncio
@@ -118,10 +118,15 @@ class LagMeter:
         first, end = self._consumer.get_watermark_offsets(TopicPartition(*tp), TIMEOUT_S, cached=False)
         if next_offset >= end:
             return Lag(0, 0.0)
-        newest, reached = self._time_before(tp, end, first), self._time_before(tp, next_offset, first)
-        if newest is None or reached is None:
-            return Lag(end - next_offset, math.nan)
-        return Lag(end - next_offset, max(0, newest - reached) / 1_000_000_000)
+        return Lag(end - next_offset, self._seconds(tp, next_offset, first, end))
+
+    def _seconds(self, tp: TP, next_offset: int, first: int, end: int) -> float:
+        try:
+            newest, reached = self._time_before(tp, end, first), self._time_before(tp, next_offset, first)
+        except KafkaException as error:  # the log is damaged there: its length is known all the same
+            log.debug("%s partition %d: the lag in seconds is not known now: %s", *tp, error)
+            return math.nan
+        return math.nan if newest is None or reached is None else max(0, newest - reached) / 1_000_000_000
 
     def _time_before(self, tp: TP, offset: int, first: int) -> int | None:
         """The newest event time in ns among the last records before an offset; at the log's begin, its first one's."""

@@ -101,7 +101,7 @@ class JoiningPartition:
         return {self.quotes.tp} if waiting == 0 and self._join.kept_quotes > MOST_QUOTES else set()
 
     async def take(self, record_set: RecordSet) -> None:
-        """Take a record set of one of the logs.
+        """Take a record set of one of the logs, unless the partition was let go of.
 
         Raises:
             OffsetJump: it does not begin where the join is.
@@ -109,6 +109,8 @@ class JoiningPartition:
         """
         side = self.side(record_set.topic)
         async with self._lock:
+            if self._closing.has_begun:
+                return  # its last flush may have been taken
             if record_set.start_offset != side.next_offset:
                 raise OffsetJump(
                     f"{side.tp.topic} partition {self.partition}: the join expects offset {side.next_offset}, and the "

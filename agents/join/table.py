@@ -13,6 +13,7 @@ from agents.flush import Fenced
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
+from agents.partition_log import CorruptRecords
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
@@ -37,6 +38,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self._settings = settings
         self._partitions: dict[int, JoiningPartition] = {}
         self._paused: set[TP] = set()
+        self._broken_off: dict[TP, int] = {}  # logs of partitions that are joined no further than these offsets
         gauges = metrics.JOIN_LAG_RECORDS, metrics.JOIN_LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (tp.topic, str(tp.partition)))
         app.read_batches_from(self)
@@ -75,6 +77,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         partitions, self._partitions = self._partitions, {}
         self.app.consumer.resume_partitions(self._paused & self.app.consumer.assignment())
         self._paused = set()
+        self._broken_off.clear()
         await asyncio.gather(*(partition.close() for partition in partitions.values()))
 
     def position(self, tp: TP) -> int | None:
@@ -86,7 +89,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         return [side for each in self._partitions.values() for side in (each.trades, each.quotes)]
 
     def _next_offsets(self) -> dict[TP, int]:
-        return {side.tp: side.next_offset for side in self._sides()}
+        return self._broken_off | {side.tp: side.next_offset for side in self._sides()}
 
     async def take(self, record_set: RecordSet) -> None:
         """Take a record set of a partition that this worker has; one of any other came before a rebalance.
@@ -98,10 +101,24 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
             return
         try:
             await partition.take(record_set)
+        except CorruptRecords as error:
+            await self._log_damaged(partition, error)
+            return
         except Exception as error:
             await self.app.crash(error)
             raise
         self._pace(partition)
+
+    async def _log_damaged(self, partition: JoiningPartition, error: CorruptRecords) -> None:
+        """Join this partition no further, and write what came before the damage: nobody can tell what is behind it.
+
+        The other partitions go on. Whoever has this one after a rebalance comes to the same place and stops there.
+        """
+        log.critical("%s. The partition is joined no further", error)
+        await partition.close()
+        if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
+            del self._partitions[partition.partition]
+            self._broken_off |= {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
 
     def _pace(self, partition: JoiningPartition) -> None:
         """Fetch no more of a log that is far ahead of the other."""
@@ -134,6 +151,6 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
             for partition in self._partitions.values():  # nothing may come of a log that is held until it is let go
                 if not partition.is_busy:
                     self._pace(partition)
-            flushed = {side.tp: side.flushed_offset for side in self._sides()}
+            flushed = self._broken_off | {side.tp: side.flushed_offset for side in self._sides()}
             if flushed != committed and await self.app.commit_batches(flushed):
                 committed = flushed

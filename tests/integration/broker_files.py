@@ -7,7 +7,8 @@ from typing import Protocol
 from app.settings import Settings
 
 BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
-RECORDS_AT = 61  # bytes into a batch
+FORMAT_AT = 16  # bytes into a batch, as this
+RECORDS_AT = 61
 
 
 class Place(Protocol):
@@ -55,12 +56,12 @@ def largest_batch(log: bytes) -> bytes:
     return max(batches, key=len)
 
 
-def damage(settings: Settings, record: Place) -> None:
-    """Turn a byte of the batch that begins with a record, below the broker."""
-    path = segment(settings, record.partition)
+def damage(settings: Settings, record: Place, byte_at: int = RECORDS_AT, topic: str = "trades") -> None:
+    """Turn the lowest bit of a byte of the batch that begins with a record, below the broker."""
+    path = segment(settings, record.partition, topic)
     with path.open("r+b") as file:
-        at = batch_at(path.read_bytes(), record.offset) + RECORDS_AT
+        at = batch_at(path.read_bytes(), record.offset) + byte_at
         file.seek(at)
         byte = file.read(1)[0]
         file.seek(at)
-        file.write(bytes([byte ^ 0xFF]))
+        file.write(bytes([byte ^ 1]))

@@ -8,9 +8,14 @@ import fastavro
 
 from app.records import without_logical_types
 from app.settings import Settings
-from tests.integration.broker_files import batch_on_disk, damage
+from tests.chaos.market import VENUES
+from tests.integration.api_kit import eventually
+from tests.integration.broker_files import FORMAT_AT, batch_on_disk, damage
 from tests.integration.fold_kit import (
+    PARTITIONS,
+    Group,
     Tape,
+    Worker,
     folding,
     oracles,
     read,
@@ -129,3 +134,43 @@ def test_batches_that_cannot_be_read_are_dead_letters_and_their_neighbours_are_f
         ]
         assert worker.counted("livetape_fold_dead_letters_total") == 3
     assert differences(read_bars(settings, tape.avro), expected) == []
+
+
+def lags(worker: Worker) -> dict[str, float]:
+    """Records between the fold and the end of the log, by partition."""
+    partitions = map(str, range(PARTITIONS))
+    return {number: worker.counted("livetape_fold_lag_records", partition=number) for number in partitions}
+
+
+def write_everywhere(tape: Tape, first: int, last: int) -> None:
+    """Good trades of instruments of every partition, and their venues' clocks."""
+    for number in range(first, last):
+        for venue, names in VENUES.items():
+            for name in names:
+                tape.trade(trade(str(number), f"{number}.5", number, venue=venue, instrument=name))
+            tape.clock(number - 5, venue)
+    tape.flush()
+
+
+def test_a_batch_whose_end_cannot_be_told_stops_its_partition_alone_and_behind_all_that_came_before(
+    settings: Settings,
+) -> None:
+    tape = Tape(with_topics(settings))
+    write_everywhere(tape, 1, 60)
+    write_some(tape, 60, 70)
+    write_everywhere(tape, 70, 130)
+    begin = next(
+        record for record in read(settings, "trades") if tape.avro.read(record.value or b"")[1].get("trade_id") == "60"
+    )
+    group = Group(settings)
+    ends = group.ends()
+    behind = {(begin.partition, offset) for offset in range(begin.offset, ends[begin.partition])}
+    expected = oracles(settings, tape.avro, dead=behind)
+    damage(settings, begin, FORMAT_AT)
+    with folding(settings) as worker:
+        eventually(lambda: group.committed() == ends | {begin.partition: begin.offset}, lambda: worker.log)
+        eventually(lambda: lags(worker) == {str(number): 0.0 for number in ends} | {str(begin.partition): len(behind)})
+        assert f"partition {begin.partition} offset {begin.offset}: " in worker.log
+        assert worker.stop() == 0, worker.log
+    assert differences(read_bars(settings, tape.avro), expected) == []
+    assert expected[begin.partition].published

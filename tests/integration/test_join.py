@@ -21,6 +21,7 @@ from replay.market import MarketSpec, trades
 from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade
 from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.broker_files import FORMAT_AT, damage
 from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, make_anew, read, with_topics
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_oracle import JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent, published
@@ -215,6 +216,39 @@ def test_a_quote_that_was_mended_and_sent_again_is_joined(joined: Settings) -> N
     assert letter.topic == tape.quotes
     assert bytes.fromhex(letter.value or "") == whole + b"\0"
     assert (trade["match"], trade["effective_spread"]) == ("quoted", Decimal(2))
+
+
+def test_a_batch_of_quotes_whose_end_cannot_be_told_stops_its_partition_alone(joined: Settings) -> None:
+    tape = Tape(joined)
+    feed = Feed(tape)
+    feed.write(400)
+    ends = {record.partition: record.offset + 1 for record in read(joined, "quotes")}
+    feed.write(400)
+    feed.end()
+    wanted = by_place(list(expected(joined, tape.avro)))
+    joins = {fields["of"] for fields in wanted.values()}
+    begin = next(
+        record
+        for record in read(joined, "quotes")
+        if record.partition in joins and record.offset == ends[record.partition]
+    )
+    damage(joined, begin, FORMAT_AT, "quotes")
+    others = {place: fields for place, fields in wanted.items() if fields["of"] != begin.partition}
+    with folding(joined, app=APP) as worker:
+        eventually(
+            lambda: len(written_elsewhere(joined, tape.avro, begin.partition)) >= len(others), lambda: worker.log
+        )
+        eventually(lambda: f"partition {begin.partition} offset {begin.offset}: " in worker.log)
+        assert worker.stop() == 0, worker.log
+    found = by_place([comparable(fields) for fields in written(joined, tape.avro)])
+    assert {place: fields for place, fields in found.items() if fields["of"] != begin.partition} == others
+    of_it = {place: fields for place, fields in found.items() if fields["of"] == begin.partition}
+    assert of_it.items() <= wanted.items()
+
+
+def written_elsewhere(settings: Settings, avro: Avro, partition: int) -> list[Fields]:
+    """Every committed joined trade of the other partitions."""
+    return [fields for fields in written(settings, avro) if fields["of"] != partition]
 
 
 def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A partition of the join whose only venue with quotes is gone: nothing comes to `quotes` any more."""
+"""A partition of the join whose quotes end: their only venue is gone, or their log is damaged."""
 
 import asyncio
 from collections.abc import Collection
@@ -10,6 +10,7 @@ from faust.types import TP
 from agents.join.partition import JoiningPartition
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinFlush, QuoteJoin, WriterSchemas
+from agents.partition_log import CorruptRecords
 from agents.transport import RecordSet
 from app.settings import Settings
 from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
@@ -19,6 +20,7 @@ from tests.unit.agents.kernel.record_sets import NONE
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
 
 WAIT_S = 20
+FORMAT_AT = 16  # bytes into a batch
 
 
 class Written:
@@ -89,3 +91,22 @@ async def test_when_more_trades_wait_than_are_fetched_their_log_tells_when_quote
     await partition.close()
     assert [(fields["match"], fields["trade_id"]) for fields in written.joined] == [("quoted", "0"), ("quoted", "1")]
     assert (partition.paused, failures) == (set(), [])
+
+
+async def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it_is_taken() -> None:
+    written = Written()
+    partition = joining(Settings(), new_join(RULES), written)
+    trades = Log([tick(0, 10), clock(1, 100), tick(2, 101)], [APPENDED_MS] * 3)
+    quotes = Log([quote(0, 9), clock(1, 100), quote(2, 101)], [APPENDED_MS] * 3)
+    await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 0, 2, NONE), 0, 2))
+    whole, last = batches_of(quotes, 0, 2, NONE), batches_of(quotes, 2, 1, NONE)
+    of_an_old_format = last[:FORMAT_AT] + b"\1" + last[FORMAT_AT + 1 :]
+    failures: list[Exception] = []
+    partition.start(WAIT_S, lambda _, error: failures.append(error))
+    with pytest.raises(CorruptRecords, match="offset 2: "):
+        await partition.take(RecordSet(partition.quotes.tp.topic, 0, whole + of_an_old_format, 0, 3))
+    await partition.close()
+    await partition.take(RecordSet(partition.quotes.tp.topic, 0, last, 3, 4))
+    await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 2, 1, NONE), 2, 3))
+    assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
+    assert (partition.trades.next_offset, partition.quotes.flushed_offset, failures) == (2, 2, [])
