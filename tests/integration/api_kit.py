@@ -90,7 +90,7 @@ def text(amount: Decimal | None) -> str | None:
 def shown(fields: Fields, state: str | None = None) -> Fields:
     """The JSON object that the API should show for a bar."""
     with localcontext(prec=80):
-        vwap = (fields["notional"] / fields["volume"]).quantize(EIGHTEEN_PLACES)
+        vwap = (fields["notional"] / fields["volume"]).quantize(EIGHTEEN_PLACES) if fields["volume"] else None
         buy, sell = fields["buy_volume"], fields["sell_volume"]
         imbalance = ((buy - sell) / (buy + sell)).quantize(EIGHTEEN_PLACES) if buy + sell else None
         squared = fields["squared_returns"]

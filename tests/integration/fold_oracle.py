@@ -36,12 +36,15 @@ class BarKey:
     start_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Accepted:
-    """A trade that counts, and where it was in the log."""
+    """A trade that was counted, as it stands now, and where it was in the log."""
 
     fields: Fields
     offset: int
+    is_cancelled: bool = False
+    corrected_at: int | None = None
+    """The offset of the newest record that made it what it is."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -55,6 +58,7 @@ class Window:
     """The trades of a window and how often it was revised, once it is final."""
 
     trades: list[Accepted] = field(default_factory=list)
+    """All that were ever counted, cancelled ones too."""
     is_final: bool = False
     revision: int = 0
     missing: int = 0
@@ -64,7 +68,7 @@ class Window:
 class Instrument:
     """What is known of one instrument."""
 
-    ids: set[str] = field(default_factory=set)
+    ids: dict[str, Accepted] = field(default_factory=dict)
     newest_ns: int | None = None
     windows: dict[tuple[str, int], Window] = field(default_factory=dict)
     forming: dict[tuple[str, int], Window] = field(default_factory=dict)
@@ -104,6 +108,8 @@ class PartitionOracle:
         self.published: dict[BarKey, list[Fields]] = defaultdict(list)
         self.late: list[int] = []
         self.duplicates: list[int] = []
+        self.corrected: list[int] = []
+        self.dead: list[int] = []
 
     def clock(self, offset: int, fields: Fields) -> None:
         """A venue's time has come so far."""
@@ -113,14 +119,14 @@ class PartitionOracle:
             self._finalise(name, offset)
 
     def trade(self, offset: int, fields: Fields) -> None:
-        """A trade that can be read."""
+        """A trade that can be read, or a correction or cancellation of one."""
         name = (fields["venue"], fields["instrument"])
         instrument = self._instruments[name]
         watermark = self._watermark(name)
-        event_ns = fields["event_time_ns"]
-        base = event_ns - event_ns % next(iter(self._windows.values()))[0]
-        if watermark is not None and base < watermark - self._settings.horizon_ns:
+        if self._is_late(fields["event_time_ns"], watermark):
             self.late.append(offset)
+        elif fields["action"] != "trade":
+            self._correct(name, offset, fields)
         elif fields["trade_id"] in instrument.ids:
             self.duplicates.append(offset)
         else:
@@ -134,30 +140,54 @@ class PartitionOracle:
             for (interval, start), window in instrument.forming.items()
         }
 
+    def _is_late(self, event_ns: int, watermark: int | None) -> bool:
+        base = event_ns - event_ns % next(iter(self._windows.values()))[0]
+        return watermark is not None and base < watermark - self._settings.horizon_ns
+
+    def _correct(self, name: tuple[str, str], offset: int, fields: Fields) -> None:
+        """A correction or cancellation; with the id and the time of its trade, as those of most venues."""
+        is_cancel = fields["action"] == "cancel"
+        trade = self._instruments[name].ids.get(fields["refers_to"])
+        if trade is None or (trade.is_cancelled and not is_cancel):
+            self.dead.append(offset)
+        elif trade.is_cancelled or (not is_cancel and _told(trade.fields) == _told(fields)):
+            self.duplicates.append(offset)
+        else:
+            trade.is_cancelled, trade.corrected_at = is_cancel, offset
+            trade.fields = trade.fields if is_cancel else fields
+            self.corrected.append(offset)
+            for key in self._windows_of(fields["event_time_ns"]):
+                self._revise(name, *key, offset)
+
+    def _windows_of(self, event_ns: int) -> list[tuple[str, int]]:
+        return [(interval, start) for interval in self._windows for start in self._starts(interval, event_ns)]
+
+    def _revise(self, name: tuple[str, str], interval: str, start_ns: int, offset: int) -> None:
+        window = self._instruments[name].windows[interval, start_ns]
+        if window.is_final:
+            window.revision += 1
+            self._publish(name, interval, start_ns, offset)
+
     def _accept(self, name: tuple[str, str], watermark: int | None, trade: Accepted) -> None:
         instrument = self._instruments[name]
         event_ns = trade.fields["event_time_ns"]
-        instrument.ids.add(trade.fields["trade_id"])
+        instrument.ids[trade.fields["trade_id"]] = trade
         changed = set()
-        for interval, (length, _) in self._windows.items():
-            for start in self._starts(interval, event_ns):
-                window = instrument.windows.get((interval, start))
-                if window is None:
-                    window = Window(is_final=self._is_past(start + length, watermark))
-                    window.missing = instrument.missing(start, start + length)
-                    instrument.windows[interval, start] = window
-                    if not window.is_final:
-                        instrument.forming[interval, start] = window
-                window.trades.append(trade)
-                changed.add((interval, start))
+        for interval, start in self._windows_of(event_ns):
+            window = instrument.windows.get((interval, start))
+            if window is None:
+                end = start + self._windows[interval][0]
+                window = Window(is_final=self._is_past(end, watermark), missing=instrument.missing(start, end))
+                instrument.windows[interval, start] = window
+                if not window.is_final:
+                    instrument.forming[interval, start] = window
+            window.trades.append(trade)
+            changed.add((interval, start))
         trade_id = trade.fields["trade_id"]
         if name[0] in CONTIGUOUS and trade_id.isdecimal() and instrument.came(int(trade_id), event_ns):
             changed |= self._count_missing(instrument, watermark)
         for interval, start in changed:
-            window = instrument.windows[interval, start]
-            if window.is_final:
-                window.revision += 1
-                self._publish(name, interval, start, trade.offset)
+            self._revise(name, interval, start, trade.offset)
         instrument.newest_ns = max(instrument.newest_ns or event_ns, event_ns)
         self._finalise(name, trade.offset)
 
@@ -231,10 +261,9 @@ class PartitionOracle:
         return watermark is not None and end_ns + self._settings.grace_ns <= watermark
 
     def _bar(self, venue: str, window: Window) -> Fields:
-        trades = window.trades
-        first = min(trades, key=lambda trade: trade.order)
-        last = max(trades, key=lambda trade: trade.order)
-        prices = [trade.fields["price"] for trade in trades]
+        trades = sorted((trade for trade in window.trades if not trade.is_cancelled), key=lambda trade: trade.order)
+        prices = [trade.fields["price"] for trade in trades] or [Decimal(0)]
+        ids = [trade.fields["trade_id"] for trade in trades] or [""]
         volume = notional = Decimal(0)
         sides = {"buy": Decimal(0), "sell": Decimal(0), "unknown": Decimal(0)}
         for trade in trades:
@@ -242,10 +271,10 @@ class PartitionOracle:
             sides[trade.fields["aggressor"]] = EXACT.add(sides[trade.fields["aggressor"]], trade.fields["size"])
             notional = EXACT.add(notional, EXACT.multiply(trade.fields["price"], trade.fields["size"]))
         return {
-            "open": first.fields["price"],
+            "open": prices[0],
             "high": max(prices),
             "low": min(prices),
-            "close": last.fields["price"],
+            "close": prices[-1],
             "volume": volume,
             "buy_volume": sides["buy"],
             "sell_volume": sides["sell"],
@@ -253,11 +282,16 @@ class PartitionOracle:
             "squared_returns": sum_of_squares(self._base_closes(trades)),
             "trade_count": len(trades),
             "missing": window.missing if venue in CONTIGUOUS else None,
-            "first_trade_id": first.fields["trade_id"],
-            "last_trade_id": last.fields["trade_id"],
-            "first_offset": min(trade.offset for trade in trades),
-            "last_offset": max(trade.offset for trade in trades),
+            "first_trade_id": ids[0],
+            "last_trade_id": ids[-1],
+            "first_offset": min(trade.offset for trade in window.trades),
+            "last_offset": max(max(trade.offset, trade.corrected_at or 0) for trade in window.trades),
         }
+
+
+def _told(trade: Fields) -> tuple[Decimal, Decimal, str]:
+    """What a correction may change in a bar."""
+    return trade["price"], trade["size"], trade["aggressor"]
 
 
 def lengths_ns(interval: str) -> tuple[int, int]:

@@ -59,6 +59,7 @@ def test_a_correction_reads_the_log_again_and_revises_the_bars(settings: Setting
         tape.flush()
         wait_until_flushed(settings, worker)
         bars = read_bars(settings, tape.avro)
+    assert differences(bars, oracles(settings, tape.avro)) == []
     last = {(bar["interval"], bar["start_ns"]): bar for bar in bars}
     minute = last["1m", START_NS]
     assert (minute["state"], minute["revision"], minute["high"]) == ("revised", 2, Decimal(250))

@@ -26,6 +26,7 @@ SHOWN_OF_FORMING: Final = (*SHOWN_AMOUNTS, "trade_count", "missing", "first_trad
 OF_A_TRADE: Final = (
     "venue", "instrument", "trade_id", "price", "size", "event_time_ns", "aggressor", "partition", "offset",
 )  # fmt: skip
+OF_A_CORRECTION: Final = (*OF_A_TRADE, "action", "refers_to")
 Series = tuple[str, str, str]
 
 
@@ -37,6 +38,8 @@ class Ledger:
         self.avro = tape.avro
         self.oracles = [PartitionOracle(settings, number) for number in range(PARTITIONS)]
         self.trades: dict[tuple[str, str, str], Fields] = {}
+        self.corrections: dict[tuple[int, int], Fields] = {}
+        """By partition and offset: what corrects or cancels a trade, as often as it came."""
         self.published: list[Fields] = []
         self.outputs: dict[str, list[Stored]] = {"late": [], "trades.dead": []}
         self._next: dict[str, dict[int, int]] = defaultdict(dict)
@@ -63,6 +66,10 @@ class Ledger:
         """Partition and value of each trade that is beyond the horizon."""
         return Counter((number, self._log[number, at]) for number, one in enumerate(self.oracles) for at in one.late)
 
+    def dead(self) -> Counter[tuple[int, int]]:
+        """Partition and offset of each correction that has nothing to correct."""
+        return Counter((number, at) for number, one in enumerate(self.oracles) for at in one.dead)
+
     def ends(self) -> dict[int, int]:
         """Where each partition of the log ends."""
         return {number: self._next["trades"].get(number, 0) for number in range(PARTITIONS)}
@@ -75,7 +82,10 @@ class Ledger:
             "final bars in topics, SQL and the view": finals,
             "forming bars in the changelog and the view": forming,
             "trades in SQL": len(self.trades),
-            "late trades": sum(self.late().values()),
+            "corrections and cancellations in SQL": len(self.corrections),
+            "of them carried out": sum(len(oracle.corrected) for oracle in self.oracles),
+            "dead letters": self.dead().total(),
+            "late trades": self.late().total(),
             "duplicates in the log": sum(len(oracle.duplicates) for oracle in self.oracles),
         }
 
@@ -93,19 +103,19 @@ class Ledger:
             return
         oracle.trade(record.offset, fields)
         place = {"partition": record.partition, "offset": record.offset}
-        self.trades.setdefault(_trade_key(fields), {**fields, **place})
+        if fields["action"] == "trade":
+            self.trades.setdefault(_trade_key(fields), {**fields, **place})
+        else:
+            self.corrections[record.partition, record.offset] = {**fields, **place}
 
 
 def check_topics(ledger: Ledger) -> Iterator[str]:
     """`bars`, `bars.1s`, `late` and `trades.dead` are what the log asks for, each version once and in order."""
     yield from differences(ledger.published, ledger.oracles)
     late = Counter((record.partition, record.value) for record in ledger.outputs["late"])
-    for (partition, _), times in (late - ledger.late()).items():
-        yield f"partition {partition}: {times} too many of one late trade"
-    for (partition, _), times in (ledger.late() - late).items():
-        yield f"partition {partition}: {times} too few of one late trade"
-    for dead in ledger.outputs["trades.dead"]:
-        yield f"a dead letter that nobody wrote: {dead}"
+    yield from _compare_counts("late trade", ledger.late(), late)
+    dead = Counter((record.partition, int(record.headers["offset"])) for record in ledger.outputs["trades.dead"])
+    yield from _compare_counts("dead letter", ledger.dead(), dead)
 
 
 def check_changelog(ledger: Ledger) -> Iterator[str]:
@@ -118,7 +128,7 @@ def check_changelog(ledger: Ledger) -> Iterator[str]:
 
 
 def check_sql(ledger: Ledger, database: Database) -> Iterator[str]:
-    """`bar` has each bar's newest version, `bar_revision` all of them, `trade` each trade as it came first."""
+    """`bar` has each bar's newest version, `bar_revision` all, `trade` each trade as it came first, corrections all."""
     versions = {(key_of(bar), bar["revision"]): bar for bar in ledger.published}
     stored = database.bars("bar_revision")
     yield from _compare(versions, {(key_of(bar), bar["revision"]): bar for bar in stored}, len(stored))
@@ -127,6 +137,9 @@ def check_sql(ledger: Ledger, database: Database) -> Iterator[str]:
     stored = database.table("trade", OF_A_TRADE)
     trades = {key: _named(trade, OF_A_TRADE) for key, trade in ledger.trades.items()}
     yield from _compare(trades, {_trade_key(trade): trade for trade in stored}, len(stored))
+    stored = database.table("trade_correction", OF_A_CORRECTION)
+    corrections = {place: _named(fields, OF_A_CORRECTION) for place, fields in ledger.corrections.items()}
+    yield from _compare(corrections, {(each["partition"], each["offset"]): each for each in stored}, len(stored))
 
 
 def check_view(ledger: Ledger, url: str) -> Iterator[str]:
@@ -192,6 +205,13 @@ def _compare(wanted: Mapping[Any, Fields], found: Mapping[Any, Fields], rows: in
     for key in wanted.keys() | found.keys():
         if wanted.get(key) != found.get(key):
             yield f"{key}: found {found.get(key)}, expected {wanted.get(key)}"
+
+
+def _compare_counts(what: str, wanted: Counter[Any], found: Counter[Any]) -> Iterator[str]:
+    for key, times in (found - wanted).items():
+        yield f"{times} too many of the {what} {key}"
+    for key, times in (wanted - found).items():
+        yield f"{times} too few of the {what} {key}"
 
 
 def _trade_key(trade: Fields) -> tuple[str, str, str]:

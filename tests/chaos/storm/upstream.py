@@ -1,4 +1,4 @@
-"""A seeded market as a bridge writes it on a bad day: redelivered, reordered, late, and late beyond the horizon."""
+"""A seeded market as a bridge writes it on a bad day: redelivered, reordered, late, too late, and corrected."""
 
 import random
 import threading
@@ -22,6 +22,9 @@ TRADES_A_STEP: Final = 5
 REMEMBERED: Final = 5_000
 CLOCK_BEHIND_S: Final = 1.0
 A_DAY_S: Final = 86_400
+RECENT: Final = 1_000
+"""Trades of which one may be corrected or cancelled: some of them are beyond the horizon by then."""
+LAST_CORRECTIONS: Final = 20
 
 
 class Upstream:
@@ -67,9 +70,10 @@ class Upstream:
         self._asked.append(lambda: self._write_new([self._late_age_s() for _ in range(trades)]))
 
     def close_windows(self) -> None:
-        """Touch windows that are final by one more trade each, then let the clocks pass the end of every window."""
+        """Touch windows that are final by one more trade each and by corrections; then let every window end."""
         ages = [age_s / 2 for age_s in range(2 * round(self._horizon_s) - 10)]
         self._write_new(ages)
+        self._write_all([self._correction() for _ in range(LAST_CORRECTIONS)])
         for venue in VENUES:
             self.tape.clock(self._now_s + 2 * A_DAY_S, venue)
 
@@ -100,7 +104,17 @@ class Upstream:
         kind = self._chance.random()
         if self._sent and kind < 0.03:
             return self._chance.choice(self._sent)
+        if self._sent and kind > 0.96:
+            return self._correction()
         return self._new_trade(self._late_age_s() if kind < 0.07 else self._chance.expovariate(2))
+
+    def _correction(self) -> Fields:
+        """What a venue says again of a recent trade, or of one corrected before: other amounts, or that it is none."""
+        of = self._sent[-self._chance.randint(1, min(RECENT, len(self._sent)))]
+        changed = {"refers_to": of["trade_id"], "receive_time_ns": of["receive_time_ns"] + SECOND_NS}
+        if self._chance.random() < 0.3:
+            return {**of, **changed, "action": "cancel"}
+        return {**of, **changed, "action": "correct", "price": self._price(), "size": self._size()}
 
     def _late_age_s(self) -> float:
         beyond = self._chance.random() < 0.3
@@ -116,12 +130,18 @@ class Upstream:
         number = next(self._ids[venue, name])
         return trade(
             str(number) if venue == "binance" else f"T{number * 7919:x}",
-            f"{self._chance.randrange(1, 10**9)}.{self._chance.randrange(10**9):09}",
+            str(self._price()),
             max(0.0, self._now_s - age_s),
             venue=venue,
             instrument=name,
-            size=Decimal(self._chance.randrange(1, 10**12)).scaleb(-self._chance.randrange(18)),
+            size=self._size(),
         )
+
+    def _price(self) -> Decimal:
+        return Decimal(f"{self._chance.randrange(1, 10**9)}.{self._chance.randrange(10**9):09}")
+
+    def _size(self) -> Decimal:
+        return Decimal(self._chance.randrange(1, 10**12)).scaleb(-self._chance.randrange(18))
 
     def _write_all(self, trades: list[Fields]) -> None:
         for fields in trades:
