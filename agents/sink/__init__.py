@@ -1,5 +1,5 @@
 """Topics → Postgres: records into rows, rows and positions into one database transaction."""
 
-from agents.sink.gathering import SqlSink
+from agents.sink.sink import SqlSink
 
 __all__ = ["SqlSink"]

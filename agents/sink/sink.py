@@ -3,13 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
-import psycopg
 from faust.types import TP
 from prometheus_client import start_http_server
-from sqlalchemy.exc import OperationalError
 
 from agents import crash_points
 from agents.epoch import check_progress, epoch_of
@@ -17,32 +14,23 @@ from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
 from agents.sink import metrics
+from agents.sink.gathered import Gathered, Place
+from agents.sink.patience import patiently
 from agents.sink.rows import RowMaker
 from agents.sink.writer import Pending, SqlWriter
 from agents.transport import BatchApp, RecordSet
 from app.aggregates import load_aggregates
 from app.database import migrate, tables
 from app.records import RecordReader
-from app.schema_lookup import RegistryAway, RegistrySchemas
+from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
 BUFFER_ROWS: Final = 50_000
 """Gathered and not yet being written; above it the sink takes no more, and fetching stops by itself."""
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 5.0
 LAST_WRITE_S: Final = 5.0
 """How long a worker that ends waits for a write that is under way."""
-_AWAY: Final = (
-    psycopg.OperationalError,
-    psycopg.errors.IdleInTransactionSessionTimeout,  # we were frozen, and Postgres took the lock away
-    psycopg.errors.ReadOnlySqlTransaction,  # for a while after a failover
-    OperationalError,
-    RegistryAway,
-)
-
-T = TypeVar("T")
 
 
 class SqlSink:
@@ -59,12 +47,8 @@ class SqlSink:
         self.outputs: Final = [f"{table} (Postgres)" for table in written]
         reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
         self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
-        self._epochs: dict[str, str] = {}
-        self._positions: dict[TP, int] = {}  # behind what was gathered
-        self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that is ignored
-        self._stored: dict[TP, int] = {}
-        self._pending: dict[TP, Pending] = {}
-        self._gathered = asyncio.Event()
+        self._gathered = Gathered()
+        self._has_rows = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._lag: asyncio.Future[None] | None = None
@@ -81,11 +65,11 @@ class SqlSink:
         if self._settings.sink_metrics_port:
             await asyncio.to_thread(_serve_metrics, self._settings.sink_metrics_port)
             self._watch_lag()
-        await _patiently(lambda: asyncio.to_thread(migrate, self._settings))
+        await patiently(lambda: asyncio.to_thread(migrate, self._settings))
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
-        self._epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
+        epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
         for tp, (first, end) in bounds.items():
-            self._positions[tp] = self._stored[tp] = await self._begin(tp, first, end)
+            self._gathered.begin(tp, await self._begin(tp, epochs[tp.topic], first, end))
             crash_points.reach("during-recovery")
         self._has_room.set()
         self._task = asyncio.create_task(self._write_always())
@@ -96,10 +80,7 @@ class SqlSink:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self._positions.clear()
-        self._sought.clear()
-        self._stored.clear()
-        self._pending.clear()
+        self._gathered.clear()
         self._has_room.set()
 
     async def _shut_down(self, *_args: object, **_options: object) -> None:
@@ -109,7 +90,7 @@ class SqlSink:
 
     def position(self, tp: TP) -> int | None:
         """Where fetching of a partition goes on."""
-        return self._positions.get(tp)
+        return self._gathered.position(tp)
 
     async def take(self, record_set: RecordSet) -> None:
         """Gather the rows of a record set; waits while too much is gathered already.
@@ -124,48 +105,23 @@ class SqlSink:
 
     async def _take(self, record_set: RecordSet) -> None:
         await self._has_room.wait()
-        tp = TP(record_set.topic, record_set.partition)
-        if not self._is_next(tp, record_set):
+        tp, place = TP(record_set.topic, record_set.partition), self._gathered.next_of(record_set)
+        if place is None:
             return
-        start, epoch = self._positions[tp], self._epochs[tp.topic]
         try:
-            rows = await _patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, start, epoch))
+            rows = await patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, place.offset, place.epoch))
         except CorruptBatch as error:
             log.critical("%s partition %d is stored no further: %s", *tp, error)
-            del self._positions[tp]
+            self._gathered.leave_off(tp)
             return
-        if self._positions.get(tp) != start:
-            return  # it was taken away meanwhile
-        pending = self._pending.setdefault(tp, Pending(tp, start, start, type(rows)()))
-        pending.rows.extend(rows)
-        pending.end = self._positions[tp] = record_set.next_offset
-        self._gathered.set()
-        if sum(len(each.rows) for each in self._pending.values()) > BUFFER_ROWS:
+        self._gathered.add(tp, rows, place, record_set.next_offset)
+        self._has_rows.set()
+        if self._gathered.rows > BUFFER_ROWS:
             self._has_room.clear()
             metrics.FULL.inc()
 
-    def _is_next(self, tp: TP, record_set: RecordSet) -> bool:
-        """Whether a record set has what comes next. A set that begins too late was fetched before a seek.
-
-        Raises:
-            LookupError: records between what was gathered and this set are missing.
-        """
-        position = self._positions.get(tp)
-        if position is None or record_set.next_offset <= position:
-            return False
-        if record_set.start_offset <= position:
-            self._sought.pop(tp, None)
-            return True
-        if tp in self._sought:
-            return False
-        raise LookupError(
-            f"{tp.topic} partition {tp.partition}: offset {position} is next, and the fetch begins at "
-            f"{record_set.start_offset}"
-        )
-
-    async def _begin(self, tp: TP, first: int, end: int) -> int:
-        epoch = self._epochs[tp.topic]
-        stored_epoch, position = await _patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))
+    async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> Place:
+        stored_epoch, position = await patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))
         remedy = (
             f"delete the rows of {tp.topic} in stream_offset, and it is stored from its start; or use another namespace"
         )
@@ -178,16 +134,16 @@ class SqlSink:
             end=end,
             remedy=remedy,
         )
-        return position
+        return Place(epoch, position)
 
     async def _write_always(self) -> None:
         """Write at intervals; what waiting cannot mend ends the worker."""
         try:
             while True:
-                await self._gathered.wait()
+                await self._has_rows.wait()
                 await asyncio.sleep(self._settings.sink_flush_ms / 1_000)
-                self._gathered.clear()
-                batch, self._pending = list(self._pending.values()), {}
+                self._has_rows.clear()
+                batch = self._gathered.take()
                 self._has_room.set()
                 if batch:  # a rebalance may have taken all of it away
                     await self._write(batch)
@@ -197,30 +153,28 @@ class SqlSink:
 
     async def _write(self, batch: list[Pending]) -> None:
         began = time.monotonic()
-        stored = await _patiently(lambda: asyncio.to_thread(self._writer.write, batch))
+        stored = await patiently(lambda: asyncio.to_thread(self._writer.write, batch))
         metrics.WRITE_S.observe(time.monotonic() - began)
         for pending in batch:
             if stored[pending.tp] == pending.end:
                 _report(pending)
             else:
                 await self._go_on_from(pending.tp, stored[pending.tp])
-        ours = {pending.tp for pending in batch} & self._positions.keys()
-        self._stored |= {tp: stored[tp] for tp in ours}
-        await self._app.commit_batches({tp: stored[tp] for tp in ours})
+        await self._app.commit_batches(self._gathered.store(stored))
 
     def _watch_lag(self) -> None:
         if self._lag is None:
             gauges = metrics.LAG_RECORDS, metrics.LAG_S
-            watch = LagWatch(self._settings, lambda: self._stored, gauges, lambda tp: (tp.topic, str(tp.partition)))
+            watch = LagWatch(
+                self._settings, lambda: self._gathered.stored, gauges, lambda tp: (tp.topic, str(tp.partition))
+            )
             self._lag = self._app.add_future(watch.run())
 
     async def _go_on_from(self, tp: TP, offset: int) -> None:
         """Another sink has moved the partition on: drop what was gathered, and read from where the database is."""
         log.warning("%s partition %d: another sink has stored up to offset %d; going on from there", *tp, offset)
         metrics.FENCED.labels(topic=tp.topic).inc()
-        self._pending.pop(tp, None)
-        if tp in self._positions and tp in self._app.consumer.assignment():
-            self._positions[tp] = self._sought[tp] = offset
+        if self._gathered.go_on_from(tp, offset) and tp in self._app.consumer.assignment():
             await self._app.consumer.seek_wait({tp: offset})
 
 
@@ -241,16 +195,3 @@ def _serve_metrics(port: int) -> None:
 
 
 _served: set[int] = set()
-
-
-async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try until Postgres and the registry answer, at growing intervals."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        try:
-            return await attempt()
-        except _AWAY as error:
-            log.warning("waiting %.1f s: %s", pause_s, str(error).strip().partition("\n")[0])
-            metrics.AWAY.inc()
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -1,0 +1,105 @@
+"""The book of the SQL sink: where each of its partitions is, and the rows that wait to be written."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from faust.types import TP
+
+from agents.sink.rows import Rows
+from agents.sink.writer import Pending
+from agents.transport import RecordSet
+
+
+class Place(NamedTuple):
+    """Where the next record of a partition is, and in which log: a topic that was made anew has another epoch."""
+
+    epoch: str
+    offset: int
+
+
+class Gathered:
+    """What was made of record sets and is not stored, of the partitions that the sink has now."""
+
+    def __init__(self) -> None:
+        self.stored: dict[TP, int] = {}
+        """Up to where each partition is in the database."""
+        self._next: dict[TP, Place] = {}  # behind what was gathered
+        self._sought: set[TP] = set()  # fetching was sent elsewhere: what was fetched before that is ignored
+        self._pending: dict[TP, Pending] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait to be written."""
+        return sum(len(each.rows) for each in self._pending.values())
+
+    def begin(self, tp: TP, place: Place) -> None:
+        """Have a partition that is stored up to there."""
+        self._next[tp] = place
+        self.stored[tp] = place.offset
+
+    def clear(self) -> None:
+        """Have no partition any more, and nothing of any."""
+        self.stored.clear()
+        self._next.clear()
+        self._sought.clear()
+        self._pending.clear()
+
+    def position(self, tp: TP) -> int | None:
+        """Where fetching of a partition goes on; None where it does not."""
+        place = self._next.get(tp)
+        return None if place is None else place.offset
+
+    def next_of(self, record_set: RecordSet) -> Place | None:
+        """Where the records of a set begin that come next; None where it has none of them.
+
+        A set that begins too late was fetched before a seek.
+
+        Raises:
+            LookupError: records between what was gathered and this set are missing.
+        """
+        tp = TP(record_set.topic, record_set.partition)
+        place = self._next.get(tp)
+        if place is None or record_set.next_offset <= place.offset:
+            return None
+        if record_set.start_offset <= place.offset:
+            self._sought.discard(tp)
+            return place
+        if tp in self._sought:
+            return None
+        raise LookupError(
+            f"{tp.topic} partition {tp.partition}: offset {place.offset} is next, and the fetch begins at "
+            f"{record_set.start_offset}"
+        )
+
+    def add(self, tp: TP, rows: Rows, begin: Place, end: int) -> None:
+        """Take the rows of the offsets [begin, end), unless the partition went elsewhere while they were made."""
+        if self._next.get(tp) != begin:
+            return
+        pending = self._pending.setdefault(tp, Pending(tp, begin.offset, end, Rows()))
+        pending.rows.extend(rows)
+        pending.end = end
+        self._next[tp] = begin._replace(offset=end)
+
+    def take(self) -> list[Pending]:
+        """All that waits to be written; it waits no more."""
+        batch, self._pending = list(self._pending.values()), {}
+        return batch
+
+    def store(self, written: Mapping[TP, int]) -> dict[TP, int]:
+        """Note up to where partitions are stored now; those of them that the sink still has."""
+        ours = {tp: offset for tp, offset in written.items() if tp in self.stored}
+        self.stored |= ours
+        return ours
+
+    def go_on_from(self, tp: TP, offset: int) -> bool:
+        """Drop what was gathered of a partition, which is to be fetched from there; whether it still is fetched."""
+        self._pending.pop(tp, None)
+        if tp not in self._next:
+            return False
+        self._next[tp] = self._next[tp]._replace(offset=offset)
+        self._sought.add(tp)
+        return True
+
+    def leave_off(self, tp: TP) -> None:
+        """Take no more of a partition; what was gathered of it is still to be written."""
+        self._next.pop(tp, None)

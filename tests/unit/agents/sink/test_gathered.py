@@ -1,0 +1,118 @@
+"""Which records the sink takes, what waits to be written, and where it goes on, whatever happens in between."""
+
+import pytest
+from faust.types import TP
+
+from agents.sink.gathered import Gathered, Place
+from agents.sink.rows import Rows
+from agents.transport import RecordSet
+
+TRADES = TP("test.trades", 1)
+BARS = TP("test.bars", 1)
+EPOCH = "the topic's id"
+
+
+def record_set(start: int, end: int, tp: TP = TRADES) -> RecordSet:
+    return RecordSet(tp.topic, tp.partition, b"", start, end)
+
+
+def rows_of(*numbers: int) -> Rows:
+    return Rows({"trade": [(number,) for number in numbers]})
+
+
+def begun(*partitions: TP, at: int = 10) -> Gathered:
+    gathered = Gathered()
+    for tp in partitions:
+        gathered.begin(tp, Place(EPOCH, at))
+    return gathered
+
+
+def take_in(gathered: Gathered, tp: TP, start: int, end: int) -> None:
+    """Gather a row for each offset of a record set."""
+    place = gathered.next_of(record_set(start, end, tp))
+    assert place is not None
+    gathered.add(tp, rows_of(*range(place.offset, end)), place, end)
+
+
+def test_record_sets_are_gathered_in_their_order_and_written_together() -> None:
+    gathered = begun(TRADES, BARS)
+    take_in(gathered, TRADES, 10, 12)
+    take_in(gathered, BARS, 10, 11)
+    take_in(gathered, TRADES, 12, 13)
+    assert (gathered.rows, gathered.position(TRADES), gathered.position(BARS)) == (4, 13, 11)
+    batch = gathered.take()
+    assert [(each.tp, each.start, each.end, each.rows.of["trade"]) for each in batch] == [
+        (TRADES, 10, 13, [(10,), (11,), (12,)]),
+        (BARS, 10, 11, [(10,)]),
+    ]
+    assert (gathered.rows, gathered.take()) == (0, [])
+    assert gathered.stored == {TRADES: 10, BARS: 10}
+    assert gathered.store({each.tp: each.end for each in batch}) == {TRADES: 13, BARS: 11}
+    assert gathered.stored == {TRADES: 13, BARS: 11}
+
+
+def test_a_record_set_that_begins_before_the_place_is_taken_from_there_and_one_that_ends_before_it_is_not() -> None:
+    gathered = begun(TRADES)
+    assert gathered.next_of(record_set(5, 10)) is None
+    take_in(gathered, TRADES, 5, 12)
+    assert [(each.start, each.rows.of["trade"]) for each in gathered.take()] == [(10, [(10,), (11,)])]
+
+
+def test_a_hole_in_the_log_is_an_error() -> None:
+    with pytest.raises(LookupError, match="offset 10 is next, and the fetch begins at 11"):
+        begun(TRADES).next_of(record_set(11, 12))
+
+
+def test_what_was_fetched_before_a_seek_is_passed_over_until_the_right_place_comes() -> None:
+    gathered = begun(TRADES)
+    take_in(gathered, TRADES, 10, 20)
+    assert gathered.go_on_from(TRADES, 15)
+    assert (gathered.rows, gathered.position(TRADES)) == (0, 15)
+    assert gathered.next_of(record_set(20, 25)) is None
+    take_in(gathered, TRADES, 15, 18)
+    with pytest.raises(LookupError):
+        gathered.next_of(record_set(25, 30))
+
+
+@pytest.mark.parametrize("is_cleared", [False, True])
+def test_rows_of_a_partition_that_went_elsewhere_while_they_were_made_are_dropped(*, is_cleared: bool) -> None:
+    gathered = begun(TRADES)
+    place = gathered.next_of(record_set(10, 12))
+    assert place is not None
+    if is_cleared:
+        gathered.clear()
+    else:
+        gathered.go_on_from(TRADES, 40)
+    gathered.add(TRADES, rows_of(10, 11), place, 12)
+    assert (gathered.rows, gathered.position(TRADES)) == (0, None if is_cleared else 40)
+
+
+def test_a_partition_that_was_let_go_of_is_neither_fetched_nor_counted_as_stored() -> None:
+    gathered = begun(TRADES, BARS)
+    take_in(gathered, TRADES, 10, 12)
+    gathered.clear()
+    gathered.begin(BARS, Place(EPOCH, 3))
+    assert gathered.next_of(record_set(12, 14)) is None
+    assert gathered.take() == []
+    assert gathered.store({TRADES: 12, BARS: 5}) == {BARS: 5}
+    assert not gathered.go_on_from(TRADES, 12)
+    assert gathered.position(TRADES) is None
+
+
+def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it_is_taken() -> None:
+    gathered = begun(TRADES)
+    take_in(gathered, TRADES, 10, 12)
+    gathered.leave_off(TRADES)
+    gathered.leave_off(TRADES)
+    assert gathered.next_of(record_set(12, 14)) is None
+    assert [each.end for each in gathered.take()] == [12]
+    assert gathered.store({TRADES: 12}) == {TRADES: 12}
+
+
+def test_a_topic_that_was_made_anew_begins_another_place() -> None:
+    gathered = begun(TRADES)
+    place = gathered.next_of(record_set(10, 12))
+    assert place is not None
+    gathered.begin(TRADES, Place("another", 10))
+    gathered.add(TRADES, rows_of(10, 11), place, 12)
+    assert (gathered.rows, gathered.position(TRADES)) == (0, 10)
