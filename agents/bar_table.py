@@ -10,7 +10,6 @@ from typing import Any
 import faust
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
-from prometheus_client import start_http_server
 
 from agents import memory, metrics
 from agents.aggregates import AggregateFailed
@@ -21,6 +20,7 @@ from agents.folding_partition import FoldingPartition
 from agents.lag import LagWatch
 from agents.live import OUTPUT as LIVE
 from agents.live import LiveBars, LiveTopic
+from agents.metrics_server import serve_metrics
 from agents.partition_log import THREAD_BYTES, CorruptRecords
 from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup
@@ -80,7 +80,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
     async def on_start(self) -> None:
         """Make ready what all partitions share, and keep the group's committed offsets near the fold."""
         if self._settings.worker_metrics_port:
-            start_http_server(self._settings.worker_metrics_port, addr="127.0.0.1")
+            serve_metrics(self._settings.worker_metrics_port)
             self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", *self._transactional, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)

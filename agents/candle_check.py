@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from faust.types import TP
-from prometheus_client import start_http_server
 
-from agents import metrics
+from agents import reconcile_metrics as metrics
 from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
+from agents.metrics_server import serve_metrics
 from agents.reconciliation import Amounts, Bar, Candle, Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
@@ -100,8 +100,8 @@ class CandleCheck:
         self._is_started = True
         await asyncio.to_thread(check_topics, self._settings, *SOURCES)
         if self._settings.reconcile_metrics_port:
-            start_http_server(self._settings.reconcile_metrics_port, addr="127.0.0.1")
-            gauges = metrics.RECONCILE_LAG_RECORDS, metrics.RECONCILE_LAG_S
+            serve_metrics(self._settings.reconcile_metrics_port)
+            gauges = metrics.LAG_RECORDS, metrics.LAG_S
             watch = LagWatch(self._settings, lambda: self._positions, gauges, lambda tp: (tp.topic, str(tp.partition)))
             self._app.add_future(watch.run())
         self._app.add_future(self._look_always())
@@ -111,7 +111,7 @@ class CandleCheck:
             await asyncio.sleep(LOOK_S)
             for verdict in self._check.overdue(time.monotonic()):
                 self._tell(verdict)
-            metrics.RECONCILE_WAITING.set(self._check.waiting)
+            metrics.WAITING.set(self._check.waiting)
 
     async def _read(self, record_set: RecordSet, position: int) -> list[tuple[str, Fields]]:
         """The wanted records at a position and behind it, once the registry answers."""
@@ -166,7 +166,7 @@ class CandleCheck:
             return
         venue, why = verdict.series.venue, verdict.why
         result = "equal" if why is None else "different"
-        metrics.RECONCILED.labels(venue=venue, result=result, why=why or "").inc()
+        metrics.BARS.labels(venue=venue, result=result, why=why or "").inc()
         if why is not None:
             told = venue, verdict.series.instrument, _time(verdict.start_ns), why
             log.warning("%s %s at %s: %s; bar %s; candle %s", *told, _text(verdict.bar), _text(verdict.candle))

@@ -4,7 +4,8 @@ import logging
 import re
 from typing import Final, TypeAlias
 
-from agents import metrics
+from prometheus_client import Counter
+
 from agents.kernel import Flush, JoinFlush
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ def dead_letter_headers(topic: str, partition: int, offset: int, reason: str, va
     return headers
 
 
-def report(topic: str, partition: int, flush: Flush | JoinFlush) -> None:
-    """Log and count the dead letters of a flush that was committed."""
+def report(topic: str, partition: int, flush: Flush | JoinFlush, counter: Counter) -> None:
+    """Log the dead letters of a flush that was committed, and count them by reason."""
     for _key, _value, offset, reason in flush.dead:
         log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)
-        metrics.DEAD.labels(reason=_NUMBERS.sub("", reason)).inc()  # ids and offsets would make a series of each
+        counter.labels(reason=_NUMBERS.sub("", reason)).inc()  # ids and offsets would make a series of each

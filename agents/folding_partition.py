@@ -203,4 +203,4 @@ class FoldingPartition:
     def _flushed(self, flush: Flush, changelog_end: int | None) -> None:
         self.flushed_offset = flush.next_offset
         self._state.flushed(flush.next_offset, changelog_end)
-        dead_letters.report(self.topic, self.partition, flush)
+        dead_letters.report(self.topic, self.partition, flush, metrics.DEAD)

@@ -1,4 +1,4 @@
-"""What the workers of the fold, of the join and of the check of bars tell Prometheus."""
+"""What the fold's workers tell Prometheus."""
 
 from typing import Final
 
@@ -46,49 +46,4 @@ PAUSE_S: Final = Histogram(
 )
 STANDBY_LAG_RECORDS: Final = Gauge(
     "livetape_fold_standby_lag_records", "Offsets of the changelog that a standby has not taken yet", ["partition"]
-)
-
-JOINED: Final = Counter("livetape_join_trades", "Trades accepted by the join with quotes", ["partition"])
-JOIN_DUPLICATES: Final = Counter("livetape_join_duplicates", "Trades that were delivered again", ["partition"])
-JOIN_LATE: Final = Counter("livetape_join_late", "Trades refused as older than the correction horizon", ["partition"])
-JOIN_UNUSABLE: Final = Counter("livetape_join_unusable", "Records that the fold makes dead letters of", ["partition"])
-JOIN_GONE: Final = Counter(
-    "livetape_join_gone", "Trades that retention took from the log while they waited for quotes", ["partition"]
-)
-QUOTES: Final = Counter("livetape_join_quotes", "Quotes taken, those read again after a restart too", ["partition"])
-LATE_QUOTES: Final = Counter("livetape_join_late_quotes", "Quotes refused as behind their venue's clock", ["partition"])
-IGNORED_QUOTES: Final = Counter(
-    "livetape_join_ignored_quotes", "Quotes of venues that venues.yaml says no quotes of", ["partition"]
-)
-JOIN_LAG_RECORDS: Final = Gauge(
-    "livetape_join_lag_records", "Records between the join and the end of the log", ["topic", "partition"]
-)
-JOIN_LAG_S: Final = Gauge(
-    "livetape_join_lag_seconds", "Event time between where the join is and the end of the log", ["topic", "partition"]
-)
-KEPT_QUOTES: Final = Gauge("livetape_join_kept_quotes", "Quotes that trades may still ask for", ["partition"])
-WAITING_TRADES: Final = Gauge("livetape_join_waiting_trades", "Trades that wait for quotes", ["partition"])
-JOIN_FLUSH_S: Final = Histogram(
-    "livetape_join_flush_seconds",
-    "Duration of a flush's transaction",
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
-)
-
-RECONCILED: Final = Counter(
-    "livetape_reconcile_bars",
-    "Minutes whose bar was compared with the venue's own candle, each once",
-    ["venue", "result", "why"],
-)
-RECONCILE_WAITING: Final = Gauge(
-    "livetape_reconcile_waiting_minutes", "Minutes that differ or lack a side, and have not waited their time"
-)
-RECONCILE_LAG_RECORDS: Final = Gauge(
-    "livetape_reconcile_lag_records",
-    "Records between the check of the bars and the end of the log",
-    ["topic", "partition"],
-)
-RECONCILE_LAG_S: Final = Gauge(
-    "livetape_reconcile_lag_seconds",
-    "Event time between where the check of the bars is and the end of the log; of bars and candles, their starts",
-    ["topic", "partition"],
 )

@@ -9,7 +9,8 @@ from typing import Final
 from confluent_kafka import KafkaException
 from faust.types import TP
 
-from agents import dead_letters, metrics
+from agents import dead_letters
+from agents.join import metrics
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.log_bounds import appended_until, log_bounds
@@ -140,10 +141,10 @@ class JoiningPartition:
 
     def _count(self, outcome: JoinOutcome) -> None:
         for counter, count in (
-            (metrics.JOINED, outcome.trades),
-            (metrics.JOIN_DUPLICATES, outcome.duplicates),
-            (metrics.JOIN_LATE, outcome.late),
-            (metrics.JOIN_UNUSABLE, outcome.unusable),
+            (metrics.TRADES, outcome.trades),
+            (metrics.DUPLICATES, outcome.duplicates),
+            (metrics.LATE, outcome.late),
+            (metrics.UNUSABLE, outcome.unusable),
             (metrics.QUOTES, outcome.quotes),
             (metrics.LATE_QUOTES, outcome.late_quotes),
             (metrics.IGNORED_QUOTES, outcome.ignored),
@@ -195,6 +196,6 @@ class JoiningPartition:
             return
         started = time.monotonic()
         await uninterrupted(self._writer.write(flush))
-        metrics.JOIN_FLUSH_S.observe(time.monotonic() - started)
+        metrics.FLUSH_S.observe(time.monotonic() - started)
         self.trades.flushed_offset, self.quotes.flushed_offset = reached
-        dead_letters.report(self.quotes.tp.topic, self.partition, flush)
+        dead_letters.report(self.quotes.tp.topic, self.partition, flush, metrics.DEAD)

@@ -12,9 +12,9 @@ from typing import Final
 
 from faust.types import TP
 
-from agents import metrics
 from agents.epoch import check_progress, epoch_of
 from agents.flush import TransactionWriter
+from agents.join import metrics
 from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, JoinProgress, QuoteJoin, WriterSchemas
 from agents.log_bounds import log_bounds
 from agents.recovery import restore
@@ -151,7 +151,7 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
 
 def _tell_what_is_gone(trades: TP, quotes: TP, progress: JoinProgress) -> None:
     if progress.trades_gone:
-        metrics.JOIN_GONE.labels(trades.partition).inc(progress.trades_gone)
+        metrics.GONE.labels(trades.partition).inc(progress.trades_gone)
         log.warning(
             "%s partition %d: %d trades that waited for their quotes are gone by retention: they are not joined",
             *trades,

@@ -6,13 +6,14 @@ from typing import Any
 
 import faust
 from faust.types import TP
-from prometheus_client import start_http_server
 
-from agents import memory, metrics
+from agents import memory
 from agents.flush import Fenced
+from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
+from agents.metrics_server import serve_metrics
 from agents.partition_log import CorruptRecords
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
@@ -39,7 +40,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self._partitions: dict[int, JoiningPartition] = {}
         self._paused: set[TP] = set()
         self._broken_off: dict[TP, int] = {}  # logs of partitions that are joined no further than these offsets
-        gauges = metrics.JOIN_LAG_RECORDS, metrics.JOIN_LAG_S
+        gauges = metrics.LAG_RECORDS, metrics.LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (tp.topic, str(tp.partition)))
         app.read_batches_from(self)
 
@@ -51,7 +52,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
     async def on_start(self) -> None:
         """Make ready what all partitions share, and keep the group's committed offsets near the join."""
         if self._settings.join_metrics_port:
-            start_http_server(self._settings.join_metrics_port, addr="127.0.0.1")
+            serve_metrics(self._settings.join_metrics_port)
             self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
         schema_ids = await asyncio.to_thread(register_all, self._settings)

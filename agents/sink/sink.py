@@ -6,13 +6,13 @@ import time
 from typing import Final
 
 from faust.types import TP
-from prometheus_client import start_http_server
 
 from agents import crash_points
 from agents.epoch import check_progress, epoch_of
 from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
+from agents.metrics_server import serve_metrics
 from agents.sink import metrics
 from agents.sink.gathered import Gathered, Place
 from agents.sink.patience import patiently
@@ -62,9 +62,9 @@ class SqlSink:
             EpochMismatch: what is stored came from another log than the one that is there now.
         """
         await self.revoked()
-        if self._settings.sink_metrics_port:
-            await asyncio.to_thread(_serve_metrics, self._settings.sink_metrics_port)
-            self._watch_lag()
+        if self._settings.sink_metrics_port and self._lag is None:
+            serve_metrics(self._settings.sink_metrics_port)
+            self._lag = self._app.add_future(self._lag_watch().run())
         await patiently(lambda: asyncio.to_thread(migrate, self._settings))
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
         epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
@@ -162,13 +162,9 @@ class SqlSink:
                 await self._go_on_from(pending.tp, stored[pending.tp])
         await self._app.commit_batches(self._gathered.store(stored))
 
-    def _watch_lag(self) -> None:
-        if self._lag is None:
-            gauges = metrics.LAG_RECORDS, metrics.LAG_S
-            watch = LagWatch(
-                self._settings, lambda: self._gathered.stored, gauges, lambda tp: (tp.topic, str(tp.partition))
-            )
-            self._lag = self._app.add_future(watch.run())
+    def _lag_watch(self) -> LagWatch:
+        gauges = metrics.LAG_RECORDS, metrics.LAG_S
+        return LagWatch(self._settings, lambda: self._gathered.stored, gauges, lambda tp: (tp.topic, str(tp.partition)))
 
     async def _go_on_from(self, tp: TP, offset: int) -> None:
         """Another sink has moved the partition on: drop what was gathered, and read from where the database is."""
@@ -186,12 +182,3 @@ def _report(pending: Pending) -> None:
         log.warning("dead letter: topic %s partition %d offset %d: %s", topic, partition, offset, reason)
         metrics.DEAD.labels(topic=topic).inc()
     metrics.STORED.labels(topic=pending.tp.topic, partition=pending.tp.partition).set(pending.end)
-
-
-def _serve_metrics(port: int) -> None:
-    if port not in _served:
-        start_http_server(port, addr="127.0.0.1")
-        _served.add(port)
-
-
-_served: set[int] = set()

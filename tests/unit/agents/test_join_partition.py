@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
 from agents.join.partition import JoiningPartition
 from agents.join.recovery import JoinSetup, RecoveredJoin
@@ -16,7 +17,7 @@ from app.settings import Settings
 from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
 from tests.unit.agents.kernel.join_oracle import Fields, Log
 from tests.unit.agents.kernel.partition_kit import records_in
-from tests.unit.agents.kernel.record_sets import NONE
+from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
 
 WAIT_S = 20
@@ -110,3 +111,19 @@ async def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it
     await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 2, 1, NONE), 2, 3))
     assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
     assert (partition.trades.next_offset, partition.quotes.flushed_offset, failures) == (2, 2, [])
+
+
+async def test_a_quote_that_cannot_be_read_is_counted_as_the_joins_dead_letter_and_not_as_the_folds() -> None:
+    partition = joining(Settings(), new_join(RULES), Written())
+    garbage = record_batch(0, [KafkaRecord(b"binance:BTC-USDT", b"hello")])
+    await partition.take(RecordSet(partition.quotes.tp.topic, 0, garbage, 0, 1))
+    before = dead_letters()
+    await partition.flush()
+    assert dead_letters() == (before[0] + 1, before[1])
+
+
+def dead_letters() -> tuple[float, float]:
+    """How many the join has counted, and the fold."""
+    reason = {"reason": "the value has no wire header"}
+    join, fold = (REGISTRY.get_sample_value(f"livetape_{name}_dead_letters_total", reason) for name in ("join", "fold"))
+    return join or 0.0, fold or 0.0

@@ -1,0 +1,24 @@
+"""What the check of bars against the venues' candles tells Prometheus."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+BARS: Final = Counter(
+    "livetape_reconcile_bars",
+    "Minutes whose bar was compared with the venue's own candle, each once",
+    ["venue", "result", "why"],
+)
+WAITING: Final = Gauge(
+    "livetape_reconcile_waiting_minutes", "Minutes that differ or lack a side, and have not waited their time"
+)
+LAG_RECORDS: Final = Gauge(
+    "livetape_reconcile_lag_records",
+    "Records between the check of the bars and the end of the log",
+    ["topic", "partition"],
+)
+LAG_S: Final = Gauge(
+    "livetape_reconcile_lag_seconds",
+    "Event time between where the check of the bars is and the end of the log; of bars and candles, their starts",
+    ["topic", "partition"],
+)
