@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from faust.types import TP
 
 from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
@@ -14,7 +14,8 @@ from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
 from app.kafka_admin import admin_client
-from app.log_end import is_end
+from app.log_end import committed_reader, records_to_end
+from app.producing import produce_in_turn
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
@@ -92,31 +93,10 @@ def _generation(settings: Settings, partition: int, progress: bytes) -> int:
 
 def _committed_records(settings: Settings, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
     """Every committed record of the partition's changelog, up to its end now."""
-    consumer = Consumer(
-        {
-            **settings.kafka_config,
-            "group.id": f"{settings.namespace}.reset",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        }
-    )
-    at = TopicPartition(settings.topic(CHANGELOG), partition)
+    consumer = committed_reader(settings, "reset")
     try:
-        at.offset, end = consumer.get_watermark_offsets(at, TIMEOUT_S)
-        consumer.assign([at])
-        while end > at.offset:
-            message = consumer.poll(TIMEOUT_S)
-            if message is None:
-                raise ResetRefused(f"{at.topic} partition {partition}: the broker gave nothing for {TIMEOUT_S:.0f} s")
-            error = message.error()
-            if error is None:
-                yield message.key() or b"", message.value()
-            elif is_end(error):
-                return
-            else:
-                raise KafkaException(error)
+        for message in records_to_end(consumer, settings.topic(CHANGELOG), partition):
+            yield message.key() or b"", message.value()
     finally:
         consumer.close()
 
@@ -140,12 +120,6 @@ def _replace(settings: Settings, partition: int, state: _State, progress: tuple[
     producer.init_transactions(TIMEOUT_S)
     producer.begin_transaction()
     for key, value in [*((key, None) for key in state.keys), progress]:
-        while True:
-            try:
-                producer.produce(settings.topic(CHANGELOG), value, key, partition, on_delivery=note)
-            except BufferError:
-                producer.poll(1.0)
-            else:
-                break
+        produce_in_turn(producer, TopicPartition(settings.topic(CHANGELOG), partition), key, value, note)
     producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1_000)
     return written[-1]

@@ -8,12 +8,12 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.error import KafkaError
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.log_end import is_end
+from app.log_end import TIMEOUT_S, committed_reader, records_to_end
+from app.producing import produce_in_turn
 from app.settings import Settings
 
 SOURCES: Final = ("trades", "quotes")
 """Topics whose records may be dead letters, on the topic of the same name with `.dead` behind it."""
-TIMEOUT_S: Final = 30.0
 _HEX: Final = r"^([0-9a-f]{2})*$"
 HexBytes = Annotated[str, Field(pattern=_HEX)]
 
@@ -47,16 +47,7 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
     Raises:
         KafkaException: the broker refuses or does not answer, or lacks one of the topics.
     """
-    consumer = Consumer(
-        {
-            **settings.kafka_config,
-            "group.id": f"{settings.namespace}.dead-letters",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "log_level": 0,  # what goes wrong is raised
-        }
-    )
+    consumer = committed_reader(settings, "dead-letters")
     try:
         for source in SOURCES:
             yield from _read_topic(consumer, settings.topic(f"{source}.dead"))
@@ -69,23 +60,7 @@ def _read_topic(consumer: Consumer, topic: str) -> Iterator[DeadLetter]:
     if described.error is not None:
         raise KafkaException(described.error)
     for partition in sorted(described.partitions):
-        yield from _read_partition(consumer, TopicPartition(topic, partition))
-
-
-def _read_partition(consumer: Consumer, at: TopicPartition) -> Iterator[DeadLetter]:
-    at.offset, _ = consumer.get_watermark_offsets(at, TIMEOUT_S)
-    consumer.assign([at])
-    while True:
-        message = consumer.poll(TIMEOUT_S)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
-        error = message.error()
-        if error is None:
-            yield _letter(message)
-        elif is_end(error):
-            return
-        else:
-            raise KafkaException(error)
+        yield from map(_letter, records_to_end(consumer, topic, partition))
 
 
 def _letter(message: Message) -> DeadLetter:
@@ -115,28 +90,19 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     """
     sendable = [_checked(settings, letter) for letter in letters]
     failed: list[KafkaError] = []
+
+    def note(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
     producer = Producer({**settings.kafka_config, "enable.idempotence": True, "log_level": 0})
     for letter in sendable:
-        _produce(producer, letter, failed)
+        key, value = (None if each is None else bytes.fromhex(each) for each in (letter.key, letter.value))
+        produce_in_turn(producer, TopicPartition(letter.topic, letter.partition), key, value, note)
         producer.poll(0)
     if producer.flush(TIMEOUT_S) or failed:
-        raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - as above
+        raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
     return len(sendable)
-
-
-def _produce(producer: Producer, letter: DeadLetter, failed: list[KafkaError]) -> None:
-    """Hand a record over as soon as librdkafka's queue has room for it."""
-    while True:
-        try:
-            return producer.produce(
-                letter.topic,
-                None if letter.value is None else bytes.fromhex(letter.value),
-                None if letter.key is None else bytes.fromhex(letter.key),
-                letter.partition,
-                on_delivery=lambda error, _: None if error is None else failed.append(error),
-            )
-        except BufferError:
-            producer.poll(1.0)
 
 
 def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:

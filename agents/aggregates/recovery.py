@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from agents.aggregates.changelog import UnknownState
 from agents.aggregates.partition import PartitionAggregates
 from agents.kernel import PartitionFold, read_records
-from agents.partition_reader import POLL_MS, partition_reader
+from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings
 from app.topics import AGGREGATES_CHANGELOG
 
@@ -27,12 +27,10 @@ async def restore_aggregates(
     changelog = settings.topic(AGGREGATES_CHANGELOG)
     try:
         async with partition_reader(settings, changelog, partition) as (consumer, tp):
+            first = (await consumer.beginning_offsets([tp]))[tp]
             end = (await consumer.end_offsets([tp]))[tp]
-            consumer.seek(tp, (await consumer.beginning_offsets([tp]))[tp])
-            while await consumer.position(tp) < end:
-                fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
-                for record in fetched.get(tp, ()):
-                    await asyncio.to_thread(_restore, aggregates, record.value)
+            async for record_set in record_sets(consumer, tp, first, end):
+                await asyncio.to_thread(_restore, aggregates, record_set)
         await asyncio.to_thread(aggregates.restored, next_offset, fold.has_bar)
     except UnknownState as error:
         remedy = f"stop the workers, delete {changelog} and run `livetape topics apply`: aggregates then begin anew"

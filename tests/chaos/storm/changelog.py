@@ -7,7 +7,7 @@ from agents.flush import CHANGELOG
 from agents.fold_driver import unpacked
 from agents.fold_setup import make_setup, new_fold
 from agents.kernel import PartitionFold
-from agents.partition_reader import POLL_MS, partition_reader
+from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings
 from tests.integration.fold_kit import PARTITIONS, Avro
 from tests.integration.fold_oracle import BarKey, Fields
@@ -32,10 +32,8 @@ async def _restore(settings: Settings, partition: int, fold: PartitionFold) -> N
     async with partition_reader(settings, settings.topic(CHANGELOG), partition) as (consumer, tp):
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
-        consumer.seek(tp, first)
-        while await consumer.position(tp) < end:
-            for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
-                fold.restore(record.value.data, record.value.aborted, record.value.start_offset)
+        async for record_set in record_sets(consumer, tp, first, end):
+            fold.restore(record_set.data, record_set.aborted, record_set.start_offset)
 
 
 def _bars(avro: Avro, fold: PartitionFold) -> Iterator[tuple[BarKey, Fields]]:
