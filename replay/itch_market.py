@@ -38,6 +38,7 @@ class ItchMarket:
     """Writes a day's messages: directory and system events first, then orders that come, go and meet.
 
     `now_ns` tells the time of the next message, in nanoseconds since midnight, which is at `midnight_ns`, in ns UTC.
+    Match numbers are above `match_before`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ItchMarket:
         now_ns: Callable[[], int],
         *,
         midnight_ns: int = 0,
+        match_before: int = 0,
         currency: str = "USD",
     ) -> None:
         self._stocks = stocks
@@ -57,7 +59,7 @@ class ItchMarket:
         self._orders: list[_Order] = []
         self._prices = [self._chance.randrange(1_000, 50_000) * _TICK for _ in stocks]
         self._references = 0
-        self._matches = 0
+        self._matches = match_before
         self._printed: list[tuple[int, int]] = []
 
     def opening(self) -> Iterator[Told]:

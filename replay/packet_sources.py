@@ -17,6 +17,9 @@ from replay.ledger import Ledger
 
 _MOST_AT_ONCE: Final = 20
 """Messages that are sent together at most, as a busy moment's would be."""
+_MATCH_STEP_NS: Final = 1_000
+"""Match numbers are unique on a day, and seldom taken faster than one a microsecond: a market that begins with its time
+of the day in microseconds has them above those of all before it."""
 _LONGEST_DAY_NS: Final = 86_399 * SECOND_NS
 """A message's time is of its day: a market that goes on ends a second before midnight, and its session with it."""
 
@@ -29,11 +32,13 @@ class MarketSource:
         self, stocks: Sequence[str], seed: int, timezone: str, *, rate: int | None, messages: int | None, ledger: Ledger
     ) -> None:
         self._midnight_ns = _last_midnight_ns(timezone)
-        self._market = ItchMarket(stocks, seed, self._now_ns, midnight_ns=self._midnight_ns)
+        self._before_ns = 0
+        self._market = ItchMarket(
+            stocks, seed, self._now_ns, midnight_ns=self._midnight_ns, match_before=self._now_ns() // _MATCH_STEP_NS
+        )
         self._rate = rate
         self._messages = messages
         self._ledger = ledger
-        self._before_ns = 0
 
     def __aiter__(self) -> AsyncIterator[list[bytes]]:
         return _paced(self._told(), self._rate)
