@@ -1,6 +1,5 @@
 """The commands and the setting of docs/packets.md, run as they stand there but for the ports."""
 
-import json
 import os
 import re
 import shlex
@@ -26,11 +25,18 @@ def on_free_ports(*texts: str) -> list[str]:
     return [text.replace(":26400", f":{lines}").replace(":26402", f":{rerequest}") for text in texts]
 
 
-def feed_of(setting: str) -> PacketFeed:
+def settings_of(block: str) -> Settings:
+    """What a block of the docs exports, read as every part reads it."""
+    exports = dict(word.split("=", 1) for word in shlex.split(block) if word != "export")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in exports.items():
+            environment.setenv(name, value)
+        return Settings()
+
+
+def feed_of(block: str) -> PacketFeed:
     """The feed that a block of the docs sets."""
-    name, _, value = shlex.split(setting)[1].partition("=")
-    assert name == "LIVETAPE_PACKET_FEEDS"
-    return Settings(packet_feeds=json.loads(value)).packet_feeds[VENUE]
+    return settings_of(block).packet_feeds[VENUE]
 
 
 def test_the_simulated_feed_is_read_by_the_setting(tmp_path: Path) -> None:
@@ -47,6 +53,12 @@ def test_the_simulated_feed_is_read_by_the_setting(tmp_path: Path) -> None:
     assert len(records) == len(read_tape(tmp_path / "feed.jsonl"))
     for metric in re.findall(r"`(livetape_bridge_[a-z_]+)`", (PROJECT / "docs" / "packets.md").read_text()):
         assert f"\n# TYPE {metric} counter\n" in said
+
+
+def test_the_simulated_feed_is_kept_apart_from_real_trades() -> None:
+    settings = settings_of(BLOCKS[1])
+    assert settings.namespace == "simulated"
+    assert settings.venues == {}
 
 
 @pytest.mark.parametrize("arguments", DEVICES)
