@@ -53,7 +53,7 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
   }
   const std::uint64_t end_before = end_;
   const std::uint64_t first = packet.header.sequence;
-  if (first <= probe_.first && probe_.first < first + packet.messages.count()) is_server_silent_ = false;
+  if (probe_ && first <= probe_->first && probe_->first < first + packet.messages.count()) is_server_silent_ = false;
   receive(packet, arrival);
   note_ends(end_before, now_ns);
   tell_end();
@@ -154,19 +154,20 @@ void Receiver::tick(std::int64_t now_ns) {
 }
 
 void Receiver::ask(std::int64_t now_ns) {
-  const bool may_go_on = renew_requests(now_ns);
   if (is_server_silent_) return go_on_alone(now_ns);
-  if (!may_go_on) return give_up();
+  if (!renew_requests(now_ns)) return give_up();
   add_requests(now_ns);
 }
 
-/// Gives up what is missing as where there is no server, and asks the one there is now and then whether it is back.
+/// Asks now and then for the message that is missing first, and waits for that one: what the server did not answer may
+/// be all that it lacks. Everything else is given up as where there is no server.
 void Receiver::go_on_alone(std::int64_t now_ns) {
   requests_.clear();
-  if (now_ns - probe_.sent_ns >= kTimeoutNs) {
-    probe_ = {next_, next_ + 1, 0, 0};
-    send(probe_, now_ns);
+  if (!probe_ || now_ns - probe_->sent_ns >= kProbeEveryNs) {
+    probe_ = Request{next_, next_ + 1, 0, 0};
+    return send(*probe_, now_ns);
   }
+  if (now_ns - probe_->sent_ns < kTimeoutNs) return;
   while (!ends_.empty() && now_ns - ends_.front().since_ns >= kPatienceNs) give_up();
 }
 
@@ -184,6 +185,7 @@ bool Receiver::renew_requests(std::int64_t now_ns) {
     if (request.first == request.end || (!is_answered && now_ns - request.sent_ns < kTimeoutNs)) continue;
     if (request.attempts == kAttempts) {
       is_server_silent_ = now_ns - answered_ns_ >= kAttempts * kTimeoutNs;
+      probe_.reset();
       return false;
     }
     send(request, now_ns);

@@ -57,7 +57,8 @@ struct ReceiverMetrics {
 /// a single one of a faulty sender would silence the feed, whose own packets would all be of the past.
 ///
 /// A server that answers nothing for as long as anything is asked for is done without, until it answers again: it would
-/// hold up each message behind a missing one, and a feed whose lines lose some would never be up with them.
+/// hold up each message behind a missing one, and a feed whose lines lose some would never be up with them. It is asked
+/// for one message a second, and that one is waited for: one that only lacked what it was asked for costs nothing more.
 ///
 /// With a re-request server a session is taken from its first message on, whenever we came to it; without one from the
 /// first that is heard.
@@ -70,6 +71,8 @@ class Receiver {
   static constexpr std::int64_t kTimeoutNs = 100'000'000;
   /// How often the same is asked for.
   static constexpr int kAttempts = 10;
+  /// How often a silent server is asked whether it is back.
+  static constexpr std::int64_t kProbeEveryNs = 1'000'000'000;
   /// How long a packet that is doubted waits for another: some heartbeats.
   static constexpr std::int64_t kDoubtNs = 10'000'000'000;
   /// Requests under way at most, and how many messages one of them asks for: more than go into a packet of ITCH.
@@ -151,7 +154,7 @@ class Receiver {
   std::vector<Request> requests_;
   std::int64_t answered_ns_ = 0;   // when what was asked for came last
   bool is_server_silent_ = false;  // for as long as anything is asked for, and until it brings what it was asked for
-  Request probe_{};                // the last question to a server that is silent
+  std::optional<Request> probe_;   // the last question to a server that is silent
 };
 
 }  // namespace livetape::bridge::mold
