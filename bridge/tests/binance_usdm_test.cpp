@@ -11,12 +11,13 @@ namespace {
 
 class BinanceUsdmTest : public VenueTest<BinanceUsdm> {
  protected:
-  BinanceUsdmTest() : VenueTest({"AKRO-USDT"}, kList) {}
+  BinanceUsdmTest() : VenueTest({"AKRO-USDT", "XAU-USDT"}, kList) {}
 
   static constexpr const char* kList =
       R"({"timezone":"UTC","symbols":[{"symbol":"AKROUSDT_210924","contractType":"CURRENT_QUARTER","baseAsset":"AKRO",)"
       R"("quoteAsset":"USDT"},{"symbol":"AKROUSDT","pair":"AKROUSDT","contractType":"PERPETUAL","status":"TRADING",)"
-      R"("baseAsset":"AKRO","quoteAsset":"USDT","filters":[{"tickSize":"0.1"}]}]})";
+      R"("baseAsset":"AKRO","quoteAsset":"USDT","filters":[{"tickSize":"0.1"}]},{"symbol":"XAUUSDT","pair":"XAUUSDT",)"
+      R"("contractType":"TRADIFI_PERPETUAL","status":"TRADING","baseAsset":"XAU","quoteAsset":"USDT"}]})";
   static constexpr const char* kTrade =
       R"({"stream":"akrousdt@aggTrade","data":{"e":"aggTrade","E":1626992742291,"a":14888302,"s":"AKROUSDT",)"
       R"("p":"0.01731","q":"312","f":27931348,"l":27931348,"T":1626992742134,"m":true}})";
@@ -47,9 +48,9 @@ TEST_F(BinanceUsdmTest, EachFlawHasItsName) {
 }
 
 TEST_F(BinanceUsdmTest, SubscribesToPerpetualContracts) {
-  const std::uint32_t instrument = 0;
-  EXPECT_EQ(venue_.subscribe_message(Channel::trades, {&instrument, 1}, true),
-            R"({"method":"SUBSCRIBE","params":["akrousdt@aggTrade"],"id":1})");
+  const std::uint32_t instruments[] = {0, 1};
+  EXPECT_EQ(venue_.subscribe_message(Channel::trades, instruments, true),
+            R"({"method":"SUBSCRIBE","params":["akrousdt@aggTrade","xauusdt@aggTrade"],"id":1})");
 }
 
 TEST_F(BinanceUsdmTest, HistoryGivesTheSameTradeAsTheStream) {

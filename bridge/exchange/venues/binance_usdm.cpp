@@ -32,6 +32,11 @@ void read_quote(std::string_view key, value& field, QuoteFields& quote) {
   if (key == "T") quote.set_milliseconds(as<std::int64_t>(field));
 }
 
+/// Contracts on metals and stocks have a type of their own.
+bool is_perpetual(std::string_view contract_type) noexcept {
+  return contract_type == "PERPETUAL" || contract_type == "TRADIFI_PERPETUAL";
+}
+
 bool is_harmless(std::string_view event) {
   constexpr std::string_view kOthers[] = {"depthUpdate", "trade", "kline", "markPriceUpdate"};
   return std::ranges::find(kOthers, event) != std::end(kOthers);
@@ -48,7 +53,7 @@ DecodeError BinanceUsdm::each_instrument(std::string_view body, const Listed& li
       if (name == "quoteAsset") quote = as<std::string_view>(part).value_or("");
       if (name == "contractType") type = as<std::string_view>(part).value_or("");
     });
-    if (is_read && type == "PERPETUAL") listed(base, quote, {std::string(symbol), std::string(symbol)});
+    if (is_read && is_perpetual(type)) listed(base, quote, {std::string(symbol), std::string(symbol)});
   });
 }
 
