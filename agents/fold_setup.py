@@ -36,6 +36,7 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
         horizon_ns=settings.horizon_ns,
         max_ahead_ns=settings.max_ahead_ns,
         venues={name: _rules(venue) for name, venue in venues.items()},
+        other_venues=_rules(Venue()),
         sessions=_sessions(venues),
     )
     return FoldSetup(settings, config, WriterSchemas(), schema_ids, load_aggregates(settings))

@@ -74,8 +74,13 @@ class Hours(BaseModel):
     """By interval: what its bars are made of."""
 
 
+CONDITIONS: Final[dict[str, tuple[Part, ...]]] = {"non-printable": (), "odd-lot": (Part.VOLUME,)}
+"""By the codes that the bridge gives trades of packet feeds: non-printable shares are told once more with their cross,
+and odd lots set no price on the consolidated tape."""
+
+
 class Venue(BaseModel):
-    """One venue as venues.yaml declares it."""
+    """One venue as venues.yaml declares it; with no field given, as one that it does not name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,8 +89,8 @@ class Venue(BaseModel):
     """Whether its quotes are in `quotes`: its trades wait for them."""
     candles: bool = False
     """Whether its own minutes are in `candles`: bars are compared with them."""
-    conditions: dict[str, tuple[Part, ...]] = {}
-    """By trade condition code: what such a trade counts for."""
+    conditions: dict[str, tuple[Part, ...]] = CONDITIONS
+    """By trade condition code: what such a trade counts for; a code not named allows all."""
     hours: Hours | None = None
     """Of an exchange whose days are not those of UTC."""
     instrument_hours: dict[str, Hours] = {}

@@ -56,6 +56,7 @@ class FoldConfig:
         horizon_ns: int,
         max_ahead_ns: int,
         venues: Mapping[str, VenueRules] = ...,
+        other_venues: VenueRules = ...,
         sessions: Mapping[tuple[str, str], Mapping[str, Sequence[tuple[int, int]]]] = ...,
     ) -> None: ...
     def levels_of(self, venue: str, instrument: str) -> list[Level]:

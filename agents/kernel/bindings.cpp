@@ -337,18 +337,20 @@ void bind_config(nb::module_& module) {
           "__init__",
           [](FoldConfig* self, const std::vector<Interval>& intervals, std::int64_t out_of_order_ns,
              std::int64_t grace_ns, std::int64_t horizon_ns, std::int64_t max_ahead_ns,
-             const std::map<std::string, VenueRules>& venues, const SessionTables& sessions) {
+             const std::map<std::string, VenueRules>& venues, const VenueRules& other_venues,
+             const SessionTables& sessions) {
             new (self) FoldConfig{make_levels(intervals),
                                   out_of_order_ns,
                                   grace_ns,
                                   horizon_ns,
                                   max_ahead_ns,
                                   {venues.begin(), venues.end()},
-                                  {},
+                                  other_venues,
                                   session_levels(intervals, sessions)};
           },
           nb::kw_only(), "intervals"_a, "out_of_order_ns"_a, "grace_ns"_a, "horizon_ns"_a, "max_ahead_ns"_a,
-          "venues"_a = std::map<std::string, VenueRules>{}, "sessions"_a = SessionTables{})
+          "venues"_a = std::map<std::string, VenueRules>{}, "other_venues"_a = VenueRules{},
+          "sessions"_a = SessionTables{})
       .def(
           "levels_of",
           [](const FoldConfig& config, const std::string& venue, const std::string& instrument) {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from agents.fold_driver import FoldDriver, Output
@@ -77,6 +78,24 @@ def test_a_cancelled_trade_leaves_its_final_bar() -> None:
     driver.pipe_trade(trade(2, "12", 2, action="cancel", refers_to="2"))
     driver.flush()
     assert bars(driver, driver.read("bars")) == [(START_NS, 1, *[Decimal(10)] * 4)]
+
+
+def test_a_packet_feed_of_any_name_has_the_rules_of_its_conditions(tmp_path: Path) -> None:
+    venues = tmp_path / "venues.yaml"
+    venues.write_text("arca: {trade_ids: unknown}\nown: {conditions: {odd-lot: []}}")
+    driver = FoldDriver(SETTINGS.model_copy(update={"venues_file": venues}))
+    for venue in ("arca", "unnamed", "own"):
+        driver.pipe_trade(trade(1, "10", 1, venue=venue))
+        driver.pipe_trade(trade(2, "12", 2, venue=venue, conditions=["odd-lot"]))
+        driver.pipe_trade(trade(3, "14", 3, venue=venue, conditions=["non-printable"]))
+        driver.pipe_clock(venue, START_NS + MINUTE_NS + SETTINGS.grace_ns)
+    driver.flush()
+    made = [driver.decoded(record.value) for record in driver.read("bars") if record.value is not None]
+    assert {bar["venue"]: (bar["high"], bar["close"], bar["volume"]) for bar in made} == {
+        "arca": (Decimal(10), Decimal(10), Decimal(1)),
+        "unnamed": (Decimal(10), Decimal(10), Decimal(1)),
+        "own": (Decimal(14), Decimal(14), Decimal(1)),
+    }
 
 
 def test_a_crash_between_flushes_changes_no_bar() -> None:
