@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     )
 
     namespace: Namespace = "live"
-    """Prefix of topics, groups and transactional ids, and the database's name."""
+    """Prefix of topics, groups and transactional ids, and the database's name; ZeroMQ's of others are left out."""
 
     home: AbsolutePath = PROJECT / ".livetape"
     """Data, logs and certificates of local servers, and logs of local parts."""

@@ -43,7 +43,7 @@ class TickHistory:
         Raises:
             HistoryAway: Kafka or the registry did not answer.
         """
-        config = {"group.id": "livetape-ticks", "enable.auto.commit": False}
+        config = {"group.id": f"{self._settings.namespace}.ticks", "enable.auto.commit": False}
         consumer = Consumer({**self._settings.kafka_config, **config})
         try:
             return self._read(consumer, venue, hole, since_s, goes_on)

@@ -21,6 +21,7 @@ from app.tick_stream.history import HistoryAway, TickHistory
 from app.tick_stream.items import Hole, Lost, Tick
 from app.tick_stream.order import VenueOrder
 from app.tick_stream.retry import POSITION, RetryAway, RetryClient
+from app.tick_stream.sessions import mark_of_namespace
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +44,16 @@ class TickStream:
 
     A venue's messages come in the order of their numbers. Missing ones are asked for, at the bridge and then in Kafka,
     and the venue's newer ones wait for them, but no longer than `patience_s`: then a `Lost` says which are given up. A
-    reader that is slow for long misses messages as others do, and gets them late.
+    reader that is slow for long misses messages as others do, and gets them late. What a bridge of another namespace
+    publishes at the same address is left out.
     """
 
     def __init__(self, settings: Settings, *, patience_s: float = 60.0) -> None:
         self._address = settings.zmq_data
         self._retry_address = settings.zmq_retry
+        self._namespace = settings.namespace
+        self._mark = mark_of_namespace(settings.namespace)
+        self._has_met_others = False
         self._patience_s = patience_s
         self._history = TickHistory(settings, RecordReader(settings.schemas_dir, RegistrySchemas(settings)))
         self._orders: dict[str, VenueOrder] = {}
@@ -136,12 +141,25 @@ class TickStream:
         except (ValueError, struct.error):
             self.malformed += 1
             return
+        if not session.startswith(self._mark):
+            self._leave_out()
+            return
         venue = name.partition(":")[0]
         order = self._orders.get(venue) or self._orders.setdefault(venue, VenueOrder(venue))
         order.take(Tick(venue, name, session, sequence, value))
         if order.held > HELD and (hole := order.hole()) is not None:
             order.lose(hole, f"more than {HELD} messages wait behind them")
         self._hand_out(venue, order)
+
+    def _leave_out(self) -> None:
+        """Say once that somebody else's messages are heard."""
+        if not self._has_met_others:
+            logger.warning(
+                "a bridge of another namespace is heard at %s: its messages are left out, LIVETAPE_NAMESPACE is %s",
+                self._address,
+                self._namespace,
+            )
+        self._has_met_others = True
 
     def _hand_out(self, venue: str, order: VenueOrder) -> None:
         """Pass on what is in order, and see to what is missing."""
@@ -165,7 +183,7 @@ class TickStream:
             except RetryAway:
                 continue
             for of in kept:
-                if (order := self._orders.get(of.venue)) is not None:
+                if of.session.startswith(self._mark) and (order := self._orders.get(of.venue)) is not None:
                     order.knows(
                         of.session, before.get(of.session, 0)
                     )  # what was there a while ago has come, or never will

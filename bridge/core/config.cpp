@@ -98,6 +98,7 @@ Address read_address(const element& json, std::string_view name) {
 
 Config read(const element& json) {
   Config config;
+  config.namespace_mark = mark_of_namespace(text(json, "namespace"));
   config.trades_topic = text(json, "topic");
   config.gaps_topic = text(json, "gaps_topic");
   config.quotes_topic = text(json, "quotes_topic");

@@ -11,6 +11,7 @@
 
 #include "core/exchange_day.hpp"
 #include "core/schema_ids.hpp"
+#include "core/session_id.hpp"
 
 namespace livetape::bridge {
 
@@ -53,6 +54,7 @@ struct Address {
 
 /// The configuration file of bridge and relay.
 struct Config {
+  NamespaceMark namespace_mark{};  // of the namespace that all of this is of
   std::string trades_topic;
   std::string gaps_topic;
   std::string quotes_topic;

@@ -24,7 +24,4 @@ struct MessageSource {
   bool has_quotes = false;  // its quotes and clocks go to `quotes`
 };
 
-/// A session that no other run has.
-[[nodiscard]] SessionId random_session_id();
-
 }  // namespace livetape::bridge

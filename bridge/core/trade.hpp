@@ -13,7 +13,7 @@ namespace livetape::bridge {
 /// Side of the order that took liquidity, in the order of trade.avsc's symbols.
 enum class Aggressor : std::uint8_t { unknown, buy, sell };
 
-/// Id of one run of a venue's client: 16 random bytes.
+/// Id of one run of a venue's client: 16 bytes, random but for those that tell its namespace.
 using SessionId = std::array<unsigned char, 16>;
 
 /// What a record does to the tape, in the order of trade.avsc's symbols.

@@ -35,7 +35,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       clock_delay_ns_(std::chrono::nanoseconds(config.clock_delay).count()),
       metrics_(metrics),
       venue_(checked_venue(config.venue, config.instruments)),
-      session_id_(random_session_id()),
+      session_id_(random_session_id(bridge.namespace_mark)),
       errors_(bridge.errors_dir, config.venue),
       positions_(bridge.positions_dir, config_, tapes_, kafka_ring_, metrics),
       url_(parse_url("wss", config.url)),

@@ -28,6 +28,7 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       venue_metrics_(venue_metrics),
       packet_metrics_(packet_metrics),
       instruments_(std::make_shared<Instruments>(config.venue, itch::Trades::kStocks)),
+      session_id_(random_session_id(bridge.namespace_mark)),
       errors_(bridge.errors_dir, config.venue),
       trades_(*instruments_, config.instruments, config.currency, ExchangeDay(config.utc_offsets, config.midnight_ns),
               config.orders, *this),

@@ -72,7 +72,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   VenueMetrics& venue_metrics_;
   PacketMetrics& packet_metrics_;
   std::shared_ptr<Instruments> instruments_;
-  SessionId session_id_ = random_session_id();
+  SessionId session_id_;
   ErrorFile errors_;
   itch::Trades trades_;
   mold::Receiver receiver_;

@@ -36,7 +36,10 @@ std::uint64_t sequence_in(const zmq::message_t& position) {
 }  // namespace
 
 Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> on_fatal)
-    : retry_address_(config.zeromq_retry), on_fatal_(std::move(on_fatal)), producer_(config, metrics.kafka, on_fatal_) {
+    : namespace_mark_(config.namespace_mark),
+      retry_address_(config.zeromq_retry),
+      on_fatal_(std::move(on_fatal)),
+      producer_(config, metrics.kafka, on_fatal_) {
   const auto add_lane = [&](const auto& source, bool has_quotes) {
     if (source.writer != Writer::relay) return;
     metrics.venues.emplace_back().venue = source.venue;
@@ -114,6 +117,7 @@ void Relay::take_live_message() {
   const SessionId id = session_in(frames_[1].to_string_view());
   const auto session = std::ranges::find(lane->sessions, id, &Session::id);
   if (session == lane->sessions.end()) {
+    if (!is_ours(id)) return;
     constexpr std::int64_t kSoonNs = 50'000'000;
     ask_at_ns_ = std::min(ask_at_ns_, steady_now_ns() + kSoonNs);
     return;
@@ -154,6 +158,7 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
     known->confirmed = std::min(known->confirmed, unconfirmed.first - 1);
     return;
   }
+  if (!is_ours(unconfirmed.session)) return;
   Session& session =
       lane.sessions.emplace_back(Session{unconfirmed.session, producer_.add_session(lane.has_quotes),
                                          SessionOrder(unconfirmed.first, kMostHeld), unconfirmed.first - 1});
@@ -247,6 +252,17 @@ void Relay::send(std::string_view kind, const RetryRange* range) {
   frames.emplace_back(kind);
   if (range != nullptr) frames.push_back(write_range(*range));
   (void)zmq::send_multipart(retry_, frames, zmq::send_flags::dontwait);
+}
+
+/// A bridge of another namespace may have the address: what it replays, say, is none of ours.
+bool Relay::is_ours(const SessionId& session) {
+  if (is_marked(session, namespace_mark_)) return true;
+  const bool is_first = !std::exchange(has_met_others_, true);
+  if (is_first) {
+    log("relay", "a bridge of another namespace (LIVETAPE_NAMESPACE) is heard at " + retry_address_ +
+                     ": its messages are left out");
+  }
+  return false;
 }
 
 Relay::Lane* Relay::lane_of(std::string_view venue) noexcept {

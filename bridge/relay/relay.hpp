@@ -67,8 +67,10 @@ class Relay {
   void reconnect();
   void send(std::string_view kind, const RetryRange* range);
   [[nodiscard]] auto producing(const Session& session);
+  [[nodiscard]] bool is_ours(const SessionId& session);
   [[nodiscard]] Lane* lane_of(std::string_view venue) noexcept;
 
+  NamespaceMark namespace_mark_;
   std::string retry_address_;
   std::function<void()> on_fatal_;
   KafkaProducer producer_;
@@ -81,6 +83,7 @@ class Relay {
   std::int64_t answered_at_ns_ = 0;
   std::int64_t connected_at_ns_ = 0;
   bool is_unanswered_ = false;
+  bool has_met_others_ = false;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

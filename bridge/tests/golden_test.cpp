@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/session_id.hpp"
 #include "livetape/decimal.hpp"
 #include "publish/record.hpp"
 
@@ -79,6 +80,18 @@ TEST(GoldenRecords, AreWrittenByteForByte) {
     ++count;
   }
   EXPECT_GE(count, 8);
+}
+
+/// The other side is tests/golden/test_namespace_marks.py.
+TEST(GoldenMarks, AreWhatSessionsOfANamespaceBeginWith) {
+  simdjson::dom::parser parser;
+  for (const auto [name, golden] : parser.load(LIVETAPE_GOLDEN "/namespace_marks.json").get_object()) {
+    const NamespaceMark mark = mark_of_namespace(name);
+    EXPECT_EQ(as_hex(mark), text(golden)) << name;
+    EXPECT_TRUE(is_marked(random_session_id(mark), mark));
+    EXPECT_FALSE(is_marked(random_session_id(mark), mark_of_namespace("another")));
+    EXPECT_NE(random_session_id(mark), random_session_id(mark));
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ import zmq
 from playwright.sync_api import expect
 
 from app.settings import Settings
+from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
 from local import ports
 from tests.browser.page_kit import MarketPage, browser_page
@@ -77,6 +78,7 @@ def store(settings: Settings, bars: int) -> None:
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Callable[[bytes], Iterator[int]]]:
     """The bridge's ZeroMQ socket: publishes a trade again and again, as often as the iterator is asked for the next."""
+    session = mark_of_namespace(settings.namespace) + b"session"
     with zmq.Context() as context, context.socket(zmq.PUB) as bridge:
         bridge.bind(settings.zmq_data)
 
@@ -84,7 +86,7 @@ def publishing(settings: Settings) -> Iterator[Callable[[bytes], Iterator[int]]]
             deadline_s = time.monotonic() + WAIT_S
             for sequence in itertools.count(1):
                 assert time.monotonic() < deadline_s, "the trade was never shown"
-                bridge.send_multipart([b"binance:BTC-USDT", SEQUENCE.pack(b"session", sequence), value])
+                bridge.send_multipart([b"binance:BTC-USDT", SEQUENCE.pack(session, sequence), value])
                 yield sequence
 
         yield publish

@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 from app.settings import Settings
+from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
 from tests.integration.api_kit import BINANCE_BTC, Api, Fields, Writer, bar, eventually, serving, shown, standing
 
@@ -257,6 +258,7 @@ async def test_a_trade_of_the_bridge_is_told_at_once_and_lost_ones_are_counted(
     settings: Settings, api: Api, writer: Writer
 ) -> None:
     value = writer.value("Trade", {**TRADE, "price": Decimal("64123.450"), "size": Decimal("0.5")})
+    session = mark_of_namespace(settings.namespace) + b"session"
     with zmq.Context() as context, context.socket(zmq.XPUB) as bridge:
         bridge.bind(settings.zmq_data)
         assert bridge.recv() == b"\x01"  # the API has subscribed
@@ -264,7 +266,7 @@ async def test_a_trade_of_the_bridge_is_told_at_once_and_lost_ones_are_counted(
             await client.send({"op": "subscribe", "channel": "trades", **BINANCE_BTC})
             await client.next("subscribed")
             for sequence in (1, 2, 5):
-                bridge.send_multipart([b"binance:BTC-USDT", struct.pack(">16sQ", b"session", sequence), value])
+                bridge.send_multipart([b"binance:BTC-USDT", struct.pack(">16sQ", session, sequence), value])
             messages = [await client.next("trade") for _ in range(3)]
     assert messages[0] == {
         "type": "trade",

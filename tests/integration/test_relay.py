@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.settings import Settings, Writer
+from app.topic_admin import apply
 from local import certificates, stack
 from local.kafka import Kafka
 from replay.exchange import Exchange
@@ -165,6 +166,24 @@ async def test_no_trade_is_lost_when_relay_bridge_and_kafka_go_one_after_the_oth
             assert sorted(written, key=by_name) == sorted(flow.ledger(), key=by_name)
             assert 0 <= doubles < 45_000
             assert_no_clock_is_early(await asyncio.to_thread(read_topic, flow.settings))
+
+
+async def test_a_relay_leaves_a_bridge_of_another_namespace_to_its_own(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    async with flowing(settings, tmp_path, certs) as flow:
+        apply(flow.settings)
+        replayed = flow.settings.model_copy(update={"namespace": f"{settings.namespace}-replayed"})
+        with bridging(replayed) as bridge:
+            with relaying(flow.settings) as relay:
+                await connected(bridge)
+                await flow.play(bridge, 10)
+                await relay.says("a bridge of another namespace")
+                assert relay.metric("kafka_produced_total") == 0
+                assert await relay.stop() == 0
+            with relaying(replayed) as relay:
+                await relay.counts("kafka_delivered_total", 10)
+        assert await asyncio.to_thread(read_topic, flow.settings) == []
 
 
 async def test_a_second_relay_is_not_heard_until_the_first_is_gone(

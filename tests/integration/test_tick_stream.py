@@ -17,6 +17,7 @@ from confluent_kafka import Producer
 from app.schema_registry import register_all
 from app.settings import Settings
 from app.tick_stream import Lost, Origin, Tick, TickStream
+from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
 from local import certificates, ports
 from replay.exchange import Exchange
@@ -42,7 +43,8 @@ TRADES = 30_000
 SECOND_NS = 10**9
 START_NS = 1_700_000_000 * SECOND_NS
 PARTITIONS = 4
-ZERO, ONE, TWO, THREE = (number * 16 for number in (b"0", b"1", b"2", b"3"))
+ZERO, ONE, TWO, THREE = (number * 12 for number in (b"0", b"1", b"2", b"3"))
+"""Sessions, without the mark of their namespace."""
 
 
 class Market:
@@ -165,6 +167,7 @@ class PretendedBridge:
 
     def __init__(self, settings: Settings, socket: "zmq.Socket[bytes]") -> None:
         self._settings = settings
+        self._mark = mark_of_namespace(settings.namespace)
         self._schema_ids = register_all(settings)
         self._producer = Producer(settings.kafka_config)
         self._socket = socket
@@ -178,7 +181,8 @@ class PretendedBridge:
     def publish(self, session: bytes, *numbers: int) -> None:
         """Send messages to who listens."""
         for number in numbers:
-            self._socket.send_multipart([b"binance", POSITION.pack(session, number), self._clock(session, number)])
+            position = POSITION.pack(self._mark + session, number)
+            self._socket.send_multipart([b"binance", position, self._clock(session, number)])
 
     def write(self, session: bytes, *numbers: int) -> None:
         """Write them to every partition of the topics that have clocks."""
@@ -215,7 +219,7 @@ class PretendedBridge:
         return self._value("Clock", session, number, time_ns=START_NS + number * SECOND_NS)
 
     def _value(self, kind: str, session: bytes, number: int, **fields: object) -> bytes:
-        of_all = {"venue": "binance", "bridge_session": session.hex(), "bridge_sequence": number}
+        of_all = {"venue": "binance", "bridge_session": (self._mark + session).hex(), "bridge_sequence": number}
         body = io.BytesIO()
         fastavro.schemaless_writer(body, SCHEMAS[kind], {**of_all, **fields})
         return HEADER.pack(0, self._schema_ids[f"livetape.{kind}"]) + body.getvalue()
@@ -233,7 +237,7 @@ async def numbers_of(stream: TickStream, count: int) -> list[tuple[bytes, int] |
     """The next items, by their numbers."""
     items = [await anext(stream) for _ in range(count)]
     return [
-        (item.session, item.sequence) if isinstance(item, Tick) else (item.session, item.first, item.last)
+        (item.session[-12:], item.sequence) if isinstance(item, Tick) else (item.session[-12:], item.first, item.last)
         for item in items
     ]
 
@@ -263,7 +267,9 @@ async def test_gaps_quotes_and_candles_that_were_missed_come_from_their_topics(
         pretended.write(ONE, 6, 8)
         pretended.publish(ONE, 1, 6)
         items = [await anext(stream) for _ in range(6)]
-    assert items[4] == Lost("binance", ONE, 5, 5, "neither the bridge nor Kafka has them")
+    assert items[4] == Lost(
+        "binance", mark_of_namespace(settings.namespace) + ONE, 5, 5, "neither the bridge nor Kafka has them"
+    )
     ticks = [item for item in items if isinstance(item, Tick)]
     assert [(tick.sequence, tick.key) for tick in ticks] == [
         (1, "binance"),

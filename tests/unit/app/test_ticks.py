@@ -20,6 +20,7 @@ from app.metrics import Metrics
 from app.records import RecordReader
 from app.settings import PROJECT, Settings
 from app.status import Status
+from app.tick_stream.sessions import mark_of_namespace
 from app.ticks import Ticks
 from app.views import BarView
 from local import ports
@@ -69,10 +70,10 @@ class Bridge:
         self._socket = socket
         self._sequence = 0
 
-    async def publish(self, name: str, fields: Mapping[str, Any]) -> None:
+    async def publish(self, name: str, fields: Mapping[str, Any], *, namespace: str = "live") -> None:
         self._sequence += 1
         key = f"{fields['venue']}:{fields['instrument']}"
-        position = struct.pack(">16sQ", b"session", self._sequence)
+        position = struct.pack(">16sQ", mark_of_namespace(namespace) + b"session", self._sequence)
         await self._socket.send_multipart([key.encode(), position, value(name, fields)])
 
 
@@ -117,6 +118,19 @@ async def test_only_trades_are_told_as_trades(catalogue: Catalogue) -> None:
         first, second = await told.trades.get(), await told.trades.get()
     assert (first["trade_id"], first["price"], first["size"]) == ("17", "191.25", "100")
     assert (second["trade_id"], second["price"]) == ("20", "191.5")
+
+
+async def test_messages_of_another_namespace_are_left_out(
+    catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        for _ in range(2):
+            await bridge.publish("trade", {**TRADE, "trade_id": "16"}, namespace="simulated")
+        await bridge.publish("trade", TRADE)
+        trade = await told.trades.get()
+    assert trade["trade_id"] == "17"
+    assert caplog.text.count("a bridge of another namespace is heard") == 1
 
 
 async def test_a_gap_of_any_instrument_makes_no_instrument(catalogue: Catalogue) -> None:
