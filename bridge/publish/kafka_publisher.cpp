@@ -77,20 +77,36 @@ Spool* KafkaPublisher::relay_spool(std::string_view venue) noexcept {
   return nullptr;
 }
 
-/// A relay asks for messages by their own numbers. What the bridge writes itself is numbered in the order it came in:
-/// trades that waited for those of a gap come behind messages of higher numbers.
+/// What was refused is told in front of the next messages, until they are taken.
 void KafkaPublisher::take(std::size_t ring, const Message& message) {
   Lane& lane = *lanes_[ring];
+  if (!lane.spool.has_batch()) {
+    for (const Message* gap = lane.refused.front(); gap != nullptr; gap = lane.refused.front()) {
+      append(lane, *gap);
+      lane.refused.pop();
+    }
+  }
+  append(lane, message);
+}
+
+/// A relay asks for messages by their own numbers. What the bridge writes itself is numbered in the order it came in:
+/// trades that waited for those of a gap come behind messages of higher numbers.
+void KafkaPublisher::append(Lane& lane, const Message& message) {
   const auto value = lane.encoder.encode(message);
   const std::uint64_t number = lane.writer == Writer::relay ? message.sequence : ++lane.taken;
   lane.spool.append(number, lane.encoder.key(message), value);
+  lane.appended.push_back(message);
 }
 
+/// A ring is not settled while trades of it are refused: a run that ends before it could tell so leaves them to the
+/// next one, which asks the venue for what came behind the last that was.
 void KafkaPublisher::end_turn() {
-  for (const auto& lane : lanes_) {
-    settle(*lane);
-    if (lane->writer == Writer::direct) catch_up(*lane);
-    confirm(*lane);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = *lanes_[i];
+    settle(lane);
+    if (lane.writer == Writer::direct) catch_up(lane);
+    confirm(lane);
+    if (lane.refused.is_empty()) rings_[i]->settle();
   }
   if (producer_) producer_->poll();
 }
@@ -109,13 +125,22 @@ void KafkaPublisher::settle(Lane& lane) {
   if (is_up || !is_kept) lane.spool.read_batch(lane.batch);
   const auto left = is_up ? produce(lane, lane.session, lane.batch) : std::span<const SpooledMessage>(lane.batch);
   if (!is_kept) {
-    lane.metrics.spool_refused += left.size();
+    refuse(lane, left.size());
   } else if (is_up && left.empty()) {
     lane.reader.seek_end();
   } else if (is_up) {
     (void)lane.reader.seek(lane.session, left.front().sequence);
   }
   lane.spool.clear();
+  lane.appended.clear();
+}
+
+/// The last so many of the batch. A gap is not lost by that: it is told later.
+void KafkaPublisher::refuse(Lane& lane, std::size_t count) {
+  for (const Message& message : std::span(lane.appended).last(count)) {
+    if (message.kind != Message::Kind::gap) ++lane.metrics.spool_refused;
+    lane.refused.add(message);
+  }
 }
 
 /// Writes what waits on disk, as far as the producer has room.

@@ -10,6 +10,7 @@
 #include "core/config.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
+#include "core/refused_trades.hpp"
 #include "publish/kafka_producer.hpp"
 #include "publish/publisher_thread.hpp"
 #include "publish/record.hpp"
@@ -58,11 +59,15 @@ class KafkaPublisher {
     std::span<const SpooledMessage> waiting;                  // read, and not yet produced
     std::vector<std::pair<SessionId, std::size_t>> sessions;  // with the producer's numbers of them
     std::vector<SpooledMessage> batch;                        // of this turn
+    std::vector<Message> appended;                            // the same, as they were taken
+    RefusedTrades refused;
   };
 
   void take(std::size_t ring, const Message& message);
+  void append(Lane& lane, const Message& message);
   void end_turn();
   void settle(Lane& lane);
+  void refuse(Lane& lane, std::size_t count);
   void confirm(Lane& lane);
   void catch_up(Lane& lane);
   [[nodiscard]] std::span<const SpooledMessage> produce(Lane& lane, const SessionId& session,

@@ -22,7 +22,7 @@ class PublisherThread {
   /// Takes a message of the ring with this number; called from the publisher's thread.
   using Take = std::function<void(std::size_t ring, const Message& message)>;
   /// What the publisher does after each round through the rings, whether it took something or not; called from its
-  /// thread, at least each `kLongestSleep`. What was taken is settled behind it.
+  /// thread, at least each `kLongestSleep`. It is what settles the rings.
   using EndTurn = std::function<void()>;
 
   PublisherThread(const std::string& name, std::vector<SpscRing<Message>*> rings, Take take, EndTurn end_turn)
@@ -48,7 +48,6 @@ class PublisherThread {
       const bool last_round = stopping_;
       const bool took = take_some();
       end_turn_();
-      for (SpscRing<Message>* ring : rings_) ring->settle();
       if (took) continue;
       if (last_round) return;
       doorbell_.sleep(kLongestSleep, [this] { return !stopping_ && are_rings_empty(); });

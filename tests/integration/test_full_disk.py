@@ -102,3 +102,6 @@ async def test_a_bridge_whose_spool_is_on_a_full_disk_says_what_is_lost_and_lose
     said = re.search(r"Kafka: (\d+) messages were lost", run.bridge.log)
     assert said, run.bridge.log
     assert max(sequences) - len(sequences) == int(said[1]) > 0
+    gaps = [record.fields for record in await asyncio.to_thread(read_topic, settings, "gaps")]
+    told = {number for gap in gaps for number in range(gap["first_missing_id"], gap["last_missing_id"] + 1)}
+    assert told >= {*range(1, MANY)} - {*numbers}, "what is lost is told"
