@@ -44,7 +44,8 @@ Backfill::Backfill(asio::io_context& context, Venue& venue, RestClient& rest, st
       listener_(listener),
       metrics_(metrics),
       settle_(settle),
-      wake_(context) {}
+      wake_(context),
+      searches_(tapes.size()) {}
 
 void Backfill::request(std::uint32_t instrument, milliseconds after) {
   const auto due = Clock::now() + after;
@@ -90,7 +91,7 @@ asio::awaitable<void> Backfill::run() {
     if (again) {
       request(instrument, *again);
     } else {
-      tapes_[instrument].open_since_ns.reset();
+      searches_[instrument].since_ns.reset();
       listener_.on_settled(instrument);
     }
   }
@@ -98,11 +99,12 @@ asio::awaitable<void> Backfill::run() {
 
 asio::awaitable<Backfill::Again> Backfill::fill(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
-  if (!tape.open_since_ns) tape.open_since_ns = steady_now_ns();
+  Search& search = searches_[instrument];
+  if (!search.since_ns) search.since_ns = steady_now_ns();
   const bool may_ask = rest_.left_alone().count() == 0;
   Again again = tape.numbered() != nullptr ? co_await fill_numbered(instrument) : co_await fill_unnumbered(instrument);
   if (!again) co_return again;
-  const std::chrono::nanoseconds looked_for(steady_now_ns() - *tape.open_since_ns);
+  const std::chrono::nanoseconds looked_for(steady_now_ns() - *search.since_ns);
   if (may_ask && looked_for > kGiveUpAfter) {
     again.reset();
   } else if (const milliseconds wait = rest_.left_alone(); wait.count() > 0) {
@@ -120,9 +122,9 @@ asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrumen
   for (int pages = 0; !ids.missing().empty(); ++pages) {
     if (pages == kPagesInATurn) co_return milliseconds(0);
     const MissingIds range = is_newest_first ? ids.missing().back() : ids.missing().front();
-    if (const Again wait = waits_for(tape, range)) co_return wait;
+    if (const Again wait = waits_for(searches_[instrument], range)) co_return wait;
     if (!co_await ask({instrument, range.first, range.last, range.from_time_ns, utc_now_ns()})) co_return kAfterTrouble;
-    take_page(tape);
+    take_page(instrument);
     if (std::ranges::find(ids.missing(), range) == ids.missing().end()) continue;
     if (const Again again = not_there(instrument, range)) co_return again;
   }
@@ -130,9 +132,9 @@ asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrumen
 }
 
 /// How long a range is not asked for, since the history did not have it a moment ago.
-Backfill::Again Backfill::waits_for(const Tape& tape, const MissingIds& range) {
-  const std::chrono::nanoseconds left(tape.try_at_ns - steady_now_ns());
-  if (tape.tried != range || left.count() <= 0) return std::nullopt;
+Backfill::Again Backfill::waits_for(const Search& search, const MissingIds& range) {
+  const std::chrono::nanoseconds left(search.try_at_ns - steady_now_ns());
+  if (search.tried != range || left.count() <= 0) return std::nullopt;
   return std::chrono::ceil<milliseconds>(left);
 }
 
@@ -143,16 +145,16 @@ Backfill::Again Backfill::unsettled(const Tape& tape) const {
 
 /// The history has answered without a single trade of the range: it may not know them yet.
 Backfill::Again Backfill::not_there(std::uint32_t instrument, const MissingIds& range) {
-  Tape& tape = tapes_[instrument];
-  if (tape.tried != range) tape.fruitless = 0;
-  tape.tried = range;
-  if (++tape.fruitless < kMostTries) {
-    const milliseconds wait = settle_ * tape.fruitless;
-    tape.try_at_ns = steady_now_ns() + std::chrono::nanoseconds(wait).count();
+  Search& search = searches_[instrument];
+  if (search.tried != range) search.fruitless = 0;
+  search.tried = range;
+  if (++search.fruitless < kMostTries) {
+    const milliseconds wait = settle_ * search.fruitless;
+    search.try_at_ns = steady_now_ns() + std::chrono::nanoseconds(wait).count();
     return wait;
   }
-  tape.tried.reset();
-  if (const auto lost = tape.numbered()->give_up(range.first)) lose(instrument, *lost, kNotInHistory);
+  search.tried.reset();
+  if (const auto lost = tapes_[instrument].numbered()->give_up(range.first)) lose(instrument, *lost, kNotInHistory);
   return std::nullopt;
 }
 
@@ -168,7 +170,7 @@ asio::awaitable<bool> Backfill::fill_tail(std::uint32_t instrument) {
     if (!co_await ask({instrument, newest.seq + 1, std::nullopt, newest.event_time_ns, utc_now_ns()})) co_return false;
     const bool may_be_full = page_.size() >= rules.page || page_flaw_ != DecodeError::none;
     const bool may_be_more = rules.order == HistoryRules::Order::oldest_first && may_be_full;
-    take_page(tape);
+    take_page(instrument);
     if (!may_be_more || tape.newest()->seq == newest.seq) break;
   }
   tape.settle_doubt(doubts);
@@ -196,7 +198,7 @@ asio::awaitable<bool> Backfill::fill_beginning(std::uint32_t instrument) {
     if (page_.empty()) co_return true;
     const std::int64_t first = std::ranges::min_element(page_, {}, &Trade::seq)->seq;
     ids.reach_back(first, since_ns);
-    take_page(tape);
+    take_page(instrument);
     const bool is_older = !before || first < *before;
     if (!is_full || reaches_back || rules.is_by_time || !is_older) co_return true;
   }
@@ -219,7 +221,7 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
   std::erase_if(page_, [&](const Trade& trade) {
     return trade.event_time_ns + venue_.history_resolution_ns() <= before.event_time_ns;
   });
-  take_page(tape);
+  take_page(instrument);
   if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, since_ns, kHistoryTooShort});
   tape.whole_at_ns = query.now_ns;
   tape.settle_doubt(doubts);
@@ -245,7 +247,7 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
     if (is_answer && error != DecodeError::none) say_flaw(error);
   }
   if (trouble.empty()) {
-    tapes_[query.instrument].open_since_ns = steady_now_ns();  // it can be read, whatever it has
+    searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has
   } else {
     ++metrics_.history_failures;
   }
@@ -268,14 +270,15 @@ std::int64_t Backfill::complete_since_ns(const HistoryQuery& query) const {
   return behind_oldest_ns(page_);
 }
 
-void Backfill::take_page(Tape& tape) {
+void Backfill::take_page(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
   // Trades of one time that no number orders are in the order of the page.
   if (venue_.history_rules().order == HistoryRules::Order::newest_first) std::ranges::reverse(page_);
   std::ranges::stable_sort(page_, {}, [](const Trade& trade) { return std::pair(trade.seq, trade.event_time_ns); });
   for (Trade& trade : page_) {
     trade.source = Source::backfill;
     if (tape.take(trade) == Verdict::duplicate) continue;
-    tape.open_since_ns = steady_now_ns();  // it goes on
+    searches_[instrument].since_ns = steady_now_ns();  // it goes on
     listener_.on_history_trade(trade);
   }
 }

@@ -36,7 +36,8 @@ class Backfill {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `settle` is the time that a trade may take from the stream into the history.
+  /// `tapes` has all of the venue's instruments; `settle` is the time that a trade may take from the stream into the
+  /// history.
   Backfill(boost::asio::io_context& context, Venue& venue, RestClient& rest, std::vector<Tape>& tapes,
            BackfillListener& listener, VenueMetrics& metrics, std::chrono::milliseconds settle);
 
@@ -50,6 +51,13 @@ class Backfill {
     std::uint32_t instrument = 0;
     Clock::time_point due;
   };
+  /// What is known of an instrument that trades are looked for of. Times are steady nanoseconds.
+  struct Search {
+    std::optional<std::int64_t> since_ns;  // when something was had of it last, or when it began
+    std::optional<MissingIds> tried;       // what the history was asked for and did not have
+    int fruitless = 0;                     // how often
+    std::int64_t try_at_ns = 0;            // and when it is asked again
+  };
   /// When to try again; nothing when there is no need.
   using Again = std::optional<std::chrono::milliseconds>;
 
@@ -60,12 +68,12 @@ class Backfill {
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
-  [[nodiscard]] static Again waits_for(const Tape& tape, const MissingIds& range);
+  [[nodiscard]] static Again waits_for(const Search& search, const MissingIds& range);
   [[nodiscard]] Again unsettled(const Tape& tape) const;
   Again not_there(std::uint32_t instrument, const MissingIds& range);
   void say_flaw(DecodeError flaw);
   [[nodiscard]] std::int64_t complete_since_ns(const HistoryQuery& query) const;
-  void take_page(Tape& tape);
+  void take_page(std::uint32_t instrument);
   void give_up_all(std::uint32_t instrument, std::string_view reason);
   void lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason);
   void say_trouble(const std::string& trouble, std::chrono::milliseconds wait);
@@ -78,6 +86,7 @@ class Backfill {
   std::chrono::milliseconds settle_;
   boost::asio::steady_timer wake_;
   std::vector<Work> work_;
+  std::vector<Search> searches_;  // by instrument
   std::vector<Trade> page_;
   DecodeError page_flaw_ = DecodeError::none;  // the first of its trades that could not be read
   DecodeError told_flaw_ = DecodeError::none;

@@ -26,6 +26,12 @@ constexpr std::int64_t kLongestPatience = 10;      // times the one at first
 constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
 constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
 
+std::vector<Tape> tapes_of(const Venue& venue) {
+  std::vector<Tape> tapes;
+  for (std::size_t i = 0; i < venue.instrument_count(); ++i) tapes.emplace_back(venue.id_rule());
+  return tapes;
+}
+
 }  // namespace
 
 VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueMetrics& metrics)
@@ -41,10 +47,10 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
+      tapes_(tapes_of(*venue_)),
       kafka_(kafka_ring_, metrics.kafka_dropped, config.venue),
       backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),
       candles_(context_, *venue_, rest_, *this, metrics_) {
-  for (std::size_t i = 0; i < config.instruments.size(); ++i) tapes_.emplace_back(venue_->id_rule());
   positions_.resume();
   for (std::uint32_t i = 0; i < tapes_.size(); ++i) {
     if (tapes_[i].newest()) candles_.resume(i, tapes_[i].newest()->event_time_ns);
