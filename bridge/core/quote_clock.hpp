@@ -28,6 +28,10 @@ class QuoteClock {
     if (ours_ns_ > time_ns + VenueClock::kMostBehindOursNs) ours_ns_ = kNever;
     return std::max(time_ns, ours_ns_);
   }
+  /// The venue's time; nothing before it has told any.
+  [[nodiscard]] std::optional<std::int64_t> venue_time_ns(std::int64_t steady_ns) noexcept {
+    return venue_.time_ns(steady_ns);
+  }
 
  private:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();

@@ -77,15 +77,8 @@ class Tape {
   /// The last trade before anything that is missing, or that waits for what was missing: where to go on after a crash.
   [[nodiscard]] std::optional<Trade> safe_until() const { return held_until_ns_ ? before_held_ : whole_until(); }
 
-  // What the venue's thread keeps of it. Times are steady nanoseconds.
-  std::vector<Message> held;             // newer trades that Kafka does not have yet
-  std::int64_t heard_ns = 0;             // the newest frame that had a trade of it, or when it was subscribed to
-  std::int64_t traded_ns = 0;            // the newest frame that had a trade of it
-  std::int64_t patience_ns = 0;          // how long it may be silent
-  std::int64_t look_at_ns = 0;           // when its silence is looked into
-  std::optional<std::int64_t> found_ns;  // when the history had trades that the stream has not shown
-  int strikes = 0;                       // how often its subscription was dead since it last worked
-  std::int64_t whole_at_ns = 0;          // UTC; when the history had nothing that is missing
+  std::vector<Message> held;     // newer trades that Kafka does not have yet
+  std::int64_t whole_at_ns = 0;  // UTC; when the history had nothing that is missing
 
  private:
   std::variant<ContiguousIds, RecentIds> ids_;

@@ -22,9 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
-constexpr std::int64_t kLongestPatience = 10;      // times the one at first
-constexpr std::int64_t kLatestNs = 2'000'000'000;  // by which a trade of the history must be on the stream as well
-constexpr milliseconds kSettle{1'000};             // what a trade may take into the history, and a subscription to work
+constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
 
 std::vector<Tape> tapes_of(const Venue& venue) {
   std::vector<Tape> tapes;
@@ -48,6 +46,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       tls_(make_tls_context(config.ca_file, config.url)),
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
       tapes_(tapes_of(*venue_)),
+      watches_(tapes_.size(), TradeWatch(patience_ns_)),
       kafka_(kafka_ring_, metrics.kafka_dropped, config.venue),
       backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),
       candles_(context_, *venue_, rest_, *this, metrics_) {
@@ -111,7 +110,7 @@ void VenueThread::on_connected(Session& session) {
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
-    hear(tape, steady_ns);
+    watches_[instrument].begin(steady_ns);
     tape.open_doubt();
     if (tape.doubted()) hold(instrument, steady_ns);
   }
@@ -137,6 +136,7 @@ void VenueThread::settle_subscriptions(Feed& feed, std::int64_t steady_ns) {
     if (channel != Channel::trades) continue;
     Tape& tape = tapes_[instrument];
     candles_.begin(instrument);
+    watches_[instrument].work(steady_ns);
     tape.close_doubt();
     if (tape.doubted()) backfill_.request(instrument, kSettle);
     if (!tape.newest() && venue_->is_listed(instrument)) positions_.begin(instrument, since_ns);
@@ -190,24 +190,17 @@ void VenueThread::on_frame(Session& session, std::string_view frame) {
 /// into soon.
 void VenueThread::on_refused(Feed& feed) {
   if (std::exchange(feed.is_refused, true)) return;
-  const std::int64_t soon_ns = steady_now_ns() + std::chrono::nanoseconds(kSettle).count();
-  feed.quotes->look_at(soon_ns);
+  const std::int64_t steady_ns = steady_now_ns();
+  const std::int64_t soon_ns = std::chrono::nanoseconds(kSettle).count();
+  feed.quotes->look_at(steady_ns + soon_ns);
   for (const auto& [channel, instrument] : feed.subscriptions()) {
-    Tape& tape = tapes_[instrument];
-    if (channel == Channel::trades && tape.heard_ns == feed.connected_ns) tape.look_at_ns = soon_ns;
+    if (channel == Channel::trades) watches_[instrument].look_soon(steady_ns, soon_ns);
   }
 }
 
 VenueThread::Feed& VenueThread::feed_of(Session& session) noexcept {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-static-cast-downcast): a venue has no sessions but its feeds
   return static_cast<Feed&>(session);
-}
-
-/// It is not silent, or has just been given the opportunity not to be.
-void VenueThread::hear(Tape& tape, std::int64_t steady_ns) const noexcept {
-  tape.heard_ns = steady_ns;
-  tape.patience_ns = patience_ns_;
-  tape.look_at_ns = steady_ns + patience_ns_;
 }
 
 void VenueThread::on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame) {
@@ -220,9 +213,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   // as well.
   if (is_of_the_future(trade.event_time_ns, trade.receive_time_ns)) return publish_trade(trade);
   Tape& tape = tapes_[trade.instrument];
-  hear(tape, steady_ns);
-  tape.traded_ns = steady_ns;
-  tape.strikes = 0;
+  watches_[trade.instrument].hear(steady_ns);
   if (!tape.newest()) positions_.begin(trade);
   const Verdict verdict = tape.take(trade);
   if (verdict == Verdict::duplicate) {
@@ -259,10 +250,9 @@ void VenueThread::see(std::int64_t event_time_ns, Feed& feed, std::int64_t stead
 
 void VenueThread::on_history_trade(const Trade& trade) {
   ++metrics_.backfilled;
-  Tape& tape = tapes_[trade.instrument];
-  // One of an old gap tells nothing of the subscription.
-  const bool is_newest = tape.newest()->id.view() == trade.id.view();
-  if (is_newest && !tape.held_until_ns() && !tape.found_ns) tape.found_ns = steady_now_ns();
+  const std::int64_t steady_ns = steady_now_ns();
+  const std::int64_t venue_ns = quote_clock_.venue_time_ns(steady_ns).value_or(utc_now_ns());
+  watches_[trade.instrument].find(trade.event_time_ns, venue_ns, steady_ns);
   Message message;
   message.trade = trade;
   send(message);
@@ -408,7 +398,7 @@ void VenueThread::watch_quotes(Feed& feed, std::int64_t steady_ns) {
   for (const Subscription& subscription : feed.subscriptions()) {
     const auto [channel, instrument] = subscription;
     if (channel != Channel::quotes) continue;
-    if (!feed.quotes->is_dead(instrument, tapes_[instrument].traded_ns, steady_ns)) continue;
+    if (!feed.quotes->is_dead(instrument, watches_[instrument].traded_ns(), steady_ns)) continue;
     ++metrics_.dead_subscriptions;
     log(config_.venue,
         "the quotes of " + config_.instruments[instrument] + " have ended: they are subscribed to again");
@@ -418,38 +408,49 @@ void VenueThread::watch_quotes(Feed& feed, std::int64_t steady_ns) {
 
 void VenueThread::watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns) {
   Tape& tape = tapes_[subscription.instrument];
-  if (tape.found_ns) {
-    if (tape.heard_ns <= *tape.found_ns && steady_ns - *tape.found_ns < kLatestNs) return;
-    if (tape.heard_ns <= *tape.found_ns) revive(feed, subscription, steady_ns);
-    tape.found_ns.reset();
-    return;
+  if (!tape.newest()) return;
+  switch (watches_[subscription.instrument].next(steady_ns)) {
+    case TradeWatch::Step::nothing:
+      return;
+    case TradeWatch::Step::ask:
+      tape.doubt();
+      return backfill_.request(subscription.instrument, milliseconds(0));
+    case TradeWatch::Step::revive:
+      if (feed.is_idle()) revive(feed, subscription, steady_ns);  // one by one: from when it is sent it is to work
   }
-  if (!tape.newest() || steady_ns < tape.look_at_ns) return;
-  tape.patience_ns = std::min(2 * tape.patience_ns, kLongestPatience * patience_ns_);  // it may simply not be traded
-  tape.look_at_ns = steady_ns + tape.patience_ns;
-  tape.doubt();
-  backfill_.request(subscription.instrument, milliseconds(0));
 }
 
 /// The history has trades that the stream did not show: the subscription is dead.
 void VenueThread::revive(Feed& feed, const Subscription& subscription, std::int64_t steady_ns) {
   ++metrics_.dead_subscriptions;
-  Tape& tape = tapes_[subscription.instrument];
-  hear(tape, steady_ns);
   const std::string which = "the subscription to " + config_.instruments[subscription.instrument] + " is dead";
-  if (tape.strikes++ == 0) {
-    log(config_.venue, which + ": it is made again");
-    feed.resubscribe(subscription);
-    if (waits_for_answers()) {
-      tape.open_doubt();
-      feed.answers.sent_another(steady_ns);
-      return;
-    }
-    tape.doubt();  // what is traded until it works
-    backfill_.request(subscription.instrument, kSettle);
-  } else {
-    feed.reconnect(which + ", and making it again did not help");
+  switch (watches_[subscription.instrument].revive(steady_ns)) {
+    case TradeWatch::Cure::connect:
+      return feed.reconnect(which + ", and making it again did not help");
+    case TradeWatch::Cure::subscribe:
+      log(config_.venue, which + ": it is made again");
+      break;
+    case TradeWatch::Cure::give_up:
+      log(config_.venue,
+          which + ", and another connection did not help: its trades come from the history, the others go on");
+      break;
+    case TradeWatch::Cure::keep_trying:
+      break;
   }
+  resubscribe(feed, subscription, steady_ns);
+}
+
+void VenueThread::resubscribe(Feed& feed, const Subscription& subscription, std::int64_t steady_ns) {
+  feed.resubscribe(subscription);
+  Tape& tape = tapes_[subscription.instrument];
+  if (waits_for_answers()) {
+    tape.open_doubt();
+    feed.answers.sent_another(steady_ns);
+    return;
+  }
+  watches_[subscription.instrument].work(steady_ns);
+  tape.doubt();  // what is traded until it works
+  backfill_.request(subscription.instrument, kSettle);
 }
 
 }  // namespace livetape::bridge

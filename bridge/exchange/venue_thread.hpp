@@ -26,6 +26,7 @@
 #include "exchange/session.hpp"
 #include "exchange/subscription_answers.hpp"
 #include "exchange/tape.hpp"
+#include "exchange/trade_watch.hpp"
 
 namespace livetape::bridge {
 
@@ -76,7 +77,6 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_refused(Feed& feed);
   [[nodiscard]] bool waits_for_answers() const;
   void settle_subscriptions(Feed& feed, std::int64_t steady_ns);
-  void hear(Tape& tape, std::int64_t steady_ns) const noexcept;
   boost::asio::awaitable<void> open();
   void say_unlisted();
   boost::asio::awaitable<void> tick();
@@ -96,6 +96,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void watch(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
   void watch_quotes(Feed& feed, std::int64_t steady_ns);
   void revive(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
+  void resubscribe(Feed& feed, const Subscription& subscription, std::int64_t steady_ns);
 
   VenueConfig config_;
   std::chrono::milliseconds clock_interval_;
@@ -110,7 +111,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   Url url_;
   boost::asio::ssl::context tls_;
   RestClient rest_;
-  std::vector<Tape> tapes_;              // by instrument
+  std::vector<Tape> tapes_;  // by instrument, as are those behind it
+  std::vector<TradeWatch> watches_;
   std::vector<std::uint32_t> holding_;   // instruments whose newer trades wait for what is missing
   std::size_t held_ = 0;                 // how many trades wait
   std::optional<std::int64_t> told_ns_;  // the last clock

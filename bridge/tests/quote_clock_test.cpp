@@ -52,5 +52,12 @@ TEST(QuoteClock, DoesNotWaitForOurTimeWhereItIsFarAhead) {
   EXPECT_EQ(clock.time_ns(kOursNs, later_ns, std::nullopt), old_ns + later_ns);
 }
 
+TEST(QuoteClock, TellsTheVenuesTimeOnceItHasToldOne) {
+  QuoteClock clock;
+  EXPECT_FALSE(clock.venue_time_ns(7));
+  clock.see(500, 7);
+  EXPECT_EQ(clock.venue_time_ns(17), 510);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -201,6 +201,10 @@ async def test_a_refused_subscription_is_told_and_the_others_go_on(
 class Delisting(CoinbaseProtocol):
     """Still lists a product that it no longer takes a subscription to."""
 
+    def delist(self, instrument: str) -> None:
+        """Take no subscription to it from now on."""
+        self._instruments.remove(instrument)
+
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """ETH-USDT as well, to whoever asks for the products."""
         told = super().answer(path, query, history)
@@ -226,6 +230,28 @@ async def test_instruments_that_are_refused_for_the_sake_of_another_are_subscrib
             await bridge.counts('trades_total{venue="coinbase"}', 1)
             assert await bridge.stop() == 0
     assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [1, 2]
+
+
+async def test_instruments_that_are_refused_after_a_lost_connection_are_subscribed_to_one_by_one(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script, protocol = Script(), Delisting((ETH, BTC))
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        venue = venue_of(VenueName.COINBASE, exchange, (ETH, BTC), certs.ca)
+        with bridging(here.model_copy(update={"venues": {VenueName.COINBASE: venue}})) as bridge:
+            await exchange.heard((ETH, BTC))
+            script.say(replace(trade(1), event_time_ns=time.time_ns()))
+            await bridge.counts('trades_total{venue="coinbase"}', 1)
+            protocol.delist(ETH)
+            await exchange.drop_connections()
+            await bridge.says("coinbase: the venue refused a subscription, the others go on: Failed to subscribe")
+            soon_ns = time.time_ns() + 30 * SECOND_NS
+            script.say(replace(trade(2), event_time_ns=soon_ns))  # nobody is subscribed, the history alone has it
+            await bridge.until(lambda: exchange.is_heard((BTC,)), "a subscription to the other instrument")
+            script.say(replace(trade(3), event_time_ns=soon_ns + SECOND_NS))
+            await bridge.counts('trades_total{venue="coinbase"}', 2)
+            assert await bridge.stop() == 0
+    assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [1, 2, 3]
 
 
 async def test_quotes_that_are_refused_for_the_sake_of_another_instruments_are_subscribed_to_one_by_one(

@@ -47,6 +47,7 @@ INSTRUMENTS = (BTC, ETH, "SOL-USDT")
 TRADES = 6_000
 OFTEN = 500
 MISSED = 250
+HOUR_NS = 3_600 * SECOND_NS
 LONG = 60_000
 """Trades whose list is longer than 4 MiB."""
 UNNUMBERED = (VenueName.BITSTAMP, VenueName.BYBIT)
@@ -196,34 +197,40 @@ def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
             return heard.sequence
 
 
+def spaced(first: int, last: int, instrument: str = BTC) -> list[SimulatedTrade]:
+    """Trades so far apart that each is later than whatever the venue's clock has told before."""
+    return [replace(one, event_time_ns=START_NS + one.trade_id * HOUR_NS) for one in some(first, last, instrument)]
+
+
 async def test_a_dead_subscription_is_made_again_and_if_that_does_not_help_the_connection_is(
     here: Settings, certs: certificates.Certificates
 ) -> None:
+    made = spaced(1, 8)
     async with running(here, certs) as run:
-        await run.play(trade(1), trade(1, ETH))
+        await run.play(made[0], *spaced(1, 1, ETH))
         run.exchange.deafen(BTC)
-        run.say(*some(2, 4))
+        run.say(*made[1:4])
         await run.bridge.says("binance: the subscription to BTC-USDT is dead: it is made again")
         await run.has(5)
         assert run.total("disconnects") == 0
         assert run.total("dead_subscriptions") == 1
         await run.exchange.heard((BTC,))
-        run.say(trade(5))
+        run.say(made[4])
         await run.has(6)
         assert run.total("backfilled_trades") == 3
         run.exchange.deafen(BTC, stubborn=True)
-        run.say(trade(6))
+        run.say(made[5])
         await run.has(7)
         await run.bridge.counts('dead_subscriptions_total{venue="binance"}', 2)
-        run.say(trade(7))
+        run.say(made[6])
         await run.has(8)
         await run.bridge.says("the subscription to BTC-USDT is dead, and making it again did not help")
         await run.exchange.heard((BTC,))
-        run.say(trade(8))
+        run.say(made[7])
         await run.has(9)
         assert await run.bridge.stop() == 0
     assert [as_told(record) for record in await written(here) if record.fields["instrument"] == BTC] == [
-        told(one) for one in some(1, 8)
+        told(one) for one in made
     ]
 
 
