@@ -117,7 +117,8 @@ asio::awaitable<Backfill::Again> Backfill::fill(std::uint32_t instrument) {
 asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
   ContiguousIds& ids = *tape.numbered();
-  if (tape.doubted() && !co_await fill_tail(instrument)) co_return kAfterTrouble;
+  const bool is_doubtful = tape.doubted() && !tape.is_doubt_open();
+  if (is_doubtful && !co_await fill_tail(instrument)) co_return kAfterTrouble;
   const bool is_newest_first = venue_.history_rules().order == HistoryRules::Order::newest_first;
   for (int pages = 0; !ids.missing().empty(); ++pages) {
     if (pages == kPagesInATurn) co_return milliseconds(0);
@@ -207,7 +208,7 @@ asio::awaitable<bool> Backfill::fill_beginning(std::uint32_t instrument) {
 
 asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
-  if (!tape.doubted()) co_return std::nullopt;
+  if (!tape.doubted() || tape.is_doubt_open()) co_return std::nullopt;
   const std::uint64_t doubts = tape.doubts();
   const Trade before = *tape.doubted();
   const HistoryQuery query{instrument, 0, std::nullopt, before.event_time_ns, utc_now_ns()};

@@ -33,6 +33,7 @@ void ContiguousIds::reach_back(std::int64_t first, std::int64_t from_time_ns) {
 Verdict ContiguousIds::fill(std::int64_t id, std::int64_t time_ns) {
   const auto range = std::ranges::lower_bound(missing_, id, {}, &MissingIds::last);
   if (range == missing_.end() || id < range->first) return Verdict::duplicate;
+  if (id == oldest_) oldest_time_ns_ = time_ns;
   const MissingIds before{range->first, id - 1, range->from_time_ns, time_ns};
   const MissingIds behind{id + 1, range->last, time_ns, range->to_time_ns};
   if (before.first > before.last && behind.first > behind.last) {

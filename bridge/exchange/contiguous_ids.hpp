@@ -41,6 +41,8 @@ class ContiguousIds {
   [[nodiscard]] std::optional<std::int64_t> oldest() const noexcept {
     return newest_ ? std::optional(oldest_) : std::nullopt;
   }
+  /// Its event time; while it is missing, a time that it is not before. Of no meaning before the first.
+  [[nodiscard]] std::int64_t oldest_time_ns() const noexcept { return oldest_time_ns_; }
   /// Nothing before the first trade.
   [[nodiscard]] std::optional<std::int64_t> newest() const noexcept { return newest_; }
   /// What is missing before the newest, in order.

@@ -11,31 +11,58 @@ namespace {
 
 constexpr std::int64_t kKeepEveryNs = 2'000'000'000;
 constexpr std::int64_t kLongestAwayNs = 86'400'000'000'000;
+constexpr std::string_view kUnread = "nobody read them for more than a day";
 
 }  // namespace
 
 PositionKeeper::PositionKeeper(const std::filesystem::path& folder, const VenueConfig& config, std::vector<Tape>& tapes,
                                const MessageRing& ring, VenueMetrics& metrics)
-    : config_(config), tapes_(tapes), metrics_(metrics), file_(folder, config.venue), ring_(ring) {}
+    : config_(config),
+      tapes_(tapes),
+      metrics_(metrics),
+      file_(folder, config.venue),
+      ring_(ring),
+      left_(config.instruments.size()) {}
 
 void PositionKeeper::resume() {
   const std::int64_t oldest_ns = utc_now_ns() - kLongestAwayNs;
   for (const InstrumentPosition& position : file_.read()) {
     const auto instrument = std::ranges::find(config_.instruments, position.instrument);
     if (instrument == config_.instruments.end()) continue;
-    if (position.whole_until_ns < oldest_ns) {
+    const auto i = static_cast<std::size_t>(instrument - config_.instruments.begin());
+    Tape& tape = tapes_[i];
+    if (tape.numbered() != nullptr && position.whole_until_ns < oldest_ns) {
       log(config_.venue,
           position.instrument + " was read last more than a day ago: what was traded since is not fetched");
+      left_[i] = position;
       continue;
     }
-    Tape& tape = tapes_[static_cast<std::size_t>(instrument - config_.instruments.begin())];
+    left_[i].reset();
     if (position.trade.id.view() == kNoTrade && !position.trade.has_seq) {
       tape.begin(position.trade.event_time_ns);
     } else {
       (void)tape.take(position.trade);
     }
     tape.whole_at_ns = position.whole_until_ns;
+    tape.open_doubt();
   }
+}
+
+std::optional<Gap> PositionKeeper::unread(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  if (!left_[instrument] || !tape.has_trade() || !tape.is_whole()) return std::nullopt;
+  const Trade before = left_[instrument]->trade;
+  left_[instrument].reset();
+  const std::int64_t first = *tape.numbered()->oldest();
+  if (before.has_seq && first == before.seq + 1) return std::nullopt;
+  Gap gap{.instrument = instrument, .has_ids = before.has_seq && first > before.seq, .reason = kUnread};
+  if (gap.has_ids) {
+    gap.first_id = before.seq + 1;
+    gap.last_id = first - 1;
+  }
+  gap.from_time_ns = before.event_time_ns;
+  gap.to_time_ns = tape.numbered()->oldest_time_ns();
+  return gap;
 }
 
 void PositionKeeper::begin(std::uint32_t instrument, std::int64_t since_ns) {
@@ -51,7 +78,9 @@ void PositionKeeper::begin(const Trade& first) {
   keep_beginning(first.instrument, before);
 }
 
+/// While trades before it are still to be told, it stays where the last run ended.
 void PositionKeeper::keep_beginning(std::uint32_t instrument, const Trade& before) {
+  if (left_[instrument]) return;
   std::string line;
   PositionFile::append({config_.instruments[instrument], before, before.event_time_ns}, line);
   if (!file_.add(line)) ++metrics_.positions_not_kept;
@@ -66,11 +95,14 @@ void PositionKeeper::keep(std::int64_t steady_ns) {
   lines_until_ = ring_.pushed();
   const std::int64_t now_ns = utc_now_ns();
   for (std::size_t i = 0; i < tapes_.size(); ++i) {
-    const Tape& tape = tapes_[i];
-    const auto trade = tape.safe_until();
-    if (!trade) continue;
-    const bool is_whole = tape.is_whole() && !tape.held_until_ns();
-    PositionFile::append({config_.instruments[i], *trade, is_whole ? now_ns : trade->event_time_ns}, lines_);
+    Tape& tape = tapes_[i];
+    if (tape.is_whole() && !tape.held_until_ns()) tape.whole_at_ns = now_ns;
+    if (left_[i]) {
+      PositionFile::append(*left_[i], lines_);
+    } else if (const auto trade = tape.safe_until()) {
+      const std::int64_t whole_until_ns = std::max(trade->event_time_ns, tape.whole_at_ns);
+      PositionFile::append({config_.instruments[i], *trade, whole_until_ns}, lines_);
+    }
   }
 }
 

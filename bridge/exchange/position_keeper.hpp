@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,11 @@ class PositionKeeper {
   PositionKeeper(const std::filesystem::path& folder, const VenueConfig& config, std::vector<Tape>& tapes,
                  const MessageRing& ring, VenueMetrics& metrics);
 
-  /// What was traded since the last run is missing from now on.
+  /// What was traded since the last run is missing from now on, and in doubt until it is subscribed to. What can only
+  /// be had by ids, and that of days, is not looked for.
   void resume();
+  /// The trades that are not looked for, once it is known where this run begins.
+  [[nodiscard]] std::optional<Gap> unread(std::uint32_t instrument);
   /// Keeps at once that an instrument without a trade is shown since then, in UTC nanoseconds.
   void begin(std::uint32_t instrument, std::int64_t since_ns);
   /// Keeps at once that an instrument begins with this trade, which is not yet published: a run that ends before the
@@ -39,8 +43,9 @@ class PositionKeeper {
   VenueMetrics& metrics_;
   PositionFile file_;
   const MessageRing& ring_;
-  std::string lines_;            // of a while ago
-  std::size_t lines_until_ = 0;  // how many messages had been put into the ring by then
+  std::vector<std::optional<InstrumentPosition>> left_;  // by instrument; where the last run ended, too long ago
+  std::string lines_;                                    // of a while ago
+  std::size_t lines_until_ = 0;                          // how many messages had been put into the ring by then
   std::int64_t keep_at_ns_ = 0;
 };
 

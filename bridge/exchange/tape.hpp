@@ -38,8 +38,8 @@ class Tape {
     ++doubts_;
     if (!doubted_) doubted_ = newest_;
   }
-  /// The same, and nobody can settle it before it is closed: the connection is there again, but until it is subscribed
-  /// to it does not show what is traded.
+  /// The same, and nobody can settle it before it is closed: nothing shows what is traded until there is a connection
+  /// that is subscribed to it.
   void open_doubt() {
     doubt();
     is_open_ = true;
@@ -78,7 +78,7 @@ class Tape {
   [[nodiscard]] std::optional<Trade> safe_until() const { return held_until_ns_ ? before_held_ : whole_until(); }
 
   std::vector<Message> held;     // newer trades that Kafka does not have yet
-  std::int64_t whole_at_ns = 0;  // UTC; when the history had nothing that is missing
+  std::int64_t whole_at_ns = 0;  // UTC; when nothing was missing last, as far as one could tell
 
  private:
   std::variant<ContiguousIds, RecentIds> ids_;

@@ -145,7 +145,7 @@ void VenueThread::settle_subscriptions(Feed& feed, std::int64_t steady_ns) {
 
 void VenueThread::on_disconnected(Session& session, std::string_view reason, milliseconds wait) {
   for (const auto& [channel, instrument] : session.subscriptions()) {
-    if (channel == Channel::trades) tapes_[instrument].close_doubt();  // the next connection brings its own
+    if (channel == Channel::trades) tapes_[instrument].open_doubt();
   }
   --metrics_.connected;
   ++metrics_.disconnects;
@@ -224,6 +224,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
     hold(trade.instrument, steady_ns);
     backfill_.request(trade.instrument, milliseconds(0));
   }
+  tell_unread(trade.instrument);
   publish_trade(trade);
   see(trade.event_time_ns, feed, steady_ns);
 }
@@ -282,6 +283,11 @@ void VenueThread::on_candle(const Candle& candle) {
 /// Unless another gap was seen meanwhile, which is looked for next.
 void VenueThread::on_settled(std::uint32_t instrument) {
   if (tapes_[instrument].is_whole()) release(instrument);
+  tell_unread(instrument);
+}
+
+void VenueThread::tell_unread(std::uint32_t instrument) {
+  if (const auto gap = positions_.unread(instrument)) on_lost(*gap);
 }
 
 /// To both at once: no gap holds it up.

@@ -87,6 +87,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void send(Message& message);
   void publish(Message& message);
   void publish_trade(const Trade& trade);
+  void tell_unread(std::uint32_t instrument);
   void hold(std::uint32_t instrument, std::int64_t steady_ns);
   void release(std::uint32_t instrument);
   void release_overdue(std::int64_t steady_ns);

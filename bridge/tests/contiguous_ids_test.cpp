@@ -100,5 +100,17 @@ TEST(ContiguousIds, SayTheSameAsASetOfIds) {
   }
 }
 
+TEST(ContiguousIds, KnowsTheTimeOfTheOldestThatCame) {
+  ContiguousIds ids;
+  (void)ids.take(10, 100);
+  EXPECT_EQ(ids.oldest_time_ns(), 100);
+  ids.reach_back(8, 50);
+  EXPECT_EQ(ids.oldest_time_ns(), 50) << "not before then";
+  (void)ids.take(9, 90);
+  EXPECT_EQ(ids.oldest_time_ns(), 50);
+  (void)ids.take(8, 80);
+  EXPECT_EQ(ids.oldest_time_ns(), 80);
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -8,6 +8,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -342,6 +343,55 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
             assert await bridge.stop() == 0
     assert sorted(sources(await written(here))) == [*range(1, 11)]
     assert await gaps(here) == []
+
+
+async def test_what_was_traded_since_a_run_that_is_days_ago_is_on_gaps(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    kept, ended_ns = positions_of(BINANCE, here), time.time_ns() - 48 * HOUR_NS
+    kept.parent.mkdir(parents=True)
+    kept.write_text(f"{BTC} {ended_ns} 5 5 {ended_ns}\n")
+    script = Script()
+    async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
+        read = here.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
+        with bridging(read) as bridge:
+            await exchange.heard((BTC, ETH))
+            now = replace(trade(10), event_time_ns=time.time_ns() // SECOND_NS * SECOND_NS)
+            script.say(now)
+            await bridge.says("binance: trades 6 to 9 of BTC-USDT are lost: nobody read them for more than a day")
+            assert bridge.metric('gaps_total{venue="binance"}') == 1
+            assert await bridge.stop() == 0
+    (gap,) = await gaps(here)
+    assert (gap.fields["first_missing_id"], gap.fields["last_missing_id"]) == (6, 9)
+    assert (gap.fields["from_time_ns"], gap.fields["to_time_ns"]) == (ended_ns, now.event_time_ns)
+
+
+async def test_a_bridge_without_a_connection_does_not_take_its_instruments_for_whole(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script, kept = Script(), positions_of(BINANCE, here)
+
+    def whole_until_ns() -> int:
+        return int(kept.read_text().splitlines()[0].split()[-1])
+
+    async def kept_again(bridge: Bridge) -> None:
+        before_ns = kept.stat().st_mtime_ns
+        await bridge.until(lambda: kept.stat().st_mtime_ns != before_ns, "positions that are kept again")
+
+    with ExitStack() as programs:
+        async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
+            read = {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}
+            bridge = programs.enter_context(bridging(here.model_copy(update={"venues": read})))
+            await exchange.heard((BTC, ETH))
+            (last,) = recent(1, 1)
+            script.say(last)
+            await bridge.until(lambda: kept.exists() and " 1 1 " in kept.read_text(), "the position of the trade")
+        await bridge.counts('disconnects_total{venue="binance"}', 1)
+        away_ns = time.time_ns()
+        for _ in range(3):  # what is written was known a while before
+            await kept_again(bridge)
+        assert last.event_time_ns < whole_until_ns() < away_ns
+        assert await bridge.stop() == 0
 
 
 class Hesitant(BybitProtocol):
