@@ -214,7 +214,8 @@ class Settings(BaseSettings):
 
     silence_ms: int = Field(default=60_000, ge=1)
     """How long an instrument may be silent before the bridge asks its venue's history whether its subscription is dead;
-    of one that is merely not traded it asks ever less often."""
+    of one that is merely not traded it asks ever less often. Five times as long is what passes until a list that lacks
+    an instrument is read again."""
 
     intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The

@@ -28,10 +28,9 @@ struct Trouble {
   std::chrono::milliseconds wait{0};
 };
 
-asio::awaitable<Trouble> read_list(Venue& venue, RestClient& rest) {
+asio::awaitable<Trouble> read_list(Venue& venue, RestClient& rest, RestClient::Turn turn) {
   try {
-    const RestAnswer answer =
-        co_await rest.get(venue.instruments_target(), RestClient::Turn::first, RestClient::kMaxListBytes);
+    const RestAnswer answer = co_await rest.get(venue.instruments_target(), turn, RestClient::kMaxListBytes);
     if (!answer.error.empty()) co_return Trouble{answer.error, answer.wait};
     const DecodeError error = venue.read_instruments(answer.body);
     if (error != DecodeError::none) co_return Trouble{"answer: " + std::string(name_of(error))};
@@ -48,13 +47,17 @@ asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFail
   Backoff backoff(std::random_device{}());
   asio::steady_timer timer(co_await asio::this_coro::executor);
   for (;;) {
-    const Trouble trouble = co_await read_list(venue, rest);
+    const Trouble trouble = co_await read_list(venue, rest, RestClient::Turn::first);
     if (trouble.reason.empty()) co_return;
     const auto wait = std::max(backoff.next(std::chrono::steady_clock::duration::zero()), trouble.wait);
     on_failed(trouble.reason, wait);
     timer.expires_after(wait);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
+}
+
+asio::awaitable<void> learn_others(Venue& venue, RestClient& rest) {
+  (void)co_await read_list(venue, rest, RestClient::Turn::last);
 }
 
 }  // namespace livetape::bridge

@@ -16,4 +16,7 @@ using ListFailed = std::function<void(std::string_view reason, std::chrono::mill
 /// Asks a venue how it calls its instruments until it has named at least one; nothing can be subscribed to before.
 [[nodiscard]] boost::asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFailed on_failed);
 
+/// Asks once for those that it did not name, behind whatever else is asked.
+[[nodiscard]] boost::asio::awaitable<void> learn_others(Venue& venue, RestClient& rest);
+
 }  // namespace livetape::bridge

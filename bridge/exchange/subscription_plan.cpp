@@ -13,7 +13,16 @@ std::vector<Channel> channels_of(const VenueConfig& config) {
   return channels;
 }
 
-std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels) {
+std::vector<std::uint32_t> listed_instruments(const Venue& venue) {
+  std::vector<std::uint32_t> listed;
+  for (std::uint32_t instrument = 0; instrument < venue.instrument_count(); ++instrument) {
+    if (venue.is_listed(instrument)) listed.push_back(instrument);
+  }
+  return listed;
+}
+
+std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels,
+                                             std::span<const std::uint32_t> instruments) {
   const std::size_t most = venue.limits().subscriptions_per_connection;
   std::vector<ConnectionPlan> connections;
   const auto has_room = [&](const std::string& path) {
@@ -21,8 +30,7 @@ std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const
   };
   for (const Channel channel : channels) {
     const std::string path = venue.path(channel);
-    for (std::uint32_t instrument = 0; instrument < venue.instrument_count(); ++instrument) {
-      if (!venue.is_listed(instrument)) continue;
+    for (const std::uint32_t instrument : instruments) {
       if (!has_room(path)) connections.push_back({path, {}});
       connections.back().subscriptions.push_back({channel, instrument});
     }

@@ -30,8 +30,12 @@ struct ConnectionPlan {
 /// What is read of a venue's instruments.
 [[nodiscard]] std::vector<Channel> channels_of(const VenueConfig& config);
 
-/// The subscriptions to all instruments that the venue lists, shared out among as few connections as its limits allow.
-[[nodiscard]] std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels);
+/// The instruments that the venue lists.
+[[nodiscard]] std::vector<std::uint32_t> listed_instruments(const Venue& venue);
+
+/// The subscriptions to these instruments, shared out among as few connections as the venue's limits allow.
+[[nodiscard]] std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels,
+                                                           std::span<const std::uint32_t> instruments);
 
 /// The messages that make these subscriptions, or end them, in chunks within the venue's limits.
 [[nodiscard]] std::vector<std::string> messages_for(const Venue& venue, std::span<const Subscription> subscriptions,

@@ -36,7 +36,7 @@ asio::awaitable<void> VenueRecorder::open() {
     log(config_.venue,
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
   });
-  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_))) {
+  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_), listed_instruments(*venue_))) {
     Session& session = sessions_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
                                               std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     asio::co_spawn(context_, session.run(), asio::detached);

@@ -20,6 +20,7 @@ from app.settings import Settings, Writer
 from local import certificates
 from replay.binance import BinanceProtocol
 from replay.bybit import BybitProtocol
+from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange, Subscriptions
 from replay.history import History
 from replay.ledger import Ledger, read_ledger
@@ -565,6 +566,37 @@ async def test_an_instrument_that_the_venue_does_not_list_is_told(
             await bridge.says("binance: the venue does not list ETH-USDT, the others go on")
             await bridge.counts('trades_total{venue="binance"}', 1)
             assert bridge.metric('unlisted_instruments_total{venue="binance"}') == 1
+
+
+class Growing(CoinbaseProtocol):
+    """Lists its last product only once it `has_grown`."""
+
+    has_grown = False
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """The products without the last, to whoever asks for them."""
+        told = super().answer(path, query, history)
+        if told is None or path.strip("/") != "products" or self.has_grown:
+            return told
+        return json.dumps(json.loads(told)[:-1])
+
+
+async def test_an_instrument_that_the_venue_lists_later_is_read_from_then_on(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script, protocol = Script(), Growing((BTC, ETH))
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        read = {VenueName.COINBASE: venue_of(VenueName.COINBASE, exchange, (BTC, ETH), certs.ca)}
+        with bridging(here.model_copy(update={"venues": read, "silence_ms": 200})) as bridge:
+            await bridge.says("coinbase: the venue does not list ETH-USDT, the others go on")
+            await exchange.heard((BTC,))
+            protocol.has_grown = True
+            await bridge.says("coinbase: the venue lists ETH-USDT now")
+            await exchange.heard((BTC, ETH))
+            script.say(*(replace(trade(1, name), event_time_ns=time.time_ns()) for name in (BTC, ETH)))
+            await bridge.counts('trades_total{venue="coinbase"}', 2)
+            assert bridge.metric('connects_total{venue="coinbase"}') == 2
+            assert await bridge.stop() == 0
 
 
 class Once:
