@@ -36,6 +36,7 @@ struct Trade {
   std::int64_t offset = 0;
   Aggressor aggressor = Aggressor::unknown;
   CountsFor counts_for;
+  bool has_own_order = false;  // by a number of its venue's; else by its time
 };
 
 /// How a trade stands to the newest of a sum, where its venue may begin to count its trades anew: orders of two counts

@@ -87,7 +87,7 @@ void PartitionFold::reread_trade(const Record& record, const Decoded& decoded) {
       awaited_->history.add(trade, decoded.trade_id.as_text(), series.ids.runs.numbering(decoded.event_time_ns));
       return;
     case Action::correct:
-      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text(), decoded.has_trade_seq);
+      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text());
       return;
     case Action::cancel:
       awaited_->history.cancel(decoded.refers_to, record.offset);
@@ -143,7 +143,7 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   if (is_cancel) {
     history.cancel(decoded.refers_to, record.offset);
   } else {
-    history.correct(decoded.refers_to, trade_of(record, decoded, target.home), id.as_text(), decoded.has_trade_seq);
+    history.correct(decoded.refers_to, trade_of(record, decoded, target.home), id.as_text());
   }
   const std::int64_t length_ns = target.base_length_ns();
   const std::int64_t old_start_ns = target.base_start(old_ns);

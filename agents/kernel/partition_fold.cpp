@@ -246,6 +246,7 @@ Trade PartitionFold::trade_of(const Record& record, const Decoded& decoded, cons
       .offset = record.offset,
       .aggressor = decoded.aggressor,
       .counts_for = decoded.conditions.empty() ? CountsFor{} : home.rules.counts_for(decoded.conditions),
+      .has_own_order = decoded.has_trade_seq,
   };
 }
 

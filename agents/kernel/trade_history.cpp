@@ -13,6 +13,14 @@ bool is_alike(const Trade& a, const Trade& b) noexcept {
          a.counts_for == b.counts_for;
 }
 
+/// What a trade that stands in another's place is in the venue's order.
+Trade in_place_of(const Trade& before, Trade by) noexcept {
+  if (by.has_own_order) return by;
+  by.order = before.has_own_order ? before.order : OrderKey{by.event_time_ns, before.order.second};
+  by.has_own_order = before.has_own_order;
+  return by;
+}
+
 }  // namespace
 
 void TradeHistory::Entry::swap_with(Trade& other) {
@@ -53,7 +61,7 @@ bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggreg
   return false;
 }
 
-bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order) {
+bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id) {
   Entry* entry = standing(id);
   if (entry == nullptr) return false;
   const auto number = static_cast<std::size_t>(entry - entries_.data());
@@ -64,8 +72,7 @@ bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_vie
     entry->other_ids.emplace_back(by_id);
     return true;  // the same correction once more
   }
-  entry->trade = by;
-  if (!has_own_order) entry->trade.order = before.order;
+  entry->trade = in_place_of(before, by);
   entry->touches.push_back({before.event_time_ns, by.offset});
   // The bar that it moves to begins, in the log, where the trade itself does: without it the correction finds nothing.
   entry->touches.push_back({by.event_time_ns, entry->touches.front().offset});

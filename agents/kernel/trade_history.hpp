@@ -22,9 +22,10 @@ class TradeHistory {
   /// Whether the trades in [from_ns, to_ns) are those that a bar has summed up. A record may have been refused before
   /// another of its id was accepted: that one takes its place where this makes them so.
   bool settle(std::int64_t from_ns, std::int64_t to_ns, const Aggregate& known);
-  /// Puts another in a trade's place, from now on known by both ids; false when there is no such trade. It keeps the
-  /// place of the first in the venue's order unless it has one of its own.
-  bool correct(std::string_view id, const Trade& by, std::string_view by_id, bool has_own_order);
+  /// Puts another in a trade's place, from now on known by both ids; false when there is no such trade. Its place in
+  /// the venue's order is its own number's, or else the number's that the first had; where neither has one its time's,
+  /// and among trades of that time where the first came.
+  bool correct(std::string_view id, const Trade& by, std::string_view by_id);
   /// Takes a trade away; false when there is no such trade.
   bool cancel(std::string_view id, std::int64_t offset);
 

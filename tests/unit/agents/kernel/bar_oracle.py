@@ -85,7 +85,7 @@ class Trade:
     event_time_ns: int
     receive_time_ns: int
     own_order: tuple[int, int, int] | None = None
-    """Of a trade in another's place that has no number of its own: the other's."""
+    """Of a trade in another's place that has no number of its own: the other's, but for the time."""
     aggressor: str = "buy"
     count: int = 0
     """How often its venue had begun to count anew; known once it is accepted."""
@@ -319,8 +319,7 @@ class Tape:
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
             return
         changed = set(self._windows(before))
-        own_order = None if by is None or by.trade_seq is not None else before.order
-        entry.now = by and replace(by, own_order=own_order, count=before.count)
+        entry.now = by and _in_place_of(before, by)
         entry.touches.append((before.event_time_ns, correction.offset))
         if by is not None:
             changed |= set(self._windows(by))
@@ -481,6 +480,15 @@ class Tape:
             for entry in self._entries_of(window.venue, window.instrument)
             if entry.now and window.start_ns <= entry.now.event_time_ns < end_ns
         ]
+
+
+def _in_place_of(before: Trade, by: Trade) -> Trade:
+    """A trade that stands for another: where it has no number of its own it has the other's, if that had one."""
+    if by.trade_seq is not None:
+        return replace(by, count=before.count)
+    place = by.event_time_ns if before.trade_seq is None else before.trade_seq
+    own_order = (before.count, place, before.order[-1])
+    return replace(by, trade_seq=before.trade_seq, own_order=own_order, count=before.count)
 
 
 def _told(trade: Trade) -> tuple[Decimal, Decimal, int, str]:

@@ -116,6 +116,30 @@ def test_a_correction_that_moves_a_trade_changes_both_bars() -> None:
     assert (bars[NOON + 60 * SECOND].volume, bars[NOON + 60 * SECOND].trade_count) == (Decimal(2), 1)
 
 
+def moved_within_its_minute(before: Trade, by: Trade) -> Published:
+    """The minute of a trade that is corrected to a later time, beside one between the two times."""
+    between = replace(a_trade(1, 2, price="10"), trade_seq=None if before.trade_seq is None else 2)
+    return minute(folded([before, between, correct(2, before.trade_id, by), a_clock(3, 100)]))
+
+
+def test_a_trade_that_is_moved_in_time_opens_and_closes_by_the_time_it_has_now() -> None:
+    bar = moved_within_its_minute(a_trade(0, 1, price="99"), a_trade(2, 5, price="99"))
+    assert (bar.open, bar.close, bar.first_trade_id, bar.last_trade_id) == (Decimal(10), Decimal(99), "1", "2")
+
+
+def test_of_several_trades_of_one_time_one_that_is_corrected_stays_where_it_came() -> None:
+    same_time = [a_trade(0, 1, price="99"), a_trade(1, 2), a_trade(2, 2, price="11")]
+    bar = minute(folded([*same_time, correct(3, "0", a_trade(3, 2, price="99")), a_clock(4, 100)]))
+    assert (bar.open, bar.close) == (Decimal(99), Decimal(11))
+
+
+@pytest.mark.parametrize(("corrected_seq", "opens"), [(None, "99"), (1, "99"), (3, "10")])
+def test_a_venues_numbers_come_before_times(corrected_seq: int | None, opens: str) -> None:
+    before = replace(a_trade(0, 1, price="99"), trade_seq=1)
+    bar = moved_within_its_minute(before, replace(a_trade(2, 5, price="99"), trade_seq=corrected_seq))
+    assert bar.open == Decimal(opens)
+
+
 def test_a_bar_that_a_trade_was_moved_to_keeps_it_when_another_of_its_trades_is_cancelled() -> None:
     moved = correct(4, "1", a_trade(1, 61, price="99", size="2"))
     partition = folded([*MINUTE, moved, a_trade(5, 62, size="4"), cancel(6, "5"), a_clock(7, 200)])

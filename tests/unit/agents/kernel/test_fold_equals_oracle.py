@@ -158,7 +158,7 @@ def corrections(draw: st.DrawFn, offset: int, kind: str, events: list[Event], no
         target.venue,
         target.instrument,
         draw(st.sampled_from([target.trade_id, "c1", "c2"])),
-        target.trade_seq,
+        draw(st.sampled_from([target.trade_seq, None])),
         draw(amounts),
         draw(amounts),
         moved_ns,
