@@ -14,16 +14,39 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
   const TradeIdView id = TradeIdView::parse(decoded.refers_to);
   if (target == nullptr || flaw(decoded) != nullptr || !target->ids.contains(id)) return {};
 
-  const bool is_second_look = awaited_ && awaited_->offset == upcoming.record.offset;
-  if (is_second_look && (is_history_whole(decoded) || awaited_->is_wide || awaited_->is_gone)) return {};
-  bool is_wide = is_second_look;
-  auto from = target->history_from(id, is_wide, target->watermark());
-  if (!from && !is_wide) {  // none of the bars that the id came in may change: it was moved to another, or is late
-    is_wide = true;
-    from = target->history_from(id, is_wide, target->watermark());
+  const std::int64_t offset = upcoming.record.offset;
+  const bool is_read = awaited_ && awaited_->offset == offset;
+  if (has_read_enough(*target, decoded, offset)) return {};
+  for (const bool is_wide : {false, true}) {  // it may be in none of the bars that its id came in: it was moved
+    if (is_read && !is_wide) continue;
+    const std::optional<std::int64_t> from = target->history_from(id, is_wide, target->watermark());
+    if (!from) continue;
+    if (!is_history_kept(*target) || awaited_->from > *from) {
+      awaited_ = Awaited{.offset = offset, .series = target, .is_wide = is_wide, .from = *from, .next_offset = *from};
+      return from;
+    }
+    awaited_->offset = offset;
+    awaited_->is_wide = is_wide;
+    if (awaited_->next_offset < offset) return awaited_->next_offset;
   }
-  if (from) awaited_ = Awaited{upcoming.record.offset, *from, target, is_wide, false, {}, {}};
-  return from;
+  return {};
+}
+
+/// Whether there is nothing to be read for a correction any more: what was read for it, or for the one just before it,
+/// is whole, or all that there is.
+bool PartitionFold::has_read_enough(const Series& series, const Decoded& decoded, std::int64_t offset) {
+  const bool is_read = awaited_ && awaited_->offset == offset;
+  if (is_read) awaited_->next_offset = offset;
+  if (!is_read && !(is_history_kept(series) && awaited_->next_offset == offset)) return false;
+  awaited_->is_whole = is_history_whole(decoded);
+  if (awaited_->is_whole) awaited_->offset = offset;
+  return awaited_->is_whole || (is_read && (awaited_->is_wide || awaited_->is_gone));
+}
+
+/// Whether what was read for a correction before is there still, and nothing else would be found now.
+bool PartitionFold::is_history_kept(const Series& series) const noexcept {
+  return awaited_ && awaited_->is_kept && awaited_->series == &series && !awaited_->is_gone &&
+         !series.ids.runs.has_former();
 }
 
 /// Whether what was read has all trades of the bars that the correction changes: it may move a trade, or find one
@@ -57,16 +80,16 @@ std::optional<std::int32_t> PartitionFold::reread(Bytes record_set, std::vector<
 }
 
 std::optional<std::int32_t> PartitionFold::reread_record(const Record& record) {
-  if (!awaited_ || record.offset < awaited_->from || record.offset >= awaited_->offset) return {};
+  if (!awaited_ || record.offset < awaited_->next_offset || record.offset >= awaited_->offset) return {};
   Upcoming again;
   again.record = record;
   decode_ahead(again);
   if (again.unknown_schema &&
       std::ranges::find(awaited_->asked_for, *again.unknown_schema) == awaited_->asked_for.end()) {
     awaited_->asked_for.push_back(*again.unknown_schema);
-    awaited_->history = {};
     return again.unknown_schema;
   }
+  awaited_->next_offset = record.offset + 1;
   if (again.flaw == nullptr && !again.unknown_schema && again.kind == RecordKind::trade) {
     reread_trade(record, again.decoded);
   }
@@ -102,7 +125,6 @@ void PartitionFold::history_is_gone() {
 void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
-  std::optional<Awaited> awaited = std::exchange(awaited_, std::nullopt);
   if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
@@ -110,9 +132,20 @@ void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outco
     if (home != nullptr && is_late(*home, target, decoded.event_time_ns)) return send_late(record, outcome);
     return refuse(record, "refers_to names no trade that was counted", outcome);
   }
-  if (awaited && awaited->is_gone) return refuse(record, "the log no longer has the trades of its bar", outcome);
-  if (!awaited || !awaited->history.time_of(decoded.refers_to)) return send_late(record, outcome);
-  apply(upcoming, *target, awaited->history, outcome);
+  const bool is_read = awaited_ && awaited_->offset == record.offset;
+  if (is_read && awaited_->is_gone) return refuse(record, "the log no longer has the trades of its bar", outcome);
+  if (!is_read || !awaited_->history.time_of(decoded.refers_to)) return send_late(record, outcome);
+  apply(upcoming, *target, awaited_->history, outcome);
+  if (awaited_) keep_history();
+}
+
+/// Keeps what was read where all would be found in it once more: not where one of several records had to be chosen for
+/// a trade, nor where numbers are told from former ones by what else came.
+void PartitionFold::keep_history() {
+  const bool is_certain = awaited_->is_whole && awaited_->history.is_certain();
+  if (!is_certain || awaited_->series->ids.runs.has_former()) return awaited_.reset();
+  awaited_->is_kept = true;
+  awaited_->next_offset = awaited_->offset + 1;
 }
 
 /// Of an instrument all of whose bars are gone its venue's clock alone says what is late: so it is after a restart.
@@ -149,7 +182,10 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   const std::int64_t old_start_ns = target.base_start(old_ns);
   const std::int64_t new_start_ns = target.base_start(new_ns);
   Aggregate at_new = history.sum(new_start_ns, new_start_ns + length_ns);
-  if (target.would_overflow(new_start_ns, at_new)) return refuse(record, kOverflow, outcome);
+  if (target.would_overflow(new_start_ns, at_new)) {
+    awaited_.reset();  // its history has the correction carried out
+    return refuse(record, kOverflow, outcome);
+  }
   bool is_changed = target.replace(new_start_ns, std::move(at_new), watermark_ns, record.offset, changes_);
   if (accepted_ != nullptr) accepted_->replace(target, new_start_ns, history);
   if (old_start_ns != new_start_ns) {

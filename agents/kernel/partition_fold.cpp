@@ -348,6 +348,7 @@ void PartitionFold::write_live_of(Series& changed) {
 }
 
 Flush PartitionFold::take_flush() {
+  if (awaited_ && awaited_->offset < next_offset_) awaited_.reset();
   Flush flush;
   flush.next_offset = next_offset_;
   flush.is_empty = next_offset_ == flushed_offset_;

@@ -132,7 +132,10 @@ class PartitionFold final : private FinalBars {
 
   /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
   std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
+  [[nodiscard]] bool is_history_kept(const Series& series) const noexcept;
+  [[nodiscard]] bool has_read_enough(const Series& series, const Decoded& decoded, std::int64_t offset);
   [[nodiscard]] bool is_history_whole(const Decoded& decoded);
+  void keep_history();
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
@@ -197,14 +200,18 @@ class PartitionFold final : private FinalBars {
   std::int32_t last_schema_id_ = -1;
   const WriterSchemas::Entry* last_schema_ = nullptr;
 
-  /// A correction that waits for the log to be read again.
+  /// A correction that waits for the log to be read again; then what was read for it, with it carried out, until the
+  /// next flush: where many come at once the next one of the instrument needs no more than what came in between.
   struct Awaited {
-    std::int64_t offset;
-    std::int64_t from;
+    std::int64_t offset;  // of the correction
     Series* series;
-    bool is_wide = false;
+    bool is_wide;
+    std::int64_t from;         // the history has what came from here on
+    std::int64_t next_offset;  // and below this
     bool is_gone = false;
-    TradeHistory history;
+    bool is_whole = false;
+    bool is_kept = false;
+    TradeHistory history{};
     std::vector<std::int32_t> asked_for{};  // ids of schemas; one that is unknown still is of no use
   };
   std::optional<Awaited> awaited_;

@@ -38,7 +38,9 @@ void TradeHistory::add(const Trade& trade, std::string_view id, std::size_t numb
     return;
   }
   Entry& entry = entries_[same->second];
-  if (entry.is_as_it_came() && !is_alike(entry.trade, trade)) entry.others.push_back(trade);
+  if (!entry.is_as_it_came() || is_alike(entry.trade, trade)) return;
+  entry.others.push_back(trade);
+  has_others_ = true;
 }
 
 bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggregate& known) {

@@ -29,6 +29,8 @@ class TradeHistory {
   /// Takes a trade away; false when there is no such trade.
   bool cancel(std::string_view id, std::int64_t offset);
 
+  /// Whether no two records that differ had one id, so that there was none to choose.
+  [[nodiscard]] bool is_certain() const noexcept { return !has_others_; }
   [[nodiscard]] bool is_cancelled(std::string_view id) const;
   /// Whether two ids name one trade of the stretch.
   [[nodiscard]] bool are_one(std::string_view id, std::string_view other_id) const;
@@ -69,6 +71,7 @@ class TradeHistory {
 
   std::vector<Entry> entries_;
   std::unordered_multimap<std::string, std::size_t> by_id_;
+  bool has_others_ = false;
 };
 
 }  // namespace livetape::kernel

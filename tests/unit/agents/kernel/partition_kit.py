@@ -204,6 +204,7 @@ class Partition:
         self.bars: list[tuple[bytes, bytes]] = []
         self.late: list[int] = []
         self.dead: list[int] = []
+        self.rereads: list[tuple[int, int]] = []
         self._log: dict[int, bytes] = {}
         self._standby = self._new_fold()
         self._followed = 0
@@ -219,6 +220,7 @@ class Partition:
             counts.update({name: getattr(outcome, name) for name in COUNTS})
             if outcome.needs_history is None:
                 return counts
+            self.rereads.append((outcome.needs_history, outcome.next_offset))
             if is_history_gone:
                 self._fold.history_is_gone()
                 continue

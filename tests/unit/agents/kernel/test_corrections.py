@@ -285,6 +285,47 @@ def test_a_schema_that_nobody_knows_is_asked_for_once_and_its_records_are_left_o
     assert fold.fold(log, [], 2).corrections == 1
 
 
+def test_many_corrections_that_come_together_read_the_log_once() -> None:
+    trades: list[Event] = [a_trade(offset, offset / 10) for offset in range(300)]
+    busts = [cancel(301 + number, str(number), seconds=100) for number in range(250)]
+    partition = folded([*trades, a_clock(300, 100), *busts])
+    assert partition.rereads == [(0, 301)]
+    assert (minute(partition).trade_count, minute(partition).revision) == (50, 250)
+
+
+def test_the_next_correction_reads_what_came_since_the_last_one() -> None:
+    moved = correct(8, "6", a_trade(8, 4, price="12", size="5", trade_id="8"))
+    between: list[Event] = [a_clock(5, 101), a_trade(6, 3.5, size="7")]
+    partition = folded([*MINUTE, cancel(4, "1"), *between, cancel(7, "2", seconds=101), moved])
+    assert partition.rereads == [(0, 4), (5, 7)]
+    bar = minute(partition)
+    assert (bar.volume, bar.trade_count, bar.close, bar.last_trade_id) == (Decimal(6), 2, Decimal(12), "8")
+
+
+def test_a_correction_of_another_instrument_or_of_an_older_bar_reads_its_own_stretch() -> None:
+    other = replace(a_trade(5, 3, trade_id="other"), instrument="ETH-USDT")
+    bust = replace(cancel(6, "other"), instrument="ETH-USDT")
+    later: list[Event] = [a_trade(0, 1), a_trade(1, 90), a_clock(2, 200)]
+    partition = folded([*later, cancel(3, "1"), cancel(4, "0"), other, bust, cancel(7, "0")])
+    assert partition.rereads == [(1, 3), (0, 4), (5, 6), (0, 7)]
+
+
+def test_what_was_read_for_a_correction_is_let_go_of_by_the_next_flush() -> None:
+    partition = folded([*MINUTE, cancel(4, "1")])
+    partition.fold(record_batch(5, records_of([cancel(5, "2")])))
+    assert partition.rereads == [(0, 4), (0, 5)]
+
+
+def test_what_was_read_is_not_kept_where_one_of_two_records_had_to_be_chosen_or_a_sum_would_overflow() -> None:
+    huge = correct(4, "0", a_trade(0, 1, size="9e19"))
+    too_much = correct(5, "1", a_trade(0, 1, size="9e19", trade_id="1"))
+    partition = folded(
+        [*MINUTE, huge, too_much, cancel(6, "2"), a_trade(7, 3, price="5", trade_id="1"), cancel(8, "1")]
+    )
+    assert partition.rereads == [(0, 4), (0, 6), (7, 8)]
+    assert (partition.dead, minute(partition).volume) == ([5], Decimal("9e19"))
+
+
 def test_a_correction_of_a_trade_beyond_the_horizon_is_late() -> None:
     partition = folded([*MINUTE, a_clock(4, 650), cancel(5, "1", seconds=640)])
     assert partition.late == [5]
