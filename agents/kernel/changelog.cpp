@@ -76,6 +76,13 @@ void ChangelogWriter::patience(const Patience& patience) {
   put();
 }
 
+void ChangelogWriter::forgotten(const std::vector<std::string>& venues) {
+  key(StateKind::forgotten);
+  value();
+  for (const std::string& venue : venues) value_.text(venue);
+  put();
+}
+
 Bytes ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   bar_key(series, level, bar.start_ns);
   write_bar_state(value(), bar);
@@ -181,6 +188,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
     case StateKind::levels:
     case StateKind::whole_from:
     case StateKind::patience:
+    case StateKind::forgotten:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -257,6 +265,14 @@ std::optional<Patience> read_patience(std::span<const std::uint8_t> value) {
   for (std::int64_t* part : {&patience.horizon_ns, &patience.out_of_order_ns, &patience.grace_ns})
     *part = in->varlong();
   return is_done(*in) ? std::optional(patience) : std::nullopt;
+}
+
+std::optional<std::vector<std::string>> read_forgotten(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  std::vector<std::string> venues;
+  while (in->ok() && in->remaining() > 0) venues.emplace_back(in->prefixed_text());
+  return in->ok() ? std::optional(std::move(venues)) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

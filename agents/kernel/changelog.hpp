@@ -26,7 +26,8 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
 /// are. A page has base bars that became final before the changelog had them, all of one minute. `whole_from` is there
-/// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited.
+/// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited,
+/// `forgotten` of which venues it has forgotten ids since.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -36,7 +37,8 @@ enum class StateKind : std::uint8_t {
   corrections = 'C',
   page = 'G',
   whole_from = 'W',
-  patience = 'T'
+  patience = 'T',
+  forgotten = 'F'
 };
 
 /// What comes next in a page: the names of one more instrument, or something of one that was named.
@@ -93,6 +95,7 @@ class ChangelogWriter {
   void levels(const LevelNames& names);
   void whole_from(std::int64_t time_ns);
   void patience(const Patience& patience);
+  void forgotten(const std::vector<std::string>& venues);
   void progress(const JoinProgress& progress);
   /// Gives the bytes of the bar, until the next call.
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
@@ -132,6 +135,7 @@ class ChangelogWriter {
 [[nodiscard]] std::optional<LevelNames> read_levels(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::int64_t> read_whole_from(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Patience> read_patience(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<std::vector<std::string>> read_forgotten(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 /// Calls `take_bar(venue, instrument, bar)` for each bar of a page of this minute; false where it is not well formed.
 [[nodiscard]] bool read_page(

@@ -120,13 +120,14 @@ bool IdRuns::is_past(std::size_t run, std::int64_t time_ns) const noexcept {
   return runs_[run].newest_ns < time_ns && runs_[run + 1].newest_ns < time_ns;
 }
 
-void IdRuns::forget_before(std::int64_t time_ns) {
+bool IdRuns::forget_before(std::int64_t time_ns) {
   std::size_t old = 0;
   while (old + 1 < runs_.size() && is_past(old, time_ns)) ++old;
-  if (old == 0) return;
+  if (old == 0) return false;
   runs_.erase(runs_.begin(), runs_.begin() + static_cast<std::ptrdiff_t>(old));
   find_former();
   touch(0);
+  return true;
 }
 
 std::int64_t IdRuns::kept_until_ns() const noexcept {

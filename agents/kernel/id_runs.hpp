@@ -81,7 +81,8 @@ class IdRuns {
   /// Missing ids of the gaps that touch the times [from_ns, to_ns).
   [[nodiscard]] std::int64_t missing_between(std::int64_t from_ns, std::int64_t to_ns) const noexcept;
   /// Forgets the first run once the one behind it is older than this as well: nothing can come any more in between.
-  void forget_before(std::int64_t time_ns);
+  /// Whether it forgot one.
+  bool forget_before(std::int64_t time_ns);
   /// The newest time up to which nothing is to be forgotten; the largest int64 when nothing ever is.
   [[nodiscard]] std::int64_t kept_until_ns() const noexcept;
 

@@ -129,7 +129,9 @@ void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outco
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
   if (target == nullptr || !target->ids.contains(TradeIdView::parse(decoded.refers_to))) {
-    if (home != nullptr && is_late(*home, target, decoded.event_time_ns)) return send_late(record, outcome);
+    // A cancellation may tell its own time: it may be of a trade whose id was forgotten, whatever that time is.
+    const bool may_be_late = home != nullptr && (home->has_forgotten || is_late(*home, target, decoded.event_time_ns));
+    if (may_be_late) return send_late(record, outcome);
     return refuse(record, "refers_to names no trade that was counted", outcome);
   }
   const bool is_read = awaited_ && awaited_->offset == record.offset;

@@ -442,6 +442,7 @@ void PartitionFold::take_state(Flush& flush) {
   changes_.corrections.clear();
   changes_.evicted.clear();
   changes_.evicted_ids.clear();
+  take_forgotten();
 
   Progress progress{origin_.epoch, origin_.generation, next_offset_, {}};
   for (const auto& [name, home] : venues_) {
@@ -449,6 +450,15 @@ void PartitionFold::take_state(Flush& flush) {
   }
   changelog_.progress(progress);
   flush.changelog = changelog_.take();
+}
+
+/// Of which venues ids were forgotten, where it is one more than the changelog has.
+void PartitionFold::take_forgotten() {
+  std::vector<std::string> names;
+  for (const auto& [name, home] : venues_) {
+    if (home->has_forgotten) names.push_back(name);
+  }
+  if (std::exchange(logged_forgotten_, names.size()) != names.size()) changelog_.forgotten(names);
 }
 
 void PartitionFold::take_ids(Series& changed) {

@@ -173,6 +173,7 @@ class PartitionFold final : private FinalBars {
   void take_bars(Flush& flush);
   void store(const BarRef& ref);
   void take_state(Flush& flush);
+  void take_forgotten();
   void take_ids(Series& changed);
   void take_runs(Series& changed);
 
@@ -233,6 +234,7 @@ class PartitionFold final : private FinalBars {
   bool is_less_patient_ = false;             // than when it was stored: something may be due by now
   std::int64_t whole_from_ns_ = kBeginning;  // windows that start earlier may lack trades; `kNever` while nobody knows
   std::int64_t logged_whole_from_ns_ = kBeginning;
+  std::size_t logged_forgotten_ = 0;  // of how many venues the changelog says that ids were forgotten
 
   // Only while the changelog is restored: chunks come in any order, and older versions of each before the last.
   struct Restoring {
@@ -241,6 +243,7 @@ class PartitionFold final : private FinalBars {
     LevelNames levels;                 // empty of a release that did not write them
     std::optional<Patience> patience;  // none of a release that did not write it
     std::int64_t whole_from_ns = kBeginning;
+    std::vector<std::string> forgotten;  // venues that ids were forgotten of
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;

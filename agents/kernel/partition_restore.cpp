@@ -76,6 +76,10 @@ void PartitionFold::restore_record(const Record& record) {
       if (!record.value) corrupt(record, "the time from which the log is whole was deleted");
       restoring_.whole_from_ns = checked(read_whole_from(*record.value), record);
       return;
+    case StateKind::forgotten:
+      if (!record.value) corrupt(record, "the venues that ids were forgotten of were deleted");
+      restoring_.forgotten = checked(read_forgotten(*record.value), record);
+      return require_none(record, flaw_of_venues(restoring_.forgotten));
     case StateKind::bar:
     case StateKind::named_bar:
       return restore_bar(key, record);
@@ -183,6 +187,8 @@ std::optional<Progress> PartitionFold::restored() {
   join_chunks();
   join_runs();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
+  for (const std::string& name : restoring_.forgotten) venue(name).has_forgotten = true;
+  logged_forgotten_ = restoring_.forgotten.size();
   series_.sort();
   for (Series* each : series_.all()) {
     each->finish_restore(changes_);

@@ -394,8 +394,10 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
       }
     }
     ids.drop_oldest();
+    home.has_forgotten = true;
   }
-  ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns);
+  if (ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns))
+    home.has_forgotten = true;
   if (ids.runs.dirty_from != IdRuns::kClean) touch(changes);
 }
 

@@ -42,6 +42,10 @@ const char* flaw_of_names(std::string_view venue, std::string_view instrument) n
   return is_name(venue) && is_name(instrument) ? nullptr : "a name that no trade may have";
 }
 
+const char* flaw_of_venues(const std::vector<std::string>& names) noexcept {
+  return std::ranges::all_of(names, is_name) ? nullptr : "a name that no venue may have";
+}
+
 const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept {
   if (key.kind == StateKind::progress) return nullptr;
   if (key.kind != StateKind::page) {

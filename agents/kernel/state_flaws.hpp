@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace livetape::kernel {
 
 /// Records have room for names as trades may have them, and for no longer ones.
 [[nodiscard]] const char* flaw_of_names(std::string_view venue, std::string_view instrument) noexcept;
+[[nodiscard]] const char* flaw_of_venues(const std::vector<std::string>& names) noexcept;
 [[nodiscard]] const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept;

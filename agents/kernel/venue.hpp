@@ -47,6 +47,7 @@ struct Venue {
   const std::uint64_t number;  // of the venue among the partition's
   const VenueRules& rules;
   std::int64_t clock_ns = kBeginning;
+  bool has_forgotten = false;  // ids of trades, in this partition
 
  private:
   // By time, since the bars of an interval end together: those of all instruments are one entry.

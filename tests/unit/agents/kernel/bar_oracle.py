@@ -300,7 +300,7 @@ class Tape:
         if by is not None and self._is_dead(by):
             self.dead.append(correction.offset)
         elif entry is None:
-            is_late = self._is_late(correction.event_time_ns, watermark)
+            is_late = self._has_forgotten(correction.venue) or self._is_late(correction.event_time_ns, watermark)
             (self.late if is_late else self.dead).append(correction.offset)
         elif self._is_late(min(entry.touches[-1][0], by.event_time_ns if by else entry.touches[-1][0]), watermark):
             self.late.append(correction.offset)
@@ -400,6 +400,16 @@ class Tape:
         last_ns = max(entry.ids[trade_id], entry.moved.get(trade_id, LONG_AGO))
         forgotten_ns = (last_ns // ID_BUCKET_NS + 1) * ID_BUCKET_NS + self.rules.horizon_ns
         return watermark is not None and watermark < forgotten_ns
+
+    def _has_forgotten(self, venue: str) -> bool:
+        """Whether a minute's ids of some instrument were: nobody knows then what a correction of none refers to."""
+        return any(
+            (time_ns // ID_BUCKET_NS + 1) * ID_BUCKET_NS + self.rules.horizon_ns
+            <= (self.watermark(venue, entry.original.instrument) or LONG_AGO)
+            for entry in self.entries
+            if entry.original.venue == venue
+            for time_ns in entry.ids.values()
+        )
 
     def _overflows(self, trade: Trade) -> bool:
         for window in self._windows(trade):

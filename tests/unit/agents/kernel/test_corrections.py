@@ -33,6 +33,7 @@ RULES = Rules(
     max_ahead_ns=SECOND,
 )
 NEW_ID = 77
+FORGOTTEN = b"\1F"
 MINUTE: list[Event] = [
     a_trade(0, 1, price="10", size="1"),
     a_trade(1, 2, price="99", size="2"),
@@ -340,6 +341,54 @@ def test_a_correction_of_a_forgotten_instrument_is_late_before_a_restart_and_aft
     partition.fold(record_batch(6, records_of([cancel(6, "1")])))
     partition.flush()
     assert (partition.late, partition.dead) == ([5, 6], [])
+
+
+HALF_AN_HOUR: list[Event] = [a_trade(0, 0, trade_id="100"), a_trade(1, 600), a_trade(2, 1200)]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(("instrument", "refers_to"), [("BTC-USDT", "100"), ("ETH-USDT", "101")])
+def test_a_cancellation_with_a_time_of_its_own_is_late_once_its_trade_was_forgotten(
+    instrument: str, refers_to: str, *, is_restarted: bool
+) -> None:
+    quiet = replace(a_trade(3, 1, trade_id="101"), instrument="ETH-USDT")
+    partition = folded([quiet, *HALF_AN_HOUR, a_clock(4, 1200)])
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    told_late = replace(cancel(5, refers_to, seconds=1200), instrument=instrument)
+    partition.fold(record_batch(5, records_of([told_late])))
+    partition.flush()
+    assert (partition.late, partition.dead) == ([5], [])
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_correction_of_no_known_trade_is_a_dead_letter_of_a_venue_that_nothing_was_forgotten_of(
+    *, is_restarted: bool
+) -> None:
+    partition = folded([*HALF_AN_HOUR, replace(a_trade(3, 1200), venue="kraken")])
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(4, records_of([replace(cancel(4, "100", seconds=1200), venue="kraken")])))
+    partition.flush()
+    assert (partition.late, partition.dead) == ([], [4])
+
+
+def test_state_of_a_release_that_did_not_tell_what_it_forgot_tells_it_from_then_on() -> None:
+    partition = folded(HALF_AN_HOUR)
+    partition.changelog = [record for record in partition.changelog if record[0] != FORGOTTEN]
+    partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(3, records_of([cancel(3, "100", seconds=1200)])))
+    partition.fold(record_batch(4, records_of([a_trade(4, 2400), cancel(5, "100", seconds=2400)])))
+    partition.flush()
+    assert (partition.late, partition.dead) == ([5], [3])
+
+
+def test_what_was_forgotten_is_told_once() -> None:
+    partition = folded(HALF_AN_HOUR)
+    partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(3, records_of([a_trade(3, 2400)])))
+    partition.flush()
+    assert [key for key, _ in partition.changelog].count(FORGOTTEN) == 1
 
 
 def test_a_correction_by_the_id_of_another_trade_is_a_dead_letter() -> None:
