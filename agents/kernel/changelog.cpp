@@ -83,6 +83,20 @@ void ChangelogWriter::forgotten(const std::vector<std::string>& venues) {
   put();
 }
 
+void ChangelogWriter::hours(const SessionHoursOf& hours) {
+  key(StateKind::hours);
+  value();
+  for (const auto& [whose, its_hours] : hours) {
+    value_.text(whose.first).text(whose.second).number(its_hours.covered.start_ns).number(its_hours.covered.end_ns);
+    value_.number(static_cast<std::int64_t>(its_hours.windows.size()));
+    for (const auto& [name, windows] : its_hours.windows) {
+      value_.text(name).number(static_cast<std::int64_t>(windows.size()));
+      for (const Span& window : windows) value_.number(window.start_ns).number(window.end_ns);
+    }
+  }
+  put();
+}
+
 Bytes ChangelogWriter::bar(const Series& series, const Level& level, const Bar& bar) {
   bar_key(series, level, bar.start_ns);
   write_bar_state(value(), bar);
@@ -189,6 +203,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
     case StateKind::whole_from:
     case StateKind::patience:
     case StateKind::forgotten:
+    case StateKind::hours:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -273,6 +288,26 @@ std::optional<std::vector<std::string>> read_forgotten(std::span<const std::uint
   std::vector<std::string> venues;
   while (in->ok() && in->remaining() > 0) venues.emplace_back(in->prefixed_text());
   return in->ok() ? std::optional(std::move(venues)) : std::nullopt;
+}
+
+std::optional<SessionHoursOf> read_hours(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  const auto span = [&] {
+    const std::int64_t start_ns = in->varlong();
+    return Span{start_ns, in->varlong()};
+  };
+  SessionHoursOf all;
+  while (in->ok() && in->remaining() > 0) {
+    const std::string_view venue = in->prefixed_text();
+    SessionHours& hours = all[{std::string(venue), std::string(in->prefixed_text())}];
+    hours.covered = span();
+    for (std::int64_t names = in->varlong(); names > 0 && in->ok(); --names) {
+      std::vector<Span>& windows = hours.windows[std::string(in->prefixed_text())];
+      for (std::int64_t left = in->varlong(); left > 0 && in->ok(); --left) windows.push_back(span());
+    }
+  }
+  return in->ok() ? std::optional(std::move(all)) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

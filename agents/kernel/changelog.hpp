@@ -12,6 +12,7 @@
 #include "byte_reader.hpp"
 #include "record_batch_writer.hpp"
 #include "series.hpp"
+#include "session_hours.hpp"
 
 /// The fold's state as records of its changelog. Every key and value begins with its format's version; a key's second
 /// byte is its kind. Numbers and text are in Avro's encoding. The key's format never changes, or a newer record would
@@ -27,7 +28,7 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
 /// are. A page has base bars that became final before the changelog had them, all of one minute. `whole_from` is there
 /// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited,
-/// `forgotten` of which venues it has forgotten ids since.
+/// `forgotten` of which venues it has forgotten ids since, `hours` what an exchange's hours were about its time.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -38,7 +39,8 @@ enum class StateKind : std::uint8_t {
   page = 'G',
   whole_from = 'W',
   patience = 'T',
-  forgotten = 'F'
+  forgotten = 'F',
+  hours = 'H'
 };
 
 /// What comes next in a page: the names of one more instrument, or something of one that was named.
@@ -96,6 +98,7 @@ class ChangelogWriter {
   void whole_from(std::int64_t time_ns);
   void patience(const Patience& patience);
   void forgotten(const std::vector<std::string>& venues);
+  void hours(const SessionHoursOf& hours);
   void progress(const JoinProgress& progress);
   /// Gives the bytes of the bar, until the next call.
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
@@ -136,6 +139,7 @@ class ChangelogWriter {
 [[nodiscard]] std::optional<std::int64_t> read_whole_from(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Patience> read_patience(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<std::string>> read_forgotten(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<SessionHoursOf> read_hours(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 /// Calls `take_bar(venue, instrument, bar)` for each bar of a page of this minute; false where it is not well formed.
 [[nodiscard]] bool read_page(

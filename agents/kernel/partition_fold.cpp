@@ -420,6 +420,7 @@ void PartitionFold::take_state(Flush& flush) {
   });
   each_series(changes_.touched, [&](Series& changed) {
     changed.is_touched = false;
+    changed.home.newest_event_ns = std::max(changed.home.newest_event_ns, changed.newest_event_ns());
     changed.bars(0).each_forming([&](Bar& bar) {
       if (bar.is_dirty) store({&changed, 0, &bar});
     });
@@ -443,6 +444,7 @@ void PartitionFold::take_state(Flush& flush) {
   changes_.evicted.clear();
   changes_.evicted_ids.clear();
   take_forgotten();
+  take_hours();
 
   Progress progress{origin_.epoch, origin_.generation, next_offset_, {}};
   for (const auto& [name, home] : venues_) {
@@ -459,6 +461,21 @@ void PartitionFold::take_forgotten() {
     if (home->has_forgotten) names.push_back(name);
   }
   if (std::exchange(logged_forgotten_, names.size()) != names.size()) changelog_.forgotten(names);
+}
+
+/// By which hours bars are folded, a day around the newest time, so that it is written once a day.
+void PartitionFold::take_hours() {
+  constexpr std::int64_t kDayNs = 86'400'000'000'000;
+  const std::int64_t back_ns = kDayNs + std::max(config_.horizon_ns, config_.grace_ns);
+  for (const auto& [whose, levels] : config_.session_levels) {
+    const Venue* home = find_venue(whose.first);
+    if (home == nullptr || home->newest_ns() == kBeginning) continue;
+    SessionHours& hours = hours_.try_emplace(whose, SessionHours{{kBeginning, kBeginning}, {}}).first->second;
+    if (hours.covered.end_ns >= home->newest_ns()) continue;
+    hours = session_hours(levels, {home->newest_ns() - back_ns, home->newest_ns() + kDayNs});
+    are_hours_logged_ = false;
+  }
+  if (!std::exchange(are_hours_logged_, true)) changelog_.hours(hours_);
 }
 
 void PartitionFold::take_ids(Series& changed) {

@@ -162,6 +162,9 @@ class PartitionFold final : private FinalBars {
   void restore_progress(const Record& record);
   void check_levels() const;
   void check_patience() const;
+  void check_hours(const std::string& venue, const std::string& instrument, std::int64_t watermark_ns,
+                   std::int64_t newest_ns) const;
+  void restore_hours();
   void check_parents(Series& restored) const;
   void join_chunks();
   void join_runs();
@@ -174,6 +177,7 @@ class PartitionFold final : private FinalBars {
   void store(const BarRef& ref);
   void take_state(Flush& flush);
   void take_forgotten();
+  void take_hours();
   void take_ids(Series& changed);
   void take_runs(Series& changed);
 
@@ -234,6 +238,8 @@ class PartitionFold final : private FinalBars {
   bool is_less_patient_ = false;             // than when it was stored: something may be due by now
   std::int64_t whole_from_ns_ = kBeginning;  // windows that start earlier may lack trades; `kNever` while nobody knows
   std::int64_t logged_whole_from_ns_ = kBeginning;
+  SessionHoursOf hours_;
+  bool are_hours_logged_ = true;
   std::size_t logged_forgotten_ = 0;  // of how many venues the changelog says that ids were forgotten
 
   // Only while the changelog is restored: chunks come in any order, and older versions of each before the last.
@@ -243,6 +249,7 @@ class PartitionFold final : private FinalBars {
     LevelNames levels;                 // empty of a release that did not write them
     std::optional<Patience> patience;  // none of a release that did not write it
     std::int64_t whole_from_ns = kBeginning;
+    SessionHoursOf hours;                // empty of a release that did not write them
     std::vector<std::string> forgotten;  // venues that ids were forgotten of
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;

@@ -80,6 +80,10 @@ void PartitionFold::restore_record(const Record& record) {
       if (!record.value) corrupt(record, "the venues that ids were forgotten of were deleted");
       restoring_.forgotten = checked(read_forgotten(*record.value), record);
       return require_none(record, flaw_of_venues(restoring_.forgotten));
+    case StateKind::hours:
+      if (!record.value) corrupt(record, "the hours were deleted");
+      restoring_.hours = checked(read_hours(*record.value), record);
+      return;
     case StateKind::bar:
     case StateKind::named_bar:
       return restore_bar(key, record);
@@ -192,9 +196,11 @@ std::optional<Progress> PartitionFold::restored() {
   series_.sort();
   for (Series* each : series_.all()) {
     each->finish_restore(changes_);
+    check_hours(each->home.name, each->instrument, each->watermark(), each->newest_event_ns());
     check_parents(*each);
     each->home.schedule(*each);
   }
+  restore_hours();
   std::erase_if(changes_.evicted, [](const EvictedRef& gone) { return !gone.is_logged; });  // left memory long ago
   next_offset_ = flushed_offset_ = restoring_.progress->next_offset;
   origin_.generation = restoring_.progress->generation;
@@ -234,6 +240,31 @@ void PartitionFold::check_patience() const {
   if (!is_longer && !(forms_otherwise && config_.has_hopping())) return;
   throw CorruptState("the state was kept for " + told(before) + ", and lacks what " + told(now) +
                      ", as configured now, would need");
+}
+
+/// A bar of other hours would lack trades from before, or have some that are not of it; one that was final would get
+/// others with no revision.
+void PartitionFold::check_hours(const std::string& venue_name, const std::string& instrument, std::int64_t watermark_ns,
+                                std::int64_t newest_ns) const {
+  const SessionHours* before = hours_of(restoring_.hours, venue_name, instrument);
+  if (before == nullptr || watermark_ns == kBeginning) return;
+  const Span may_change{watermark_ns - std::max(config_.horizon_ns, config_.grace_ns),
+                        std::max(watermark_ns, newest_ns)};
+  const auto changed = changed_hours(*before, config_.levels_of(venue_name, instrument), may_change);
+  if (!changed) return;
+  throw CorruptState("the bars of venue " + venue_name + (instrument.empty() ? "" : " ") + instrument +
+                     " in the state are by other hours than are configured: " + *changed + " ns");
+}
+
+/// The hours as they are now, where the changelog tells of them: what was long past, or is to come, may be others. An
+/// instrument may have been forgotten since it traded, so that a venue's clock tells of which hours bars were.
+void PartitionFold::restore_hours() {
+  for (const auto& [whose, before] : restoring_.hours) {
+    if (const Venue* home = find_venue(whose.first)) check_hours(whose.first, whose.second, home->clock_ns, kBeginning);
+    const auto levels = config_.session_levels.find(whose);
+    if (levels != config_.session_levels.end()) hours_[whose] = session_hours(levels->second, before.covered);
+  }
+  are_hours_logged_ = hours_ == restoring_.hours;
 }
 
 /// What comes for a bar must find the ones above it, unless it is too late for all of them.

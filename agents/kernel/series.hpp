@@ -136,6 +136,7 @@ class Series {
 
   /// Before it no trade is expected any more: by the instrument's own newest trade, or by its venue's clock.
   [[nodiscard]] std::int64_t watermark() const noexcept;
+  [[nodiscard]] std::int64_t newest_event_ns() const noexcept { return newest_event_ns_; }
   /// The earliest watermark at which `advance` has something to do.
   [[nodiscard]] std::int64_t due_ns() const noexcept { return due_ns_; }
   [[nodiscard]] bool is(const Venue& its_venue, std::string_view its_instrument) const noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -43,11 +44,15 @@ struct Venue {
     }
   }
 
+  /// The newest time that its clock or a trade told.
+  [[nodiscard]] std::int64_t newest_ns() const noexcept { return std::max(clock_ns, newest_event_ns); }
+
   const std::string name;
   const std::uint64_t number;  // of the venue among the partition's
   const VenueRules& rules;
   std::int64_t clock_ns = kBeginning;
-  bool has_forgotten = false;  // ids of trades, in this partition
+  std::int64_t newest_event_ns = kBeginning;  // of the trades that were there at the last flush
+  bool has_forgotten = false;                 // ids of trades, in this partition
 
  private:
   // By time, since the bars of an interval end together: those of all instruments are one entry.

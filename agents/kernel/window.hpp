@@ -28,6 +28,7 @@ constexpr std::int64_t floor_to(std::int64_t time, std::int64_t length) noexcept
 struct Span {
   std::int64_t start_ns;
   std::int64_t end_ns;
+  friend bool operator==(const Span&, const Span&) noexcept = default;
 };
 
 /// One interval of bars, and its place in the tree of merges. Its windows begin at the multiples of `hop_ns`, or they

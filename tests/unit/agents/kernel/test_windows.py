@@ -166,6 +166,71 @@ def test_state_of_a_session_that_its_calendar_no_longer_has_is_refused() -> None
         partition.crash_and_restore(is_compacted=False)
 
 
+HOURS = b"\1H"
+
+
+def by_hours(*day: tuple[int, int]) -> Rules:
+    return replace(RULES, intervals=RULES.intervals[:2], sessions={("binance", ""): {"day": hours(*day)}})
+
+
+TRADED: list[Event] = [a_trade(0, 30), a_trade(1, 360)]
+"""One in the first five minutes, and one behind them: both within the horizon."""
+OTHER_HOURS = [
+    ([(0, 5)], [(0, 15)], TRADED),
+    ([(0, 15)], [(0, 5)], TRADED),
+    ([(0, 5)], [(0, 15)], [*TRADED, a_clock(2, 420)]),
+    ([(0, 5)], [(0, 5), (6, 10)], TRADED),
+    ([(0, 5)], [(0, 30)], [*TRADED, a_clock(2, 1000)]),  # that bar is gone
+    ([(0, 5)], [(0, 30)], [*TRADED, a_clock(2, 1200)]),  # and all of its instrument
+]
+
+
+@pytest.mark.parametrize(("before", "after", "events"), OTHER_HOURS)
+def test_hours_that_bars_of_the_state_are_not_by_are_refused(
+    before: list[tuple[int, int]], after: list[tuple[int, int]], events: list[Event]
+) -> None:
+    partition = folded(by_hours(*before), events)
+    partition._rules = by_hours(*after)
+    told = (
+        r"of venue binance( BTC-USDT)? in the state are by other hours than are configured: day from .*, and now from"
+    )
+    with pytest.raises(CorruptState, match=told):
+        partition.crash_and_restore(is_compacted=True)
+
+
+def test_a_calendar_may_grow_and_change_what_is_long_past_or_still_to_come() -> None:
+    partition = folded(by_hours((-100, -90), (0, 5), (60, 65)), [*TRADED, a_clock(2, 420)])
+    partition._rules = by_hours((-100, -80), (0, 5), (60, 70), (3000, 3010))
+    for offset, seconds in ((3, 3700), (4, 3960)):
+        partition.crash_and_restore(is_compacted=True)
+        partition.fold(record_batch(offset, records_of([a_trade(offset, seconds)])))
+        partition.flush()
+    partition.fold(record_batch(5, records_of([a_clock(5, 8000)])))
+    partition.flush()
+    assert {start: bar.trade_count for start, bar in last_bars(partition, "day").items()} == {0: 1, 60: 2}
+
+
+def test_hours_are_written_once_a_day() -> None:
+    partition = folded(by_hours((0, 5), (3000, 3010)), TRADED)
+    for offset, seconds in ((2, 400), (3, 90_000), (4, 91_000)):
+        partition.crash_and_restore(is_compacted=True)
+        partition.fold(record_batch(offset, records_of([a_clock(offset, seconds)])))
+        partition.flush()
+    assert [key for key, _ in partition.changelog].count(HOURS) == 2
+
+
+def test_state_of_a_release_that_did_not_write_its_hours_is_taken_for_what_is_configured() -> None:
+    partition = folded(by_hours((0, 5)), TRADED)
+    partition.changelog = [record for record in partition.changelog if record[0] != HOURS]
+    partition._rules = by_hours((0, 15))
+    partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(2, records_of([a_clock(2, 420)])))
+    partition.flush()
+    partition._rules = by_hours((0, 5))
+    with pytest.raises(CorruptState, match="by other hours"):
+        partition.crash_and_restore(is_compacted=True)
+
+
 @pytest.mark.parametrize(
     ("intervals", "sessions", "reason"),
     [
