@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "decode_plan.hpp"
+#include "decoded.hpp"
 #include "livetape/decimal.hpp"
 #include "livetape/uint256.hpp"
 #include "returns.hpp"

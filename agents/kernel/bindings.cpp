@@ -14,6 +14,7 @@
 #include <tuple>
 #include <utility>
 
+#include "corrupt_state.hpp"
 #include "partition_fold.hpp"
 #include "quote_join.hpp"
 
@@ -201,6 +202,16 @@ void add_plan(WriterSchemas& schemas, std::int32_t schema_id, const std::string&
   schemas.add(schema_id, DecodePlan(kKinds.at(kind), made));
 }
 
+/// What takes a record set from an offset on, for Python: its bytes are held, and the interpreter's lock is let go of.
+template <typename Owner, typename Result>
+auto on_record_set(Result (Owner::*take)(Bytes, std::vector<AbortedTransaction>, std::int64_t)) {
+  return [take](Owner& owner, const nb::object& record_set, const AbortedPairs& aborted, std::int64_t start_offset) {
+    const HeldBytes held(record_set);
+    const nb::gil_scoped_release released;
+    return (owner.*take)(held.bytes(), aborted_from(aborted), start_offset);
+  };
+}
+
 FoldOutcome fold(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,
                  std::int64_t start_offset) {
   const HeldBytes held(record_set);
@@ -213,13 +224,6 @@ std::optional<std::int32_t> reread(PartitionFold& partition, const nb::object& r
   const HeldBytes held(record_set);
   const nb::gil_scoped_release released;
   return partition.reread(held.bytes(), aborted_from(aborted));
-}
-
-std::int64_t restore(PartitionFold& partition, const nb::object& record_set, const AbortedPairs& aborted,
-                     std::int64_t start_offset) {
-  const HeldBytes held(record_set);
-  const nb::gil_scoped_release released;
-  return partition.restore(held.bytes(), aborted_from(aborted), start_offset);
 }
 
 /// A header's name: Kafka takes any bytes for one.
@@ -482,7 +486,7 @@ void bind_fold(nb::module_& module) {
           },
           "config"_a, "writer_schemas"_a, nb::kw_only(), "bar_schema_id"_a, "live_schema_id"_a, "partition"_a,
           "epoch"_a, "generation"_a)
-      .def("restore", &restore, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("restore", on_record_set(&PartitionFold::restore), "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("restored", &PartitionFold::restored, nb::call_guard<nb::gil_scoped_release>())
       .def("lacks_beginning", &PartitionFold::lacks_beginning)
       .def("hand_out_trades", &PartitionFold::hand_out_trades)
@@ -494,27 +498,6 @@ void bind_fold(nb::module_& module) {
       .def("live", &live)
       .def("live_all", &PartitionFold::live_all, nb::call_guard<nb::gil_scoped_release>())
       .def("take_flush", &PartitionFold::take_flush, nb::call_guard<nb::gil_scoped_release>());
-}
-
-JoinOutcome take_trades(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
-                        std::int64_t start_offset) {
-  const HeldBytes held(record_set);
-  const nb::gil_scoped_release released;
-  return join.take_trades(held.bytes(), aborted_from(aborted), start_offset);
-}
-
-JoinOutcome take_quotes(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
-                        std::int64_t start_offset) {
-  const HeldBytes held(record_set);
-  const nb::gil_scoped_release released;
-  return join.take_quotes(held.bytes(), aborted_from(aborted), start_offset);
-}
-
-std::int64_t restore_join(QuoteJoin& join, const nb::object& record_set, const AbortedPairs& aborted,
-                          std::int64_t start_offset) {
-  const HeldBytes held(record_set);
-  const nb::gil_scoped_release released;
-  return join.restore(held.bytes(), aborted_from(aborted), start_offset);
 }
 
 void bind_join_values(nb::module_& module) {
@@ -572,11 +555,11 @@ void bind_join(nb::module_& module) {
           },
           "config"_a, "trade_schemas"_a, "quote_schemas"_a, nb::kw_only(), "joined_schema_id"_a, "partition"_a,
           "trades_epoch"_a, "quotes_epoch"_a)
-      .def("restore", &restore_join, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("restore", on_record_set(&QuoteJoin::restore), "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("restored", &QuoteJoin::restored, "trades_begin"_a, "quotes_begin"_a,
            nb::call_guard<nb::gil_scoped_release>())
-      .def("take_trades", &take_trades, "record_set"_a, "aborted"_a, "start_offset"_a)
-      .def("take_quotes", &take_quotes, "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("take_trades", on_record_set(&QuoteJoin::take_trades), "record_set"_a, "aborted"_a, "start_offset"_a)
+      .def("take_quotes", on_record_set(&QuoteJoin::take_quotes), "record_set"_a, "aborted"_a, "start_offset"_a)
       .def("end_quotes", &QuoteJoin::end_quotes, "offset"_a, "trades_ms"_a)
       .def("take_flush", &QuoteJoin::take_flush, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("overdue_ms", &QuoteJoin::overdue_ms)

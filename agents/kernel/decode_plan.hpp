@@ -1,57 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <memory>
-#include <shared_mutex>
-#include <string>
-#include <unordered_map>
+#include <span>
 #include <vector>
 
-#include "byte_reader.hpp"
-#include "livetape/int128.hpp"
-#include "trade_id.hpp"
+#include "decoded.hpp"
 
 /// Decoding of trades, quotes and clocks by the schema they were written with.
 namespace livetape::kernel {
-
-/// What a record of `trades` or `quotes` is.
-enum class RecordKind : std::uint8_t { trade, clock, quote };
-
-/// Actions of trade.avsc, in the order of its symbols.
-enum class Action : std::uint8_t { trade, correct, cancel };
-
-/// Aggressors of trade.avsc, in the order of its symbols.
-enum class Aggressor : std::uint8_t { unknown, buy, sell };
-
-/// The fields of a trade, a quote or a clock that are wanted; text points into the record. A quote's bid is in `price`
-/// and `size`, its sequence in `trade_seq`. A field without a default is
-/// what an earlier record had until it is decoded.
-struct Decoded {
-  std::string_view venue;
-  std::string_view instrument;
-  TradeIdView trade_id;
-  std::string_view refers_to;
-  std::span<const std::uint8_t> conditions;  // Avro's array of strings, as it came; empty when there are none
-  Int128 price = 0;
-  Int128 size = 0;
-  std::int64_t trade_seq = 0;
-  std::int64_t event_time_ns = 0;  // a clock's time as well
-  std::int64_t receive_time_ns = 0;
-  Action action = Action::trade;
-  Aggressor aggressor = Aggressor::unknown;
-  bool has_trade_seq = false;
-  Int128 ask_price = 0;
-  Int128 ask_size = 0;
-
-  void reset_defaults() noexcept {
-    refers_to = {};
-    conditions = {};
-    action = Action::trade;
-    aggressor = Aggressor::unknown;
-    has_trade_seq = false;
-  }
-};
 
 /// Where a decoded value goes.
 enum class Slot : std::uint8_t {
@@ -154,29 +110,5 @@ enum class DecodeError : std::uint8_t { none, corrupt, trailing_bytes, decimal_o
 /// trade of the usual schema is read in half the time.
 [[nodiscard]] DecodeError decode(const DecodePlan& plan, std::span<const std::uint8_t> body, Decoded& out,
                                  const std::uint8_t* readable_end = nullptr) noexcept;
-
-/// The plans of all schemas met so far, by registry id. Many threads may look up while one adds.
-class WriterSchemas {
- public:
-  /// A plan, or the reason why records of this schema are refused.
-  struct Entry {
-    std::unique_ptr<const DecodePlan> plan;
-    std::string refusal;
-  };
-
-  void add(std::int32_t schema_id, DecodePlan plan);
-  void refuse(std::int32_t schema_id, std::string reason);
-  /// Lets a refused id be met anew; nothing happens to one that has a plan.
-  void forget(std::int32_t schema_id);
-  /// Null when the id was never met; entries stay where they are for good.
-  [[nodiscard]] const Entry* find(std::int32_t schema_id) const;
-
- private:
-  void set(std::int32_t schema_id, Entry entry);
-
-  mutable std::shared_mutex mutex_;
-  std::unordered_map<std::int32_t, std::unique_ptr<const Entry>> entries_;
-  std::vector<std::unique_ptr<const Entry>> forgotten_;  // readers may hold them
-};
 
 }  // namespace livetape::kernel

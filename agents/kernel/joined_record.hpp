@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "decode_plan.hpp"
+#include "decoded.hpp"
 #include "quote_queue.hpp"
 #include "record_batch_writer.hpp"
 #include "trade_id.hpp"

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -15,7 +14,7 @@
 #include "accepted_trades.hpp"
 #include "bar_records.hpp"
 #include "changelog.hpp"
-#include "decode_plan.hpp"
+#include "decoded.hpp"
 #include "record_batch.hpp"
 #include "refused_record.hpp"
 #include "series_table.hpp"
@@ -23,6 +22,7 @@
 #include "trade_history.hpp"
 #include "venue.hpp"
 #include "window.hpp"
+#include "writer_schemas.hpp"
 
 namespace livetape::kernel {
 
@@ -257,12 +257,6 @@ class PartitionFold final : private FinalBars {
     std::map<std::pair<std::int64_t, std::size_t>, std::int64_t> pages;  // how many bars, by minute and number
   };
   Restoring restoring_;
-};
-
-/// The changelog cannot be restored: it is of another version or intervals, or its state has no progress record.
-class CorruptState : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
 };
 
 }  // namespace livetape::kernel

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "corrupt_state.hpp"
 #include "partition_fold.hpp"
 #include "state_flaws.hpp"
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "decode_plan.hpp"
+#include "decoded.hpp"
 #include "join_state.hpp"
 #include "joined_record.hpp"
 #include "quote_queue.hpp"
@@ -21,6 +21,7 @@
 #include "refused_record.hpp"
 #include "trade_ids.hpp"
 #include "window.hpp"
+#include "writer_schemas.hpp"
 
 namespace livetape::kernel {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "partition_fold.hpp"
+#include "corrupt_state.hpp"
 #include "quote_join.hpp"
 
 /// How a join's state comes back from its changelog.

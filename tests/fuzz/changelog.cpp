@@ -1,3 +1,4 @@
+#include "corrupt_state.hpp"
 #include "kit.hpp"
 
 /// Any records as a changelog: the state is refused or restored, and what is restored can be folded into and flushed.
