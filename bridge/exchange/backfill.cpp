@@ -65,7 +65,7 @@ std::vector<Backfill::Work>::iterator Backfill::next_work() {
   return std::ranges::min_element(work_, {}, [&](const Work& work) {
     Tape& tape = tapes_[work.instrument];
     const bool is_due = work.due <= now;
-    const bool is_urgent = tape.held_until_ns() || (tape.numbered() != nullptr && !tape.numbered()->missing().empty());
+    const bool is_urgent = tape.held_since_ns() || (tape.numbered() != nullptr && !tape.numbered()->missing().empty());
     return std::tuple(!is_due, is_due && !is_urgent, work.due);
   });
 }

@@ -96,7 +96,7 @@ void PositionKeeper::keep(std::int64_t steady_ns) {
   const std::int64_t now_ns = utc_now_ns();
   for (std::size_t i = 0; i < tapes_.size(); ++i) {
     Tape& tape = tapes_[i];
-    if (tape.is_whole() && !tape.held_until_ns()) tape.whole_at_ns = now_ns;
+    if (tape.is_whole() && !tape.held_since_ns()) tape.whole_at_ns = now_ns;
     if (left_[i]) {
       PositionFile::append(*left_[i], lines_);
     } else if (const auto trade = tape.safe_until()) {

@@ -61,21 +61,21 @@ class Tape {
   [[nodiscard]] bool is_whole() const noexcept;
   /// The last trade before anything that is missing: its id, order number and event time. Nothing before the first.
   [[nodiscard]] std::optional<Trade> whole_until() const;
-  /// Those behind a gap start to wait until then, in steady nanoseconds; nothing where they wait already.
-  void hold_until(std::int64_t steady_ns) {
-    if (held_until_ns_) return;
+  /// Those behind a gap wait from then on, in steady nanoseconds; nothing where they wait already.
+  void hold(std::int64_t steady_ns) {
+    if (held_since_ns_) return;
     before_held_ = whole_until();
-    held_until_ns_ = steady_ns;
+    held_since_ns_ = steady_ns;
   }
   /// What waited; from now on nothing does.
   [[nodiscard]] std::vector<Message> release() {
-    held_until_ns_.reset();
+    held_since_ns_.reset();
     return std::exchange(held, {});
   }
-  /// Until when trades wait; nothing: none do.
-  [[nodiscard]] std::optional<std::int64_t> held_until_ns() const noexcept { return held_until_ns_; }
+  /// Since when trades wait; nothing: none do.
+  [[nodiscard]] std::optional<std::int64_t> held_since_ns() const noexcept { return held_since_ns_; }
   /// The last trade before anything that is missing, or that waits for what was missing: where to go on after a crash.
-  [[nodiscard]] std::optional<Trade> safe_until() const { return held_until_ns_ ? before_held_ : whole_until(); }
+  [[nodiscard]] std::optional<Trade> safe_until() const { return held_since_ns_ ? before_held_ : whole_until(); }
 
   std::vector<Message> held;     // newer trades that Kafka does not have yet
   std::int64_t whole_at_ns = 0;  // UTC; when nothing was missing last, as far as one could tell
@@ -84,7 +84,7 @@ class Tape {
   std::variant<ContiguousIds, RecentIds> ids_;
   std::optional<Trade> newest_;
   std::optional<Trade> doubted_;
-  std::optional<std::int64_t> held_until_ns_;
+  std::optional<std::int64_t> held_since_ns_;
   std::optional<Trade> before_held_;  // as it was when they began to wait: a doubt that comes later is of newer trades
   std::uint64_t doubts_ = 0;
   bool is_open_ = false;  // the doubt

@@ -21,7 +21,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kLongestHoldNs = 30'000'000'000;
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
 constexpr std::int64_t kListEvery = 5;  // times the patience at first: how often it is looked for what is not listed
 constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
@@ -273,11 +272,15 @@ void VenueThread::see(std::int64_t event_time_ns, Feed& feed, std::int64_t stead
   quote_clock_.see(event_time_ns, steady_ns);
 }
 
+std::int64_t VenueThread::venue_time_ns(std::int64_t steady_ns) noexcept {
+  return quote_clock_.venue_time_ns(steady_ns).value_or(utc_now_ns());
+}
+
 void VenueThread::on_history_trade(const Trade& trade) {
   ++metrics_.backfilled;
   const std::int64_t steady_ns = steady_now_ns();
-  const std::int64_t venue_ns = quote_clock_.venue_time_ns(steady_ns).value_or(utc_now_ns());
-  watches_[trade.instrument].find(trade.event_time_ns, venue_ns, steady_ns);
+  hold_rule_.see_history(steady_ns);
+  watches_[trade.instrument].find(trade.event_time_ns, venue_time_ns(steady_ns), steady_ns);
   Message message;
   message.trade = trade;
   send(message);
@@ -334,22 +337,22 @@ void VenueThread::publish_trade(const Trade& trade) {
   message.trade = trade;
   publish(message);
   Tape& tape = tapes_[trade.instrument];
-  if (!tape.held_until_ns() || config_.writer == Writer::relay) return kafka_.put(message);
+  if (!tape.held_since_ns() || config_.writer == Writer::relay) return kafka_.put(message);
   tape.held.push_back(message);
   if (++held_ >= kMostHeld) release(trade.instrument);
 }
 
 void VenueThread::hold(std::uint32_t instrument, std::int64_t steady_ns) {
   Tape& tape = tapes_[instrument];
-  if (tape.held_until_ns()) return;
-  tape.hold_until(steady_ns + kLongestHoldNs);
+  if (tape.held_since_ns()) return;
+  tape.hold(steady_ns);
   holding_.push_back(instrument);
   metrics_.holding = holding_.size();
 }
 
 void VenueThread::release(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
-  if (!tape.held_until_ns()) return;
+  if (!tape.held_since_ns()) return;
   std::erase(holding_, instrument);
   metrics_.holding = holding_.size();
   for (const Message& message : tape.release()) {
@@ -358,10 +361,12 @@ void VenueThread::release(std::uint32_t instrument) {
   }
 }
 
-/// Bars must not wait for ever: what is found later makes revisions of them.
 void VenueThread::release_overdue(std::int64_t steady_ns) {
   for (const std::uint32_t instrument : std::vector(holding_)) {
-    if (steady_ns < tapes_[instrument].held_until_ns()) continue;
+    const Tape& tape = tapes_[instrument];
+    const auto before = tape.safe_until();
+    const std::int64_t behind_ns = before ? venue_time_ns(steady_ns) - before->event_time_ns : 0;
+    if (!hold_rule_.is_over(*tape.held_since_ns(), behind_ns, steady_ns)) continue;
     log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
     release(instrument);
   }

@@ -21,6 +21,7 @@
 #include "core/venue_clock.hpp"
 #include "exchange/backfill.hpp"
 #include "exchange/candle_poll.hpp"
+#include "exchange/hold_rule.hpp"
 #include "exchange/position_keeper.hpp"
 #include "exchange/quote_watch.hpp"
 #include "exchange/rest_client.hpp"
@@ -87,6 +88,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
   void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
   void see(std::int64_t event_time_ns, Feed& feed, std::int64_t steady_ns) noexcept;
+  /// The venue's, or ours while it has told none.
+  [[nodiscard]] std::int64_t venue_time_ns(std::int64_t steady_ns) noexcept;
   void send(Message& message);
   void publish(Message& message);
   void publish_trade(const Trade& trade);
@@ -121,6 +124,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   std::size_t held_ = 0;                 // how many trades wait
   std::optional<std::int64_t> told_ns_;  // the last clock
   QuoteClock quote_clock_;
+  HoldRule hold_rule_;
   std::uint64_t sequence_ = 0;
   Decoded decoded_;
   MessageRing kafka_ring_{kRingMessages};

@@ -62,14 +62,14 @@ TEST(Tape, IsSafeUntilTheTradeBeforeThoseThatWaitWhateverIsDoubtedMeanwhile) {
   Tape tape(IdRule::contiguous);
   (void)tape.take(trade(1, 10));
   (void)tape.take(trade(3, 30));
-  tape.hold_until(1'000);
+  tape.hold(1'000);
   tape.held.emplace_back();
   (void)tape.take(trade(2, 20));
   tape.doubt();  // before those that wait have gone on
   EXPECT_EQ(tape.whole_until()->seq, 3);
   EXPECT_EQ(tape.safe_until()->seq, 1);
-  tape.hold_until(2'000);
-  EXPECT_EQ(tape.held_until_ns(), 1'000);
+  tape.hold(2'000);
+  EXPECT_EQ(tape.held_since_ns(), 1'000);
   EXPECT_EQ(tape.safe_until()->seq, 1);
   EXPECT_EQ(tape.release().size(), 1U);
   EXPECT_TRUE(tape.held.empty());
