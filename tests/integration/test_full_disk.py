@@ -94,6 +94,7 @@ async def test_a_bridge_whose_spool_is_on_a_full_disk_says_what_is_lost_and_lose
             await run.play(trade(MANY))
             assert await run.bridge.stop() == 1
         records = await asyncio.to_thread(read_topic, settings)
+        gaps = [record.fields for record in await asyncio.to_thread(read_topic, settings, "gaps")]
     numbers = [int(record.fields["trade_id"]) for record in trades_of(records, NAME)]
     assert numbers == sorted(set(numbers))
     assert numbers[:KEPT] == [*range(1, KEPT + 1)], "what was kept came, from its beginning"
@@ -102,6 +103,5 @@ async def test_a_bridge_whose_spool_is_on_a_full_disk_says_what_is_lost_and_lose
     said = re.search(r"Kafka: (\d+) messages were lost", run.bridge.log)
     assert said, run.bridge.log
     assert max(sequences) - len(sequences) == int(said[1]) > 0
-    gaps = [record.fields for record in await asyncio.to_thread(read_topic, settings, "gaps")]
     told = {number for gap in gaps for number in range(gap["first_missing_id"], gap["last_missing_id"] + 1)}
     assert told >= {*range(1, MANY)} - {*numbers}, "what is lost is told"
