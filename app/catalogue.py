@@ -91,6 +91,16 @@ class Catalogue:
         self.interval(interval)
         return SeriesKey(*self.instrument(venue, instrument), interval, channel)
 
+    def check_loaded(self, asked: str) -> None:
+        """Check that the view has held all that was there, so that what is `asked` for lacks nothing.
+
+        Raises:
+            RequestRefused: it is still being loaded.
+        """
+        if not self._status.was_ready:
+            reason = f"the view is {self._status.now.state}, and some of these {asked} may still come: ask again"
+            raise RequestRefused(Code.NOT_READY, reason)
+
     def _unknown(self, wanted: Instrument) -> RequestRefused:
         standing = self._status.now
         if standing.state is not State.READY:

@@ -62,15 +62,19 @@ class Movers:
         self._listeners: dict[str, set[BarListener]] = {name: set() for name in self._lengths}
         self._told: dict[str, str] = {}
 
+    def check_interval(self, interval: str) -> None:
+        """Raise RequestRefused where there is no such interval, or its windows overlap."""
+        if interval not in self._lengths:
+            reason = f"{interval!r} is no interval of movers; these are {', '.join(self._lengths)}"
+            raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
+
     def ranked(self, interval: str, direction: Direction, limit: int) -> list[Mover]:
         """The first so many; of equal ones by name.
 
         Raises:
             RequestRefused: there is no such interval, or its windows overlap.
         """
-        if interval not in self._lengths:
-            reason = f"{interval!r} is no interval of movers; these are {', '.join(self._lengths)}"
-            raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
+        self.check_interval(interval)
         sizes: dict[Direction, Callable[[int], int]] = {Direction.BOTH: abs, Direction.UP: int, Direction.DOWN: neg}
         size = sizes[direction]
         movers = self._all(interval)

@@ -89,9 +89,8 @@ async def found_bars(shared: Services, key: SeriesKey, query: BarsQuery) -> list
         RequestRefused: some may still be on their way into the ring, or Postgres, which has some of them, is away.
     """
     series = shared.view.series(key)
-    if not (shared.status.was_ready or _are_all_there(series, query)):
-        reason = f"the view is {shared.status.now.state}, and some of these bars may still come: ask again"
-        raise RequestRefused(Code.NOT_READY, reason)
+    if not _are_all_there(series, query):
+        shared.catalogue.check_loaded("bars")
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
     if len(found) < query.limit and not _has_all(shared, series, query):
         found = await _older(shared, key, query, found) + found

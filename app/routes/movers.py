@@ -46,5 +46,7 @@ class MoversQuery(BaseModel):
 @router.get("/movers", response_model=MoversAnswer)
 async def movers(shared: Shared, query: Annotated[MoversQuery, Query()]) -> Response:
     """Instruments ranked by the change of their price over the last interval, by event time."""
+    shared.movers.check_interval(query.interval)
+    shared.catalogue.check_loaded("movers")
     ranked = shared.movers.ranked(query.interval, query.direction, query.limit)
     return json_text(encode({"interval": query.interval, "movers": [mover.as_json() for mover in ranked]}))

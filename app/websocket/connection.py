@@ -118,6 +118,7 @@ class Connection:
 
     def _subscribe_bars(self, request: Request) -> None:
         key = self._services.catalogue.series(request.venue, request.instrument, request.interval, request.channel)
+        self._services.catalogue.check_loaded("bars")
         if key not in self._bars:
             self._check_room()
         snapshot = self._services.view.subscribe(key, self)
@@ -137,6 +138,8 @@ class Connection:
         self._reply("subscribed", request.id, {"channel": "trades", **key._asdict()})
 
     def _subscribe_movers(self, request: Request) -> None:
+        self._services.movers.check_interval(request.interval)
+        self._services.catalogue.check_loaded("movers")
         if request.interval not in self._movers:
             self._check_room()
         message = self._services.movers.subscribe(request.interval, self)

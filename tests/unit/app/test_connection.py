@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -31,18 +32,28 @@ LARGE = json.dumps({"type": "trade", "trade": "1" * 20_000})
 
 
 @asynccontextmanager
-async def serving(protocol: type[Protocol] = Protocol) -> AsyncIterator[tuple[str, Services]]:
+async def serving(
+    protocol: type[Protocol] = Protocol, state: State = State.READY
+) -> AsyncIterator[tuple[str, Services]]:
     """The application without its feed: the address of /ws, and its parts."""
     application = build_api(Settings())
     services: Services = application.state.services
     services.view.apply((KEY, final(start, seq=start)) for start in range(RING_BARS))
-    services.status.set(State.READY)
+    services.status.set(state)
     server = uvicorn.Server(uvicorn.Config(application, ws=protocol, lifespan="off", log_level="error"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server.serve(sockets=[listening]))
         yield f"ws://127.0.0.1:{listening.getsockname()[1]}/ws", services
         server.should_exit = True
         await task
+
+
+async def answer(client: ClientConnection, request: str) -> dict[str, Any]:
+    """What the server says to a request that it answers at once."""
+    await client.send(request)
+    while (message := json.loads(await client.recv()))["type"] in {"hello", "heartbeat"}:
+        pass
+    return dict(message)
 
 
 async def read_to_the_end(websocket: ClientConnection) -> None:
@@ -143,12 +154,24 @@ async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytes
         assert services.metrics.clients._value.get() == 1
 
 
+@pytest.mark.parametrize(
+    ("request_text", "answered"),
+    [(SUBSCRIBE, "snapshot"), ('{"op":"subscribe","channel":"movers","interval":"1m"}', "movers")],
+)
+async def test_what_may_still_lack_some_is_refused_until_the_view_was_ready_once(
+    request_text: str, answered: str
+) -> None:
+    async with asyncio.timeout(120), serving(state=State.CATCHING_UP) as (url, services), connect(url) as client:
+        assert (await answer(client, request_text))["code"] == "not_ready"
+        assert (await answer(client, request_text.replace('"subscribe"', '"unsubscribe"')))["code"] == "not_subscribed"
+        services.status.set(State.READY)
+        services.status.set(State.WAITING, "Kafka is away")
+        assert (await answer(client, request_text))["type"] == answered
+
+
 async def test_a_series_beyond_the_bound_is_refused_and_is_no_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
     beyond = {"channel": "bars", **KEY._replace(interval="5m")._asdict()}
     async with asyncio.timeout(120), serving() as (url, services), connect(url) as client:
         monkeypatch.setattr(services.view, "_max_series", 1)
         for op, code in (("subscribe", "too_many_series"), ("unsubscribe", "not_subscribed")):
-            await client.send(json.dumps({**beyond, "op": op}))
-            while (message := json.loads(await client.recv()))["type"] != "error":
-                assert message["type"] in {"hello", "heartbeat"}
-            assert message["code"] == code
+            assert (await answer(client, json.dumps({**beyond, "op": op})))["code"] == code

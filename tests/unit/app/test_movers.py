@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
+from app.api import build_api
 from app.bars import Bar, Order, SeriesKey, encode
 from app.catalogue import RequestRefused
 from app.movers import Direction, Movers, movers_key
+from app.settings import Settings
+from app.status import State
 from app.views import BarView
 
 SECOND = 10**9
@@ -51,6 +55,15 @@ def test_the_largest_change_comes_first_whichever_way_it_went() -> None:
 def test_gainers_and_losers_come_first_when_they_are_asked_for() -> None:
     assert [name for name, _ in ranking(FOUR, direction=Direction.UP)] == ["OLD", "UP", "STILL", "DOWN"]
     assert [name for name, _ in ranking(FOUR, direction=Direction.DOWN, limit=2)] == ["DOWN", "STILL"]
+
+
+def test_no_ranking_of_a_part_is_given_while_the_view_is_still_loaded() -> None:
+    application = build_api(Settings())
+    client = TestClient(application)
+    for interval, code in (("1m", "not_ready"), ("7m", "unknown_interval")):
+        assert client.get("/api/v1/movers", params={"interval": interval}).json()["error"]["code"] == code
+    application.state.services.status.set(State.READY)
+    assert client.get("/api/v1/movers", params={"interval": "1m"}).json() == {"interval": "1m", "movers": []}
 
 
 def test_an_instrument_that_did_not_trade_within_the_interval_is_left_out() -> None:
