@@ -1,4 +1,4 @@
-import type { Bar, SeriesKey } from "../src/feed/protocol";
+import type { Bar, SeriesKey, Trade } from "../src/feed/protocol";
 
 export const KEY: SeriesKey = { venue: "binance", instrument: "BTC-USDT", interval: "1m" };
 
@@ -25,4 +25,8 @@ export function aBar(minute: number, changed: Partial<Bar> = {}): Bar {
     epoch: "log-0",
     ...changed,
   };
+}
+
+export function aTrade(number: number, at_ns = "0"): Trade {
+  return { trade_id: String(number), price: "1.5", size: "2", aggressor: "buy", event_time_ns: at_ns };
 }

@@ -135,6 +135,17 @@ describe("bars of a series", () => {
     expect(at(700)?.state).toBe("revised");
   });
 
+  it("are none once the server, which has loaded all, says that there are none", () => {
+    const asked = serve([]);
+    const { series, shown } = watching();
+    series.takeSnapshot(bars(0, 10));
+    series.takeSnapshot([]);
+    expect(shown()).toEqual([]);
+    series.takeUpdate(aBar(3, { epoch: "log-1", seq: 1 }));
+    expect(shown()).toEqual([3]);
+    expect(asked).toEqual([]);
+  });
+
   it("begin anew when the log does", () => {
     serve([]);
     const { series, shown } = watching();

@@ -2,11 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Trade } from "../src/feed/protocol";
 import { heard, provisionalTrades, TRADES_KEPT } from "../src/market/tape";
-import { aBar } from "./bars";
-
-function aTrade(number: number, at_ns = "0"): Trade {
-  return { trade_id: String(number), price: "1.5", size: "2", aggressor: "buy", event_time_ns: at_ns };
-}
+import { aBar, aTrade } from "./bars";
 
 const tapeOf = (numbers: readonly number[]): readonly Trade[] =>
   numbers.reduce<readonly Trade[]>((tape, number) => heard(tape, aTrade(number)), []);

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 
 import { PAGE_BARS } from "../src/feed/history";
-import type { Bar } from "../src/feed/protocol";
+import type { Bar, Trade } from "../src/feed/protocol";
 import { BARS_KEPT } from "../src/market/series";
 import { useMarket, type Market } from "../src/market/use_market";
-import { aBar, KEY } from "./bars";
+import { aBar, aTrade, KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
 
 const LISTING = {
@@ -37,6 +37,17 @@ function greet(bars: readonly Bar[]): void {
 function trade(from: number, to: number): void {
   for (let minute = from; minute < to; minute += 1)
     newest().say({ type: "update", ...KEY, bar: aBar(minute) });
+}
+
+/** A trade of the series' instrument. */
+function hear(trade: Trade): void {
+  newest().say({ type: "trade", venue: KEY.venue, instrument: KEY.instrument, trade });
+}
+
+/** Ids of the trades that are shown, once they are. */
+async function shownTrades(market: Market): Promise<readonly string[]> {
+  await vi.advanceTimersByTimeAsync(40);
+  return market.trades.value.map(({ trade_id }) => trade_id);
 }
 
 /** How many bars are shown, once they are. */
@@ -115,6 +126,34 @@ describe("what is shown when the server begins anew", () => {
     newest().say({ type: "list", ...LISTING, instruments: [OTHER] });
     expect(market.selection.value).toEqual({ ...OTHER, interval: KEY.interval });
     expect(market.problem.value).toContain("has not traded yet");
+  });
+
+  it("is forgotten, with its trades, when the server is one of another run", async () => {
+    const market = told([aBar(9)]);
+    hear(aTrade(1));
+    expect(await shownTrades(market)).toEqual(["1"]);
+    newest().hangUp();
+    market.reconnect();
+    newest().say({ type: "hello", namespace: "live", heartbeat_s: 5 });
+    expect(await shownTrades(market)).toEqual([]);
+    expect(market.lagMs.value).toBeNull();
+    expect(market.bars.value).toEqual([]);
+    expect(market.selection.value).toBeNull();
+    newest().say({ type: "list", ...LISTING, namespace: "live" });
+    newest().say({ type: "snapshot", ...KEY, bars: [aBar(3)] });
+    expect(shown(market)).toBe(1);
+    expect(market.selection.value).toEqual(KEY);
+  });
+
+  it("stays through a reconnect to the same run", async () => {
+    const market = told([aBar(9)]);
+    hear(aTrade(1));
+    newest().hangUp();
+    market.reconnect();
+    newest().say({ type: "hello", namespace: "demo", heartbeat_s: 5 });
+    expect(await shownTrades(market)).toEqual(["1"]);
+    expect(shown(market)).toBe(1);
+    expect(market.selection.value).toEqual(KEY);
   });
 });
 

@@ -169,9 +169,12 @@ export class SeriesBars {
   }
 }
 
-/** Whether no bar can be missing between what was held and the snapshot; another log (epoch) is another story. */
+/**
+ * Whether no bar can be missing between what was held and the snapshot; another log (epoch) is another story. So is a
+ * server that has loaded all there is, and has no bar of the series.
+ */
 function joins(held: readonly Bar[], snapshot: readonly Bar[]): boolean {
   const [newestHeld, oldestTold, newestTold] = [held.at(-1), snapshot[0], snapshot.at(-1)];
-  if (!newestHeld || !oldestTold || !newestTold) return true;
+  if (!newestHeld || !oldestTold || !newestTold) return false;
   return newestHeld.epoch === newestTold.epoch && compareTimes(newestHeld.start_ns, oldestTold.start_ns) >= 0;
 }

@@ -74,6 +74,7 @@ export function useMarket(address: string): Market {
   function take(message: ServerMessage): void {
     switch (message.type) {
       case "hello":
+        if (namespace.value && namespace.value !== message.namespace) beginAnew();
         namespace.value = message.namespace;
         break;
       case "list":
@@ -157,8 +158,16 @@ export function useMarket(address: string): Market {
     isSubscribed = true;
   }
 
-  /** End what the next series does not share with the present one. */
-  function leave(next: SeriesKey): void {
+  /** Forget what another run has told: nothing of it joins what this one tells. */
+  function beginAnew(): void {
+    leave(null);
+    series = null;
+    selection.value = null;
+    listing.value = null;
+  }
+
+  /** End what the next series, if there is one, does not share with the present one. */
+  function leave(next: SeriesKey | null): void {
     const left = selection.value;
     const keepsTrades = isSameInstrument(left, next);
     if (left && isSubscribed) {
