@@ -16,6 +16,18 @@ describe("the tape", () => {
     expect(tapeOf([1, 2, 3, 1, 2, 4]).map(({ trade_id }) => trade_id)).toEqual(["4", "3", "2", "1"]);
   });
 
+  it("has a trade that was missed at its place in time, and the newest stays first", () => {
+    const ids = [aTrade(1, "10"), aTrade(3, "30"), aTrade(2, "20"), aTrade(0, "9")]
+      .reduce(heard, [])
+      .map(({ trade_id }) => trade_id);
+    expect(ids).toEqual(["3", "2", "1", "0"]);
+  });
+
+  it("loses no newer trade to one that is older than all of a full tape", () => {
+    const full = Array.from({ length: TRADES_KEPT }, (_, i) => aTrade(i, String(100 + i))).reduce(heard, []);
+    expect(heard(full, aTrade(999, "1"))).toEqual(full);
+  });
+
   it("forgets the oldest", () => {
     const tape = tapeOf(Array.from({ length: 100 }, (_, i) => i));
     expect(tape).toHaveLength(TRADES_KEPT);

@@ -112,6 +112,19 @@ describe("older bars", () => {
   });
 });
 
+describe("the lag", () => {
+  it("is that of the newest trade, not of one that was missed and comes late", async () => {
+    vi.setSystemTime(50_000);
+    const market = told([aBar(0)]);
+    hear(aTrade(2, "49900000000"));
+    expect(await shownTrades(market)).toEqual(["2"]);
+    expect(market.lagMs.value).toBe(100);
+    hear(aTrade(1, "10000000000"));
+    expect(await shownTrades(market)).toEqual(["2", "1"]);
+    expect(market.lagMs.value).toBe(100);
+  });
+});
+
 describe("what is shown when the server begins anew", () => {
   it("stays while the server has not come to it", () => {
     const market = told([aBar(9)]);

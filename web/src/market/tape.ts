@@ -4,10 +4,14 @@ import { compareTimes } from "../time";
 /** Trades kept, newest first. */
 export const TRADES_KEPT = 60;
 
-/** The tape with one more trade; one that a venue tells again after a reconnect is on it once. */
+/**
+ * The tape with one more trade, at its place by event time: a trade that was missed comes after newer ones. Of equal
+ * times the one that came last is the newest. One that a venue tells again after a reconnect is on the tape once.
+ */
 export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
   if (tape.some(({ trade_id }) => trade_id === trade.trade_id)) return tape;
-  return [trade, ...tape].slice(0, TRADES_KEPT);
+  const place = tape.findIndex(({ event_time_ns }) => compareTimes(event_time_ns, trade.event_time_ns) <= 0);
+  return tape.toSpliced(place < 0 ? tape.length : place, 0, trade).slice(0, TRADES_KEPT);
 }
 
 /** The trades whose newest has a provisional price: one that is not older than what the newest bar says. */

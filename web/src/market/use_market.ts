@@ -135,7 +135,7 @@ export function useMarket(address: string): Market {
 
   function takeTrade(trade: Trade): void {
     trades.value = heard(trades.value, trade);
-    lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
+    if (trades.value[0] === trade) lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
   }
 
   function look(key: SeriesKey): void {
