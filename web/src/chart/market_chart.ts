@@ -17,6 +17,7 @@ import {
 
 import { forDrawing } from "../decimal";
 import type { Bar } from "../feed/protocol";
+import { lastClose } from "../prices";
 import { candle, hasBlank, marker, precision, PriceLabels, time, volume, vwap } from "./points";
 import type { Theme } from "./theme";
 
@@ -93,7 +94,7 @@ export class MarketChart {
     const changed = changes(before, bars);
     const position = this.positionBehind(before, bars);
     this.drawn = bars;
-    this.labels.tell("close", bars.at(-1)?.close);
+    this.labels.tell("close", lastClose(bars));
     this.setPrecision(precision(bars));
     if (changed) {
       for (const bar of changed) this.draw(bar, before.at(-1));

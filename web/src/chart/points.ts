@@ -9,6 +9,7 @@ import type {
 
 import { forDrawing, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
+import { hasNoPrice } from "../prices";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
 
@@ -19,11 +20,6 @@ import type { Theme } from "./theme";
 
 export function time(bar: Bar): UTCTimestamp {
   return seconds(bar.start_ns) as UTCTimestamp;
-}
-
-/** A bar whose trades were all cancelled, or count for volume alone, has no prices, which is told as 0. */
-function hasNoPrice(bar: Bar): boolean {
-  return bar.open === "0";
 }
 
 /** Whether something of a bar is not drawn. */
