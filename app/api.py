@@ -11,6 +11,7 @@ from app.aggregates import load_aggregates
 from app.catalogue import Catalogue
 from app.feed import Feed, KeyedBars
 from app.history import History
+from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
 from app.records import RecordReader
@@ -46,7 +47,9 @@ def build_api(settings: Settings) -> FastAPI:
         catalogue=catalogue,
         metrics=metrics,
     )
-    services = Services(settings, view, catalogue, ranking, tables, ticks, History(settings), status, metrics)
+    history = History(settings)
+    listing = Listing(settings, catalogue, history, status)
+    services = Services(settings, view, catalogue, ranking, tables, ticks, history, status, listing, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

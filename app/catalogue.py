@@ -57,6 +57,11 @@ class Catalogue:
         """Every known instrument, by venue and name."""
         return sorted({*self._view.instruments(), *self._traded})
 
+    @property
+    def seen(self) -> tuple[int, int]:
+        """How many instruments have bars, and how many have traded: more after each that was not known."""
+        return self._view.instrument_count, len(self._traded)
+
     def saw_trade(self, instrument: Instrument) -> None:
         """Learn of an instrument that may have no bar yet."""
         self._traded[instrument] = None

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from app.catalogue import Catalogue
 from app.history import History
+from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
 from app.settings import Settings
-from app.status import Origin, Status
+from app.status import Status
 from app.table_views import TableViews
 from app.ticks import Ticks
 from app.views import BarView
@@ -25,15 +26,5 @@ class Services:
     ticks: Ticks
     history: History
     status: Status
+    listing: Listing
     metrics: Metrics
-
-    def listing(self) -> dict[str, object]:
-        """What can be asked for, as JSON values: all that the topics hold once `state` is ready."""
-        standing = self.status.now
-        return {
-            "state": standing.state,
-            "older_bars": standing.history is not Origin.TOPIC or not self.history.is_away,
-            "namespace": self.settings.namespace,
-            "intervals": self.catalogue.intervals,
-            "instruments": [instrument._asdict() for instrument in self.catalogue.instruments()],
-        }

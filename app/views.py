@@ -128,6 +128,11 @@ class BarView:
         """Every instrument that has bars, those of series beyond the bound too."""
         return iter(self._instruments)
 
+    @property
+    def instrument_count(self) -> int:
+        """How many those are."""
+        return len(self._instruments)
+
     def newest_ns(self, interval: str) -> int | None:
         """Start of the newest bar of an interval, over all instruments."""
         series = (series for key, series in self._series.items() if key[2:] == (interval, "bars"))

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.bars import encode
 from app.routes.context import ERRORS, Shared, json_text
 from app.status import State
 
@@ -21,6 +20,7 @@ class InstrumentName(BaseModel):
 class Listing(BaseModel):
     """What can be asked for."""
 
+    version: int
     state: State
     older_bars: bool
     namespace: str
@@ -31,4 +31,4 @@ class Listing(BaseModel):
 @router.get("/instruments", response_model=Listing)
 async def instruments(shared: Shared) -> Response:
     """Every instrument seen so far, and the intervals its bars come in."""
-    return json_text(encode(shared.listing()))
+    return json_text(shared.listing.text)

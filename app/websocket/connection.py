@@ -104,7 +104,7 @@ class Connection:
             case Op.PING, _:
                 self._reply("pong", request.id, {"time_ns": str(time.time_ns())})
             case Op.LIST, _:
-                self._reply("list", request.id, self._services.listing())
+                self._send(f'{{"type":"list",{self._services.listing.text[1:]}', request.id)
             case Op.SUBSCRIBE, Channel.TRADES:
                 self._subscribe_trades(request)
             case Op.SUBSCRIBE, Channel.MOVERS:
@@ -214,7 +214,8 @@ class Connection:
                     f"nothing was read for {STALLED_S:.0f} s" if stalled else "too much waits unread"
                 )
                 return
-            self._outbox.put(encode({"type": "heartbeat", "time_ns": str(time.time_ns())}))
+            told = {"time_ns": str(time.time_ns()), "list_version": self._services.listing.version}
+            self._outbox.put(encode({"type": "heartbeat", **told}))
 
     async def _disconnect(self, reason: str) -> None:
         """Tell the client as far as it still listens, and end the connection."""

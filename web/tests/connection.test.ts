@@ -83,7 +83,7 @@ describe("the connection", () => {
     const { states } = connect();
     newest().say(HELLO);
     vi.advanceTimersByTime(12_000);
-    newest().say({ type: "heartbeat", time_ns: "1" });
+    newest().say({ type: "heartbeat", time_ns: "1", list_version: 1 });
     vi.advanceTimersByTime(12_499);
     expect(states.at(-1)).toBe("open");
     vi.advanceTimersByTime(1);
@@ -96,7 +96,7 @@ describe("the connection", () => {
     const silent = newest();
     silent.say(HELLO);
     vi.advanceTimersByTime(20_000);
-    silent.say({ type: "heartbeat", time_ns: "1" });
+    silent.say({ type: "heartbeat", time_ns: "1", list_version: 1 });
     expect(heard).toEqual(["hello"]);
   });
 
@@ -105,7 +105,7 @@ describe("the connection", () => {
     newest().say(HELLO);
     newest().say("{");
     newest().say({ type: "heartbeat", time_ns: 5 });
-    newest().say({ type: "heartbeat", time_ns: "5" });
+    newest().say({ type: "heartbeat", time_ns: "5", list_version: 1 });
     expect(refused).toEqual(["not JSON: {", "time_ns: text was expected"]);
     expect(heard).toEqual(["hello", "heartbeat"]);
     expect(states.at(-1)).toBe("open");

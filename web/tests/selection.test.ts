@@ -10,6 +10,7 @@ const listing = {
     { venue: "binance", instrument: "BTC-USDT" },
     { venue: "kraken", instrument: "BTC-USD" },
   ],
+  version: 1,
   isWhole: true,
   hasOlderBars: true,
 };

@@ -9,6 +9,7 @@ import { aBar, aTrade, KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
 
 const LISTING = {
+  version: 1,
   namespace: "demo",
   intervals: [KEY.interval],
   instruments: [KEY],
@@ -102,13 +103,35 @@ describe("older bars", () => {
     vi.stubGlobal("fetch", () =>
       Promise.resolve(Response.json({ bars: [aBar(8, { close: "7", seq: 900 })] })),
     );
-    newest().say({ type: "heartbeat", time_ns: "1" });
+    newest().say({ type: "heartbeat", time_ns: "1", list_version: 1 });
     await vi.waitFor(() => {
       expect(market.problem.value).toBe("");
     });
     expect(shown(market)).toBe(2);
     expect(market.bars.value[0]?.close).toBe("7");
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe("the list", () => {
+  const lists = (): number =>
+    newest().received.filter((sent) => JSON.stringify(sent) === '{"op":"list"}').length;
+  const beat = (list_version: number): void => {
+    newest().say({ type: "heartbeat", time_ns: "1", list_version });
+    vi.advanceTimersByTime(0);
+  };
+
+  it("is asked for with the heartbeat that tells of a change, and with no other", () => {
+    told([aBar(0)]);
+    vi.advanceTimersByTime(0);
+    expect(lists()).toBe(1);
+    beat(1);
+    expect(lists()).toBe(1);
+    beat(2);
+    expect(lists()).toBe(2);
+    newest().say({ type: "list", ...LISTING, version: 2 });
+    beat(2);
+    expect(lists()).toBe(2);
   });
 });
 

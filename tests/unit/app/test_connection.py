@@ -102,6 +102,18 @@ async def test_a_client_that_never_reads_again_is_cut_off(monkeypatch: pytest.Mo
         await cut_off.wait()
 
 
+async def test_heartbeats_tell_when_the_list_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.01)
+    async with asyncio.timeout(120), serving() as (url, services), connect(url) as client:
+        before = await answer(client, '{"op":"list"}')
+        services.catalogue.saw_trade(Instrument("kraken", "ETH-USD"))
+        while json.loads(await client.recv()).get("list_version") in {None, before["version"]}:
+            pass
+        after = await answer(client, '{"op":"list","id":1}')
+        assert after == {**before, "id": 1, "version": services.listing.version, "instruments": after["instruments"]}
+        assert len(after["instruments"]) == len(before["instruments"]) + 1
+
+
 async def test_a_client_whose_pong_waits_behind_its_requests_is_kept() -> None:
     unread = asyncio.get_running_loop().create_future()
     waited = asyncio.Event()

@@ -31,7 +31,11 @@ export function parseMessage(data: unknown): ServerMessage {
     case "skipped":
       return { type: "skipped", count: number(fields, "count") };
     case "heartbeat":
-      return { type: "heartbeat", time_ns: matching(fields, "time_ns", TIME) };
+      return {
+        type: "heartbeat",
+        time_ns: matching(fields, "time_ns", TIME),
+        list_version: number(fields, "list_version"),
+      };
     case "error":
       return {
         type: "error",
@@ -103,6 +107,7 @@ function trade(value: unknown): Trade {
 
 function listing(fields: Fields): Listing {
   return {
+    version: number(fields, "version"),
     namespace: text(fields, "namespace"),
     intervals: list(fields, "intervals").map(String),
     instruments: list(fields, "instruments").map((value) => instrument(object(value, "instrument"))),

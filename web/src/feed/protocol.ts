@@ -43,6 +43,8 @@ export interface Trade {
 }
 
 export interface Listing {
+  /** Another one after each change of the list, as each heartbeat tells. */
+  readonly version: number;
   readonly namespace: string;
   readonly intervals: readonly string[];
   readonly instruments: readonly Instrument[];
@@ -59,7 +61,7 @@ export type ServerMessage =
   | ({ type: "update"; bar: Bar } & SeriesKey)
   | ({ type: "trade"; trade: Trade } & Instrument)
   | { type: "skipped"; count: number }
-  | { type: "heartbeat"; time_ns: string }
+  | { type: "heartbeat"; time_ns: string; list_version: number }
   | { type: "error"; code: string; reason: string; id: string | null }
   | { type: "other" };
 

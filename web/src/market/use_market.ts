@@ -80,8 +80,8 @@ export function useMarket(address: string): Market {
       case "list":
         takeListing(message);
         break;
-      case "heartbeat": // as good a moment as any to hear of instruments that have begun to trade
-        askAgain(0);
+      case "heartbeat":
+        if (message.list_version !== listing.value?.version) askAgain(0);
         if (listing.value?.hasOlderBars) series?.restoreRest();
         break;
       case "snapshot":
