@@ -82,9 +82,8 @@ def api_command(settings: Settings) -> list[str]:
     """uvicorn with what serves many clients quickly, and waits for none of them when it is asked to stop."""
     address = ["--host", settings.api_host, "--port", str(settings.api_port)]
     quick = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-    plain = ["--ws-per-message-deflate", "false"]  # compressing each update for each client costs more than it saves
     ending = ["--ws", "app.websocket.protocol:Protocol", "--timeout-graceful-shutdown", str(STOP_S)]
-    return [sys.executable, "-m", "uvicorn", "app:app", *address, *quick, *plain, *ending]
+    return [sys.executable, "-m", "uvicorn", "app:app", *address, *quick, *ending]
 
 
 def bridge() -> None:

@@ -1,6 +1,10 @@
-"""uvicorn's WebSocket protocol for clients that do not read: `--ws app.websocket.protocol:Protocol`."""
+"""uvicorn's WebSocket protocol for clients that do not read, or slowly: `--ws app.websocket.protocol:Protocol`."""
+
+from asyncio import BaseTransport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from app.websocket.compression import LargeMessageDeflate
 
 UNSENT_S = 10.0
 """How long a client has to take what is unsent when its connection ends."""
@@ -9,10 +13,17 @@ UNSENT_S = 10.0
 class Protocol(WebSocketsSansIOProtocol):
     """Cuts a connection off that has ended. uvicorn waits until all is sent, which may be for ever.
 
-    Nor does it end a connection for a pong that lies unread behind requests which wait for room.
+    Nor does it end a connection for a pong that lies unread behind requests which wait for room. And it compresses no
+    small message.
     """
 
     _has_heard = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin with a connection whose client has said nothing yet."""
+        super().connection_made(transport)
+        if self.config.ws_per_message_deflate:
+            self.conn.available_extensions = [LargeMessageDeflate()]
 
     async def run_asgi(self) -> None:
         """Serve the connection to its end."""

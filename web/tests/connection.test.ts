@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Connection, type ConnectionState } from "../src/feed/connection";
+import { KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
 
 const HELLO = { type: "hello", namespace: "demo", heartbeat_s: 5 };
@@ -89,6 +90,31 @@ describe("the connection", () => {
     vi.advanceTimersByTime(1);
     expect(states.at(-1)).toBe("waiting");
     expect(newest().isClosed).toBe(true);
+  });
+
+  it("waits longer for a snapshot, which may take long, and not after it", () => {
+    const { connection, states } = connect();
+    newest().say(HELLO);
+    connection.send({ op: "subscribe", channel: "bars", ...KEY });
+    vi.advanceTimersByTime(59_999);
+    expect(states.at(-1)).toBe("open");
+    newest().say({ type: "snapshot", ...KEY, bars: [] });
+    vi.advanceTimersByTime(12_499);
+    expect(states.at(-1)).toBe("open");
+    vi.advanceTimersByTime(1);
+    expect(states.at(-1)).toBe("waiting");
+  });
+
+  it("counts as lost when a snapshot, or the greeting after it, does not come at all", () => {
+    const { connection, states } = connect();
+    newest().say(HELLO);
+    connection.send({ op: "subscribe", channel: "bars", ...KEY });
+    vi.advanceTimersByTime(60_000);
+    expect(states.at(-1)).toBe("waiting");
+    vi.advanceTimersByTime(250);
+    expect(states.at(-1)).toBe("connecting");
+    vi.advanceTimersByTime(12_500);
+    expect(states.at(-1)).toBe("waiting");
   });
 
   it("hears nothing from a server that it has given up", () => {

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from app.api import build_api
-from app.bars import Instrument
+from app.bars import Instrument, encode
 from app.services import Services
 from app.settings import Settings
 from app.status import State
@@ -100,6 +100,38 @@ async def test_a_client_that_never_reads_again_is_cut_off(monkeypatch: pytest.Mo
         for _ in range(ENOUGH):
             await stalled.send(SUBSCRIBE)
         await cut_off.wait()
+
+
+class Counting(ClientConnection):
+    """A client that counts what comes over the network."""
+
+    bytes_taken = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.bytes_taken += len(data)
+        super().data_received(data)
+
+
+async def test_large_messages_are_compressed_and_updates_are_not() -> None:
+    async with (
+        asyncio.timeout(120),
+        serving() as (url, services),
+        connect(url, create_connection=Counting) as client,
+    ):
+        assert isinstance(client, Counting)
+        snapshot = await answer(client, SUBSCRIBE)
+        assert len(snapshot["bars"]) == RING_BARS
+        assert client.bytes_taken < len(encode(snapshot)) / 3
+        before = client.bytes_taken
+        services.view.apply([(KEY, final(RING_BARS, seq=RING_BARS))])
+        while (update := json.loads(await client.recv()))["type"] != "update":
+            pass
+        assert client.bytes_taken - before > len(encode(update))
+
+
+async def test_a_client_that_knows_no_compression_gets_none() -> None:
+    async with asyncio.timeout(120), serving() as (url, _), connect(url, compression=None) as client:
+        assert len((await answer(client, SUBSCRIBE))["bars"]) == RING_BARS
 
 
 async def test_heartbeats_tell_when_the_list_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ export interface Listener {
 /** Until the server has said its heartbeat. */
 const SILENCE_MS = 12_500;
 const HEARTBEATS_MISSED = 2.5;
+/** While a snapshot is awaited: over a slow link it takes long, and no heartbeat comes before its end. */
+const SNAPSHOT_MS = 60_000;
 
 /**
  * One WebSocket, opened again whenever it ends or falls silent.
@@ -26,6 +28,7 @@ export class Connection {
   private socket: WebSocket | null = null;
   private failures = 0;
   private silenceMs = SILENCE_MS;
+  private awaitsSnapshot = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private state: ConnectionState = "closed";
@@ -59,13 +62,19 @@ export class Connection {
 
   /** Send when open; otherwise nothing: who hears of "open" says again what it wants. */
   send(message: ClientMessage): void {
-    if (this.state === "open") this.socket?.send(JSON.stringify(message));
+    if (this.state !== "open") return;
+    this.socket?.send(JSON.stringify(message));
+    if (message.op === "subscribe" && message.channel === "bars") {
+      this.awaitsSnapshot = true;
+      this.expectMessage();
+    }
   }
 
   private take(data: unknown): void {
     this.expectMessage();
     try {
       const message = parseMessage(data);
+      if (message.type === "snapshot" || message.type === "error") this.answered();
       if (message.type === "hello") this.greeted(message.heartbeat_s);
       this.listener.messageReceived(message);
     } catch (error) {
@@ -80,11 +89,19 @@ export class Connection {
     this.enter("open");
   }
 
+  private answered(): void {
+    this.awaitsSnapshot = false;
+    this.expectMessage();
+  }
+
   private expectMessage(): void {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => {
-      this.lost();
-    }, this.silenceMs);
+    this.silence = setTimeout(
+      () => {
+        this.lost();
+      },
+      this.awaitsSnapshot ? SNAPSHOT_MS : this.silenceMs,
+    );
   }
 
   private lost(): void {
@@ -100,6 +117,7 @@ export class Connection {
   /** Forget the socket at once: the close event of one that hangs may come much later, or never. */
   private drop(): void {
     clearTimeout(this.silence);
+    this.awaitsSnapshot = false;
     if (!this.socket) return;
     this.socket.onmessage = null;
     this.socket.onclose = null;
