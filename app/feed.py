@@ -198,7 +198,10 @@ class Feed:
             return stored, high
         if stored is not None:
             logger.warning("%s[%d]: stored offset %d is outside %d..%d", topic, partition, stored, low, high)
-        return max(low, high - TOPIC_TAIL), high
+        first = max(low, high - TOPIC_TAIL)
+        if first > low or (stored is not None and stored < low):
+            self._status.set_unread(name, partition, first)
+        return first, high
 
     def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
         topics = consumer.list_topics(timeout=METADATA_S).topics

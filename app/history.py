@@ -125,9 +125,7 @@ class History:
             HistoryUnavailable: what was handed out by then is true, but not all.
         """
         with self._snapshot() as connection:
-            rows = connection.execute(OFFSETS)
-            prefix = f"{self._settings.namespace}."
-            positions = {(row.topic.removeprefix(prefix), row.partition): row.next_offset for row in rows}
+            positions = self._positions(connection)
             for stored in self._stored.values():
                 if not _has_table(connection, stored):
                     continue
@@ -139,17 +137,23 @@ class History:
                     take([(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None])
         return positions
 
-    def bars(self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool) -> list[Bar]:
+    def bars(
+        self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool, needed: Positions
+    ) -> list[Bar]:
         """The newest `limit` bars that start in [start_ns, end_ns), oldest first; raise HistoryUnavailable.
 
         `is_followed` says that there is a final bar at `end_ns` or later. A series is stored in its order: as long as
-        none of those is stored, some before may be missing too.
+        none of those is stored, some before may be missing too. So may some before the topics are stored up to the
+        `needed` positions.
         """
         stored = self._stored[key.channel]
         wanted: dict[str, str | int] = {"venue": key.venue, "instrument": key.instrument, "interval": key.interval}
         wanted |= {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
         with self._snapshot() as connection:
             has_table = _has_table(connection, stored)
+            stored_up_to = self._positions(connection) if needed else {}
+            if any(stored_up_to.get(place, -1) < position for place, position in needed.items()):
+                raise HistoryUnavailable(f"{self._where()}, is behind: what the topics had is still to be stored")
             if is_followed and not (has_table and connection.scalar(_bars_from(stored.table), wanted)):
                 raise HistoryUnavailable(f"{self._where()}, is behind: the bars that follow are still to be stored")
             if not has_table:
@@ -193,6 +197,11 @@ class History:
             self._left_alone_until = time.monotonic() + LEFT_ALONE_S
             self.is_away = True
             raise HistoryUnavailable(self._reason) from error
+
+    def _positions(self, connection: Connection) -> Positions:
+        prefix = f"{self._settings.namespace}."
+        rows = connection.execute(OFFSETS)
+        return {(row.topic.removeprefix(prefix), row.partition): row.next_offset for row in rows}
 
     def _where(self) -> str:
         return f"Postgres at {self._engine.url.host}:{self._engine.url.port}, database {self._engine.url.database}"

@@ -1,7 +1,8 @@
 """How the view stands, for /readyz and the `hello` of /ws. Written by the feed's thread, read by the event loop's."""
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class Standing:
     reason: str | None = "the view has not begun to read"
     history: Origin = Origin.UNKNOWN
     history_reason: str | None = None
+    unread: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Offset before which the view lacks records, by topic (without namespace) and partition: Postgres has them once it
+    is stored up to there. Of most starts it is empty: the view loads what is stored, and reads on from there.
+    """
 
 
 class Status:
@@ -49,6 +54,10 @@ class Status:
             self.now = replace(self.now, state=state, reason=reason)
             self.was_ready = self.was_ready or state is State.READY
             logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
+
+    def set_unread(self, topic: str, partition: int, before: int) -> None:
+        """Say that the view lacks records of a partition before this offset."""
+        self.now = replace(self.now, unread={**self.now.unread, (topic, partition): before})
 
     def set_history(self, history: Origin, reason: str | None = None) -> None:
         """Say where older bars come from, and why not from Postgres."""

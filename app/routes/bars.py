@@ -109,7 +109,9 @@ def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
         return False
     if query.start_ns is not None and query.start_ns >= series.oldest_ns:
         return True
-    return shared.status.now.history is Origin.POSTGRES and not series.is_full  # none was ever left out of it
+    standing = shared.status.now
+    is_whole = standing.history is Origin.POSTGRES and not standing.unread
+    return is_whole and not series.is_full  # none was ever left out of it
 
 
 async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:
@@ -124,7 +126,15 @@ async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list
         return []
     series = shared.view.series(key)
     is_followed = series is not None and series.has_committed  # none of the ring is older than what is asked for here
-    older = partial(shared.history.bars, key, first_ns, end_ns, query.limit - len(found), is_followed=is_followed)
+    older = partial(
+        shared.history.bars,
+        key,
+        first_ns,
+        end_ns,
+        query.limit - len(found),
+        is_followed=is_followed,
+        needed=shared.status.now.unread,
+    )
     try:
         return await run_in_threadpool(older)
     except HistoryUnavailable as error:

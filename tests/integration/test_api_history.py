@@ -7,10 +7,12 @@ from typing import Any
 import psycopg
 import psycopg.sql
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
 from app.topic_admin import apply
-from tests.integration.api_kit import BINANCE_BTC, Api, Fields, Writer, bar, eventually, serving, shown
+from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Fields, Writer, bar, eventually, serving, shown
 
 TABLES = """
     CREATE TABLE bar (
@@ -67,6 +69,11 @@ class Database:
         """Say how far partition 0 of a topic is stored."""
         row = {"topic": self._settings.topic(topic), "partition": 0, "epoch": "log-0", "next_offset": next_offset}
         self._insert("stream_offset", row)
+
+    def read_on_to(self, topic: str, next_offset: int) -> None:
+        """Say that it is stored further."""
+        statement = "UPDATE stream_offset SET next_offset = %s WHERE topic = %s"
+        self._connection.execute(statement, [next_offset, self._settings.topic(topic)])
 
     def _insert(self, table: str, row: Fields) -> None:
         columns = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, row))
@@ -198,6 +205,24 @@ def test_bars_that_left_the_ring_and_are_not_stored_yet_are_refused(
         assert api.bars(limit=5000) == [shown(fields) for fields in bars]
 
 
+def test_bars_before_those_that_a_view_began_with_are_refused_until_they_are_stored(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    bars = [bar(60 * number, seq=number) for number in range(10)]
+    writer.flush(bars)
+    cut(settings, "bars", before=5)
+    database.read_up_to("bars", 3)
+    with serving(settings) as api:
+        assert api.bars(limit=5) == [shown(fields) for fields in bars[5:]]
+        assert refused(api, limit=6) == (503, "database_unavailable")
+        assert refused(api, end_ns=bars[3]["start_ns"]) == (503, "database_unavailable")
+        database.store(bars)
+        assert refused(api, limit=6) == (503, "database_unavailable")
+        database.read_on_to("bars", 11)
+        assert api.bars() == [shown(fields) for fields in bars]
+        assert api.bars(end_ns=bars[3]["start_ns"]) == [shown(fields) for fields in bars[:3]]
+
+
 def test_forming_bars_wait_for_nothing_to_be_stored(settings: Settings, writer: Writer, database: Database) -> None:
     stored = [bar(60 * number, seq=number) for number in range(600)]
     database.store(stored)
@@ -207,6 +232,13 @@ def test_forming_bars_wait_for_nothing_to_be_stored(settings: Settings, writer: 
         eventually(lambda: api.bars(limit=1) == [shown(forming[-1], "forming")])
         expected = [*map(shown, stored), *(shown(fields, "forming") for fields in forming)]
         assert api.bars(limit=5000) == expected
+
+
+def cut(settings: Settings, topic: str, *, before: int) -> None:
+    """Have partition 0 of a topic begin later, as retention does."""
+    admin = AdminClient(settings.kafka_config)
+    (gone,) = admin.delete_records([TopicPartition(settings.topic(topic), 0, before)]).values()
+    gone.result(WAIT_S)
 
 
 def refused(api: Api, **query: int) -> tuple[int, str]:

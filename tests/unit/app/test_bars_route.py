@@ -5,7 +5,8 @@ import pytest
 from app.api import build_api
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
-from app.routes.bars import BarsQuery, found_bars
+from app.history import Positions
+from app.routes.bars import FIRST_NS, BarsQuery, found_bars
 from app.services import Services
 from app.settings import Settings
 from app.status import Origin, State
@@ -42,11 +43,29 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
     services.view.apply([(KEY, final(9, seq=9))])
     stored = [final(7, seq=7), final(8, seq=8)]
 
-    def bars(key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool) -> list[Bar]:
-        assert (key, limit, is_followed) == (KEY, 500, False)
+    def bars(
+        key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool, needed: Positions
+    ) -> list[Bar]:
+        assert (key, limit, is_followed, needed) == (KEY, 500, False, {})
         return [bar for bar in stored if start_ns <= bar.start_ns < end_ns]
 
     monkeypatch.setattr(services.history, "bars", bars)
     names = services.catalogue.series(KEY.venue, KEY.instrument, KEY.interval)
     query = BarsQuery(**NAMES)
     assert await found_bars(services, names, query) == stored
+
+
+async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    services.status.set_unread("bars", 0, before=100)
+    services.status.set(State.READY)
+    services.view.apply([(KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
+
+    def bars(*asked: object, is_followed: bool, needed: Positions) -> list[Bar]:
+        assert asked == (KEY, FIRST_NS, 7 * MINUTE_NS, 498)
+        assert (is_followed, needed) == (True, {("bars", 0): 100})
+        return [final(6, seq=6)]
+
+    monkeypatch.setattr(services.history, "bars", bars)
+    assert await minutes(services, end=None) == [6, 7, 8]

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from agents.live import RESEND_S
 from app.bars import Bar, SeriesKey
-from app.feed import LIVE_S, MAX_UNDELIVERED, Feed, KeyedBars
+from app.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed, KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.records import RecordReader
@@ -29,6 +32,23 @@ class LongHistory(History):
         return {}
 
 
+def a_feed(
+    settings: Settings,
+    history: History,
+    status: Status,
+    deliver: Callable[[KeyedBars, Callable[[], None]], None] = lambda _keyed, applied: applied(),
+) -> Feed:
+    return Feed(
+        settings,
+        reader=RecordReader(settings.schemas_dir, RegistrySchemas(settings)),
+        history=history,
+        depth=10,
+        deliver=deliver,
+        status=status,
+        metrics=Metrics(),
+    )
+
+
 def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
     handed_over = threading.Semaphore(0)
 
@@ -36,15 +56,7 @@ def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
         handed_over.release()  # an event loop that ends applies nothing more
 
     settings = Settings(kafka_bootstrap="127.0.0.1:1")
-    feed = Feed(
-        settings,
-        reader=RecordReader(settings.schemas_dir, RegistrySchemas(settings)),
-        history=LongHistory(settings),
-        depth=10,
-        deliver=deliver,
-        status=Status(),
-        metrics=Metrics(),
-    )
+    feed = a_feed(settings, LongHistory(settings), Status(), deliver)
     feed.start()
     for _ in range(MAX_UNDELIVERED):
         assert handed_over.acquire(timeout=PATIENCE_S)
@@ -56,3 +68,37 @@ def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
 
 def test_a_feed_reads_so_far_back_that_every_forming_bar_was_sent_since() -> None:
     assert RESEND_S + 60 <= LIVE_S
+
+
+class Logs:
+    """A consumer of a broker whose partitions all begin and end at the same offsets."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._ends = low, high
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        return self._ends
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "stored", "first", "unread"),
+    [
+        (10, 900, 400, 400, {}),
+        (10, 900, None, 10, {}),
+        (0, TOPIC_TAIL, None, 0, {}),
+        (0, TOPIC_TAIL + 50, None, 50, {("bars", 1): 50}),
+        (10, 900, 9, 10, {("bars", 1): 10}),
+        (10, TOPIC_TAIL + 50, 9, 50, {("bars", 1): 50}),
+        (10, 900, 901, 10, {}),
+        (0, TOPIC_TAIL + 50, TOPIC_TAIL + 51, 50, {("bars", 1): 50}),
+    ],
+)
+def test_what_a_view_begins_behind_is_told(
+    low: int, high: int, stored: int | None, first: int, unread: dict[tuple[str, int], int]
+) -> None:
+    settings, status = Settings(), Status()
+    feed = a_feed(settings, History(settings), status)
+    positions = {} if stored is None else {("bars", 1): stored}
+    consumer: Any = Logs(low, high)
+    assert feed._range(consumer, settings.topic("bars"), 1, positions) == (first, high)
+    assert status.now.unread == unread
