@@ -6,7 +6,14 @@ from typing import Any, Final
 from app.aggregates.declaration import Amount, Declared, Field, Float, Integer, Kind, Text
 
 Json = dict[str, Any]
-_STATE_DOC: Final = "final when first published, revised when a late trade changed it after. No unit."
+_STATE_DOC: Final = (
+    "final while nothing has changed it since it became final, revised once a late trade has: that may be so when it "
+    "is first published. No unit."
+)
+_REVISION_DOC: Final = (
+    "How many records have changed it since it became final. What comes between two flushes is published once, so that "
+    "numbers may be left out, 0 too. No unit."
+)
 
 
 def avro_schema(aggregate: Declared) -> Json:
@@ -24,7 +31,7 @@ def avro_schema(aggregate: Declared) -> Json:
             _part("interval", "string", "Length of the window, e.g. 1m."),
             _part("start_ns", time, "Start of the window, included, in nanoseconds since 1970-01-01T00:00:00Z."),
             _part("state", state, _STATE_DOC),
-            _part("revision", "int", "0 for the first final one, one more for each record that changed it after."),
+            _part("revision", "int", _REVISION_DOC),
             _part("trade_count", "long", "Number of trades."),
             *map(_users, aggregate.fields),
             _part(
