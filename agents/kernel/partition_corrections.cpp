@@ -15,37 +15,39 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
   if (target == nullptr || flaw(decoded) != nullptr || !target->ids.contains(id)) return {};
 
   const std::int64_t offset = upcoming.record.offset;
-  const bool is_read = awaited_ && awaited_->offset == offset;
-  if (has_read_enough(*target, decoded, offset)) return {};
-  for (const bool is_wide : {false, true}) {  // it may be in none of the bars that its id came in: it was moved
-    if (is_read && !is_wide) continue;
-    const std::optional<std::int64_t> from = target->history_from(id, is_wide, target->watermark());
-    if (!from) continue;
-    if (!is_history_kept(*target) || awaited_->from > *from) {
-      awaited_ = Awaited{.offset = offset, .series = target, .is_wide = is_wide, .from = *from, .next_offset = *from};
-      return from;
-    }
+  if (is_history_kept(*target) && awaited_->offset < offset) {
     awaited_->offset = offset;
-    awaited_->is_wide = is_wide;
     if (awaited_->next_offset < offset) return awaited_->next_offset;
   }
-  return {};
+  if (has_read_enough(decoded, offset)) return {};
+  bool is_wide = awaited_ && awaited_->offset == offset;
+  auto from = target->history_from(id, is_wide, target->watermark());
+  if (!from && !is_wide) {  // none of the bars that the id came in may change: it was moved to another, or is late
+    is_wide = true;
+    from = target->history_from(id, is_wide, target->watermark());
+  }
+  if (from) {
+    awaited_ = Awaited{.offset = offset, .series = target, .is_wide = is_wide, .from = *from, .next_offset = *from};
+  }
+  return from;
 }
 
-/// Whether there is nothing to be read for a correction any more: what was read for it, or for the one just before it,
-/// is whole, or all that there is.
-bool PartitionFold::has_read_enough(const Series& series, const Decoded& decoded, std::int64_t offset) {
-  const bool is_read = awaited_ && awaited_->offset == offset;
-  if (is_read) awaited_->next_offset = offset;
-  if (!is_read && !(is_history_kept(series) && awaited_->next_offset == offset)) return false;
-  awaited_->is_whole = is_history_whole(decoded);
-  if (awaited_->is_whole) awaited_->offset = offset;
-  return awaited_->is_whole || (is_read && (awaited_->is_wide || awaited_->is_gone));
+/// Whether what was read for a correction is whole, or all that there is. What was kept for it must be whole, and is
+/// let go of otherwise: so it changes nothing that it was kept.
+bool PartitionFold::has_read_enough(const Decoded& decoded, std::int64_t offset) {
+  if (!awaited_ || awaited_->offset != offset) return false;
+  awaited_->next_offset = offset;
+  awaited_->is_whole = !awaited_->is_gone && is_history_whole(decoded);
+  if (awaited_->is_whole) return true;
+  if (!awaited_->is_kept) return awaited_->is_wide || awaited_->is_gone;
+  awaited_.reset();
+  return false;
 }
 
-/// Whether what was read for a correction before is there still, and nothing else would be found now.
+/// Whether what was read for a correction before is there still, and its ids name the same trades: one that was
+/// forgotten may be another's by now.
 bool PartitionFold::is_history_kept(const Series& series) const noexcept {
-  return awaited_ && awaited_->is_kept && awaited_->series == &series && !awaited_->is_gone &&
+  return awaited_ && awaited_->is_kept && awaited_->series == &series && awaited_->forgotten == series.forgotten &&
          !series.ids.runs.has_former();
 }
 
@@ -147,6 +149,7 @@ void PartitionFold::keep_history() {
   const bool is_certain = awaited_->is_whole && awaited_->history.is_certain();
   if (!is_certain || awaited_->series->ids.runs.has_former()) return awaited_.reset();
   awaited_->is_kept = true;
+  awaited_->forgotten = awaited_->series->forgotten;
   awaited_->next_offset = awaited_->offset + 1;
 }
 

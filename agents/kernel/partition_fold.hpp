@@ -133,7 +133,7 @@ class PartitionFold final : private FinalBars {
   /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
   std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
   [[nodiscard]] bool is_history_kept(const Series& series) const noexcept;
-  [[nodiscard]] bool has_read_enough(const Series& series, const Decoded& decoded, std::int64_t offset);
+  [[nodiscard]] bool has_read_enough(const Decoded& decoded, std::int64_t offset);
   [[nodiscard]] bool is_history_whole(const Decoded& decoded);
   void keep_history();
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
@@ -216,6 +216,7 @@ class PartitionFold final : private FinalBars {
     bool is_gone = false;
     bool is_whole = false;
     bool is_kept = false;
+    std::size_t forgotten = 0;  // as Series has it, when it was kept
     TradeHistory history{};
     std::vector<std::int32_t> asked_for{};  // ids of schemas; one that is unknown still is of no use
   };

@@ -394,10 +394,10 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
       }
     }
     ids.drop_oldest();
-    home.has_forgotten = true;
+    ++forgotten;
   }
-  if (ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns))
-    home.has_forgotten = true;
+  if (ids.runs.forget_before(watermark_ns - config_.horizon_ns - config_.levels[0].length_ns)) ++forgotten;
+  home.has_forgotten |= forgotten > 0;
   if (ids.runs.dirty_from != IdRuns::kClean) touch(changes);
 }
 

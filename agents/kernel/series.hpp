@@ -163,6 +163,7 @@ class Series {
   bool are_corrections_listed = false;  // in Changes::corrections
   bool is_touched = false;              // in Changes::touched
   bool is_live_listed = false;          // in Changes::live
+  std::size_t forgotten = 0;            // how often ids were
   bool has_announced = false;           // a bar in Changes::announced
   std::int64_t scheduled_ns = kNever;   // the earliest entry for it in its venue's schedule
   PageMention mention;

@@ -317,6 +317,13 @@ def test_what_was_read_for_a_correction_is_let_go_of_by_the_next_flush() -> None
     assert partition.rereads == [(0, 4), (0, 5)]
 
 
+def test_an_id_that_is_used_again_once_it_was_forgotten_names_the_new_trade() -> None:
+    first: list[Event] = [a_trade(0, 1, trade_id="x"), a_trade(1, 2), cancel(2, "x")]
+    partition = folded([*first, a_clock(3, 700), a_trade(4, 650, trade_id="x"), cancel(5, "x", seconds=700)])
+    assert partition.rereads == [(0, 2), (4, 5)]
+    assert last_bar(partition, "1s", 650).trade_count == 0
+
+
 def test_what_was_read_is_not_kept_where_one_of_two_records_had_to_be_chosen_or_a_sum_would_overflow() -> None:
     huge = correct(4, "0", a_trade(0, 1, size="9e19"))
     too_much = correct(5, "1", a_trade(0, 1, size="9e19", trade_id="1"))
