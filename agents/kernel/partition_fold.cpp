@@ -460,7 +460,9 @@ void PartitionFold::take_forgotten() {
   for (const auto& [name, home] : venues_) {
     if (home->has_forgotten) names.push_back(name);
   }
-  if (std::exchange(logged_forgotten_, names.size()) != names.size()) changelog_.forgotten(names);
+  if (std::exchange(logged_forgotten_, names.size()) == names.size()) return;
+  std::ranges::sort(names);  // the same state is the same bytes
+  changelog_.forgotten(names);
 }
 
 /// By which hours bars are folded, a day around the newest time, so that it is written once a day.
