@@ -461,7 +461,7 @@ void PartitionFold::take_forgotten() {
     if (home->has_forgotten) names.push_back(name);
   }
   if (std::exchange(logged_forgotten_, names.size()) == names.size()) return;
-  std::ranges::sort(names);  // the same state is the same bytes
+  std::ranges::sort(names);  // the same bytes whatever was restored first
   changelog_.forgotten(names);
 }
 

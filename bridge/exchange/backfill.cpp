@@ -208,7 +208,7 @@ asio::awaitable<bool> Backfill::fill_beginning(std::uint32_t instrument) {
 
 asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
-  if (!tape.doubted() || tape.is_doubt_open()) co_return std::nullopt;
+  if (!tape.doubted()) co_return std::nullopt;
   const std::uint64_t doubts = tape.doubts();
   const Trade before = *tape.doubted();
   const HistoryQuery query{instrument, 0, std::nullopt, before.event_time_ns, utc_now_ns()};

@@ -398,6 +398,16 @@ def test_what_was_forgotten_is_told_once() -> None:
     assert [key for key, _ in partition.changelog].count(FORGOTTEN) == 1
 
 
+def test_what_was_forgotten_is_told_in_one_order() -> None:
+    venues = ["binance", "kraken", "okx", "bybit"]
+    told = set()
+    for order in (venues, venues[::-1]):
+        trades = [replace(a_trade(offset, offset), venue=venue) for offset, venue in enumerate(order)]
+        partition = folded([*trades, *(a_clock(4 + number, 1200, venue) for number, venue in enumerate(venues))])
+        told.add(dict(partition.changelog)[FORGOTTEN])
+    assert len(told) == 1
+
+
 def test_a_correction_by_the_id_of_another_trade_is_a_dead_letter() -> None:
     partition = folded([*MINUTE, correct(4, "0", a_trade(0, 1, price="12", trade_id="1"))])
     assert partition.dead == [4]
