@@ -23,7 +23,7 @@ from agents.live import LiveBars, LiveTopic
 from agents.metrics_server import serve_metrics
 from agents.partition_log import THREAD_BYTES, CorruptRecords
 from agents.recovery import recover
-from agents.schema_lookup import WriterSchemaLookup
+from agents.schema_lookup import WriterSchemaLookup, know_own
 from agents.standby import Standbys
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, BatchSender, RecordSet
@@ -85,6 +85,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         await asyncio.to_thread(check_topics, self._settings, "trades", *self._transactional, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
+        know_own(self._settings, self._setup.writer_schemas, schema_ids, "livetape.Trade", "livetape.Clock")
         self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
         self._live = LiveTopic(await self.add_async_context(BatchSender(self._settings, self._settings.topic(LIVE))))
         self._standbys = Standbys(self._setup, self._states)
@@ -112,6 +113,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         partitions, self._partitions = self._partitions, {}
         if partitions:
             self._begin_pause()
+        left = {TP(self._trades, number) for number in self._broken_off}
+        self.app.consumer.resume_partitions(left & self.app.consumer.assignment())
         self._broken_off.clear()
         kept = await asyncio.gather(*(partition.close() for partition in partitions.values()))
         self._states.update(
@@ -238,6 +241,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
             self._broken_off[partition.partition] = partition.flushed_offset
+            left = {TP(self._trades, partition.partition)}
+            self.app.consumer.pause_partitions(left & self.app.consumer.assignment())
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}

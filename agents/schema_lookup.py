@@ -1,7 +1,9 @@
 """Teaches the kernel the schemas that it meets in `trades`."""
 
 import asyncio
+import json
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from agents.kernel import IncompatibleSchema, WriterSchemas
@@ -14,6 +16,16 @@ log = logging.getLogger(__name__)
 RETRY_S: Final = 1.0
 UNKNOWN_S: Final = 3.0
 """How long an id that the registry did not know stays refused: it may be registered after its first record came."""
+
+
+def know_own(settings: Settings, schemas: WriterSchemas, ids: Mapping[str, int], *records: str) -> None:
+    """Teach the kernel our own schemas of these records: nobody need be asked for them, who may be away."""
+    for path in settings.schemas_dir.glob("*.avsc"):
+        text = path.read_text(encoding="utf-8")
+        schema = json.loads(text)
+        name = f"{schema['namespace']}.{schema['name']}"
+        if name in records:
+            schemas.add(ids[name], text)
 
 
 class WriterSchemaLookup:

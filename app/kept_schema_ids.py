@@ -1,7 +1,9 @@
 """The registry's ids of our schemas as they were last told, for a start while the registry is away."""
 
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,10 +15,11 @@ FOLDER = "run"
 def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int]) -> None:
     """Note what the registry told of these schemas, texts by record name."""
     file = _file(settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".new")
-    unfinished.write_text(json.dumps({"schemas": _marks(settings, schemas), "ids": ids}), encoding="utf-8")
-    unfinished.replace(file)
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")  # others may start at the same time
+    with contextlib.suppress(OSError):  # it is only for the next start
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(json.dumps({"schemas": _marks(settings, schemas), "ids": ids}), encoding="utf-8")
+        unfinished.replace(file)
 
 
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:

@@ -89,10 +89,16 @@ class Ticks:
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
-        if name == "livetape.Trade" and fields["action"] == "trade":  # a cancellation's price is 0
-            message = trade_message(fields)
-            for listener in listeners:
-                listener.trade_happened(instrument, message)
+        if name != "livetape.Trade" or not self._counts(fields):
+            return
+        message = trade_message(fields)
+        for listener in listeners:
+            listener.trade_happened(instrument, message)
+
+    def _counts(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a trade may be of a bar: a cancellation's price is 0, and one of the future the fold refuses."""
+        is_of_the_future = fields["event_time_ns"] > fields["receive_time_ns"] + self._settings.max_ahead_ns
+        return fields["action"] == "trade" and not is_of_the_future
 
     async def _read(self, value: bytes) -> tuple[str, Mapping[str, Any]]:
         while self._reader.must_ask(value):

@@ -121,11 +121,11 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
         return
     late, arrivals = set(settings.venues), Arrivals(_url(settings), settings.intervals[0])
 
+    def has_traded(name: str) -> bool:
+        return any(arrivals.look(name, instrument) for instrument in settings.venues[name].instruments)
+
     def has_come() -> bool:
-        seen = {
-            name for name in late for instrument in settings.venues[name].instruments if arrivals.look(name, instrument)
-        }
-        late.difference_update(seen)
+        late.difference_update([name for name in late if has_traded(name)])
         return len(late) < len(settings.venues)
 
     bridge_log, worker_log = (settings.logs_dir / f"{part}.log" for part in ("bridge", "worker"))

@@ -135,6 +135,7 @@ def _config_file(settings: Settings, program: Path, config: Mapping[str, object]
     """
     folder = settings.home / "run"
     folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath(f"{program.name}.json").unlink(missing_ok=True)  # an earlier release wrote it for all to read
     for left in folder.glob(f"{program.name}-*.json"):
         pid = int(left.stem.rpartition("-")[2])
         if pid == os.getpid() or not psutil.pid_exists(pid):

@@ -15,6 +15,7 @@ from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_jo
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
 from agents.partition_log import CorruptRecords
+from agents.schema_lookup import know_own
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
@@ -57,6 +58,8 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_join_setup(self._settings, schema_ids)
+        know_own(self._settings, self._setup.trade_schemas, schema_ids, "livetape.Trade", "livetape.Clock")
+        know_own(self._settings, self._setup.quote_schemas, schema_ids, "livetape.Quote", "livetape.Clock")
         memory.settle()
         self.add_future(self._commit_always())
 
@@ -119,7 +122,10 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         await partition.close()
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
-            self._broken_off |= {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
+            left = {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
+            self._broken_off |= left
+            self.app.consumer.pause_partitions(left.keys() & self.app.consumer.assignment())
+            self._paused |= left.keys()
 
     def _pace(self, partition: JoiningPartition) -> None:
         """Fetch no more of a log that is far ahead of the other."""

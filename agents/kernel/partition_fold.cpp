@@ -474,7 +474,9 @@ void PartitionFold::take_hours() {
     if (home == nullptr || home->newest_ns() == kBeginning) continue;
     SessionHours& hours = hours_.try_emplace(whose, SessionHours{{kBeginning, kBeginning}, {}}).first->second;
     if (hours.covered.end_ns >= home->newest_ns()) continue;
-    hours = session_hours(levels, {home->newest_ns() - back_ns, home->newest_ns() + kDayNs});
+    // An instrument may be behind the others of its venue, and behind its clock it is not.
+    const std::int64_t oldest_ns = home->clock_ns == kBeginning ? home->newest_ns() : home->clock_ns;
+    hours = session_hours(levels, {oldest_ns - back_ns, home->newest_ns() + kDayNs});
     are_hours_logged_ = false;
   }
   if (!std::exchange(are_hours_logged_, true)) changelog_.hours(hours_);

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
-from app.history import HistoryUnavailable
+from app.history import HistoryUnavailable, Positions
 from app.routes.context import ERRORS, Shared, json_text
 from app.services import Services
 from app.status import Origin
@@ -109,9 +109,14 @@ def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
         return False
     if query.start_ns is not None and query.start_ns >= series.oldest_ns:
         return True
-    standing = shared.status.now
-    is_whole = standing.history is Origin.POSTGRES and not standing.unread
+    is_whole = shared.status.now.history is Origin.POSTGRES and not _unread(shared, series.key)
     return is_whole and not series.is_full  # none was ever left out of it
+
+
+def _unread(shared: Services, key: SeriesKey) -> Positions:
+    """Before which offsets of the topic that has this series the view has not read what was not stored."""
+    topic = "bars.1s" if (key.channel, key.interval) == ("bars", "1s") else key.channel
+    return {place: before for place, before in shared.status.now.unread.items() if place[0] == topic}
 
 
 async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:
@@ -133,7 +138,7 @@ async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list
         end_ns,
         query.limit - len(found),
         is_followed=is_followed,
-        needed=shared.status.now.unread,
+        needed=_unread(shared, key),
     )
     try:
         return await run_in_threadpool(older)

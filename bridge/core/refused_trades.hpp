@@ -11,7 +11,8 @@
 namespace livetape::bridge {
 
 /// Trades that found no room on their way to Kafka, as gaps to be told once there is room again: one an instrument. A
-/// gap has the number of the first message of which it tells, as Kafka has none other with it.
+/// gap has the number of the first message of which it tells, as Kafka has none other with it where the bridge writes
+/// itself; a relay may have written that one, and then tells of the rest by its own count alone.
 class RefusedTrades {
  public:
   /// Takes a message that was refused. Of clocks, quotes and candles nobody is told.

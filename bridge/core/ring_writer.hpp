@@ -34,6 +34,8 @@ class RingWriter {
                     std::to_string(message.sequence) + " on: the queue to Kafka " +
                     (is_dropped ? "is full" : "has room"));
   }
+  /// Whether trades found no room, and nobody was told yet.
+  [[nodiscard]] bool owes_gaps() const noexcept { return !refused_.is_empty(); }
 
  private:
   /// False where there is no room for all that is to be told.

@@ -223,9 +223,10 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
     return trade.event_time_ns + venue_.history_resolution_ns() <= before.event_time_ns;
   });
   take_page(instrument);
+  // Where there is another doubt by now, who settles that tells of all that is lost.
+  if (!tape.settle_doubt(doubts)) co_return unsettled(tape);
   if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, since_ns, kHistoryTooShort});
   tape.whole_at_ns = query.now_ns;
-  tape.settle_doubt(doubts);
   co_return unsettled(tape);
 }
 
@@ -249,6 +250,7 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   }
   if (trouble.empty()) {
     searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has
+    listener_.on_history_answer();
   } else {
     ++metrics_.history_failures;
   }
@@ -293,7 +295,7 @@ void Backfill::give_up_all(std::uint32_t instrument, std::string_view reason) {
   const auto before = tape.doubted();
   // Where ids go on from the last trade before the doubt they have told what is missing, and the next one will.
   const bool do_ids_tell = ids != nullptr && before && before->has_seq && before->seq <= tape.newest()->seq;
-  if (before && !do_ids_tell) {
+  if (before && !do_ids_tell && !tape.is_doubt_open()) {
     listener_.on_lost({instrument, false, 0, 0, before->event_time_ns, tape.newest()->event_time_ns, reason});
   }
   tape.settle_doubt(tape.doubts());

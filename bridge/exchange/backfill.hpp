@@ -21,6 +21,8 @@ namespace livetape::bridge {
 class BackfillListener {
  public:
   virtual ~BackfillListener() = default;
+  /// The history has answered, whatever it has.
+  virtual void on_history_answer() = 0;
   /// A trade that had not come.
   virtual void on_history_trade(const Trade& trade) = 0;
   /// Trades that cannot be had.

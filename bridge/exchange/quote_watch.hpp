@@ -18,6 +18,8 @@ namespace livetape::bridge {
 class QuoteWatch {
  public:
   static constexpr std::int64_t kLongestPatience = 10;  // times the one at first
+  /// The part of the patience at first that a quote may come before the trade that it is of, and still be its quote.
+  static constexpr std::int64_t kApart = 60;
 
   /// `patience_ns` is how long quotes may be silent at first while their instrument is traded.
   QuoteWatch(std::size_t instruments, std::int64_t patience_ns) : patience_ns_(patience_ns), watched_(instruments) {}
@@ -48,7 +50,7 @@ class QuoteWatch {
   [[nodiscard]] bool is_dead(std::uint32_t instrument, std::int64_t traded_ns, std::int64_t steady_ns) noexcept {
     Watched& it = watched_[instrument];
     const bool is_refused = look_at_ns_.has_value() && !it.is_shown;
-    if (traded_ns <= it.heard_ns || is_refused) return false;
+    if (traded_ns <= it.heard_ns + patience_ns_ / kApart || is_refused) return false;
     if (!it.silent_ns) it.silent_ns = steady_ns;
     if (steady_ns - *it.silent_ns < it.patience_ns) return false;
     it = {steady_ns, std::min(2 * it.patience_ns, kLongestPatience * patience_ns_), it.is_shown};

@@ -54,8 +54,11 @@ class Tape {
   [[nodiscard]] std::uint64_t doubts() const noexcept { return doubts_; }
   /// The newest trade before the doubt; nothing when there is none.
   [[nodiscard]] const std::optional<Trade>& doubted() const noexcept { return doubted_; }
-  void settle_doubt(std::uint64_t doubts) {
-    if (doubts == doubts_ && !is_open_) doubted_.reset();
+  /// False where there is another doubt, or an open one, to be looked into.
+  bool settle_doubt(std::uint64_t doubts) {
+    if (doubts != doubts_ || is_open_) return false;
+    doubted_.reset();
+    return true;
   }
   /// Nothing is missing, as far as one can tell.
   [[nodiscard]] bool is_whole() const noexcept;

@@ -97,6 +97,7 @@ asio::awaitable<void> VenueThread::learn_unlisted() {
     std::vector<std::uint32_t> others;
     std::ranges::set_difference(listed, known, std::back_inserter(others));
     known = std::move(listed);
+    metrics_.unlisted -= others.size();
     for (const std::uint32_t i : others) log(config_.venue, "the venue lists " + config_.instruments[i] + " now");
     subscribe_to(others);
   }
@@ -272,6 +273,8 @@ void VenueThread::see(std::int64_t event_time_ns, Feed& feed, std::int64_t stead
   quote_clock_.see(event_time_ns, steady_ns);
 }
 
+void VenueThread::on_history_answer() { hold_rule_.see_history(steady_now_ns()); }
+
 std::int64_t VenueThread::venue_time_ns(std::int64_t steady_ns) noexcept {
   return quote_clock_.venue_time_ns(steady_ns).value_or(utc_now_ns());
 }
@@ -279,7 +282,6 @@ std::int64_t VenueThread::venue_time_ns(std::int64_t steady_ns) noexcept {
 void VenueThread::on_history_trade(const Trade& trade) {
   ++metrics_.backfilled;
   const std::int64_t steady_ns = steady_now_ns();
-  hold_rule_.see_history(steady_ns);
   watches_[trade.instrument].find(trade.event_time_ns, venue_time_ns(steady_ns), steady_ns);
   Message message;
   message.trade = trade;
@@ -365,7 +367,9 @@ void VenueThread::release_overdue(std::int64_t steady_ns) {
   for (const std::uint32_t instrument : std::vector(holding_)) {
     const Tape& tape = tapes_[instrument];
     const auto before = tape.safe_until();
-    const std::int64_t behind_ns = before ? venue_time_ns(steady_ns) - before->event_time_ns : 0;
+    // One that is hardly traded is not behind by all that time, but by how long nobody read it.
+    const std::int64_t unread_ns = utc_now_ns() - tape.whole_at_ns;
+    const std::int64_t behind_ns = before ? std::min(venue_time_ns(steady_ns) - before->event_time_ns, unread_ns) : 0;
     if (!hold_rule_.is_over(*tape.held_since_ns(), behind_ns, steady_ns)) continue;
     log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
     release(instrument);
@@ -381,7 +385,8 @@ asio::awaitable<void> VenueThread::tick() {
     watch(steady_ns);
     release_overdue(steady_ns);
     tell_clock(steady_ns);
-    positions_.keep(steady_ns);
+    if (!kafka_.owes_gaps())
+      positions_.keep(steady_ns);  // else the next run would begin behind what nobody was told of
   }
 }
 
@@ -403,6 +408,7 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
 std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   std::optional<std::int64_t> least_ns;
   for (Feed& feed : feeds_) {
+    if (told_ns_ && feed.connected_ns == 0) continue;  // of what was listed later: nothing of it was told yet
     if (!feed.is_connected()) return std::nullopt;
     const std::int64_t quiet_until_ns = feed.quiet_until().time_since_epoch().count();
     const auto time_ns = feed.clock->time_ns(std::min(steady_ns, quiet_until_ns));

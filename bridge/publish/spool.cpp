@@ -249,7 +249,7 @@ bool Spool::flush() {
     refuse(reason_of(errno));
     return false;
   }
-  if (is_refusing_) log(metrics_.venue, "messages are kept on disk again from number " + std::to_string(batch_first_));
+  if (is_refusing_) log(metrics_.venue, "messages are kept on disk again, up to number " + std::to_string(batch_last_));
   is_refusing_ = false;
   metrics_.spooled += batch_count_;
   return true;

@@ -113,7 +113,9 @@ void Relay::take_live() {
 void Relay::take_live_message() {
   const std::string_view key = frames_[0].to_string_view();
   Lane* const lane = lane_of(key.substr(0, key.find(':')));
-  if (lane == nullptr) return;
+  // Another relay may have the bridge's ear, and write: what comes meanwhile is asked for once the bridge answers
+  // again.
+  if (lane == nullptr || is_unanswered_) return;
   const SessionId id = session_in(frames_[1].to_string_view());
   const auto session = std::ranges::find(lane->sessions, id, &Session::id);
   if (session == lane->sessions.end()) {

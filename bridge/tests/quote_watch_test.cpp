@@ -62,14 +62,24 @@ TEST(QuoteWatch, GivesThemTwiceTheTimeToComeAgainAndTheSameOnceTheyCame) {
     while (!watch.is_dead(0, now, now)) ++now;
     return std::exchange(now, now + 1) - since;
   };
-  EXPECT_EQ(dead_after(), 100);
-  EXPECT_EQ(dead_after(), 200);
-  EXPECT_EQ(dead_after(), 400);
-  EXPECT_EQ(dead_after(), 800);
-  EXPECT_EQ(dead_after(), 1'000);
-  EXPECT_EQ(dead_after(), 1'000);
+  constexpr std::int64_t kApart = 1;
+  EXPECT_EQ(dead_after(), 100 + kApart);
+  EXPECT_EQ(dead_after(), 200 + kApart);
+  EXPECT_EQ(dead_after(), 400 + kApart);
+  EXPECT_EQ(dead_after(), 800 + kApart);
+  EXPECT_EQ(dead_after(), 1'000 + kApart);
+  EXPECT_EQ(dead_after(), 1'000 + kApart);
   watch.see(0, now++);
-  EXPECT_EQ(dead_after(), 100);
+  EXPECT_EQ(dead_after(), 100 + kApart);
+}
+
+TEST(QuoteWatch, TakesAQuoteThatComesJustBeforeItsTradeForTheTradesOwn) {
+  QuoteWatch watch(1, 60 * kPatience);
+  watch.begin(0);
+  watch.see(0, 1'000);
+  for (std::int64_t now = 1'000; now < 100'000; now += 100) EXPECT_FALSE(watch.is_dead(0, 1'100, now));
+  EXPECT_FALSE(watch.is_dead(0, 1'101, 100'000));
+  EXPECT_TRUE(watch.is_dead(0, 1'101, 106'000));
 }
 
 TEST(QuoteWatch, LeavesAloneWhatMayHaveBeenRefused) {
@@ -78,8 +88,8 @@ TEST(QuoteWatch, LeavesAloneWhatMayHaveBeenRefused) {
   watch.see(1, 10);
   watch.look_at(20);
   for (std::int64_t now = 11; now < 1'000; ++now) EXPECT_FALSE(watch.is_dead(0, now, now));
-  EXPECT_FALSE(watch.is_dead(1, 11, 1'000));
-  EXPECT_TRUE(watch.is_dead(1, 11, 1'100));
+  EXPECT_FALSE(watch.is_dead(1, 12, 1'000));
+  EXPECT_TRUE(watch.is_dead(1, 12, 1'100));
 }
 
 }  // namespace

@@ -129,7 +129,9 @@ async def test_quotes_that_end_while_their_instrument_is_traded_are_subscribed_t
             script.say(quotes[0])
             await bridge.counts('quotes_total{venue="binance"}', 1)
             exchange.deafen_quotes(BTC)
-            script.say(trade(1))
+            for number in 1, 2:  # one that comes with its quote, and one that has none
+                script.say(trade(number))
+                await bridge.counts('trades_total{venue="binance"}', number)
             await bridge.says("binance: the quotes of BTC-USDT have ended: they are subscribed to again")
             await exchange.heard((BTC,), quotes=True)
             script.say(quotes[1])

@@ -33,7 +33,9 @@ def _run(where: Place, seed: int, seconds: float, tally: Tally) -> None:
     deadline = time.monotonic() + seconds
     rounds = schedule.rounds(seed, ROUND_S)
     for number in itertools.count(1):
+        making_s = time.monotonic()
         market = Market(where.in_namespace(f"chaos-{number}"), seed + number, tally)
+        deadline += time.monotonic() - making_s  # so that the same faults happen on a slow machine
         try:
             for faults in itertools.islice(rounds, ROUNDS_A_MARKET):
                 left_s = min(ROUND_S, deadline - time.monotonic())

@@ -94,6 +94,7 @@ export function useMarket(address: string): Market {
         if (isSameInstrument(selection.value, message)) takeTrade(message.trade);
         break;
       case "error":
+        if (message.code === "not_subscribed") break; // one was left that had been refused
         refusal.value = message.reason;
         if (PASSING.includes(message.code)) {
           isSubscribed = false;
@@ -170,7 +171,7 @@ export function useMarket(address: string): Market {
   function leave(next: SeriesKey | null): void {
     const left = selection.value;
     const keepsTrades = isSameInstrument(left, next);
-    if (left && isSubscribed) {
+    if (left && connection.value === "open") {
       const { venue, instrument } = left;
       socket.send({ op: "unsubscribe", channel: "bars", ...left });
       if (!keepsTrades) socket.send({ op: "unsubscribe", channel: "trades", venue, instrument });
