@@ -64,10 +64,10 @@ class KafkaPublisher {
   };
 
   void take(std::size_t ring, const Message& message);
-  void append(Lane& lane, const Message& message);
+  static void append(Lane& lane, const Message& message);
   void end_turn();
   void settle(Lane& lane);
-  void refuse(Lane& lane, std::size_t count);
+  static void refuse(Lane& lane, std::size_t count);
   void confirm(Lane& lane);
   void catch_up(Lane& lane);
   [[nodiscard]] std::span<const SpooledMessage> produce(Lane& lane, const SessionId& session,
