@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -165,12 +164,12 @@ struct Totals {
   }
   static itch::Error on_broken(const itch::BrokenTrade& /*broken*/) { return itch::Error::none; }
   static itch::Error on_stock(const itch::StockDirectory& /*stock*/) { return itch::Error::none; }
-  /// As the bridge asks whether a stock is known.
+  /// As the bridge asks whether orders make stocks known.
   void on_symbol(std::uint16_t stock_locate, std::string_view /*symbol*/) {
-    if (!is_known[stock_locate]) [[unlikely]]
-      is_known.set(stock_locate);
+    if (learns_by_orders) [[unlikely]]
+      price_sum += stock_locate;
   }
-  std::bitset<std::size_t{1} << 16> is_known;
+  bool learns_by_orders = false;
 };
 
 template <typename Packet>

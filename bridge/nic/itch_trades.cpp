@@ -67,7 +67,7 @@ Trades::Trades(Instruments& instruments, const std::vector<std::string>& wanted,
 void Trades::begin_session() {
   book_.clear();
   stocks_.assign(kStocks, Stock{});
-  is_known_.reset();
+  learns_by_orders_ = true;
   knows_day_ = false;
 }
 
@@ -101,7 +101,10 @@ Error Trades::on_broken(const BrokenTrade& broken) {
 
 Error Trades::identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t match, std::uint64_t time_ns) {
   trade.instrument = stocks_[stock_locate].instrument;
-  if (trade.instrument == Stock::kUnknown) return Error::unknown_stock;
+  if (trade.instrument == Stock::kUnknown) {
+    learns_by_orders_ = true;
+    return Error::unknown_stock;
+  }
   const auto event_ns = event_time_ns(time_ns);
   if (!event_ns) return Error::time_out_of_range;
   std::array<char, TradeId::kMaxBytes> digits{};
@@ -113,13 +116,17 @@ Error Trades::identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t m
 }
 
 Error Trades::on_stock(const StockDirectory& directory) {
+  learns_by_orders_ = false;
   return know(directory.stock_locate(), directory.stock(), directory.round_lot());
+}
+
+void Trades::learn(std::uint16_t stock_locate, std::string_view symbol) {
+  if (stocks_[stock_locate].instrument == Stock::kUnknown) (void)know(stock_locate, symbol, kUsualRoundLot);
 }
 
 Error Trades::know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot) {
   if (!is_name(symbol)) return Error::bad_name;
   stocks_[stock_locate] = {instrument_of(symbol), round_lot};
-  is_known_.set(stock_locate);
   return Error::none;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -55,10 +54,10 @@ class Trades {
   [[nodiscard]] Error on_execution(const Execution& execution);
   [[nodiscard]] Error on_broken(const BrokenTrade& broken);
   [[nodiscard]] Error on_stock(const StockDirectory& directory);
-  /// Nearly always of a stock that is known: so it must cost next to nothing.
+  /// Of no use while the directory is heard, as it nearly always is: so it must cost next to nothing.
   [[gnu::always_inline]] void on_symbol(std::uint16_t stock_locate, std::string_view symbol) {
-    if (!is_known_[stock_locate]) [[unlikely]]
-      (void)know(stock_locate, symbol, kUsualRoundLot);
+    if (learns_by_orders_) [[unlikely]]
+      learn(stock_locate, symbol);
   }
 
  private:
@@ -71,6 +70,7 @@ class Trades {
   static constexpr std::uint32_t kUsualRoundLot = 100;  // of nearly all stocks; the directory alone tells
 
   [[nodiscard]] Error identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t match, std::uint64_t time_ns);
+  void learn(std::uint16_t stock_locate, std::string_view symbol);
   [[nodiscard]] Error know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot);
   [[nodiscard]] std::uint32_t instrument_of(std::string_view symbol);
   [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::uint64_t since_midnight_ns);
@@ -83,7 +83,7 @@ class Trades {
   Listener& listener_;
   Book book_;
   std::vector<Stock> stocks_{kStocks};  // by locate code
-  std::bitset<kStocks> is_known_;       // which of them are; 8 KiB that stay near
+  bool learns_by_orders_ = true;        // until the directory is heard, and again once it turns out to lack a stock
   std::int64_t receive_time_ns_ = 0;
   std::int64_t midnight_ns_ = 0;
   bool knows_day_ = false;

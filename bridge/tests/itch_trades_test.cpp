@@ -204,6 +204,15 @@ TEST_F(ItchTrades, AreOfAStockThatOrdersAndTradesNameWhereTheDirectoryWasNotHear
   EXPECT_TRUE(trades.empty());
 }
 
+TEST_F(ItchTrades, AreOfAStockThatOrdersNameOnceTheDirectoryTurnsOutToLackIt) {
+  (void)take(stock("MSFT", 9));
+  EXPECT_EQ(take(add(1, 'B', 500, 100)), Error::none);
+  EXPECT_EQ(take(execute(1, 1, 1)), Error::unknown_stock);
+  EXPECT_EQ(take(add(2, 'B', 500, 100)), Error::none);
+  EXPECT_EQ(take(execute(1, 1, 2)), Error::none);
+  EXPECT_EQ(instruments.key(only().instrument), "nasdaq:AAPL-USD");
+}
+
 TEST_F(ItchTrades, RefuseEveryMessageThatIsTooShortOrTooLong) {
   (void)take(stock("AAPL"));
   (void)take(add(1, 'B', 500, 1'000));
