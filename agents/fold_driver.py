@@ -19,7 +19,9 @@ from agents.dead_letters import Headers, dead_letter_headers, kept
 from agents.epoch import FIRST_GENERATION
 from agents.fold_setup import make_setup, new_fold
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
+from agents.schema_lookup import know_own
 from app.aggregates.schema import avro_schema
+from app.schema_registry import own_schemas
 from app.settings import Settings
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -50,15 +52,13 @@ class FoldDriver:
 
     def __init__(self, settings: Settings, *, partitions: int = 1) -> None:
         self._settings = settings
-        texts = [path.read_text(encoding="utf-8") for path in sorted(settings.schemas_dir.glob("*.avsc"))]
-        names = [f"{schema['namespace']}.{schema['name']}" for schema in map(json.loads, texts)]
-        self._ids = {name: number for number, name in enumerate(names, start=1)}
-        self._schemas = {number: fastavro.parse_schema(json.loads(text)) for number, text in enumerate(texts, start=1)}
+        own = own_schemas(settings)
+        self._ids = {schema.record: number for number, schema in enumerate(own, start=1)}
+        self._schemas = {self._ids[schema.record]: fastavro.parse_schema(json.loads(schema.text)) for schema in own}
         self._setup = make_setup(settings, self._ids)
-        for name in ("livetape.Trade", "livetape.Clock"):
-            self._setup.writer_schemas.add(self._ids[name], texts[self._ids[name] - 1])
+        know_own(settings, self._setup.writer_schemas, self._ids, "livetape.Trade", "livetape.Clock")
         self._outputs: dict[str, list[Output]] = {name: [] for name in OUTPUTS}
-        for number, aggregate in enumerate(self._setup.aggregates, start=len(texts) + 1):
+        for number, aggregate in enumerate(self._setup.aggregates, start=len(own) + 1):
             self._ids[aggregate.record] = number
             self._schemas[number] = fastavro.parse_schema(avro_schema(aggregate))
             self._outputs[aggregate.topic] = []

@@ -1,7 +1,6 @@
 """Teaches the kernel the schemas that it meets in `trades`."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from agents.kernel import IncompatibleSchema, WriterSchemas
 from app.records import BadRecord
 from app.schema_lookup import RegistryAway, RegistrySchemas
+from app.schema_registry import own_schemas
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,12 +20,9 @@ UNKNOWN_S: Final = 3.0
 
 def know_own(settings: Settings, schemas: WriterSchemas, ids: Mapping[str, int], *records: str) -> None:
     """Teach the kernel our own schemas of these records: nobody need be asked for them, who may be away."""
-    for path in settings.schemas_dir.glob("*.avsc"):
-        text = path.read_text(encoding="utf-8")
-        schema = json.loads(text)
-        name = f"{schema['namespace']}.{schema['name']}"
-        if name in records:
-            schemas.add(ids[name], text)
+    for schema in own_schemas(settings):
+        if schema.record in records:
+            schemas.add(ids[schema.record], schema.text)
 
 
 class WriterSchemaLookup:

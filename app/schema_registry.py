@@ -32,7 +32,9 @@ class RegistryUnreachable(RegistryError):
     """The registry does not answer, or says that it cannot now."""
 
 
-class _Schema(NamedTuple):
+class Schema(NamedTuple):
+    """A schema of ours, by the full name of its record."""
+
     record: str
     text: str
     source: str
@@ -49,7 +51,7 @@ def register_all(settings: Settings) -> dict[str, int]:
         RegistryError: the registry is away and was never there, or refuses a schema as incompatible with the version
             before.
     """
-    schemas = _schemas(settings)
+    schemas = own_schemas(settings) + _of_users(settings)
     texts = {schema.record: schema.text for schema in schemas}
     try:
         with _client(settings) as client:
@@ -69,19 +71,22 @@ def _client(settings: Settings) -> httpx.Client:
     return httpx.Client(base_url=settings.registry_url, auth=settings.registry_auth, timeout=TIMEOUT_S, headers=headers)
 
 
-def _schemas(settings: Settings) -> list[_Schema]:
-    own = [_read(path) for path in sorted(settings.schemas_dir.glob("*.avsc"))]
-    of_users = [_Schema(each.record, schema_text(each), each.type.__name__) for each in load_aggregates(settings)]
-    return own + of_users
+def own_schemas(settings: Settings) -> list[Schema]:
+    """Those of the settings' folder, in the order of their files."""
+    return [_read(path) for path in sorted(settings.schemas_dir.glob("*.avsc"))]
 
 
-def _read(path: Path) -> _Schema:
+def _of_users(settings: Settings) -> list[Schema]:
+    return [Schema(each.record, schema_text(each), each.type.__name__) for each in load_aggregates(settings)]
+
+
+def _read(path: Path) -> Schema:
     text = path.read_text(encoding="utf-8")
     schema = json.loads(text)
-    return _Schema(f"{schema['namespace']}.{schema['name']}", text, path.name)
+    return Schema(f"{schema['namespace']}.{schema['name']}", text, path.name)
 
 
-def _register(client: httpx.Client, schema: _Schema) -> int:
+def _register(client: httpx.Client, schema: Schema) -> int:
     name = schema.record
     try:
         client.put(

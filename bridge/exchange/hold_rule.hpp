@@ -13,8 +13,8 @@ class HoldRule {
   static constexpr std::int64_t kLongestNs = 30'000'000'000;
   static constexpr std::int64_t kLongAgoNs = 300'000'000'000;
 
-  /// The venue's history had trades that were missing, of whatever instrument, in steady nanoseconds: it asks for one
-  /// after the other.
+  /// The venue's history has answered, of whatever instrument, in steady nanoseconds: they are asked for one after the
+  /// other.
   void see_history(std::int64_t steady_ns) noexcept { history_ns_ = steady_ns; }
   /// Whether they have waited long enough: since `held_ns`, in steady nanoseconds, for trades behind one that happened
   /// so long ago.

@@ -97,7 +97,6 @@ asio::awaitable<void> VenueThread::learn_unlisted() {
     std::vector<std::uint32_t> others;
     std::ranges::set_difference(listed, known, std::back_inserter(others));
     known = std::move(listed);
-    metrics_.unlisted -= others.size();
     for (const std::uint32_t i : others) log(config_.venue, "the venue lists " + config_.instruments[i] + " now");
     subscribe_to(others);
   }
@@ -385,8 +384,8 @@ asio::awaitable<void> VenueThread::tick() {
     watch(steady_ns);
     release_overdue(steady_ns);
     tell_clock(steady_ns);
-    if (!kafka_.owes_gaps())
-      positions_.keep(steady_ns);  // else the next run would begin behind what nobody was told of
+    // Else the next run would begin behind what nobody was told of.
+    if (!kafka_.owes_gaps()) positions_.keep(steady_ns);
   }
 }
 
