@@ -1,14 +1,18 @@
 """Reading a stretch of one partition as record sets, outside of any group."""
 
-from collections.abc import AsyncIterator, Collection
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from agents import crash_points
 from agents.transport import RecordSet, consumer_connection, undecoding_consumer
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
 POLL_MS: Final = 1_000
@@ -53,3 +57,18 @@ async def record_sets(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int
         fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
         for record in fetched.get(tp, ()):
             yield record.value
+
+
+async def read_changelog(
+    consumer: AIOKafkaConsumer,
+    tp: TopicPartition,
+    first: int | None,
+    end: int,
+    take: Callable[[RecordSet], Awaitable[None]],
+) -> None:
+    """Give what a changelog has up to an offset, from another one or its beginning on."""
+    begin = (await consumer.beginning_offsets([tp]))[tp] if first is None else first
+    async for record_set in record_sets(consumer, tp, begin, end):
+        await take(record_set)
+        crash_points.reach("during-recovery")
+    log.info("partition %d: %d offsets of the changelog were read", tp.partition, end - begin)

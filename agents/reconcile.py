@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from faust.types import StreamT
 
-from agents.candle_check import SOURCES, CandleCheck
+from agents.reconciliation.check import SOURCES, CandleCheck
 from agents.transport import BatchApp
 from agents.worker_app import app_when_asked, worker_app
 from app.intervals import COMPARED

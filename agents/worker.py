@@ -5,7 +5,7 @@ from typing import Any, Final
 from faust.types import StreamT
 
 from agents import memory
-from agents.bar_table import BarTable
+from agents.fold.table import BarTable
 from agents.transport import BatchApp
 from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings

@@ -1,7 +1,7 @@
 """`make bench-recovery`: how long a worker takes to have its state back from a changelog that holds many bars.
 
 The changelog is what livetape's own worker wrote while it folded a topic of trades: one trade an instrument and second,
-all within the horizon, so that every bar of a second is still kept. Measured is `agents.recovery.recover` of all
+all within the horizon, so that every bar of a second is still kept. Measured is `agents.fold.recovery.recover` of all
 partitions side by side, as a worker does it after an assignment: fencing, reading the changelog, restoring it, checking
 it against the log. It is run several times; each must come to the end of the log.
 
@@ -23,9 +23,9 @@ from typing import Annotated, Final
 import typer
 from confluent_kafka import Consumer, TopicPartition
 
-from agents.flush import CHANGELOG
-from agents.fold_setup import FoldSetup, make_setup
-from agents.recovery import recover
+from agents.fold.flush import CHANGELOG
+from agents.fold.recovery import recover
+from agents.fold.setup import FoldSetup, make_setup
 from app import schema_registry, topic_admin
 from app.settings import Settings
 from bench import jvm_engines, livetape_engine, output_topics

@@ -232,7 +232,7 @@ def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list
 
 def _check_fold(settings: Settings) -> None:
     """Look the exchanges' hours up, and whether their bars can be made of the intervals."""
-    from agents.fold_setup import make_setup  # noqa: PLC0415 - no other waits for the kernel
+    from agents.fold.setup import make_setup  # noqa: PLC0415 - no other waits for the kernel
 
     try:
         make_setup(settings, {})

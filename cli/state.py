@@ -9,7 +9,7 @@ from app.settings import Settings
 from cli.console import done, fail
 
 if TYPE_CHECKING:
-    from agents.fold_reset import FoldReset
+    from agents.fold.reset import FoldReset
     from agents.join.reset import JoinReset
 
 
@@ -46,7 +46,7 @@ def _question(settings: Settings, *, join: bool) -> str:
 
 
 def _fold(settings: Settings) -> Iterator[tuple[int, str]]:
-    from agents.fold_reset import reset_fold  # noqa: PLC0415 - as above
+    from agents.fold.reset import reset_fold  # noqa: PLC0415 - as above
 
     for made in reset_fold(settings):
         yield made.partition, _fold_said(made)

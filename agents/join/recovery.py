@@ -13,11 +13,12 @@ from typing import Final
 from faust.types import TP
 
 from agents.epoch import check_progress, epoch_of
-from agents.flush import TransactionWriter
 from agents.join import metrics
 from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, JoinProgress, QuoteJoin, WriterSchemas
 from agents.log_bounds import log_bounds
-from agents.recovery import restore
+from agents.partition_reader import partition_reader, read_changelog
+from agents.transaction import TransactionWriter
+from agents.transport import RecordSet
 from app.intervals import read_interval
 from app.settings import Settings
 from app.venues import read_venues
@@ -42,7 +43,7 @@ class JoinWriter(TransactionWriter):
 
     async def write(self, flush: JoinFlush) -> None:
         """Write one flush in one transaction. Raises Fenced and FlushFailed."""
-        outputs = (flush.joined, self._dead_letters("quotes", flush.dead))
+        outputs = (flush.joined, self.dead_letters("quotes", flush.dead))
         await self.write_batches(dict(zip(OUTPUTS, outputs, strict=True)), {CHANGELOG: flush.changelog})
 
 
@@ -116,7 +117,7 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
     )
     bounds = await asyncio.to_thread(log_bounds, settings, (trades, quotes))
     try:
-        await restore(settings, CHANGELOG, partition, join)
+        await restore(settings, partition, join)
         progress = join.restored(bounds[trades][0], bounds[quotes][0])
     except CorruptState as error:
         raise CorruptState(
@@ -147,6 +148,16 @@ async def _recover(setup: JoinSetup, partition: int, writer: JoinWriter) -> Reco
         progress.quotes_from,
     )
     return RecoveredJoin(join, writer, progress.trades_from, progress.quotes_from)
+
+
+async def restore(settings: Settings, partition: int, join: QuoteJoin) -> None:
+    """Feed the changelog up to its end into the state. Raises CorruptState."""
+
+    async def take(record_set: RecordSet) -> None:
+        await asyncio.to_thread(join.restore, record_set.data, record_set.aborted, record_set.start_offset)
+
+    async with partition_reader(settings, settings.topic(CHANGELOG), partition) as (consumer, tp):
+        await read_changelog(consumer, tp, None, (await consumer.end_offsets([tp]))[tp], take)
 
 
 def _tell_what_is_gone(trades: TP, quotes: TP, progress: JoinProgress) -> None:

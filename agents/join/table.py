@@ -8,7 +8,6 @@ import faust
 from faust.types import TP
 
 from agents import memory
-from agents.flush import Fenced
 from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
@@ -17,6 +16,7 @@ from agents.metrics_server import serve_metrics
 from agents.partition_log import CorruptRecords
 from agents.schema_lookup import know_own
 from agents.topic_check import check_topics
+from agents.transaction import Fenced
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
 from app.schema_registry import register_all

@@ -4,9 +4,9 @@ from typing import Final
 
 from confluent_kafka import Producer
 
-from agents.fold_setup import FoldSetup, make_setup
-from agents.fold_state import FoldState
-from agents.recovery import Recovered, recover
+from agents.fold.recovery import Recovered, recover
+from agents.fold.setup import FoldSetup, make_setup
+from agents.fold.state import FoldState
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Stored, Tape, read, trade, with_topics

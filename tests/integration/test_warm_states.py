@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.flush import Fenced
-from agents.fold_state import FoldState, Warmth
-from agents.recovery import Recovered
-from agents.standby import Standbys
+from agents.fold.recovery import Recovered
+from agents.fold.standby import Standbys
+from agents.fold.state import FoldState, Warmth
+from agents.transaction import Fenced
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Tape, make_anew, oracles, read, read_bars, with_topics

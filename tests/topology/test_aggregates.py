@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents.aggregates import AggregateFailed
-from agents.fold_driver import FoldDriver
+from agents.fold.driver import FoldDriver
 from app.settings import PROJECT, Settings
 from tests.topology.test_fold_driver import MINUTE_NS, START_NS, trade
 

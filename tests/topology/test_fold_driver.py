@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from agents.fold_driver import FoldDriver, Output
+from agents.fold.driver import FoldDriver, Output
 from app.intervals import SECOND_NS
 from app.settings import Settings
 

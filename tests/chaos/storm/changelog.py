@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from agents.epoch import epoch_of
-from agents.flush import CHANGELOG
-from agents.fold_driver import unpacked
-from agents.fold_setup import make_setup, new_fold
+from agents.fold.driver import unpacked
+from agents.fold.flush import CHANGELOG
+from agents.fold.setup import make_setup, new_fold
 from agents.kernel import PartitionFold
 from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.live import RESEND_S
+from agents.fold.live import RESEND_S
 from app.bars import Bar, SeriesKey
 from app.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed, KeyedBars
 from app.history import History, Positions

@@ -46,8 +46,8 @@ async def recovered(monkeypatch: pytest.MonkeyPatch, trades: tuple[int, int], qu
     """The join on logs that begin and end there."""
     bounds = {TRADES: trades, QUOTES: quotes}
 
-    async def restore(_: Settings, topic: str, partition: int, join: QuoteJoin) -> None:
-        assert (topic, partition) == ("join-quotes-changelog", PARTITION)
+    async def restore(_: Settings, partition: int, join: QuoteJoin) -> None:
+        assert partition == PARTITION
         join.restore(state(), [], 0)
 
     def bounds_of(_: Settings, asked: Collection[TP]) -> dict[TP, tuple[int, int]]:

@@ -5,7 +5,7 @@ import logging
 
 from faust.types import TP
 
-from agents import metrics
+from agents.fold import metrics
 from agents.kernel import PartitionFold
 from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings

@@ -45,7 +45,7 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
 def _sessions(venues: dict[str, Venue]) -> SessionTables:
     if not any(venue.all_hours for venue in venues.values()):
         return {}
-    from agents.exchange_hours import session_tables  # noqa: PLC0415 - pandas costs half a second and 60 MB
+    from agents.fold.exchange_hours import session_tables  # noqa: PLC0415 - pandas costs half a second and 60 MB
 
     return session_tables(venues)
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agents.exchange_hours import NoSuchHours, session_tables
-from agents.fold_setup import make_setup
+from agents.fold.exchange_hours import NoSuchHours, session_tables
+from agents.fold.setup import make_setup
 from app.settings import Settings
 from app.venues import Hours, Session, Venue
 

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.epoch import FIRST_GENERATION, topic_ids
-from agents.flush import CHANGELOG
-from agents.fold_setup import FoldSetup, new_fold
+from agents.fold.flush import CHANGELOG
+from agents.fold.setup import FoldSetup, new_fold
 from agents.uninterrupted import uninterrupted
 from app.settings import Settings
 

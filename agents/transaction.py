@@ -1,28 +1,25 @@
-"""One transaction a flush: what the fold changed, how far it has come, and what it puts out, together or not at all."""
+"""One transaction: what a partition's state became and what it puts out, together or not at all."""
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from agents import crash_points
-from agents.aggregates import AggregateOutput
 from agents.dead_letters import dead_letter_headers, kept
-from agents.kernel import Flush, PackedBatch, RecordBatchWriter
+from agents.kernel import PackedBatch, RecordBatchWriter
 from agents.transport import PreparedBatch, transactional_producer
 from app.settings import Settings
-from app.topics import AGGREGATES_CHANGELOG
 
 log = logging.getLogger(__name__)
 
-CHANGELOG: Final = "fold-bars-changelog"
-OUTPUTS: Final = ("bars.1s", "bars", "late", "trades.dead")
-"""Topics of a flush beside the changelog."""
 Refused: TypeAlias = tuple[bytes | None, bytes | None, int, str]
 """Key and value of a record as they came, its offset, and why it is refused."""
+Batches: TypeAlias = Mapping[str, Sequence[PackedBatch]]
+"""What is to be written, by topic without namespace."""
 _WAIT_S: Final = 10.0
 _NOTICE_S: Final = 2.0
 _AGAIN_S: Final = 0.5
@@ -37,15 +34,6 @@ class FlushFailed(Exception):
 
 class Fenced(FlushFailed):
     """Another worker has taken the partition over."""
-
-
-def transactional_id(settings: Settings, partition: int) -> str:
-    """Who starts a producer of this id is the only writer of the partition's state from then on."""
-    return f"{settings.namespace}-fold-{partition}"
-
-
-Batches: TypeAlias = Mapping[str, Sequence[PackedBatch]]
-"""What is to be written, by topic without namespace."""
 
 
 class TransactionWriter:
@@ -144,43 +132,13 @@ class TransactionWriter:
             await self._producer.send_batch(PreparedBatch(batch), topic, partition=self._partition) for batch in batches
         ]
 
-    def _dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
+    def dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
         """Records of a topic that could not be taken, with where they were and why."""
         dead = RecordBatchWriter()
         for key, value, offset, reason in letters:
             headers = dead_letter_headers(self._settings.topic(source), self._partition, offset, reason, value)
             dead.append(*kept(key, value), headers)
         return dead.take()
-
-
-class FlushWriter(TransactionWriter):
-    """Writes the flushes of one partition of the fold."""
-
-    def __init__(self, settings: Settings, partition: int) -> None:
-        super().__init__(settings, partition, transactional_id(settings, partition))
-
-    async def write(self, flush: Flush, aggregates: AggregateOutput | None = None) -> int | None:
-        """Write one flush, and what it means to the aggregates, in one transaction; the changelog's end, if known.
-
-        Raises:
-            Fenced, FlushFailed: as `write_batches` does.
-        """
-        late = RecordBatchWriter()
-        for key, value, _offset, _reason in flush.late:
-            late.append(key, value)
-        outputs = (flush.bars_1s, flush.bars, late.take(), self._dead_letters("trades", flush.dead))
-        of_aggregates = aggregates or AggregateOutput()
-        records = {topic: _packed(each) for topic, each in of_aggregates.records.items()}
-        state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: _packed(of_aggregates.changelog)}
-        ends = await self.write_batches({**dict(zip(OUTPUTS, outputs, strict=True)), **records}, state)
-        return ends[CHANGELOG]
-
-
-def _packed(records: Iterable[tuple[bytes, bytes | None]]) -> Sequence[PackedBatch]:
-    batches = RecordBatchWriter()
-    for key, value in records:
-        batches.append(key, value)
-    return batches.take()
 
 
 def _end_behind(last: PackedBatch, offset: int) -> int | None:

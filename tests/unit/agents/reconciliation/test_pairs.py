@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.reconciliation import (
+from agents.reconciliation.pairs import (
     KEPT_MINUTES,
     MINUTE_NS,
     Amounts,

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from faust.types import TP
 
-from agents import dead_letters, metrics
+from agents import dead_letters
 from agents.aggregates import AggregateFailed, AggregateOutput
+from agents.fold import metrics
+from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
+from agents.fold.recovery import Recovered
 from agents.kernel import Flush, FoldOutcome, PartitionFold
-from agents.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
-from agents.recovery import Recovered
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
-    from agents.flush import FlushWriter
-    from agents.fold_state import FoldState
+    from agents.fold.flush import FlushWriter
+    from agents.fold.state import FoldState
 
 FLUSHES_LEFT_OUT: Final = 3
 """A fold that is far behind the log leaves so many out between two that it makes: each is a transaction, and nobody

@@ -11,8 +11,8 @@ import pytest
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from agents.folding_partition import FoldingPartition
-from agents.history import History
+from agents.fold.history import History
+from agents.fold.partition import FoldingPartition
 from agents.kernel import WriterSchemas
 from agents.transport import RecordSet
 from app.settings import Settings
@@ -92,7 +92,7 @@ async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the
     async def reader(*_: Any) -> AsyncIterator[tuple[Log, TopicPartition]]:
         yield Log(*old, new), TopicPartition(*TRADES)
 
-    monkeypatch.setattr("agents.history.partition_reader", reader)
+    monkeypatch.setattr("agents.fold.history.partition_reader", reader)
     schemas = new_schemas()
     fold = new_fold(RULES, schemas)
     fold.restore(record_batch(0, changelog), [], 0)

@@ -8,23 +8,21 @@ state that the worker has already, kept or a standby's, is used if it is what th
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
-from agents import crash_points, metrics
 from agents.aggregates import Origin, PartitionAggregates, restore_aggregates
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress
-from agents.flush import CHANGELOG, FlushWriter
-from agents.fold_setup import FoldSetup
-from agents.fold_state import FoldState, Logs, Warmth
-from agents.history import History
-from agents.kernel import CorruptState, QuoteJoin
-from agents.partition_reader import partition_reader, record_sets
-from agents.transport import RecordSet
+from agents.fold import metrics
+from agents.fold.flush import CHANGELOG, FlushWriter
+from agents.fold.history import History
+from agents.fold.setup import FoldSetup
+from agents.fold.state import FoldState, Logs, Warmth
+from agents.kernel import CorruptState
+from agents.partition_reader import partition_reader, read_changelog
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -117,33 +115,8 @@ async def _is_led(held: FoldState, logs: Logs, consumer: AIOKafkaConsumer, tp: T
 async def _lead(state: FoldState, consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> None:
     """Take what the changelog has that is not in the state yet. Raises CorruptState."""
     if not state.is_finished:
-        await _read(consumer, tp, state.changelog_offset, end, state.take)
+        await read_changelog(consumer, tp, state.changelog_offset, end, state.take)
     await state.finish(end)
-
-
-async def restore(settings: Settings, topic: str, partition: int, state: QuoteJoin) -> None:
-    """Feed a changelog up to its end into the state. Raises CorruptState."""
-
-    async def take(record_set: RecordSet) -> None:
-        await asyncio.to_thread(state.restore, record_set.data, record_set.aborted, record_set.start_offset)
-
-    async with partition_reader(settings, settings.topic(topic), partition) as (consumer, tp):
-        await _read(consumer, tp, None, (await consumer.end_offsets([tp]))[tp], take)
-
-
-async def _read(
-    consumer: AIOKafkaConsumer,
-    tp: TopicPartition,
-    first: int | None,
-    end: int,
-    take: Callable[[RecordSet], Awaitable[None]],
-) -> None:
-    """Give what a changelog has up to an offset, from another one or its beginning on."""
-    begin = (await consumer.beginning_offsets([tp]))[tp] if first is None else first
-    async for record_set in record_sets(consumer, tp, begin, end):
-        await take(record_set)
-        crash_points.reach("during-recovery")
-    log.info("partition %d: %d offsets of the changelog were read", tp.partition, end - begin)
 
 
 async def _progress(settings: Settings, partition: int, state: FoldState) -> tuple[int, int]:

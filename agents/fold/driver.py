@@ -17,7 +17,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from agents.aggregates import Origin, PartitionAggregates
 from agents.dead_letters import Headers, dead_letter_headers, kept
 from agents.epoch import FIRST_GENERATION
-from agents.fold_setup import make_setup, new_fold
+from agents.fold.setup import make_setup, new_fold
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
 from agents.schema_lookup import know_own
 from app.aggregates.schema import avro_schema

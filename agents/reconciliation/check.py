@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from faust.types import TP
 
-from agents import reconcile_metrics as metrics
 from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
-from agents.reconciliation import Amounts, Bar, Candle, Reconciliation, Series, Verdict
+from agents.reconciliation import metrics
+from agents.reconciliation.pairs import Amounts, Bar, Candle, Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from app.amounts import PRICE_SCALE, plain, unscaled

@@ -13,10 +13,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from confluent_kafka import KafkaException
 
-from agents import metrics
-from agents.flush import CHANGELOG
-from agents.fold_setup import FoldSetup
-from agents.fold_state import FoldState, Logs, Warmth
+from agents.fold import metrics
+from agents.fold.flush import CHANGELOG
+from agents.fold.setup import FoldSetup
+from agents.fold.state import FoldState, Logs, Warmth
 from agents.kernel import CorruptState
 from agents.partition_reader import POLL_MS, topic_reader
 from agents.transport import RecordSet

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from faust.types import TP
 
 from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
-from agents.flush import CHANGELOG, transactional_id
+from agents.fold.flush import CHANGELOG, transactional_id
 from agents.kernel import CorruptState, progress_record, read_progress
 from agents.log_bounds import log_bounds
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running

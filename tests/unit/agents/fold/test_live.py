@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
+from agents.fold.live import AFTER_ERROR_S, AT_ONCE, FAR_BEHIND_RECORDS, LiveBars, LiveTopic
 from agents.kernel import PackedBatch, RecordBatchWriter, read_records
-from agents.live import AFTER_ERROR_S, AT_ONCE, FAR_BEHIND_RECORDS, LiveBars, LiveTopic
 from app.settings import Settings
 
 if TYPE_CHECKING:

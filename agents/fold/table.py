@@ -11,21 +11,23 @@ import faust
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from agents import memory, metrics
+from agents import memory
 from agents.aggregates import AggregateFailed
-from agents.flush import CHANGELOG, OUTPUTS, Fenced
-from agents.fold_setup import make_setup
-from agents.fold_state import FoldState, Warmth
-from agents.folding_partition import FoldingPartition
+from agents.fold import metrics
+from agents.fold.flush import CHANGELOG, OUTPUTS
+from agents.fold.live import OUTPUT as LIVE
+from agents.fold.live import LiveBars, LiveTopic
+from agents.fold.partition import FoldingPartition
+from agents.fold.recovery import recover
+from agents.fold.setup import make_setup
+from agents.fold.standby import Standbys
+from agents.fold.state import FoldState, Warmth
 from agents.lag import LagWatch
-from agents.live import OUTPUT as LIVE
-from agents.live import LiveBars, LiveTopic
 from agents.metrics_server import serve_metrics
 from agents.partition_log import THREAD_BYTES, CorruptRecords
-from agents.recovery import recover
 from agents.schema_lookup import WriterSchemaLookup, know_own
-from agents.standby import Standbys
 from agents.topic_check import check_topics
+from agents.transaction import Fenced
 from agents.transport import BatchApp, BatchSender, RecordSet
 from agents.transport.table_manager import SelfRecovering
 from app.aggregates import load_aggregates

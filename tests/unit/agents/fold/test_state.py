@@ -3,8 +3,8 @@
 import pytest
 
 from agents.epoch import FROM_START
-from agents.fold_setup import make_setup
-from agents.fold_state import FoldState, Logs, Warmth
+from agents.fold.setup import make_setup
+from agents.fold.state import FoldState, Logs, Warmth
 from agents.kernel import CorruptState, progress_record
 from agents.transport import RecordSet
 from app.settings import Settings

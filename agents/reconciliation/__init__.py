@@ -1,0 +1,1 @@
+"""Bars held against the venues' own candles."""
