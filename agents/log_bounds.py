@@ -1,9 +1,9 @@
-"""Where the logs of partitions begin and end."""
+"""Where the logs of partitions begin and end, and how far they are decided."""
 
 from collections.abc import Collection
 from typing import Final
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.types import TP
 
@@ -20,8 +20,25 @@ def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple
     return {tp: (first[tp], end[tp]) for tp in partitions}
 
 
-def _offsets(admin: AdminClient, partitions: Collection[TP], spec: OffsetSpec) -> dict[TP, int]:
-    asked = admin.list_offsets({TopicPartition(*tp): spec for tp in partitions}, request_timeout=TIMEOUT_S)
+def undecided(settings: Settings, partitions: Collection[TP]) -> set[TP]:
+    """Those of them that have records of a transaction which was neither committed nor aborted.
+
+    Waits for the broker; raises KafkaException when it refuses.
+    """
+    admin = admin_client(settings)
+    ends = _offsets(admin, partitions, OffsetSpec.latest())
+    stable = _offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+    return {tp for tp in partitions if stable[tp] < ends[tp]}
+
+
+def _offsets(
+    admin: AdminClient,
+    partitions: Collection[TP],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+) -> dict[TP, int]:
+    wanted = {TopicPartition(*tp): spec for tp in partitions}
+    asked = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=TIMEOUT_S)
     return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}
 
 

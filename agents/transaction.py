@@ -7,10 +7,12 @@ from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from faust.types import TP
 
 from agents import crash_points
 from agents.dead_letters import dead_letter_headers, kept
 from agents.kernel import PackedBatch, RecordBatchWriter
+from agents.log_bounds import undecided
 from agents.transport import PreparedBatch, transactional_producer
 from app.settings import Settings
 
@@ -42,10 +44,15 @@ class TransactionWriter:
     Starting it fences every other one of the same id, so that a worker that was thought dead cannot write.
     """
 
-    def __init__(self, settings: Settings, partition: int, identity: str) -> None:
+    def __init__(
+        self, settings: Settings, partition: int, identity: str, *, state: str, outputs: Sequence[str]
+    ) -> None:
+        """`state` is the changelog, and `outputs` all else that it writes to, by their names without namespace."""
         self._settings = settings
         self._partition = partition
         self._identity = identity
+        self._changelog = TP(settings.topic(state), partition)
+        self._outputs = [TP(settings.topic(name), partition) for name in outputs]
         self._producer = self._new_producer()
 
     def _new_producer(self) -> Any:  # noqa: ANN401 - aiokafka has no types
@@ -57,11 +64,12 @@ class TransactionWriter:
         Waits as long as it takes: a broker that has come back loads its transactions first.
 
         Raises:
-            KafkaError: the broker refuses.
+            KafkaError, KafkaException: the broker refuses.
         """
         while True:
             try:
-                return await self._start()
+                await self._start()
+                return await self._abort_undecided()
             except KafkaError as error:
                 await self.close()
                 if not error.retriable:
@@ -78,6 +86,25 @@ class TransactionWriter:
             await starting
         finally:
             starting.cancel()  # where nobody waits any more, it would fence whoever starts next
+
+    async def _abort_undecided(self) -> None:
+        """Abort what the broker has of a transaction that it takes for ended, and whose end it never wrote.
+
+        A broker that comes back and does not know yet who leads a partition takes it for deleted, and leaves the end of
+        the transaction out there. Our next one has the same producer id: its end would commit what is undecided with
+        what was made anew. To abort is right whatever was meant: what the changelog does not have is made again.
+        """
+        if not await asyncio.to_thread(undecided, self._settings, {self._changelog}):
+            return
+        partitions = await asyncio.to_thread(undecided, self._settings, {self._changelog, *self._outputs})
+        log.warning("%s: the broker left a transaction undecided, which is aborted: %s", self._identity, partitions)
+        await self._producer.begin_transaction()
+        for topic, partition in partitions:
+            nothing = RecordBatchWriter()
+            nothing.append(b"", None)
+            for batch in nothing.take():
+                await (await self._producer.send_batch(PreparedBatch(batch), topic, partition=partition))
+        await self._producer.abort_transaction()
 
     async def write_batches(self, outputs: Batches, state: Batches) -> dict[str, int | None]:
         """Write outputs and state in one transaction; the offset behind it in each topic that it wrote to, if known.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agents.aggregates import AggregateOutput
+from agents.fold.setup import FoldSetup
 from agents.kernel import Flush, PackedBatch, RecordBatchWriter
 from agents.transaction import TransactionWriter
 from app.settings import Settings
@@ -22,8 +23,10 @@ def transactional_id(settings: Settings, partition: int) -> str:
 class FlushWriter(TransactionWriter):
     """Writes the flushes of one partition of the fold."""
 
-    def __init__(self, settings: Settings, partition: int) -> None:
-        super().__init__(settings, partition, transactional_id(settings, partition))
+    def __init__(self, setup: FoldSetup, partition: int) -> None:
+        of_aggregates = (AGGREGATES_CHANGELOG, *(each.topic for each in setup.aggregates)) if setup.aggregates else ()
+        identity = transactional_id(setup.settings, partition)
+        super().__init__(setup.settings, partition, identity, state=CHANGELOG, outputs=(*OUTPUTS, *of_aggregates))
 
     async def write(self, flush: Flush, aggregates: AggregateOutput | None = None) -> int | None:
         """Write one flush, and what it means to the aggregates, in one transaction; the changelog's end, if known.

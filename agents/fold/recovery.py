@@ -51,7 +51,7 @@ async def recover(setup: FoldSetup, partition: int, held: FoldState | None = Non
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     started = time.monotonic()
-    writer = FlushWriter(setup.settings, partition)
+    writer = FlushWriter(setup, partition)
     try:
         await writer.start()
         recovered = await _recover(setup, partition, writer, held)

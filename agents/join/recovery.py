@@ -39,7 +39,8 @@ class JoinWriter(TransactionWriter):
     """Writes the flushes of one partition of the join."""
 
     def __init__(self, settings: Settings, partition: int) -> None:
-        super().__init__(settings, partition, transactional_id(settings, partition))
+        identity = transactional_id(settings, partition)
+        super().__init__(settings, partition, identity, state=CHANGELOG, outputs=OUTPUTS)
 
     async def write(self, flush: JoinFlush) -> None:
         """Write one flush in one transaction. Raises Fenced and FlushFailed."""

@@ -1,15 +1,19 @@
 """A state that was kept, or followed as a standby, is used where it is what the changelog says, and else is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+from faust.types import TP
 
 from agents.fold.recovery import Recovered
 from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
+from agents.log_bounds import undecided
 from agents.transaction import Fenced
+from app.kafka_admin import admin_client
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Tape, make_anew, oracles, read, read_bars, with_topics
@@ -121,6 +125,52 @@ async def test_a_kept_state_is_refused_where_another_ended_in_the_middle_of_a_fl
     partition = await recovered(settings, tape, state)
     assert (partition.warmth, partition.next_offset) == (Warmth.COLD, 29)
     await other.writer.close()
+    await check(settings, tape, partition)
+
+
+@pytest.fixture
+def _forgetful_coordinator(settings: Settings) -> Iterator[None]:
+    """The broker takes batches of transactions that their coordinator has not heard of: it will never end them."""
+    admin = admin_client(settings)
+
+    def configure(value: str | None, operation: AlterConfigOpType) -> None:
+        entry = ConfigEntry("transaction.partition.verification.enable", value, incremental_operation=operation)
+        broker = ConfigResource(ConfigResource.Type.BROKER, "1", incremental_configs=[entry])
+        for done in admin.incremental_alter_configs([broker]).values():
+            done.result(WAIT_S)
+
+    configure("false", AlterConfigOpType.SET)
+    yield
+    configure(None, AlterConfigOpType.DELETE)
+
+
+async def leave_undecided(settings: Settings, partition: Recovered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fold what the log has, and flush it in a transaction whose end is never written."""
+
+    async def end_nowhere() -> None:
+        pass
+
+    producer = partition.writer._producer
+    manager = producer._txn_manager
+    monkeypatch.setattr(manager, "maybe_add_partition_to_txn", manager._txn_partitions.add)
+    monkeypatch.setattr(producer, "commit_transaction", end_nowhere)
+    await fold_on(settings, partition)
+    await partition.writer.close()
+
+
+@pytest.mark.usefixtures("_forgetful_coordinator")
+async def test_what_the_broker_left_undecided_is_folded_again_and_published_once(
+    settings: Settings, tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_some(tape, 30, 60)
+    tape.clock(300)
+    tape.flush()
+    await leave_undecided(settings, await recovered(settings, tape), monkeypatch)
+    changelog, bars = (TP(settings.topic(name), PARTITION) for name in (CHANGELOG, "bars"))
+    assert undecided(settings, {changelog, bars}) == {changelog, bars}
+    partition = await recovered(settings, tape)
+    assert (partition.warmth, partition.next_offset) == (Warmth.COLD, 0)
+    assert undecided(settings, {changelog, bars}) == set()
     await check(settings, tape, partition)
 
 
