@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from app.settings import Settings
 
@@ -13,22 +14,23 @@ FOLDER = "run"
 
 
 def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int]) -> None:
-    """Note what the registry told of these schemas, texts by record name."""
+    """Note what the registry told of these schemas, texts by record name, beside what it told of others."""
     file = _file(settings)
+    told = {name: {"digest": _digest(text), "id": ids[name]} for name, text in schemas.items()}
+    noted = {"registry": settings.registry_url, "schemas": {**_noted(settings), **told}}
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")  # others may start at the same time
     with contextlib.suppress(OSError):  # it is only for the next start
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps({"schemas": _marks(settings, schemas), "ids": ids}), encoding="utf-8")
+        unfinished.write_text(json.dumps(noted), encoding="utf-8")
         unfinished.replace(file)
 
 
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:
     """The ids as they were noted; nothing where it was of another registry, or of schemas that have changed since."""
-    try:
-        noted = json.loads(_file(settings).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    noted = _noted(settings)
+    if any(noted.get(name, {}).get("digest") != _digest(text) for name, text in schemas.items()):
         return None
-    return dict(noted["ids"]) if noted["schemas"] == _marks(settings, schemas) else None
+    return {name: int(noted[name]["id"]) for name in schemas}
 
 
 def forget(home: Path) -> None:
@@ -37,9 +39,17 @@ def forget(home: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _marks(settings: Settings, schemas: Mapping[str, str]) -> dict[str, str]:
-    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in schemas.items()}
-    return {"registry": settings.registry_url, **digests}
+def _noted(settings: Settings) -> dict[str, Any]:
+    """What this registry told, by record name."""
+    try:
+        noted = json.loads(_file(settings).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(noted["schemas"]) if noted.get("registry") == settings.registry_url else {}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(settings: Settings) -> Path:

@@ -42,6 +42,8 @@ class _Plan(NamedTuple):
     writer: Any
     reader: Any
     shifts: Mapping[str, int]
+    untold: Mapping[str, None]
+    """Fields of a user's that the writer did not have: nobody measured them."""
 
 
 class RecordReader:
@@ -68,7 +70,7 @@ class RecordReader:
         if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
         schema_id = _HEADER.unpack_from(value)[1]
-        name, writer, reader, shifts = self._writers.get(schema_id) or self._plan(schema_id)
+        name, writer, reader, shifts, untold = self._writers.get(schema_id) or self._plan(schema_id)
         body = io.BytesIO(value)
         body.seek(_HEADER.size)
         try:
@@ -77,7 +79,7 @@ class RecordReader:
             raise BadRecord(f"corrupt {name}: {error or type(error).__name__}") from error
         if body.tell() != len(value):
             raise BadRecord(f"corrupt {name}: {len(value) - body.tell()} bytes after its end")
-        return name, {**fields, **_moved(fields, shifts)} if shifts else fields
+        return name, {**fields, **_moved(fields, shifts), **untold} if shifts or untold else fields
 
     def must_ask(self, value: bytes) -> bool:
         """Whether reading this value would ask the registry, which takes long."""
@@ -98,9 +100,15 @@ class RecordReader:
         except Exception as error:  # fastavro raises many kinds on what is no schema
             raise BadRecord(f"schema id {schema_id} is no Avro schema: {error!r}") from error
         shifts = self._shifts(schema_id, name, told)
-        plan = _Plan(name, writer, None if writer == reader else _with_bytes_defaults(reader), shifts)
+        plan = _Plan(
+            name, writer, None if writer == reader else _with_bytes_defaults(reader), shifts, self._untold(name, told)
+        )
         self._writers[schema_id] = plan
         return plan
+
+    def _untold(self, name: str, writer: Any) -> dict[str, None]:  # noqa: ANN401 - a schema is any JSON
+        written = {field["name"] for field in writer["fields"]} if name in self._users else self._scales[name].keys()
+        return dict.fromkeys(self._scales[name].keys() - written)
 
     def _shifts(self, schema_id: int, name: str, writer: Any) -> dict[str, int]:  # noqa: ANN401 - a schema is any JSON
         """By how many decimal places a writer's amounts are to be moved: their bytes do not say how many they have.

@@ -13,7 +13,7 @@ import httpx
 
 from app import kept_schema_ids
 from app.aggregates import load_aggregates
-from app.aggregates.schema import schema_text
+from app.aggregates.schema import field_types, schema_text
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 TIMEOUT_S: Final = 30.0
 COMPATIBILITY: Final = "BACKWARD"
 _CONFLICT: Final = 409
+_NOT_FOUND: Final = 404
 _CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 
 
@@ -39,6 +40,7 @@ class Schema(NamedTuple):
     text: str
     source: str
     """What users know it by."""
+    is_users: bool = False
 
 
 def register_all(settings: Settings) -> dict[str, int]:
@@ -49,9 +51,17 @@ def register_all(settings: Settings) -> dict[str, int]:
 
     Raises:
         RegistryError: the registry is away and was never there, or refuses a schema as incompatible with the version
-            before.
+            before; or an aggregate's field has another type than before.
     """
-    schemas = own_schemas(settings) + _of_users(settings)
+    return _register_these(settings, own_schemas(settings) + _of_users(settings))
+
+
+def register_own(settings: Settings) -> dict[str, int]:
+    """The same of the settings' folder alone, for parts that write no aggregate: none can keep them from starting."""
+    return _register_these(settings, own_schemas(settings))
+
+
+def _register_these(settings: Settings, schemas: list[Schema]) -> dict[str, int]:
     texts = {schema.record: schema.text for schema in schemas}
     try:
         with _client(settings) as client:
@@ -77,7 +87,9 @@ def own_schemas(settings: Settings) -> list[Schema]:
 
 
 def _of_users(settings: Settings) -> list[Schema]:
-    return [Schema(each.record, schema_text(each), each.type.__name__) for each in load_aggregates(settings)]
+    return [
+        Schema(each.record, schema_text(each), each.type.__name__, is_users=True) for each in load_aggregates(settings)
+    ]
 
 
 def _read(path: Path) -> Schema:
@@ -89,6 +101,8 @@ def _read(path: Path) -> Schema:
 def _register(client: httpx.Client, schema: Schema) -> int:
     name = schema.record
     try:
+        if schema.is_users:
+            _check_types(client, schema)
         client.put(
             f"/config/{name}", json={"compatibility": COMPATIBILITY}
         )  # before the first version it may not be there
@@ -106,3 +120,21 @@ def _register(client: httpx.Client, schema: Schema) -> int:
             f"the schema registry at {client.base_url} did not take {schema.source}: {error or type(error).__name__}. "
             "Is it running (`livetape status`), and is LIVETAPE_REGISTRY_URL right?"
         ) from error
+
+
+def _check_types(client: httpx.Client, schema: Schema) -> None:
+    """Refuse what Avro would promote: the bytes of an amount are no text, and a column has one type.
+
+    Raises:
+        RegistryError: a field of an aggregate has another type than in the latest version.
+    """
+    answer = client.get(f"/subjects/{schema.record}/versions/latest")
+    if answer.status_code == _NOT_FOUND:
+        return
+    answer.raise_for_status()
+    before, now = field_types(json.loads(answer.json()["schema"])), field_types(json.loads(schema.text))
+    for field in sorted(before.keys() & now.keys()):
+        if before[field] != now[field]:
+            raise RegistryError(
+                f"{schema.source}: field {field} is {now[field]}, and was {before[field]}: give it another name"
+            )

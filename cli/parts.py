@@ -13,7 +13,7 @@ import typer
 
 from app.aggregates import load_aggregates
 from app.intervals import COMPARED
-from app.schema_registry import register_all
+from app.schema_registry import register_own
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
 from app.topics import load_topics
@@ -149,7 +149,7 @@ def _config_file(settings: Settings, program: Path, config: Mapping[str, object]
 def _become_native(program: Path) -> NoReturn:
     _require(program)
     settings = Settings()
-    schema_ids = register_all(settings)
+    schema_ids = register_own(settings)
     missing = [f"{name.lower()}.avsc" for name in RECORDS if f"livetape.{name}" not in schema_ids]
     if missing:
         raise WrongSetting(

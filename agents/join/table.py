@@ -19,7 +19,7 @@ from agents.topic_check import check_topics
 from agents.transaction import Fenced
 from agents.transport import BatchApp, RecordSet
 from agents.transport.table_manager import SelfRecovering
-from app.schema_registry import register_all
+from app.schema_registry import register_own
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
             serve_metrics(self._settings.join_metrics_port)
             self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
-        schema_ids = await asyncio.to_thread(register_all, self._settings)
+        schema_ids = await asyncio.to_thread(register_own, self._settings)
         self._setup = make_join_setup(self._settings, schema_ids)
         know_own(self._settings, self._setup.trade_schemas, schema_ids, "livetape.Trade", "livetape.Clock")
         know_own(self._settings, self._setup.quote_schemas, schema_ids, "livetape.Quote", "livetape.Clock")

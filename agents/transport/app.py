@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import faust
 from aiokafka.client import AIOKafkaClient
+from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
 from faust.types import TP, TopicT
 
@@ -77,10 +78,23 @@ class BatchApp(faust.App):
             await client.close()
         await super().on_first_start()
 
+    def topic(self, *topics: str, **options: Any) -> TopicT:  # noqa: ANN401 - Faust's own
+        """An ordinary topic.
+
+        Raises:
+            ImproperlyConfigured: it is a batch topic, of which no agent can have one event a record.
+        """
+        if taken := sorted(self.batch_topics.intersection(topics)):
+            raise ImproperlyConfigured(
+                f"{', '.join(taken)}: this app reads it as whole record batches, and no agent of it can have one event "
+                "a record: read what it makes of it, or read it in an app of your own"
+            )
+        return super().topic(*topics, **options)
+
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is handed over as record sets, undecoded and not acked by offset."""
         self.batch_topics.add(name)
-        return self.topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
+        return super().topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
 
     def read_batches_from(self, source: BatchSource) -> None:
         """Let `source` decide where batch topics are read from after each rebalance."""

@@ -13,6 +13,8 @@ from app.amounts import PRICE_SCALE
 LARGEST_LONG: Final = 2**63 - 1
 MAX_TEXT_BYTES: Final = 65_536
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_DAY_AT_ITS_END: Final = re.compile(r".*_[0-9]{8}")
+"""As the partitions of another aggregate's table are called."""
 ENVELOPE: Final = (
     "venue", "instrument", "interval", "start_ns", "day", "state", "revision", "trade_count", "seq", "epoch",
     "generation", "partition",
@@ -249,6 +251,8 @@ def declared(aggregate: Any) -> Declared:  # noqa: ANN401 - whatever the user's 
     name = getattr(aggregate, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise AggregatesUnfit(f"{told}: `name` must be lower-case letters, digits and underscores, and is {name!r}")
+    if _DAY_AT_ITS_END.fullmatch(name):
+        raise AggregatesUnfit(f"{told}: `name` must not end in a day, as tables' partitions of one day do: {name!r}")
     if not getattr(aggregate.__dict__.get("__dataclass_params__"), "frozen", False):
         raise AggregatesUnfit(f"{told} must be decorated by @dataclass(frozen=True)")
     try:

@@ -49,6 +49,17 @@ def schema_text(aggregate: Declared) -> str:
     return json.dumps(avro_schema(aggregate), ensure_ascii=False)
 
 
+def field_types(schema: Json) -> dict[str, str]:
+    """What each field of a schema is, be it null or not: `decimal` whatever its places, else Avro's own type."""
+    return {field["name"]: _named(field["type"]) for field in schema["fields"]}
+
+
+def _named(kind: Any) -> str:  # noqa: ANN401 - a type is any JSON
+    if isinstance(kind, list):
+        return " or ".join(_named(each) for each in kind if each != "null")
+    return str(kind.get("logicalType", kind["type"])) if isinstance(kind, dict) else str(kind)
+
+
 def amount_bytes(value: int) -> bytes:
     """An Avro decimal: two's complement, big-endian, as short as it goes."""
     return value.to_bytes((8 + (value + (value < 0)).bit_length()) // 8, "big", signed=True)

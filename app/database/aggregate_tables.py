@@ -77,7 +77,8 @@ def _integer(name: str, comment: str, *, key: bool = False) -> Column[Any]:
 
 def _column(field: Field) -> Column[Any]:
     info = {SCALE: field.kind.scale} if isinstance(field.kind, aggregates.Amount) else {}
-    return Column(field.name, _type(field.kind), nullable=field.is_nullable, comment=field.kind.doc, info=info)
+    # Null as well where a window was published before the field was declared.
+    return Column(field.name, _type(field.kind), nullable=True, comment=field.kind.doc, info=info)
 
 
 def _type(kind: Kind) -> TypeEngine[Any]:

@@ -8,14 +8,18 @@ import httpx
 import pytest
 
 from app import kept_schema_ids, schema_registry
-from app.schema_registry import RegistryError, register_all
+from app.schema_registry import RegistryError, register_all, register_own
 from app.settings import Settings
 
+AGGREGATES = "tests.unit.app.mean:ALL"
+RECORD = "livetape.aggregates.mean"
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def numbering(request: httpx.Request) -> httpx.Response:
-    """A registry that numbers subjects by the length of their names."""
+    """A registry that knows no subject yet, and numbers those that come by the length of their names."""
+    if request.method == "GET":
+        return httpx.Response(404)
     return httpx.Response(200, json={"id": len(request.url.path)})
 
 
@@ -36,8 +40,9 @@ def settings(tmp_path: Path) -> Settings:
 def registry(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
     def answer_by(answer: Answer) -> None:
         transport = httpx.MockTransport(answer)
-        client = httpx.Client(base_url="http://registry", transport=transport)
-        monkeypatch.setattr(schema_registry, "_client", lambda _: client)
+        monkeypatch.setattr(
+            schema_registry, "_client", lambda _: httpx.Client(base_url="http://registry", transport=transport)
+        )
 
     return answer_by
 
@@ -77,3 +82,47 @@ def test_a_registry_that_refuses_is_not_away(settings: Settings, registry: Calla
     registry(lambda _: httpx.Response(401))
     with pytest.raises(RegistryError, match="401"):
         register_all(settings)
+
+
+def test_ids_of_a_part_that_writes_no_aggregate_are_kept_beside_those_of_all(
+    settings: Settings, registry: Callable[[Answer], None]
+) -> None:
+    declared = settings.model_copy(update={"aggregates": AGGREGATES})
+    registry(numbering)
+    ids = register_all(declared)
+    own = register_own(declared)
+    assert set(ids) - set(own) == {RECORD}
+    registry(away)
+    assert (register_all(declared), register_own(declared)) == (ids, own)
+
+
+@pytest.mark.parametrize(
+    ("before", "refusal"),
+    [
+        ("double", None),
+        (["null", "double"], None),
+        ("long", "field mean is double, and was long: give it another name"),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+            "field mean is double, and was decimal",
+        ),
+    ],
+)
+def test_a_field_of_an_aggregate_keeps_its_type_even_where_avro_would_promote_it(
+    settings: Settings, registry: Callable[[Answer], None], before: object, refusal: str | None
+) -> None:
+    latest = json.dumps({"fields": [{"name": "mean", "type": before}, {"name": "gone", "type": "string"}]})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == f"/subjects/{RECORD}/versions/latest":
+            return httpx.Response(200, json={"schema": latest})
+        return numbering(request)
+
+    registry(answer)
+    declared = settings.model_copy(update={"aggregates": AGGREGATES})
+    if refusal is None:
+        assert RECORD in register_all(declared)
+    else:
+        with pytest.raises(RegistryError, match=f"Mean: {refusal}"):
+            register_all(declared)
+        assert set(register_own(declared)) == {"livetape.Trade"}

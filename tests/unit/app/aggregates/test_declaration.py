@@ -87,6 +87,12 @@ class BadName(Base):
     size: Annotated[int, Amount("An amount.")] = 0
 
 
+@dataclass(frozen=True)
+class NamedAsAPartition(Base):
+    name = "vwap_20260101"
+    size: Annotated[int, Amount("An amount.")] = 0
+
+
 @dataclass
 class Changeable(Base):
     name = "changeable"
@@ -109,6 +115,7 @@ class Empty(Base):
         (NegativeScale, "field size has -1 decimal places of 38 digits"),
         (BadInit, "init failed: TypeError"),
         (BadName, "`name` must be lower-case"),
+        (NamedAsAPartition, "`name` must not end in a day"),
         (Changeable, "frozen=True"),
         (Empty, "declares no field"),
         (int, "no subclass of app.aggregates.Aggregate"),
@@ -121,14 +128,14 @@ def test_what_cannot_be_used_is_refused_with_the_reason(wrong: Any, told: str) -
     assert told in str(refused.value)
 
 
-def test_a_record_written_without_the_users_fields_reads_as_no_trade() -> None:
+def test_fields_that_were_declared_after_a_record_was_written_are_null_in_it() -> None:
     everything = declared(Everything)
     schema = avro_schema(everything)
     own = {field.name for field in everything.fields}
     before = {**schema, "fields": [part for part in schema["fields"] if part["name"] not in own]}
     name, read = written_by(before, {})
     assert name == everything.record
-    assert [read[field] for field in sorted(own)] == [0.5, amount_bytes(-1), None, 7, "ü"]
+    assert {read[field] for field in own} == {None}
 
 
 def written_by(schema: Any, values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
