@@ -67,7 +67,7 @@ template <typename Handle, typename PassOver>
 JoinOutcome QuoteJoin::take(Input& input, Bytes record_set, std::vector<AbortedTransaction> aborted,
                             std::int64_t start_offset, Handle handle, PassOver passed_over) {
   JoinOutcome outcome;
-  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_, start_offset);
   input.next_offset = std::max(input.next_offset, start_offset);
   while (!outcome.needs_schema && outcome.corrupt.empty()) {
     const Record* record = reader.next();

@@ -21,12 +21,13 @@ T checked(std::optional<T> value, const Record& record) {
 }  // namespace
 
 std::int64_t QuoteJoin::restore(Bytes record_set, std::vector<AbortedTransaction> aborted, std::int64_t start_offset) {
-  RecordSetReader reader(record_set, std::move(aborted), decompressor_);
+  RecordSetReader reader(record_set, std::move(aborted), decompressor_, start_offset);
   while (const Record* record = reader.next()) {
     if (record->offset >= start_offset) restore_record(*record);  // a batch may begin with records that were deleted
   }
   if (!reader.error().empty()) {
-    throw CorruptState("changelog offset " + std::to_string(reader.next_offset()) + ": " + reader.error());
+    const std::int64_t offset = std::max(reader.next_offset(), start_offset);
+    throw CorruptState("changelog offset " + std::to_string(offset) + ": " + reader.error());
   }
   return reader.next_offset();
 }

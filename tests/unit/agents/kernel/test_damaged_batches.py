@@ -1,14 +1,19 @@
-"""A batch that cannot be read is one dead letter, as it came, and everything behind it goes on."""
+"""A batch that cannot be read is one dead letter, as it came, and everything behind it goes on, in fold and join."""
 
 import struct
+from dataclasses import dataclass
 
 import pytest
 
+from agents.kernel import CorruptState, JoinOutcome
 from tests.unit.agents.kernel.bar_oracle import Rules
-from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_in, records_of
-from tests.unit.agents.kernel.record_sets import GZIP, LZ4, NONE, SNAPPY, ZSTD, record_batch
+from tests.unit.agents.kernel.join_kit import batch_of, new_join
+from tests.unit.agents.kernel.join_oracle import JoinRules, Quote
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND, a_clock, a_trade, new_fold, records_in, records_of
+from tests.unit.agents.kernel.record_sets import GZIP, LZ4, NONE, SNAPPY, ZSTD, KafkaRecord, record_batch
 
 RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+JOIN_RULES = JoinRules(SECOND, 10 * SECOND, SECOND, SECOND, SECOND, frozenset({"binance"}))
 LENGTH = range(8, 12)
 LEADER_EPOCH_AT, MAGIC_AT = 12, 16
 CRC_AT = 17
@@ -18,6 +23,68 @@ RECORDS_AT = 61
 
 def trades(first: int, count: int, codec: int = 0) -> bytes:
     return record_batch(first, records_of([a_trade(first + at, first + at) for at in range(count)]), codec=codec)
+
+
+def quotes(first: int, count: int, codec: int = 0) -> bytes:
+    times = [NOON + at * SECOND for at in range(first, first + count)]
+    events = [
+        Quote(first + number, "binance", "BTC-USDT", None, None, None, at_ns, at_ns)
+        for number, at_ns in enumerate(times)
+    ]
+    return batch_of(events, codec)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a record set: how many records, and how many batches that cannot be read."""
+
+    corrupt: str
+    next_offset: int
+    records: int
+    damaged: int
+
+
+class FoldedTrades:
+    """The fold of a partition of `trades`."""
+
+    batch = staticmethod(trades)
+
+    def __init__(self) -> None:
+        self._fold = new_fold(RULES)
+
+    def take(self, record_set: bytes, start_offset: int = 0) -> Taken:
+        outcome = self._fold.fold(record_set, [], start_offset)
+        return Taken(outcome.corrupt, outcome.next_offset, outcome.trades, outcome.dead)
+
+
+class JoinedTrades:
+    """The join's reading of `trades`."""
+
+    batch = staticmethod(trades)
+
+    def __init__(self) -> None:
+        self._take = new_join(JOIN_RULES).take_trades
+
+    def take(self, record_set: bytes, start_offset: int = 0) -> Taken:
+        outcome: JoinOutcome = self._take(record_set, [], start_offset)
+        return Taken(outcome.corrupt, outcome.next_offset, outcome.trades, outcome.unusable)
+
+
+class JoinedQuotes:
+    """The join's reading of `quotes`."""
+
+    batch = staticmethod(quotes)
+
+    def __init__(self) -> None:
+        self._take = new_join(JOIN_RULES).take_quotes
+
+    def take(self, record_set: bytes, start_offset: int = 0) -> Taken:
+        outcome: JoinOutcome = self._take(record_set, [], start_offset)
+        return Taken(outcome.corrupt, outcome.next_offset, outcome.quotes, outcome.dead)
+
+
+Reading = type[FoldedTrades] | type[JoinedTrades] | type[JoinedQuotes]
+each_reading = pytest.mark.parametrize("reading", [FoldedTrades, JoinedTrades, JoinedQuotes])
 
 
 def flipped(batch: bytes, at: int) -> bytes:
@@ -60,28 +127,34 @@ def test_a_damaged_batch_that_was_passed_over_before_is_not_passed_over_again() 
     assert dead_of(flipped(trades(0, 3), RECORDS_AT) + trades(3, 2), start_offset=3) == []
 
 
-def test_a_damaged_batch_at_the_end_of_a_fetch_moves_the_fold_behind_it() -> None:
-    fold = new_fold(RULES)
-    assert fold.fold(flipped(trades(0, 3), CRC_AT), [], 0).next_offset == 3
-    assert fold.fold(trades(3, 2), [], 3).trades == 2
+@each_reading
+def test_a_damaged_batch_at_the_end_of_a_fetch_moves_the_reader_behind_it(reading: Reading) -> None:
+    reader = reading()
+    assert reader.take(flipped(reading.batch(0, 3), CRC_AT)) == Taken("", 3, 0, 1)
+    assert reader.take(reading.batch(3, 2), 3).records == 2
 
 
+@each_reading
 @pytest.mark.parametrize(
-    "batch",
+    ("at", "instead"),
     [
-        trades(3, 2)[:8] + struct.pack(">i", 7) + trades(3, 2)[12:],
-        trades(3, 2)[:16] + b"\1" + trades(3, 2)[17:],
-        struct.pack(">q", 1) + trades(3, 2)[8:],
-        struct.pack(">q", -3) + trades(3, 2)[8:],
-        struct.pack(">q", 4) + trades(3, 2)[8:],
-        struct.pack(">q", 2**63 - 1) + trades(3, 2)[8:],
+        (8, struct.pack(">i", 7)),
+        (MAGIC_AT, b"\1"),
+        (0, struct.pack(">q", 1)),
+        (0, struct.pack(">q", -3)),
+        (0, struct.pack(">q", 4)),
+        (0, struct.pack(">q", 2**63 - 1)),
     ],
     ids=["length", "format", "offsets again", "offsets below 0", "offsets of the next batch", "the last offset of all"],
 )
-def test_a_batch_with_no_telling_where_the_next_begins_stops_the_fold_before_it(batch: bytes) -> None:
-    outcome = new_fold(RULES).fold(trades(0, 3) + batch + trades(5, 2), [], 0)
-    assert outcome.corrupt
-    assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+def test_a_batch_with_no_telling_where_the_next_begins_stops_the_reader_before_it(
+    reading: Reading, at: int, instead: bytes
+) -> None:
+    whole = reading.batch(3, 2)
+    batch = whole[:at] + instead + whole[at + len(instead) :]
+    taken = reading().take(reading.batch(0, 3) + batch + reading.batch(5, 2))
+    assert taken.corrupt
+    assert (taken.next_offset, taken.records, taken.damaged) == (3, 3, 0)
 
 
 @pytest.mark.parametrize("at", range(LAST_OFFSET_DELTA_AT, LAST_OFFSET_DELTA_AT + 4))
@@ -91,35 +164,53 @@ def test_where_a_damaged_batch_ends_is_told_by_the_next_one(at: int) -> None:
     assert dead_of(trades(0, 3) + damaged + trades(5, 2)) == [(None, damaged, 3, reason)]
 
 
+@each_reading
 @pytest.mark.parametrize("at", range(LAST_OFFSET_DELTA_AT, LAST_OFFSET_DELTA_AT + 4))
-def test_the_last_batch_of_a_fetch_whose_end_cannot_be_told_stops_the_fold_before_it(at: int) -> None:
-    outcome = new_fold(RULES).fold(trades(0, 3) + flipped(trades(3, 2), at), [], 0)
-    assert outcome.corrupt == "its offsets do not fit between its neighbours'"
-    assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+def test_the_last_batch_of_a_fetch_whose_end_cannot_be_told_stops_the_reader_before_it(
+    reading: Reading, at: int
+) -> None:
+    taken = reading().take(reading.batch(0, 3) + flipped(reading.batch(3, 2), at))
+    assert taken == Taken("its offsets do not fit between its neighbours'", 3, 3, 0)
 
 
+@each_reading
 @pytest.mark.parametrize("codec", [NONE, GZIP, SNAPPY, LZ4, ZSTD])
-def test_whichever_byte_of_a_batch_is_damaged_no_trade_of_it_counts_and_none_of_another_is_lost(codec: int) -> None:
-    """All but the leader epoch, which says nothing of the records, and those that stop the fold loudly."""
-    batch = trades(3, 2, codec)
+def test_whichever_byte_of_a_batch_is_damaged_no_record_of_it_counts_and_none_of_another_is_lost(
+    reading: Reading, codec: int
+) -> None:
+    """All but the leader epoch, which says nothing of the records, and those that stop the reader loudly."""
+    batch = reading.batch(3, 2, codec)
     for at in (*range(LEADER_EPOCH_AT), *range(MAGIC_AT, len(batch))):
-        outcome = new_fold(RULES).fold(trades(0, 3) + flipped(batch, at) + trades(5, 2), [], 0)
-        if outcome.corrupt or at in LENGTH:
+        taken = reading().take(reading.batch(0, 3) + flipped(batch, at) + reading.batch(5, 2))
+        if taken.corrupt or at in LENGTH:
             assert at < CRC_AT
-            assert (outcome.next_offset, outcome.trades, outcome.dead) == (3, 3, 0)
+            assert (taken.next_offset, taken.records, taken.damaged) == (3, 3, 0)
         else:
-            assert (outcome.next_offset, outcome.trades, outcome.dead) == (7, 5, 1)
+            assert taken == Taken("", 7, 5, 1)
 
 
-def test_a_fetch_that_is_cut_off_is_folded_to_its_last_whole_batch_and_goes_on_with_the_next() -> None:
-    whole = trades(0, 3) + trades(3, 2, LZ4) + trades(5, 1)
-    ends = {0: 0, len(trades(0, 3)): 3, len(trades(0, 3) + trades(3, 2, LZ4)): 5, len(whole): 6}
+@each_reading
+def test_a_fetch_that_is_cut_off_is_read_to_its_last_whole_batch_and_goes_on_with_the_next(reading: Reading) -> None:
+    batches = [reading.batch(0, 3), reading.batch(3, 2, LZ4), reading.batch(5, 1)]
+    whole = b"".join(batches)
+    ends = {0: 0, len(batches[0]): 3, len(batches[0] + batches[1]): 5, len(whole): 6}
     for size in range(len(whole) + 1):
-        fold = new_fold(RULES)
+        reader = reading()
         at = max(end for end in ends if end <= size)
-        first = fold.fold(whole[:size], [], 0)
-        assert (first.corrupt, first.next_offset, first.trades) == ("", ends[at], ends[at])
-        assert fold.fold(whole[at:], [], first.next_offset).trades == 6 - ends[at]
+        assert reader.take(whole[:size]) == Taken("", ends[at], ends[at], 0)
+        assert reader.take(whole[at:], ends[at]).records == 6 - ends[at]
+
+
+def test_a_batch_of_the_join_s_changelog_with_offsets_of_the_next_is_refused_as_it_stands_there() -> None:
+    join = new_join(JOIN_RULES)
+    join.take_trades(trades(0, 3), [], 0)
+    records = [KafkaRecord(key, value) for key, value in records_in(join.take_flush().changelog)]
+    assert len(records) == 2
+    changelog = (
+        record_batch(0, records) + struct.pack(">q", 3) + record_batch(2, records)[8:] + record_batch(4, records)
+    )
+    with pytest.raises(CorruptState, match="changelog offset 2: "):
+        new_join(JOIN_RULES).restore(changelog, [], 0)
 
 
 def test_a_record_that_would_not_fit_the_topic_of_late_trades_is_a_dead_letter() -> None:
