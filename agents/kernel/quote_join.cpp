@@ -273,7 +273,7 @@ void QuoteJoin::settle() {
 
 std::int64_t QuoteJoin::decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept {
   const auto by = [&](std::int64_t clock_ns, const Input& log) {
-    return time_ns < clock_ns ? kAlways : std::max(log.appended_ms, log.silent_ms) - kClockAwayMs;
+    return time_ns < clock_ns ? kAlways : log.waited_before_ms();
   };
   const std::int64_t by_trades = by(home.trade_clock_ns, trades_);
   return home.has_quotes ? std::min(by_trades, by(home.quote_clock_ns, quotes_)) : by_trades;
@@ -441,9 +441,15 @@ std::size_t QuoteJoin::waiting_for_quotes() const noexcept {
   if (is_reading_again()) return 0;
   std::size_t waiting = 0;
   for (const auto& [name, home] : venues_) {
-    if (home->has_quotes && home->quote_clock_ns < home->trade_clock_ns) waiting += home->waiting.size();
+    if (are_quotes_behind(*home)) waiting += home->waiting.size();
   }
   return waiting;
+}
+
+bool QuoteJoin::are_quotes_behind(const JoinVenue& home) const noexcept {
+  const auto has_waited_enough = [&](const Input& log) { return home.waiting_since_ms < log.waited_before_ms(); };
+  const bool is_log_behind = has_waited_enough(trades_) && !has_waited_enough(quotes_);
+  return home.has_quotes && (home.quote_clock_ns < home.trade_clock_ns || is_log_behind);
 }
 
 std::size_t QuoteJoin::TextHash::operator()(std::string_view text) const noexcept {

@@ -99,8 +99,8 @@ class QuoteJoin {
   /// Empty while nothing is new, and while trades that waited are read again.
   JoinFlush take_flush();
 
-  /// Trades that wait for quotes: the quotes are behind. None while those that waited before are read again, which has
-  /// to come to its end.
+  /// Trades that wait for quotes: the quotes are behind, by the venue's clock or, where that stays away, by when the
+  /// logs took their records. None while those that waited before are read again, which has to come to its end.
   [[nodiscard]] std::size_t waiting_for_quotes() const noexcept;
   [[nodiscard]] std::size_t kept_quotes() const noexcept { return kept_quotes_; }
 
@@ -161,6 +161,10 @@ class QuoteJoin {
     std::int64_t reached_ms = 0;  // when it had taken all of that
 
     [[nodiscard]] std::int64_t taken_ms() const noexcept { return std::max(appended_ms, reached_ms); }
+    /// Trades that came before have waited long enough for this log's clock.
+    [[nodiscard]] std::int64_t waited_before_ms() const noexcept {
+      return std::max(appended_ms, silent_ms) - kClockAwayMs;
+    }
   };
 
   template <typename Handle, typename PassOver>
@@ -194,6 +198,8 @@ class QuoteJoin {
   void forget_stretches();
   /// A trade of this time is decided if it came to its log before: always, once the venue's clocks have passed it.
   [[nodiscard]] std::int64_t decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept;
+  /// Whether what trades of the venue wait for is still to be read from `quotes`.
+  [[nodiscard]] bool are_quotes_behind(const JoinVenue& home) const noexcept;
   /// How long before a trade a quote may have come to the log.
   [[nodiscard]] std::int64_t longest_before_ms() const noexcept;
   /// No trade that comes or waits asks for a quote that came to its log before.

@@ -1,22 +1,24 @@
-"""A partition of the join whose quotes end: their only venue is gone, or their log is damaged."""
+"""A partition of the join whose quotes end, or whose clocks stand still: a venue is away, or a log is damaged."""
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
-from agents.join.partition import JoiningPartition
+from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinFlush, QuoteJoin, WriterSchemas
 from agents.partition_log import CorruptRecords
 from agents.transport import RecordSet
 from app.settings import Settings
+from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
 from tests.unit.agents.kernel.join_oracle import Fields, Log
-from tests.unit.agents.kernel.partition_kit import records_in
+from tests.unit.agents.kernel.partition_kit import NOON, records_in
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
 
@@ -92,6 +94,34 @@ async def test_when_more_trades_wait_than_are_fetched_their_log_tells_when_quote
     await partition.close()
     assert [(fields["match"], fields["trade_id"]) for fields in written.joined] == [("quoted", "0"), ("quoted", "1")]
     assert (partition.paused, failures) == (set(), [])
+
+
+async def test_while_the_clocks_stand_still_quotes_are_fetched_again_once_only_their_log_does_not_decide_a_trade(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.join.partition.MOST_QUOTES", 1)
+    written = Written()
+    partition = joining(Settings(), new_join(RULES), written)
+    later = Clock(2, "kraken", NOON)
+    times = [APPENDED_MS, APPENDED_MS, APPENDED_MS + 16 * MINUTE_MS]
+    trades = Log([clock(0, 5), tick(1, 10), later], times)
+    quotes = Log([clock(0, 5), quote(1, 8), quote(2, 9), replace(later, offset=3)], [APPENDED_MS, *times])
+
+    async def take(side: Side, log: Log, first: int, count: int) -> None:
+        taken = batches_of(log, first, count, NONE)
+        await partition.take(RecordSet(side.tp.topic, 0, taken, side.next_offset, side.next_offset + count))
+
+    await take(partition.trades, trades, 0, 2)
+    await take(partition.quotes, quotes, 0, 3)
+    assert partition.paused == {partition.quotes.tp}, (
+        "the trades' log has not gone on by as much as a clock is waited for"
+    )
+    await take(partition.trades, trades, 2, 1)
+    assert partition.paused == set()
+    await take(partition.quotes, quotes, 3, 1)
+    await partition.flush()
+    assert [(fields["match"], fields["quote_offset"]) for fields in written.joined] == [("quoted", 2)]
+    assert partition.paused == {partition.quotes.tp}
 
 
 async def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it_is_taken() -> None:
