@@ -25,8 +25,9 @@
 
 namespace livetape::kernel {
 
-/// How long a venue's clocks are waited for, by the times at which the logs took their records. It is longer than what
-/// the bridge may hold a venue's trades back behind its quotes.
+/// How long a venue's clocks are waited for, by the times at which the logs took their records. The bridge holds trades
+/// back behind their quotes for less, but for those behind a long outage, which it holds while the venue's history
+/// answers: trades that come so much later than their quotes, and the age that these may have, are joined with none.
 inline constexpr std::int64_t kClockAwayMs = 900'000;
 
 /// How trades are joined. Times in nanoseconds.
