@@ -143,12 +143,13 @@ template <>
   return DecodeError::none;
 }
 
-/// The first of a list of levels, each [price, size, …], the best one. Nothing of an empty list.
-inline void read_best(simdjson::ondemand::value& levels, std::optional<std::string_view>& price,
-                      std::optional<std::string_view>& size) {
-  bool is_first = true;
-  (void)each_item(levels, [&](simdjson::ondemand::value& level) {
-    if (!std::exchange(is_first, false)) return;
+/// The first of a list of levels, each [price, size, …], the best one. Nothing of an empty list, which is true all the
+/// same: nobody offers there. False when it is no list, or its first is no level.
+[[nodiscard]] inline bool read_best(simdjson::ondemand::value& levels, std::optional<std::string_view>& price,
+                                    std::optional<std::string_view>& size) {
+  bool is_empty = true;
+  const bool is_list = each_item(levels, [&](simdjson::ondemand::value& level) {
+    if (!std::exchange(is_empty, false)) return;
     int column = 0;
     (void)each_item(level, [&](simdjson::ondemand::value& cell) {
       if (column == 0) price = as<std::string_view>(cell);
@@ -156,6 +157,7 @@ inline void read_best(simdjson::ondemand::value& levels, std::optional<std::stri
       ++column;
     });
   });
+  return is_list && (is_empty || price);
 }
 
 /// The whole number that a text is; nothing when it is none, or int64 cannot hold it.

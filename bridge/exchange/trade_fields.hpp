@@ -58,6 +58,7 @@ struct TradeFields : TimeFields {
 struct QuoteFields : TimeFields {
   std::optional<std::string_view> symbol;
   std::optional<std::int64_t> seq;
+  bool has_list = false;  // of a side's levels, which is empty where nobody offers
   std::optional<std::string_view> bid_price;
   std::optional<std::string_view> bid_size;
   std::optional<std::string_view> ask_price;

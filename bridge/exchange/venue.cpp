@@ -53,7 +53,8 @@ DecodeError Venue::add_trade(const TradeFields& fields, std::int64_t receive_tim
 }
 
 DecodeError Venue::add_quote(const QuoteFields& fields, std::int64_t receive_time_ns, std::vector<Quote>& out) const {
-  if (!fields.symbol || (!fields.bid_price && !fields.ask_price)) return DecodeError::missing_field;
+  const bool has_side = fields.has_list || fields.bid_price || fields.ask_price;
+  if (!fields.symbol || !has_side) return DecodeError::missing_field;
   const auto instrument = find(*fields.symbol);
   if (!instrument) return DecodeError::unknown_instrument;
   if (fields.has_time && !fields.time_ns) return DecodeError::time_out_of_range;

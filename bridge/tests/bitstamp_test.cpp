@@ -105,6 +105,17 @@ TEST_F(BitstampTest, BookGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].event_time_ns, 1'643'643'584'684'047'000);
 }
 
+TEST_F(BitstampTest, ABookThatIsEmptyOnBothSidesIsAQuote) {
+  ASSERT_EQ(decode(R"({"data":{"timestamp":"1643643584","microtimestamp":"1643643584684047","bids":[],"asks":[]},)"
+                   R"("channel":"order_book_ethusd","event":"data"})")
+                .kind,
+            FrameKind::quotes);
+  expect_empty_book(out_.quotes);
+  EXPECT_EQ(
+      decode(R"({"data":{"microtimestamp":"1643643584684047"},"channel":"order_book_ethusd","event":"data"})").error,
+      DecodeError::missing_field);
+}
+
 TEST_F(BitstampTest, CandlesAreReadByName) {
   const CandleQuery query{1, kMinute, kNextMinute};
   EXPECT_EQ(venue_.candles_target(query), "/api/v2/ohlc/ethusd/?step=60&limit=100&start=1700000040");

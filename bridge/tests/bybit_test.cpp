@@ -121,6 +121,18 @@ TEST_F(BybitTest, BookOfOneLevelGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].event_time_ns, 1'672'304'484'976'000'000);
 }
 
+TEST_F(BybitTest, ABookThatIsEmptyOnBothSidesIsAQuote) {
+  ASSERT_EQ(decode(R"({"topic":"orderbook.1.BTCUSDT","ts":1672304484978,"type":"snapshot","data":{"s":"BTCUSDT",)"
+                   R"("b":[],"a":[],"u":18521288,"seq":7961638724},"cts":1672304484976})")
+                .kind,
+            FrameKind::quotes);
+  expect_empty_book(out_.quotes);
+  for (const char* sides : {R"("u":18521288)", R"("b":null,"a":null)", R"("b":[[]],"a":[{}])"}) {
+    const std::string book = R"({"topic":"orderbook.1.BTCUSDT","data":{"s":"BTCUSDT",)" + std::string(sides);
+    EXPECT_EQ(decode(book + R"(},"cts":1672304484976})").error, DecodeError::missing_field) << sides;
+  }
+}
+
 TEST_F(BybitTest, CandlesAreReadByTheirColumns) {
   const CandleQuery query{0, kMinute, kNextMinute};
   EXPECT_EQ(venue_.candles_target(query),

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/trade.hpp"
 #include "livetape/decimal.hpp"
@@ -50,4 +51,11 @@ inline void expect_candle(const livetape::bridge::Candle& candle, std::int64_t s
 inline void expect_level(const livetape::bridge::Level& level, const char* price, const char* size) {
   EXPECT_TRUE(level.price == livetape::parse_decimal(price).unscaled);
   EXPECT_TRUE(level.size == livetape::parse_decimal(size).unscaled);
+}
+
+/// Expects one quote in which nothing is bid and nothing asked.
+inline void expect_empty_book(const std::vector<livetape::bridge::Quote>& quotes) {
+  ASSERT_EQ(quotes.size(), 1U);
+  EXPECT_TRUE(quotes[0].bid.size == 0);
+  EXPECT_TRUE(quotes[0].ask.size == 0);
 }

@@ -99,6 +99,16 @@ TEST_F(OkxTest, BestBidAndAskAreThoseOfTheInstrumentBeforeThem) {
   EXPECT_EQ(venue_.path(Channel::quotes), "/ws/v5/public");
 }
 
+TEST_F(OkxTest, ABookThatIsEmptyOnBothSidesIsAQuote) {
+  ASSERT_EQ(decode(R"({"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"asks":[],"bids":[],)"
+                   R"("ts":"1670324386802","seqId":363996337}]})")
+                .kind,
+            FrameKind::quotes);
+  expect_empty_book(out_.quotes);
+  EXPECT_EQ(decode(R"({"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"ts":"1670324386802"}]})").error,
+            DecodeError::missing_field);
+}
+
 TEST_F(OkxTest, CandlesAreReadByTheirColumns) {
   const CandleQuery query{0, kMinute, kNextMinute};
   EXPECT_EQ(venue_.candles_target(query),

@@ -71,8 +71,8 @@ void read_data(value& data, Data& out) {
     if (name == "price_str") out.trade.price = as<std::string_view>(part);
     if (name == "amount_str") out.trade.size = as<std::string_view>(part);
     if (name == "type") set_side(token_of(part), out.trade);
-    if (name == "bids") read_best(part, out.quote.bid_price, out.quote.bid_size);
-    if (name == "asks") read_best(part, out.quote.ask_price, out.quote.ask_size);
+    if (name == "bids") out.quote.has_list |= read_best(part, out.quote.bid_price, out.quote.bid_size);
+    if (name == "asks") out.quote.has_list |= read_best(part, out.quote.ask_price, out.quote.ask_size);
     if (name == "message") out.message = as<std::string_view>(part).value_or("");
     if (name != "microtimestamp") return;
     const auto time_ns = as_ns(as<std::string_view>(part), 1'000);

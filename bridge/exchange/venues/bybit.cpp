@@ -18,8 +18,8 @@ constexpr std::string_view kBook = "orderbook.1.";
 void read_book(value& book, QuoteFields& quote) {
   (void)each_field_of(book, [&](std::string_view key, value& field) {
     if (key == "s") quote.symbol = as<std::string_view>(field);
-    if (key == "b") read_best(field, quote.bid_price, quote.bid_size);
-    if (key == "a") read_best(field, quote.ask_price, quote.ask_size);
+    if (key == "b") quote.has_list |= read_best(field, quote.bid_price, quote.bid_size);
+    if (key == "a") quote.has_list |= read_best(field, quote.ask_price, quote.ask_size);
     if (key == "seq") quote.seq = as<std::int64_t>(field);
   });
 }

@@ -95,8 +95,8 @@ DecodeError Okx::read_quotes(value& list, std::string_view instrument, std::int6
     QuoteFields fields;
     fields.symbol = instrument;
     (void)each_field_of(item, [&](std::string_view key, value& field) {
-      if (key == "bids") read_best(field, fields.bid_price, fields.bid_size);
-      if (key == "asks") read_best(field, fields.ask_price, fields.ask_size);
+      if (key == "bids") fields.has_list |= read_best(field, fields.bid_price, fields.bid_size);
+      if (key == "asks") fields.has_list |= read_best(field, fields.ask_price, fields.ask_size);
       if (key == "seqId") fields.seq = as<std::int64_t>(field);
       if (key == "ts") fields.set_milliseconds(integer(field));
     });
