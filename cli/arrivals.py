@@ -17,10 +17,13 @@ NONE_YET = Newest(0, 0)
 
 
 class Arrivals:
-    """Looks at the newest bars of instruments by the API at `url`."""
+    """Looks at the newest bars of instruments by the API that `http` asks.
 
-    def __init__(self, url: str, interval: str) -> None:
-        self._url = url
+    The client is one for all looks: making one, which makes a TLS context, takes longer than a look.
+    """
+
+    def __init__(self, http: httpx.Client, interval: str) -> None:
+        self._http = http
         self._interval = interval
         self._first: dict[tuple[str, str], Newest] = {}
 
@@ -33,7 +36,7 @@ class Arrivals:
         """Nothing while the API cannot tell."""
         query = {"venue": venue, "instrument": instrument, "interval": self._interval, "limit": "1"}
         try:
-            answer = httpx.get(f"{self._url}/api/v1/bars", params=query, timeout=5.0)
+            answer = self._http.get("/api/v1/bars", params=query)
         except httpx.HTTPError:
             return None
         if answer.status_code == HTTPStatus.NOT_FOUND:  # an instrument of which nothing has come

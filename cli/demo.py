@@ -31,6 +31,8 @@ READY_TIMEOUT_S = 180.0
 OTHER_VENUES_S = 15.0
 """How long to wait for bars of all venues once there is one."""
 STOP_TIMEOUT_S = 10.0
+ANSWER_S = 5.0
+"""How long the API may take for an answer."""
 DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
 DEMO_HISTORY = "10m"
 DEMO_RATE = 60
@@ -119,7 +121,18 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
     """Wait for a new bar, and a while for one of each venue: what cannot be reached, or rests, holds up no other."""
     if not settings.venues:
         return
-    late, arrivals = set(settings.venues), Arrivals(_url(settings), settings.intervals[0])
+    with httpx.Client(base_url=_url(settings), timeout=ANSWER_S) as http:
+        late = _venues_without_bars(settings, supervisor, Arrivals(http, settings.intervals[0]))
+    for name in settings.venues:
+        if name in late:
+            broken(name, f"no bar came yet; {settings.logs_dir / 'bridge.log'} may say why")
+        else:
+            done(name, "has bars")
+
+
+def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: Arrivals) -> set[str]:
+    """The venues of which no new bar came, once one of another did and a while has passed."""
+    late = set(settings.venues)
 
     def has_traded(name: str) -> bool:
         return any(arrivals.look(name, instrument) for instrument in settings.venues[name].instruments)
@@ -136,11 +149,7 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
         supervisor.watch()
         time.sleep(POLL_S)
         has_come()
-    for name in settings.venues:
-        if name in late:
-            broken(name, f"no bar came yet; {bridge_log} may say why")
-        else:
-            done(name, "has bars")
+    return late
 
 
 def _parts(settings: Settings) -> list[Part]:
@@ -191,7 +200,7 @@ def _announce(settings: Settings, seconds: float | None) -> None:
 
 def _is_ok(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5.0).is_success
+        return httpx.get(url, timeout=ANSWER_S).is_success
     except httpx.HTTPError:
         return False
 

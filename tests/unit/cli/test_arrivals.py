@@ -26,17 +26,17 @@ def bar(start_ns: int, trades: int) -> httpx.Response:
     ],
 )
 def test_only_what_comes_after_the_first_look_counts(
-    monkeypatch: pytest.MonkeyPatch, answers: list[httpx.Response | Exception], seen: list[bool]
+    answers: list[httpx.Response | Exception], seen: list[bool]
 ) -> None:
     left = iter(answers)
 
-    def get(url: str, *, params: dict[str, str], timeout: float) -> httpx.Response:
-        assert (url, params["instrument"], timeout > 0) == ("http://api/api/v1/bars", "BTC-USD", True)
-        answer = next(left)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.url.path, request.url.params["instrument"]) == ("/api/v1/bars", "BTC-USD")
+        told = next(left)
+        if isinstance(told, Exception):
+            raise told
+        return told
 
-    monkeypatch.setattr(httpx, "get", get)
-    arrivals = Arrivals("http://api", "1s")
-    assert [arrivals.look("kraken", "BTC-USD") for _ in answers] == seen
+    with httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer)) as http:
+        arrivals = Arrivals(http, "1s")
+        assert [arrivals.look("kraken", "BTC-USD") for _ in answers] == seen
