@@ -108,7 +108,10 @@ def alone() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Step:
-    """One piece of set-up: it runs when what `inputs`, glob patterns, hold or what the system `lacks` has changed."""
+    """One piece of set-up: it runs when what `inputs`, glob patterns, hold or what the system `lacks` has changed.
+
+    Of `names`, glob patterns too, it counts which files there are, not what they hold.
+    """
 
     name: str
     title: str
@@ -117,6 +120,7 @@ class Step:
     outputs: Sequence[str] = ()
     needs: Sequence[str] = field(default=())
     lacks: Callable[[], Sequence[str]] = list
+    names: Sequence[str] = ()
 
 
 class Log:
@@ -202,14 +206,27 @@ def run_step(step: Step) -> None:
 def digest_of(step: Step) -> str:
     """SHA-256 over what decides whether the step runs, and over the stamps of the steps it needs."""
     digest = hashlib.sha256("\0".join((str(PROJECT), *step.lacks())).encode())
-    for pattern in step.inputs:
-        for path in sorted(PROJECT.glob(pattern)):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes())
+    for path in files_of(step.inputs):
+        digest.update(named(path) + path.read_bytes())
+    for path in files_of(step.names):
+        digest.update(named(path))
     for need in step.needs:
         stamp = STAMPS / need
         digest.update(stamp.read_bytes() if stamp.exists() else b"")
     return digest.hexdigest()
+
+
+def files_of(patterns: Sequence[str]) -> Iterator[Path]:
+    """The files of the project that glob patterns name, always in the same order."""
+    for pattern in patterns:
+        for path in sorted(PROJECT.glob(pattern)):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def named(path: Path) -> bytes:
+    """Where in the project a file is."""
+    return str(path.relative_to(PROJECT)).encode() + b"\0"
 
 
 def in_order(names: Sequence[str]) -> list[str]:
@@ -303,7 +320,7 @@ def is_of_here(program: Path) -> bool:
 
 
 def install_kernel(log: Log) -> None:
-    """Build the C++ kernel and install the project, editable, into .venv."""
+    """Build the C++ kernel and install the project, editable, into .venv: that notes in which file each module is."""
     log.call(
         PYTHON,
         "-m",
@@ -383,6 +400,7 @@ STEPS = {
             install_kernel,
             [".venv/bin/livetape"],
             ["python"],
+            names=[f"{package}/**/*.py" for package in ("app", "agents", "cli", "local", "replay")],
         ),
         Step(
             "bridge",

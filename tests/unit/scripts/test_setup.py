@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -62,6 +63,30 @@ def test_a_step_runs_again_only_when_its_inputs_or_outputs_changed(setup: Module
 def test_a_change_of_a_source_in_any_folder_is_an_input(setup: ModuleType, step: str, source: str) -> None:
     found = {path for pattern in setup.STEPS[step].inputs for path in PROJECT.glob(pattern)}
     assert PROJECT / source in found
+
+
+def test_a_module_that_was_moved_is_installed_again_and_one_that_was_edited_is_not(
+    setup: ModuleType, tmp_path: Path
+) -> None:
+    module, package = tmp_path / "app" / "views.py", tmp_path / "app" / "views" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    module.write_text("1")
+    runs: list[bool] = []
+    step = setup.Step("kernel", "kernel", [], lambda _: runs.append(module.exists()), names=["app/**/*.py"])
+    setup.run_step(step)
+    module.write_text("2")
+    setup.run_step(step)
+    assert runs == [True]
+    module.rename(package)
+    setup.run_step(step)
+    setup.run_step(step)
+    assert runs == [True, False]
+
+
+def test_the_modules_of_every_package_that_is_installed_are_known_by_their_names(setup: ModuleType) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    packages = project["tool"]["scikit-build"]["wheel"]["packages"]
+    assert setup.STEPS["kernel"].names == [f"{package}/**/*.py" for package in packages]
 
 
 def test_a_failing_command_is_shown_with_the_end_of_its_output_and_runs_again(setup: ModuleType) -> None:
