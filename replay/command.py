@@ -15,7 +15,7 @@ from app.intervals import duration_ns
 from app.time_zones import check_timezone
 from replay.capture import SUFFIXES, CaptureSource
 from replay.control import serve_control
-from replay.exchange import Exchange
+from replay.exchange import SETTLED_S, Exchange
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
@@ -95,7 +95,7 @@ def recording(  # noqa: PLR0917 - each an option of the command line
         else:
             file.open("rb").close()
             source = FrameRecording(file, factor, protocol.recorded_stream)
-    exchange = Exchange(protocol, source, _tls(cert, key), port=port)
+    exchange = Exchange(protocol, source, _tls(cert, key), port=port, quiet_s=SETTLED_S)
     _run([exchange], [venue], control)
 
 

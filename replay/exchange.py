@@ -1,6 +1,7 @@
 """A simulated exchange: a server over TLS that speaks a venue's protocols, WebSocket and REST, and plays trades."""
 
 import asyncio
+import contextlib
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterable, Mapping, Sequence
@@ -26,6 +27,8 @@ Source = AsyncIterable[SimulatedTrade | SimulatedQuote | RecordedFrame]
 MAX_REQUEST_BYTES: Final = 1 << 20
 DAY_S: Final = 24 * 60 * 60
 YIELD_EVERY: Final = 100
+SETTLED_S: Final = 1.0
+"""How long after a subscription no other one follows: several times what any venue wants between two messages."""
 
 
 class Subscriptions:
@@ -66,6 +69,14 @@ class Subscriptions:
     def of(self, connection: ServerConnection) -> list[str]:
         """The streams that a connection listens to."""
         return sorted(stream for stream, listeners in self._listeners.items() if connection in listeners)
+
+    async def settled(self, quiet_s: float) -> None:
+        """Wait for the first subscription, and then until none has been added for a while, where that is wanted."""
+        await self.first.wait()
+        with contextlib.suppress(TimeoutError):
+            while quiet_s > 0:
+                self.added.clear()
+                await asyncio.wait_for(self.added.wait(), quiet_s)
 
     def listeners(self, stream: str) -> list[ServerConnection]:
         """The connections that a stream is sent to."""
@@ -109,7 +120,11 @@ class VenueProtocol(Protocol):
 
 
 class Exchange:
-    """Serves one venue. The source begins to play with the first subscription; a recording that ends leaves silence."""
+    """Serves one venue; a source that ends leaves silence.
+
+    It begins to play with the first subscription, as a market goes on whoever listens; or, as a recording should that
+    has nothing to lose, once nobody has subscribed to more for `quiet_s`.
+    """
 
     def __init__(
         self,
@@ -121,6 +136,7 @@ class Exchange:
         port: int = 0,
         ledger: Ledger | None = None,
         remembered: int = REMEMBERED,
+        quiet_s: float = 0.0,
     ) -> None:
         self.faults = Faults()
         self.played_out = asyncio.Event()
@@ -133,6 +149,7 @@ class Exchange:
         self._ledger = ledger or Ledger(None)
         self.history = History(remembered)
         """What its REST API can give back."""
+        self._quiet_s = quiet_s
         self._played = 0
         self._subscriptions = Subscriptions()
         self._server: Server | None = None
@@ -227,7 +244,7 @@ class Exchange:
             self._subscriptions.drop(connection)
 
     async def _play(self) -> None:
-        await self._subscriptions.first.wait()
+        await self._subscriptions.settled(self._quiet_s)
         async for item in self._source:
             self._played += 1
             if self._played % YIELD_EVERY == 0:

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from local import certificates
 from replay.binance import BinanceProtocol
-from replay.exchange import Exchange
+from replay.exchange import SETTLED_S, Exchange
 from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger, read_ledger
 from replay.market import Market, MarketSpec, trades
@@ -172,6 +172,23 @@ async def test_faults_skip_repeat_and_spoil(tls: tuple[ssl.SSLContext, ssl.SSLCo
     assert broken[0]["data"]["p"] == "1e400"
     assert broken[1]["data"]["T"] == 4_102_358_400_000
     assert sent == [2, 2, 3, 4, 5]
+
+
+async def test_a_recording_waits_for_subscriptions_that_follow_the_first(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    source = recorded(trade(1, "ETH-USDT"), trade(2), trade(3, "ETH-USDT"))
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0], quiet_s=SETTLED_S) as exchange,
+        dial(exchange, "/stream", tls[1]) as socket,
+    ):
+        answers = [
+            await ask(socket, method="SUBSCRIBE", params=[stream], id=number)
+            for number, stream in enumerate(("btcusdt@trade", "ethusdt@trade"))
+        ]
+        sent = [(await receive(socket))["data"]["t"] for _ in range(3)]
+    assert answers == [{"result": None, "id": 0}, {"result": None, "id": 1}]
+    assert sent == [1, 2, 3]
 
 
 async def test_a_dropped_connection_can_come_back(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
