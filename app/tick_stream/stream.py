@@ -5,7 +5,6 @@ import logging
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Coroutine
 from dataclasses import replace
 from types import TracebackType
@@ -20,8 +19,10 @@ from app.settings import Settings
 from app.tick_stream.history import HistoryAway, TickHistory
 from app.tick_stream.items import Hole, Lost, Tick
 from app.tick_stream.order import VenueOrder
-from app.tick_stream.retry import POSITION, RetryAway, RetryClient
+from app.tick_stream.patience import Patience
+from app.tick_stream.retry import POSITION, Kept, RetryAway, RetryClient
 from app.tick_stream.sessions import mark_of_namespace
+from app.tick_stream.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +31,10 @@ RECEIVE_QUEUE: Final = 100_000
 DRAIN: Final = 200
 """Messages taken before other tasks get their turn."""
 READY: Final = 20_000
-"""Messages that wait for the reader before no more are received."""
+"""Messages that wait for the reader before no more are received, or fetched."""
 HELD: Final = 200_000
-"""Messages of a venue that wait for missed ones; beyond this the missed ones are given up."""
+"""Messages of a venue that wait for missed ones; beyond this the missed ones are given up. Where it is the reader who
+keeps them waiting, newer ones are missed as well instead."""
 CHUNK: Final = 100_000
 """Missed messages that are read from Kafka at once."""
 WATCH_S: Final = 1.0
@@ -59,11 +61,12 @@ class TickStream:
         self._orders: dict[str, VenueOrder] = {}
         self._in_order_s: dict[str, float] = {}
         self._menders: dict[str, asyncio.Task[None]] = {}
-        self._ready: deque[Tick | Lost] = deque()
-        self._has_ready = asyncio.Event()
-        self._has_room = asyncio.Event()
+        self._slowed: set[str] = set()
+        """Venues whose missed messages have waited for the reader."""
+        self._waiting = Waiting(READY)
+        self._has_taken_all = True
+        """Whether nothing that has come to us waits in ZeroMQ."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._failure: BaseException | None = None
         self._stopping = threading.Event()
         self.malformed = 0
         """Messages that were none of a bridge's."""
@@ -76,7 +79,6 @@ class TickStream:
         self._socket.set(zmq.RCVHWM, RECEIVE_QUEUE)
         self._socket.subscribe(b"")
         self._socket.connect(self._address)
-        self._has_room.set()
         self._run(self._receive())
         self._run(self._watch())
         return self
@@ -95,15 +97,7 @@ class TickStream:
         return self
 
     async def __anext__(self) -> Tick | Lost:
-        while not self._ready:
-            if self._failure is not None:
-                raise self._failure
-            self._has_ready.clear()
-            await self._has_ready.wait()
-        item = self._ready.popleft()
-        if len(self._ready) < READY // 2:
-            self._has_room.set()
-        return item
+        return await self._waiting.next()
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
@@ -114,24 +108,27 @@ class TickStream:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.remove(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failure = error
-            self._has_ready.set()
+            self._waiting.fail(error)
 
     async def _receive(self) -> None:
         ready: zmq.Socket[bytes] = zmq.Socket.shadow(self._socket)
         while True:
-            await self._has_room.wait()
+            self._has_taken_all &= self._waiting.has_room
+            await self._waiting.room()
             self._take(await self._socket.recv_multipart())
-            self._drain(ready)
+            self._has_taken_all = self._drain(ready)
             await asyncio.sleep(0)
 
-    def _drain(self, socket: "zmq.Socket[bytes]") -> None:
-        """Take what has come meanwhile without a trip through the event loop for each."""
+    def _drain(self, socket: "zmq.Socket[bytes]") -> bool:
+        """Take what has come meanwhile without a trip through the event loop for each; false when more may be there."""
         for _ in range(DRAIN):
+            if not self._waiting.has_room:
+                return False
             try:
                 self._take(socket.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
-                return
+                return True
+        return False
 
     def _take(self, frames: list[bytes]) -> None:
         try:
@@ -146,6 +143,9 @@ class TickStream:
             return
         venue = name.partition(":")[0]
         order = self._orders.get(venue) or self._orders.setdefault(venue, VenueOrder(venue))
+        if order.held >= HELD and venue in self._slowed:
+            order.knows(session, sequence)  # missed as well, so that it comes later
+            return
         order.take(Tick(venue, name, session, sequence, value))
         if order.held > HELD and (hole := order.hole()) is not None:
             order.lose(hole, f"more than {HELD} messages wait behind them")
@@ -165,11 +165,8 @@ class TickStream:
         """Pass on what is in order, and see to what is missing."""
         if order.ready:
             self._in_order_s[venue] = time.time()
-            self._ready.extend(order.ready)
+            self._waiting.add(order.ready)
             order.ready.clear()
-            self._has_ready.set()
-            if len(self._ready) >= READY:
-                self._has_room.clear()
         if venue not in self._menders and order.hole() is not None:
             self._menders[venue] = self._run(self._mend(venue, order))
 
@@ -182,13 +179,16 @@ class TickStream:
                 kept = await self._retry.state()
             except RetryAway:
                 continue
-            for of in kept:
-                if of.session.startswith(self._mark) and (order := self._orders.get(of.venue)) is not None:
-                    order.knows(
-                        of.session, before.get(of.session, 0)
-                    )  # what was there a while ago has come, or never will
-                    self._hand_out(of.venue, order)
+            if self._has_taken_all:  # what was there a while ago has come, or never will
+                self._learn(kept, before)
             before = {of.session: of.last for of in kept}
+
+    def _learn(self, kept: list[Kept], before: dict[bytes, int]) -> None:
+        """Learn how far the sessions had come that a bridge keeps."""
+        for of in kept:
+            if of.session.startswith(self._mark) and (order := self._orders.get(of.venue)) is not None:
+                order.knows(of.session, before.get(of.session, 0))
+                self._hand_out(of.venue, order)
 
     async def _mend(self, venue: str, order: VenueOrder) -> None:
         """Fetch what is missing until nothing is."""
@@ -198,20 +198,28 @@ class TickStream:
                 self._hand_out(venue, order)
         finally:
             del self._menders[venue]
+            self._slowed.discard(venue)
 
     async def _mend_hole(self, venue: str, order: VenueOrder, hole: Hole) -> None:
-        deadline_s = time.monotonic() + self._patience_s
+        patience = Patience(self._patience_s)
         since_s = self._in_order_s.get(venue, time.time())
         if hole.last is not None:
-            await self._from_memory(venue, order, hole, hole.last)
-        while (left := self._left_of(hole, order)) is not None and time.monotonic() < deadline_s:
+            await self._from_memory(venue, order, hole, hole.last, patience)
+        while (left := self._left_of(hole, order)) is not None and not patience.is_over:
+            await self._have_room(venue, patience)
             try:
-                since_s = await self._from_kafka(venue, order, left, since_s, deadline_s)
+                since_s = await self._from_kafka(venue, order, left, since_s, patience)
             except HistoryAway as error:
                 logger.warning("missed messages of %s wait: %s", venue, error)
                 await asyncio.sleep(RETRY_S)
         if left is not None:
             order.lose(left, f"neither the bridge nor Kafka had them within {self._patience_s:.0f} s")
+
+    async def _have_room(self, venue: str, patience: Patience) -> None:
+        """Wait for the reader, where it has not taken what was fetched before."""
+        if not self._waiting.has_room:
+            self._slowed.add(venue)
+            await patience.pause_for(self._waiting.room())
 
     @staticmethod
     def _left_of(hole: Hole, order: VenueOrder) -> Hole | None:
@@ -224,9 +232,10 @@ class TickStream:
         last = min(left.last, hole.last, left.first + CHUNK - 1)
         return replace(left, last=last) if left.first <= last else None
 
-    async def _from_memory(self, venue: str, order: VenueOrder, hole: Hole, last: int) -> None:
+    async def _from_memory(self, venue: str, order: VenueOrder, hole: Hole, last: int, patience: Patience) -> None:
         covered = hole.first - 1
         while covered < last:
+            await self._have_room(venue, patience)
             try:
                 through, ticks = await self._retry.get(venue, hole.session, covered + 1, last)
             except RetryAway as error:
@@ -239,11 +248,11 @@ class TickStream:
                 order.take(tick)
             self._hand_out(venue, order)
 
-    async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, since_s: float, deadline_s: float) -> float:
+    async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, since_s: float, patience: Patience) -> float:
         """Fill a hole with what the topics have. When that is all, the rest is lost. Returns how far it has come."""
 
         def goes_on() -> bool:
-            return time.monotonic() < deadline_s and not self._stopping.is_set()
+            return not patience.is_over and not self._stopping.is_set()
 
         found = await asyncio.to_thread(self._history.read, venue, hole, since_s, goes_on)
         for tick in found.ticks:

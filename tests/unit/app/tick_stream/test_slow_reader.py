@@ -1,0 +1,171 @@
+"""A reader that does not read: little waits for it in the program, and later it has all. No broker is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import zmq
+import zmq.asyncio
+
+from app.settings import Settings
+from app.tick_stream import Lost, Origin, Tick, TickStream, patience, stream
+from app.tick_stream.items import Hole
+from app.tick_stream.retry import POSITION, RANGE
+from app.tick_stream.search import Found
+from app.tick_stream.sessions import mark_of_namespace
+from local import ports
+
+VENUE = "binance"
+SESSION = mark_of_namespace("live") + b"1" * 12
+READY = 100
+PAGE = 50
+"""Messages of one answer of the bridge."""
+PATIENCE_S = 60.0
+
+
+class Bridge:
+    """Publishes the messages that it is told to; keeps all or none, and says that it keeps those up to `last`."""
+
+    def __init__(self, publisher: zmq.asyncio.Socket, router: zmq.asyncio.Socket, *, keeps: bool) -> None:
+        self._publisher = publisher
+        self._router = router
+        self._keeps = keeps
+        self.last = 0
+        self._looks: asyncio.Queue[None] = asyncio.Queue()
+        self.answers = 0
+        """How often missed messages were asked for."""
+
+    async def publish(self, *numbers: int) -> None:
+        for number in numbers:
+            await self._publisher.send_multipart(frames(number))
+
+    async def is_asked(self, times: int) -> None:
+        """Wait until it was asked so often again how far it has come."""
+        for _ in range(times):
+            await self._looks.get()
+
+    async def answer(self) -> None:
+        while True:
+            client, request, *rest = await self._router.recv_multipart()
+            if request == b"state":
+                state = [b"state", VENUE.encode(), RANGE.pack(SESSION, 1, self.last)] if self.last else [b"state"]
+                await self._router.send_multipart([client, *state])
+                self._looks.put_nowait(None)
+            else:
+                self.answers += 1
+                await self._router.send_multipart([client, b"got", *self._page(*RANGE.unpack(rest[0])[1:])])
+
+    def _page(self, first: int, last: int) -> list[bytes]:
+        if not self._keeps:
+            return [RANGE.pack(SESSION, first, last)]
+        through = min(last, first + PAGE - 1)
+        kept = [part for number in range(first, through + 1) for part in frames(number)]
+        return [RANGE.pack(SESSION, first, through), *kept]
+
+
+def frames(number: int) -> list[bytes]:
+    return [VENUE.encode(), POSITION.pack(SESSION, number), b"%d" % number]
+
+
+@asynccontextmanager
+async def heard(*, keeps: bool = True) -> AsyncIterator[tuple[Bridge, TickStream]]:
+    """A bridge, and a stream that hears it."""
+    data, retry = ports.free_ports(2)
+    settings = Settings(zmq_data=f"tcp://127.0.0.1:{data}", zmq_retry=f"tcp://127.0.0.1:{retry}")
+    with zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as publisher, context.socket(zmq.ROUTER) as router:
+        publisher.set(zmq.SNDHWM, 0)
+        publisher.bind(settings.zmq_data)
+        router.bind(settings.zmq_retry)
+        bridge = Bridge(publisher, router, keeps=keeps)
+        answering = asyncio.create_task(bridge.answer())
+        async with asyncio.timeout(60), TickStream(settings, patience_s=PATIENCE_S) as ticks:
+            assert await publisher.recv() == b"\x01"  # it has subscribed
+            yield bridge, ticks
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little room, and a look at the bridge that does not have to be waited for."""
+    monkeypatch.setattr(stream, "READY", READY)
+    monkeypatch.setattr(stream, "WATCH_S", 0.01)
+
+
+async def until(bridge: Bridge, condition: Callable[[], bool]) -> None:
+    while not condition():
+        await bridge.is_asked(1)
+
+
+async def read(ticks: TickStream, count: int) -> list[Tick | Lost]:
+    return [await anext(ticks) for _ in range(count)]
+
+
+def numbers(items: list[Tick | Lost]) -> list[int | Lost]:
+    return [item.sequence if isinstance(item, Tick) else item for item in items]
+
+
+async def test_what_waits_in_zeromq_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with heard() as (bridge, ticks):
+        await bridge.publish(*range(1, 1_001))
+        await until(bridge, lambda: not ticks._waiting.has_room)
+        bridge.last = 1_000
+        await bridge.is_asked(5)
+        assert len(ticks._waiting) == READY
+        monkeypatch.setattr(stream, "WATCH_S", 3_600)
+        items = await read(ticks, 1_000)
+    assert (numbers(items), bridge.answers) == ([*range(1, 1_001)], 0)
+
+
+async def test_what_was_missed_is_fetched_as_it_is_read() -> None:
+    async with heard() as (bridge, ticks):
+        await bridge.publish(1, 2_002)
+        await until(bridge, lambda: not ticks._waiting.has_room)
+        await bridge.is_asked(5)
+        assert len(ticks._waiting) == READY + 1
+        items = await read(ticks, 2_002)
+    assert numbers(items) == [*range(1, 2_003)]
+
+
+class Log:
+    """A history that has everything, of which it finds little at once."""
+
+    def read(self, venue: str, hole: Hole, _since_s: float, _goes_on: Callable[[], bool]) -> Found:
+        assert hole.last is not None
+        those = range(hole.first, min(hole.last, hole.first + PAGE - 1) + 1)
+        ticks = [Tick(venue, venue, hole.session, number, b"%d" % number, Origin.KAFKA) for number in those]
+        return Found(ticks, is_all=False, newest_s=0.0)
+
+
+class Clock:
+    """The time that patience looks at."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+async def test_the_time_in_which_nothing_is_read_costs_no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(patience, "time", clock)
+    async with heard(keeps=False) as (bridge, ticks):
+        monkeypatch.setattr(ticks, "_history", Log())
+        await bridge.publish(1, 1_000)
+        await until(bridge, lambda: VENUE in ticks._slowed)
+        assert len(ticks._waiting) == READY + 1
+        clock.now_s += 2 * PATIENCE_S
+        items = await read(ticks, 1_000)
+    assert numbers(items) == [*range(1, 1_001)]
+
+
+async def test_what_comes_behind_missed_messages_meanwhile_is_missed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "HELD", 200)
+    async with heard() as (bridge, ticks):
+        await bridge.publish(1, 500)
+        await until(bridge, lambda: VENUE in ticks._slowed)
+        await bridge.publish(*range(501, 2_001))
+        items = await read(ticks, 2_000)
+    assert numbers(items) == [*range(1, 2_001)]
