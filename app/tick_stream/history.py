@@ -21,6 +21,8 @@ NEAR_S: Final = 30.0
 FAR_S: Final = 900.0
 """How far to look back where that is not enough: who reads slowly, or waited for another hole, had the message before
 it long after it came."""
+FURTHER: Final = 4
+"""How many times as far back each look behind that one goes: that of a reader who paused may be hours old."""
 UNCLOCKED: Final = ("gaps", "candles")
 """The topics of messages that have no clocks of the venue among them."""
 
@@ -38,7 +40,7 @@ class TickHistory:
         self._quoting = {name for name, venue in read_venues(settings.venues_file).items() if venue.quotes}
 
     def read(self, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        """Messages of a hole, as long as `goes_on` says so. `since_s` is when the last message before it was there.
+        """Messages of a hole, as long as `goes_on` says so. `since_s` is when the message before it was handed out.
 
         Raises:
             HistoryAway: Kafka or the registry did not answer.
@@ -55,11 +57,14 @@ class TickHistory:
             consumer.close()
 
     def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        found, is_late = self._read_since(consumer, venue, hole, since_s - NEAR_S, goes_on)
-        if not (found.is_all and is_late):
-            return found
-        further, _ = self._read_since(consumer, venue, hole, since_s - FAR_S, goes_on)
-        return found.joined_with(further)
+        nearest_s, *further_s = looks(since_s)
+        found, is_late = self._read_since(consumer, venue, hole, nearest_s, goes_on)
+        for from_s in further_s:
+            if not (found.is_all and is_late):
+                break
+            further, is_late = self._read_since(consumer, venue, hole, from_s, goes_on)
+            found = found.joined_with(further)
+        return found
 
     def _read_since(
         self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]
@@ -121,6 +126,15 @@ class TickHistory:
         tick = Tick(venue, name, session, fields["bridge_sequence"], value, Origin.KAFKA)
         clock_ns = fields["time_ns"] if record == "livetape.Clock" else None
         return Entry(tick, message.timestamp()[1] / 1000, clock_ns)
+
+
+def looks(since_s: float) -> list[float]:
+    """From which times on to look for a hole, one behind the other, back to the beginning of all time."""
+    times, back_s = [since_s - NEAR_S], FAR_S
+    while back_s < since_s:
+        times.append(since_s - back_s)
+        back_s *= FURTHER
+    return [*times, 0.0]
 
 
 def _begins_log(consumer: Consumer, start: TopicPartition) -> bool:

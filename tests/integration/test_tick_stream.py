@@ -3,10 +3,12 @@
 import asyncio
 import io
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import fastavro
 import pytest
@@ -17,6 +19,7 @@ from confluent_kafka import Producer
 from app.schema_registry import register_all
 from app.settings import Settings
 from app.tick_stream import Lost, Origin, Tick, TickStream
+from app.tick_stream import stream as stream_module
 from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
 from local import certificates, ports
@@ -252,6 +255,26 @@ async def test_what_nobody_has_is_told_in_its_place_and_the_stream_goes_on(
         pretended.publish(ONE, 9)
         told = await numbers_of(stream, 7)
     assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4, 5), (ONE, 6), (ONE, 7, 7), (ONE, 8)]
+
+
+async def test_what_was_handed_out_hours_after_it_came_to_the_log_has_what_is_behind_it(
+    settings: Settings, pretended: PretendedBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "time", SimpleNamespace(time=lambda: time.time() + 3 * 60 * 60))
+
+    async def go_on() -> None:
+        for number in itertools.count(5):
+            await asyncio.to_thread(pretended.write, ONE, number)
+
+    pretended.write(ONE, 1, 2, 3, 4)
+    async with asyncio.timeout(WAIT_S), TickStream(settings) as stream:
+        await asyncio.to_thread(pretended.is_heard)
+        writing = asyncio.create_task(go_on())
+        pretended.publish(ONE, 1, 4, 5)
+        told = await numbers_of(stream, 4)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4)]
 
 
 async def test_gaps_quotes_and_candles_that_were_missed_come_from_their_topics(
