@@ -73,7 +73,7 @@ class CoinbaseProtocol:
         return f"ticker {instrument}"
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
-        """A ticker."""
+        """A ticker, with the time of the match that left the book so."""
         return json.dumps(
             {
                 "type": "ticker",
@@ -83,7 +83,7 @@ class CoinbaseProtocol:
                 "best_bid_size": quote.bid_size,
                 "best_ask": quote.ask_price,
                 "best_ask_size": quote.ask_size,
-                "time": rfc3339(quote.event_time_ns),
+                "time": rfc3339(quote.event_time_ns - 1),
             }
         )
 

@@ -89,7 +89,7 @@ TEST_F(CoinbaseTest, HistoryGivesTheSameTradeAsTheStream) {
   EXPECT_EQ(venue_.read_history(frame(R"({"message":"NotFound"})"), query, 7, page), DecodeError::malformed_json);
 }
 
-TEST_F(CoinbaseTest, TickerGivesTheBestBidAndAsk) {
+TEST_F(CoinbaseTest, TickerGivesTheBestBidAndAskBehindItsMatch) {
   ASSERT_EQ(decode(R"({"type":"ticker","sequence":37475248783,"product_id":"SKL-USD","price":"1285.22",)"
                    R"("best_bid":"1285.04","best_bid_size":"0.46688654","best_ask":"1285.27",)"
                    R"("best_ask_size":"1.56637040","side":"buy","time":"2022-10-19T23:28:22.061769Z",)"
@@ -101,7 +101,7 @@ TEST_F(CoinbaseTest, TickerGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].seq, 37'475'248'783);
   expect_level(out_.quotes[0].bid, "1285.04", "0.46688654");
   expect_level(out_.quotes[0].ask, "1285.27", "1.5663704");
-  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'666'222'102'061'769'000);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'666'222'102'061'769'001);
   const std::uint32_t instrument = 0;
   EXPECT_EQ(venue_.subscribe_message(Channel::quotes, {&instrument, 1}, true),
             R"({"type":"subscribe","product_ids":["SKL-USD"],"channels":["ticker"]})");
