@@ -12,13 +12,13 @@ from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.intervals import SECOND_NS, check_intervals
+from app.intervals import SECOND_NS, check_intervals, read_interval
 from app.time_zones import check_timezone
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -230,8 +230,9 @@ class Settings(BaseSettings):
     clock_interval_ms: int = Field(default=250, ge=1)
     """How often a venue's clock is written."""
     horizon_ns: int = Field(default=900 * SECOND_NS, ge=0)
-    """How long after its window a trade may still be accepted. When it is made longer, `livetape join` knows the ids of
-    trades that old no more, and takes none until the venue's clock has gone on by as much."""
+    """How far behind the watermark a trade's base window may begin for it to be accepted: at least the grace and the
+    length of the base interval, or trades that come in time would be late. When it is made longer, `livetape join`
+    knows the ids of trades that old no more, and takes none until the venue's clock has gone on by as much."""
     longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
     quote_horizon_ns: int = Field(default=60 * SECOND_NS, ge=0)
@@ -267,6 +268,18 @@ class Settings(BaseSettings):
     def _every_variable_is_known(cls, values: Any) -> Any:  # noqa: ANN401 - as it comes
         _check_names(os.environ, cls.model_fields)
         return values
+
+    @model_validator(mode="after")
+    def _trades_of_forming_bars_are_accepted(self) -> Self:
+        base = read_interval(self.intervals[0])
+        least_ns = self.grace_ns + base.length_ns
+        if self.horizon_ns < least_ns:
+            text = (
+                f"LIVETAPE_HORIZON_NS must be at least {least_ns}, LIVETAPE_GRACE_NS and the length of {base.name}, "
+                f"the first of LIVETAPE_INTERVALS: with {self.horizon_ns} trades that come in time would be late"
+            )
+            raise PydanticCustomError("short_horizon", "{text}", {"text": text})
+        return self
 
     @property
     def database_url(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from app.intervals import SECOND_NS
 from app.settings import CRASH_AT, PacketFeed, Settings
 
 
@@ -58,6 +59,27 @@ def test_a_part_of_a_setting_and_the_crash_points_are_known(monkeypatch: pytest.
     monkeypatch.setenv("LIVETAPE_KAFKA_CLIENT__acks", "all")
     monkeypatch.setenv(CRASH_AT, "before-commit")
     assert Settings().kafka_client == {"acks": "all"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "least_s", "base"),
+    [
+        ({"INTERVALS": '["1h", "1d"]'}, 3_601, "1h"),
+        ({"INTERVALS": '["15m"]'}, 901, "15m"),
+        ({"HORIZON_NS": "0"}, 2, "1s"),
+        ({"GRACE_NS": str(900 * SECOND_NS)}, 901, "1s"),
+    ],
+)
+def test_a_horizon_that_trades_of_forming_bars_are_behind_is_refused_with_the_least_that_would_do(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], least_s: int, base: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVETAPE_{name}", value)
+    least = f"LIVETAPE_HORIZON_NS must be at least {least_s * SECOND_NS}, LIVETAPE_GRACE_NS and the length of {base}, "
+    with pytest.raises(ValidationError, match=re.escape(f"{least}the first of LIVETAPE_INTERVALS")):
+        Settings()
+    monkeypatch.setenv("LIVETAPE_HORIZON_NS", str(least_s * SECOND_NS))
+    assert Settings().horizon_ns == least_s * SECOND_NS
 
 
 @pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])

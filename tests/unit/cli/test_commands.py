@@ -69,6 +69,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("worker", NO_FOLDER, "/dev/null"),
         ("join", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("reconcile", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
+        ("worker", {"LIVETAPE_INTERVALS": '["1h"]'}, "LIVETAPE_HORIZON_NS must be at least 3601000000000, "),
         ("reconcile", {"LIVETAPE_INTERVALS": '["1s"]'}, "add 1m to LIVETAPE_INTERVALS"),
         ("serve", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("serve", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
@@ -96,7 +97,7 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
     ("hours", "intervals", "said"),
     [
         ("{calendar: NYSEE, bars: {1d: [regular]}}", '["1s"]', "venue nyse: 'NYSEE' is no calendar"),
-        ("{calendar: NYSE, bars: {1d: [regular]}}", '["1h"]', "venue nyse: 1d is not made of windows"),
+        ("{calendar: NYSE, bars: {1d: [regular]}}", '["8m"]', "venue nyse: 1d is not made of windows"),
     ],
 )
 def test_a_worker_with_hours_that_it_cannot_follow_does_not_begin(

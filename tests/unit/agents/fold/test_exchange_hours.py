@@ -107,4 +107,4 @@ def test_hours_that_no_interval_divides_are_refused(tmp_path: Path) -> None:
     path.write_text("nyse: {hours: {calendar: NYSE, bars: {1d: [regular]}}}")
     make_setup(Settings(venues_file=path, intervals=("1s", "30m")), {})
     with pytest.raises(ValueError, match="venue nyse: 1d is not made of windows of a finer interval"):
-        make_setup(Settings(venues_file=path, intervals=("1h", "1d")), {})
+        make_setup(Settings(venues_file=path, intervals=("8m", "1d")), {})
