@@ -21,6 +21,11 @@ std::optional<ByteReader> open_value(std::span<const std::uint8_t> value) {
   return ByteReader(value.subspan(1));
 }
 
+// What a trade of a condition counts for, as one number.
+constexpr std::int64_t kOpenClose = 1;
+constexpr std::int64_t kHighLow = 2;
+constexpr std::int64_t kVolume = 4;
+
 bool is_done(const ByteReader& in) { return in.ok() && in.remaining() == 0; }
 
 }  // namespace
@@ -92,6 +97,20 @@ void ChangelogWriter::hours(const SessionHoursOf& hours) {
     for (const auto& [name, windows] : its_hours.windows) {
       value_.text(name).number(static_cast<std::int64_t>(windows.size()));
       for (const Span& window : windows) value_.number(window.start_ns).number(window.end_ns);
+    }
+  }
+  put();
+}
+
+void ChangelogWriter::rules(const RulesByVenue& rules) {
+  key(StateKind::rules);
+  value();
+  for (const auto& [venue, its_rules] : rules) {
+    value_.text(venue).number(its_rules.has_contiguous_ids ? 1 : 0);
+    value_.number(static_cast<std::int64_t>(its_rules.conditions.size()));
+    for (const auto& [code, parts] : its_rules.conditions) {
+      value_.text(code).number((parts.open_close ? kOpenClose : 0) | (parts.high_low ? kHighLow : 0) |
+                               (parts.volume ? kVolume : 0));
     }
   }
   put();
@@ -204,6 +223,7 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
     case StateKind::patience:
     case StateKind::forgotten:
     case StateKind::hours:
+    case StateKind::rules:
       break;
     case StateKind::bar:
       found.venue = in.prefixed_text();
@@ -308,6 +328,23 @@ std::optional<SessionHoursOf> read_hours(std::span<const std::uint8_t> value) {
     }
   }
   return in->ok() ? std::optional(std::move(all)) : std::nullopt;
+}
+
+std::optional<RulesByVenue> read_rules(std::span<const std::uint8_t> value) {
+  auto in = open_value(value);
+  if (!in) return std::nullopt;
+  RulesByVenue all;
+  while (in->ok() && in->remaining() > 0) {
+    VenueRules& rules = all[std::string(in->prefixed_text())];
+    rules.has_contiguous_ids = in->varlong() != 0;
+    for (std::int64_t left = in->varlong(); left > 0 && in->ok(); --left) {
+      CountsFor& parts = rules.conditions[std::string(in->prefixed_text())];
+      const std::int64_t said = in->varlong();
+      parts = {(said & kOpenClose) != 0, (said & kHighLow) != 0, (said & kVolume) != 0};
+    }
+  }
+  const bool is_whole = in->ok() && all.contains("");
+  return is_whole ? std::optional(std::move(all)) : std::nullopt;
 }
 
 std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value) {

@@ -28,7 +28,8 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 /// `bar` is of an interval with nothing but a length, `named_bar` of any other; `levels` says which intervals there
 /// are. A page has base bars that became final before the changelog had them, all of one minute. `whole_from` is there
 /// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited,
-/// `forgotten` of which venues it has forgotten ids since, `hours` what an exchange's hours were about its time.
+/// `forgotten` of which venues it has forgotten ids since, `hours` what an exchange's hours were about its time,
+/// `rules` by which rules of its venue a trade counted.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -40,7 +41,8 @@ enum class StateKind : std::uint8_t {
   whole_from = 'W',
   patience = 'T',
   forgotten = 'F',
-  hours = 'H'
+  hours = 'H',
+  rules = 'R'
 };
 
 /// What comes next in a page: the names of one more instrument, or something of one that was named.
@@ -99,6 +101,7 @@ class ChangelogWriter {
   void patience(const Patience& patience);
   void forgotten(const std::vector<std::string>& venues);
   void hours(const SessionHoursOf& hours);
+  void rules(const RulesByVenue& rules);
   void progress(const JoinProgress& progress);
   /// Gives the bytes of the bar, until the next call.
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
@@ -140,6 +143,7 @@ class ChangelogWriter {
 [[nodiscard]] std::optional<Patience> read_patience(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<std::vector<std::string>> read_forgotten(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<SessionHoursOf> read_hours(std::span<const std::uint8_t> value);
+[[nodiscard]] std::optional<RulesByVenue> read_rules(std::span<const std::uint8_t> value);
 [[nodiscard]] std::optional<Bar> read_bar_state(std::int64_t start_ns, std::span<const std::uint8_t> value);
 /// Calls `take_bar(venue, instrument, bar)` for each bar of a page of this minute; false where it is not well formed.
 [[nodiscard]] bool read_page(

@@ -355,6 +355,7 @@ Flush PartitionFold::take_flush() {
   if (flush.is_empty) return flush;
   if (!std::exchange(are_levels_logged_, true)) changelog_.levels(config_.level_names());
   if (!std::exchange(is_patience_logged_, true)) changelog_.patience(patience());
+  if (!std::exchange(are_rules_logged_, true)) changelog_.rules(config_.rules());
   if (std::exchange(logged_whole_from_ns_, whole_from_ns_) != whole_from_ns_) changelog_.whole_from(whole_from_ns_);
   pages_.flush();  // before any record that may be newer than what a page has of a bar
   take_bars(flush);

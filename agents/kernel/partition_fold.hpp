@@ -162,6 +162,7 @@ class PartitionFold final : private FinalBars {
   void restore_progress(const Record& record);
   void check_levels() const;
   void check_patience() const;
+  void check_rules() const;
   void check_hours(const std::string& venue, const std::string& instrument, std::int64_t watermark_ns,
                    std::int64_t newest_ns) const;
   void restore_hours();
@@ -236,6 +237,7 @@ class PartitionFold final : private FinalBars {
   std::int64_t flushed_offset_ = 0;
   bool are_levels_logged_ = false;
   bool is_patience_logged_ = false;
+  bool are_rules_logged_ = false;
   bool is_less_patient_ = false;             // than when it was stored: something may be due by now
   std::int64_t whole_from_ns_ = kBeginning;  // windows that start earlier may lack trades; `kNever` while nobody knows
   std::int64_t logged_whole_from_ns_ = kBeginning;
@@ -251,6 +253,7 @@ class PartitionFold final : private FinalBars {
     std::optional<Patience> patience;  // none of a release that did not write it
     std::int64_t whole_from_ns = kBeginning;
     SessionHoursOf hours;                // empty of a release that did not write them
+    RulesByVenue rules;                  // likewise
     std::vector<std::string> forgotten;  // venues that ids were forgotten of
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;

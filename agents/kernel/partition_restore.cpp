@@ -85,6 +85,10 @@ void PartitionFold::restore_record(const Record& record) {
       if (!record.value) corrupt(record, "the hours were deleted");
       restoring_.hours = checked(read_hours(*record.value), record);
       return;
+    case StateKind::rules:
+      if (!record.value) corrupt(record, "the rules of venues were deleted");
+      restoring_.rules = checked(read_rules(*record.value), record);
+      return;
     case StateKind::bar:
     case StateKind::named_bar:
       return restore_bar(key, record);
@@ -188,6 +192,7 @@ std::optional<Progress> PartitionFold::restored() {
   }
   check_levels();
   check_patience();
+  check_rules();
   for (const auto& [at, bars_in_it] : restoring_.pages) pages_.restore(at.first, at.second, bars_in_it);
   join_chunks();
   join_runs();
@@ -208,6 +213,7 @@ std::optional<Progress> PartitionFold::restored() {
   are_levels_logged_ = restoring_.levels == config_.level_names();
   is_patience_logged_ = restoring_.patience == patience();
   is_less_patient_ = !is_patience_logged_;
+  are_rules_logged_ = restoring_.rules == config_.rules();
   whole_from_ns_ = logged_whole_from_ns_ = restoring_.whole_from_ns;
   return std::exchange(restoring_, {}).progress;
 }
@@ -241,6 +247,17 @@ void PartitionFold::check_patience() const {
   if (!is_longer && !(forms_otherwise && config_.has_hopping())) return;
   throw CorruptState("the state was kept for " + told(before) + ", and lacks what " + told(now) +
                      ", as configured now, would need");
+}
+
+/// Sums and ids have no way back to other rules. A venue that is new to them was folded by those of all others.
+void PartitionFold::check_rules() const {
+  if (restoring_.rules.empty()) return;  // of a reset, which has no trades yet, or of a release that did not tell
+  for (const Series* each : series_.all()) {
+    const auto changed = changed_rules(rules_of(restoring_.rules, each->home.name), each->home.rules);
+    if (!changed) continue;
+    throw CorruptState("the trades of venue " + each->home.name +
+                       " in the state were counted by other rules than are configured: " + *changed);
+  }
 }
 
 /// A bar of other hours would lack trades from before, or have some that are not of it; one that was final would get

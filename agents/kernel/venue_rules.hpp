@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,8 +24,13 @@ struct VenueRules {
 
   /// What a trade counts for with these conditions: Avro's array of strings, as it came.
   [[nodiscard]] CountsFor counts_for(std::span<const std::uint8_t> conditions_array) const;
+  friend bool operator==(const VenueRules&, const VenueRules&) = default;
 };
 
 using RulesByVenue = std::map<std::string, VenueRules, std::less<>>;
+/// Those under no name are of every venue that is not there.
+[[nodiscard]] const VenueRules& rules_of(const RulesByVenue& rules, std::string_view venue);
+/// Whether a venue's trades would count otherwise than they did: what it was, and is.
+[[nodiscard]] std::optional<std::string> changed_rules(const VenueRules& before, const VenueRules& now);
 
 }  // namespace livetape::kernel

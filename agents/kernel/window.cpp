@@ -102,6 +102,12 @@ LevelNames FoldConfig::level_names() const {
   return names;
 }
 
+RulesByVenue FoldConfig::rules() const {
+  RulesByVenue all = venues;
+  all.insert_or_assign("", other_venues);
+  return all;
+}
+
 const std::vector<Level>& FoldConfig::levels_of(const std::string& venue, const std::string& instrument) const {
   if (session_levels.empty()) return levels;
   auto found = session_levels.find(std::pair(venue, instrument));

@@ -99,6 +99,8 @@ struct FoldConfig {
   std::map<std::pair<std::string, std::string>, std::vector<Level>, std::less<>> session_levels{};
 
   [[nodiscard]] LevelNames level_names() const;
+  /// Of all venues, those that are not named among them.
+  [[nodiscard]] RulesByVenue rules() const;
   /// Whether windows of some interval overlap.
   [[nodiscard]] bool has_hopping() const noexcept { return std::ranges::any_of(levels, &Level::is_hopping); }
   /// The levels of an instrument's bars.

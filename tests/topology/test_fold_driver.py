@@ -12,7 +12,7 @@ from app.settings import Settings
 MINUTE_NS = 60 * SECOND_NS
 START_NS = 1_700_000_040 * SECOND_NS  # a whole minute
 SETTINGS = Settings(intervals=("1s", "1m"))
-STATE_KINDS = {b"B": "bar", b"I": "trade ids", b"L": "intervals", b"T": "patience"}
+STATE_KINDS = {b"B": "bar", b"I": "trade ids", b"L": "intervals", b"T": "patience", b"R": "rules"}
 
 
 def trade(number: int, price: str, at_s: int, **other: Any) -> dict[str, Any]:
@@ -120,8 +120,8 @@ def test_the_table_lets_go_of_bars_that_nothing_can_change_any_more() -> None:
     driver = FoldDriver(SETTINGS)
     driver.pipe_trade(trade(1, "10", 0))
     driver.flush()
-    assert state_kinds(driver) == {"bar", "trade ids", "intervals", "patience"}
+    assert state_kinds(driver) == {"bar", "trade ids", "intervals", "patience", "rules"}
     driver.pipe_clock("binance", START_NS + SETTINGS.horizon_ns + 10 * MINUTE_NS)
     driver.flush()
     # the newest id tells how many are missing before the next
-    assert state_kinds(driver) == {"trade ids", "intervals", "patience"}
+    assert state_kinds(driver) == {"trade ids", "intervals", "patience", "rules"}
