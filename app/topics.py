@@ -19,6 +19,7 @@ from pydantic import (
 from app.aggregates import load_aggregates
 from app.intervals import duration_ns
 from app.settings import Settings
+from app.unique_keys import load_yaml
 
 BARS = frozenset({"livetape.Bar", "livetape.Live"})
 """Record types that the view of bars is made of, beside those of aggregates."""
@@ -104,10 +105,10 @@ def read_topics(path: Path) -> dict[str, Topic]:
     """Every topic of a topics.yaml by its name without namespace.
 
     Raises:
-        TopicsFileError: the file is missing, no YAML, or a topic's field is wrong.
+        TopicsFileError: the file is missing, no YAML, names a key twice, or a topic's field is wrong.
     """
     try:
-        declared = _File.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        declared = _File.validate_python(load_yaml(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise TopicsFileError(
             f"{path}: {error.strerror}: set LIVETAPE_TOPICS_FILE to the project's topics.yaml"

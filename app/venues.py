@@ -10,6 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.intervals import duration_ns
+from app.unique_keys import load_yaml
 
 
 class VenuesFileError(Exception):
@@ -109,10 +110,10 @@ def read_venues(path: Path) -> dict[str, Venue]:
     """Every venue of a venues.yaml by its name.
 
     Raises:
-        VenuesFileError: the file is missing, no YAML, or a venue's field is wrong.
+        VenuesFileError: the file is missing, no YAML, names a key twice, or a venue's field is wrong.
     """
     try:
-        declared: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        declared: Any = load_yaml(path.read_text(encoding="utf-8"))
         return _File.validate_python(declared or {})
     except OSError as error:
         raise VenuesFileError(

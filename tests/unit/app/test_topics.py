@@ -99,6 +99,14 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_topics(file)
 
 
+def test_a_topic_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    fields = "{key: k, schemas: [], partitions: 1, cleanup: delete, retention: 3d}"
+    file.write_text(f"ticks: {fields}\nbars: {fields}\nticks: {fields}\n")
+    with pytest.raises(TopicsFileError, match=r"topics\.yaml: line 3: ticks was named already, in line 1"):
+        read_topics(file)
+
+
 def test_a_missing_file_says_which_setting_names_it(tmp_path: Path) -> None:
     with pytest.raises(TopicsFileError, match="LIVETAPE_TOPICS_FILE"):
         read_topics(tmp_path / "none.yaml")

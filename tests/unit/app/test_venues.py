@@ -44,6 +44,31 @@ def test_hours_that_cannot_be_are_refused(tmp_path: Path, hours: str, reason: st
         read_venues(written(tmp_path, f"nasdaq: {{hours: {hours}}}"))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kraken: {}\nokx: {}\nkraken: {quotes: true}", "line 3: kraken was named already, in line 1"),
+        ("okx:\n  quotes: true\n  quotes: false", "line 3: quotes was named already, in line 2"),
+        ("okx: {conditions: {Z: [volume], Z: []}}", "line 1: Z was named already, in line 1"),
+        ("a:\n  hours:\n    bars:\n      1d: [regular]\n      1d: [pre]", "line 5: 1d was named already, in line 4"),
+        ("a:\n  instrument_hours:\n    N: {}\n    N: {}", "line 4: N was named already, in line 3"),
+    ],
+)
+def test_a_key_that_is_named_twice_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(VenuesFileError, match=f"venues.yaml: {said}$"):
+        read_venues(written(tmp_path, text))
+
+
+def test_what_a_venue_takes_over_from_another_it_may_name_otherwise(tmp_path: Path) -> None:
+    text = "a: &a {trade_ids: contiguous, quotes: true}\nb: &b {<<: *a, quotes: false}\nc: {<<: *b, quotes: true}"
+    venues = read_venues(written(tmp_path, text))
+    assert {name: (venue.trade_ids, venue.quotes) for name, venue in venues.items()} == {
+        "a": ("contiguous", True),
+        "b": ("contiguous", False),
+        "c": ("contiguous", True),
+    }
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "venues.yaml"
     path.write_bytes("nasdaq: {calendar: Börse}\n".encode("latin-1"))
