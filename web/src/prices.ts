@@ -1,23 +1,30 @@
 import { compareDecimals, padded } from "./decimal";
 import type { Bar } from "./feed/protocol";
 
-/** A bar whose trades were all cancelled, or count for volume alone, has no prices, which is told as 0. */
-export function hasNoPrice(bar: Bar): boolean {
-  return bar.open === "0";
+type Price = "open" | "high" | "low" | "close";
+
+/** Where no trade of a bar counts for a price, or all were cancelled, there is none, which is told as 0. */
+function isThere(price: string): boolean {
+  return price !== "0";
 }
 
-/** Which way the price went within the bar; none where it has no prices. */
+/** Whether a bar has all four prices: trades may count for open and close alone, or for high and low. */
+export function hasAllPrices(bar: Bar): boolean {
+  return [bar.open, bar.high, bar.low, bar.close].every(isThere);
+}
+
+/** Which way the price went within the bar; none where it has no open and close. */
 export function direction(bar: Bar): "up" | "down" | null {
-  if (hasNoPrice(bar)) return null;
+  if (!isThere(bar.open)) return null;
   return compareDecimals(bar.close, bar.open) >= 0 ? "up" : "down";
 }
 
 /** One of a bar's prices, to so many places. */
-export function priceText(bar: Bar, name: "open" | "high" | "low" | "close", digits: number): string {
-  return hasNoPrice(bar) ? "–" : padded(bar[name], digits);
+export function priceText(bar: Bar, name: Price, digits: number): string {
+  return isThere(bar[name]) ? padded(bar[name], digits) : "–";
 }
 
-/** The close of the newest bar that has prices. */
+/** The close of the newest bar that has one. */
 export function lastClose(bars: readonly Bar[]): string | undefined {
-  return bars.findLast((bar) => !hasNoPrice(bar))?.close;
+  return bars.findLast((bar) => isThere(bar.close))?.close;
 }

@@ -93,6 +93,11 @@ describe("a bar as it is drawn", () => {
     expect(candle(aBar(2, none), dark)).toEqual({ time: 120 });
   });
 
+  it("has no candle where only some of its prices are there", () => {
+    expect(candle(aBar(2, { open: "0", close: "0" }), dark)).toEqual({ time: 120 });
+    expect(candle(aBar(2, { high: "0", low: "0" }), dark)).toEqual({ time: 120 });
+  });
+
   it("without volume has no VWAP", () => {
     expect(vwap(aBar(2, { volume: "0", vwap: null }))).toEqual({ time: 120 });
   });

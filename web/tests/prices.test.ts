@@ -17,6 +17,18 @@ describe("prices of a bar", () => {
     expect(priceText(aBar(1, NONE), "close", 2)).toBe("–");
     expect(direction(aBar(1, NONE))).toBeNull();
   });
+
+  it("are each told where trades count for some of them alone", () => {
+    const ranged = aBar(1, { open: "0", close: "0" });
+    expect(priceText(ranged, "open", 2)).toBe("–");
+    expect(priceText(ranged, "high", 2)).toBe("2.00");
+    expect(direction(ranged)).toBeNull();
+    const opened = aBar(1, { high: "0", low: "0" });
+    expect(priceText(opened, "low", 2)).toBe("–");
+    expect(priceText(opened, "close", 2)).toBe("1.50");
+    expect(direction(opened)).toBe("up");
+    expect(lastClose([opened, ranged])).toBe("1.5");
+  });
 });
 
 describe("the last close", () => {

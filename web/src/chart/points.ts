@@ -9,7 +9,7 @@ import type {
 
 import { forDrawing, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
-import { hasNoPrice } from "../prices";
+import { hasAllPrices } from "../prices";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
 
@@ -24,11 +24,11 @@ export function time(bar: Bar): UTCTimestamp {
 
 /** Whether something of a bar is not drawn. */
 export function hasBlank(bar: Bar): boolean {
-  return hasNoPrice(bar) || bar.vwap === null;
+  return !hasAllPrices(bar) || bar.vwap === null;
 }
 
 export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
-  if (hasNoPrice(bar)) return { time: time(bar) };
+  if (!hasAllPrices(bar)) return { time: time(bar) };
   const [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(forDrawing) as [
     number,
     number,
