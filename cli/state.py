@@ -22,8 +22,9 @@ def reset(
 ) -> None:
     """Throw the fold's state away, so that the log is folded from its start again; the workers must be stopped.
 
-    Bars of the new generation outrank all before, in the topics, in Postgres and on the page. Where the log no longer
-    has all trades of a window its bar stays as it is.
+    A bar of the new generation outranks those before of the same interval and start, in the topics, in Postgres and on
+    the page. Where the log no longer has all trades of a window its bar stays as it is, and so do windows of an
+    exchange's hours that are others now: docs/operating.md tells how to delete them.
     """
     from agents.reset import ResetRefused  # noqa: PLC0415 - `livetape --help` should not wait for Faust
     from agents.topic_check import TopicsUnfit  # noqa: PLC0415

@@ -15,8 +15,9 @@ from tests.integration.api_kit import bar, eventually
 from tests.integration.sql_kit import NOON_S, Database, Tape, trade
 from tests.parts import running
 
-SECTION = re.compile(r"^## (.+?)\n(?:(?!^## ).)*?^```sql\n(.+?)^```", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```sql\n(.+?)^```", re.MULTILINE | re.DOTALL)
 QUERIES = dict(SECTION.findall((PROJECT / "docs" / "sql.md").read_text()))
+OPERATING = dict(SECTION.findall((PROJECT / "docs" / "operating.md").read_text()))
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 NOON_NS = NOON_S * 10**9
@@ -92,6 +93,32 @@ def test_every_query_gives_what_the_page_says(filled: Settings) -> None:
     assert answers == ANSWERS
     assert ("test.trades", 0, 14) in offsets
     assert left == [(0,)]
+
+
+def test_bars_by_former_hours_are_deleted_from_the_first_day_that_has_new_ones(settings: Settings) -> None:
+    def daily(day: int, hour: int, generation: int, **other: str) -> dict[str, Any]:
+        of = {"venue": "nasdaq", "instrument": "AAPL-USD", "interval": "1d"} | other
+        start_s = NOON_S + DAY_S * day + 3_600 * (hour - 12)
+        return bar(start_s, seq=3, of=of, interval=of["interval"]) | {"generation": generation}
+
+    topic_admin.apply(settings)
+    tape, database = Tape(settings), Database(settings)
+    before = [
+        daily(-1, 13, 1),
+        daily(0, 13, 0, instrument="MSFT-USD"),
+        daily(0, 1, 0, venue="nyse"),
+        daily(0, 1, 0, interval="1h"),
+    ]
+    anew = [daily(day, 9, 2) for day in (0, 1)] + [daily(0, 2, 2, venue="nyse")]
+    former = [daily(0, 8, 1), daily(0, 13, 0), daily(1, 13, 1)]
+    tape.bars([*before, *former, *anew])
+    with running("sink", settings) as sink:
+        eventually(lambda: database.count("bar") == len([*before, *former, *anew]), lambda: sink.printed)
+    with psycopg.connect(conninfo(settings)) as connection:
+        connection.execute(OPERATING["After `livetape reset`"])
+        left = connection.execute("SELECT venue, instrument, interval, start_ns, generation FROM bar").fetchall()
+    names = ("venue", "instrument", "interval", "start_ns", "generation")
+    assert set(left) == {tuple(each[name] for name in names) for each in [*before, *anew]}
 
 
 def test_the_page_has_no_query_that_is_not_tested() -> None:
