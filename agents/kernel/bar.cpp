@@ -60,6 +60,7 @@ void Aggregate::merge(const Aggregate& other, bool is_anew) {
   buy_volume += other.buy_volume;
   sell_volume += other.sell_volume;
   has_sides &= other.has_sides;
+  is_corrected |= other.is_corrected;
   notional += other.notional;
   first_offset = std::min(first_offset, other.first_offset);
   last_offset = std::max(last_offset, other.last_offset);

@@ -67,6 +67,7 @@ struct Aggregate {
   bool has_sides = true;      // whether all of its trades told their aggressor's side to the state
   bool is_recounted = false;  // whether its venue began to count anew between its first trade and its last
   bool starts_count = false;  // or with its first
+  bool is_corrected = false;  // whether a trade stands in another's place: orders and times need not agree then
   Returns own_returns;        // of a coarser bar; a base bar has its close only
 
   /// Takes a trade; returns stay as they are.

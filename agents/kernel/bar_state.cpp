@@ -52,18 +52,20 @@ Returns read_returns(ByteReader& in) {
   return returns;
 }
 
-// Whether sides are told is a flag, as it always was, but for a bar whose venue began to count anew within it or with
-// it.
+// Whether sides are told is a flag, as it always was, but for a bar that was corrected, or whose venue began to count
+// anew within it or with it.
 constexpr std::int64_t kHasSides = 1;
 constexpr std::int64_t kIsRecounted = 2;
 constexpr std::int64_t kStartsCount = 4;
+constexpr std::int64_t kIsCorrected = 8;
 
 void write_sides(AvroCursor& out, const Aggregate& sum) {
-  const std::int64_t counts = (sum.is_recounted ? kIsRecounted : 0) | (sum.starts_count ? kStartsCount : 0);
-  if (counts == 0) {
+  const std::int64_t others = (sum.is_recounted ? kIsRecounted : 0) | (sum.starts_count ? kStartsCount : 0) |
+                              (sum.is_corrected ? kIsCorrected : 0);
+  if (others == 0) {
     out.flag(sum.has_sides);
   } else {
-    out.number(counts | (sum.has_sides ? kHasSides : 0));
+    out.number(others | (sum.has_sides ? kHasSides : 0));
   }
 }
 
@@ -73,6 +75,7 @@ void read_sides(ByteReader& in, Aggregate& sum) {
   sum.has_sides = is_flag ? said != 0 : (said & kHasSides) != 0;
   sum.is_recounted = !is_flag && (said & kIsRecounted) != 0;
   sum.starts_count = !is_flag && (said & kStartsCount) != 0;
+  sum.is_corrected = !is_flag && (said & kIsCorrected) != 0;
 }
 
 OrderKey read_order(ByteReader& in) {

@@ -116,18 +116,20 @@ bool Series::starts_count(const Trade& trade) const noexcept {
 }
 
 /// Whether a trade or a bar of this order and time is of a newer count than a sum: by the ids, as long as those of the
-/// count before it are kept, else by what is remembered of it, and by the rule that the ids go by.
-bool Series::is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns,
-                            bool starts_it) const noexcept {
+/// count before it are kept, else by what is remembered of it, and by the rule that the ids go by. That rule knows
+/// nothing of trades that were corrected: one may have a much newer time, and its number of before.
+bool Series::is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns, bool starts_it,
+                            bool is_corrected) const noexcept {
   if (!ids.are_contiguous() || !sum.has_open_close) return false;
   const std::size_t numbering = ids.runs.numbering(newest_ns);
   if (numbering > 0) return ids.runs.numbering(sum.newest_event_ns) < numbering;
   const bool is_lower = order.first < sum.last_order.first;
-  return starts_it || (is_lower && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns);
+  const bool is_as_it_came = !is_corrected && !sum.is_corrected;
+  return starts_it || (is_as_it_came && is_lower && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns);
 }
 
 Count Series::count_of(const Aggregate& sum, const Trade& trade) const noexcept {
-  if (starts_count(trade) || is_newer_count(sum, trade.order, trade.event_time_ns, false)) return Count::newer;
+  if (starts_count(trade) || is_newer_count(sum, trade.order, trade.event_time_ns, false, false)) return Count::newer;
   const bool is_former = sum.has_open_close && ids.runs.has_former() &&
                          ids.runs.numbering(trade.event_time_ns) < ids.runs.numbering(sum.newest_event_ns);
   return is_former ? Count::former : Count::same;
@@ -142,8 +144,8 @@ void Series::add(Aggregate& sum, const Trade& trade) const {
 
 /// Adds what follows a sum in time.
 void Series::append(Aggregate& sum, const Aggregate& next) const {
-  const bool is_anew =
-      next.has_open_close && is_newer_count(sum, next.last_order, next.newest_event_ns, next.starts_count);
+  const bool is_anew = next.has_open_close &&
+                       is_newer_count(sum, next.last_order, next.newest_event_ns, next.starts_count, next.is_corrected);
   sum.merge(next, is_anew);
 }
 

@@ -170,8 +170,8 @@ class Series {
 
  private:
   [[nodiscard]] bool starts_count(const Trade& trade) const noexcept;
-  [[nodiscard]] bool is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns,
-                                    bool starts_it) const noexcept;
+  [[nodiscard]] bool is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns, bool starts_it,
+                                    bool is_corrected) const noexcept;
   [[nodiscard]] Count count_of(const Aggregate& sum, const Trade& trade) const noexcept;
   void add(Aggregate& sum, const Trade& trade) const;
   void append(Aggregate& sum, const Aggregate& next) const;

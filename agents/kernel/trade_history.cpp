@@ -135,6 +135,7 @@ Aggregate TradeHistory::sum(std::int64_t from_ns, std::int64_t to_ns) const {
   for (const Entry* before = nullptr; const Entry* entry : counted) {
     Trade trade = entry->trade;
     trade.id = TradeIdView::parse(entry->id);
+    sum.is_corrected |= entry->is_another();
     sum.add(trade, before != nullptr && before->numbering != entry->numbering ? Count::newer : Count::same);
     before = entry;
   }

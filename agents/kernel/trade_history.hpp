@@ -63,6 +63,8 @@ class TradeHistory {
 
     /// Whether no correction was of it: after that another cannot be the one that was accepted.
     [[nodiscard]] bool is_as_it_came() const noexcept { return corrections.empty() && !is_cancelled; }
+    /// Whether a correction has put another in the trade's place.
+    [[nodiscard]] bool is_another() const noexcept { return touches.size() > 1 && !is_cancelled; }
     /// Puts one of the others in the trade's place.
     void swap_with(Trade& other);
   };

@@ -323,8 +323,9 @@ class Tape:
         entry.touches.append((before.event_time_ns, correction.offset))
         if by is not None:
             changed |= set(self._windows(by))
+            if by.trade_id not in entry.ids:
+                self._learn(by)
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
-            self._learn(by)
             if by.event_time_ns > before.event_time_ns:
                 entry.moved = {known: max(by.event_time_ns, entry.moved.get(known, LONG_AGO)) for known in entry.ids}
             entry.touches.append((by.event_time_ns, entry.original.offset))

@@ -32,6 +32,9 @@ MINUTES = Rules(
 )
 
 
+prices = st.integers(1, 9).map(Decimal)
+
+
 def folded(events: Sequence[Event], rules: Rules = MINUTES) -> Partition:
     partition = Partition(rules)
     partition.fold(record_batch(0, records_of(events)))
@@ -159,6 +162,38 @@ def test_a_correction_leaves_a_bar_its_first_and_last_trade_where_its_venue_coun
     assert ends(partition, "5m") == [("4000000", "2")]
 
 
+def numbered(offset: int, seconds: float, number: int, price: str) -> Trade:
+    return replace(a_trade(offset, seconds, price=price, trade_id=str(number)), trade_seq=number)
+
+
+def corrected(offset: int, by: Trade) -> Correction:
+    """What puts a trade in the place of the one of its number."""
+    return Correction(offset, by.venue, by.instrument, by.trade_id, replace(by, offset=offset), by.event_time_ns)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(
+    ("times_s", "number", "to_s", "prices"),
+    [
+        ((0, 10, 20), 1, 85, ("11", "30")),
+        ((0, 70, 140), 3, 0.5, ("10", "11")),
+        ((0, 70, 140), 1, 71, ("11", "30")),
+    ],
+)
+def test_a_trade_that_is_moved_far_keeps_its_place_in_the_venues_count(
+    times_s: Sequence[int], number: int, to_s: float, prices: tuple[str, str], *, is_restarted: bool
+) -> None:
+    rules = replace(MINUTES, intervals=(("1s", SECOND), ("10m", 600 * SECOND)))
+    trades = [numbered(at, time_s, at + 1, f"{at + 1}0") for at, time_s in enumerate(times_s)]
+    partition = folded([*trades, corrected(3, numbered(3, to_s, number, "11"))], rules)
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    partition.fold(record_batch(4, records_of([a_clock(4, 700)])))
+    partition.flush()
+    (bar,) = [bar for bar in (read_bar(*record) for record in partition.bars) if bar.window.interval == "10m"]
+    assert (bar.open, bar.close) == tuple(map(Decimal, prices))
+
+
 def test_a_lower_number_that_is_not_much_newer_is_of_the_same_count() -> None:
     partition = folded([a_trade(0, 1, trade_id="50"), a_trade(1, 61, trade_id="48"), a_clock(2, 200)])
     assert missing(partition, "1m") == {0: [1], 60: [1]}
@@ -243,6 +278,38 @@ def tapes(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
+def corrected_tapes(draw: st.DrawFn) -> list[Event]:
+    """What a venue that numbers its trades on and on sent, some late, and some moved far from where they were."""
+    now_ns = NOON
+    has_order = draw(st.booleans())
+    events: list[Event] = []
+    waiting: list[Trade] = []
+    numbers = iter(range(1_000, 2_000))
+    for offset in range(draw(st.integers(1, 30))):
+        now_ns += draw(st.sampled_from([0, 1, SECOND // 3, SECOND, 8 * SECOND, 45 * SECOND, 70 * SECOND]))
+        sent = [event for event in events if isinstance(event, Trade)]
+        kind = draw(st.sampled_from(["trade"] * 4 + ["late", "clock", "move", "move", "cancel"]))
+        if kind == "clock":
+            events.append(Clock(offset, "binance", now_ns - draw(st.integers(0, 3)) * SECOND))
+        elif kind in ("move", "cancel") and sent:
+            of = draw(st.sampled_from(sent))
+            to_ns = of.event_time_ns + draw(st.sampled_from([-200, -1, 0, 1, 65, 85, 300])) * SECOND
+            seq = draw(st.sampled_from([of.trade_seq, None]))
+            by = replace(of, price=draw(prices), event_time_ns=to_ns, receive_time_ns=to_ns, trade_seq=seq)
+            moved = corrected(offset, by)
+            events.append(moved if kind == "move" else replace(moved, by=None, event_time_ns=now_ns))
+        elif kind == "late" and waiting:
+            events.append(replace(waiting.pop(), offset=offset))
+        else:
+            for is_late in (*[True] * draw(st.sampled_from([0, 0, 0, 1])), False):
+                trade = numbered(offset, 0, next(numbers), str(draw(prices)))
+                seq = trade.trade_seq if has_order else None
+                trade = replace(trade, trade_seq=seq, event_time_ns=now_ns, receive_time_ns=now_ns)
+                (waiting if is_late else events).append(trade)
+    return [*events, Clock(len(events), "binance", now_ns + 1_000 * SECOND)]
+
+
+@st.composite
 def rules(draw: st.DrawFn) -> Rules:
     return Rules(
         (("1s", SECOND), ("5s", 5 * SECOND), ("1m", 60 * SECOND), ("10m", 600 * SECOND)),
@@ -281,5 +348,20 @@ def test_a_crash_at_any_record_changes_nothing(rules: Rules, events: list[Event]
             case "crash":
                 partition.crash_and_restore(is_compacted=data.draw(st.booleans()))
     partition.flush()
+    bars = {bar.window: bar for bar in (read_bar(key, value) for key, value in partition.bars)}
+    assert bars == Tape(rules).take_all(events).last_published()
+
+
+@given(rules=rules(), events=corrected_tapes(), is_restarted=st.booleans())
+@settings(max_examples=200)
+def test_corrections_that_move_trades_far_leave_the_venues_count_as_it_is(
+    rules: Rules, events: list[Event], *, is_restarted: bool
+) -> None:
+    partition = Partition(rules)
+    for event in events:
+        partition.fold(record_batch(event.offset, records_of([event])))
+        partition.flush()
+        if is_restarted:
+            partition.crash_and_restore(is_compacted=True)
     bars = {bar.window: bar for bar in (read_bar(key, value) for key, value in partition.bars)}
     assert bars == Tape(rules).take_all(events).last_published()
