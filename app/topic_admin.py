@@ -29,6 +29,7 @@ TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
 BASE_BAR_BYTES = 256  # one base bar in the fold's memory with its index entries, rounded up
 HASHED_ID_BYTES = 32  # one 128-bit trade id in a half-full hash set
+_ANEW = "It is empty: if a broker made it by itself (auto.create.topics.enable), delete it and apply again"
 
 
 class TopicError(Exception):
@@ -168,7 +169,7 @@ def _loss_reasons(topic: Topic, existing: ClusterTopic, settings: Settings) -> l
             "move replicas with Kafka's own kafka-reassign-partitions"
         )
     if existing.is_empty:
-        return reasons
+        return [f"{reason}. {_ANEW}" for reason in reasons]
     if topic.partitions > existing.partitions:
         reasons.append(
             f"it has records, and {topic.partitions} partitions instead of {existing.partitions} would move its keys: "

@@ -74,6 +74,17 @@ def test_what_would_lose_data_is_refused_and_nothing_else_is_done(existing: Clus
     assert "nothing was changed" in str(refused.value)
 
 
+def test_what_to_do_about_an_empty_topic_that_a_broker_made_by_itself_is_said() -> None:
+    remedy = r"move replicas .*\. It is empty: if a broker made it by itself .*, delete it and apply again"
+    three = SETTINGS.model_copy(update={"replication_factor": 3})
+    made = as_declared(TOPICS["trades"], is_empty=True, partitions=1)
+    with pytest.raises(TopicsRefused, match=f"live.trades: it has 1 replicas.* 3: {remedy}"):
+        plan(TOPICS, {"live.trades": made}, three)
+    with pytest.raises(TopicsRefused) as refused:
+        plan(TOPICS, {"live.trades": as_declared(TOPICS["trades"])}, three)
+    assert "delete it" not in str(refused.value)
+
+
 def test_trades_must_outlast_the_horizon_and_the_longest_outage() -> None:
     too_long = SETTINGS.model_copy(update={"longest_outage_ns": 3 * 86_400 * SECOND_NS})
     with pytest.raises(TopicsRefused, match="longest outage, 260100 s"):
