@@ -294,8 +294,11 @@ class Settings(BaseSettings):
 
     @property
     def kafka_config(self) -> dict[str, str | int | float | bool]:
-        """librdkafka properties that reach the cluster, to be extended by each client."""
-        return {"bootstrap.servers": self.kafka_bootstrap, **self.kafka_client}
+        """librdkafka properties that reach the cluster, to be extended by each client.
+
+        None makes a topic by asking for it: it would be as the broker has them by default, not as topics.yaml says.
+        """
+        return {"bootstrap.servers": self.kafka_bootstrap, "allow.auto.create.topics": "false", **self.kafka_client}
 
     @property
     def certs_dir(self) -> Path:

@@ -18,6 +18,7 @@ from agents.sink.gathered import Gathered, Place
 from agents.sink.patience import patiently
 from agents.sink.rows import RowMaker
 from agents.sink.writer import Pending, SqlWriter
+from agents.topic_check import partitions_of
 from agents.transport import BatchApp, RecordSet
 from app.aggregates import load_aggregates
 from app.database import migrate, tables
@@ -51,7 +52,7 @@ class SqlSink:
         self._has_rows = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._lag: asyncio.Future[None] | None = None
+        self._is_started = False
         app.read_batches_from(self)
         app.on_before_shutdown.connect(self._shut_down)
 
@@ -59,12 +60,12 @@ class SqlSink:
         """Bring the database up to date, and find out where each partition goes on.
 
         Raises:
+            TopicsUnfit: topics that it stores are not there.
             EpochMismatch: what is stored came from another log than the one that is there now.
         """
         await self.revoked()
-        if self._settings.sink_metrics_port and self._lag is None:
-            serve_metrics(self._settings.sink_metrics_port)
-            self._lag = self._app.add_future(self._lag_watch().run())
+        if not self._is_started:
+            await self._start()
         await patiently(lambda: asyncio.to_thread(migrate, self._settings))
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
         epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
@@ -102,6 +103,13 @@ class SqlSink:
         except Exception as error:
             await self._app.crash(error)
             raise
+
+    async def _start(self) -> None:
+        self._is_started = True
+        await asyncio.to_thread(partitions_of, self._settings, sorted(self._app.batch_topics))
+        if self._settings.sink_metrics_port:
+            serve_metrics(self._settings.sink_metrics_port)
+            self._app.add_future(self._lag_watch().run())
 
     async def _take(self, record_set: RecordSet) -> None:
         await self._has_room.wait()

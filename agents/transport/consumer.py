@@ -11,6 +11,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Producer as FaustProducer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP, Message
 from mode.utils.locks import Event
@@ -18,6 +19,7 @@ from mode.utils.locks import Event
 from agents.transport.app import BatchApp
 from agents.transport.fetch import undecoding_consumer
 from agents.transport.in_loop import InLoop
+from agents.transport.rebinding import AskingClient, rebind
 from agents.transport.record_set import RecordSet
 
 log = logging.getLogger(__name__)
@@ -248,7 +250,20 @@ class Consumer(FaustConsumer):
         await self._thread.rejoin()
 
 
+class AskingProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
+    """A producer that makes no topic by writing to it."""
+
+    __init__ = rebind(aiokafka.AIOKafkaProducer.__init__, AIOKafkaClient=AskingClient)
+
+
+class Producer(FaustProducer):
+    """Faust's producer, by which agents of a user's own write."""
+
+    _producer_type = AskingProducer
+
+
 class Transport(FaustTransport):
     """Faust's transport `livetape://`: its own aiokafka driver, which hands batch topics over as record sets."""
 
     Consumer: ClassVar[Any] = Consumer
+    Producer: ClassVar[Any] = Producer

@@ -4,11 +4,13 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
 
 
 def rebind(function: Callable[..., Any], **names: object) -> FunctionType:
@@ -22,7 +24,16 @@ def rebind(function: Callable[..., Any], **names: object) -> FunctionType:
     return bound
 
 
-def client_of(connection: type[AIOKafkaConnection]) -> type[AIOKafkaClient]:
+class AskingClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
+    """A client that makes no topic by asking for it: a broker of `auto.create.topics.enable` makes what is missing."""
+
+    _metadata_update = rebind(
+        AIOKafkaClient._metadata_update,  # noqa: SLF001 - pinned by a test
+        MetadataRequest=partial(MetadataRequest, allow_auto_topic_creation=False),
+    )
+
+
+def client_of(connection: type[AIOKafkaConnection]) -> type[AskingClient]:
     """The class of a client whose connections are of this class."""
 
     async def connect(host: str, port: int, **options: Any) -> AIOKafkaConnection:  # noqa: ANN401 - aiokafka's
@@ -31,4 +42,4 @@ def client_of(connection: type[AIOKafkaConnection]) -> type[AIOKafkaClient]:
         return made
 
     get_conn = rebind(AIOKafkaClient._get_conn, create_conn=connect)  # noqa: SLF001 - pinned by a test
-    return type(f"ClientOf{connection.__name__}", (AIOKafkaClient,), {"_get_conn": get_conn})
+    return type(f"ClientOf{connection.__name__}", (AskingClient,), {"_get_conn": get_conn})

@@ -34,8 +34,9 @@ def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch
 def test_a_cluster_with_tls_is_reached_by_plain_librdkafka_properties(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVETAPE_KAFKA_CLIENT", '{"security.protocol": "SASL_SSL", "sasl.username": "u"}')
     monkeypatch.setenv("LIVETAPE_KAFKA_BOOTSTRAP", "kafka.example:9092")
-    expected = {"bootstrap.servers": "kafka.example:9092", "security.protocol": "SASL_SSL", "sasl.username": "u"}
-    assert Settings().kafka_config == expected
+    of_cluster = {"security.protocol": "SASL_SSL", "sasl.username": "u"}
+    ours = {"bootstrap.servers": "kafka.example:9092", "allow.auto.create.topics": "false"}
+    assert Settings().kafka_config == {**ours, **of_cluster}
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
         {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Gap": 5, "livetape.Quote": 4, "livetape.Candle": 6},
     ) == {
         "namespace": "demo",
-        "kafka": {"bootstrap.servers": "127.0.0.1:29092", "acks": "all"},
+        "kafka": {"bootstrap.servers": "127.0.0.1:29092", "allow.auto.create.topics": "false", "acks": "all"},
         "topic": "demo.trades",
         "gaps_topic": "demo.gaps",
         "quotes_topic": "demo.quotes",

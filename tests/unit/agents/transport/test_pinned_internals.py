@@ -55,6 +55,7 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
         (AIOKafkaConnection.connect, {"AIOKafkaProtocol", "asyncio"}),
         (AIOKafkaConnection._handle_frame, {"io"}),
         (AIOKafkaClient._get_conn, {"create_conn"}),
+        (AIOKafkaClient._metadata_update, {"MetadataRequest"}),
         (AIOKafkaProducer.__init__, {"Sender", "AIOKafkaClient"}),
         (Sender._send_produce_req, {"SendProduceReqHandler"}),
         (PartitionAssignor._perform_assignment, {"CopartitionedAssignor"}),
@@ -213,6 +214,11 @@ def test_faust_takes_messages_from_getmany_and_waits_for_each_to_have_room_in_th
     assert "call_thread( self._fetch_records, _consumer, active_partitions, timeout=timeout," in source_of(
         AIOKafkaConsumerThread.getmany
     )
+
+
+def test_faust_makes_its_producer_of_the_class_that_ours_names() -> None:
+    assert "return self._producer_type(" in source_of(driver.Producer._new_producer)
+    assert driver.Transport.Producer is driver.Producer
 
 
 def test_every_way_out_of_recovery_passes_a_method_that_ours_overrides() -> None:
