@@ -217,13 +217,17 @@ def _watch_servers(stack: Stack) -> None:
 
 
 def _stop_on_signals() -> None:
-    """Let SIGTERM, a closed terminal, and Ctrl-C even where a script has it ignored, end a run in order."""
+    """Let SIGTERM, a closed terminal, and Ctrl-C even where a script has it ignored, end a run in order.
+
+    A terminal that is closed ends none that nohup started.
+    """
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 @contextmanager
