@@ -243,11 +243,11 @@ def _check_fold(settings: Settings) -> None:
 def _check_kafka_client(settings: Settings) -> None:
     if not settings.kafka_client:
         return
-    from agents.transport.connection import UnmappedProperty, credentials  # noqa: PLC0415 - no other waits for Faust
+    from agents.transport.connection import WrongProperty, credentials  # noqa: PLC0415 - no other waits for Faust
 
     try:
         credentials(settings.kafka_client)
-    except UnmappedProperty as error:
+    except WrongProperty as error:
         raise WrongSetting(str(error)) from error
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka.errors import KafkaConnectionError
@@ -34,12 +35,20 @@ PROPERTIES: Final = {
 }
 
 
-class UnmappedProperty(ValueError):
-    """LIVETAPE_KAFKA_CLIENT has something that the Faust side cannot do; the message names it."""
+class WrongProperty(ValueError):
+    """LIVETAPE_KAFKA_CLIENT has something that cannot be followed; the message names it."""
+
+
+class UnmappedProperty(WrongProperty):
+    """It is something that the Faust side cannot do."""
+
+
+class UnreadableFile(WrongProperty):
+    """It is a file of certificates or keys that is not there, or none."""
 
 
 def app_connection(settings: Settings) -> dict[str, Any]:
-    """Options of a Faust app. Raises UnmappedProperty."""
+    """Options of a Faust app. Raises WrongProperty."""
     return {
         "broker": [f"livetape://{server}" for server in _servers(settings)],
         "broker_credentials": credentials(settings.kafka_client),
@@ -47,7 +56,7 @@ def app_connection(settings: Settings) -> dict[str, Any]:
 
 
 def consumer_connection(settings: Settings) -> dict[str, Any]:
-    """Options of an aiokafka consumer. Raises UnmappedProperty."""
+    """Options of an aiokafka consumer. Raises WrongProperty."""
     return {
         "bootstrap_servers": _servers(settings),
         **credentials_to_aiokafka_auth(credentials(settings.kafka_client)),
@@ -69,7 +78,7 @@ def credentials(properties: Mapping[str, str]) -> CredentialsT | None:
 
     Raises:
         UnmappedProperty: a property or a value has no counterpart.
-        OSError: a file of certificates or keys cannot be read.
+        UnreadableFile: a file of certificates or keys cannot be read.
     """
     unmapped = sorted(properties.keys() - PROPERTIES)
     if unmapped:
@@ -95,13 +104,25 @@ def _sasl(properties: Mapping[str, str], context: ssl.SSLContext | None) -> Cred
 
 
 def _ssl_context(properties: Mapping[str, str]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=properties.get("ssl.ca.location"))
+    with _files(properties, "ssl.ca.location"):
+        context = ssl.create_default_context(cafile=properties.get("ssl.ca.location"))
     certificate = properties.get("ssl.certificate.location")
     if certificate is not None:
-        context.load_cert_chain(certificate, properties.get("ssl.key.location"), properties.get("ssl.key.password"))
+        with _files(properties, "ssl.certificate.location", "ssl.key.location"):
+            context.load_cert_chain(certificate, properties.get("ssl.key.location"), properties.get("ssl.key.password"))
     checked = properties.get("ssl.endpoint.identification.algorithm", "https").lower()
     context.check_hostname = _one_of({"https", "none"}, "ssl.endpoint.identification.algorithm", checked) == "https"
     return context
+
+
+@contextmanager
+def _files(properties: Mapping[str, str], *names: str) -> Iterator[None]:
+    """Say of an error which files are being read: the system's own names none."""
+    try:
+        yield
+    except OSError as error:
+        told = " and ".join(f"{name} {properties[name]}" for name in names if name in properties)
+        raise UnreadableFile(f"LIVETAPE_KAFKA_CLIENT has {told}: {error.strerror or error}") from error
 
 
 def _one_of(known: set[str], name: str, value: str) -> str:

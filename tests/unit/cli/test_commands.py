@@ -41,6 +41,7 @@ NOBODY = "127.0.0.1:1"
 DEAD_REGISTRY = {"LIVETAPE_REGISTRY_URL": f"http://{NOBODY}"}
 NO_VENUES = {"LIVETAPE_VENUES_FILE": "/nowhere/venues.yaml"}
 UNKNOWN_PROPERTY = {"LIVETAPE_KAFKA_CLIENT": '{"no.such.property": "1"}'}
+NO_AUTHORITY = {"LIVETAPE_KAFKA_CLIENT": '{"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem"}'}
 NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
 
 
@@ -58,6 +59,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("topics apply", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, f"Kafka at {NOBODY}"),
         ("reset --yes", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, "LIVETAPE_KAFKA_BOOTSTRAP"),
         ("topics apply", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT"),
+        ("topics apply", NO_AUTHORITY, "ssl.ca.location"),
         ("bridge", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_REGISTRY_URL": "http://[::1"}, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}, "set LIVETAPE_SCHEMAS_DIR to"),
@@ -66,6 +68,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("record", NO_FOLDER, "/dev/null"),
         ("worker", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("worker", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT has no.such.property"),
+        ("worker", NO_AUTHORITY, "LIVETAPE_KAFKA_CLIENT has ssl.ca.location /nowhere/ca.pem: No such file"),
         ("worker", NO_FOLDER, "/dev/null"),
         ("join", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("reconcile", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.transport import app_connection, consumer_connection
-from agents.transport.connection import UnmappedProperty, credentials
+from agents.transport.connection import UnmappedProperty, UnreadableFile, credentials
 from app.settings import Settings
 from local import certificates
 
@@ -83,3 +83,13 @@ def test_a_property_with_no_counterpart_is_named() -> None:
 def test_a_value_with_no_counterpart_is_named(properties: dict[str, str], named: str) -> None:
     with pytest.raises(UnmappedProperty, match=named):
         credentials(properties)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_property(tmp_path: Path) -> None:
+    files = certificates.ensure(tmp_path)
+    tls = {"security.protocol": "SSL", "ssl.ca.location": str(files.ca)}
+    with pytest.raises(UnreadableFile, match=r"has ssl\.ca\.location /nowhere/ca\.pem: No such file"):
+        credentials({**tls, "ssl.ca.location": "/nowhere/ca.pem"})
+    own = {"ssl.certificate.location": str(files.server), "ssl.key.location": str(files.ca)}
+    with pytest.raises(UnreadableFile, match=rf"location {files.server} and ssl\.key\.location {files.ca}: .*SSL"):
+        credentials({**tls, **own})
