@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,6 +26,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "LIVETAPE_"
 CRASH_AT = "LIVETAPE_CRASH_AT"
 """No setting: where a test has a process killed (agents/crash_points.py)."""
+_POSTGRES_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+"""What of libpq's parameters may be said."""
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
@@ -35,8 +39,14 @@ def _zmq_address(text: str) -> str:
 
 
 def _postgres_url(text: str) -> str:
-    if re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?", text) is None:
+    named = re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?(\?(?P<tls>[^?#@]*))?", text)
+    if named is None:
         raise ValueError("it must name server and role, and no database, as postgresql+psycopg://USER@HOST:PORT does")
+    for name, value in parse_qsl(named["tls"] or "", keep_blank_values=True):
+        if name not in _POSTGRES_TLS:
+            raise ValueError(f"it has {name}, and may have {', '.join(_POSTGRES_TLS)} alone")
+        if name == "sslmode" and value not in _SSL_MODES:
+            raise ValueError(f"{value!r} is no sslmode: it is one of {', '.join(_SSL_MODES)}")
     return text
 
 
@@ -188,7 +198,8 @@ class Settings(BaseSettings):
     """Password of that user."""
 
     postgres_url: PostgresUrl = "postgresql+psycopg://livetape@127.0.0.1:54329"
-    """Server and role; the database's name is the namespace."""
+    """Server and role; the database's name is the namespace. libpq's sslmode, sslrootcert, sslcert and sslkey may
+    follow: `?sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem`."""
 
     api_host: str = "127.0.0.1"
     """Address the API listens on."""
@@ -284,7 +295,10 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """SQLAlchemy address of the namespace's own database, on which a server that vanished is noticed."""
-        return f"{self.postgres_url.rstrip('/')}/{self.namespace}?{_LIVENESS}"
+        role, at, place = self.postgres_url.rpartition("@")
+        server, _, tls = place.partition("?")
+        parameters = f"{tls}&{_LIVENESS}" if tls else _LIVENESS
+        return f"{role}{at}{server.rstrip('/')}/{self.namespace}?{parameters}"
 
     @property
     def registry_auth(self) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -20,8 +21,9 @@ CONNECT_S: Final = 10
 
 def conninfo(settings: Settings, database: str | None = None) -> str:
     """psycopg's address of the namespace's database, or of another on the same server."""
-    url = make_url(settings.database_url).set(drivername="postgresql")
-    return url.set(database=database or url.database).render_as_string(hide_password=False)
+    url = make_url(settings.database_url)
+    named = url.translate_connect_args(username="user", database="dbname")
+    return make_conninfo(**{**named, **url.query, "dbname": database or url.database})
 
 
 def migrate(settings: Settings) -> None:

@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr, ValidationError
+from sqlalchemy import make_url
 
+from app.database import conninfo
 from app.intervals import SECOND_NS
 from app.settings import CRASH_AT, PacketFeed, Settings
 
@@ -14,6 +17,37 @@ def test_the_database_is_named_like_the_namespace() -> None:
     settings = Settings(namespace="demo", postgres_url="postgresql+psycopg://u@h:1")
     assert settings.database_url.startswith("postgresql+psycopg://u@h:1/demo?")
     assert settings.topic("bars.1s") == "demo.bars.1s"
+
+
+def test_the_database_is_reached_by_the_tls_that_is_said() -> None:
+    tls = "sslmode=verify-full&sslrootcert=/etc/ca.pem&sslcert=/etc/of%20us.pem&sslkey=/etc/us.key"
+    settings = Settings(namespace="demo", postgres_url=f"postgresql+psycopg://u:p?/w@h:1/?{tls}")
+    reached = make_url(settings.database_url)
+    assert (reached.username, reached.password, reached.host, reached.port) == ("u", "p?/w", "h", 1)
+    assert reached.database == "demo"
+    said = {
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/ca.pem",
+        "sslcert": "/etc/of us.pem",
+        "sslkey": "/etc/us.key",
+    }
+    assert reached.query.items() >= said.items()
+    assert reached.query["keepalives_idle"] == "10"
+    assert conninfo_to_dict(conninfo(settings, "postgres")).items() >= {**said, "dbname": "postgres"}.items()
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("/live", "no database"),
+        ("?connect_timeout=1", "it has connect_timeout, and may have sslmode, sslrootcert, sslcert, sslkey alone"),
+        ("?sslmode", "'' is no sslmode"),
+        ("?sslmode=verify_full", "'verify_full' is no sslmode: it is one of disable, "),
+    ],
+)
+def test_what_an_address_of_postgres_may_not_say_is_refused_by_name(end: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        Settings(postgres_url=f"postgresql+psycopg://u@h:1{end}")
 
 
 def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
