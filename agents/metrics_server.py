@@ -3,10 +3,10 @@
 from prometheus_client import start_http_server
 
 
-def serve_metrics(port: int) -> None:
-    """Answer Prometheus on this port of the machine's own address, for as long as the process lives.
+def serve_metrics(host: str, port: int) -> None:
+    """Answer Prometheus at this address, for as long as the process lives.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or the address is none of this machine's.
     """
-    start_http_server(port, addr="127.0.0.1")
+    start_http_server(port, addr=host)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl
@@ -50,9 +51,14 @@ def _postgres_url(text: str) -> str:
     return text
 
 
+def _ip_address(text: str) -> str:
+    return str(ip_address(text))
+
+
 ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
 _LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
 """libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
+IpAddress = Annotated[str, AfterValidator(_ip_address)]
 PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
 
@@ -259,18 +265,20 @@ class Settings(BaseSettings):
     standbys: int = Field(default=1, ge=0)
     """How many other fold workers keep each partition's state in memory, to take it over when its own worker goes."""
     worker_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the fold worker's /metrics on this machine; 0 for none."""
+    """Port of the fold worker's /metrics; 0 for none."""
     join_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the join worker's /metrics on this machine; 0 for none."""
+    """Port of the join worker's /metrics; 0 for none."""
     sink_flush_ms: int = Field(default=200, ge=1)
     """How long the SQL sink gathers rows for one database transaction."""
     sink_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the SQL sink's /metrics on this machine; 0 for none."""
+    """Port of the SQL sink's /metrics; 0 for none."""
     reconcile_patience_ms: int = Field(default=300_000, ge=0)
     """How long a bar may differ from the venue's own candle, or one be without the other, before that is told: bars are
     revised when trades come late."""
     reconcile_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the /metrics of `livetape reconcile` on this machine; 0 for none."""
+    """Port of the /metrics of `livetape reconcile`; 0 for none."""
+    metrics_host: IpAddress = "127.0.0.1"
+    """Address that those four are served at; 0.0.0.0 where other machines read them."""
     live_ms: int = Field(default=20, ge=1)
     """Time between two records of an instrument on `bars.live` while the fold is behind; else each fetch sends one."""
 

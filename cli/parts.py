@@ -223,7 +223,8 @@ def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list
     if reads_venues:
         read_venues(settings.venues_file)
     _check_kafka_client(settings)
-    ports.check_free(getattr(settings, metrics_port), "/metrics", f"LIVETAPE_{metrics_port.upper()}")
+    setting = f"LIVETAPE_{metrics_port.upper()}"
+    ports.check_free(getattr(settings, metrics_port), "/metrics", setting, settings.metrics_host)
     program = str(Path(sys.executable).with_name("faust"))
     folder = settings.home / "faust" / module
     folder.mkdir(parents=True, exist_ok=True)

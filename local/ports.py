@@ -11,7 +11,8 @@ from local.errors import PortTaken
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on the port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -20,9 +21,9 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def check_free(port: int, what: str, setting: str) -> None:
+def check_free(port: int, what: str, setting: str, host: str = "127.0.0.1") -> None:
     """Raise PortTaken, which names the setting, when `what` could not listen on the port."""
-    if not is_free(port):
+    if not is_free(port, host):
         raise PortTaken(what, port, holder(port), setting)
 
 

@@ -82,7 +82,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
     async def on_start(self) -> None:
         """Make ready what all partitions share, and keep the group's committed offsets near the fold."""
         if self._settings.worker_metrics_port:
-            serve_metrics(self._settings.worker_metrics_port)
+            serve_metrics(self._settings.metrics_host, self._settings.worker_metrics_port)
             self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", *self._transactional, LIVE)
         schema_ids = await asyncio.to_thread(register_all, self._settings)

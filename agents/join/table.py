@@ -53,7 +53,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
     async def on_start(self) -> None:
         """Make ready what all partitions share, and keep the group's committed offsets near the join."""
         if self._settings.join_metrics_port:
-            serve_metrics(self._settings.join_metrics_port)
+            serve_metrics(self._settings.metrics_host, self._settings.join_metrics_port)
             self.add_future(self._lag.run())
         await asyncio.to_thread(check_topics, self._settings, "trades", "quotes", CHANGELOG, *OUTPUTS)
         schema_ids = await asyncio.to_thread(register_own, self._settings)

@@ -100,7 +100,7 @@ class CandleCheck:
         self._is_started = True
         await asyncio.to_thread(check_topics, self._settings, *SOURCES)
         if self._settings.reconcile_metrics_port:
-            serve_metrics(self._settings.reconcile_metrics_port)
+            serve_metrics(self._settings.metrics_host, self._settings.reconcile_metrics_port)
             gauges = metrics.LAG_RECORDS, metrics.LAG_S
             watch = LagWatch(self._settings, lambda: self._positions, gauges, lambda tp: (tp.topic, str(tp.partition)))
             self._app.add_future(watch.run())

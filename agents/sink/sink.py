@@ -108,7 +108,7 @@ class SqlSink:
         self._is_started = True
         await asyncio.to_thread(partitions_of, self._settings, sorted(self._app.batch_topics))
         if self._settings.sink_metrics_port:
-            serve_metrics(self._settings.sink_metrics_port)
+            serve_metrics(self._settings.metrics_host, self._settings.sink_metrics_port)
             self._app.add_future(self._lag_watch().run())
 
     async def _take(self, record_set: RecordSet) -> None:

@@ -78,6 +78,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("serve", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
         ("serve", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
         ("serve", {"LIVETAPE_POSTGRES_URL": "postgres://livetape@db"}, "LIVETAPE_POSTGRES_URL: "),
+        ("sink", {"LIVETAPE_METRICS_HOST": "worker"}, "LIVETAPE_METRICS_HOST: "),
         ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
         ("sink", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
@@ -129,6 +130,14 @@ def test_a_port_of_metrics_that_is_taken_is_named_with_its_setting(command: str,
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"error: port {port} of /metrics is taken by ")
     assert f"choose another port with {setting}" in ended.stderr
+
+
+def test_a_port_of_metrics_is_looked_at_where_it_is_to_be_served() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        served = {"LIVETAPE_SINK_METRICS_PORT": port, "LIVETAPE_METRICS_HOST": "127.0.0.2"}
+        ended = livetape("sink", **served, LIVETAPE_HOME="/dev/null")
+    assert ended.stderr.startswith(f"error: port {port} of /metrics is taken by ")
 
 
 JSON_SETTINGS = [name for name, field in Settings.model_fields.items() if isinstance(field.default, tuple | dict)]
