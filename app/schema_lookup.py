@@ -5,6 +5,7 @@ from typing import Final
 
 import httpx
 
+from app.http_client import client_of
 from app.records import BadRecord
 from app.settings import Settings
 
@@ -25,7 +26,7 @@ class RegistrySchemas:
         self._url = settings.registry_url.rstrip("/")
         # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
         none_kept = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.Client(auth=settings.registry_auth, timeout=TIMEOUT_S, limits=none_kept)
+        self._client = client_of(self._url, auth=settings.registry_auth, timeout=TIMEOUT_S, limits=none_kept)
         self._known: dict[int, str] = {}
         self._unknown_until_s: dict[int, float] = {}
 

@@ -14,6 +14,7 @@ import httpx
 from app import kept_schema_ids
 from app.aggregates import load_aggregates
 from app.aggregates.schema import field_types, schema_text
+from app.http_client import client_of
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def _register_these(settings: Settings, schemas: list[Schema]) -> dict[str, int]
 
 def _client(settings: Settings) -> httpx.Client:
     headers = {"content-type": _CONTENT_TYPE}
-    return httpx.Client(base_url=settings.registry_url, auth=settings.registry_auth, timeout=TIMEOUT_S, headers=headers)
+    url, auth = settings.registry_url, settings.registry_auth
+    return client_of(url, base_url=url, auth=auth, timeout=TIMEOUT_S, headers=headers)
 
 
 def own_schemas(settings: Settings) -> list[Schema]:

@@ -6,6 +6,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from rich.table import Column, Table
 
+from app.http_client import ask
+
 ANSWER_S = 2.0
 PREFIX = "livetape_bridge_"
 SHOWN = {
@@ -37,7 +39,7 @@ def bridge_table(metrics: str) -> Table | None:
 def read_metrics(address: str) -> str | None:
     """The text at this address; none where nobody answers."""
     try:
-        return httpx.get(f"http://{address}/metrics", timeout=ANSWER_S).raise_for_status().text
+        return ask("GET", f"http://{address}/metrics", timeout_s=ANSWER_S).raise_for_status().text
     except httpx.HTTPError:
         return None
 

@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from app import topic_admin
+from app.http_client import ask, client_of
 from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
@@ -121,7 +122,7 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
     """Wait for a new bar, and a while for one of each venue: what cannot be reached, or rests, holds up no other."""
     if not settings.venues:
         return
-    with httpx.Client(base_url=_url(settings), timeout=ANSWER_S) as http:
+    with client_of(_url(settings), base_url=_url(settings), timeout=ANSWER_S) as http:
         late = _venues_without_bars(settings, supervisor, Arrivals(http, settings.intervals[0]))
     for name in settings.venues:
         if name in late:
@@ -200,7 +201,7 @@ def _announce(settings: Settings, seconds: float | None) -> None:
 
 def _is_ok(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=ANSWER_S).is_success
+        return ask("GET", url, timeout_s=ANSWER_S).is_success
     except httpx.HTTPError:
         return False
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 
+from app.http_client import ask
 from local.errors import ServerFailed, SoftwareMissing
 from local.java import QUICK_START, java
 from local.process import Command, tail
@@ -50,12 +51,12 @@ class Registry(Server):
     def is_ready(self) -> bool:
         """Whether it lists its subjects."""
         try:
-            return httpx.get(f"{self.url}/subjects", timeout=2.0).is_success
+            return ask("GET", f"{self.url}/subjects", timeout_s=2.0).is_success
         except httpx.HTTPError:
             return False
 
     def settle(self) -> None:
         """Set the global compatibility, which is NONE by default, to BACKWARD."""
-        answer = httpx.put(f"{self.url}/config", json={"compatibility": "BACKWARD"}, timeout=10.0)
+        answer = ask("PUT", f"{self.url}/config", json={"compatibility": "BACKWARD"}, timeout_s=10.0)
         if not answer.is_success:
             raise ServerFailed(self.title, f"refused BACKWARD compatibility ({answer.text})", self.log, tail(self.log))

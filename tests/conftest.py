@@ -10,8 +10,8 @@ import pytest
 from app.settings import Settings
 from local import certificates, ports, stack
 
-for _name in [name for name in os.environ if name.startswith("LIVETAPE_")]:
-    del os.environ[_name]  # tests see the defaults, not the settings of who runs them
+for _name in [name for name in os.environ if name.startswith("LIVETAPE_") or name.lower().endswith("_proxy")]:
+    del os.environ[_name]  # tests see the defaults, not the settings of who runs them, and talk to this machine alone
 
 hypothesis.settings.register_profile("livetape", deadline=None)  # how long it takes says what else the machine does
 hypothesis.settings.load_profile("livetape")

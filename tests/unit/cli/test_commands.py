@@ -62,6 +62,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("topics apply", NO_AUTHORITY, "ssl.ca.location"),
         ("bridge", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_REGISTRY_URL": "http://[::1"}, "LIVETAPE_REGISTRY_URL"),
+        ("bridge", {"LIVETAPE_REGISTRY_URL": "http://registry", "ALL_PROXY": "socks5://x:1"}, "all_proxy"),
         ("bridge", {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}, "set LIVETAPE_SCHEMAS_DIR to"),
         ("relay", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("record", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
@@ -163,6 +164,14 @@ def test_the_status_of_an_operator_of_a_cluster_tells_what_the_bridge_reads(tmp_
     assert told.returncode == 0, told.stderr
     assert re.search("Kafka +elsewhere +k1.example:9092,k2.example:9092", told.stdout)
     assert re.search("schema registry +(stopped|port taken)", told.stdout)
+    assert "kraken" in told.stdout
+
+
+def test_the_status_is_told_behind_a_proxy(tmp_path: Path) -> None:
+    proxies = {"http_proxy": f"http://{NOBODY}", "ALL_PROXY": f"socks5://{NOBODY}"}
+    with metrics_server(b'livetape_bridge_connected{venue="kraken"} 1\n') as address:
+        told = livetape("status", LIVETAPE_BRIDGE_METRICS=address, LIVETAPE_HOME=str(tmp_path), **ELSEWHERE, **proxies)
+    assert told.returncode == 0, told.stderr
     assert "kraken" in told.stdout
 
 
