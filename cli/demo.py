@@ -1,12 +1,9 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
-import fcntl
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,10 +17,10 @@ from app.schema_registry import register_all
 from app.settings import Settings, Venue, Writer
 from cli.arrivals import Arrivals
 from cli.console import WrongSetting, broken, console, done, fail, step
+from cli.runs import alone, demo_home
 from cli.servers import start as start_servers
 from cli.supervisor import POLL_S, Part, PartFailed, Supervisor
 from local import certificates, ports
-from local.errors import LocalError
 from local.process import Command, tail
 from local.stack import Stack
 from replay.venues import PROTOCOLS, VenueName
@@ -44,12 +41,12 @@ Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many se
 def demo(seconds: Seconds = None) -> None:
     """Run everything with simulated exchanges, from a fresh market each time."""
     settings = Settings()
-    home = settings.home / "demo"
+    home = demo_home(settings)
     venue_ports = dict(zip(("binance", "kraken"), ports.free_ports(2), strict=True))
     settings = settings.model_copy(
         update={"namespace": "demo", "home": home, "venues": _simulated(venue_ports, home / "certs" / "ca.pem")}
     )
-    with _alone(home):
+    with alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
         for left in ("spool", "positions"):
@@ -60,7 +57,7 @@ def demo(seconds: Seconds = None) -> None:
 def live(seconds: Seconds = None) -> None:
     """Run everything with the real exchanges; what was stored before is kept."""
     settings = Settings()
-    with _alone(settings.home):
+    with alone(settings.home):
         _run(settings, Stack(settings), [], seconds)
 
 
@@ -229,17 +226,3 @@ def _stop_on_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupt)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold a folder's lock, so that a second run does not take the first one's servers for left-overs."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LocalError(
-                f"a run with its files in {home} is under way: stop it, or choose another folder with LIVETAPE_HOME"
-            ) from error
-        yield

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 
+from app.http_client import ask
 from app.settings import PROJECT, Settings
 from cli.console import broken, console, done
 from cli.parts import BRIDGE
+from cli.runs import servers_seen
 from local import java, kafka, ports, postgres, registry
 from local.errors import LocalError, NotLocal
 from local.server import Server
-from local.stack import LOOPBACK, NEEDED_MB, places
+from local.stack import LOOPBACK, NEEDED_MB
 
 PROGRAMS = {"setpriv": "util-linux", "mvn": "maven", "cmake": "cmake", "ninja": "ninja-build", "g++": "g++"}
 ANY = ("*", "0.0.0.0")  # noqa: S104 - what a setting may say, nothing listens there
+ANSWER_S = 2.0
 Finding = tuple[str, str, str | None]
 """What was looked at, what was found, and the remedy where something is wrong."""
 
@@ -78,12 +82,12 @@ def _disk() -> Iterator[Finding]:
 
 def _ports() -> Iterator[Finding]:
     settings = Settings()
-    for place in places(settings):
+    for place in servers_seen(settings):
         if isinstance(place, NotLocal):
             yield place.server, f"elsewhere, at {place.address}", None
         else:
             yield from _ports_of(place)
-    yield _port("API", settings.api_port, "LIVETAPE_API_PORT")
+    yield _api_port(settings)
     for name, address, setting in (
         ("instant trades", settings.zmq_data, "LIVETAPE_ZMQ_DATA"),
         ("missed trades", settings.zmq_retry, "LIVETAPE_ZMQ_RETRY"),
@@ -97,6 +101,21 @@ def _ports_of(server: Server) -> Iterator[Finding]:
     for purpose, port in server.ports.items():
         name = f"{server.name} {purpose}"
         yield (_at(name, port), "ours", None) if ours.get(purpose) == port else _port(name, port, server.setting)
+
+
+def _api_port(settings: Settings) -> Finding:
+    if _is_our_api(f"http://{settings.api_host}:{settings.api_port}"):
+        return _at("API", settings.api_port), "ours", None
+    return _port("API", settings.api_port, "LIVETAPE_API_PORT")
+
+
+def _is_our_api(url: str) -> bool:
+    """Whether one answers that tells its namespace; a `/healthz` alone many programs have."""
+    try:
+        told = ask("GET", f"{url}/readyz", timeout_s=ANSWER_S).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return isinstance(told, dict) and "namespace" in told
 
 
 def _bridge_port(name: str, address: str, setting: str) -> Finding:

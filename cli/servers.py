@@ -11,10 +11,11 @@ from rich.table import Table
 from app.settings import Settings
 from cli.bridge_status import bridge_table, read_metrics
 from cli.console import console, done, working
+from cli.runs import demo_home, is_on, servers_seen
 from local import certificates, ports
-from local.errors import NotLocal
+from local.errors import LocalError, NotLocal
 from local.server import Server
-from local.stack import Report, Stack, places
+from local.stack import Report, Stack
 
 
 def up() -> None:
@@ -33,10 +34,16 @@ def down(
     *,
     clean: Annotated[bool, typer.Option("--clean", help="Remove their data too: topics, schemas, databases.")] = False,
 ) -> None:
-    """Stop the servers that `livetape up` started."""
-    stack = Stack(Settings())
+    """Stop the servers that `livetape up` started; those of a run end with it."""
+    settings = Settings()
+    if is_on(settings.home):
+        raise LocalError(
+            f"a run with its files in {settings.home} is on and has these servers: Ctrl-C where it was started ends it"
+        )
+    stack = Stack(settings)
     if not any(server.running() for server in stack.servers):
         console.print("No server of ours is running.")
+    _tell_of_demo(settings)
     with working("Stopping the servers"):
         stack.stop(lambda server, state: done(server.title, state))
     if clean:
@@ -50,7 +57,7 @@ def status() -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("server", "state", "address", "pid"):
         table.add_column(column)
-    for place in places(settings):
+    for place in servers_seen(settings):
         table.add_row(*_cells(place))
     console.print(table)
     metrics = read_metrics(settings.bridge_metrics)
@@ -59,6 +66,13 @@ def status() -> None:
         console.print()
         console.print(venues)
     console.print(f"\nLogs are in {settings.logs_dir}.")
+    _tell_of_demo(settings)
+
+
+def _tell_of_demo(settings: Settings) -> None:
+    home = demo_home(settings)
+    if is_on(home):
+        console.print(f"A demo is on, and its servers end with it. Its logs are in {escape(str(home / 'logs'))}.")
 
 
 def start(stack: Stack, *, detached: bool) -> None:

@@ -210,6 +210,17 @@ def test_the_doctor_looks_at_the_ports_of_the_bridge(setting: str, address: str)
     assert "elsewhere, at k1.example:9092,k2.example:9092" in told
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(b'{"ready": false, "namespace": "live"}', "✓ port {} .API. +ours"), (b"{}", "✗ port {} .API. +taken by ")],
+)
+def test_the_doctor_takes_an_api_of_livetape_for_ours(answer: bytes, said: str) -> None:
+    with metrics_server(answer) as address:
+        port = address.rpartition(":")[2]
+        told = livetape("doctor", **ELSEWHERE, LIVETAPE_API_PORT=port).stdout
+    assert re.search(said.format(port), told)
+
+
 def test_dead_letters_that_are_no_text_are_not_sent(tmp_path: Path) -> None:
     file = tmp_path / "letters"
     file.write_bytes(b"\xff\xfe")
