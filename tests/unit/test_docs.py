@@ -8,6 +8,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from agents.fold.flush import transactional_id as fold_id
+from agents.join.recovery import transactional_id as join_id
+from agents.quote_join import build_join
+from agents.reconcile import build_reconcile
+from agents.sql_sink import build_sink
+from agents.worker import build_worker
 from app.settings import PROJECT, Settings
 from cli.main import app as livetape
 
@@ -57,6 +63,14 @@ def test_every_setting_that_is_told_exists() -> None:
     told = {name for page in PAGES for name in re.findall(r"\bLIVETAPE_[A-Z_]*[A-Z]\b", page)}
     assert len(told) > 10
     assert [name for name in sorted(told) if name.removeprefix("LIVETAPE_").lower() not in Settings.model_fields] == []
+
+
+def test_acls_are_told_by_the_names_that_workers_have() -> None:
+    told = set(re.findall(r"`(live[.-][a-z-]+)`", (PROJECT / "docs" / "operating.md").read_text()))
+    settings = Settings(namespace="live")
+    groups = {build(settings).conf.id for build in (build_worker, build_join, build_sink, build_reconcile)}
+    ids = {of_part(settings, 0).removesuffix("0") for of_part in (fold_id, join_id)}
+    assert told == groups | ids
 
 
 def without_code(text: str) -> str:
