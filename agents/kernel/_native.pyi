@@ -399,7 +399,10 @@ def read_progress(value: bytes) -> Progress:
     """What a progress record's value says. Raises CorruptState."""
 
 def end_of(record_set: bytes | memoryview, start_offset: int) -> int:
-    """The offset behind the last whole record batch; `start_offset` when there is none, or that is behind it."""
+    """The offset behind the last whole record batch, or before it where it is damaged and its end cannot be told.
+
+    `start_offset` when there is none, or that is behind it.
+    """
 
 def read_records(
     record_set: bytes | memoryview, aborted: Aborted

@@ -33,6 +33,22 @@ bool is_sound_batch(Bytes batch) {
   return magic == kMagic && in.big_endian<std::uint32_t>() == crc32c(batch.subspan(kCrcFrom));
 }
 
+/// What a batch says of its offsets, without a look at its CRC.
+struct Offsets {
+  std::int32_t last_delta;
+  std::int32_t count;
+
+  /// As what a producer sends has none: where the CRC does not fit, this is what speaks for both.
+  [[nodiscard]] bool have_no_hole() const noexcept { return last_delta >= 0 && std::int64_t{count} - 1 == last_delta; }
+};
+
+Offsets offsets_of(Bytes batch) noexcept {
+  ByteReader in(batch.subspan(kLastOffsetDeltaAt));
+  const auto last_delta = in.big_endian<std::int32_t>();
+  in.bytes(kCountAt - kLastOffsetDeltaAt - sizeof(std::int32_t));
+  return {last_delta, in.big_endian<std::int32_t>()};
+}
+
 bool begins_with_sound_batch(ByteReader set) {
   set.bytes(sizeof(std::int64_t));
   const auto length = set.big_endian<std::int32_t>();
@@ -50,17 +66,20 @@ bool begins_with_sound_batch(ByteReader set) {
 }  // namespace
 
 std::int64_t end_of(Bytes record_set, std::int64_t start_offset) noexcept {
-  std::int64_t next_offset = start_offset;
+  std::int64_t before = start_offset;
+  std::int64_t end = start_offset;
+  Bytes last{};
   for (ByteReader set(record_set); set.remaining() >= kBeforeLength;) {
     const auto base_offset = set.big_endian<std::int64_t>();
     const auto length = set.big_endian<std::int32_t>();
     if (length < static_cast<std::int32_t>(kHeaderAfterLength)) break;
-    ByteReader batch(set.bytes(static_cast<std::size_t>(length)));
+    const Bytes batch = set.bytes(static_cast<std::size_t>(length));
     if (!set.ok()) break;
-    batch.bytes(kLastOffsetDeltaAt);
-    next_offset = std::max(next_offset, sum(base_offset, std::int64_t{batch.big_endian<std::int32_t>()} + 1));
+    last = batch;
+    before = std::exchange(end, sum(base_offset, std::int64_t{offsets_of(batch).last_delta} + 1));
   }
-  return next_offset;
+  const bool is_told = last.empty() || is_sound_batch(last) || offsets_of(last).have_no_hole();
+  return std::max(start_offset, is_told ? end : before);
 }
 
 RecordSetReader::RecordSetReader(Bytes record_set, std::vector<AbortedTransaction> aborted, Decompressor& decompressor,
@@ -135,10 +154,8 @@ bool RecordSetReader::open_batch() {
 /// relied on, its length included: then the next batch must say so as well, or be sound itself.
 bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
   constexpr auto kNoOffset = std::numeric_limits<std::int64_t>::max();
-  ByteReader in(batch.subspan(kLastOffsetDeltaAt));
-  const std::int64_t last_delta = in.big_endian<std::int32_t>();
-  in.bytes(kCountAt - kLastOffsetDeltaAt - sizeof(std::int32_t));
-  const std::int64_t count = in.big_endian<std::int32_t>();
+  const Offsets offsets = offsets_of(batch);
+  const std::int64_t last_delta = offsets.last_delta;
   const bool is_last = behind.remaining() < sizeof(std::int64_t);
   const std::int64_t next_base = is_last ? kNoOffset : ByteReader(behind).big_endian<std::int64_t>();
   if (base_offset_ < 0 || base_offset_ < next_offset_) return false;
@@ -150,7 +167,7 @@ bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
     return has_end && (is_expected || own_end <= next_base);
   }
   if (base_offset_ >= next_base) return false;
-  const bool agrees = has_end && count == last_delta + 1 && (is_last || own_end == next_base);
+  const bool agrees = has_end && offsets.have_no_hole() && (is_last || own_end == next_base);
   batch_end_ = agrees ? own_end : next_base;
   return agrees || (!is_last && begins_with_sound_batch(behind));
 }

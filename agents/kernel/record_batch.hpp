@@ -41,7 +41,8 @@ struct DamagedBatch {
   Bytes bytes;
 };
 
-/// The offset behind the last whole batch of a record set; `start_offset` where there is none, or that is behind it.
+/// The offset behind the last whole batch of a record set, or before it where its end cannot be told, as
+/// `RecordSetReader` finds it; `start_offset` where there is none, or that is behind it.
 [[nodiscard]] std::int64_t end_of(Bytes record_set, std::int64_t start_offset) noexcept;
 
 /// Walks the records of a record set: checks each batch's CRC, decompresses it, and passes over control batches and

@@ -8,6 +8,7 @@ from app.settings import Settings
 
 BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
 FORMAT_AT = 16  # bytes into a batch, as this
+LAST_OFFSET_DELTA_AT = 25  # its third byte, so that the lowest bit of it makes 256 offsets
 RECORDS_AT = 61
 
 

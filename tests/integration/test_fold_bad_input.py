@@ -10,7 +10,7 @@ from app.records import without_logical_types
 from app.settings import Settings
 from tests.chaos.market import VENUES
 from tests.integration.api_kit import eventually
-from tests.integration.broker_files import FORMAT_AT, batch_on_disk, damage
+from tests.integration.broker_files import FORMAT_AT, LAST_OFFSET_DELTA_AT, batch_on_disk, damage
 from tests.integration.fold_kit import (
     PARTITIONS,
     Group,
@@ -133,6 +133,29 @@ def test_batches_that_cannot_be_read_are_dead_letters_and_their_neighbours_are_f
             for begin in begins.values()
         ]
         assert worker.counted("livetape_fold_dead_letters_total") == 3
+    assert differences(read_bars(settings, tape.avro), expected) == []
+
+
+def test_a_damaged_batch_that_says_that_it_ends_behind_all_that_follows_is_a_dead_letter_too(
+    settings: Settings,
+) -> None:
+    tape = Tape(with_topics(settings))
+    write_some(tape, 1, 60)
+    write_some(tape, 60, 70)
+    write_some(tape, 70, 80)
+    tape.clock(200)
+    tape.flush()
+    begin = next(
+        record for record in read(settings, "trades") if tape.avro.read(record.value or b"")[1].get("trade_id") == "60"
+    )
+    expected = oracles(settings, tape.avro, {(begin.partition, begin.offset + delta) for delta in range(10)})
+    damage(settings, begin, LAST_OFFSET_DELTA_AT)
+    reason = f"the record batch up to offset {begin.offset + 9} cannot be read: CRC mismatch"
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        (dead,) = read(settings, "trades.dead")
+        assert dead.headers == headers_of(settings, (begin.partition, begin.offset), reason)
+        assert worker.stop() == 0, worker.log
     assert differences(read_bars(settings, tape.avro), expected) == []
 
 

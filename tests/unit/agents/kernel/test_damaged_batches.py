@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from agents.kernel import CorruptState, JoinOutcome
+from agents.kernel import CorruptState, JoinOutcome, end_of
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.join_kit import batch_of, new_join
 from tests.unit.agents.kernel.join_oracle import JoinRules, Quote
@@ -162,6 +162,15 @@ def test_where_a_damaged_batch_ends_is_told_by_the_next_one(at: int) -> None:
     damaged = flipped(trades(3, 2), at)
     reason = "the record batch up to offset 4 cannot be read: CRC mismatch"
     assert dead_of(trades(0, 3) + damaged + trades(5, 2)) == [(None, damaged, 3, reason)]
+
+
+@each_reading
+def test_a_fetch_goes_on_where_whoever_read_the_last_one_stopped(reading: Reading) -> None:
+    batch = reading.batch(3, 2)
+    for behind in (b"", reading.batch(5, 2)):
+        for at in range(CRC_AT, len(batch)):
+            record_set = reading.batch(0, 3) + flipped(batch, at) + behind
+            assert reading().take(record_set).next_offset == end_of(record_set, 0)
 
 
 @each_reading

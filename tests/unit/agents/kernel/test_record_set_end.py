@@ -14,7 +14,16 @@ def batch(base_offset: int, records: int) -> bytes:
     return base_offset.to_bytes(8, "big", signed=True) + packed.marked(1, 0, 0, 0)[8:]
 
 
+def spoilt(sound: bytes, at: int, bit: int) -> bytes:
+    """With one bit of a byte turned, and so with a CRC that does not fit."""
+    return sound[:at] + bytes([sound[at] ^ bit]) + sound[at + 1 :]
+
+
 TWO = batch(100, 3) + batch(110, 2)
+LAST_OFFSET_DELTA_AT = 26  # its lowest byte
+TOO_HIGH = spoilt(batch(103, 3), LAST_OFFSET_DELTA_AT, 0x40)
+TOO_LOW = spoilt(batch(103, 3), LAST_OFFSET_DELTA_AT, 0x02)
+DAMAGED_ELSEWHERE = spoilt(batch(103, 3), 61, 0x01)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +37,29 @@ TWO = batch(100, 3) + batch(110, 2)
         (batch(100, 3)[:-1], 101),
         (batch(90, 3), 101),
         (bytes(100), 101),
+        (batch(100, 3) + TOO_HIGH + batch(106, 2), 108),
+        (batch(100, 3) + TOO_LOW + batch(106, 2), 108),
+        (batch(100, 3) + TOO_HIGH, 103),
+        (batch(100, 3) + TOO_LOW, 103),
+        (TOO_HIGH, 101),
+        (batch(100, 3) + DAMAGED_ELSEWHERE, 106),
     ],
-    ids=["one", "two", "cut off", "cut off early", "nothing", "no whole one", "before the start", "no batch"],
+    ids=[
+        "one",
+        "two",
+        "cut off",
+        "cut off early",
+        "nothing",
+        "no whole one",
+        "before the start",
+        "no batch",
+        "one that is damaged says too much",
+        "one that is damaged says too little",
+        "the last one is damaged and says too much",
+        "the last one is damaged and says too little",
+        "the only one is damaged",
+        "the last one is damaged elsewhere",
+    ],
 )
 def test_the_end_is_behind_the_last_whole_batch_and_not_before_the_start(record_set: bytes, end: int) -> None:
     assert end_of(record_set, 101) == end
