@@ -13,6 +13,7 @@ from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
+from agents.partition_log import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.pairs import Amounts, Bar, Candle, Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
@@ -79,16 +80,32 @@ class CandleCheck:
         return self._positions.get(tp)
 
     async def take(self, record_set: RecordSet) -> None:
-        """Compare the records of a record set of a partition that this worker has."""
+        """Compare the records of a record set of a partition that this worker has.
+
+        An error ends the worker: started again, an agent would leave the record set out.
+        """
+        try:
+            await self._take(record_set)
+        except Exception as error:
+            await self._app.crash(error)
+            raise
+
+    async def _take(self, record_set: RecordSet) -> None:
         tp = TP(record_set.topic, record_set.partition)
         position = self._positions.get(tp)
-        if position is None or record_set.next_offset <= position:
+        if position is None:
             return
+        if record_set.start_offset != position:
+            raise OffsetJump(
+                f"{tp.topic} partition {tp.partition}: offset {position} is next, and the fetch begins at "
+                f"{record_set.start_offset}: the log was cut or made anew"
+            )
         try:
             records = await self._read(record_set, position)
         except CorruptBatch as error:
             log.critical("%s partition %d is compared no further: %s", *tp, error)
             self._positions.pop(tp, None)
+            self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
             return
         if self._positions.get(tp) != position:
             return  # it was taken away meanwhile

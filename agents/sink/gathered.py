@@ -24,7 +24,10 @@ class Gathered:
         self.stored: dict[TP, int] = {}
         """Up to where each partition is in the database."""
         self._next: dict[TP, Place] = {}  # behind what was gathered
-        self._sought: set[TP] = set()  # fetching was sent elsewhere: what was fetched before that is ignored
+        self._fetched: dict[
+            TP, int
+        ] = {}  # where the next record set has to begin; of one that was sought, not yet known
+        self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that may come still
         self._pending: dict[TP, Pending] = {}
 
     @property
@@ -35,12 +38,13 @@ class Gathered:
     def begin(self, tp: TP, place: Place) -> None:
         """Have a partition that is stored up to there."""
         self._next[tp] = place
-        self.stored[tp] = place.offset
+        self._fetched[tp] = self.stored[tp] = place.offset
 
     def clear(self) -> None:
         """Have no partition any more, and nothing of any."""
         self.stored.clear()
         self._next.clear()
+        self._fetched.clear()
         self._sought.clear()
         self._pending.clear()
 
@@ -52,24 +56,26 @@ class Gathered:
     def next_of(self, record_set: RecordSet) -> Place | None:
         """Where the records of a set begin that come next; None where it has none of them.
 
-        A set that begins too late was fetched before a seek.
+        After a seek the sets come first that were fetched before it, then those from there on, of which some may be
+        taken already.
 
         Raises:
-            LookupError: records between what was gathered and this set are missing.
+            LookupError: the set does not begin where the one before it ended: the log was cut or made anew.
         """
         tp = TP(record_set.topic, record_set.partition)
         place = self._next.get(tp)
-        if place is None or record_set.next_offset <= place.offset:
+        if place is None:
             return None
-        if record_set.start_offset <= place.offset:
-            self._sought.discard(tp)
-            return place
-        if tp in self._sought:
-            return None
-        raise LookupError(
-            f"{tp.topic} partition {tp.partition}: offset {place.offset} is next, and the fetch begins at "
-            f"{record_set.start_offset}"
-        )
+        expected = self._fetched.get(tp)
+        if record_set.start_offset not in (expected, self._sought.get(tp)):
+            if expected is None:
+                return None
+            raise LookupError(
+                f"{tp.topic} partition {tp.partition}: offset {expected} is next, and the fetch begins at "
+                f"{record_set.start_offset}: the log was cut or made anew. Start again to have it checked"
+            )
+        self._fetched[tp] = record_set.next_offset
+        return None if record_set.start_offset < place.offset >= record_set.next_offset else place
 
     def add(self, tp: TP, rows: Rows, begin: Place, end: int) -> None:
         """Take the rows of the offsets [begin, end), unless the partition went elsewhere while they were made."""
@@ -97,7 +103,8 @@ class Gathered:
         if tp not in self._next:
             return False
         self._next[tp] = self._next[tp]._replace(offset=offset)
-        self._sought.add(tp)
+        self._sought[tp] = offset
+        self._fetched.pop(tp, None)
         return True
 
     def leave_off(self, tp: TP) -> None:

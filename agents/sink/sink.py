@@ -121,6 +121,7 @@ class SqlSink:
         except CorruptBatch as error:
             log.critical("%s partition %d is stored no further: %s", *tp, error)
             self._gathered.leave_off(tp)
+            self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
             return
         self._gathered.add(tp, rows, place, record_set.next_offset)
         self._has_rows.set()

@@ -134,6 +134,7 @@ class Consumer(FaustConsumer):
         """Fetch them again, now that their stream has room: at once."""
         for dropped in self._sharing(tp):
             super().on_buffer_drop(dropped)
+        self._get_active_partitions().difference_update(self._paused_partitions)  # they are held for another reason
         self._buffer_dropped.set()
 
     def _sharing(self, tp: TP) -> set[TP]:
@@ -148,17 +149,15 @@ class Consumer(FaustConsumer):
         Faust makes four tasks for each, to notice when the flow stops while it waits: 60 µs where nobody waits.
         """
         async for tp, message in super().getmany(timeout):
-            if self._can_hand_over(tp, message):
-                await self.callback(message)
-                self._read_offset[tp] = message.offset
-            else:
-                yield tp, message
+            if isinstance(cast("object", message.value), RecordSet):
+                self._read_offset[tp] = None  # Faust would drop in silence what begins lower: its agent is to refuse it
+                if self._has_room(tp):
+                    await self.callback(message)
+                    continue
+            yield tp, message
 
-    def _can_hand_over(self, tp: TP, message: Message) -> bool:
-        """Whether it is a record set that nobody would wait for; one that was read before is left to Faust to drop."""
-        value: object = message.value
-        if not isinstance(value, RecordSet) or message.offset < (self._read_offset[tp] or 0):
-            return False
+    def _has_room(self, tp: TP) -> bool:
+        """Whether nobody would wait for the agents of a partition to take a record set."""
         channels = cast("Any", self.app.topics)._tp_index[tp]  # noqa: SLF001 - pinned by a test
         return not any(channel.queue.full() for channel in channels)
 
@@ -188,7 +187,7 @@ class Consumer(FaustConsumer):
         """Begin with partitions of which none was sought.
 
         Whoever was getting the former ones ready goes on until now, and may have sought them after they were revoked.
-        Taken for sought, these would be read from the group's committed offsets, and dropped by Faust as read before.
+        Taken for sought, these would be read from the group's committed offsets.
         """
         self._sought.clear()
         await super().on_partitions_assigned(assigned, generation_id)

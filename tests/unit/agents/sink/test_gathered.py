@@ -51,16 +51,15 @@ def test_record_sets_are_gathered_in_their_order_and_written_together() -> None:
     assert gathered.stored == {TRADES: 13, BARS: 11}
 
 
-def test_a_record_set_that_begins_before_the_place_is_taken_from_there_and_one_that_ends_before_it_is_not() -> None:
-    gathered = begun(TRADES)
-    assert gathered.next_of(record_set(5, 10)) is None
-    take_in(gathered, TRADES, 5, 12)
-    assert [(each.start, each.rows.of["trade"]) for each in gathered.take()] == [(10, [(10,), (11,)])]
+@pytest.mark.parametrize("start", [0, 5, 11])
+def test_a_set_that_does_not_begin_where_the_one_before_it_ended_is_an_error(start: int) -> None:
+    with pytest.raises(LookupError, match=f"offset 10 is next, and the fetch begins at {start}: the log was cut"):
+        begun(TRADES).next_of(record_set(start, start + 1))
 
 
-def test_a_hole_in_the_log_is_an_error() -> None:
-    with pytest.raises(LookupError, match="offset 10 is next, and the fetch begins at 11"):
-        begun(TRADES).next_of(record_set(11, 12))
+def test_a_set_with_no_batch_that_goes_on_is_looked_at() -> None:
+    """It may be damaged."""
+    assert begun(TRADES).next_of(record_set(10, 10)) == Place(EPOCH, 10)
 
 
 def test_what_was_fetched_before_a_seek_is_passed_over_until_the_right_place_comes() -> None:
@@ -72,6 +71,19 @@ def test_what_was_fetched_before_a_seek_is_passed_over_until_the_right_place_com
     take_in(gathered, TRADES, 15, 18)
     with pytest.raises(LookupError):
         gathered.next_of(record_set(25, 30))
+
+
+def test_what_was_fetched_before_a_seek_and_goes_on_behind_its_place_is_taken_once() -> None:
+    gathered = begun(TRADES)
+    assert gathered.go_on_from(TRADES, 15)
+    assert gathered.next_of(record_set(10, 15)) is None
+    take_in(gathered, TRADES, 15, 20)
+    take_in(gathered, TRADES, 20, 25)
+    assert gathered.next_of(record_set(15, 22)) is None
+    take_in(gathered, TRADES, 22, 30)
+    assert [(each.start, each.rows.of["trade"]) for each in gathered.take()] == [
+        (15, [(number,) for number in range(15, 30)])
+    ]
 
 
 @pytest.mark.parametrize("is_cleared", [False, True])

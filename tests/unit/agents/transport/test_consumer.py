@@ -127,6 +127,17 @@ async def test_a_full_partition_of_a_users_topic_stops_itself_alone(consumer: As
     assert consumer.fetched == [TRADES]
 
 
+async def test_a_partition_that_is_held_stays_so_when_its_stream_has_room_again(consumer: Assigned) -> None:
+    held = TP("trades", 1)
+    consumer.on_buffer_full(TP("trades", 0))
+    consumer.pause_partitions({held})
+    consumer.on_buffer_drop(TP("trades", 0))
+    await consumer.fetch()
+    consumer.resume_partitions({held})
+    await consumer.fetch()
+    assert consumer.fetched == [TRADES - {held} | {USERS}, TRADES | {USERS}]
+
+
 async def test_fetching_goes_on_when_a_stream_has_room_again_and_waits_no_longer(consumer: Assigned) -> None:
     consumer.on_buffer_full(TP("trades", 0))
     consumer.on_buffer_full(USERS)
@@ -193,20 +204,19 @@ async def test_a_record_set_is_handed_over_at_once_while_its_agent_has_room(cons
     await consumer.fetch()
     assert [each.start_offset for each in consumer.handed_over] == [7]
     assert consumer.left_to_faust == []
-    assert consumer._read_offset[tp] == 7
 
 
-async def test_a_record_set_that_was_read_before_is_left_to_faust(consumer: Assigned) -> None:
+async def test_a_record_set_that_begins_before_the_last_one_is_handed_over_all_the_same(consumer: Assigned) -> None:
+    tp = TP("trades", 1)
+    for offset in (8, 7):
+        consumer.give(tp, offset)
+        await consumer.fetch()
+    assert [each.start_offset for each in consumer.handed_over] == [8, 7]
+
+
+async def test_faust_waits_for_room_where_an_agent_has_none_and_drops_nothing(consumer: Assigned) -> None:
     tp = TP("trades", 1)
     consumer._read_offset[tp] = 8
-    consumer.give(tp, 7)
-    await consumer.fetch()
-    assert consumer.handed_over == []
-    assert [each.start_offset for each in consumer.left_to_faust] == [7]
-
-
-async def test_faust_waits_for_room_where_an_agent_has_none(consumer: Assigned) -> None:
-    tp = TP("trades", 1)
     full = consumer.app.topic("full")
     while not full.queue.full():
         full.queue.put_nowait(object())
@@ -215,3 +225,4 @@ async def test_faust_waits_for_room_where_an_agent_has_none(consumer: Assigned) 
     await consumer.fetch()
     assert consumer.handed_over == []
     assert [each.start_offset for each in consumer.left_to_faust] == [7]
+    assert consumer._read_offset[tp] is None

@@ -1,0 +1,50 @@
+"""Which record sets the check of bars takes."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents.partition_log import OffsetJump
+from agents.reconciliation.check import CandleCheck
+from agents.transport import RecordSet
+from app.settings import Settings
+
+BARS = TP("test.bars", 0)
+
+
+class App:
+    """Stands where the check has its worker's app."""
+
+    def __init__(self) -> None:
+        self.crashes: list[Exception] = []
+        self.paused: set[TP] = set()
+        self.consumer = SimpleNamespace(assignment=lambda: {BARS}, pause_partitions=self.paused.update)
+
+    def read_batches_from(self, _source: CandleCheck) -> None:
+        """Ask it for no positions."""
+
+    async def crash(self, error: Exception) -> None:
+        self.crashes.append(error)
+
+
+def begun(at: int) -> tuple[App, CandleCheck]:
+    app: Any = App()
+    check = CandleCheck(app, Settings())
+    check._positions[BARS] = at
+    return app, check
+
+
+@pytest.mark.parametrize("start", [0, 5, 11])
+async def test_a_set_that_does_not_begin_where_the_one_before_it_ended_ends_the_worker(start: int) -> None:
+    app, check = begun(10)
+    with pytest.raises(OffsetJump, match=f"offset 10 is next, and the fetch begins at {start}"):
+        await check.take(RecordSet(*BARS, b"", start, start + 1))
+    assert [type(error) for error in app.crashes] == [OffsetJump]
+
+
+async def test_a_partition_whose_next_batch_cannot_be_told_is_fetched_no_more() -> None:
+    app, check = begun(10)
+    await check.take(RecordSet(*BARS, bytes(100), 10, 10))
+    assert (app.paused, check.position(BARS), app.crashes) == ({BARS}, None, [])
