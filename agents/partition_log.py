@@ -1,8 +1,11 @@
-"""What fold and join have alike where they take a partition's log in, and flush what comes of it."""
+"""What workers have alike where they take a partition's log in, and flush what comes of it."""
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 GOLDEN_RATIO: Final = 0.618
 THREAD_BYTES: Final = 128 * 1024
@@ -15,6 +18,10 @@ class OffsetJump(Exception):
 
 class CorruptRecords(Exception):
     """A record batch of a log cannot be read; the message says where and why."""
+
+
+class LetGo(Exception):
+    """The partition was let go of before something that may take for ever was done: it is not done any more."""
 
 
 class Closing:
@@ -31,6 +38,23 @@ class Closing:
     def begin(self) -> None:
         """Let go of it from now on."""
         self._begun.set()
+
+    async def outrun_by(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work, unless the partition is let go of first: then the work is cancelled, and its end awaited.
+
+        Raises:
+            LetGo: it was.
+        """
+        working, begun = asyncio.ensure_future(work), asyncio.ensure_future(self._begun.wait())
+        try:
+            await asyncio.wait({working, begun}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise LetGo
+            return working.result()
+        finally:
+            for task in (working, begun):
+                task.cancel()
+            await asyncio.gather(working, begun, return_exceptions=True)
 
     async def comes_within(self, seconds: float) -> bool:
         """Wait so long; whether it is let go of."""

@@ -8,6 +8,7 @@ from faust.types import TP
 from agents.fold import metrics
 from agents.kernel import PartitionFold
 from agents.partition_reader import partition_reader, record_sets
+from agents.uninterrupted import uninterrupted
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ class History:
         """Give the records of the partition's offsets [first, end) to the fold again, or say that they are gone.
 
         The id of a schema that the fold has not met, since they may be older than the worker: it has to know it first.
+        It may be cancelled, between two record sets.
 
         Raises:
             KafkaError: the broker refuses or does not answer.
@@ -35,7 +37,7 @@ class History:
                 fold.history_is_gone()
                 return None
             async for record_set in record_sets(consumer, partition, first, end):
-                unknown = await asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
+                unknown = await uninterrupted(asyncio.to_thread(fold.reread, record_set.data, record_set.aborted))
                 if unknown is not None:
                     return unknown
             return None

@@ -14,7 +14,7 @@ from agents.fold import metrics
 from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.fold.recovery import Recovered
 from agents.kernel import Flush, FoldOutcome, PartitionFold
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, LetGo, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -102,12 +102,16 @@ class FoldingPartition:
                     "checked"
                 )
             self._is_cut_short = True
-            await self._fold_all(record_set)
+            try:
+                await self._fold_all(record_set)
+            except LetGo:
+                return  # the last flush has what was folded so far
             self._is_cut_short = False
             self._behind_records = log_end - self.next_offset
             self._live.changed(self._behind_records)
 
     async def _fold_all(self, record_set: RecordSet) -> None:
+        """Fold it to its end, or, raising LetGo, to where it was when the partition was let go of."""
         while True:
             outcome = await self._fold_once(record_set)
             self._count(outcome)
@@ -117,9 +121,9 @@ class FoldingPartition:
                     f"{self.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
                 )
             if outcome.needs_schema is not None:
-                await self._schemas.learn(outcome.needs_schema)
+                await self._closing.outrun_by(self._schemas.learn(outcome.needs_schema))
             elif outcome.needs_history is not None:
-                await self._read_again(outcome.needs_history, outcome.next_offset)
+                await self._closing.outrun_by(self._read_again(outcome.needs_history, outcome.next_offset))
             else:
                 return
 
@@ -127,7 +131,7 @@ class FoldingPartition:
         """Give the fold the stretch of the log that the correction at its end needs."""
         tp = TP(self.topic, self.partition)
         reread = partial(self._history.reread, tp, self._fold, first=first, end=end)
-        while (unknown := await uninterrupted(reread())) is not None:
+        while (unknown := await reread()) is not None:
             await self._schemas.learn(unknown)
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:

@@ -1,6 +1,7 @@
 """One partition number of `trades` and `quotes` while this worker has it: record sets in, joined trades out."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from agents.join import metrics
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.log_bounds import appended_until, log_bounds
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, LetGo, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -118,7 +119,8 @@ class JoiningPartition:
                     f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
                     "checked"
                 )
-            await self._take_all(side, record_set)
+            with contextlib.suppress(LetGo):  # the last flush has what was taken so far
+                await self._take_all(side, record_set)
 
     async def _take_all(self, side: Side, record_set: RecordSet) -> None:
         while True:
@@ -131,7 +133,7 @@ class JoiningPartition:
                 )
             if outcome.needs_schema is None:
                 return
-            await side.schemas.learn(outcome.needs_schema)
+            await self._closing.outrun_by(side.schemas.learn(outcome.needs_schema))
 
     async def _take_once(self, side: Side, record_set: RecordSet) -> JoinOutcome:
         arguments = (record_set.data, record_set.aborted, side.next_offset)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -18,7 +19,7 @@ from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
 from tests.unit.agents.kernel.join_oracle import Fields, Log
-from tests.unit.agents.kernel.partition_kit import NOON, records_in
+from tests.unit.agents.kernel.partition_kit import NOON, records_in, wire
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
 
@@ -141,6 +142,35 @@ async def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it
     await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 2, 1, NONE), 2, 3))
     assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
     assert (partition.trades.next_offset, partition.quotes.flushed_offset, failures) == (2, 2, [])
+
+
+async def test_one_that_is_let_go_of_waits_for_no_schema_and_writes_what_it_has_joined() -> None:
+    written = Written()
+    partition = joining(Settings(), new_join(RULES), written)
+    is_asked, cancelled = asyncio.Event(), []
+
+    async def learn(schema_id: int) -> None:
+        is_asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(schema_id)
+            raise
+
+    partition.quotes.schemas = cast("Any", SimpleNamespace(learn=learn))
+    trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS] * 2)
+    quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
+    foreign = record_batch(2, [KafkaRecord(b"binance:BTC-USDT", wire(999, b""))])
+    await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 0, 2, NONE), 0, 2))
+    failures: list[Exception] = []
+    partition.start(WAIT_S, lambda _, error: failures.append(error))
+    whole = batches_of(quotes, 0, 2, NONE) + foreign
+    taking = asyncio.create_task(partition.take(RecordSet(partition.quotes.tp.topic, 0, whole, 0, 3)))
+    await asyncio.wait_for(is_asked.wait(), WAIT_S)
+    await asyncio.wait_for(partition.close(), WAIT_S)
+    await asyncio.wait_for(taking, WAIT_S)
+    assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
+    assert (cancelled, partition.quotes.flushed_offset, failures) == ([999], 2, [])
 
 
 async def test_a_quote_that_cannot_be_read_is_counted_as_the_joins_dead_letter_and_not_as_the_folds() -> None:

@@ -1,0 +1,120 @@
+"""A partition of the fold that is let go of in the middle of a record set."""
+
+import asyncio
+from collections.abc import Awaitable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from agents.fold.partition import FoldingPartition
+from agents.fold.recovery import Recovered
+from agents.fold.state import FoldState, Warmth
+from agents.kernel import Flush
+from agents.partition_log import OffsetJump
+from agents.transport import RecordSet
+from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
+from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of, wire
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+
+GUARD_S = 120.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
+TRADES = TP("trades", 0)
+RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+OF_A_FOREIGN_SCHEMA = KafkaRecord(b"binance:BTC-USDT", wire(999_999, b""))
+
+
+class Written:
+    """Takes flushes as the writer of a partition does."""
+
+    def __init__(self) -> None:
+        self.flushes: list[Flush] = []
+
+    async def write(self, flush: Flush, _aggregates: None) -> int:
+        self.flushes.append(flush)
+        return 0
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Endless:
+    """Stands where schemas are learnt and the log is read again, and comes to no end with it."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+        self.was_cancelled = False
+
+    async def learn(self, _schema_id: int) -> None:
+        await self._wait()
+
+    async def reread(self, *_: object, **__: object) -> None:
+        await self._wait()
+
+    async def _wait(self) -> None:
+        self.has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+
+def folding(fold: Any, written: Written, endless: Endless | None = None, at: int = 0) -> FoldingPartition:
+    """A partition that goes on at an offset; its changelog is known and its forming bars are nobody's."""
+    state = cast("FoldState", SimpleNamespace(fold=fold, flushed=lambda *_: None))
+    stand_in: Any = endless
+    recovered = Recovered(state, cast("Any", ()), cast("Any", written), stand_in, at, Warmth.COLD)
+    live: Any = SimpleNamespace(close=lambda: None, changed=lambda _: None)
+    return FoldingPartition(TRADES, recovered, live, stand_in, asyncio.Lock())
+
+
+def set_of(first: int, *records: KafkaRecord) -> RecordSet:
+    return RecordSet(*TRADES, record_batch(first, list(records)), first, first + len(records))
+
+
+def of_events(*events: Event) -> list[KafkaRecord]:
+    return records_of(list(events))
+
+
+async def within(work: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(GUARD_S):
+        return await work
+
+
+@pytest.mark.parametrize(
+    ("records", "folded"),
+    [
+        ([*of_events(a_trade(0, 0)), OF_A_FOREIGN_SCHEMA, *of_events(a_trade(2, 1))], 1),
+        (
+            of_events(
+                a_trade(0, 0), a_trade(1, 1), Correction(2, "binance", "BTC-USDT", "0", None, NOON), a_trade(3, 2)
+            ),
+            2,
+        ),
+    ],
+    ids=["a schema is asked for", "the log is read again"],
+)
+async def test_one_that_is_let_go_of_waits_for_nothing_and_flushes_what_it_has_folded(
+    records: list[KafkaRecord], folded: int
+) -> None:
+    written, endless = Written(), Endless()
+    partition = folding(new_fold(RULES), written, endless)
+    failures: list[Exception] = []
+    partition.start(GUARD_S, lambda _, error: failures.append(error))
+    taking = asyncio.create_task(partition.fold(set_of(0, *records), len(records)))
+    await within(endless.has_begun.wait())
+    state = await within(partition.close())
+    await within(taking)
+    assert (state, failures) == (None, []), "nobody knows what the kernel still waits for"
+    assert endless.was_cancelled
+    assert [flush.next_offset for flush in written.flushes] == [folded]
+    assert partition.flushed_offset == folded
+
+
+@pytest.mark.parametrize("start", [0, 5, 11])
+async def test_a_set_that_begins_elsewhere_is_refused(start: int) -> None:
+    partition = folding(new_fold(RULES), Written(), at=10)
+    with pytest.raises(OffsetJump, match=f"expects offset 10, and the fetch begins at {start}: the log was cut"):
+        await partition.fold(set_of(start, *of_events(a_trade(start, 0))), 20)
