@@ -171,6 +171,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         except CorruptRecords as error:
             await self._log_damaged(partition, error)
         except Exception as error:
+            partition.break_off()  # a record may be folded by half
             await self.app.crash(error)
             raise
 

@@ -62,6 +62,7 @@ class JoiningPartition:
             self._join.take_quotes,
             WriterSchemaLookup(settings, setup.quote_schemas),
         )
+        self._is_broken = False
         self._lock = asyncio.Lock()
         self._closing = Closing()
         self._flusher: asyncio.Task[None] | None = None
@@ -73,6 +74,11 @@ class JoiningPartition:
     def drop(self) -> None:
         """Let go of the partition at once, and of what was not flushed."""
         self._closing.begin()
+
+    def break_off(self) -> None:
+        """Let go of the partition, and flush no more: what was taken last is not to be written."""
+        self._is_broken = True
+        self.drop()
 
     async def close(self) -> None:
         """Flush what was taken and let go of the partition; who is fenced by now just lets go."""
@@ -192,6 +198,8 @@ class JoiningPartition:
     async def flush(self) -> None:
         """Write what is new since the last flush. Raises FlushFailed."""
         async with self._lock:
+            if self._is_broken:
+                return
             flush = self._join.take_flush()
             reached = self.trades.next_offset, self.quotes.next_offset
         if flush.is_empty:

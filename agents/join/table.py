@@ -109,6 +109,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
             await self._log_damaged(partition, error)
             return
         except Exception as error:
+            partition.break_off()  # a record may be taken by half
             await self.app.crash(error)
             raise
         self._pace(partition)

@@ -1,9 +1,9 @@
-"""A partition of the fold that is let go of in the middle of a record set."""
+"""A partition of the fold that is let go of, or breaks, in the middle of a record set."""
 
 import asyncio
 from collections.abc import Awaitable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from faust.types import TP
@@ -11,12 +11,17 @@ from faust.types import TP
 from agents.fold.partition import FoldingPartition
 from agents.fold.recovery import Recovered
 from agents.fold.state import FoldState, Warmth
-from agents.kernel import Flush
+from agents.kernel import CorruptState, Flush
 from agents.partition_log import OffsetJump
 from agents.transport import RecordSet
+from agents.worker import build_worker
+from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
 from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of, wire
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+
+if TYPE_CHECKING:
+    from agents.fold.table import BarTable
 
 GUARD_S = 120.0
 """Longer than anything here takes: a wait that nothing ends fails by it."""
@@ -118,3 +123,31 @@ async def test_a_set_that_begins_elsewhere_is_refused(start: int) -> None:
     partition = folding(new_fold(RULES), Written(), at=10)
     with pytest.raises(OffsetJump, match=f"expects offset 10, and the fetch begins at {start}: the log was cut"):
         await partition.fold(set_of(start, *of_events(a_trade(start, 0))), 20)
+
+
+class Breaking:
+    """A fold that fails with a record half folded."""
+
+    def fold(self, *_: object) -> None:
+        raise CorruptState("the ids of a trade would not fit")
+
+
+async def test_nothing_of_a_record_that_was_folded_by_half_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = build_worker(Settings(namespace="test"))
+    crashes: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashes.append(error)
+
+    monkeypatch.setattr(app, "crash", crash)
+    monkeypatch.setattr(app, "consumer", SimpleNamespace(highwater=lambda _: 1))
+    table = cast("BarTable", app.tables["bars"])
+    written = Written()
+    partition = folding(Breaking(), written)
+    partition.start(GUARD_S, lambda _, error: crashes.append(error))
+    table._partitions[0] = partition
+    with pytest.raises(CorruptState):
+        await table.fold(set_of(0, *of_events(a_trade(0, 0))))
+    assert await within(partition.close()) is None
+    assert [type(error) for error in crashes] == [CorruptState]
+    assert written.flushes == []

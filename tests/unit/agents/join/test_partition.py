@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from faust.types import TP
@@ -12,8 +12,9 @@ from prometheus_client import REGISTRY
 
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import JoinSetup, RecoveredJoin
-from agents.kernel import JoinFlush, QuoteJoin, WriterSchemas
+from agents.kernel import JoinFlush, JoinOutcome, QuoteJoin, WriterSchemas
 from agents.partition_log import CorruptRecords
+from agents.quote_join import build_join
 from agents.transport import RecordSet
 from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Clock
@@ -22,6 +23,9 @@ from tests.unit.agents.kernel.join_oracle import Fields, Log
 from tests.unit.agents.kernel.partition_kit import NOON, records_in, wire
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
+
+if TYPE_CHECKING:
+    from agents.join.table import JoinTable
 
 WAIT_S = 20
 FORMAT_AT = 16  # bytes into a batch
@@ -171,6 +175,32 @@ async def test_one_that_is_let_go_of_waits_for_no_schema_and_writes_what_it_has_
     await asyncio.wait_for(taking, WAIT_S)
     assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
     assert (cancelled, partition.quotes.flushed_offset, failures) == ([999], 2, [])
+
+
+async def test_nothing_of_a_record_that_was_taken_by_half_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = build_join(Settings())
+    crashes: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashes.append(error)
+
+    def break_down(*_: object) -> JoinOutcome:
+        raise ArithmeticError
+
+    monkeypatch.setattr(app, "crash", crash)
+    table = cast("JoinTable", app.tables["quotes"])
+    written = Written()
+    partition = table._partitions[0] = joining(Settings(), new_join(RULES), written)
+    trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS] * 2)
+    quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
+    for log, side in ((quotes, partition.quotes), (trades, partition.trades)):
+        await partition.take(RecordSet(side.tp.topic, 0, batches_of(log, 0, 2, NONE), 0, 2))
+    partition.start(WAIT_S, lambda _, error: crashes.append(error))
+    partition.trades.take = break_down
+    with pytest.raises(ArithmeticError):
+        await table.take(RecordSet(partition.trades.tp.topic, 0, b"", 2, 3))
+    await asyncio.wait_for(partition.close(), WAIT_S)
+    assert ([type(error) for error in crashes], written.joined) == ([ArithmeticError], [])
 
 
 async def test_a_quote_that_cannot_be_read_is_counted_as_the_joins_dead_letter_and_not_as_the_folds() -> None:
