@@ -17,6 +17,15 @@ class EpochMismatch(Exception):
     """The state was folded from another log than the one that is there now; the message says which, and what to do."""
 
 
+class RecordsGone(EpochMismatch):
+    """The log begins after what is stored has come to: records between are gone by retention, and no state has them."""
+
+    def __init__(self, message: str, next_offset: int) -> None:
+        """`next_offset` is the first that is not in what is stored."""
+        super().__init__(message)
+        self.next_offset = next_offset
+
+
 def epoch_of(settings: Settings, topic: str) -> str:
     """Kafka's own id of the topic: deleting the topic and making it again gives another. Waits for the broker."""
     return topic_ids(settings, topic)[0]
@@ -35,14 +44,16 @@ def check_progress(
     """Refuse to go on from a progress that does not belong to the log; `remedy` says what can be done then.
 
     Raises:
-        EpochMismatch: the topic was made anew, ends before the progress, or begins after it.
+        EpochMismatch: the topic was made anew, or ends before the progress.
+        RecordsGone: it begins after it.
     """
     if recorded != current:
         raise EpochMismatch(f"{topic} has id {current}, and what is stored came from {recorded}: {remedy}")
     if next_offset > end:
         raise EpochMismatch(f"{topic} ends at offset {end}, and what is stored has come to {next_offset}: {remedy}")
     if next_offset < first:
-        raise EpochMismatch(
+        raise RecordsGone(
             f"{topic} begins at offset {first}, and what is stored has come to {next_offset} only: the "
-            f"records between are gone by retention. {remedy}"
+            f"records between are gone by retention. {remedy}",
+            next_offset,
         )

@@ -48,6 +48,7 @@ async def recover(setup: FoldSetup, partition: int, held: FoldState | None = Non
     Raises:
         CorruptState: the changelog cannot be restored.
         EpochMismatch: the state was folded from another log.
+        RecordsGone: or from this one, which has lost what comes next.
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     started = time.monotonic()

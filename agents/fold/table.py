@@ -13,6 +13,7 @@ from faust.types import TP
 
 from agents import memory
 from agents.aggregates import AggregateFailed
+from agents.epoch import RecordsGone
 from agents.fold import metrics
 from agents.fold.flush import CHANGELOG, OUTPUTS
 from agents.fold.live import OUTPUT as LIVE
@@ -177,7 +178,11 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
 
     async def _open(self, number: int) -> None:
         tp = TP(self._trades, number)
-        recovered = await recover(self._setup, number, self._states.get(number))
+        try:
+            recovered = await recover(self._setup, number, self._states.get(number))
+        except RecordsGone as error:
+            self._leave_alone(number, error)
+            return
         self._states.pop(number, None)
         lock = asyncio.Lock()
         live = LiveBars(self._settings, self._live, number, recovered.state.fold, lock)
@@ -187,6 +192,12 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._end_pause(number, recovered.warmth)
         with contextlib.suppress(IllegalStateError):  # it is being revoked
             await self.app.read_batches({tp})
+
+    def _leave_alone(self, number: int, error: RecordsGone) -> None:
+        """Fold nothing of this partition, which was left off for longer than its records are kept; the others go on."""
+        log.critical("partition %d is not folded: %s", number, error)
+        self._states.pop(number, None)
+        self._broken_off[number] = error.next_offset
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""

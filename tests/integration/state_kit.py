@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from agents.fold.recovery import Recovered, recover
 from agents.fold.setup import FoldSetup, make_setup
@@ -25,6 +26,13 @@ def write_some(tape: Tape, first: int, last: int) -> None:
     tape.flush()
 
 
+def lose(settings: Settings, partition: int, first: int) -> None:
+    """Let `trades` begin at an offset, as retention does."""
+    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
+    (gone,) = admin.delete_records([TopicPartition(settings.topic("trades"), partition, first)]).values()
+    gone.result(WAIT_S)
+
+
 def fold_setup(settings: Settings, tape: Tape) -> FoldSetup:
     """What a worker's folds are made with."""
     setup = make_setup(settings, tape.avro.ids)
@@ -34,9 +42,11 @@ def fold_setup(settings: Settings, tape: Tape) -> FoldSetup:
     return setup
 
 
-async def recovered(settings: Settings, tape: Tape, held: FoldState | None = None) -> Recovered:
+async def recovered(
+    settings: Settings, tape: Tape, held: FoldState | None = None, *, partition: int = PARTITION
+) -> Recovered:
     """The partition as a worker gets it when it is assigned, and has this of its state."""
-    return await recover(fold_setup(settings, tape), PARTITION, held)
+    return await recover(fold_setup(settings, tape), partition, held)
 
 
 async def next_offset(settings: Settings, tape: Tape) -> int:

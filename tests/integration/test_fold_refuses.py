@@ -3,20 +3,19 @@
 import re
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from agents.epoch import EpochMismatch
 from agents.kernel import CorruptState
 from app.settings import Settings
-from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Tape, folding, make_anew, read, with_topics
+from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.fold_kit import Group, Tape, folding, make_anew, read, wait_until_flushed, with_topics
 from tests.integration.state_kit import (
     CHANGELOG,
     PARTITION,
     PROGRESS,
     epoch_of,
     fold_29,
+    lose,
     next_offset,
     progress,
     progress_of,
@@ -86,11 +85,30 @@ async def test_progress_past_the_end_of_the_log_is_refused(settings: Settings) -
 async def test_a_log_that_begins_after_the_progress_is_refused(settings: Settings) -> None:
     tape, _ = await fold_29(settings)
     write_some(tape, 30, 60)
-    admin = AdminClient(settings.kafka_config)
-    (gone,) = admin.delete_records([TopicPartition(settings.topic("trades"), PARTITION, 40)]).values()
-    gone.result(WAIT_S)
+    lose(settings, PARTITION, 40)
     said = f"{settings.topic('trades')} begins at offset 40, and what is stored has come to 29 only"
     await refuse(settings, tape, EpochMismatch, said, REMEDY)
+
+
+def test_a_partition_whose_log_begins_after_its_progress_is_left_alone_and_the_others_are_folded(
+    settings: Settings,
+) -> None:
+    tape = Tape(with_topics(settings))
+    write_some(tape, 1, 30)
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        assert worker.stop() == 0, worker.log
+    write_some(tape, 30, 60)
+    tape.clock(100)
+    tape.flush()
+    lose(settings, PARTITION, 40)
+    group = Group(settings)
+    others = {number: end for number, end in group.ends().items() if number != PARTITION}
+    with folding(settings) as worker:
+        eventually(lambda: group.committed() == others | {PARTITION: 29}, lambda: worker.log)
+        assert f"partition {PARTITION} is not folded: {settings.topic('trades')} begins at offset 40" in worker.log
+        assert REMEDY in worker.log
+        assert worker.stop() == 0, worker.log
 
 
 async def test_a_changelog_of_another_version_is_refused(settings: Settings) -> None:

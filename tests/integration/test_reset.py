@@ -6,8 +6,6 @@ import sys
 from decimal import Decimal
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from agents.kernel import CorruptState
 from agents.transaction import Fenced
@@ -26,7 +24,16 @@ from tests.integration.fold_kit import (
     with_topics,
 )
 from tests.integration.fold_oracle import differences
-from tests.integration.state_kit import PARTITION, fold_29, fold_all, next_offset, put, recovered, write_some
+from tests.integration.state_kit import (
+    PARTITION,
+    fold_29,
+    fold_all,
+    lose,
+    next_offset,
+    put,
+    recovered,
+    write_some,
+)
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 
@@ -34,13 +41,6 @@ def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli", "reset", "--yes"]
     environment = os.environ | settings.environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
-
-
-def lose(settings: Settings, partition: int, first: int) -> None:
-    """Let `trades` begin at an offset, as retention does."""
-    admin = AdminClient(settings.kafka_config)  # kept until the answer is there: its end would end the request too
-    (gone,) = admin.delete_records([TopicPartition(settings.topic("trades"), partition, first)]).values()
-    gone.result(WAIT_S)
 
 
 def write_a_minute(tape: Tape, price: str = "100") -> None:
