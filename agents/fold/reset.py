@@ -1,25 +1,35 @@
 """The fold's state thrown away, safely: the log is then folded from its start again, under a higher generation."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import TopicPartition as AioTopicPartition
+from aiokafka.errors import RecordTooLargeError
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from faust.types import TP
 
 from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
 from agents.fold.flush import CHANGELOG, transactional_id
-from agents.kernel import CorruptState, progress_record, read_progress
+from agents.kernel import CorruptBatch, CorruptState, progress_record, read_progress, read_records
 from agents.log_bounds import log_bounds
+from agents.partition_reader import partition_reader
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
+from agents.transport import RecordSet
+from agents.transport.record_set import batches_of
 from app.kafka_admin import admin_client
-from app.log_end import committed_reader, records_to_end
 from app.producing import produce_in_turn
 from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
 """A state of millions of bars is deleted in one transaction: half of it would be a wrong one."""
+PATIENCE_MS: Final = 30_000
+"""How long a broker may take for a fetch: it answers none of what it cannot read itself."""
+PROGRESS_KEY: Final = progress_record("", 0, 0)[0]
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     Raises:
         ResetRefused: a worker of the namespace is running, or the generation cannot be told.
         TopicsUnfit: topics are missing.
-        KafkaException: the broker refuses or does not answer.
+        KafkaException, KafkaError: the broker refuses or does not answer.
     """
     check_topics(settings, "trades", CHANGELOG)
     refuse_running(settings, "fold")
@@ -48,8 +58,8 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     begins = {
         tp.partition: first for tp, (first, _) in log_bounds(settings, [TP(topic, n) for n in range(count)]).items()
     }
-    states = {number: _State.read(settings, number) for number in range(count)}
-    generation = 1 + max(state.generation for state in states.values())
+    states = asyncio.run(_read_states(settings, count))
+    generation = _next_generation(settings, states)
     progress = progress_record(epoch, generation, FROM_START)
     for number, state in states.items():
         written = _replace(settings, number, state, progress)
@@ -58,47 +68,93 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     move_group(settings, "fold", [TopicPartition(topic, number, offset) for number, offset in begins.items()])
 
 
-@dataclass(frozen=True)
+@dataclass
 class _State:
-    """What a partition's changelog has."""
+    """What can be read of a partition's changelog."""
 
-    keys: frozenset[bytes]
-    generation: int
+    keys: set[bytes] = field(default_factory=set)
+    generation: int | None = None
+    is_damaged: bool = False
 
-    @classmethod
-    def read(cls, settings: Settings, partition: int) -> "_State":
-        keys: set[bytes] = set()
-        progress: bytes | None = None
-        progress_key, _ = progress_record("", 0, 0)
-        for key, value in _committed_records(settings, partition):
-            if key == progress_key:
-                progress = value
-            elif value is None:
-                keys.discard(key)
-            else:
-                keys.add(key)
-        return cls(
-            frozenset(keys), FIRST_GENERATION if progress is None else _generation(settings, partition, progress)
-        )
+    def take(self, record_set: RecordSet) -> None:
+        """Take the records that come next; what cannot be read among them is passed over."""
+        try:
+            records, damaged = read_records(record_set.data, record_set.aborted)
+        except CorruptBatch:
+            records, damaged = read_records(b"".join(_readable(record_set.data)), record_set.aborted)
+            self.is_damaged = True
+        self.is_damaged |= bool(damaged)
+        for record in records:
+            if record.offset >= record_set.start_offset:  # a batch may begin with records that were deleted
+                self._take(record.key or b"", record.value)
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        if key == PROGRESS_KEY:
+            self._take_progress(value)
+        elif value is None:
+            self.keys.discard(key)
+        else:
+            self.keys.add(key)
+
+    def _take_progress(self, value: bytes | None) -> None:
+        try:
+            self.generation = read_progress(value or b"").generation
+        except CorruptState:
+            self.is_damaged = True
 
 
-def _generation(settings: Settings, partition: int, progress: bytes) -> int:
+def _readable(data: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """The batches of a record set that can be read by themselves: their lengths tell where each begins."""
+    for batch in batches_of(data):
+        with contextlib.suppress(CorruptBatch):
+            if not read_records(batch)[1]:
+                yield batch
+
+
+async def _read_states(settings: Settings, count: int) -> dict[int, _State]:
+    return {number: await _read_state(settings, number) for number in range(count)}
+
+
+async def _read_state(settings: Settings, partition: int) -> _State:
+    """What a partition's changelog has up to its end now.
+
+    By our own reader: another client gives nothing of a batch that is damaged, nor of what is behind it.
+    """
+    state = _State()
+    async with partition_reader(settings, settings.topic(CHANGELOG), partition) as (consumer, tp):
+        at = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        consumer.seek(tp, at)
+        while at < end:
+            record_set = await _next_set(consumer, tp)
+            if record_set is None or record_set.next_offset == at:  # what comes next is damaged, and tells no end
+                state.is_damaged = True
+                break
+            state.take(record_set)
+            at = record_set.next_offset
+    return state
+
+
+async def _next_set(consumer: AIOKafkaConsumer, tp: AioTopicPartition) -> RecordSet | None:
+    """The next record set; None where the broker gives none, or one with no whole batch."""
     try:
-        return read_progress(progress).generation
-    except CorruptState as error:
+        fetched: list[ConsumerRecord] = (await consumer.getmany(tp, timeout_ms=PATIENCE_MS)).get(tp, [])
+    except RecordTooLargeError:
+        return None
+    return fetched[0].value if fetched else None
+
+
+def _next_generation(settings: Settings, states: Mapping[int, _State]) -> int:
+    """One above all that can be read: each reset begins the same one in all partitions."""
+    known = [state.generation for state in states.values() if state.generation is not None]
+    damaged = [str(number) for number, state in states.items() if state.is_damaged]
+    if damaged and not known:
         raise ResetRefused(
-            f"{settings.topic(CHANGELOG)} partition {partition}: {error}: nobody can tell the generation of its bars"
-        ) from error
-
-
-def _committed_records(settings: Settings, partition: int) -> Iterator[tuple[bytes, bytes | None]]:
-    """Every committed record of the partition's changelog, up to its end now."""
-    consumer = committed_reader(settings, "reset")
-    try:
-        for message in records_to_end(consumer, settings.topic(CHANGELOG), partition):
-            yield message.key() or b"", message.value()
-    finally:
-        consumer.close()
+            f"{settings.topic(CHANGELOG)} is damaged in partition {', '.join(damaged)}, and nothing in it tells the "
+            "generation of its bars, which new ones have to outrank: fold the log into another LIVETAPE_NAMESPACE, or "
+            f"delete the topics and the database of {settings.namespace} and begin it anew"
+        )
+    return 1 + max(known, default=FIRST_GENERATION)
 
 
 def _replace(settings: Settings, partition: int, state: _State, progress: tuple[bytes, bytes]) -> int:

@@ -1,6 +1,7 @@
 """What a batch topic hands to its agent: the record batches of one partition and fetch, undecoded."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,3 +32,12 @@ def has_whole_batch(data: bytes | memoryview) -> bool:
         return False
     _base_offset, length = _BASE_OFFSET_AND_LENGTH.unpack_from(data)
     return bool(_BATCH_OVERHEAD + length <= len(data))
+
+
+def batches_of(data: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    """The whole record batches, as far as the length of each tells where the next one begins."""
+    while has_whole_batch(data):
+        _base_offset, length = _BASE_OFFSET_AND_LENGTH.unpack_from(data)
+        size = _BATCH_OVERHEAD + max(length, 0)
+        yield data[:size]
+        data = data[size:]

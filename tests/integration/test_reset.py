@@ -12,6 +12,7 @@ from agents.transaction import Fenced
 from app.settings import Settings
 from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
+from tests.integration.broker_files import FORMAT_AT, LAST_OFFSET_DELTA_AT, RECORDS_AT, damage
 from tests.integration.fold_kit import (
     Tape,
     folding,
@@ -25,6 +26,7 @@ from tests.integration.fold_kit import (
 )
 from tests.integration.fold_oracle import differences
 from tests.integration.state_kit import (
+    CHANGELOG,
     PARTITION,
     fold_29,
     fold_all,
@@ -35,6 +37,8 @@ from tests.integration.state_kit import (
     write_some,
 )
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+
+OTHER = 1
 
 
 def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
@@ -108,6 +112,32 @@ async def test_a_changelog_that_cannot_be_read_can_be_after_a_reset(settings: Se
     assert made.returncode == 0, made.stderr
     await fold_all(settings, await recovered(settings, tape))
     assert {action.what for action in apply(settings)} == {"unchanged"}
+
+
+@pytest.mark.parametrize("at", [FORMAT_AT, LAST_OFFSET_DELTA_AT, RECORDS_AT])
+async def test_a_damaged_changelog_is_no_obstacle_to_a_reset(settings: Settings, at: int) -> None:
+    """The byte is of the batch with all of the state, its progress record included."""
+    tape, changelog = await fold_29(settings)
+    other = await recovered(settings, tape, partition=OTHER)
+    other.state.fold.fold(record_batch(0, [KafkaRecord(b"no", b"trade")]), [], 0)
+    await other.writer.write(other.state.fold.take_flush())
+    await other.writer.close()
+    damage(settings, changelog[0], at, CHANGELOG)
+    with pytest.raises(CorruptState, match="livetape reset"):
+        await recovered(settings, tape)
+    made = run_reset(settings)
+    assert made.returncode == 0, made.stderr
+    await fold_all(settings, await recovered(settings, tape))
+    assert {bar["generation"] for bar in read_bars(settings, tape.avro)[-2:]} == {1}
+
+
+async def test_a_reset_is_refused_where_no_generation_can_be_read(settings: Settings) -> None:
+    _, changelog = await fold_29(settings)
+    damage(settings, changelog[0], RECORDS_AT, CHANGELOG)
+    refused = run_reset(settings)
+    assert refused.returncode == 1
+    assert f"{settings.topic(CHANGELOG)} is damaged in partition {PARTITION}, " in refused.stderr
+    assert "fold the log into another LIVETAPE_NAMESPACE" in refused.stderr
 
 
 async def test_other_intervals_can_be_folded_after_a_reset(settings: Settings) -> None:
