@@ -10,10 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.log_end import TIMEOUT_S, committed_reader, records_to_end
 from app.producing import produce_in_turn
+from app.records import BadRecord, RecordReader
+from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 
 SOURCES: Final = ("trades", "quotes")
 """Topics whose records may be dead letters, on the topic of the same name with `.dead` behind it."""
+KEYED: Final = ("livetape.Trade", "livetape.Quote")
+"""Records whose partition is that of their key, `venue:instrument`; a clock is in all of them."""
+BY_KEY: Final = -1
+"""librdkafka's number for the partition that its partitioner chooses."""
 _HEX: Final = r"^([0-9a-f]{2})*$"
 HexBytes = Annotated[str, Field(pattern=_HEX)]
 
@@ -80,33 +86,71 @@ def _letter(message: Message) -> DeadLetter:
 
 
 def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
-    """Send records to their topics again, each with its key and into its partition; how many that were.
+    """Send records to their topics again, each with its key; how many that were.
 
-    All are looked at before the first is sent. One that was taken after all is a duplicate there and counts once.
+    A trade or quote goes into the partition of its instrument, which may be another by now, and all else into the one
+    that it was in. All are looked at before the first is sent. One that was taken after all is a duplicate there and
+    counts once.
 
     Raises:
-        CannotSend: one is of another topic, kept only in part, or a batch that could not be read.
+        CannotSend: one is of another topic, kept only in part, a batch that could not be read, or has a key that is not
+            of its venue and instrument; or the registry does not answer.
         KafkaException: the broker refuses or does not answer.
     """
-    sendable = [_checked(settings, letter) for letter in letters]
+    reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
+    sendable = [_placed(reader, _checked(settings, letter)) for letter in letters]
     failed: list[KafkaError] = []
 
     def note(error: KafkaError | None, _: Message) -> None:
         if error is not None:
             failed.append(error)
 
-    producer = Producer({**settings.kafka_config, "enable.idempotence": True, "log_level": 0})
+    producer = Producer(
+        {**settings.kafka_config, "enable.idempotence": True, "partitioner": "murmur2_random", "log_level": 0}
+    )
     for letter in sendable:
-        key, value = (None if each is None else bytes.fromhex(each) for each in (letter.key, letter.value))
-        produce_in_turn(producer, TopicPartition(letter.topic, letter.partition), key, value, note)
+        produce_in_turn(
+            producer, TopicPartition(letter.topic, letter.partition), _bytes(letter.key), _bytes(letter.value), note
+        )
         producer.poll(0)
     if producer.flush(TIMEOUT_S) or failed:
         raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
     return len(sendable)
 
 
+def _bytes(digits: str | None) -> bytes | None:
+    return None if digits is None else bytes.fromhex(digits)
+
+
+def _placed(reader: RecordReader, letter: DeadLetter) -> DeadLetter:
+    """A trade or quote that can be read is for the partition of its key, as every producer chooses it.
+
+    In another one, where it may have been before its venue or instrument was mended, it would make a second bar of its
+    window, which stands in the place of the one that there is.
+    """
+    try:
+        name, fields = reader.read(_bytes(letter.value))
+    except BadRecord:
+        return letter
+    except RegistryAway as error:
+        raise CannotSend(f"{_where(letter)}: nobody can tell of which instrument it is: {error}") from error
+    if name not in KEYED:
+        return letter
+    key = f"{fields['venue']}:{fields['instrument']}".encode()
+    if _bytes(letter.key) != key:
+        raise CannotSend(
+            f"{_where(letter)}: its value is of {fields['venue']}:{fields['instrument']}, and its key is another: "
+            f'put "key": "{key.hex()}" there'
+        )
+    return letter.model_copy(update={"partition": BY_KEY})
+
+
+def _where(letter: DeadLetter) -> str:
+    return f"{letter.topic} partition {letter.partition} offset {letter.offset}"
+
+
 def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
-    where = f"{letter.topic} partition {letter.partition} offset {letter.offset}"
+    where = _where(letter)
     topics = [settings.topic(source) for source in SOURCES]
     if letter.topic not in topics:
         raise CannotSend(f"{where}: not of {' or '.join(topics)}, the logs of this namespace")

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
-from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_kit import (
+    START_NS,
+    Tape,
+    folding,
+    oracles,
+    read,
+    read_bars,
+    trade,
+    wait_until_flushed,
+    with_topics,
+)
 from tests.integration.fold_oracle import differences
 
 
@@ -51,6 +61,38 @@ def test_a_dead_letter_that_was_mended_and_sent_again_is_in_its_bar(settings: Se
     at = (letter["partition"], letter["offset"])
     assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro, [at])) == []
     assert any(bar["high"] == 250 for bar in read_bars(settings, tape.avro))
+
+
+def test_a_trade_whose_instrument_was_mended_goes_to_the_partition_of_that_and_all_else_to_its_own(
+    settings: Settings,
+) -> None:
+    tape = Tape(with_topics(settings))
+    tape.trade(trade("1", "100", 1))
+    tape.trade(trade("2", "100", 1, instrument="ETH-USDT"))
+    tape.flush()
+    at = {record.key: record.partition for record in read(settings, "trades")}
+    right, wrong = at[b"binance:BTC-USDT"], at[b"binance:ETH-USDT"]
+    assert right != wrong
+    mended = tape.avro.write("Trade", trade("3", "100", 1))
+    clock = tape.avro.write("Clock", {"venue": "binance", "time_ns": START_NS})
+    letter = {
+        "topic": settings.topic("trades"),
+        "partition": wrong,
+        "offset": 0,
+        "time": "2026-01-01T00:00:00Z",
+        "reason": "any",
+    }
+    of_trade = letter | {"key": b"binance:BTC-USDT".hex(), "value": mended.hex()}
+    of_clock = letter | {"key": b"binance".hex(), "value": clock.hex()}
+    of_another = json.dumps(of_trade | {"key": b"binance:ETH-USDT".hex()})
+    refused = livetape(settings, "send", "-", said=of_another)
+    assert refused.returncode == 1
+    assert "its value is of binance:BTC-USDT, and its key is another" in refused.stderr
+    assert f'put "key": "{of_trade["key"]}" there' in refused.stderr
+    sent = livetape(settings, "send", "-", said=f"{json.dumps(of_trade)}\n{json.dumps(of_clock)}\n")
+    assert sent.returncode == 0, sent.stderr
+    placed = {record.value: record.partition for record in read(settings, "trades")}
+    assert (placed[mended], placed[clock]) == (right, wrong)
 
 
 def test_more_dead_letters_than_the_producer_holds_are_all_sent_in_order(settings: Settings) -> None:
