@@ -38,7 +38,7 @@ def build_api(settings: Settings) -> FastAPI:
     intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
     declared = load_aggregates(settings)
     catalogue = Catalogue(intervals, view, status, declared)
-    ranking = Movers(view, settings.intervals)
+    ranking = Movers(view, status, settings.intervals)
     tables = TableViews(load_topics(settings))
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
@@ -97,12 +97,16 @@ def _feed(services: Services, reader: RecordReader) -> Feed:
         finally:
             applied()
 
+    def begin_late(topic: str) -> None:
+        loop.call_soon_threadsafe(services.view.begin_late, topic)
+
     return Feed(
         services.settings,
         reader=reader,
         history=services.history,
         depth=services.view.depth,
         deliver=deliver,
+        begin_late=begin_late,
         status=services.status,
         metrics=services.metrics,
     )

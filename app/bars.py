@@ -43,6 +43,11 @@ class SeriesKey(NamedTuple):
     interval: str
     channel: str = "bars"
 
+    @property
+    def topic(self) -> str:
+        """The topic that has the committed ones, without namespace."""
+        return "bars.1s" if (self.channel, self.interval) == ("bars", "1s") else self.channel
+
 
 class Order(NamedTuple):
     """Which of two versions of one bar is newer: the greater. A reset outranks all that was before it."""
@@ -52,6 +57,11 @@ class Order(NamedTuple):
     committed: bool
     """A final or revised bar, which beats a forming one at the same seq."""
     revision: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first committed version: those of a series come in the order of their windows."""
+        return self.committed and self.revision == 0
 
 
 class Bar:

@@ -52,7 +52,8 @@ Place = tuple[str, int]
 class Feed:
     """Reads the topics from the positions of a history until it is stopped.
 
-    `deliver` is called from the feed's thread with bars and a function to call once they are applied.
+    `deliver` is called from the feed's thread with bars and a function to call once they are applied, `begin_late` with
+    a topic (without namespace) of which bars are missing between those delivered and those to come.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Feed:
         history: History,
         depth: int,
         deliver: Callable[[KeyedBars, Callable[[], None]], None],
+        begin_late: Callable[[str], None],
         status: Status,
         metrics: Metrics,
     ) -> None:
@@ -71,6 +73,7 @@ class Feed:
         self._history = history
         self._depth = depth
         self._deliver = deliver
+        self._begin_late = begin_late
         self._status = status
         self._metrics = metrics
         self._stopping = threading.Event()
@@ -199,8 +202,9 @@ class Feed:
         if stored is not None:
             logger.warning("%s[%d]: stored offset %d is outside %d..%d", topic, partition, stored, low, high)
         first = max(low, high - TOPIC_TAIL)
-        if first > low or (stored is not None and stored < low):
+        if first > 0:
             self._status.set_unread(name, partition, first)
+            self._begin_late(name)
         return first, high
 
     def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
@@ -235,9 +239,18 @@ class Feed:
     def _take_record(self, place: Place, message: Message, bars: list[tuple[SeriesKey, Bar]]) -> None:
         newest = self._newest.get(place)
         if newest is None:
+            known = len(bars)
             self._decode(message, bars)
+            self._note_begin(place, bars[known:])
         else:
             newest[message.key()] = message
+
+    def _note_begin(self, place: Place, bars: KeyedBars) -> None:
+        name, partition = self._names[place[0]], place[1]
+        if (name, partition) in self._status.now.unread:
+            for key, bar in bars:
+                if bar.order.is_first:
+                    self._status.set_begin(name, partition, key.interval, bar.start_ns)
 
     def _take_newest(self, place: Place) -> None:
         """Take what was kept of a partition while it was read to its end."""

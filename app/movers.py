@@ -15,6 +15,7 @@ from app.amounts import PRICE_SCALE, divided, plain, unscaled_text
 from app.bars import Bar, SeriesKey, encode
 from app.catalogue import Code, RequestRefused
 from app.intervals import read_interval
+from app.status import Status
 from app.views import BarListener, BarView
 
 CHANNEL = "movers"
@@ -55,8 +56,9 @@ class Mover(NamedTuple):
 class Movers:
     """Ranks the view's instruments, and tells listeners of changes in the ranking."""
 
-    def __init__(self, view: BarView, intervals: Sequence[str]) -> None:
+    def __init__(self, view: BarView, status: Status, intervals: Sequence[str]) -> None:
         self._view = view
+        self._status = status
         read = map(read_interval, intervals)
         self._lengths = {each.name: each.length_ns for each in read if each.hop_ns == each.length_ns}
         self._listeners: dict[str, set[BarListener]] = {name: set() for name in self._lengths}
@@ -67,6 +69,18 @@ class Movers:
         if interval not in self._lengths:
             reason = f"{interval!r} is no interval of movers; these are {', '.join(self._lengths)}"
             raise RequestRefused(Code.UNKNOWN_INTERVAL, reason)
+
+    def check_whole(self, interval: str) -> None:
+        """Raise RequestRefused while the interval reaches back to bars that the view did not read."""
+        part = self._part(interval)
+        newest_ns, topic = self._view.newest_ns(part), SeriesKey("", "", part).topic
+        standing = self._status.now
+        if newest_ns is None or all(place[0] != topic for place in standing.unread):
+            return
+        begins = [start_ns for place, start_ns in standing.begins.items() if (place[0], place[2]) == (topic, part)]
+        if not begins or newest_ns - self._reach_ns(interval, part) < max(begins):
+            reason = f"the last {interval} begins before the bars that were there to be read: ask again later"
+            raise RequestRefused(Code.NO_DATABASE, reason)
 
     def ranked(self, interval: str, direction: Direction, limit: int) -> list[Mover]:
         """The first so many; of equal ones by name.
@@ -84,6 +98,7 @@ class Movers:
     def subscribe(self, interval: str, listener: BarListener) -> str:
         """Begin to tell a listener; the message that says how it stands. Raises RequestRefused."""
         message = self._message(interval)
+        self._told.pop(interval, None)  # who listens already may have heard another one last
         self._listeners[interval].add(listener)
         return message
 
@@ -117,7 +132,7 @@ class Movers:
         for one in series:
             if one.newest_ns is not None:
                 newest[one.key.venue] = max(newest.get(one.key.venue, one.newest_ns), one.newest_ns)
-        reach_ns = self._lengths[interval] - self._lengths[part]
+        reach_ns = self._reach_ns(interval, part)
         movers = []
         for one in series:
             bars = one.between(newest.get(one.key.venue, 0) - reach_ns, None, self._view.depth)
@@ -125,6 +140,10 @@ class Movers:
             if first is not None and last is not None:
                 movers.append(_mover(one.key, *first, last[1]))
         return movers
+
+    def _reach_ns(self, interval: str, part: str) -> int:
+        """How far before the newest bar the first one of the interval starts."""
+        return self._lengths[interval] - self._lengths[part]
 
     def _part(self, interval: str) -> str:
         """The finest interval whose ring reaches as far back."""

@@ -38,6 +38,8 @@ class Standing:
     """Offset before which the view lacks records, by topic (without namespace) and partition: Postgres has them once it
     is stored up to there. Of most starts it is empty: the view loads what is stored, and reads on from there.
     """
+    begins: Mapping[tuple[str, int, str], int] = field(default_factory=dict)
+    """Start of the first final bar that was read of such a partition, by topic, partition and interval."""
 
 
 class Status:
@@ -58,6 +60,12 @@ class Status:
     def set_unread(self, topic: str, partition: int, before: int) -> None:
         """Say that the view lacks records of a partition before this offset."""
         self.now = replace(self.now, unread={**self.now.unread, (topic, partition): before})
+
+    def set_begin(self, topic: str, partition: int, interval: str, start_ns: int) -> None:
+        """Say with which final bar of an interval the view begins in a partition, unless that is said already."""
+        place = (topic, partition, interval)
+        if place not in self.now.begins:
+            self.now = replace(self.now, begins={**self.now.begins, place: start_ns})
 
     def set_history(self, history: Origin, reason: str | None = None) -> None:
         """Say where older bars come from, and why not from Postgres."""

@@ -11,6 +11,8 @@ from typing import Protocol
 from app.bars import Bar, Instrument, SeriesKey, encode
 
 RING_BARS = 500
+EVER_NS = -(2**63)
+"""No bar starts before that."""
 MAX_SERIES = 20_000
 """Bound of the view's memory: bars of a series beyond it are counted and left out."""
 
@@ -23,10 +25,16 @@ class BarListener(Protocol):
 
 
 class Series:
-    """The newest `depth` bars of a series, each in its newest version."""
+    """The newest `depth` bars of a series, each in its newest version.
 
-    def __init__(self, key: SeriesKey, depth: int) -> None:
+    One that begins late lacks what its topic had before. It holds no bar older than the first that it sees become
+    final: between that one and a revision of an older one, or what was stored, others may be missing.
+    """
+
+    def __init__(self, key: SeriesKey, depth: int, *, begins_late: bool = False) -> None:
         self.key = key
+        self._since_ns = None if begins_late else EVER_NS
+        """From where on no bar is missing; None while that is not known."""
         self.listeners: set[BarListener] = set()
         self._depth = depth
         self._bars: dict[int, Bar] = {}
@@ -34,6 +42,11 @@ class Series:
         names = encode({"channel": key.channel, **key._asdict()})[1:-1]
         self._update_head = f'{{"type":"update",{names},"bar":'
         self._snapshot_head = f'{{"type":"snapshot",{names},"bars":['
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether no bar is missing between its oldest one and its newest."""
+        return self._since_ns is not None
 
     @property
     def is_full(self) -> bool:
@@ -65,19 +78,27 @@ class Series:
 
         A revision of a bar older than the ring is passed on and not kept.
         """
+        if self._since_ns is None and bar.order.is_first:
+            self._since_ns = bar.start_ns
+            self._drop(start_ns for start_ns in self._starts if start_ns < bar.start_ns)
         known = self._bars.get(bar.start_ns)
         if known is not None:
             if bar.order <= known.order:
                 return False
             self._bars[bar.start_ns] = bar
             return True
+        if self._is_too_old(bar):
+            return bar.order.committed
         if self.is_full:
-            if bar.start_ns < self._starts[0]:
-                return bar.order.committed
             del self._bars[self._starts.pop(0)]
         self._bars[bar.start_ns] = bar
         insort(self._starts, bar.start_ns)
         return True
+
+    def begin_late(self) -> None:
+        """Drop what is held but for forming bars: what comes next does not follow on it."""
+        self._since_ns = None
+        self._drop(start_ns for start_ns, bar in self._bars.items() if bar.order.committed)
 
     def between(self, start_ns: int | None, end_ns: int | None, limit: int) -> list[Bar]:
         """The newest `limit` bars that start in [start_ns, end_ns), oldest first."""
@@ -95,6 +116,16 @@ class Series:
         for listener in self.listeners:
             listener.bar_changed(self.key, bar.start_ns, message)
 
+    def _is_too_old(self, bar: Bar) -> bool:
+        if self._since_ns is None:
+            return bar.order.committed
+        return bar.start_ns < self._since_ns or (self.is_full and bar.start_ns < self._starts[0])
+
+    def _drop(self, starts: Iterable[int]) -> None:
+        for start_ns in tuple(starts):
+            del self._bars[start_ns]
+        self._starts = sorted(self._bars)
+
 
 class BarView:
     """Every series, by key. A series begins with its first bar."""
@@ -106,6 +137,14 @@ class BarView:
         self._max_series = max_series
         self._series: dict[SeriesKey, Series] = {}
         self._instruments: dict[Instrument, None] = {}
+        self._late_topics: set[str] = set()
+
+    def begin_late(self, topic: str) -> None:
+        """Say that what comes next of a topic does not follow on what has come of it: some in between is not read."""
+        self._late_topics.add(topic)
+        for series in self._series.values():
+            if series.key.topic == topic:
+                series.begin_late()
 
     def apply(self, bars: Iterable[tuple[SeriesKey, Bar]]) -> None:
         """Take bars in their log's order and tell the listeners of each that is news."""
@@ -160,4 +199,5 @@ class BarView:
         self._instruments[Instrument(key.venue, key.instrument)] = None
         if len(self._series) >= self._max_series:
             return None
-        return self._series.setdefault(key, Series(key, self.depth))
+        begins_late = key.topic in self._late_topics
+        return self._series.setdefault(key, Series(key, self.depth, begins_late=begins_late))

@@ -105,7 +105,7 @@ def _are_all_there(series: Series | None, query: BarsQuery) -> bool:
 
 def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
     """Whether no bar of the range is older than the ring."""
-    if series is None or series.oldest_ns is None:
+    if series is None or series.oldest_ns is None or not series.has_begun:
         return False
     if query.start_ns is not None and query.start_ns >= series.oldest_ns:
         return True
@@ -115,8 +115,7 @@ def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
 
 def _unread(shared: Services, key: SeriesKey) -> Positions:
     """Before which offsets of the topic that has this series the view has not read what was not stored."""
-    topic = "bars.1s" if (key.channel, key.interval) == ("bars", "1s") else key.channel
-    return {place: before for place, before in shared.status.now.unread.items() if place[0] == topic}
+    return {place: before for place, before in shared.status.now.unread.items() if place[0] == key.topic}
 
 
 async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:

@@ -48,5 +48,6 @@ async def movers(shared: Shared, query: Annotated[MoversQuery, Query()]) -> Resp
     """Instruments ranked by the change of their price over the last interval, by event time."""
     shared.movers.check_interval(query.interval)
     shared.catalogue.check_loaded("movers")
+    shared.movers.check_whole(query.interval)
     ranked = shared.movers.ranked(query.interval, query.direction, query.limit)
     return json_text(encode({"interval": query.interval, "movers": [mover.as_json() for mover in ranked]}))

@@ -140,6 +140,7 @@ class Connection:
     def _subscribe_movers(self, request: Request) -> None:
         self._services.movers.check_interval(request.interval)
         self._services.catalogue.check_loaded("movers")
+        self._services.movers.check_whole(request.interval)
         if request.interval not in self._movers:
             self._check_room()
         message = self._services.movers.subscribe(request.interval, self)

@@ -1,5 +1,6 @@
 """The API on the real broker and Postgres: stored bars and the topic meet at the stored offset."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -211,12 +212,14 @@ def test_bars_before_those_that_a_view_began_with_are_refused_until_they_are_sto
     bars = [bar(60 * number, seq=number) for number in range(10)]
     writer.flush(bars)
     cut(settings, "bars", before=5)
+    database.store(bars[:3])
     database.read_up_to("bars", 3)
     with serving(settings) as api:
         assert api.bars(limit=5) == [shown(fields) for fields in bars[5:]]
         assert refused(api, limit=6) == (503, "database_unavailable")
         assert refused(api, end_ns=bars[3]["start_ns"]) == (503, "database_unavailable")
-        database.store(bars)
+        assert asyncio.run(subscribed(api)) == [shown(fields) for fields in bars[5:]]
+        database.store(bars[3:])
         assert refused(api, limit=6) == (503, "database_unavailable")
         database.read_on_to("bars", 11)
         assert api.bars() == [shown(fields) for fields in bars]
@@ -232,6 +235,12 @@ def test_forming_bars_wait_for_nothing_to_be_stored(settings: Settings, writer: 
         eventually(lambda: api.bars(limit=1) == [shown(forming[-1], "forming")])
         expected = [*map(shown, stored), *(shown(fields, "forming") for fields in forming)]
         assert api.bars(limit=5000) == expected
+
+
+async def subscribed(api: Api) -> list[Fields]:
+    """The bars of a snapshot."""
+    async with api.ws() as client:
+        return await client.subscribe()
 
 
 def cut(settings: Settings, topic: str, *, before: int) -> None:

@@ -62,6 +62,7 @@ def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tup
         history=History(settings),
         depth=10,
         deliver=deliver,
+        begin_late=lambda _topic: None,
         status=status,
         metrics=Metrics(),
     )

@@ -58,9 +58,11 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
 async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     services = build_api(Settings()).state.services
     services.status.set_history(Origin.POSTGRES)
+    services.view.apply([(KEY, final(start, seq=start)) for start in (0, 1, 2)])  # 3 to 6 are neither stored nor read
     services.status.set_unread("bars", 0, before=100)
+    services.view.begin_late("bars")
+    services.view.apply([(KEY, final(5, seq=6, revision=1)), (KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
     services.status.set(State.READY)
-    services.view.apply([(KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
 
     def bars(*asked: object, is_followed: bool, needed: Positions) -> list[Bar]:
         assert asked == (KEY, FIRST_NS, 7 * MINUTE_NS, 498)
@@ -69,3 +71,15 @@ async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatc
 
     monkeypatch.setattr(services.history, "bars", bars)
     assert await minutes(services, end=None) == [6, 7, 8]
+
+
+async def test_what_forms_behind_bars_that_the_view_did_not_read_is_not_taken_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    services.view.begin_late("bars")
+    services.view.apply([(KEY, forming(9, seq=9))])
+    services.status.set(State.READY)
+    monkeypatch.setattr(services.history, "bars", lambda *_asked, **_how: [final(8, seq=8)])
+    assert await minutes(services, end=None) == [8, 9]

@@ -15,7 +15,7 @@ from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
 from app.status import Status
-from tests.unit.app.test_views import KEY, final
+from tests.unit.app.test_views import KEY, MINUTE_NS, final
 
 PATIENCE_S = 60.0
 
@@ -37,6 +37,7 @@ def a_feed(
     history: History,
     status: Status,
     deliver: Callable[[KeyedBars, Callable[[], None]], None] = lambda _keyed, applied: applied(),
+    begin_late: Callable[[str], None] = lambda _topic: None,
 ) -> Feed:
     return Feed(
         settings,
@@ -44,6 +45,7 @@ def a_feed(
         history=history,
         depth=10,
         deliver=deliver,
+        begin_late=begin_late,
         status=status,
         metrics=Metrics(),
     )
@@ -84,12 +86,13 @@ class Logs:
     ("low", "high", "stored", "first", "unread"),
     [
         (10, 900, 400, 400, {}),
-        (10, 900, None, 10, {}),
+        (0, 900, None, 0, {}),
+        (10, 900, None, 10, {("bars", 1): 10}),
         (0, TOPIC_TAIL, None, 0, {}),
         (0, TOPIC_TAIL + 50, None, 50, {("bars", 1): 50}),
         (10, 900, 9, 10, {("bars", 1): 10}),
         (10, TOPIC_TAIL + 50, 9, 50, {("bars", 1): 50}),
-        (10, 900, 901, 10, {}),
+        (10, 900, 901, 10, {("bars", 1): 10}),
         (0, TOPIC_TAIL + 50, TOPIC_TAIL + 51, 50, {("bars", 1): 50}),
     ],
 )
@@ -97,8 +100,20 @@ def test_what_a_view_begins_behind_is_told(
     low: int, high: int, stored: int | None, first: int, unread: dict[tuple[str, int], int]
 ) -> None:
     settings, status = Settings(), Status()
-    feed = a_feed(settings, History(settings), status)
+    late: list[str] = []
+    feed = a_feed(settings, History(settings), status, begin_late=late.append)
     positions = {} if stored is None else {("bars", 1): stored}
     consumer: Any = Logs(low, high)
     assert feed._range(consumer, settings.topic("bars"), 1, positions) == (first, high)
     assert status.now.unread == unread
+    assert late == [topic for topic, _ in unread]
+
+
+def test_the_first_final_bar_of_a_partition_that_is_begun_late_is_noted() -> None:
+    settings, status = Settings(), Status()
+    feed = a_feed(settings, History(settings), status)
+    status.set_unread("bars", 1, before=50)
+    for partition in (0, 1):
+        feed._note_begin((settings.topic("bars"), partition), [(KEY, final(3, seq=50, revision=1))])
+        feed._note_begin((settings.topic("bars"), partition), [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
+    assert status.now.begins == {("bars", 1, "1m"): 7 * MINUTE_NS}

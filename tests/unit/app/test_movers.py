@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from app.api import build_api
 from app.bars import Bar, Order, SeriesKey, encode
-from app.catalogue import RequestRefused
+from app.catalogue import Code, RequestRefused
 from app.movers import Direction, Movers, movers_key
 from app.settings import Settings
-from app.status import State
+from app.status import State, Status
 from app.views import BarView
 
 SECOND = 10**9
@@ -34,7 +34,7 @@ def view_of(prices: Mapping[tuple[str, str], Mapping[int, tuple[str, str]]], int
 
 
 def ranking(view: BarView, interval: str = "1m", direction: Direction = Direction.BOTH, limit: int = 10) -> list[Any]:
-    movers = Movers(view, INTERVALS).ranked(interval, direction, limit)
+    movers = Movers(view, Status(), INTERVALS).ranked(interval, direction, limit)
     return [(mover.key.instrument, mover.as_json()["change"]) for mover in movers]
 
 
@@ -66,6 +66,23 @@ def test_no_ranking_of_a_part_is_given_while_the_view_is_still_loaded() -> None:
     assert client.get("/api/v1/movers", params={"interval": "1m"}).json() == {"interval": "1m", "movers": []}
 
 
+def test_no_ranking_is_given_of_an_interval_that_reaches_back_to_bars_which_were_not_read() -> None:
+    view, status = view_of({("v", "A"): {100: ("1", "2"), 159: ("1", "2")}}), Status()
+    movers = Movers(view, status, INTERVALS)
+    status.set_unread("bars", 0, before=50)
+    movers.check_whole("1m")  # of another topic
+    status.set_unread("bars.1s", 1, before=50)
+    with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
+        movers.check_whole("1m")
+    status.set_begin("bars.1s", 0, "1s", 90 * SECOND)
+    status.set_begin("bars.1s", 1, "1s", 101 * SECOND)
+    with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
+        movers.check_whole("1m")
+    movers.check_whole("5s")
+    view.apply([(SeriesKey("v", "A", "1s"), Bar(160 * SECOND, Order(0, 160, committed=True, revision=0), text="{}"))])
+    movers.check_whole("1m")
+
+
 def test_an_instrument_that_did_not_trade_within_the_interval_is_left_out() -> None:
     assert ranking(view_of({("v", "A"): {69: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("B", "0")]
     assert ranking(view_of({("v", "A"): {70: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("A", "1"), ("B", "0")]
@@ -83,7 +100,7 @@ def test_an_hour_is_made_of_the_finest_bars_whose_ring_reaches_so_far() -> None:
 
 @pytest.mark.parametrize("interval", ["7m", "5s/1s"])
 def test_an_interval_that_is_none_or_whose_windows_overlap_is_refused(interval: str) -> None:
-    movers, listener = Movers(FOUR, ("1s", "5s/1s")), Listener()
+    movers, listener = Movers(FOUR, Status(), ("1s", "5s/1s")), Listener()
     with pytest.raises(RequestRefused, match="these are 1s"):
         movers.subscribe(interval, listener)
 
@@ -109,7 +126,7 @@ class Listener:
 
 def test_listeners_hear_of_a_change_once_and_of_none_not() -> None:
     view = view_of({("v", "A"): {5: ("1", "1")}})
-    movers, listener = Movers(view, INTERVALS), Listener()
+    movers, listener = Movers(view, Status(), INTERVALS), Listener()
     first = json.loads(movers.subscribe("1m", listener))
     assert (first["type"], [each["change"] for each in first["movers"]]) == ("movers", ["0"])
     later = Bar(6 * SECOND, Order(0, 6, committed=True, revision=0), text=encode({"open": "1", "close": "2"}))
@@ -118,3 +135,14 @@ def test_listeners_hear_of_a_change_once_and_of_none_not() -> None:
     movers._tell("1m")
     ((key, told),) = listener.heard
     assert (key, [each["change"] for each in told["movers"]]) == (movers_key("1m"), ["1"])
+
+
+def test_a_ranking_that_is_again_as_it_was_told_is_told_after_another_one_was_shown_to_who_came_between() -> None:
+    movers, early, late = Movers(BarView(), Status(), INTERVALS), Listener(), Listener()
+    movers.subscribe("1m", early)
+    movers._tell("1m")
+    movers._view = view_of({("v", "A"): {5: ("1", "1")}})
+    assert json.loads(movers.subscribe("1m", late))["movers"]
+    movers._view = BarView()
+    movers._tell("1m")
+    assert [told["movers"] for _, told in late.heard] == [[]]

@@ -161,6 +161,35 @@ def test_a_revision_of_a_bar_older_than_the_ring_is_told_but_not_kept() -> None:
     assert [int(bar["start_ns"]) // MINUTE_NS for bar in snapshot(view)] == [5, 6]
 
 
+def test_a_series_that_begins_late_holds_nothing_before_the_first_bar_that_becomes_final() -> None:
+    view, client = BarView(), Heard()
+    view.apply((KEY, final(start, seq=start)) for start in (0, 1, 2))
+    view.begin_late("bars")
+    view.subscribe(KEY, client)
+    view.apply([(KEY, final(3, seq=8, revision=1)), (KEY, forming(4, seq=9)), (KEY, forming(9, seq=9))])
+    assert [(bar["seq"], bar["state"]) for bar in snapshot(view)] == [(9, "forming"), (9, "forming")]
+    view.apply([(KEY, final(5, seq=10)), (KEY, final(2, seq=11, revision=1)), (KEY, final(6, seq=12))])
+    assert [int(bar["start_ns"]) // MINUTE_NS for bar in snapshot(view)] == [5, 6, 9]
+    assert [(int(bar["start_ns"]) // MINUTE_NS, bar["state"]) for bar in client.bars] == [
+        (3, "revised"),
+        (4, "forming"),
+        (9, "forming"),
+        (5, "final"),
+        (2, "revised"),
+        (6, "final"),
+    ]
+
+
+def test_series_of_other_topics_go_on_and_new_ones_of_a_topic_begin_late_as_well() -> None:
+    view = BarView()
+    seconds = KEY._replace(interval="1s")
+    view.apply([(seconds, final(1, seq=1))])
+    view.begin_late("bars")
+    view.apply([(KEY, final(1, seq=2, revision=1)), (seconds, final(2, seq=3, revision=1))])
+    kept = {series.key.interval: series.newest_ns for series in view.all_series()}
+    assert kept == {"1m": None, "1s": 2 * MINUTE_NS}
+
+
 def test_a_range_is_cut_to_the_newest_of_its_bars() -> None:
     view = BarView()
     view.apply((KEY, final(start, seq=start)) for start in range(10))
