@@ -24,10 +24,6 @@ class Gathered:
         self.stored: dict[TP, int] = {}
         """Up to where each partition is in the database."""
         self._next: dict[TP, Place] = {}  # behind what was gathered
-        self._fetched: dict[
-            TP, int
-        ] = {}  # where the next record set has to begin; of one that was sought, not yet known
-        self._sought: dict[TP, int] = {}  # where fetching was sent: what was fetched before that may come still
         self._pending: dict[TP, Pending] = {}
 
     @property
@@ -38,14 +34,12 @@ class Gathered:
     def begin(self, tp: TP, place: Place) -> None:
         """Have a partition that is stored up to there."""
         self._next[tp] = place
-        self._fetched[tp] = self.stored[tp] = place.offset
+        self.stored[tp] = place.offset
 
     def clear(self) -> None:
         """Have no partition any more, and nothing of any."""
         self.stored.clear()
         self._next.clear()
-        self._fetched.clear()
-        self._sought.clear()
         self._pending.clear()
 
     def position(self, tp: TP) -> int | None:
@@ -54,31 +48,22 @@ class Gathered:
         return None if place is None else place.offset
 
     def next_of(self, record_set: RecordSet) -> Place | None:
-        """Where the records of a set begin that come next; None where it has none of them.
-
-        After a seek the sets come first that were fetched before it, then those from there on, of which some may be
-        taken already.
+        """Where the records of a set begin; None where the partition is not the sink's, or was let go of.
 
         Raises:
             LookupError: the set does not begin where the one before it ended: the log was cut or made anew.
         """
         tp = TP(record_set.topic, record_set.partition)
         place = self._next.get(tp)
-        if place is None:
-            return None
-        expected = self._fetched.get(tp)
-        if record_set.start_offset not in (expected, self._sought.get(tp)):
-            if expected is None:
-                return None
+        if place is not None and record_set.start_offset != place.offset:
             raise LookupError(
-                f"{tp.topic} partition {tp.partition}: offset {expected} is next, and the fetch begins at "
+                f"{tp.topic} partition {tp.partition}: offset {place.offset} is next, and the fetch begins at "
                 f"{record_set.start_offset}: the log was cut or made anew. Start again to have it checked"
             )
-        self._fetched[tp] = record_set.next_offset
-        return None if record_set.start_offset < place.offset >= record_set.next_offset else place
+        return place
 
     def add(self, tp: TP, rows: Rows, begin: Place, end: int) -> None:
-        """Take the rows of the offsets [begin, end), unless the partition went elsewhere while they were made."""
+        """Take the rows of the offsets [begin, end), unless the partition was let go of while they were made."""
         if self._next.get(tp) != begin:
             return
         pending = self._pending.setdefault(tp, Pending(tp, begin.offset, end, Rows()))
@@ -97,15 +82,10 @@ class Gathered:
         self.stored |= ours
         return ours
 
-    def go_on_from(self, tp: TP, offset: int) -> bool:
-        """Drop what was gathered of a partition, which is to be fetched from there; whether it still is fetched."""
+    def drop(self, tp: TP) -> None:
+        """Drop what was gathered of a partition, and take no more of it before it is begun with anew."""
         self._pending.pop(tp, None)
-        if tp not in self._next:
-            return False
-        self._next[tp] = self._next[tp]._replace(offset=offset)
-        self._sought[tp] = offset
-        self._fetched.pop(tp, None)
-        return True
+        self.leave_off(tp)
 
     def leave_off(self, tp: TP) -> None:
         """Take no more of a partition; what was gathered of it is still to be written."""

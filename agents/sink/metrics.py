@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ROWS: Final = Counter("livetape_sink_rows", "Rows handed to Postgres in committed transactions", ["table"])
 DEAD: Final = Counter("livetape_sink_dead_letters", "Records that could not be stored as rows", ["topic"])
-FENCED: Final = Counter("livetape_sink_fenced", "Writes refused because another sink was further", ["topic"])
+FENCED: Final = Counter("livetape_sink_fenced", "Writes refused because the database was elsewhere", ["topic"])
 AWAY: Final = Counter("livetape_sink_waits", "Waits for Postgres or the registry to answer")
 FULL: Final = Counter("livetape_sink_full", "Times that fetching stopped because too many rows waited to be written")
 STORED: Final = Gauge("livetape_sink_next_offset", "All before this offset is stored", ["topic", "partition"])

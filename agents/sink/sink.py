@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from faust.types import TP
@@ -164,23 +165,30 @@ class SqlSink:
         began = time.monotonic()
         stored = await patiently(lambda: asyncio.to_thread(self._writer.write, batch))
         metrics.WRITE_S.observe(time.monotonic() - began)
+        elsewhere: dict[TP, int] = {}
         for pending in batch:
             if stored[pending.tp] == pending.end:
                 _report(pending)
             else:
-                await self._go_on_from(pending.tp, stored[pending.tp])
+                elsewhere[pending.tp] = stored[pending.tp]
         await self._app.commit_batches(self._gathered.store(stored))
+        if elsewhere:
+            await self._begin_anew(elsewhere)
 
     def _lag_watch(self) -> LagWatch:
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
         return LagWatch(self._settings, lambda: self._gathered.stored, gauges, lambda tp: (tp.topic, str(tp.partition)))
 
-    async def _go_on_from(self, tp: TP, offset: int) -> None:
-        """Another sink has moved the partition on: drop what was gathered, and read from where the database is."""
-        log.warning("%s partition %d: another sink has stored up to offset %d; going on from there", *tp, offset)
-        metrics.FENCED.labels(topic=tp.topic).inc()
-        if self._gathered.go_on_from(tp, offset) and tp in self._app.consumer.assignment():
-            await self._app.consumer.seek_wait({tp: offset})
+    async def _begin_anew(self, stored: Mapping[TP, int]) -> None:
+        """The database is elsewhere: another sink wrote, or the last commits were lost in a failover. Go by it again.
+
+        All is assigned anew: after a mere seek Faust leaves out what it takes to be read already.
+        """
+        for tp, offset in stored.items():
+            log.warning("%s partition %d: the database is at offset %d by now; beginning anew from there", *tp, offset)
+            metrics.FENCED.labels(topic=tp.topic).inc()
+            self._gathered.drop(tp)
+        await self._app.rejoin()
 
 
 def _report(pending: Pending) -> None:

@@ -83,7 +83,8 @@ class SqlWriter:
     def write(self, batch: Sequence[Pending]) -> Mapping[TP, int]:
         """Write what begins where the database ends; returns the next offset of every partition afterwards.
 
-        One that differs from what the caller wanted to reach was moved by another sink, and nothing of it was written.
+        Nothing was written of one that differs from what the caller wanted to reach: another sink has moved it on, or
+        Postgres has lost commits.
         """
         with self._busy:
             connection = self._connected()

@@ -4,6 +4,7 @@ import random
 import string
 from decimal import Decimal
 
+import psycopg.sql
 import pytest
 from confluent_kafka import OFFSET_END, TopicPartition
 
@@ -120,6 +121,24 @@ def test_a_sink_that_starts_again_goes_on_where_the_database_is(settings: Settin
     tape.trades([trade(2)], partition=2)
     with running("sink", settings) as sink:
         stored(sink, database, trade=2)
+
+
+def test_a_sink_stores_again_what_a_database_lost_that_it_had_committed(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+        kept = database.rows("SELECT max(next_offset) FROM stream_offset WHERE topic LIKE '%.trades' AND partition = 0")
+        tape.trades([trade(2), trade(3)])
+        stored(sink, database, trade=3)
+        went_back = psycopg.sql.SQL(
+            "WITH lost AS (DELETE FROM trade WHERE trade_id <> '1') UPDATE stream_offset SET next_offset = {} "
+            "WHERE topic LIKE '%.trades' AND partition = 0"
+        )
+        database.rows(went_back.format(psycopg.sql.Literal(kept[0][0])))
+        tape.trades([trade(4)])
+        stored(sink, database, trade=4)
+    assert sorted(database.trades()) == ["1", "2", "3", "4"]
 
 
 def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: Settings, tape: Tape) -> None:

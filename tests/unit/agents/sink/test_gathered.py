@@ -62,41 +62,28 @@ def test_a_set_with_no_batch_that_goes_on_is_looked_at() -> None:
     assert begun(TRADES).next_of(record_set(10, 10)) == Place(EPOCH, 10)
 
 
-def test_what_was_fetched_before_a_seek_is_passed_over_until_the_right_place_comes() -> None:
-    gathered = begun(TRADES)
+def test_nothing_is_kept_or_taken_of_a_partition_that_is_dropped_until_it_is_begun_with_anew() -> None:
+    gathered = begun(TRADES, BARS)
     take_in(gathered, TRADES, 10, 20)
-    assert gathered.go_on_from(TRADES, 15)
-    assert (gathered.rows, gathered.position(TRADES)) == (0, 15)
+    take_in(gathered, BARS, 10, 11)
+    gathered.drop(TRADES)
     assert gathered.next_of(record_set(20, 25)) is None
-    take_in(gathered, TRADES, 15, 18)
-    with pytest.raises(LookupError):
-        gathered.next_of(record_set(25, 30))
-
-
-def test_what_was_fetched_before_a_seek_and_goes_on_behind_its_place_is_taken_once() -> None:
-    gathered = begun(TRADES)
-    assert gathered.go_on_from(TRADES, 15)
-    assert gathered.next_of(record_set(10, 15)) is None
-    take_in(gathered, TRADES, 15, 20)
-    take_in(gathered, TRADES, 20, 25)
-    assert gathered.next_of(record_set(15, 22)) is None
-    take_in(gathered, TRADES, 22, 30)
-    assert [(each.start, each.rows.of["trade"]) for each in gathered.take()] == [
-        (15, [(number,) for number in range(15, 30)])
-    ]
+    assert (gathered.rows, gathered.position(TRADES), gathered.position(BARS)) == (1, None, 11)
+    gathered.begin(TRADES, Place(EPOCH, 5))
+    take_in(gathered, TRADES, 5, 8)
 
 
 @pytest.mark.parametrize("is_cleared", [False, True])
-def test_rows_of_a_partition_that_went_elsewhere_while_they_were_made_are_dropped(*, is_cleared: bool) -> None:
+def test_rows_of_a_partition_that_was_let_go_of_while_they_were_made_are_dropped(*, is_cleared: bool) -> None:
     gathered = begun(TRADES)
     place = gathered.next_of(record_set(10, 12))
     assert place is not None
     if is_cleared:
         gathered.clear()
     else:
-        gathered.go_on_from(TRADES, 40)
+        gathered.drop(TRADES)
     gathered.add(TRADES, rows_of(10, 11), place, 12)
-    assert (gathered.rows, gathered.position(TRADES)) == (0, None if is_cleared else 40)
+    assert (gathered.rows, gathered.position(TRADES)) == (0, None)
 
 
 def test_a_partition_that_was_let_go_of_is_neither_fetched_nor_counted_as_stored() -> None:
@@ -107,7 +94,6 @@ def test_a_partition_that_was_let_go_of_is_neither_fetched_nor_counted_as_stored
     assert gathered.next_of(record_set(12, 14)) is None
     assert gathered.take() == []
     assert gathered.store({TRADES: 12, BARS: 5}) == {BARS: 5}
-    assert not gathered.go_on_from(TRADES, 12)
     assert gathered.position(TRADES) is None
 
 

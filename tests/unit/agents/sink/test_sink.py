@@ -1,0 +1,59 @@
+"""What the sink does where the database is not where it left it."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents.sink.gathered import Place
+from agents.sink.rows import Rows
+from agents.sink.sink import SqlSink
+from agents.sink.writer import Pending
+from app.settings import Settings
+
+TRADES = TP("test.trades", 0)
+BARS = TP("test.bars", 0)
+
+
+class App:
+    """What the sink asks of Faust's app."""
+
+    def __init__(self) -> None:
+        self.on_before_shutdown = SimpleNamespace(connect=lambda _hears: None)
+        self.committed: list[Mapping[TP, int]] = []
+        self.rejoined = 0
+
+    def read_batches_from(self, source: object) -> None:
+        pass
+
+    async def commit_batches(self, offsets: Mapping[TP, int]) -> None:
+        self.committed.append(offsets)
+
+    async def rejoin(self) -> None:
+        self.rejoined += 1
+
+
+@pytest.mark.parametrize("stored", [5, 15, 40])
+async def test_a_sink_begins_anew_where_the_database_went_back_or_was_moved_on(
+    stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+    for tp in (TRADES, BARS):
+        sink._gathered.begin(tp, Place("epoch", 10))
+    monkeypatch.setattr(sink._writer, "write", lambda _batch: {TRADES: stored, BARS: 12})
+    await sink._write([Pending(TRADES, 10, 20, Rows()), Pending(BARS, 10, 12, Rows())])
+    assert app.rejoined == 1
+    assert app.committed == [{TRADES: stored, BARS: 12}]
+    assert (sink.position(TRADES), sink.position(BARS)) == (None, 10)
+
+
+async def test_a_sink_whose_rows_are_stored_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+    sink._gathered.begin(TRADES, Place("epoch", 20))
+    monkeypatch.setattr(sink._writer, "write", lambda _batch: {TRADES: 20})
+    await sink._write([Pending(TRADES, 10, 20, Rows())])
+    assert (app.rejoined, sink.position(TRADES)) == (0, 20)
