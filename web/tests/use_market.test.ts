@@ -193,6 +193,21 @@ describe("what is shown when the server begins anew", () => {
   });
 });
 
+describe("what is shown", () => {
+  it("goes on while the viewer's clock is set back", async () => {
+    vi.setSystemTime(50_000_000);
+    const market = told([aBar(0)]);
+    hear(aTrade(1, "1"));
+    expect(await shownTrades(market)).toEqual(["1"]);
+    vi.setSystemTime(1_000);
+    trade(1, 3);
+    hear(aTrade(2, "900000000"));
+    expect(await shownTrades(market)).toEqual(["2", "1"]);
+    expect(market.lagMs.value).toBe(100);
+    expect(shown(market)).toBe(3);
+  });
+});
+
 describe("the bars that are shown", () => {
   it("are the same list until a frame has passed, however many come", () => {
     const market = told([aBar(0)]);

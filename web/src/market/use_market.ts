@@ -1,16 +1,15 @@
-import { refThrottled, useEventListener, useThrottleFn } from "@vueuse/core";
+import { useEventListener } from "@vueuse/core";
 import { computed, onScopeDispose, ref, shallowRef, type Ref } from "vue";
 
 import { Connection, type ConnectionState } from "../feed/connection";
 import type { Bar, Listing, SeriesKey, ServerMessage, Trade } from "../feed/protocol";
+import { refByFrame, useFrame } from "../frames";
 import { milliseconds } from "../time";
 import { choose, fromAddress, isSame, isSameInstrument, settled, toAddress, unmet } from "./selection";
 import { SeriesBars } from "./series";
 import { heard } from "./tape";
 
 const RETRY_MS = 1_000;
-/** The page is drawn anew at most this often: a busy market says more than an eye can see. */
-const FRAME_MS = 40;
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
@@ -52,9 +51,9 @@ export function useMarket(address: string): Market {
   const refusal = ref("");
   const historyProblem = ref("");
   let series: SeriesBars | null = null;
-  const showBars = useThrottleFn(() => {
+  const showBars = useFrame(() => {
     bars.value = series?.list() ?? [];
-  }, FRAME_MS);
+  });
   let isSubscribed = false;
   let retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -144,9 +143,7 @@ export function useMarket(address: string): Market {
       leave(key);
       selection.value = key;
       series = new SeriesBars(key, {
-        barsChanged() {
-          void showBars();
-        },
+        barsChanged: showBars,
         historyAnswered(problem) {
           historyProblem.value = problem && `Older bars could not be loaded: ${problem}.`;
         },
@@ -210,8 +207,8 @@ export function useMarket(address: string): Market {
     selection,
     isTold,
     bars,
-    trades: refThrottled(trades, FRAME_MS),
-    lagMs: refThrottled(lagMs, FRAME_MS),
+    trades: refByFrame(trades),
+    lagMs: refByFrame(lagMs),
     problem: computed(() =>
       [selection.value && unmet(wanted.value, selection.value), refusal.value, historyProblem.value]
         .filter(Boolean)
