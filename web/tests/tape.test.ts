@@ -36,7 +36,22 @@ describe("the tape", () => {
 });
 
 describe("the provisional price", () => {
-  const bar = aBar(2);
+  const bar = aBar(2, { state: "forming" });
+  const final = aBar(2);
+
+  it("is none of a trade that a bar has which forms no more, and that of one behind it", () => {
+    const tape = [aTrade(1, "179999999999")];
+    expect(provisionalTrades(tape, bar)).toBe(tape);
+    expect(provisionalTrades(tape, final)).toEqual([]);
+    expect(provisionalTrades(tape, aBar(2, { state: "revised" }))).toEqual([]);
+    const behind = [aTrade(1, aBar(3).start_ns)];
+    expect(provisionalTrades(behind, final)).toBe(behind);
+  });
+
+  it("is that of a trade in the newest bar where its length is not known", () => {
+    const tape = [aTrade(1, final.start_ns)];
+    expect(provisionalTrades(tape, { ...final, interval: "nyse" })).toBe(tape);
+  });
 
   it("is that of a trade at or after the start of the newest bar", () => {
     const tape = [aTrade(1, bar.start_ns)];

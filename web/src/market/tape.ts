@@ -1,4 +1,5 @@
 import type { Bar, Trade } from "../feed/protocol";
+import { lengthNs } from "../interval";
 import { compareTimes } from "../time";
 
 /** Trades kept, newest first. */
@@ -14,9 +15,18 @@ export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
   return tape.toSpliced(place < 0 ? tape.length : place, 0, trade).slice(0, TRADES_KEPT);
 }
 
-/** The trades whose newest has a provisional price: one that is not older than what the newest bar says. */
+/**
+ * The trades whose newest has a provisional price: one that is not older than what the newest bar says. A bar that forms
+ * no more says all of its time: a trade in there is confirmed, or was cancelled or corrected.
+ */
 export function provisionalTrades(tape: readonly Trade[], newest: Bar | undefined): readonly Trade[] {
   const last = tape[0];
-  const isOld = last && newest && compareTimes(last.event_time_ns, newest.start_ns) < 0;
+  const isOld = last && newest && compareTimes(last.event_time_ns, toldUpTo(newest)) < 0;
   return isOld ? [] : tape;
+}
+
+/** Before what time nothing is provisional. */
+function toldUpTo({ interval, start_ns, state }: Bar): string {
+  const length = lengthNs(interval);
+  return state === "forming" || length === null ? start_ns : String(BigInt(start_ns) + length);
 }
