@@ -15,7 +15,7 @@ from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
 from app.records import RecordReader
-from app.routes import aggregates, bars, errors, health, instruments, movers, page, trades, websocket
+from app.routes import aggregates, bars, errors, head, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
 from app.services import Services
 from app.settings import Settings
@@ -73,6 +73,7 @@ def build_api(settings: Settings) -> FastAPI:
     application = FastAPI(title="livetape", lifespan=lifespan)
     application.state.services = services
     errors.install(application, metrics)
+    head.install(application)
     for part in (instruments, bars, trades, movers, aggregates, health, websocket):
         application.include_router(part.router)
     page.install(application)
