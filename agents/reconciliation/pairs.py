@@ -187,8 +187,10 @@ class Reconciliation:
         return None if pair is None else self._look(series, partition, start_ns, now_s)
 
     def overdue(self, now_s: float) -> Iterator[Verdict]:
-        """What is to be told of the minutes that have waited long enough."""
-        while self._waiting and self._waiting[0].at_s <= now_s:
+        """What is to be told of the minutes that have waited long enough, each looked at once."""
+        for _ in range(len(self._waiting)):
+            if self._waiting[0].at_s > now_s:
+                return
             _, series, partition, start_ns = self._waiting.popleft()
             pair = self._tapes[series].pairs.get(start_ns)
             if pair is None:

@@ -35,8 +35,8 @@ def candle(trades: int | None = 3, session: str = "one", **changed: int) -> Cand
 class Told:
     """A reconciliation of one instrument; minutes by their numbers."""
 
-    def __init__(self) -> None:
-        self.check = Reconciliation(PATIENCE_S)
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.check = Reconciliation(patience_s)
         self.verdicts: list[Verdict] = []
 
     def bar(self, minute: int, of: Bar, at_s: float = 0.0) -> None:
@@ -121,6 +121,17 @@ def test_a_candle_without_a_bar_is_told_once_the_fold_is_known_to_be_further() -
     told.bar(8, bar(), at_s=PATIENCE_S)
     told.at(2 * PATIENCE_S)
     assert told.whys == [(7, Why.NO_BAR)]
+
+
+def test_without_patience_what_differs_is_told_at_the_next_look_and_what_cannot_be_told_yet_at_a_later_one() -> None:
+    told = Told(patience_s=0.0)
+    told.candle(7, candle())
+    told.at(0.0)
+    assert (told.whys, told.check.waiting) == ([], 1)
+    told.bar(8, bar())
+    told.candle(8, candle(close=13))
+    told.at(0.0)
+    assert (told.whys, told.check.waiting) == ([(7, Why.NO_BAR), (8, Why.CLOSE)], 0)
 
 
 def test_bars_of_another_partition_say_nothing_of_this_one() -> None:
