@@ -15,6 +15,8 @@ from app.topics import Cleanup, Topic
 CHANNEL: Final = "table"
 MAX_ROWS: Final = 10_000
 """Bound of a view's memory: a new key beyond it is counted and left out."""
+MAX_LEFT_OUT: Final = 100_000
+"""So many of those are told from each other; more are not counted."""
 _CHANGELOG: Final = re.compile(r"[a-z]+-(.+)-changelog")
 
 
@@ -36,31 +38,34 @@ class TableListener(Protocol):
 class TableView:
     """The rows of one table."""
 
-    def __init__(self, name: str, max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, name: str, max_rows: int = MAX_ROWS, max_left_out: int = MAX_LEFT_OUT) -> None:
         self.is_ready = False
         """Whether the changelog was read to where it ended when the API began."""
-        self.left_out = 0
         self.listeners: set[TableListener] = set()
         self._name = name
         self._max_rows = max_rows
+        self._max_left_out = max_left_out
+        self._left_out: set[int] = set()  # hashes of the keys
         self._rows: dict[str, str] = {}
         self._head = f'"channel":"{CHANNEL}","table":{encode(name)}'
 
     def apply(self, key: str, value: str | None) -> None:
         """Take a change and tell the listeners."""
         if value is None:
+            self._left_out.discard(hash(key))
             if self._rows.pop(key, None) is not None:
                 self._tell(key, f'{{"key":{key},"deleted":true}}')
         elif key in self._rows or len(self._rows) < self._max_rows:
+            self._left_out.discard(hash(key))
             self._rows[key] = value
             self._tell(key, _row(key, value))
-        else:
-            self.left_out += 1
+        elif len(self._left_out) < self._max_left_out:
+            self._left_out.add(hash(key))
 
     def snapshot(self) -> str:
         """The snapshot message: every row."""
         rows = ",".join(_row(key, value) for key, value in self._rows.items())
-        return f'{{"type":"snapshot",{self._head},"left_out":{self.left_out},"rows":[{rows}]}}'
+        return f'{{"type":"snapshot",{self._head},"left_out":{len(self._left_out)},"rows":[{rows}]}}'
 
     def _tell(self, key: str, row: str) -> None:
         message = f'{{"type":"update",{self._head},"row":{row}}}'

@@ -26,6 +26,11 @@ def rows(view: TableView) -> list[dict[str, Any]]:
     return snapshot
 
 
+def left_out(view: TableView) -> int:
+    count: int = json.loads(view.snapshot())["left_out"]
+    return count
+
+
 def test_no_digit_is_lost() -> None:
     view, heard = TableView("sums"), Heard()
     view.listeners.add(heard)
@@ -51,7 +56,26 @@ def test_keys_beyond_the_bound_are_counted_and_known_ones_go_on() -> None:
     for key, value in (("1", "1"), ("2", "2"), ("3", "3"), ("1", "4")):
         view.apply(key, value)
     assert rows(view) == [{"key": 1, "value": 4}, {"key": 2, "value": 2}]
-    assert json.loads(view.snapshot())["left_out"] == 1
+    assert left_out(view) == 1
+
+
+def test_a_key_that_is_left_out_counts_once_until_it_is_deleted_or_there_is_room() -> None:
+    view = TableView("sums", max_rows=1)
+    for key, value in (("1", "1"), ("2", "2"), ("2", "3"), ("3", "3"), ("3", "4")):
+        view.apply(key, value)
+    assert left_out(view) == 2
+    view.apply("2", None)
+    view.apply("1", None)
+    assert left_out(view) == 1
+    view.apply("3", "5")
+    assert (rows(view), left_out(view)) == ([{"key": 3, "value": 5}], 0)
+
+
+def test_the_count_of_keys_that_are_left_out_is_bounded() -> None:
+    view = TableView("sums", max_rows=0, max_left_out=2)
+    for key in ("1", "2", "3"):
+        view.apply(key, "1")
+    assert left_out(view) == 2
 
 
 def test_a_client_is_told_nothing_after_it_left() -> None:
