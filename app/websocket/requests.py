@@ -1,7 +1,7 @@
 """What a /ws client may ask: one JSON object a message, checked before anything is done."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -106,6 +106,7 @@ def _id(message: dict[str, Any]) -> Id:
 
 
 def _request(message: dict[str, Any], request_id: Id) -> Request:
+    _check_names(message)
     op = _text(message, "op")
     if op not in set(Op):
         raise RequestRefused(Code.UNKNOWN_OP, f"{op!r} is no op; the ops are {', '.join(Op)}")
@@ -117,6 +118,14 @@ def _request(message: dict[str, Any], request_id: Id) -> Request:
         raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {listed}")
     names = NAMES.get(channel, ("venue", "instrument", "interval"))
     return Request(Op(op), request_id, channel, **{name: _text(message, name) for name in names})
+
+
+def _check_names(message: dict[str, Any]) -> None:
+    """Refuse a name that no request has: it may be misspelt, or ask for what there is not."""
+    known = [field.name for field in fields(Request)]
+    for name in message:
+        if name not in known:
+            raise RequestRefused(Code.BAD_MESSAGE, f"`{name}` is not known; the names are {', '.join(known)}")
 
 
 def _text(message: dict[str, Any], name: str) -> str:
