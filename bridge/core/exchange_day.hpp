@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/time.hpp"
+
 namespace livetape::bridge {
 
 /// From when on, in nanoseconds since 1970, an exchange's clocks are so many seconds ahead of UTC.
@@ -23,11 +25,10 @@ class ExchangeDay {
   /// Midnight of the last day on which a time since midnight is no more than a minute ahead of now: a session that is
   /// still heard after midnight is yesterday's.
   [[nodiscard]] std::int64_t midnight_ns(std::int64_t now_ns, std::int64_t since_midnight_ns) const noexcept {
-    constexpr std::int64_t kMaxAheadNs = 60'000'000'000;
     if (fixed_midnight_ns_) return *fixed_midnight_ns_;
     const std::int64_t local_ns = now_ns + offset_ns(now_ns);
     std::int64_t day = local_ns / kDayNs + 1;
-    while (utc_of_midnight(day) + since_midnight_ns > now_ns + kMaxAheadNs) --day;
+    while (is_of_the_future(utc_of_midnight(day) + since_midnight_ns, now_ns)) --day;
     return utc_of_midnight(day);
   }
 

@@ -12,6 +12,13 @@ namespace livetape::bridge {
 /// Nanoseconds that only ever grow, from an unknown start.
 [[nodiscard]] std::int64_t steady_now_ns() noexcept;
 
+inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
+
+/// Whether a venue's time is too far ahead of when we heard of it to be true: the fold refuses such trades as well.
+[[nodiscard]] constexpr bool is_of_the_future(std::int64_t event_time_ns, std::int64_t receive_time_ns) noexcept {
+  return event_time_ns > receive_time_ns + kMinuteNs;
+}
+
 /// `2024-08-08T23:54:00.123456Z` (RFC 3339 in UTC, up to nine decimals) in nanoseconds since 1970; nothing when it is
 /// no such time or int64 cannot hold it.
 [[nodiscard]] std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/decode_error.hpp"
+#include "core/time.hpp"
 #include "core/trade.hpp"
 #include "exchange/symbols.hpp"
 #include "exchange/trade_fields.hpp"
@@ -89,13 +90,6 @@ struct HistoryQuery {
   std::int64_t from_time_ns = 0;         // event time of the last trade that is there before them
   std::int64_t now_ns = 0;
 };
-
-inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
-
-/// Whether a venue's time is too far ahead of when we heard of it to be true: the fold refuses such trades as well.
-[[nodiscard]] constexpr bool is_of_the_future(std::int64_t event_time_ns, std::int64_t receive_time_ns) noexcept {
-  return event_time_ns > receive_time_ns + kMinuteNs;
-}
 
 /// Since when a page that may be cut off has all trades: of its oldest one's time there may be more.
 [[nodiscard]] inline std::int64_t behind_oldest_ns(std::span<const Trade> page) noexcept {

@@ -5,10 +5,10 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/time.hpp"
+
 namespace livetape::bridge::itch {
 namespace {
-
-constexpr std::uint64_t kDayNs = 86'400'000'000'000;
 
 // What is particular about a trade, the rarer thing first; every trade of less than a round lot is an odd lot.
 using Codes = std::array<std::string_view, 2>;
@@ -68,7 +68,7 @@ void Trades::begin_session() {
   book_.clear();
   stocks_.assign(kStocks, Stock{});
   learns_by_orders_ = true;
-  knows_day_ = false;
+  earliest_ns_ = kDayNs;
 }
 
 Error Trades::on_execution(const Execution& execution) {
@@ -145,16 +145,18 @@ std::uint32_t Trades::instrument_of(std::string_view symbol) {
 
 std::optional<std::int64_t> Trades::event_time_ns(std::span<const std::uint8_t> message, std::int64_t receive_time_ns) {
   receive_time_ns_ = receive_time_ns;
-  if (message.size() < SystemEvent::kBytes) return std::nullopt;  // the shortest of all
-  return event_time_ns(Message(message.data()).time_ns());
+  if (decode(message, [](const Message& /*any*/) { return Error::none; }) != Error::none) return std::nullopt;
+  const auto time_ns = event_time_ns(Message(message.data()).time_ns());
+  if (!time_ns || is_of_the_future(*time_ns, receive_time_ns)) return std::nullopt;
+  return time_ns;
 }
 
 std::optional<std::int64_t> Trades::event_time_ns(std::uint64_t since_midnight_ns) {
   if (since_midnight_ns >= kDayNs) return std::nullopt;
   const auto since_ns = static_cast<std::int64_t>(since_midnight_ns);
-  if (!knows_day_) {
+  if (since_midnight_ns < earliest_ns_) {
     midnight_ns_ = day_.midnight_ns(receive_time_ns_, since_ns);
-    knows_day_ = true;
+    earliest_ns_ = since_midnight_ns;
   }
   return midnight_ns_ + since_ns;
 }

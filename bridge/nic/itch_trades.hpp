@@ -45,8 +45,8 @@ class Trades {
     return book_.apply(message, *this);
   }
 
-  /// When a message was sent, in nanoseconds since 1970; nothing when it says no time. A session's first message finds
-  /// its day by the time of receiving.
+  /// When a message was sent, in nanoseconds since 1970; nothing when it cannot be decoded, or says no time, or one
+  /// that is still to come.
   [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::span<const std::uint8_t> message,
                                                           std::int64_t receive_time_ns);
 
@@ -67,12 +67,14 @@ class Trades {
     std::uint32_t instrument = kUnknown;
     std::uint32_t round_lot = 0;
   };
+  static constexpr std::uint64_t kDayNs = 86'400'000'000'000;
   static constexpr std::uint32_t kUsualRoundLot = 100;  // of nearly all stocks; the directory alone tells
 
   [[nodiscard]] Error identify(Trade& trade, std::uint16_t stock_locate, std::uint64_t match, std::uint64_t time_ns);
   void learn(std::uint16_t stock_locate, std::string_view symbol);
   [[nodiscard]] Error know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot);
   [[nodiscard]] std::uint32_t instrument_of(std::string_view symbol);
+  /// Times of a session do not go back: one before the first had a message of a wrong time before it, and not the day.
   [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::uint64_t since_midnight_ns);
 
   Instruments& instruments_;
@@ -86,7 +88,7 @@ class Trades {
   bool learns_by_orders_ = true;        // until the directory is heard, and again once it turns out to lack a stock
   std::int64_t receive_time_ns_ = 0;
   std::int64_t midnight_ns_ = 0;
-  bool knows_day_ = false;
+  std::uint64_t earliest_ns_ = kDayNs;  // since midnight, of the session's messages: the day is found by it
 };
 
 }  // namespace livetape::bridge::itch

@@ -123,9 +123,7 @@ void PacketFeed::on_session(const mold::Session& session) {
 
 void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arrival) {
   arrival_ = arrival;
-  if (!gaps_.empty() && !messages.empty()) {
-    if (const auto time_ns = trades_.event_time_ns(messages.front(), arrival.receive_time_ns)) tell_gaps(*time_ns);
-  }
+  tell_gaps_before(messages);
   for (mold::Messages ahead = messages; !ahead.empty(); ahead.pop()) trades_.prefetch(ahead.front());
   std::span<const std::uint8_t> message;
   for (; !messages.empty(); messages.pop()) {
@@ -165,6 +163,13 @@ void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
 void PacketFeed::on_end() {
   end_gaps();
   log(venue_, "the session has ended");
+}
+
+/// At the time of the first message that tells one.
+void PacketFeed::tell_gaps_before(mold::Messages messages) {
+  for (; !gaps_.empty() && !messages.empty(); messages.pop()) {
+    if (const auto time_ns = trades_.event_time_ns(messages.front(), arrival_.receive_time_ns)) tell_gaps(*time_ns);
+  }
 }
 
 /// Each gap is a record before the first message behind it: who reads in order knows of the hole when it comes to it.

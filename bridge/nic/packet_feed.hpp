@@ -62,6 +62,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   void listen(std::int64_t now_ns);
   void note(itch::Error error, std::span<const std::uint8_t> message);
   void publish(Message& message);
+  void tell_gaps_before(mold::Messages messages);
   void tell_gaps(std::int64_t to_time_ns);
   void end_gaps();
   void tell_clock(std::int64_t now_ns);

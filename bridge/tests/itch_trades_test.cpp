@@ -253,6 +253,42 @@ TEST_F(ItchTrades, ForgetTheDayBefore) {
   EXPECT_EQ(only().instrument, 0U) << "a stock keeps its number";
 }
 
+TEST_F(ItchTrades, TellTheTimeOfAMessageThatCanBeBelieved) {
+  constexpr std::int64_t kNow = kMidnight + 10 * kHour;
+  constexpr std::int64_t kMinute = 60 * kSecond;
+  const auto event = [](std::int64_t since_ns) {
+    return Writer('S', static_cast<std::uint64_t>(since_ns)).text("Q", 1).bytes();
+  };
+  EXPECT_EQ(all.event_time_ns(event(10 * kHour), kNow), kNow);
+  EXPECT_EQ(all.event_time_ns(event(10 * kHour + kMinute), kNow), kNow + kMinute);
+  EXPECT_EQ(all.event_time_ns(event(10 * kHour + kMinute + 1), kNow), std::nullopt);
+  EXPECT_EQ(all.event_time_ns(event(24 * kHour), kNow), std::nullopt);
+  Bytes wrong = event(10 * kHour);
+  wrong.push_back(0);
+  EXPECT_EQ(all.event_time_ns(wrong, kNow), std::nullopt) << "too long";
+  wrong[0] = 'z';
+  EXPECT_EQ(all.event_time_ns(wrong, kNow), std::nullopt) << "unknown";
+  EXPECT_EQ(all.event_time_ns({}, kNow), std::nullopt);
+  Trades old(instruments, {}, "USD", ExchangeDay({{0, 0}}, kMidnight - 1'000 * 24 * kHour), 100, *this);
+  EXPECT_EQ(old.event_time_ns(event(23 * kHour), kNow), kMidnight - 1'000 * 24 * kHour + 23 * kHour);
+}
+
+TEST_F(ItchTrades, FindTheirDayThoughTheFirstMessageHasAWrongTime) {
+  (void)take(stock("AAPL"));
+  const Bytes ahead = Writer('S', 15 * kHour).text("O", 1).bytes();
+  (void)all.event_time_ns(Bytes(12, 0xff), kMidnight + 10 * kHour);
+  (void)all.event_time_ns(ahead, kMidnight + 10 * kHour);
+  EXPECT_EQ(take(hidden(1, 1, 1)), Error::none);
+  EXPECT_EQ(only().event_time_ns, kMidnight + 34'200'000'000'123);
+}
+
+TEST_F(ItchTrades, KeepTheirDayBehindMidnight) {
+  (void)take(stock("AAPL"));
+  EXPECT_EQ(take(hidden(1, 1, 1)), Error::none);
+  EXPECT_EQ(all.take(hidden(1, 1, 2), kMidnight + 34 * kHour), Error::none);
+  EXPECT_EQ(trades.back().event_time_ns, kMidnight + 34'200'000'000'123);
+}
+
 TEST(ItchErrors, HaveNames) {
   for (std::size_t error = 0; error < kErrorCount; ++error) EXPECT_FALSE(name_of(static_cast<Error>(error)).empty());
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/time.hpp"
+
 namespace livetape::bridge {
 namespace {
 
@@ -184,6 +186,45 @@ TEST_F(PacketFeedTest, TellsWhatIsLostBeforeWhatComesBehindIt) {
   while (!polled->has_ended()) (void)polled->poll();
   ASSERT_EQ(published.size(), 4U);
   EXPECT_EQ(published.back(), "6 to 7, from 3000 to 3000") << "nothing comes behind it";
+}
+
+TEST_F(PacketFeedTest, TellsAGapAtATimeThatCanBeBelieved) {
+  config_.clock_interval = std::chrono::hours(1);
+  const auto polled = feed(true);
+  Told published;
+  polled->publish_by([&](const Message& message) { published.push_back(told(message)); });
+  const Bytes unknown = message('z', itch::SystemEvent::kBytes);
+  bursts_.push_back({packet(1, {directory(), trade(7, 2'000)}), packet(3, {unknown}), packet(5, {unknown})});
+  bursts_.push_back({packet(6, {unknown, trade(9, 3'000)})});
+  while (published.size() < 3) (void)polled->poll();
+  EXPECT_EQ(published, (Told{"7", "4 to 4, from 2000 to 3000", "9"}));
+}
+
+TEST_F(PacketFeedTest, SetsItsClockByNoMessageOfAWrongTime) {
+  constexpr std::int64_t kHourNs = 3'600'000'000'000;
+  const std::int64_t midnight_ns = utc_now_ns() - 10 * kHourNs;
+  config_.packet_feeds[0].midnight_ns = midnight_ns;
+  const auto polled = feed(true);
+  std::vector<std::int64_t> clocks;
+  polled->publish_by([&](const Message& message) {
+    if (message.kind == Message::Kind::clock) clocks.push_back(message.clock_time_ns - midnight_ns);
+  });
+  Bytes unknown = message('z', itch::SystemEvent::kBytes);
+  write_big_endian<6>(unknown.data() + 5, 11 * kHourNs);
+  Bytes cut = trade(7, 9 * kHourNs);
+  cut.pop_back();
+  std::uint64_t next = 1;
+  for (const Bytes& wrong : {unknown, cut, trade(8, 11 * kHourNs)}) {
+    bursts_.push_back({packet(next, {trade(6, kHourNs), wrong})});
+    (void)polled->poll();
+    next += 2;
+  }
+  EXPECT_EQ(clocks, std::vector<std::int64_t>{}) << "the last message of a packet tells the time";
+  bursts_.push_back({packet(7, {directory(), trade(9, 2 * kHourNs)})});
+  (void)polled->poll();
+  ASSERT_EQ(clocks.size(), 1U);
+  EXPECT_GE(clocks[0], 2 * kHourNs);
+  EXPECT_LT(clocks[0], 3 * kHourNs);
 }
 
 TEST_F(PacketFeedTest, CountsAndKeepsWhatItCannotRead) {
