@@ -53,7 +53,7 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
   }
   const std::uint64_t end_before = end_;
   const std::uint64_t first = packet.header.sequence;
-  if (probe_ && first <= probe_->first && probe_->first < first + packet.messages.count()) is_server_silent_ = false;
+  if (probe_ && first <= probe_->first && probe_->first < first + packet.messages.count()) take_answer(now_ns);
   receive(packet, arrival);
   note_ends(end_before, now_ns);
   tell_end();
@@ -75,7 +75,7 @@ void Receiver::note_ends(std::uint64_t end_before, std::int64_t now_ns) {
 
 void Receiver::forget_ends() {
   while (!ends_.empty() && ends_.front().end <= next_) ends_.pop_front();
-  if (!is_behind()) requests_.clear();
+  if (!is_behind()) forget_requests();
 }
 
 /// A line that lags still has packets of the session before when the next one has begun. Any other session is new.
@@ -93,7 +93,8 @@ void Receiver::begin(const Header& header) {
   }
   session_ = header.session;
   held_.clear();
-  requests_.clear();
+  forget_requests();
+  probe_.reset();
   ends_.clear();
   next_ = end_ = 1;
   is_over_ = has_ended_ = is_server_silent_ = false;
@@ -155,8 +156,48 @@ void Receiver::tick(std::int64_t now_ns) {
 
 void Receiver::ask(std::int64_t now_ns) {
   if (is_server_silent_) return go_on_alone(now_ns);
-  if (!renew_requests(now_ns)) return give_up();
+  if (search_ && search_->begin() != next_) forget_requests();  // what was given up nearly came after all
+  if (!search_ && !renew_requests(now_ns)) begin_search();
+  if (search_) return search(now_ns);
   add_requests(now_ns);
+}
+
+/// Up to what is held, that included: what answers for it is a server, whatever it lacks.
+void Receiver::begin_search() {
+  search_.emplace(next_, std::min(held_.first_from(next_, end_) + 1, end_));
+  probe_.reset();
+}
+
+/// What the server lacks is given up up to the first message that it has, and no further.
+void Receiver::search(std::int64_t now_ns) {
+  constexpr std::int64_t kPauseNs = kTimeoutNs / kProbeAttempts;
+  while (!search_->is_over()) {
+    if (!probe_) probe_ = Request{search_->probe(), search_->probe() + 1, 0, 0};
+    if (probe_->attempts > 0 && now_ns - probe_->sent_ns < kPauseNs) return;
+    if (probe_->attempts < kProbeAttempts) return send(*probe_, now_ns);
+    search_->take(false);
+    probe_.reset();
+  }
+  is_server_silent_ = now_ns - answered_ns_ >= kAttempts * kTimeoutNs;
+  lose_missing(search_->found());
+  search_.reset();
+  shorten_requests();
+}
+
+/// What was lost of a request was not answered, and what is left of it is asked for anew.
+void Receiver::shorten_requests() {
+  std::erase_if(requests_, [&](const Request& request) { return request.end <= next_; });
+  for (Request& request : requests_) {
+    if (request.first < next_) request = {next_, request.end, request.sent_ns, 0};
+  }
+}
+
+/// What the last probe asked for has come.
+void Receiver::take_answer(std::int64_t now_ns) {
+  answered_ns_ = now_ns;
+  is_server_silent_ = false;
+  if (search_) search_->take(true);
+  probe_.reset();
 }
 
 /// Asks now and then for the message that is missing first, and waits for that one: what the server did not answer may
@@ -172,7 +213,7 @@ void Receiver::go_on_alone(std::int64_t now_ns) {
 }
 
 /// Drops the requests that are answered, and sends the others again: at once where an answer had a part of what was
-/// asked for, else when its time is up. False when that was tried too often.
+/// asked for, else when its time is up. False when that was tried too often with the first; others wait for their turn.
 bool Receiver::renew_requests(std::int64_t now_ns) {
   for (Request& request : requests_) {
     const std::uint64_t asked_first = request.first;
@@ -183,12 +224,11 @@ bool Receiver::renew_requests(std::int64_t now_ns) {
       answered_ns_ = now_ns;
     }
     if (request.first == request.end || (!is_answered && now_ns - request.sent_ns < kTimeoutNs)) continue;
-    if (request.attempts == kAttempts) {
-      is_server_silent_ = now_ns - answered_ns_ >= kAttempts * kTimeoutNs;
-      probe_.reset();
+    if (request.attempts < kAttempts) {
+      send(request, now_ns);
+    } else if (request.first == next_) {
       return false;
     }
-    send(request, now_ns);
   }
   std::erase_if(requests_, [](const Request& request) { return request.first == request.end; });
   return true;
@@ -222,16 +262,27 @@ void Receiver::send(Request& request, std::int64_t now_ns) {
 /// Goes on with what is held, or with what was known of later.
 void Receiver::give_up() {
   const std::uint64_t known = ends_.empty() ? end_ : ends_.front().end;
-  lose_until(std::min(held_.first_from(next_, end_), known));
-  deliver_held();
-  std::erase_if(requests_, [&](const Request& request) { return request.end <= next_; });
-  forget_ends();
+  lose_missing(std::min(held_.first_from(next_, end_), known));
 }
 
 /// Goes on far ahead, where more is missing than could be held until somebody brings it.
 void Receiver::skip_to(std::uint64_t sequence) {
   while (is_behind()) give_up();
   if (next_ < sequence) lose_until(sequence);
+}
+
+/// Loses what is missing before a number, and delivers what is held among it and right behind.
+void Receiver::lose_missing(std::uint64_t end) {
+  while (next_ < end) {
+    lose_until(held_.first_from(next_, end));
+    deliver_held();
+  }
+  forget_ends();
+}
+
+void Receiver::forget_requests() {
+  requests_.clear();
+  search_.reset();
 }
 
 void Receiver::lose_until(std::uint64_t end) {

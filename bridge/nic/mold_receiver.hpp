@@ -9,6 +9,7 @@
 #include "core/counter.hpp"
 #include "nic/held_messages.hpp"
 #include "nic/moldudp64.hpp"
+#include "nic/server_search.hpp"
 
 namespace livetape::bridge::mold {
 
@@ -56,9 +57,12 @@ struct ReceiverMetrics {
 /// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
 /// a single one of a faulty sender would silence the feed, whose own packets would all be of the past.
 ///
+/// What the server has not answered after some attempts it lacks, or it is gone: which of the two, and what it has
+/// behind that, is searched for by single messages: a hole in what it has costs nothing behind the hole.
+///
 /// A server that answers nothing for as long as anything is asked for is done without, until it answers again: it would
 /// hold up each message behind a missing one, and a feed whose lines lose some would never be up with them. It is asked
-/// for one message a second, and that one is waited for: one that only lacked what it was asked for costs nothing more.
+/// for one message a second, and that one is waited for.
 ///
 /// With a re-request server a session is taken from its first message on, whenever we came to it; without one from the
 /// first that is heard.
@@ -71,6 +75,8 @@ class Receiver {
   static constexpr std::int64_t kTimeoutNs = 100'000'000;
   /// How often the same is asked for.
   static constexpr int kAttempts = 10;
+  /// How often a probe asks for its message while it waits for an answer, where what the server has is searched for.
+  static constexpr int kProbeAttempts = 2;
   /// How often a silent server is asked whether it is back.
   static constexpr std::int64_t kProbeEveryNs = 1'000'000'000;
   /// How long a packet that is doubted waits for another: some heartbeats.
@@ -127,13 +133,19 @@ class Receiver {
   void deliver(Messages messages, const Arrival& arrival);
   void deliver_held();
   void ask(std::int64_t now_ns);
+  void begin_search();
+  void search(std::int64_t now_ns);
+  void shorten_requests();
+  void take_answer(std::int64_t now_ns);
   void go_on_alone(std::int64_t now_ns);
   [[nodiscard]] bool renew_requests(std::int64_t now_ns);
   void add_requests(std::int64_t now_ns);
   void send(Request& request, std::int64_t now_ns);
   void give_up();
   void skip_to(std::uint64_t sequence);
+  void lose_missing(std::uint64_t end);
   void lose_until(std::uint64_t end);
+  void forget_requests();
   void tell_end();
   [[nodiscard]] bool is_missing(std::uint64_t sequence) const noexcept {
     return sequence >= next_ && sequence < end_ && !held_.has(sequence);
@@ -154,7 +166,8 @@ class Receiver {
   std::vector<Request> requests_;
   std::int64_t answered_ns_ = 0;   // when what was asked for came last
   bool is_server_silent_ = false;  // for as long as anything is asked for, and until it brings what it was asked for
-  std::optional<Request> probe_;   // the last question to a server that is silent
+  std::optional<ServerSearch> search_;
+  std::optional<Request> probe_;  // the last question of the search, or to a server that is silent
 };
 
 }  // namespace livetape::bridge::mold

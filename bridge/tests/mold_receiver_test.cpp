@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -186,16 +187,122 @@ TEST_F(MoldReceiver, AsksAgainWhenNoAnswerComesAndThenGivesUp) {
   }
   EXPECT_EQ(log_.requests.size(), static_cast<std::size_t>(Receiver::kAttempts));
   EXPECT_EQ(log_.take(), Heard{});
-  served_.tick(now_ns + Receiver::kTimeoutNs);
+  log_.requests.clear();
+  for (now_ns += Receiver::kTimeoutNs; log_.heard.empty(); now_ns += kMs) served_.tick(now_ns);
   EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
+  ASSERT_EQ(log_.requests.size(), static_cast<std::size_t>(Receiver::kProbeAttempts));
+  EXPECT_EQ(log_.requests[0].sequence, 3U) << "whether the server is there: it must have what a line has";
+  EXPECT_EQ(log_.requests[0].count, 1U);
+}
+
+/// A server that has all messages but some, and fills its packets with what was asked for, up to the first that it
+/// lacks.
+class Server {
+ public:
+  using Lacks = std::function<bool(std::uint64_t)>;
+  explicit Server(Lacks lacks) : lacks_(std::move(lacks)) {}
+
+  /// Has the receiver's questions answered, each a millisecond after it, until nothing is missing; says how long it
+  /// took.
+  std::int64_t serve(Receiver& receiver, std::deque<Header>& requests, std::int64_t now_ns) {
+    const std::int64_t start_ns = now_ns;
+    for (; receiver.is_behind(); now_ns += kMs) {
+      for (; !requests.empty(); requests.pop_front()) answer(receiver, requests.front(), now_ns);
+      receiver.tick(now_ns);
+    }
+    return now_ns - start_ns;
+  }
+
+ private:
+  void answer(Receiver& receiver, const Header& request, std::int64_t now_ns) const {
+    constexpr std::uint64_t kPerPacket = 40;
+    std::uint64_t end = request.sequence;
+    const std::uint64_t last = request.sequence + std::min<std::uint64_t>(request.count, kPerPacket);
+    while (end < last && !lacks_(end)) ++end;
+    if (end > request.sequence) receiver.take(packet(request.sequence, end), now_ns);
+  }
+
+  Lacks lacks_;
+};
+
+TEST_F(MoldReceiver, LosesTheOneMessageThatAServerLacks) {
+  begin(served_);
+  served_.take(packet(22, 23), 0);
+  (void)Server([](std::uint64_t number) { return number == 2; }).serve(served_, log_.requests, 0);
+  Heard expected{"lost 2 to 3"};
+  for (std::uint64_t number = 3; number < 23; ++number) expected.push_back(message(number));
+  EXPECT_EQ(log_.take(), expected);
+}
+
+TEST_F(MoldReceiver, LosesEachMessageThatAServerLacks) {
+  begin(served_);
+  served_.take(packet(300, 301), 0);
+  const auto lacks = [](std::uint64_t number) { return number % 50 == 3 || (number > 120 && number < 140); };
+  (void)Server(lacks).serve(served_, log_.requests, 0);
+  std::vector<std::string> lost;
+  for (const std::string& line : log_.take()) {
+    if (line.starts_with("lost")) lost.push_back(line);
+  }
+  EXPECT_EQ(lost, (Heard{"lost 3 to 4", "lost 53 to 54", "lost 103 to 104", "lost 121 to 140", "lost 153 to 154",
+                         "lost 203 to 204", "lost 253 to 254"}));
+}
+
+TEST_F(MoldReceiver, WaitsAsBeforeForAServerThatLackedOne) {
+  begin(served_);
+  served_.take(packet(3, 4), 0);
+  const std::int64_t took_ns =
+      Server([](std::uint64_t number) { return number == 2; }).serve(served_, log_.requests, 0);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
+  served_.take(packet(6, 7), took_ns);
+  served_.tick(took_ns + Receiver::kPatienceNs);
+  ASSERT_EQ(log_.requests.size(), 1U);
+  EXPECT_EQ(log_.requests[0].count, 2U) << "it is asked as one that answers";
+}
+
+TEST_F(MoldReceiver, LosesOfALongOutageWhatAServerNoLongerHas) {
+  constexpr std::uint64_t kBack = 600'000;
+  constexpr std::uint64_t kOldest = 234'567;
+  begin(served_);
+  served_.take(packet(kBack, kBack + 1), 0);
+  served_.take(packet(kBack + 1, kBack + 2), 0);
+  const std::int64_t took_ns =
+      Server([](std::uint64_t number) { return number < kOldest; }).serve(served_, log_.requests, 0);
+  EXPECT_EQ(log_.heard[0], "lost 2 to " + std::to_string(kOldest));
+  EXPECT_EQ(log_.heard[1], message(kOldest));
+  EXPECT_EQ(log_.heard.back(), message(kBack + 1));
+  EXPECT_EQ(metrics_.lost_messages, kOldest - 2);
+  EXPECT_LT(took_ns, 10'000 * kMs) << "by its own clock";
+}
+
+TEST_F(MoldReceiver, GivesUpAServerThatIsGoneHoweverMuchIsMissing) {
+  constexpr std::uint64_t kBack = 6'000'000;
+  begin(served_);
+  served_.take(packet(kBack, kBack + 1), 0);
+  served_.take(packet(kBack + 1, kBack + 2), 0);
+  const std::int64_t took_ns = Server([](std::uint64_t) { return true; }).serve(served_, log_.requests, 0);
+  EXPECT_EQ(log_.heard, (Heard{"lost 2 to " + std::to_string(kBack + 2)}));
+  EXPECT_LT(took_ns, Receiver::kAttempts * Receiver::kTimeoutNs + 25 * Receiver::kTimeoutNs);
+}
+
+TEST_F(MoldReceiver, EndsItsSearchWhenWhatWasMissingComesAfterAll) {
+  begin(served_);
+  served_.take(packet(22, 23), 0);
+  std::int64_t now_ns = 0;
+  while (metrics_.requests <= static_cast<std::uint64_t>(Receiver::kAttempts)) served_.tick(now_ns += kMs);
+  served_.take(packet(2, 6), now_ns);
+  log_.requests.clear();
+  served_.tick(now_ns += kMs);
+  ASSERT_EQ(log_.requests.size(), 1U);
+  EXPECT_EQ(log_.requests[0].sequence, 6U);
+  EXPECT_EQ(log_.requests[0].count, 16U);
+  EXPECT_EQ(metrics_.lost_messages, 0U);
 }
 
 /// Asks for the second message until it is given up, and is told that the third is there.
 std::int64_t lose_the_second(Receiver& receiver) {
   receiver.take(packet(3, 4), 0);
   std::int64_t now_ns = Receiver::kPatienceNs;
-  for (int attempt = 0; attempt <= Receiver::kAttempts; ++attempt, now_ns += Receiver::kTimeoutNs)
-    receiver.tick(now_ns);
+  for (; receiver.is_behind(); now_ns += Receiver::kTimeoutNs / Receiver::kProbeAttempts) receiver.tick(now_ns);
   return now_ns;
 }
 
