@@ -13,25 +13,34 @@ void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, 
     ++metrics_.malformed;
     return;
   }
-  if (!is_doubtful(*packet)) return accept(*packet, now_ns, arrival);
+  if (!is_doubtful(*packet, now_ns)) return accept(*packet, now_ns, arrival);
   if (!agrees(packet->header, now_ns)) return doubt(payload, packet->header, now_ns, arrival);
   const Doubted before = *std::exchange(doubted_, std::nullopt);
   const Packet other = *parse(before.payload);
   // Either line may be behind the other: we go on from the lower of the two.
   const bool is_lower = packet->header.sequence < other.header.sequence;
   const Header& first = is_lower ? packet->header : other.header;
-  if (!has_server_ && first.session == *session_) skip_to(first.sequence);
+  if (begins_again(*packet, now_ns)) {
+    session_.reset();
+  } else if (!has_server_ && first.session == *session_) {
+    skip_to(first.sequence);
+  }
   if (is_lower) accept(*packet, now_ns, arrival);
   accept(other, now_ns, before.arrival);
   if (!is_lower) accept(*packet, now_ns, arrival);
 }
 
 /// Whether a packet would end the session, or leave more behind than can be held: everything after it hangs on it.
-bool Receiver::is_doubtful(const Packet& packet) const noexcept {
+bool Receiver::is_doubtful(const Packet& packet, std::int64_t now_ns) const noexcept {
   if (!session_) return false;
   const Header& header = packet.header;
   if (header.session != *session_) return header.session != session_before_;
-  return header.sequence + packet.messages.count() > end_ + HeldMessages::kWindow;
+  return begins_again(packet, now_ns) || end_of(packet) > end_ + HeldMessages::kWindow;
+}
+
+/// Whether a packet may be of a session that has the name of the one that has ended.
+bool Receiver::begins_again(const Packet& packet, std::int64_t now_ns) const noexcept {
+  return has_ended_ && packet.header.session == session_ && end_of(packet) < next_ && hearing_.is_stale(now_ns);
 }
 
 bool Receiver::agrees(const Header& header, std::int64_t now_ns) const noexcept {
@@ -53,7 +62,8 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
   }
   const std::uint64_t end_before = end_;
   const std::uint64_t first = packet.header.sequence;
-  if (probe_ && first <= probe_->first && probe_->first < first + packet.messages.count()) take_answer(now_ns);
+  if (probe_ && first <= probe_->first && probe_->first < end_of(packet)) take_answer(now_ns);
+  hearing_.see(end_of(packet) < next_, now_ns);
   receive(packet, arrival);
   note_ends(end_before, now_ns);
   tell_end();
@@ -109,7 +119,7 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   std::uint64_t sequence = header.sequence;
   Messages messages = packet.messages;
   if (messages.empty()) ++metrics_.heartbeats;
-  const std::uint64_t end = sequence + messages.count();
+  const std::uint64_t end = end_of(packet);
   end_ = std::max(end_, end);
   if (end <= next_) {
     if (!messages.empty()) ++metrics_.duplicates;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/counter.hpp"
+#include "nic/feed_hearing.hpp"
 #include "nic/held_messages.hpp"
 #include "nic/moldudp64.hpp"
 #include "nic/server_search.hpp"
@@ -55,7 +56,8 @@ struct ReceiverMetrics {
 /// has neither socket nor clock of its own, so that tests bring both.
 ///
 /// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
-/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past.
+/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of the
+/// past once its session has ended: the next session may have the same name.
 ///
 /// What the server has not answered after some attempts it lacks, or it is gone: which of the two, and what it has
 /// behind that, is searched for by single messages: a hole in what it has costs nothing behind the hole.
@@ -97,6 +99,7 @@ class Receiver {
   /// Whether messages are missing: what is delivered is behind what is known to be.
   [[nodiscard]] bool is_behind() const noexcept { return next_ < end_; }
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_ && !is_behind(); }
+  [[nodiscard]] Hearing hearing(std::int64_t now_ns) const noexcept { return hearing_.at(now_ns); }
   [[nodiscard]] std::uint64_t next_sequence() const noexcept { return next_; }
 
  private:
@@ -121,7 +124,8 @@ class Receiver {
     Arrival arrival;
   };
 
-  [[nodiscard]] bool is_doubtful(const Packet& packet) const noexcept;
+  [[nodiscard]] bool is_doubtful(const Packet& packet, std::int64_t now_ns) const noexcept;
+  [[nodiscard]] bool begins_again(const Packet& packet, std::int64_t now_ns) const noexcept;
   [[nodiscard]] bool agrees(const Header& header, std::int64_t now_ns) const noexcept;
   void doubt(std::span<const std::uint8_t> payload, const Header& header, std::int64_t now_ns, const Arrival& arrival);
   void accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival);
@@ -155,6 +159,7 @@ class Receiver {
   ReceiverMetrics& metrics_;
   bool has_server_;
   HeldMessages held_;
+  FeedHearing hearing_;
   std::optional<Session> session_;
   std::optional<Session> session_before_;
   std::optional<Doubted> doubted_;

@@ -51,6 +51,11 @@ struct Packet {
   Messages messages;
 };
 
+/// The number behind a packet's messages.
+[[nodiscard]] inline std::uint64_t end_of(const Packet& packet) noexcept {
+  return packet.header.sequence + packet.messages.count();
+}
+
 /// Numbers are from 1 to below this: what no feed comes to, so that sums of them never overflow.
 inline constexpr std::uint64_t kSequenceLimit = std::uint64_t{1} << 62;
 

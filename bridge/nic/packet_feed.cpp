@@ -19,6 +19,19 @@ bool is_undecodable(itch::Error error) noexcept {
          error == itch::Error::bad_name;
 }
 
+std::string_view what_is_heard(mold::Hearing hearing) noexcept {
+  switch (hearing) {
+    case mold::Hearing::current:
+      return "the feed is heard";
+    case mold::Hearing::past:
+      return "every packet is of what came before: its sender has begun again under the same session's name; start the "
+             "bridge anew to read it";
+    case mold::Hearing::silence:
+      break;
+  }
+  return "the feed is silent on every line";
+}
+
 }  // namespace
 
 PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
@@ -81,7 +94,6 @@ bool PacketFeed::poll() {
     if (payloads_.empty()) continue;
     has_heard = true;
     receive_time_ns_ = utc_now_ns();
-    listen(now_ns_);
     for (const Payload& payload : payloads_) {
       receiver_.take(payload.bytes, now_ns_, {receive_time_ns_, payload.hardware_time_ns});
     }
@@ -97,22 +109,16 @@ bool PacketFeed::poll() {
   return has_heard;
 }
 
-void PacketFeed::listen(std::int64_t now_ns) {
-  if (!heard_ns_) {
-    ++venue_metrics_.connects;
-    venue_metrics_.connected = 1;
-    log(venue_, "the feed is heard");
-  }
-  heard_ns_ = now_ns;
-}
-
 /// A feed that ended may be silent: nothing is missed.
 void PacketFeed::watch(std::int64_t now_ns) {
-  if (!heard_ns_ || now_ns - *heard_ns_ < kSilenceNs || receiver_.has_ended()) return;
-  heard_ns_.reset();
-  ++venue_metrics_.disconnects;
-  venue_metrics_.connected = 0;
-  log(venue_, "the feed is silent on every line");
+  const mold::Hearing hearing = receiver_.hearing(now_ns);
+  const bool is_current = hearing == mold::Hearing::current;
+  if (hearing == hearing_ || (!is_current && receiver_.has_ended())) return;
+  const mold::Hearing before = std::exchange(hearing_, hearing);
+  venue_metrics_.connected = is_current ? 1 : 0;
+  if (is_current) ++venue_metrics_.connects;
+  if (before == mold::Hearing::current) ++venue_metrics_.disconnects;
+  log(venue_, what_is_heard(hearing));
 }
 
 void PacketFeed::on_session(const mold::Session& session) {
@@ -215,7 +221,7 @@ void PacketFeed::tell_clock(std::int64_t now_ns) {
   if (clock_due_ns_ == 0) clock_due_ns_ = now_ns + clock_interval_ns_;
   if (now_ns < clock_due_ns_) return;
   clock_due_ns_ = now_ns + clock_interval_ns_;
-  if (!heard_ns_ || receiver_.is_behind()) return;
+  if (hearing_ != mold::Hearing::current || receiver_.is_behind()) return;
   const auto time_ns = clock_.time_ns(now_ns);
   if (!time_ns) return;
   Message message;

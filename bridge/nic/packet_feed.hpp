@@ -47,7 +47,6 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
 
  private:
   static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
-  static constexpr std::int64_t kSilenceNs = 5'000'000'000;  // senders say each second that they are there
   static constexpr std::int64_t kBellNs = 1'000'000;
 
   void on_session(const mold::Session& session) override;
@@ -59,7 +58,6 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
 
   void run();
   void wait();
-  void listen(std::int64_t now_ns);
   void note(itch::Error error, std::span<const std::uint8_t> message);
   void publish(Message& message);
   void tell_gaps_before(mold::Messages messages);
@@ -83,7 +81,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   VenueClock clock_;
   std::int64_t clock_interval_ns_;
   std::int64_t clock_due_ns_ = 0;
-  std::optional<std::int64_t> heard_ns_;  // steady, while the feed is heard
+  mold::Hearing hearing_ = mold::Hearing::silence;
   std::int64_t receive_time_ns_ = 0;
   mold::Arrival arrival_;                  // of the message at hand
   std::vector<Gap> gaps_;                  // that wait for the event time of what comes behind them

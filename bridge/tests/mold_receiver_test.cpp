@@ -422,6 +422,40 @@ TEST_F(MoldReceiver, GoesOnWithTheNextSessionAndLeavesTheOneBefore) {
   EXPECT_EQ(metrics_.other_session, 1U);
 }
 
+TEST_F(MoldReceiver, TakesTheNextSessionThoughItHasTheNameOfTheOneThatEnded) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  for (Receiver* receiver : {&alone_, &served_}) {
+    receiver->take(packet(1, 6), 0);
+    receiver->take(end_of_session(6), 0);
+    (void)log_.take();
+    receiver->take(packet(2, 4), kMs);
+    receiver->take(packet(4, 5), kMs);
+    EXPECT_EQ(log_.take(), Heard{}) << "of a line that lags";
+    receiver->take(packet(1, 2), kLater);
+    EXPECT_EQ(log_.take(), Heard{}) << "it may be anybody's";
+    receiver->take(packet(2, 3), kLater);
+    EXPECT_EQ(log_.take(), (Heard{"session SESSION001", "message 1", "message 2"}));
+    EXPECT_FALSE(receiver->has_ended());
+    receiver->take(packet(3, 4), kLater);
+    receiver->take(end_of_session(4), kLater);
+    EXPECT_EQ(log_.take(), (Heard{"message 3", "end"}));
+  }
+}
+
+TEST_F(MoldReceiver, SaysThatAllItHearsIsPast) {
+  begin(served_);
+  served_.take(packet(2, 6), 0);
+  std::int64_t now_ns = 0;
+  for (; now_ns < FeedHearing::kSilenceNs; now_ns += 1'000 * kMs) {
+    EXPECT_EQ(served_.hearing(now_ns), Hearing::current);
+    served_.take(now_ns == 0 ? packet(1, 2) : heartbeat(2), now_ns);
+  }
+  EXPECT_EQ(served_.hearing(now_ns), Hearing::past);
+  EXPECT_EQ(log_.take().size(), 4U) << "a session that has not ended goes on";
+  served_.take(heartbeat(6), now_ns);
+  EXPECT_EQ(served_.hearing(now_ns), Hearing::current);
+}
+
 TEST_F(MoldReceiver, IsNotLedAstrayByAPacketThatNoOtherAgreesWith) {
   constexpr std::uint64_t kFar = std::uint64_t{1} << 61;
   begin(alone_);

@@ -149,6 +149,19 @@ TEST_F(PacketFeedTest, IsSilentForNobodyWhoStopped) {
   EXPECT_FALSE(polled->poll());
 }
 
+TEST_F(PacketFeedTest, IsHeardThoughItsSessionEndsAtOnce) {
+  const auto polled = feed(true);
+  Told published;
+  polled->publish_by([&](const Message& message) { published.push_back(told(message)); });
+  Bytes end = packet(3, {});
+  write_big_endian<2>(end.data() + 18, mold::Header::kEndOfSession);
+  bursts_.push_back({packet(1, {directory(), trade(7)}), end});
+  (void)polled->poll();
+  EXPECT_TRUE(polled->has_ended());
+  EXPECT_EQ(published, (Told{"7", "clock"}));
+  EXPECT_EQ(metrics_.venues[0].connected, 1);
+}
+
 TEST_F(PacketFeedTest, HoldsTheClockWhileSomethingIsMissing) {
   const auto polled = feed(true);
   Told published;
