@@ -16,4 +16,7 @@ struct Url {
 /// `https`: nothing is ever read without TLS.
 [[nodiscard]] Url parse_url(std::string_view scheme, std::string_view url);
 
+/// A text as a part of a target: whatever byte RFC 3986 does not call unreserved is told by its number.
+[[nodiscard]] std::string percent_encoded(std::string_view text);
+
 }  // namespace livetape::bridge

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exchange/json.hpp"
+#include "exchange/url.hpp"
 
 namespace livetape::bridge {
 
@@ -22,6 +23,7 @@ DecodeError Venue::read_instruments(std::string_view body) {
 
 void Venue::name(std::uint32_t instrument, VenueSymbol symbol) {
   by_symbol_.add(symbol.stream, instrument);
+  symbol.rest = percent_encoded(symbol.rest);
   symbols_[instrument] = std::move(symbol);
 }
 

@@ -124,6 +124,7 @@ class Venue {
   [[nodiscard]] virtual std::string instruments_target() const = 0;
   /// Reads the answer to a request for `instruments_target`. Nothing can be read before.
   [[nodiscard]] DecodeError read_instruments(std::string_view body);
+  /// From then on the symbol in requests is as the target of one takes it.
   void name(std::uint32_t instrument, VenueSymbol symbol);
   [[nodiscard]] std::size_t instrument_count() const noexcept { return symbols_.size(); }
   [[nodiscard]] bool is_listed(std::uint32_t instrument) const noexcept { return !symbols_[instrument].stream.empty(); }

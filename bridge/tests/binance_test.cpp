@@ -106,6 +106,20 @@ TEST_F(BinanceTest, InstrumentsAreThoseOfItsOwnList) {
   EXPECT_EQ(venue_.read_instruments(frame(R"({"code":-1121,"msg":"Invalid symbol."})")), DecodeError::missing_field);
 }
 
+TEST_F(BinanceTest, ANameThatIsNotAsciiIsEncodedInRequestsAlone) {
+  Binance venue({"币安人生-USDT"});
+  ASSERT_EQ(venue.read_instruments(frame(R"({"symbols":[{"symbol":"币安人生USDT","baseAsset":"币安人生",)"
+                                         R"("quoteAsset":"USDT"}]})")),
+            DecodeError::none);
+  const std::uint32_t only = 0;
+  EXPECT_EQ(venue.subscribe_message(Channel::trades, {&only, 1}, true),
+            R"({"method":"SUBSCRIBE","params":["币安人生usdt@trade"],"id":1})");
+  const std::string encoded = "%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT";
+  EXPECT_EQ(venue.history_target({0, 7, 7, 0, 0}),
+            "/api/v3/historicalTrades?symbol=" + encoded + "&fromId=7&limit=1000");
+  EXPECT_TRUE(venue.candles_target({0, kMinute, kNextMinute}).starts_with("/api/v3/klines?symbol=" + encoded + "&"));
+}
+
 TEST_F(BinanceTest, SubscribesAndUnsubscribesByStream) {
   const std::vector<std::uint32_t> both{0, 1};
   EXPECT_EQ(venue_.subscribe_message(Channel::trades, both, true),

@@ -23,5 +23,12 @@ TEST(Url, WithoutTlsOrAHostIsRefused) {
   EXPECT_THROW((void)parse_url("https", "wss://a/"), std::invalid_argument);
 }
 
+TEST(Url, OfATargetEveryByteIsEncodedThatIsNotUnreserved) {
+  EXPECT_EQ(percent_encoded("BTC-usd_1.0~"), "BTC-usd_1.0~");
+  EXPECT_EQ(percent_encoded("a/b?c&d=e %+"), "a%2Fb%3Fc%26d%3De%20%25%2B");
+  EXPECT_EQ(percent_encoded("\xE5\xB8\x81"), "%E5%B8%81");
+  EXPECT_EQ(percent_encoded(std::string_view("\0", 1)), "%00");
+}
+
 }  // namespace
 }  // namespace livetape::bridge
