@@ -16,7 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr int kMostTries = 3;      // of a range that the history answers without
 constexpr int kPagesInATurn = 50;  // then other instruments have theirs
 constexpr milliseconds kAfterTrouble{2'000};
 constexpr std::int64_t kLongestLagNs = 3'600'000'000'000;  // of a venue's event times behind our clock
@@ -45,7 +44,7 @@ Backfill::Backfill(asio::io_context& context, Venue& venue, RestClient& rest, st
       metrics_(metrics),
       settle_(settle),
       wake_(context),
-      searches_(tapes.size()) {}
+      searches_(tapes.size(), Search{RangePatience(settle)}) {}
 
 void Backfill::request(std::uint32_t instrument, milliseconds after) {
   const auto due = Clock::now() + after;
@@ -123,40 +122,28 @@ asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrumen
   for (int pages = 0; !ids.missing().empty(); ++pages) {
     if (pages == kPagesInATurn) co_return milliseconds(0);
     const MissingIds range = is_newest_first ? ids.missing().back() : ids.missing().front();
-    if (const Again wait = waits_for(searches_[instrument], range)) co_return wait;
-    if (!co_await ask({instrument, range.first, range.last, range.from_time_ns, utc_now_ns()})) co_return kAfterTrouble;
+    RangePatience& patience = searches_[instrument].patience;
+    const std::chrono::nanoseconds wait = patience.wait(range, steady_now_ns());
+    if (wait.count() > 0) co_return std::chrono::ceil<milliseconds>(wait);
+    // With the one behind them, which shows that the history is not older.
+    const HistoryQuery query{instrument, range.first, range.last + 1, range.from_time_ns, utc_now_ns()};
+    if (!co_await ask(query)) co_return kAfterTrouble;
     take_page(instrument);
     if (std::ranges::find(ids.missing(), range) == ids.missing().end()) continue;
-    if (const Again again = not_there(instrument, range)) co_return again;
+    if (patience.go_on(range, has_newer(range), steady_now_ns())) continue;
+    if (const auto lost = ids.give_up(range.first)) lose(instrument, *lost, kNotInHistory);
   }
   co_return unsettled(tape);
 }
 
-/// How long a range is not asked for, since the history did not have it a moment ago.
-Backfill::Again Backfill::waits_for(const Search& search, const MissingIds& range) {
-  const std::chrono::nanoseconds left(search.try_at_ns - steady_now_ns());
-  if (search.tried != range || left.count() <= 0) return std::nullopt;
-  return std::chrono::ceil<milliseconds>(left);
+/// Whether the page has trades behind a range.
+bool Backfill::has_newer(const MissingIds& range) const {
+  return std::ranges::any_of(page_, [&](const Trade& trade) { return trade.seq > range.last; });
 }
 
 /// A doubt that came meanwhile is looked into next; one that is open, when it is closed.
 Backfill::Again Backfill::unsettled(const Tape& tape) const {
   return tape.doubted() && !tape.is_doubt_open() ? Again(settle_) : std::nullopt;
-}
-
-/// The history has answered without a single trade of the range: it may not know them yet.
-Backfill::Again Backfill::not_there(std::uint32_t instrument, const MissingIds& range) {
-  Search& search = searches_[instrument];
-  if (search.tried != range) search.fruitless = 0;
-  search.tried = range;
-  if (++search.fruitless < kMostTries) {
-    const milliseconds wait = settle_ * search.fruitless;
-    search.try_at_ns = steady_now_ns() + std::chrono::nanoseconds(wait).count();
-    return wait;
-  }
-  search.tried.reset();
-  if (const auto lost = tapes_[instrument].numbered()->give_up(range.first)) lose(instrument, *lost, kNotInHistory);
-  return std::nullopt;
 }
 
 /// Asks what the history has behind the newest trade. False when it could not be asked.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/metrics.hpp"
+#include "exchange/range_patience.hpp"
 #include "exchange/rest_client.hpp"
 #include "exchange/tape.hpp"
 #include "exchange/venue.hpp"
@@ -32,8 +33,7 @@ class BackfillListener {
 };
 
 /// Fetches trades that did not come from a venue's history over REST, an instrument at a time, within the venue's
-/// limits. What the history does not have after some tries, or cannot be asked for in some minutes, is given up as a
-/// gap.
+/// limits. What the history does not have after a while, or cannot be asked for in some minutes, is given up as a gap.
 class Backfill {
  public:
   using Clock = std::chrono::steady_clock;
@@ -55,10 +55,8 @@ class Backfill {
   };
   /// What is known of an instrument that trades are looked for of. Times are steady nanoseconds.
   struct Search {
-    std::optional<std::int64_t> since_ns;  // when something was had of it last, or when it began
-    std::optional<MissingIds> tried;       // what the history was asked for and did not have
-    int fruitless = 0;                     // how often
-    std::int64_t try_at_ns = 0;            // and when it is asked again
+    RangePatience patience;                  // with what the history does not have
+    std::optional<std::int64_t> since_ns{};  // when something was had of it last, or when it began
   };
   /// When to try again; nothing when there is no need.
   using Again = std::optional<std::chrono::milliseconds>;
@@ -70,12 +68,11 @@ class Backfill {
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
-  [[nodiscard]] static Again waits_for(const Search& search, const MissingIds& range);
   [[nodiscard]] Again unsettled(const Tape& tape) const;
-  Again not_there(std::uint32_t instrument, const MissingIds& range);
   void say_flaw(DecodeError flaw);
   [[nodiscard]] std::int64_t complete_since_ns(const HistoryQuery& query) const;
   void take_page(std::uint32_t instrument);
+  [[nodiscard]] bool has_newer(const MissingIds& range) const;
   void give_up_all(std::uint32_t instrument, std::string_view reason);
   void lose(std::uint32_t instrument, const MissingIds& range, std::string_view reason);
   void say_trouble(const std::string& trouble, std::chrono::milliseconds wait);

@@ -158,6 +158,22 @@ async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_b
     )
 
 
+@pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
+async def test_what_a_history_lacks_though_it_has_newer_trades_is_asked_for_three_times(
+    here: Settings, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with running(patient, certs, venue=venue) as run:
+        await run.exchange.heard((BTC,))
+        run.say(*some(1, 3))
+        await run.has(3)
+        run.exchange.faults.lose(4)
+        run.say(*some(4, 10))
+        await run.bridge.counts(f'gaps_total{{venue="{venue}"}}', 1)
+        assert run.total("history_requests") == 3
+        assert await run.bridge.stop() == 0
+
+
 async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zeromq_does_not(
     here: Settings, certs: certificates.Certificates
 ) -> None:
