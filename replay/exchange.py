@@ -230,7 +230,7 @@ class Exchange:
         address = urlsplit(request.path)
         refusal = self.faults.refuses()
         if refusal is not None:
-            return _response(refusal, "{}", {"Retry-After": "1"})
+            return _response(refusal.status, refusal.text, {"Retry-After": "1"})
         answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self.history)
         return _response(HTTPStatus.NOT_FOUND, "{}") if answer is None else _response(HTTPStatus.OK, answer)
 

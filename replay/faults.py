@@ -1,12 +1,21 @@
 """What a simulated exchange can be told to do wrong."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from replay.trade import SimulatedTrade
 
 LAST_DAY_OF_2099_NS: Final = 4_102_358_400_000_000_000
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error that a REST request is answered with."""
+
+    status: HTTPStatus
+    text: str
 
 
 class Faults:
@@ -17,7 +26,7 @@ class Faults:
         self._to_repeat = 0
         self._to_spoil = 0
         self._to_forget = 0
-        self._refusals: list[HTTPStatus] = []
+        self._refusals: list[Refusal] = []
 
     def skip(self, count: int) -> None:
         """Leave out the next trades: their ids are missing on the stream, and the REST API has them."""
@@ -28,9 +37,9 @@ class Faults:
         self._to_skip += count
         self._to_forget += count
 
-    def refuse(self, count: int, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> None:
-        """Answer the next REST requests with an error."""
-        self._refusals += [status] * count
+    def refuse(self, count: int, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE, text: str = "{}") -> None:
+        """Answer the next REST requests with an error, and what it says."""
+        self._refusals += [Refusal(status, text)] * count
 
     def relent(self) -> None:
         """Answer REST requests again."""
@@ -44,7 +53,7 @@ class Faults:
         """Send three broken frames before each of the next trades: no JSON, a price of 1e400, a date in 2099."""
         self._to_spoil += count
 
-    def refuses(self) -> HTTPStatus | None:
+    def refuses(self) -> Refusal | None:
         """The error that the next REST request is answered with."""
         return self._refusals.pop(0) if self._refusals else None
 

@@ -225,7 +225,22 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   const bool has_pages = venue_.history_rules().page > 0;
   const std::size_t most_bytes = has_pages ? RestClient::kMaxAnswerBytes : RestClient::kMaxListBytes;
   const RestAnswer answer = co_await rest_.get(venue_.history_target(query), RestClient::Turn::first, most_bytes);
+  const std::string trouble = read(answer, query);
+  if (trouble.empty()) {
+    searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has
+    listener_.on_history_answer(query.instrument);
+  } else {
+    ++metrics_.history_failures;
+    listener_.on_history_failure(query.instrument);
+  }
+  say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
+  co_return trouble.empty();
+}
+
+/// Takes an answer for the page. What makes it of no use; nothing when it is good.
+std::string Backfill::read(const RestAnswer& answer, const HistoryQuery& query) {
   page_.clear();
+  page_flaw_ = DecodeError::none;
   std::string trouble = answer.error;
   if (trouble.empty()) {
     const DecodeError error = venue_.read_history(answer.body, query, utc_now_ns(), page_);
@@ -235,14 +250,10 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
     page_flaw_ = error;
     if (is_answer && error != DecodeError::none) say_flaw(error);
   }
-  if (trouble.empty()) {
-    searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has
-    listener_.on_history_answer();
-  } else {
-    ++metrics_.history_failures;
-  }
-  say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
-  co_return trouble.empty();
+  if (trouble.empty() || answer.body.empty() || !venue_.says_unlisted(answer.body)) return trouble;
+  page_.clear();  // nothing is traded of it, which is an answer
+  page_flaw_ = DecodeError::none;
+  return {};
 }
 
 /// A trade that cannot be read is missing for good, and no reason to do without all others.

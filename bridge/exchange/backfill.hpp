@@ -22,8 +22,10 @@ namespace livetape::bridge {
 class BackfillListener {
  public:
   virtual ~BackfillListener() = default;
-  /// The history has answered, whatever it has.
-  virtual void on_history_answer() = 0;
+  /// The history has answered, whatever it has of the instrument.
+  virtual void on_history_answer(std::uint32_t instrument) = 0;
+  /// It was asked for the instrument, and gave no answer that can be read.
+  virtual void on_history_failure(std::uint32_t instrument) = 0;
   /// A trade that had not come.
   virtual void on_history_trade(const Trade& trade) = 0;
   /// Trades that cannot be had.
@@ -68,6 +70,7 @@ class Backfill {
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
+  std::string read(const RestAnswer& answer, const HistoryQuery& query);
   [[nodiscard]] Again unsettled(const Tape& tape) const;
   void say_flaw(DecodeError flaw);
   [[nodiscard]] std::int64_t complete_since_ns(const HistoryQuery& query) const;

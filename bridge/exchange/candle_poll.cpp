@@ -106,17 +106,21 @@ asio::awaitable<void> CandlePoll::ask(std::uint32_t instrument) {
 /// Hands on what an answer has, and tells what is wrong with it. Where something came the next question is behind it: a
 /// candle that cannot be read would be no better then.
 std::string CandlePoll::take(const CandleQuery& query, const RestAnswer& answer) {
-  if (!answer.error.empty()) return answer.error;
   page_.clear();
-  const DecodeError flaw = venue_.read_candles(answer.body, query, utc_now_ns(), page_);
+  std::string trouble = answer.error;
+  if (trouble.empty()) {
+    const DecodeError flaw = venue_.read_candles(answer.body, query, utc_now_ns(), page_);
+    if (flaw != DecodeError::none) trouble = "answer: " + std::string(name_of(flaw));
+  }
+  if (!trouble.empty() && !answer.body.empty() && venue_.says_unlisted(answer.body)) trouble.clear();
   std::ranges::sort(page_, {}, &Candle::start_ns);
   for (const Candle& candle : page_) listener_.on_candle(candle);
   Reading& reading = readings_[query.instrument];
   if (!page_.empty()) reading.next_ns = page_.back().start_ns + kMinuteNs;
-  if (flaw != DecodeError::none && page_.empty()) return "answer: " + std::string(name_of(flaw));
+  if (!trouble.empty() && page_.empty()) return trouble;
   reading.next_ns = std::max(*reading.next_ns, query.last_ns + kMinuteNs - kLatestNs);
   reading.asked_ns = query.last_ns;
-  return flaw == DecodeError::none ? std::string() : "answer: " + std::string(name_of(flaw));
+  return trouble;
 }
 
 /// Says once that candles cannot be read, and once that all can be again.

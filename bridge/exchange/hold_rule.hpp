@@ -1,31 +1,52 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 namespace livetape::bridge {
 
 /// How long an instrument's newer trades wait for those that are missing before them. Bars must not wait for ever: what
 /// is found later makes revisions of them. But a trade that is behind the newest one by more than the correction
 /// horizon, a quarter of an hour where nobody says otherwise, is in no bar at all: behind a long outage the newer ones
-/// wait for as long as the history goes on answering.
+/// wait for as long as the history goes on answering. Times are steady nanoseconds.
 class HoldRule {
  public:
   static constexpr std::int64_t kLongestNs = 30'000'000'000;
   static constexpr std::int64_t kLongAgoNs = 300'000'000'000;
 
-  /// The venue's history has answered, of whatever instrument, in steady nanoseconds: they are asked for one after the
-  /// other.
-  void see_history(std::int64_t steady_ns) noexcept { history_ns_ = steady_ns; }
-  /// Whether they have waited long enough: since `held_ns`, in steady nanoseconds, for trades behind one that happened
-  /// so long ago.
-  [[nodiscard]] bool is_over(std::int64_t held_ns, std::int64_t behind_ns, std::int64_t steady_ns) const noexcept {
+  explicit HoldRule(std::size_t instruments) : failing_since_ns_(instruments) {}
+
+  /// The venue's history has answered.
+  void see_answer(std::uint32_t instrument, std::int64_t steady_ns) noexcept {
+    answer_ns_ = steady_ns;
+    failing_since_ns_[instrument].reset();
+  }
+  /// It was asked in vain.
+  void see_failure(std::uint32_t instrument, std::int64_t steady_ns) noexcept {
+    if (!failing_since_ns_[instrument]) failing_since_ns_[instrument] = steady_ns;
+  }
+  /// It is not asked for the instrument any more.
+  void forget(std::uint32_t instrument) noexcept { failing_since_ns_[instrument].reset(); }
+  /// Whether an instrument's have waited long enough: since `held_ns`, for trades behind one that happened so long ago.
+  [[nodiscard]] bool is_over(std::uint32_t instrument, std::int64_t held_ns, std::int64_t behind_ns,
+                             std::int64_t steady_ns) const noexcept {
     if (steady_ns - held_ns < kLongestNs) return false;
-    const bool goes_on = history_ns_ >= held_ns && steady_ns - history_ns_ < kLongestNs;
-    return behind_ns < kLongAgoNs || !goes_on;
+    return behind_ns < kLongAgoNs || !goes_on(instrument, held_ns, steady_ns);
   }
 
  private:
-  std::int64_t history_ns_ = 0;
+  /// Instruments are asked for one after the other: the answer for any of them is a sign that this one's turn comes,
+  /// unless it had its turn and nothing came of it.
+  [[nodiscard]] bool goes_on(std::uint32_t instrument, std::int64_t held_ns, std::int64_t steady_ns) const noexcept {
+    const std::optional<std::int64_t>& failing_ns = failing_since_ns_[instrument];
+    const bool is_failing = failing_ns && steady_ns - *failing_ns >= kLongestNs;
+    return answer_ns_ >= held_ns && steady_ns - answer_ns_ < kLongestNs && !is_failing;
+  }
+
+  std::int64_t answer_ns_ = 0;                                 // the newest
+  std::vector<std::optional<std::int64_t>> failing_since_ns_;  // by instrument
 };
 
 }  // namespace livetape::bridge

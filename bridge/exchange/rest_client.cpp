@@ -24,6 +24,16 @@ constexpr std::size_t kMaxBufferedBytes = std::size_t{256} << 10;  // of an answ
 
 RestAnswer failed(const std::string& error) { return {{}, error}; }
 
+/// Whether an answer that is none says why in its body.
+bool has_reason(http::status status) noexcept {
+  return status == http::status::bad_request || status == http::status::not_found;
+}
+
+std::string with_padding(std::string body) {
+  body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+  return body;
+}
+
 }  // namespace
 
 RestClient::RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace)
@@ -105,15 +115,14 @@ asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target, std:
   if (read_error) co_return failed("answer: " + read_error.message());
   http::response<http::string_body> response = parser.release();
   if (response.result() != http::status::ok) {
-    co_return RestAnswer{{},
+    co_return RestAnswer{has_reason(response.result()) ? with_padding(std::move(response.body())) : std::string(),
                          "answer: HTTP status " + std::to_string(response.result_int()),
                          wait_of(response.result_int(), response[http::field::retry_after])};
   }
   if (const auto encoding = response[http::field::content_encoding]; !encoding.empty() && encoding != "identity") {
     co_return failed("answer: it is compressed, which was not asked for");
   }
-  response.body().reserve(response.body().size() + simdjson::SIMDJSON_PADDING);
-  co_return RestAnswer{std::move(response.body()), {}};
+  co_return RestAnswer{with_padding(std::move(response.body())), {}};
 }
 
 }  // namespace livetape::bridge

@@ -15,7 +15,7 @@ namespace livetape::bridge {
 
 /// What came of a request.
 struct RestAnswer {
-  std::string body{};                 // of a good answer, with room for simdjson's padding behind it
+  std::string body{};                 // with room for simdjson's padding behind it; also of one with status 400 or 404
   std::string error{};                // why there is none; empty when there is one
   std::chrono::milliseconds wait{0};  // how long the venue wants to be left alone
 };

@@ -142,6 +142,10 @@ class Venue {
   /// the frame that are good all the same. There must be room for simdjson's padding behind the frame.
   virtual FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) = 0;
 
+  /// Whether an answer to a request for an instrument's trades or candles says that the venue does not list it, any
+  /// more for instance: nothing is traded of it. `body` has padding behind it.
+  [[nodiscard]] virtual bool says_unlisted(std::string_view /*body*/) { return false; }
+
   // History.
   [[nodiscard]] virtual IdRule id_rule() const = 0;
   [[nodiscard]] virtual HistoryRules history_rules() const = 0;

@@ -48,6 +48,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
       tapes_(tapes_of(*venue_)),
       watches_(tapes_.size(), TradeWatch(patience_ns_)),
+      hold_rule_(tapes_.size()),
       kafka_(kafka_ring_, metrics.kafka_dropped, config.venue),
       backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),
       candles_(context_, *venue_, rest_, *this, metrics_) {
@@ -272,7 +273,9 @@ void VenueThread::see(std::int64_t event_time_ns, Feed& feed, std::int64_t stead
   quote_clock_.see(event_time_ns, steady_ns);
 }
 
-void VenueThread::on_history_answer() { hold_rule_.see_history(steady_now_ns()); }
+void VenueThread::on_history_answer(std::uint32_t instrument) { hold_rule_.see_answer(instrument, steady_now_ns()); }
+
+void VenueThread::on_history_failure(std::uint32_t instrument) { hold_rule_.see_failure(instrument, steady_now_ns()); }
 
 std::int64_t VenueThread::venue_time_ns(std::int64_t steady_ns) noexcept {
   return quote_clock_.venue_time_ns(steady_ns).value_or(utc_now_ns());
@@ -310,6 +313,7 @@ void VenueThread::on_candle(const Candle& candle) {
 
 /// Unless another gap was seen meanwhile, which is looked for next.
 void VenueThread::on_settled(std::uint32_t instrument) {
+  hold_rule_.forget(instrument);
   if (tapes_[instrument].is_whole()) release(instrument);
   tell_unread(instrument);
 }
@@ -369,7 +373,7 @@ void VenueThread::release_overdue(std::int64_t steady_ns) {
     // One that is hardly traded is not behind by all that time, but by how long nobody read it.
     const std::int64_t unread_ns = utc_now_ns() - tape.whole_at_ns;
     const std::int64_t behind_ns = before ? std::min(venue_time_ns(steady_ns) - before->event_time_ns, unread_ns) : 0;
-    if (!hold_rule_.is_over(*tape.held_since_ns(), behind_ns, steady_ns)) continue;
+    if (!hold_rule_.is_over(instrument, *tape.held_since_ns(), behind_ns, steady_ns)) continue;
     log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
     release(instrument);
   }

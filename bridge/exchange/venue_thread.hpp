@@ -70,7 +70,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_failed(Session& session, std::string_view reason, std::chrono::milliseconds wait) override;
   void on_round_trip(Session& session, std::chrono::nanoseconds time) override;
   void on_frame(Session& session, std::string_view frame) override;
-  void on_history_answer() override;
+  void on_history_answer(std::uint32_t instrument) override;
+  void on_history_failure(std::uint32_t instrument) override;
   void on_history_trade(const Trade& trade) override;
   void on_lost(const Gap& gap) override;
   void on_settled(std::uint32_t instrument) override;

@@ -189,5 +189,12 @@ TEST_F(BinanceTest, KlinesAreCandlesWithTheirTradesCounted) {
             DecodeError::malformed_json);
 }
 
+TEST_F(BinanceTest, AnInstrumentThatIsNotListedIsTold) {
+  EXPECT_TRUE(venue_.says_unlisted(frame(R"({"code":-1121,"msg":"Invalid symbol."})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"code":-1003,"msg":"Too many requests."})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"([])")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"(<html>)")));
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -95,8 +95,8 @@ TEST_F(BybitTest, AnErrorWithAnEmptyListIsNoAnswer) {
   EXPECT_EQ(venue_.read_candles(frame(empty), {}, 7, candles), DecodeError::none);
   const std::string delisted =
       R"({"retCode":10001,"retMsg":"params error: symbol invalid","result":{"category":"","list":[]},"time":1})";
-  EXPECT_EQ(venue_.read_history(frame(delisted), {}, 7, trades), DecodeError::none) << "nor is it any more";
-  EXPECT_EQ(venue_.read_candles(frame(delisted), {}, 7, candles), DecodeError::none);
+  EXPECT_TRUE(venue_.says_unlisted(frame(delisted)));
+  EXPECT_FALSE(venue_.says_unlisted(frame(empty)));
   EXPECT_EQ(venue_.read_instruments(frame(delisted)), DecodeError::missing_field);
 }
 

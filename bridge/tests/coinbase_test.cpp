@@ -122,5 +122,12 @@ TEST_F(CoinbaseTest, CandlesAreReadByTheirDigitsTheLowFirst) {
   EXPECT_EQ(venue_.read_candles(frame(R"({"message":"NotFound"})"), query, 7, page), DecodeError::malformed_json);
 }
 
+TEST_F(CoinbaseTest, AnInstrumentThatIsNotListedIsTold) {
+  EXPECT_TRUE(venue_.says_unlisted(frame(R"({"message":"NotFound"})")));
+  EXPECT_TRUE(venue_.says_unlisted(frame(R"({"message":"Not allowed for delisted products"})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"message":"Route not found"})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"([])")));
+}
+
 }  // namespace
 }  // namespace livetape::bridge

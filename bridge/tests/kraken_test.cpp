@@ -179,5 +179,11 @@ TEST_F(KrakenTest, ACandleThatIsBrokenDoesNotCostTheOthers) {
   EXPECT_EQ(error_of("7"), DecodeError::missing_field);
 }
 
+TEST_F(KrakenTest, AnInstrumentThatIsNotListedIsTold) {
+  EXPECT_TRUE(venue_.says_unlisted(frame(R"({"error":["EQuery:Unknown asset pair"]})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"error":["EGeneral:Too many requests"]})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"error":[],"result":{}})")));
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -125,5 +125,11 @@ TEST_F(OkxTest, CandlesAreReadByTheirColumns) {
             DecodeError::missing_field);
 }
 
+TEST_F(OkxTest, AnInstrumentThatIsNotListedIsTold) {
+  EXPECT_TRUE(venue_.says_unlisted(frame(R"({"code":"51001","msg":"Instrument ID does not exist","data":[]})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"code":"50011","msg":"Too Many Requests","data":[]})")));
+  EXPECT_FALSE(venue_.says_unlisted(frame(R"({"code":"0","msg":"","data":[]})")));
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,25 @@ async def test_a_venue_that_does_not_answer_is_asked_again_and_candles_are_on_ze
             assert await bridge.stop() == 0
     assert heard in market.minutes
     assert len(await asyncio.to_thread(read_topic, here, "candles")) == MINUTES
+
+
+async def test_an_instrument_that_the_venue_delists_does_not_hold_up_the_candles_of_others(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    venue = VenueName.BINANCE
+    market = MinutesMarket(venue)
+    async with Exchange(protocol_of(venue, INSTRUMENTS), market, server_tls(certs)) as exchange:
+        market.exchange = exchange
+        here = with_candles(
+            bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})
+        )
+        with bridging(here) as bridge:
+            await exchange.heard(INSTRUMENTS)
+            exchange.faults.refuse(1, HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
+            await market.play(bridge)
+            await bridge.counts('candles_total{venue="binance"}', 1)
+            assert bridge.metric('candle_failures_total{venue="binance"}') == 0
+            assert await bridge.stop() == 0
 
 
 def heard_candle(listener: Listener, settings: Settings) -> tuple[str, int]:

@@ -203,6 +203,21 @@ async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zerom
     await assert_no_trade_is_behind_a_clock(here)
 
 
+async def test_an_instrument_that_the_venue_delists_has_no_history_and_nothing_waits_for_it(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with running(patient, certs) as run:
+        await run.play(trade(1))
+        run.exchange.faults.refuse(OFTEN, HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
+        await run.exchange.drop_connections()
+        await run.bridge.counts('history_requests_total{venue="binance"}', 2)  # one for each instrument
+        await run.bridge.until(lambda: run.bridge.metric('holding{venue="binance"}') == 0, "nothing that waits")
+        assert (run.total("history_requests"), run.total("history_failures")) == (2, 0)
+        assert await run.bridge.stop() == 0
+    assert await gaps(here) == []
+
+
 def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
     """The bridge's number of a trade that the listener hears."""
     from app.schema_registry import register_all  # noqa: PLC0415

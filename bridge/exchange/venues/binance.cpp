@@ -44,6 +44,8 @@ std::string Binance::subscribe_message(Channel channel, std::span<const std::uin
                          is_on);
 }
 
+bool Binance::says_unlisted(std::string_view body) { return binance_says_unlisted(parser_, body); }
+
 std::string Binance::history_target(const HistoryQuery& query) const {
   return "/api/v3/historicalTrades?symbol=" + symbol(query.instrument).rest + from_id_of(query) + "&limit=1000";
 }

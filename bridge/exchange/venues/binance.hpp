@@ -22,6 +22,8 @@ class Binance final : public Venue {
                                               bool is_on) const override;
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  [[nodiscard]] bool says_unlisted(std::string_view body) override;
+
   [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
   /// A question weighs 25 of the 6,000 that an address may ask for in a minute.
   [[nodiscard]] HistoryRules history_rules() const override {

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <cctype>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,16 @@ namespace livetape::bridge {
     if (key == "msg") message = as<std::string_view>(field).value_or("");
   });
   return message;
+}
+
+/// Whether an answer says that there is no such symbol.
+[[nodiscard]] inline bool binance_says_unlisted(simdjson::ondemand::parser& parser, std::string_view body) {
+  constexpr std::int64_t kInvalidSymbol = -1'121;
+  std::optional<std::int64_t> code;
+  (void)each_field_of_frame(parser, body, [&](std::string_view key, simdjson::ondemand::value& field) {
+    if (key == "code") code = as<std::int64_t>(field);
+  });
+  return code == kInvalidSymbol;
 }
 
 inline constexpr std::int64_t kBinanceTimeNs = 1'000'000;  // of klines: milliseconds

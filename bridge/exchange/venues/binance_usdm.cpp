@@ -92,6 +92,8 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
   return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
 }
 
+bool BinanceUsdm::says_unlisted(std::string_view body) { return binance_says_unlisted(parser_, body); }
+
 std::string BinanceUsdm::history_target(const HistoryQuery& query) const {
   return "/fapi/v1/aggTrades?symbol=" + symbol(query.instrument).rest + from_id_of(query) + "&limit=1000";
 }

@@ -25,6 +25,8 @@ class BinanceUsdm final : public Venue {
                                               bool is_on) const override;
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  [[nodiscard]] bool says_unlisted(std::string_view body) override;
+
   [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
   /// A question weighs 20 of the 2,400 that an address may ask for in a minute.
   [[nodiscard]] HistoryRules history_rules() const override {

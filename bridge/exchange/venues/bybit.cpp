@@ -24,12 +24,12 @@ void read_book(value& book, QuoteFields& quote) {
   });
 }
 
-constexpr std::int64_t kUnknownSymbol = 10'001;  // it is listed no more: nothing is traded of it
+constexpr std::int64_t kUnknownSymbol = 10'001;
 
 /// Calls `visit(list)` with the list of an answer. An error has another code than 0, and may have an empty list all the
-/// same; `also` is a code that is none.
+/// same.
 template <typename Visit>
-DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, std::int64_t also, Visit visit) {
+DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, Visit visit) {
   std::optional<std::int64_t> code;
   bool has_list = false;
   const bool is_json = each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
@@ -41,7 +41,7 @@ DecodeError in_list(simdjson::ondemand::parser& parser, std::string_view body, s
     });
   });
   if (!is_json) return DecodeError::malformed_json;
-  return (code == 0 || code == also) && has_list ? DecodeError::none : DecodeError::missing_field;
+  return code == 0 && has_list ? DecodeError::none : DecodeError::missing_field;
 }
 
 /// A trade of the history.
@@ -62,7 +62,7 @@ TradeFields read_old_trade(value& item) {
 }  // namespace
 
 DecodeError Bybit::each_instrument(std::string_view body, const Listed& listed) {
-  return in_list(parser_, body, 0, [&](value& list) {
+  return in_list(parser_, body, [&](value& list) {
     return each_item(list, [&](value& item) { read_listing({"symbol", "baseCoin", "quoteCoin"}, item, listed); });
   });
 }
@@ -123,6 +123,14 @@ DecodeError Bybit::read_trades(value& list, std::int64_t receive_time_ns, std::v
   return is_list ? flaw : DecodeError::missing_field;
 }
 
+bool Bybit::says_unlisted(std::string_view body) {
+  std::optional<std::int64_t> code;
+  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "retCode") code = as<std::int64_t>(field);
+  });
+  return code == kUnknownSymbol;
+}
+
 std::string Bybit::history_target(const HistoryQuery& query) const {
   return "/v5/market/recent-trade?category=spot&limit=60&symbol=" + symbol(query.instrument).rest;
 }
@@ -130,7 +138,7 @@ std::string Bybit::history_target(const HistoryQuery& query) const {
 DecodeError Bybit::read_history(std::string_view body, const HistoryQuery& /*query*/, std::int64_t receive_time_ns,
                                 std::vector<Trade>& out) {
   DecodeError flaw = DecodeError::none;
-  const DecodeError error = in_list(parser_, body, kUnknownSymbol, [&](value& list) {
+  const DecodeError error = in_list(parser_, body, [&](value& list) {
     return each_item(list,
                      [&](value& item) { keep_first(flaw, add_trade(read_old_trade(item), receive_time_ns, out)); });
   });
@@ -147,7 +155,7 @@ DecodeError Bybit::read_candles(std::string_view body, const CandleQuery& query,
                                 std::vector<Candle>& out) {
   constexpr CandleColumns kColumns{kMillisecondNs, 1, 2, 3, 4, 5};
   DecodeError flaw = DecodeError::none;
-  const DecodeError error = in_list(parser_, body, kUnknownSymbol, [&](value& list) {
+  const DecodeError error = in_list(parser_, body, [&](value& list) {
     flaw = add_candle_rows(list, kColumns, query, receive_time_ns, out);
     return true;
   });

@@ -26,6 +26,8 @@ class Bybit final : public Venue {
   }
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  [[nodiscard]] bool says_unlisted(std::string_view body) override;
+
   [[nodiscard]] IdRule id_rule() const override { return IdRule::unordered; }
   /// An address may ask 600 times in five seconds.
   [[nodiscard]] HistoryRules history_rules() const override {

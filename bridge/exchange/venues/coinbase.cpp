@@ -86,6 +86,14 @@ FrameResult Coinbase::decode(std::string_view frame, std::int64_t receive_time_n
   return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
 }
 
+bool Coinbase::says_unlisted(std::string_view body) {
+  std::string_view message;
+  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "message") message = as<std::string_view>(field).value_or("");
+  });
+  return message == "NotFound" || message == "Not allowed for delisted products";
+}
+
 /// The newest trades before an id, or of all.
 std::string Coinbase::history_target(const HistoryQuery& query) const {
   const std::string before = query.last_id ? "&after=" + std::to_string(*query.last_id + 1) : std::string();

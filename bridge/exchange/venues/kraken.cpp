@@ -74,6 +74,17 @@ std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint
          std::string(is_on || !has_trades ? how : "") + "}}";
 }
 
+bool Kraken::says_unlisted(std::string_view body) {
+  bool is_unknown = false;
+  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key != "error") return;
+    (void)each_item(field, [&](value& text) {
+      is_unknown = is_unknown || as<std::string_view>(text) == "EQuery:Unknown asset pair";
+    });
+  });
+  return is_unknown;
+}
+
 /// The history begins behind a time, not at an id; several trades may be of the same time, which the stream tells less
 /// exactly.
 std::string Kraken::history_target(const HistoryQuery& query) const {

@@ -24,6 +24,8 @@ class Kraken final : public Venue {
   }
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  [[nodiscard]] bool says_unlisted(std::string_view body) override;
+
   [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
   /// An address may ask about once a second.
   [[nodiscard]] HistoryRules history_rules() const override {

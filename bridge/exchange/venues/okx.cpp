@@ -13,6 +13,7 @@ constexpr std::int64_t kMillisecondNs = 1'000'000;
 
 constexpr std::string_view kTrades = "trades-all";
 constexpr std::string_view kQuotes = "bbo-tbt";
+constexpr std::string_view kUnknownInstrument = "51001";
 
 /// Reads the `data` of an answer by `read(field)`, which gives its flaw. An error has another code than 0, and may have
 /// an empty `data` all the same.
@@ -120,6 +121,14 @@ DecodeError Okx::read_trades(value& list, std::int64_t receive_time_ns, std::vec
     keep_first(flaw, add_trade(fields, receive_time_ns, out));
   });
   return is_list ? flaw : DecodeError::missing_field;
+}
+
+bool Okx::says_unlisted(std::string_view body) {
+  std::string_view code;
+  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
+    if (key == "code") code = as<std::string_view>(field).value_or("");
+  });
+  return code == kUnknownInstrument;
 }
 
 /// The newest trades before an id, or of all.
