@@ -33,8 +33,10 @@ class BitstampProtocol:
     resolution_ns: ClassVar[int] = MICROSECOND_NS
     ping_interval_s: float | None = None
 
-    def __init__(self, instruments: Sequence[str]) -> None:
+    def __init__(self, instruments: Sequence[str], *, answer_age_ns: int = 0) -> None:
+        """`answer_age_ns` is how old an answer of the REST API is: real ones are kept for some seconds."""
         self._instruments = {_symbol(instrument): instrument for instrument in instruments}
+        self._answer_age_ns = answer_age_ns
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Answer requests, a channel each."""
@@ -85,9 +87,10 @@ class BitstampProtocol:
             case ["api", "v2", "trading-pairs-info"]:
                 return json.dumps([_listed(instrument) for instrument in self._instruments.values()])
             case ["api", "v2", "transactions", symbol]:
-                since_ns = time.time_ns() - WINDOWS_NS[query.get("time", "hour")]
+                until_ns = time.time_ns() - self._answer_age_ns
+                since_ns = until_ns - WINDOWS_NS[query.get("time", "hour")]
                 trades = reversed(history.of(self._instruments[symbol]))
-                return json.dumps([self._old(one) for one in trades if one.event_time_ns >= since_ns])
+                return json.dumps([self._old(one) for one in trades if since_ns <= one.event_time_ns <= until_ns])
             case ["api", "v2", "ohlc", symbol]:
                 candles = history.candles.of(self._instruments[symbol], int(query["start"]) * SECOND_NS)
                 rows = [_candle(candle) for candle in candles[: int(query["limit"])]]

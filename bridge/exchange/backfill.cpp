@@ -46,6 +46,12 @@ Backfill::Backfill(asio::io_context& context, Venue& venue, RestClient& rest, st
       wake_(context),
       searches_(tapes.size(), Search{RangePatience(settle)}) {}
 
+void Backfill::look_back(std::uint32_t instrument) {
+  const std::chrono::nanoseconds until_settled = settle_ + venue_.history_rules().age;
+  searches_[instrument].settles_from_ns = steady_now_ns() + until_settled.count();
+  request(instrument, settle_);
+}
+
 void Backfill::request(std::uint32_t instrument, milliseconds after) {
   const auto due = Clock::now() + after;
   const auto known = std::ranges::find(work_, instrument, &Work::instrument);
@@ -199,6 +205,7 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
   const std::uint64_t doubts = tape.doubts();
   const Trade before = *tape.doubted();
   const HistoryQuery query{instrument, 0, std::nullopt, before.event_time_ns, utc_now_ns()};
+  const bool is_last = steady_now_ns() >= searches_[instrument].settles_from_ns;
   if (!co_await ask(query)) co_return kAfterTrouble;
   const auto is_before = [&](const Trade& trade) { return trade.id.view() == before.id.view(); };
   const std::int64_t since_ns = complete_since_ns(query);
@@ -211,10 +218,23 @@ asio::awaitable<Backfill::Again> Backfill::fill_unnumbered(std::uint32_t instrum
   });
   take_page(instrument);
   // Where there is another doubt by now, who settles that tells of all that is lost.
-  if (!tape.settle_doubt(doubts)) co_return unsettled(tape);
-  if (!is_complete) listener_.on_lost({instrument, false, 0, 0, known_until_ns, since_ns, kHistoryTooShort});
+  if (!tape.can_settle(doubts)) co_return unsettled(tape);
+  const bool has_newer = !page_.empty() && page_.back().event_time_ns > before.event_time_ns;
+  if (!is_complete && (is_last || has_newer)) {
+    listener_.on_lost({instrument, false, 0, 0, known_until_ns, since_ns, kHistoryTooShort});
+  }
+  if (!is_last) co_return wait_for_later(instrument);
+  tape.settle_doubt(doubts);
   tape.whole_at_ns = query.now_ns;
-  co_return unsettled(tape);
+  co_return std::nullopt;
+}
+
+/// An answer has all that there was when it was made: of what is behind its newest trade a later one tells.
+Backfill::Again Backfill::wait_for_later(std::uint32_t instrument) {
+  if (!page_.empty()) tapes_[instrument].narrow_doubt(page_.back());
+  listener_.on_looked(instrument);
+  const std::chrono::nanoseconds left(searches_[instrument].settles_from_ns - steady_now_ns());
+  return std::max(std::chrono::ceil<milliseconds>(left), milliseconds(0));
 }
 
 /// Asks the history for a page. False when there is no answer that can be read, or the venue wants to be left alone.

@@ -30,6 +30,8 @@ class BackfillListener {
   virtual void on_history_trade(const Trade& trade) = 0;
   /// Trades that cannot be had.
   virtual void on_lost(const Gap& gap) = 0;
+  /// What is there of the instrument was had; only what a later answer may have is looked for still.
+  virtual void on_looked(std::uint32_t instrument) = 0;
   /// Nothing of the instrument is looked for any more.
   virtual void on_settled(std::uint32_t instrument) = 0;
 };
@@ -45,6 +47,9 @@ class Backfill {
   Backfill(boost::asio::io_context& context, Venue& venue, RestClient& rest, std::vector<Tape>& tapes,
            BackfillListener& listener, VenueMetrics& metrics, std::chrono::milliseconds settle);
 
+  /// An instrument's trades are shown from now on: looks for those from before, in a moment, and where an answer may be
+  /// of an earlier time again, until one cannot be.
+  void look_back(std::uint32_t instrument);
   /// Looks for what is missing of an instrument, `after` some time; at the earlier of two times when asked twice.
   void request(std::uint32_t instrument, std::chrono::milliseconds after);
   /// Runs until its executor stops.
@@ -59,6 +64,7 @@ class Backfill {
   struct Search {
     RangePatience patience;                  // with what the history does not have
     std::optional<std::int64_t> since_ns{};  // when something was had of it last, or when it began
+    std::int64_t settles_from_ns = 0;        // from when on an answer has all that was not shown
   };
   /// When to try again; nothing when there is no need.
   using Again = std::optional<std::chrono::milliseconds>;
@@ -67,6 +73,7 @@ class Backfill {
   boost::asio::awaitable<Again> fill(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_numbered(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_unnumbered(std::uint32_t instrument);
+  Again wait_for_later(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);

@@ -5,21 +5,25 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace livetape::bridge {
 
 /// The newest trade ids of an instrument whose ids say nothing of each other: at least `kKept` of them, by hashes of
-/// 128 bits, in two tables that take turns, so that nothing is ever searched for what is to be forgotten.
+/// 128 bits, in two tables that take turns, so that nothing is ever searched for what is to be forgotten; or for a
+/// while all that come.
 class RecentIds {
  public:
   static constexpr std::size_t kKept = 512;
+  static constexpr std::size_t kMostKept = std::size_t{1} << 20;
 
   /// False when the id is among those kept.
   [[nodiscard]] bool add(std::string_view id) {
     const Hash hash = hash_of(id);
-    if (contains(*older_, hash) || contains(*newer_, hash)) return false;
+    if (contains(hash)) return false;
     if (count_ == kKept) {
+      if (keeps_all_) keep_older();
       std::swap(older_, newer_);
       newer_->fill(0);
       count_ = 0;
@@ -28,13 +32,20 @@ class RecentIds {
     ++count_;
     return true;
   }
-  [[nodiscard]] bool contains(std::string_view id) const {
-    const Hash hash = hash_of(id);
-    return contains(*older_, hash) || contains(*newer_, hash);
+  [[nodiscard]] bool contains(std::string_view id) const { return contains(hash_of(id)); }
+  /// From now on none is forgotten, up to `kMostKept`.
+  void keep_all() noexcept { keeps_all_ = true; }
+  /// The newest alone are kept again.
+  void keep_newest() {
+    keeps_all_ = false;
+    kept_ = {};
   }
 
  private:
   __extension__ using Hash = unsigned __int128;
+  struct HighHalf {
+    std::size_t operator()(Hash hash) const noexcept { return static_cast<std::size_t>(hash >> 64); }
+  };
   static constexpr std::size_t kSlots = 2 * kKept;  // half empty: a search ends after one or two steps
   using Table = std::array<Hash, kSlots>;           // 0 is an empty slot
 
@@ -50,11 +61,22 @@ class RecentIds {
     while (table[at] != 0 && table[at] != hash) at = (at + 1) % kSlots;
     return at;
   }
+  [[nodiscard]] bool contains(Hash hash) const {
+    return contains(*older_, hash) || contains(*newer_, hash) || kept_.contains(hash);
+  }
+  void keep_older() {
+    if (kept_.size() >= kMostKept) return;
+    for (const Hash hash : *older_) {
+      if (hash != 0) kept_.insert(hash);
+    }
+  }
   static bool contains(const Table& table, Hash hash) noexcept { return table[slot(table, hash)] == hash; }
 
   std::unique_ptr<Table> older_ = std::make_unique<Table>();
   std::unique_ptr<Table> newer_ = std::make_unique<Table>();
   std::size_t count_ = 0;
+  std::unordered_set<Hash, HighHalf> kept_;  // older ones
+  bool keeps_all_ = false;
 };
 
 }  // namespace livetape::bridge

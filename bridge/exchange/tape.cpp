@@ -36,6 +36,20 @@ Verdict Tape::take(const Trade& trade) {
   return verdict;
 }
 
+/// While there is doubt no id is forgotten: a history may bring any number of trades, some of them again.
+void Tape::doubt() {
+  ++doubts_;
+  if (doubted_ || !newest_) return;
+  doubted_ = newest_;
+  if (auto* const recent = std::get_if<RecentIds>(&ids_)) recent->keep_all();
+}
+
+void Tape::settle_doubt(std::uint64_t doubts) {
+  if (!can_settle(doubts)) return;
+  doubted_.reset();
+  if (auto* const recent = std::get_if<RecentIds>(&ids_)) recent->keep_newest();
+}
+
 bool Tape::is_whole() const noexcept {
   const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
   return !doubted_ && (numbered == nullptr || numbered->missing().empty());

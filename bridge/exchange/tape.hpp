@@ -34,10 +34,7 @@ class Tape {
   [[nodiscard]] ContiguousIds* numbered() noexcept { return std::get_if<ContiguousIds>(&ids_); }
 
   /// From now on there may be trades behind the newest that did not come: a connection was lost, or is silent.
-  void doubt() {
-    ++doubts_;
-    if (!doubted_) doubted_ = newest_;
-  }
+  void doubt();
   /// The same, and nobody can settle it before it is closed: nothing shows what is traded until there is a connection
   /// that is subscribed to it.
   void open_doubt() {
@@ -54,12 +51,14 @@ class Tape {
   [[nodiscard]] std::uint64_t doubts() const noexcept { return doubts_; }
   /// The newest trade before the doubt; nothing when there is none.
   [[nodiscard]] const std::optional<Trade>& doubted() const noexcept { return doubted_; }
-  /// False where there is another doubt, or an open one, to be looked into.
-  bool settle_doubt(std::uint64_t doubts) {
-    if (doubts != doubts_ || is_open_) return false;
-    doubted_.reset();
-    return true;
+  /// False where there is another doubt than that many, or an open one, to be looked into.
+  [[nodiscard]] bool can_settle(std::uint64_t doubts) const noexcept { return doubts == doubts_ && !is_open_; }
+  /// All is there up to this trade: of what is behind it there is doubt still.
+  void narrow_doubt(const Trade& until) {
+    if (doubted_ && until.event_time_ns > doubted_->event_time_ns) doubted_ = until;
   }
+  /// All is there, unless it cannot be settled.
+  void settle_doubt(std::uint64_t doubts);
   /// Nothing is missing, as far as one can tell.
   [[nodiscard]] bool is_whole() const noexcept;
   /// The last trade before anything that is missing: its id, order number and event time. Nothing before the first.

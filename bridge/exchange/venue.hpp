@@ -76,10 +76,11 @@ enum class IdRule : std::uint8_t {
 /// How a venue's REST API gives trades back.
 struct HistoryRules {
   enum class Order : std::uint8_t { oldest_first, newest_first };
-  std::chrono::milliseconds pace;  // between two requests
-  Order order;                     // which of the trades asked for a page begins with
-  std::size_t page;                // trades of a full page; 0 where there are no pages
-  bool is_by_time = false;         // it is asked for what is behind a time, not for ids
+  std::chrono::milliseconds pace;    // between two requests
+  Order order;                       // which of the trades asked for a page begins with
+  std::size_t page;                  // trades of a full page; 0 where there are no pages
+  bool is_by_time = false;           // it is asked for what is behind a time, not for ids
+  std::chrono::milliseconds age{0};  // how old an answer may be that is given; ids tell it where they are contiguous
 };
 
 /// The trades that are looked for in a venue's history.

@@ -162,7 +162,7 @@ void VenueThread::settle_subscriptions(Feed& feed, std::int64_t steady_ns) {
     candles_.begin(instrument);
     watches_[instrument].work(steady_ns);
     tape.close_doubt();
-    if (tape.doubted()) backfill_.request(instrument, kSettle);
+    if (tape.doubted()) backfill_.look_back(instrument);
     if (!tape.newest() && venue_->is_listed(instrument)) positions_.begin(instrument, since_ns);
   }
 }
@@ -310,6 +310,9 @@ void VenueThread::on_candle(const Candle& candle) {
   message.candle = candle;
   send(message);
 }
+
+/// What comes of it still is late: bars are revised for it, and nothing waits.
+void VenueThread::on_looked(std::uint32_t instrument) { release(instrument); }
 
 /// Unless another gap was seen meanwhile, which is looked for next.
 void VenueThread::on_settled(std::uint32_t instrument) {

@@ -29,5 +29,16 @@ TEST(RecentIds, KeepTheNewestHoweverManyCome) {
   EXPECT_FALSE(ids.contains(id(0)));
 }
 
+TEST(RecentIds, ForgetNoneForAWhile) {
+  RecentIds ids;
+  ASSERT_TRUE(ids.add(id(0)));
+  ids.keep_all();
+  for (std::size_t i = 1; i < 10 * RecentIds::kKept; ++i) ASSERT_TRUE(ids.add(id(i)));
+  for (std::size_t i = 0; i < 10 * RecentIds::kKept; ++i) ASSERT_FALSE(ids.add(id(i))) << i;
+  ids.keep_newest();
+  EXPECT_FALSE(ids.contains(id(0)));
+  EXPECT_TRUE(ids.contains(id(10 * RecentIds::kKept - 1)));
+}
+
 }  // namespace
 }  // namespace livetape::bridge

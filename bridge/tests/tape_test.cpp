@@ -84,6 +84,31 @@ TEST(Tape, OfOtherTradesKeepsTheNewestByTime) {
   EXPECT_EQ(tape.numbered(), nullptr);
 }
 
+TEST(Tape, ADoubtIsNarrowedToWhatIsBehindATrade) {
+  Tape tape(IdRule::unordered);
+  (void)tape.take(trade(1, 10));
+  tape.doubt();
+  (void)tape.take(trade(9, 90));
+  tape.narrow_doubt(trade(5, 50));
+  EXPECT_EQ(tape.doubted()->seq, 5);
+  EXPECT_EQ(tape.safe_until()->event_time_ns, 50);
+  EXPECT_FALSE(tape.is_whole());
+  tape.narrow_doubt(trade(1, 10));
+  EXPECT_EQ(tape.doubted()->seq, 5) << "an older answer tells nothing new";
+  tape.settle_doubt(tape.doubts());
+  tape.narrow_doubt(trade(6, 60));
+  EXPECT_TRUE(tape.is_whole());
+}
+
+TEST(Tape, TakesATradeOnceHoweverManyComeWhileThereIsDoubt) {
+  constexpr std::int64_t kMany = 10 * RecentIds::kKept;
+  Tape tape(IdRule::unordered);
+  (void)tape.take(trade(0, 0));
+  tape.doubt();
+  for (std::int64_t i = 1; i < kMany; ++i) ASSERT_EQ(tape.take(trade(i, i)), Verdict::fresh);
+  for (std::int64_t i = 1; i < kMany; ++i) ASSERT_EQ(tape.take(trade(i, i)), Verdict::duplicate);
+}
+
 TEST(Tape, AnOpenDoubtIsNotSettledBeforeItIsClosed) {
   Tape tape(IdRule::unordered);
   (void)tape.take(trade(1, 10));

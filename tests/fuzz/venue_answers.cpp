@@ -129,6 +129,8 @@ void read_history(const Names& names, std::string_view body) {
   if (!first.empty()) (void)venue->complete_since_ns(query, first);
   expect(venue->read_history(body, query, kReceived, again) == error, "an answer is the same when it comes again");
   expect(parts_of(first) == parts_of(again), "its trades are the same");
+  const bool is_unlisted = venue->says_unlisted(body);
+  expect(venue->says_unlisted(body) == is_unlisted, "so is what it says of the instrument");
 }
 
 void read_instruments(const Names& names, std::string_view body) {

@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from app.settings import Settings, Writer
 from local import certificates
 from replay.binance import BinanceProtocol
+from replay.bitstamp import BitstampProtocol
 from replay.bybit import BybitProtocol
 from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange, Subscriptions
@@ -471,6 +472,32 @@ async def test_what_is_traded_until_a_subscription_works_is_fetched_where_ids_do
     written_ids = [record.fields["trade_id"] for record in await written(here, VenueName.BYBIT)]
     assert written_ids == [protocol.trade_id(one) for one in made]
     assert await gaps(here) == []
+
+
+async def test_what_an_old_answer_lacks_is_in_a_later_one_and_newer_trades_do_not_wait_for_that(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    name = VenueName.BITSTAMP
+    protocol = BitstampProtocol((BTC, ETH), answer_age_ns=20 * SECOND_NS)
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with running(patient, certs, venue=name, protocol=protocol) as run:
+        await run.exchange.heard((BTC, ETH))
+        run.say(trade_of_now(1))
+        await run.has(1)
+        await run.exchange.drop_connections()
+        run.say(trade_of_now(2))  # nobody listens
+        await run.bridge.counts('history_requests_total{venue="bitstamp"}', 2)
+        await run.bridge.until(lambda: run.bridge.metric('holding{venue="bitstamp"}') == 0, "nothing that waits")
+        run.say(trade_of_now(3))
+        await run.has(3)
+        assert await run.bridge.stop() == 0
+    written_ids = [record.fields["trade_id"] for record in await written(here, name)]
+    assert written_ids == [protocol.trade_id(trade(number)) for number in (1, 3, 2)]
+    assert await gaps(here) == []
+
+
+def trade_of_now(number: int) -> SimulatedTrade:
+    return replace(trade(number), event_time_ns=time.time_ns())
 
 
 @pytest.mark.parametrize("venue", [BINANCE, *UNNUMBERED])

@@ -8,7 +8,8 @@ namespace livetape::bridge {
 
 /// Bitstamp, the channels `live_trades_…`, and `order_book_…` for the best bid and ask. Its trade ids rise, but other
 /// instruments' trades lie between them, so that they do not tell what is missing; its history tells times to the
-/// second. Source: Bitstamp's "WebSocket API v2" and "HTTP API" documentation, "Transactions", "OHLC data" and "Trading
+/// second, and its answers are kept for a while and given again: those that were looked at were up to 28 seconds old.
+/// Source: Bitstamp's "WebSocket API v2" and "HTTP API" documentation, "Transactions", "OHLC data" and "Trading
 /// pairs info".
 class Bitstamp final : public Venue {
  public:
@@ -26,7 +27,10 @@ class Bitstamp final : public Venue {
   [[nodiscard]] IdRule id_rule() const override { return IdRule::unordered; }
   /// A client may ask 10,000 times in ten minutes. An answer has all of its time, however many they are.
   [[nodiscard]] HistoryRules history_rules() const override {
-    return {std::chrono::milliseconds(100), HistoryRules::Order::newest_first, 0};
+    return {.pace = std::chrono::milliseconds(100),
+            .order = HistoryRules::Order::newest_first,
+            .page = 0,
+            .age = std::chrono::seconds(30)};
   }
   [[nodiscard]] std::string history_target(const HistoryQuery& query) const override;
   [[nodiscard]] DecodeError read_history(std::string_view body, const HistoryQuery& query, std::int64_t receive_time_ns,
