@@ -49,19 +49,19 @@ class Source:
 
 
 @pytest.fixture
-def now_ns() -> int:
-    """The whole second that it is: Bitstamp gives the trades of the last hour."""
-    return time.time_ns() // SECOND_NS * SECOND_NS
+def since_ns() -> int:
+    """A whole second from which on a hundred have passed by now: Bitstamp gives the trades of the last hour."""
+    return (time.time_ns() // SECOND_NS - 100) * SECOND_NS
 
 
 @pytest.fixture
 async def asked(
-    now_ns: int, venue: VenueName, certs: certificates.Certificates
+    since_ns: int, venue: VenueName, certs: certificates.Certificates
 ) -> AsyncIterator[tuple[Exchange, httpx.AsyncClient]]:
     """An exchange that has played, and a client of its REST API."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certs.server, certs.key)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(now_ns), tls) as exchange:
+    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(since_ns), tls) as exchange:
         exchange.begin()
         await exchange.played_out.wait()
         context = ssl.create_default_context(cafile=str(certs.ca))
@@ -85,10 +85,12 @@ async def test_instruments_are_listed(asked: tuple[Exchange, httpx.AsyncClient],
 
 
 @pytest.mark.parametrize("venue", list(VenueName))
-async def test_trades_are_given_back(now_ns: int, asked: tuple[Exchange, httpx.AsyncClient], venue: VenueName) -> None:
+async def test_trades_are_given_back(
+    since_ns: int, asked: tuple[Exchange, httpx.AsyncClient], venue: VenueName
+) -> None:
     _, http = asked
     target, expected = TRADES[venue]
-    target = target.format(since=now_ns + 98 * SECOND_NS)
+    target = target.format(since=since_ns + 98 * SECOND_NS)
     answer = json.loads((await http.get(target)).text, parse_float=Decimal)
     assert [number_of(venue, row) for row in rows_of(answer)] == expected
 
