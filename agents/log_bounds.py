@@ -1,9 +1,10 @@
 """Where the logs of partitions begin and end, and how far they are decided."""
 
+import time
 from collections.abc import Collection
 from typing import Final
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.types import TP
 
@@ -11,6 +12,15 @@ from app.kafka_admin import admin_client
 from app.settings import Settings
 
 TIMEOUT_S: Final = 30.0
+AGAIN_S: Final = 0.1
+LEADER_IS_CHANGING: Final = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
+"""What a broker says of a partition while it comes back, and librdkafka does not ask again."""
 
 
 def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple[int, int]]:
@@ -38,8 +48,15 @@ def _offsets(
     isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
 ) -> dict[TP, int]:
     wanted = {TopicPartition(*tp): spec for tp in partitions}
-    asked = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=TIMEOUT_S)
-    return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        asked = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=TIMEOUT_S)
+        try:
+            return {TP(at.topic, at.partition): found.result(TIMEOUT_S).offset for at, found in asked.items()}
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_IS_CHANGING or time.monotonic() > deadline_s:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def appended_until(settings: Settings, tp: TP) -> int:
