@@ -95,8 +95,8 @@ async def recover_join(setup: JoinSetup, partition: int) -> RecoveredJoin:
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     writer = JoinWriter(setup.settings, partition)
-    await writer.start()
     try:
+        await writer.start()
         return await _recover(setup, partition, writer)
     except BaseException:
         await writer.close()
