@@ -152,7 +152,7 @@ mkdir -p "$servers/kafka" "$servers/postgres/bin"
 version=$(cat version)
 touch "$servers/kafka/kafka-$version.jar"
 echo "$version" >"$servers/postgres/bin/postgres"
-tar -C "$servers/postgres" -cJf "$servers/postgres/postgres-linux-x86_64.txz" bin
+tar -C "$servers/postgres" -cf "$servers/postgres/postgres-linux-x86_64.txz" bin
 test "$version" != broken
 """
 
