@@ -12,8 +12,15 @@ THREAD_BYTES: Final = 128 * 1024
 """Record sets above this are taken in a thread: below it, handing over costs more than it frees the event loop."""
 
 
-class OffsetJump(Exception):
+class OffsetJump(LookupError):
     """A fetch did not begin where the one before it ended: the log is not the one that was taken so far."""
+
+    def __init__(self, topic: str, partition: int, expected: str, begins_at: int) -> None:
+        """`expected` says in words which offset was."""
+        super().__init__(
+            f"{topic} partition {partition}: {expected}, and the fetch begins at {begins_at}: the log was cut or made "
+            "anew. Start again to have it checked"
+        )
 
 
 class CorruptRecords(Exception):

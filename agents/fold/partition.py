@@ -96,11 +96,8 @@ class FoldingPartition:
             if self._closing.has_begun:
                 return  # its last flush may have been taken
             if record_set.start_offset != self.next_offset:
-                raise OffsetJump(
-                    f"{self.topic} partition {self.partition}: the fold expects offset {self.next_offset}, and the "
-                    f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
-                    "checked"
-                )
+                expected = f"the fold expects offset {self.next_offset}"
+                raise OffsetJump(self.topic, self.partition, expected, record_set.start_offset)
             self._is_cut_short = True
             try:
                 await self._fold_all(record_set)

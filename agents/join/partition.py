@@ -120,11 +120,8 @@ class JoiningPartition:
             if self._closing.has_begun:
                 return  # its last flush may have been taken
             if record_set.start_offset != side.next_offset:
-                raise OffsetJump(
-                    f"{side.tp.topic} partition {self.partition}: the join expects offset {side.next_offset}, and the "
-                    f"fetch begins at {record_set.start_offset}: the log was cut or made anew. Start again to have it "
-                    "checked"
-                )
+                expected = f"the join expects offset {side.next_offset}"
+                raise OffsetJump(*side.tp, expected, record_set.start_offset)
             with contextlib.suppress(LetGo):  # the last flush has what was taken so far
                 await self._take_all(side, record_set)
 

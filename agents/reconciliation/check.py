@@ -96,10 +96,7 @@ class CandleCheck:
         if position is None:
             return
         if record_set.start_offset != position:
-            raise OffsetJump(
-                f"{tp.topic} partition {tp.partition}: offset {position} is next, and the fetch begins at "
-                f"{record_set.start_offset}: the log was cut or made anew"
-            )
+            raise OffsetJump(*tp, f"offset {position} is next", record_set.start_offset)
         try:
             records = await self._read(record_set, position)
         except CorruptBatch as error:

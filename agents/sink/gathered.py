@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from faust.types import TP
 
+from agents.partition_log import OffsetJump
 from agents.sink.rows import Rows
 from agents.sink.writer import Pending
 from agents.transport import RecordSet
@@ -51,15 +52,12 @@ class Gathered:
         """Where the records of a set begin; None where the partition is not the sink's, or was let go of.
 
         Raises:
-            LookupError: the set does not begin where the one before it ended: the log was cut or made anew.
+            OffsetJump: the set does not begin where the one before it ended.
         """
         tp = TP(record_set.topic, record_set.partition)
         place = self._next.get(tp)
         if place is not None and record_set.start_offset != place.offset:
-            raise LookupError(
-                f"{tp.topic} partition {tp.partition}: offset {place.offset} is next, and the fetch begins at "
-                f"{record_set.start_offset}: the log was cut or made anew. Start again to have it checked"
-            )
+            raise OffsetJump(*tp, f"offset {place.offset} is next", record_set.start_offset)
         return place
 
     def add(self, tp: TP, rows: Rows, begin: Place, end: int) -> None:
