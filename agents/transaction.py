@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
@@ -100,9 +100,7 @@ class TransactionWriter:
         log.warning("%s: the broker left a transaction undecided, which is aborted: %s", self._identity, partitions)
         await self._producer.begin_transaction()
         for topic, partition in partitions:
-            nothing = RecordBatchWriter()
-            nothing.append(b"", None)
-            for batch in nothing.take():
+            for batch in packed([(b"", None)]):
                 await (await self._producer.send_batch(PreparedBatch(batch), topic, partition=partition))
         await self._producer.abort_transaction()
 
@@ -166,6 +164,14 @@ class TransactionWriter:
             headers = dead_letter_headers(self._settings.topic(source), self._partition, offset, reason, value)
             dead.append(*kept(key, value), headers)
         return dead.take()
+
+
+def packed(records: Iterable[tuple[bytes | None, bytes | None]]) -> Sequence[PackedBatch]:
+    """Keys and values as batches to be sent."""
+    batches = RecordBatchWriter()
+    for key, value in records:
+        batches.append(key, value)
+    return batches.take()
 
 
 def _end_behind(last: PackedBatch, offset: int) -> int | None:

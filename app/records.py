@@ -107,8 +107,9 @@ class RecordReader:
         return plan
 
     def _untold(self, name: str, writer: Any) -> dict[str, None]:  # noqa: ANN401 - a schema is any JSON
-        written = {field["name"] for field in writer["fields"]} if name in self._users else self._scales[name].keys()
-        return dict.fromkeys(self._scales[name].keys() - written)
+        if name not in self._users:
+            return {}
+        return dict.fromkeys(self._scales[name].keys() - {field["name"] for field in writer["fields"]})
 
     def _shifts(self, schema_id: int, name: str, writer: Any) -> dict[str, int]:  # noqa: ANN401 - a schema is any JSON
         """By how many decimal places a writer's amounts are to be moved: their bytes do not say how many they have.

@@ -1,12 +1,11 @@
 """A flush of the fold: what changed, how far it has come, and what it puts out, in one transaction."""
 
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agents.aggregates import AggregateOutput
 from agents.fold.setup import FoldSetup
-from agents.kernel import Flush, PackedBatch, RecordBatchWriter
-from agents.transaction import TransactionWriter
+from agents.kernel import Flush
+from agents.transaction import TransactionWriter, packed
 from app.settings import Settings
 from app.topics import AGGREGATES_CHANGELOG
 
@@ -34,19 +33,10 @@ class FlushWriter(TransactionWriter):
         Raises:
             Fenced, FlushFailed: as `write_batches` does.
         """
-        late = RecordBatchWriter()
-        for key, value, _offset, _reason in flush.late:
-            late.append(key, value)
-        outputs = (flush.bars_1s, flush.bars, late.take(), self.dead_letters("trades", flush.dead))
+        late = packed((key, value) for key, value, _offset, _reason in flush.late)
+        outputs = (flush.bars_1s, flush.bars, late, self.dead_letters("trades", flush.dead))
         of_aggregates = aggregates or AggregateOutput()
-        records = {topic: _packed(each) for topic, each in of_aggregates.records.items()}
-        state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: _packed(of_aggregates.changelog)}
+        records = {topic: packed(each) for topic, each in of_aggregates.records.items()}
+        state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: packed(of_aggregates.changelog)}
         ends = await self.write_batches({**dict(zip(OUTPUTS, outputs, strict=True)), **records}, state)
         return ends[CHANGELOG]
-
-
-def _packed(records: Iterable[tuple[bytes, bytes | None]]) -> Sequence[PackedBatch]:
-    batches = RecordBatchWriter()
-    for key, value in records:
-        batches.append(key, value)
-    return batches.take()
