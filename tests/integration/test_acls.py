@@ -20,6 +20,7 @@ from tests.integration.api_kit import WAIT_S, eventually, serving
 from tests.integration.fold_kit import Tape, folding, read, read_bars, trade, with_topics
 from tests.integration.sql_kit import Database
 from tests.integration.test_secured_kafka import SecuredKafka, logging_in
+from tests.own_server import launched
 from tests.parts import running
 
 
@@ -33,14 +34,8 @@ class GuardedKafka(SecuredKafka):
 
 @pytest.fixture
 def guarded(tmp_path_factory: pytest.TempPathFactory, certs: Certificates) -> Iterator[GuardedKafka]:
-    kafka = GuardedKafka(tmp_path_factory.mktemp("guarded"), certs)
-    kafka.prepare()
-    kafka.launch(detached=False)
-    try:
-        kafka.wait_ready()
+    with launched(GuardedKafka(tmp_path_factory.mktemp("guarded"), certs)) as kafka:
         yield kafka
-    finally:
-        kafka.stop()
 
 
 def allow(kafka: GuardedKafka, namespace: str) -> None:

@@ -12,6 +12,7 @@ from app.settings import Settings, Venue, Writer
 from local import ports
 from local.kafka import Kafka
 from tests.integration.api_kit import WAIT_S
+from tests.own_server import launched
 from tests.parts import running
 
 NOBODY: Final = {"url": "wss://localhost:1/stream", "rest_url": "https://localhost:1", "instruments": ("BTC-USDT",)}
@@ -26,14 +27,8 @@ class ObligingKafka(Kafka):
 
 @pytest.fixture(scope="module")
 def obliging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObligingKafka]:
-    kafka = ObligingKafka(tmp_path_factory.mktemp("obliging"), *ports.free_ports(2))
-    kafka.prepare()
-    kafka.launch(detached=False)
-    try:
-        kafka.wait_ready()
+    with launched(ObligingKafka(tmp_path_factory.mktemp("obliging"), *ports.free_ports(2))) as kafka:
         yield kafka
-    finally:
-        kafka.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Simulated exchanges → bridge → `candles`: the venue's own minutes, exactly, from the first whole one that is read."""
 
 import asyncio
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
 
@@ -30,6 +31,22 @@ COUNTING = (VenueName.BINANCE, VenueName.KRAKEN)
 MINUTES = 8
 
 
+@asynccontextmanager
+async def playing(
+    settings: Settings,
+    folder: Path,
+    certs: certificates.Certificates,
+    venue: VenueName,
+    writer: Writer = Writer.DIRECT,
+) -> AsyncIterator[tuple[MinutesMarket, Exchange, Settings]]:
+    """A market, the simulated exchange that plays it, and settings of a bridge that reads this and its candles."""
+    market = MinutesMarket(venue)
+    async with Exchange(protocol_of(venue, INSTRUMENTS), market, server_tls(certs)) as exchange:
+        market.exchange = exchange
+        read = venue_of(venue, exchange, INSTRUMENTS, certs.ca, writer)
+        yield market, exchange, with_candles(bridge_settings(settings, folder, **{venue: read}))
+
+
 def as_minute(record: Record) -> Minute:
     """A candle's record as the trades of its minute make it."""
     of = record.fields
@@ -42,11 +59,7 @@ def as_minute(record: Record) -> Minute:
 async def test_every_minute_is_in_candles_once_and_as_its_trades_make_it(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName, writer: Writer
 ) -> None:
-    market = MinutesMarket(venue)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), market, server_tls(certs)) as exchange:
-        market.exchange = exchange
-        read = venue_of(venue, exchange, INSTRUMENTS, certs.ca, writer)
-        here = with_candles(bridge_settings(settings, tmp_path, **{venue: read}))
+    async with playing(settings, tmp_path, certs, venue, writer) as (market, _, here):
         with bridging(here) as bridge, relaying(here) if writer is Writer.RELAY else nullcontext():
             await market.play(bridge)
             await bridge.counts(f'candles_total{{venue="{venue}"}}', MINUTES)
@@ -71,13 +84,7 @@ async def test_every_minute_is_in_candles_once_and_as_its_trades_make_it(
 async def test_a_venue_that_does_not_answer_is_asked_again_and_candles_are_on_zeromq_too(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
-    venue = VenueName.BINANCE
-    market = MinutesMarket(venue)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), market, server_tls(certs)) as exchange:
-        market.exchange = exchange
-        here = with_candles(
-            bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})
-        )
+    async with playing(settings, tmp_path, certs, VenueName.BINANCE) as (market, exchange, here):
         with bridging(here) as bridge, Listener(here.zmq_data) as listener:
             await exchange.heard(INSTRUMENTS)
             exchange.faults.refuse(1)
@@ -95,13 +102,7 @@ async def test_a_venue_that_does_not_answer_is_asked_again_and_candles_are_on_ze
 async def test_an_instrument_that_the_venue_delists_does_not_hold_up_the_candles_of_others(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
-    venue = VenueName.BINANCE
-    market = MinutesMarket(venue)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), market, server_tls(certs)) as exchange:
-        market.exchange = exchange
-        here = with_candles(
-            bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})
-        )
+    async with playing(settings, tmp_path, certs, VenueName.BINANCE) as (market, exchange, here):
         with bridging(here) as bridge:
             await exchange.heard(INSTRUMENTS)
             exchange.faults.refuse(1, HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')

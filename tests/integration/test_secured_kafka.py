@@ -13,6 +13,7 @@ from local.kafka import Kafka
 from tests.integration.api_kit import eventually
 from tests.integration.bridge_run import SECOND_NS, START_NS, running, trade
 from tests.integration.fold_kit import Avro, folding, read_bars, with_topics
+from tests.own_server import launched
 
 PASSWORD: Final = "open-sesame"
 
@@ -45,14 +46,8 @@ class SecuredKafka(Kafka):
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory, certs: Certificates) -> Iterator[SecuredKafka]:
-    kafka = SecuredKafka(tmp_path_factory.mktemp("secured"), certs)
-    kafka.prepare()
-    kafka.launch(detached=False)
-    try:
-        kafka.wait_ready()
+    with launched(SecuredKafka(tmp_path_factory.mktemp("secured"), certs)) as kafka:
         yield kafka
-    finally:
-        kafka.stop()
 
 
 def logging_in(settings: Settings, kafka: SecuredKafka, certs: Certificates, password: str = PASSWORD) -> Settings:

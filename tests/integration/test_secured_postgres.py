@@ -18,6 +18,7 @@ from local.postgres import Postgres
 from local.process import Command
 from tests.integration.api_kit import eventually
 from tests.integration.sql_kit import Database, Tape, trade
+from tests.own_server import launched
 from tests.parts import running
 
 
@@ -48,14 +49,8 @@ class SecuredPostgres(Postgres):
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory, certs: Certificates) -> Iterator[SecuredPostgres]:
-    postgres = SecuredPostgres(tmp_path_factory.mktemp("secured"), certs)
-    postgres.prepare()
-    postgres.launch(detached=False)
-    try:
-        postgres.wait_ready()
+    with launched(SecuredPostgres(tmp_path_factory.mktemp("secured"), certs)) as postgres:
         yield postgres
-    finally:
-        postgres.stop()
 
 
 def reaching(settings: Settings, postgres: SecuredPostgres, tls: str) -> Settings:

@@ -235,6 +235,11 @@ class Partition:
         self.dead += [offset for _, _, offset, _ in flush.dead]
         return flush
 
+    def take(self, *events: Event) -> None:
+        """Fold the next events of the log, and flush."""
+        self.fold(record_batch(events[0].offset, records_of(events)))
+        self.flush()
+
     def _new_fold(self) -> PartitionFold:
         return new_fold(self._rules)
 
@@ -261,6 +266,11 @@ class Partition:
         if records:
             restored.restore(record_batch(0, [KafkaRecord(key, value) for key, value in records]), [], 0)
         self._go_on(restored)
+
+    def come_back(self, rules: Rules, *, is_compacted: bool = True) -> None:
+        """Crash, and come back configured otherwise."""
+        self._rules = rules
+        self.crash_and_restore(is_compacted=is_compacted)
 
     def _go_on(self, restored: PartitionFold) -> None:
         self._fold = restored

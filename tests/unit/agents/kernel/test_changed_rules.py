@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from agents.kernel import CorruptState
-from tests.unit.agents.kernel.bar_oracle import Event, Rules
-from tests.unit.agents.kernel.partition_kit import SECOND, Partition, a_clock, a_trade, records_of
-from tests.unit.agents.kernel.record_sets import record_batch
+from tests.unit.agents.kernel.bar_oracle import Rules
+from tests.unit.agents.kernel.partition_kit import SECOND, Partition, a_clock, a_trade
 
 RULES_KEY = b"\1R"
 RULES = Rules((("1s", SECOND),), out_of_order_ns=SECOND, grace_ns=SECOND, horizon_ns=60 * SECOND, max_ahead_ns=SECOND)
@@ -21,19 +20,8 @@ REFUSED = "the trades of venue binance in the state were counted by other rules 
 def folded(rules: Rules) -> Partition:
     """A partition that has flushed trades of one venue, and the clock of another."""
     partition = Partition(rules)
-    take(partition, a_trade(0, 0), a_trade(1, 80), a_clock(2, 80, "kraken"))
+    partition.take(a_trade(0, 0), a_trade(1, 80), a_clock(2, 80, "kraken"))
     return partition
-
-
-def take(partition: Partition, *events: Event) -> None:
-    partition.fold(record_batch(events[0].offset, records_of(events)))
-    partition.flush()
-
-
-def go_on(partition: Partition, rules: Rules) -> None:
-    """Crash, and come back configured otherwise."""
-    partition._rules = rules
-    partition.crash_and_restore(is_compacted=True)
 
 
 @pytest.mark.parametrize(
@@ -48,39 +36,39 @@ def go_on(partition: Partition, rules: Rules) -> None:
 def test_rules_of_a_venue_that_has_state_are_not_changed_without_a_reset(before: Rules, now: Rules, said: str) -> None:
     partition = folded(before)
     with pytest.raises(CorruptState, match=re.escape(REFUSED + said)):
-        go_on(partition, now)
+        partition.come_back(now)
 
 
 def test_a_venue_that_is_told_of_later_or_no_more_may_have_the_rules_that_it_had() -> None:
     told = replace(RULES, conditions={"binance": {}})
     partition = folded(RULES)
-    go_on(partition, told)
-    take(partition, a_trade(3, 81))
-    go_on(partition, RULES)
+    partition.come_back(told)
+    partition.take(a_trade(3, 81))
+    partition.come_back(RULES)
     assert partition.next_offset == 4
 
 
 def test_the_rules_of_a_venue_that_has_no_state_may_change() -> None:
     partition = folded(RULES)
-    go_on(partition, replace(RULES, contiguous=frozenset({"kraken"}), conditions={"okx": {"Z": ()}}))
+    partition.come_back(replace(RULES, contiguous=frozenset({"kraken"}), conditions={"okx": {"Z": ()}}))
     assert partition.next_offset == 3
 
 
 def test_rules_are_written_once_and_when_they_change() -> None:
     partition = folded(RULES)
-    take(partition, a_trade(3, 81))
-    go_on(partition, RULES)
-    take(partition, a_trade(4, 82))
+    partition.take(a_trade(3, 81))
+    partition.come_back(RULES)
+    partition.take(a_trade(4, 82))
     assert [key for key, _ in partition.changelog].count(RULES_KEY) == 1
-    go_on(partition, replace(RULES, contiguous=frozenset({"kraken"})))
-    take(partition, a_trade(5, 83))
+    partition.come_back(replace(RULES, contiguous=frozenset({"kraken"})))
+    partition.take(a_trade(5, 83))
     assert [key for key, _ in partition.changelog].count(RULES_KEY) == 2
 
 
 def test_state_of_a_release_that_did_not_tell_is_taken_for_what_is_configured_and_tells_it_from_then_on() -> None:
     partition = folded(RULES)
     partition.changelog = [record for record in partition.changelog if record[0] != RULES_KEY]
-    go_on(partition, ODD_LOTS)
-    take(partition, a_trade(3, 81))
+    partition.come_back(ODD_LOTS)
+    partition.take(a_trade(3, 81))
     with pytest.raises(CorruptState, match=REFUSED):
-        go_on(partition, RULES)
+        partition.come_back(RULES)

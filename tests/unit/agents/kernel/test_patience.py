@@ -16,7 +16,6 @@ from tests.unit.agents.kernel.partition_kit import (
     a_trade,
     new_fold,
     read_bar,
-    records_of,
 )
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
@@ -40,19 +39,8 @@ AS_LONG = [
 def folded(rules: Rules = RULES) -> Partition:
     """A partition that has flushed the kept trades."""
     partition = Partition(rules)
-    take(partition, *KEPT)
+    partition.take(*KEPT)
     return partition
-
-
-def take(partition: Partition, *events: Event) -> None:
-    partition.fold(record_batch(events[0].offset, records_of(events)))
-    partition.flush()
-
-
-def go_on(partition: Partition, rules: Rules) -> None:
-    """Crash, and come back configured otherwise."""
-    partition._rules = rules
-    partition.crash_and_restore(is_compacted=True)
 
 
 @pytest.mark.parametrize("longer", TOO_LONG)
@@ -60,15 +48,15 @@ def test_settings_that_ask_for_what_is_forgotten_are_refused(longer: Rules) -> N
     partition = folded()
     kept = f"kept for a horizon of {60 * SECOND} ns, trades out of order by {SECOND} ns and a grace of {SECOND} ns"
     with pytest.raises(CorruptState, match=kept):
-        go_on(partition, longer)
+        partition.come_back(longer)
 
 
 @pytest.mark.parametrize("shorter", AS_LONG)
 def test_settings_that_ask_for_less_are_those_that_count_from_then_on(shorter: Rules) -> None:
     partition = folded()
-    go_on(partition, shorter)
+    partition.come_back(shorter)
     rest: list[Event] = [a_trade(3, 80.5), a_trade(4, 50), a_trade(5, 99), a_clock(6, 300)]
-    take(partition, *rest)
+    partition.take(*rest)
     tape = Tape(shorter).take_all([*KEPT, *rest])
     assert {bar.window: bar for bar in (read_bar(*bar) for bar in partition.bars)} == tape.last_published()
     assert partition.late == tape.late
@@ -77,10 +65,10 @@ def test_settings_that_ask_for_less_are_those_that_count_from_then_on(shorter: R
 @pytest.mark.parametrize("longer", [replace(RULES, grace_ns=10 * SECOND), replace(RULES, out_of_order_ns=10 * SECOND)])
 def test_a_bar_that_is_final_by_a_shorter_time_is_not_left_out_where_a_later_one_begins_as_final(longer: Rules) -> None:
     partition = Partition(longer)
-    take(partition, a_trade(0, 95), a_trade(1, 100))
+    partition.take(a_trade(0, 95), a_trade(1, 100))
     assert partition.bars == []
-    go_on(partition, RULES)
-    take(partition, a_trade(2, 97.2), a_clock(3, 200))
+    partition.come_back(RULES)
+    partition.take(a_trade(2, 97.2), a_clock(3, 200))
     starts = [(read_bar(*bar).window.start_ns - NOON) // SECOND for bar in partition.bars]
     assert starts == [95, 97, 100]
 
@@ -88,21 +76,21 @@ def test_a_bar_that_is_final_by_a_shorter_time_is_not_left_out_where_a_later_one
 def test_a_horizon_that_was_shortened_is_not_long_again_once_something_was_folded() -> None:
     partition = folded()
     shorter = replace(RULES, horizon_ns=30 * SECOND)
-    go_on(partition, shorter)
-    go_on(partition, RULES)
-    go_on(partition, shorter)
-    take(partition, a_clock(3, 101))
+    partition.come_back(shorter)
+    partition.come_back(RULES)
+    partition.come_back(shorter)
+    partition.take(a_clock(3, 101))
     with pytest.raises(CorruptState, match=f"kept for a horizon of {30 * SECOND} ns"):
-        go_on(partition, RULES)
+        partition.come_back(RULES)
 
 
 def test_state_of_a_release_that_did_not_tell_is_taken_for_what_is_configured_and_tells_it_from_then_on() -> None:
     partition = folded()
     partition.changelog = [record for record in partition.changelog if record[0] != PATIENCE]
-    go_on(partition, RULES)
-    take(partition, a_clock(3, 101))
+    partition.come_back(RULES)
+    partition.take(a_clock(3, 101))
     with pytest.raises(CorruptState, match=f"kept for a horizon of {60 * SECOND} ns"):
-        go_on(partition, replace(RULES, horizon_ns=61 * SECOND))
+        partition.come_back(replace(RULES, horizon_ns=61 * SECOND))
 
 
 OVERLAPPING = replace(
@@ -113,9 +101,9 @@ OVERLAPPING = replace(
 @pytest.mark.parametrize("other", [replace(OVERLAPPING, grace_ns=0), replace(OVERLAPPING, out_of_order_ns=0)])
 def test_a_bar_that_overlaps_others_keeps_the_times_it_forms_by(other: Rules) -> None:
     partition = folded(OVERLAPPING)
-    go_on(partition, replace(OVERLAPPING, horizon_ns=30 * SECOND))
+    partition.come_back(replace(OVERLAPPING, horizon_ns=30 * SECOND))
     with pytest.raises(CorruptState, match=f"a grace of {SECOND} ns, and lacks what"):
-        go_on(partition, other)
+        partition.come_back(other)
 
 
 def test_what_a_reset_leaves_was_kept_for_anything() -> None:
@@ -128,7 +116,7 @@ def test_what_a_reset_leaves_was_kept_for_anything() -> None:
 
 def test_it_is_written_once() -> None:
     partition = folded()
-    take(partition, a_trade(3, 101))
-    go_on(partition, RULES)
-    take(partition, a_trade(4, 102))
+    partition.take(a_trade(3, 101))
+    partition.come_back(RULES)
+    partition.take(a_trade(4, 102))
     assert [key for key, _ in partition.changelog].count(PATIENCE) == 1

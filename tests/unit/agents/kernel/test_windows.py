@@ -147,23 +147,21 @@ CHANGED = [
 @pytest.mark.parametrize(("before", "after", "reason"), CHANGED)
 def test_intervals_that_the_state_was_not_folded_with_are_refused(before: Rules, after: Rules, reason: str) -> None:
     partition = folded(before, [a_trade(0, 0)])
-    partition._rules = after
     with pytest.raises(CorruptState, match=reason):
-        partition.crash_and_restore(is_compacted=True)
+        partition.come_back(after)
 
 
 def test_hours_of_a_venue_that_has_not_traded_yet_can_be_added() -> None:
     partition = folded(RULES, [a_trade(0, 0), a_clock(1, 62)])
-    partition._rules = replace(RULES, sessions={("nasdaq", ""): SESSIONS.sessions["binance", ""]})
-    partition.crash_and_restore(is_compacted=True)
+    partition.come_back(replace(RULES, sessions={("nasdaq", ""): SESSIONS.sessions["binance", ""]}))
     assert partition.next_offset == 2
 
 
 def test_state_of_a_session_that_its_calendar_no_longer_has_is_refused() -> None:
     partition = folded(SESSIONS, [a_trade(0, 0), a_clock(1, 62)])
-    partition._rules = replace(SESSIONS, sessions={("binance", ""): {"1d": hours((1, 5)), "pre": ()}})
+    other = replace(SESSIONS, sessions={("binance", ""): {"1d": hours((1, 5)), "pre": ()}})
     with pytest.raises(CorruptState, match=r"a bar of 1d from \d+, a window of none of the configured intervals"):
-        partition.crash_and_restore(is_compacted=False)
+        partition.come_back(other, is_compacted=False)
 
 
 HOURS = b"\1H"
@@ -190,23 +188,19 @@ def test_hours_that_bars_of_the_state_are_not_by_are_refused(
     before: list[tuple[int, int]], after: list[tuple[int, int]], events: list[Event]
 ) -> None:
     partition = folded(by_hours(*before), events)
-    partition._rules = by_hours(*after)
     told = (
         r"of venue binance( BTC-USDT)? in the state are by other hours than are configured: day from .*, and now from"
     )
     with pytest.raises(CorruptState, match=told):
-        partition.crash_and_restore(is_compacted=True)
+        partition.come_back(by_hours(*after))
 
 
 def test_a_calendar_may_grow_and_change_what_is_long_past_or_still_to_come() -> None:
     partition = folded(by_hours((-100, -90), (0, 5), (60, 65)), [*TRADED, a_clock(2, 420)])
-    partition._rules = by_hours((-100, -80), (0, 5), (60, 70), (3000, 3010))
     for offset, seconds in ((3, 3700), (4, 3960)):
-        partition.crash_and_restore(is_compacted=True)
-        partition.fold(record_batch(offset, records_of([a_trade(offset, seconds)])))
-        partition.flush()
-    partition.fold(record_batch(5, records_of([a_clock(5, 8000)])))
-    partition.flush()
+        partition.come_back(by_hours((-100, -80), (0, 5), (60, 70), (3000, 3010)))
+        partition.take(a_trade(offset, seconds))
+    partition.take(a_clock(5, 8000))
     assert {start: bar.trade_count for start, bar in last_bars(partition, "day").items()} == {0: 1, 60: 2}
 
 
@@ -222,13 +216,10 @@ def test_hours_are_written_once_a_day() -> None:
 def test_state_of_a_release_that_did_not_write_its_hours_is_taken_for_what_is_configured() -> None:
     partition = folded(by_hours((0, 5)), TRADED)
     partition.changelog = [record for record in partition.changelog if record[0] != HOURS]
-    partition._rules = by_hours((0, 15))
-    partition.crash_and_restore(is_compacted=True)
-    partition.fold(record_batch(2, records_of([a_clock(2, 420)])))
-    partition.flush()
-    partition._rules = by_hours((0, 5))
+    partition.come_back(by_hours((0, 15)))
+    partition.take(a_clock(2, 420))
     with pytest.raises(CorruptState, match="by other hours"):
-        partition.crash_and_restore(is_compacted=True)
+        partition.come_back(by_hours((0, 5)))
 
 
 @pytest.mark.parametrize(
