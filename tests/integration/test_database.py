@@ -60,6 +60,18 @@ def test_processes_that_migrate_at_once_and_again_make_the_tables_once(settings:
         engine.dispose()
 
 
+def test_the_tables_of_a_newer_release_stay_as_they_are(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    migrate(settings)
+    with psycopg.connect(conninfo(settings)) as connection:
+        connection.execute("ALTER TABLE gap ADD COLUMN of_a_newer_release text")
+        connection.execute("UPDATE alembic_version SET version_num = 'newer'")
+    migrate(settings)
+    assert "of a newer release" in caplog.text
+    with psycopg.connect(conninfo(settings)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("newer",)]
+        assert connection.execute("SELECT of_a_newer_release FROM gap").fetchall() == []
+
+
 def test_rows_of_before_are_of_the_topic_that_is_stored_as_far_as_it_is(settings: Settings) -> None:
     """What is behind that is of a topic before, whose offsets come again."""
     migrate_to(settings, "0005")
