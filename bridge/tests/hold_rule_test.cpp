@@ -29,16 +29,30 @@ TEST(HoldRule, DoesNotWaitForAnInstrumentThatIsAskedForInVainWhileOthersHaveAnsw
   rule.see_answer(1, kOverdue);
   rule.see_failure(0, kHeld + 5 * kSecond);
   rule.see_failure(0, kOverdue - kSecond);
-  EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 5 * kSecond - 1));
+  EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 5 * kSecond));
+  rule.see_failure(0, kOverdue + 5 * kSecond);
   EXPECT_TRUE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 5 * kSecond));
   rule.see_answer(0, kOverdue + 5 * kSecond);
   EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 5 * kSecond));
+}
+
+TEST(HoldRule, WaitsForTheNextTurnOfAnInstrumentThatWasAskedForInVainOnce) {
+  HoldRule rule(2);
+  rule.see_failure(0, kHeld);
+  rule.see_answer(1, kOverdue + 60 * kSecond);
+  EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 60 * kSecond));
+  EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 89 * kSecond));
+  EXPECT_TRUE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 90 * kSecond)) << "nothing is answered any more";
+  rule.see_answer(1, kOverdue + 90 * kSecond);
+  rule.see_failure(0, kOverdue + 90 * kSecond);
+  EXPECT_TRUE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue + 90 * kSecond)) << "its turn came";
 }
 
 TEST(HoldRule, KnowsNoFailureOfASearchThatHasEnded) {
   HoldRule rule(2);
   rule.see_failure(0, kHeld - 60 * kSecond);
   rule.forget(0);
+  rule.see_failure(0, kHeld);
   rule.see_answer(1, kOverdue);
   EXPECT_FALSE(rule.is_over(0, kHeld, HoldRule::kLongAgoNs, kOverdue));
 }
