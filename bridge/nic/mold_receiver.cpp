@@ -38,9 +38,11 @@ bool Receiver::is_doubtful(const Packet& packet, std::int64_t now_ns) const noex
   return begins_again(packet, now_ns) || end_of(packet) > end_ + HeldMessages::kWindow;
 }
 
-/// Whether a packet may be of a session that has the name of the one that has ended.
+/// Whether a packet may be of a session that has the name of the one that has ended: of that one there is only who says
+/// where it ended.
 bool Receiver::begins_again(const Packet& packet, std::int64_t now_ns) const noexcept {
-  return has_ended_ && packet.header.session == session_ && end_of(packet) < next_ && hearing_.is_stale(now_ns);
+  if (!has_ended_ || packet.header.session != session_ || !hearing_.is_stale(now_ns)) return false;
+  return end_of(packet) != next_ || !packet.messages.empty();
 }
 
 bool Receiver::agrees(const Header& header, std::int64_t now_ns) const noexcept {
@@ -115,12 +117,13 @@ void Receiver::begin(const Header& header) {
 
 void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   const Header& header = packet.header;
-  is_over_ = is_over_ || header.count == Header::kEndOfSession;
   std::uint64_t sequence = header.sequence;
   Messages messages = packet.messages;
   if (messages.empty()) ++metrics_.heartbeats;
   const std::uint64_t end = end_of(packet);
+  if (end > end_) is_over_ = has_ended_ = false;  // whoever said that it ended was wrong
   end_ = std::max(end_, end);
+  is_over_ = is_over_ || (header.count == Header::kEndOfSession && end == end_);
   if (end <= next_) {
     if (!messages.empty()) ++metrics_.duplicates;
     return;

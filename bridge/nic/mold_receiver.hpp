@@ -56,8 +56,9 @@ struct ReceiverMetrics {
 /// has neither socket nor clock of its own, so that tests bring both.
 ///
 /// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
-/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of the
-/// past once its session has ended: the next session may have the same name.
+/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of a
+/// session that has ended, once nothing was heard for a moment: the next session may have the same name. What goes on
+/// behind the end without such a pause is the session itself, whose end was said too early.
 ///
 /// What the server has not answered after some attempts it lacks, or it is gone: which of the two, and what it has
 /// behind that, is searched for by single messages: a hole in what it has costs nothing behind the hole.

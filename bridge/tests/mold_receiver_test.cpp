@@ -442,6 +442,55 @@ TEST_F(MoldReceiver, TakesTheNextSessionThoughItHasTheNameOfTheOneThatEnded) {
   }
 }
 
+TEST_F(MoldReceiver, TakesTheNextSessionOfTheNameThoughItIsHeardFirstBehindTheEndOfTheOneBefore) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  for (Receiver* receiver : {&alone_, &served_}) {
+    receiver->take(packet(1, 4), 0);
+    receiver->take(end_of_session(4), 0);
+    (void)log_.take();
+    receiver->take(packet(3, 4), kLater);  // where it is just as long as the one before was
+    receiver->take(packet(4, 6), kLater);
+    const bool has_server = receiver == &served_;
+    EXPECT_EQ(log_.take(), has_server
+                               ? Heard{"session SESSION001"}
+                               : (Heard{"session SESSION001", "lost 1 to 3", "message 3", "message 4", "message 5"}));
+    if (has_server) receiver->take(packet(1, 3), kLater);
+    receiver->take(packet(6, 7), kLater);
+    EXPECT_EQ(log_.take().back(), "message 6");
+    EXPECT_FALSE(receiver->has_ended());
+  }
+}
+
+TEST_F(MoldReceiver, StaysAtTheEndThatIsSaidAgain) {
+  begin(served_);
+  served_.take(end_of_session(2), 0);
+  EXPECT_EQ(log_.take(), Heard{"end"});
+  for (std::int64_t now_ns = FeedHearing::kPastNs; now_ns < 5 * FeedHearing::kPastNs; now_ns += FeedHearing::kPastNs) {
+    served_.take(end_of_session(2), now_ns);
+    served_.take(heartbeat(2), now_ns);
+    served_.take(packet(1, 2), now_ns);
+  }
+  EXPECT_EQ(log_.take(), Heard{});
+  EXPECT_EQ(metrics_.doubted, 0U);
+  EXPECT_TRUE(served_.has_ended());
+}
+
+TEST_F(MoldReceiver, GoesOnWithASessionWhoseEndWasSaidTooEarly) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  begin(alone_);
+  alone_.take(packet(2, 4), 0);
+  alone_.take(end_of_session(2), 0);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3"})) << "more of it is known";
+  alone_.take(end_of_session(4), 0);
+  EXPECT_EQ(log_.take(), Heard{"end"});
+  alone_.take(packet(4, 5), kMs);
+  EXPECT_EQ(log_.take(), Heard{"message 4"});
+  EXPECT_FALSE(alone_.has_ended());
+  alone_.take(packet(5, 6), kMs + kLater);
+  alone_.take(packet(6, 7), kMs + kLater);
+  EXPECT_EQ(log_.take(), (Heard{"message 5", "message 6"})) << "it is no other session behind a silence either";
+}
+
 TEST_F(MoldReceiver, SaysThatAllItHearsIsPast) {
   begin(served_);
   served_.take(packet(2, 6), 0);
