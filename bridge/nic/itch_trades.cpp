@@ -69,6 +69,7 @@ void Trades::begin_session() {
   stocks_.assign(kStocks, Stock{});
   learns_by_orders_ = true;
   earliest_ns_ = kDayNs;
+  earlier_.reset();
 }
 
 Error Trades::on_execution(const Execution& execution) {
@@ -154,11 +155,18 @@ std::optional<std::int64_t> Trades::event_time_ns(std::span<const std::uint8_t> 
 std::optional<std::int64_t> Trades::event_time_ns(std::uint64_t since_midnight_ns) {
   if (since_midnight_ns >= kDayNs) return std::nullopt;
   const auto since_ns = static_cast<std::int64_t>(since_midnight_ns);
-  if (since_midnight_ns < earliest_ns_) {
-    midnight_ns_ = day_.midnight_ns(receive_time_ns_, since_ns);
-    earliest_ns_ = since_midnight_ns;
+  if (since_midnight_ns >= earliest_ns_) {
+    earlier_.reset();
+    return midnight_ns_ + since_ns;
   }
-  return midnight_ns_ + since_ns;
+  const std::int64_t midnight_ns = day_.midnight_ns(receive_time_ns_, since_ns);
+  // One of the same time may be the same message, which is asked about more than once.
+  if (earlier_ && earlier_->midnight_ns == midnight_ns && earlier_->since_midnight_ns < since_midnight_ns) {
+    midnight_ns_ = midnight_ns;
+    earliest_ns_ = earlier_->since_midnight_ns;
+  }
+  earlier_ = Earlier{since_midnight_ns, midnight_ns};
+  return midnight_ns + since_ns;
 }
 
 }  // namespace livetape::bridge::itch

@@ -67,6 +67,11 @@ class Trades {
     std::uint32_t instrument = kUnknown;
     std::uint32_t round_lot = 0;
   };
+  /// A message before those that told the session's day.
+  struct Earlier {
+    std::uint64_t since_midnight_ns;
+    std::int64_t midnight_ns;  // of the day that it fits
+  };
   static constexpr std::uint64_t kDayNs = 86'400'000'000'000;
   static constexpr std::uint32_t kUsualRoundLot = 100;  // of nearly all stocks; the directory alone tells
 
@@ -74,7 +79,8 @@ class Trades {
   void learn(std::uint16_t stock_locate, std::string_view symbol);
   [[nodiscard]] Error know(std::uint16_t stock_locate, std::string_view symbol, std::uint32_t round_lot);
   [[nodiscard]] std::uint32_t instrument_of(std::string_view symbol);
-  /// Times of a session do not go back: one before the first had a message of a wrong time before it, and not the day.
+  /// Times of a session do not go back. One before the first is wrong, or the first was: two on end that agree on a day
+  /// tell the session's, and until then each message is of the day that its own time fits.
   [[nodiscard]] std::optional<std::int64_t> event_time_ns(std::uint64_t since_midnight_ns);
 
   Instruments& instruments_;
@@ -88,7 +94,8 @@ class Trades {
   bool learns_by_orders_ = true;        // until the directory is heard, and again once it turns out to lack a stock
   std::int64_t receive_time_ns_ = 0;
   std::int64_t midnight_ns_ = 0;
-  std::uint64_t earliest_ns_ = kDayNs;  // since midnight, of the session's messages: the day is found by it
+  std::uint64_t earliest_ns_ = kDayNs;  // since midnight, of the messages that told the session's day; none did yet
+  std::optional<Earlier> earlier_;      // the last message, where it was before that
 };
 
 }  // namespace livetape::bridge::itch

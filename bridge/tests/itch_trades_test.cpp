@@ -15,10 +15,12 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kHour = 3'600 * kSecond;
 constexpr std::int64_t kMidnight = 1'700'000'000 / 86'400 * 86'400 * kSecond;
 
+constexpr std::int64_t kTime = 34'200'000'000'123;  // of a message, since midnight
+
 /// Writes a message field by field.
 class Writer {
  public:
-  explicit Writer(char type, std::uint64_t time_ns = 34'200'000'000'123, std::uint16_t locate = 5) {
+  explicit Writer(char type, std::uint64_t time_ns = std::uint64_t{kTime}, std::uint16_t locate = 5) {
     bytes_.push_back(static_cast<std::uint8_t>(type));
     number<2>(locate).number<2>(0).number<6>(time_ns);
   }
@@ -58,8 +60,8 @@ Bytes execute(std::uint64_t order, std::uint32_t shares, std::uint64_t match) {
 Bytes execute_at(std::uint64_t order, std::uint32_t shares, std::uint64_t match, char printable, std::uint32_t price) {
   return Writer('C').number<8>(order).number<4>(shares).number<8>(match).text({printable}, 1).number<4>(price).bytes();
 }
-Bytes hidden(std::uint32_t shares, std::uint32_t price, std::uint64_t match) {
-  return Writer('P')
+Bytes hidden(std::uint32_t shares, std::uint32_t price, std::uint64_t match, std::int64_t time_ns = kTime) {
+  return Writer('P', static_cast<std::uint64_t>(time_ns))
       .number<8>(0)
       .text("B", 1)
       .number<4>(shares)
@@ -104,7 +106,7 @@ TEST_F(ItchTrades, TakeTheirPriceFromTheOrder) {
   EXPECT_EQ(trade.price, parse_decimal("189.55").unscaled);
   EXPECT_EQ(trade.size, parse_decimal("100").unscaled);
   EXPECT_EQ(trade.aggressor, Aggressor::sell) << "who met an order to buy sold";
-  EXPECT_EQ(trade.event_time_ns, kMidnight + 34'200'000'000'123);
+  EXPECT_EQ(trade.event_time_ns, kMidnight + kTime);
   EXPECT_EQ(trade.receive_time_ns, kMidnight + 10 * kHour);
   EXPECT_EQ(trade.action, Action::trade);
   EXPECT_EQ(conditions(trade), Codes{});
@@ -279,14 +281,47 @@ TEST_F(ItchTrades, FindTheirDayThoughTheFirstMessageHasAWrongTime) {
   (void)all.event_time_ns(Bytes(12, 0xff), kMidnight + 10 * kHour);
   (void)all.event_time_ns(ahead, kMidnight + 10 * kHour);
   EXPECT_EQ(take(hidden(1, 1, 1)), Error::none);
-  EXPECT_EQ(only().event_time_ns, kMidnight + 34'200'000'000'123);
+  EXPECT_EQ(only().event_time_ns, kMidnight + kTime);
 }
 
 TEST_F(ItchTrades, KeepTheirDayBehindMidnight) {
   (void)take(stock("AAPL"));
   EXPECT_EQ(take(hidden(1, 1, 1)), Error::none);
-  EXPECT_EQ(all.take(hidden(1, 1, 2), kMidnight + 34 * kHour), Error::none);
-  EXPECT_EQ(trades.back().event_time_ns, kMidnight + 34'200'000'000'123);
+  EXPECT_EQ(take(hidden(1, 1, 2, kTime + 1)), Error::none);
+  EXPECT_EQ(all.take(hidden(1, 1, 3), kMidnight + 34 * kHour), Error::none);
+  EXPECT_EQ(trades.back().event_time_ns, kMidnight + kTime);
+}
+
+TEST_F(ItchTrades, AreMovedToAnotherDayByNoSingleWrongTime) {
+  constexpr std::int64_t kNow = kMidnight + 24 * kHour + 300 * kSecond;  // behind midnight
+  constexpr std::int64_t kLate = 24 * kHour - kSecond;
+  const auto time_of = [&](std::int64_t since_ns) {
+    EXPECT_EQ(all.take(hidden(1, 1, 1, since_ns), kNow), Error::none);
+    EXPECT_EQ(all.event_time_ns(hidden(1, 1, 1, since_ns), kNow), trades.back().event_time_ns) << "it is the same one";
+    return only().event_time_ns - kMidnight;
+  };
+  (void)take(stock("AAPL"));
+  EXPECT_EQ(time_of(kSecond), 24 * kHour + kSecond) << "the first one's time is wrong: it fits today";
+  EXPECT_EQ(time_of(kLate), kLate);
+  EXPECT_EQ(time_of(kLate + 1), kLate + 1);
+  for (const std::int64_t wrong_ns : {2 * kSecond, 3 * kSecond}) {
+    EXPECT_EQ(time_of(wrong_ns), 24 * kHour + wrong_ns);
+    EXPECT_EQ(time_of(kLate + 2), kLate + 2);
+  }
+}
+
+TEST_F(ItchTrades, AreOfTheDayThatTwoMessagesOnEndAgreeOn) {
+  constexpr std::int64_t kNow = kMidnight + 10 * kHour;
+  const auto time_of = [&](std::int64_t since_ns, std::int64_t now_ns) {
+    EXPECT_EQ(all.take(hidden(1, 1, 1, since_ns), now_ns), Error::none);
+    return only().event_time_ns - kMidnight;
+  };
+  (void)take(stock("AAPL"));
+  EXPECT_EQ(time_of(15 * kHour, kNow), -9 * kHour) << "it fits yesterday";
+  EXPECT_EQ(time_of(16 * kHour, kNow), -8 * kHour) << "and so does the next";
+  EXPECT_EQ(time_of(9 * kHour, kNow), 9 * kHour);
+  EXPECT_EQ(time_of(10 * kHour, kNow), 10 * kHour);
+  EXPECT_EQ(time_of(9 * kHour, kNow + 24 * kHour), 9 * kHour) << "their day is found";
 }
 
 TEST(ItchErrors, HaveNames) {
