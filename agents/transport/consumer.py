@@ -196,6 +196,19 @@ class Consumer(FaustConsumer):
         self,
         timeout: float,  # noqa: ASYNC109 - Faust's own
     ) -> tuple[RecordMap | None, set[TP] | None]:
+        """Wait for records, and hand over those of sought partitions even if they are paused by now, or soon.
+
+        Faust would leave them out, and fetching goes on behind them.
+        """
+        records, active = await self._fetch_soon(timeout)
+        if records is None or active is None:
+            return records, active
+        return records, active | self._sought.intersection(records)
+
+    async def _fetch_soon(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's own
+    ) -> tuple[RecordMap | None, set[TP] | None]:
         """Wait for records, and while a stream's buffer is full, for no longer than until it has room.
 
         Faust looks again after a second, in which a stream that folds as fast as it can has long run dry.

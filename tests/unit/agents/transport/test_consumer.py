@@ -1,7 +1,7 @@
 """When the consumer fetches and when it leaves records with the broker, while streams have no room for them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import pytest
@@ -26,10 +26,14 @@ class Broker(InLoopConsumer):
 
     fetched: list[set[TP]]
     records: Mapping[TP, list[Any]]
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens while it is asked for records."""
     assignments_meanwhile = 0
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ARG002, ASYNC109 - Faust's own
         self.fetched.append(set(active_partitions or ()))
+        if self.meanwhile is not None:
+            await self.meanwhile()
         return self.records
 
     def highwater(self, _tp: TP) -> int:
@@ -69,6 +73,7 @@ class Assigned(Consumer):
         super().__init__(app.transport, self.hand_over, app._on_partitions_revoked, app._on_partitions_assigned)
         self.handed_over: list[RecordSet] = []
         self.left_to_faust: list[RecordSet] = []
+        self.paused_by_the_first: set[TP] = set()
         self._set_active_tps(self.assignment())
         self.resume_flow()
 
@@ -81,10 +86,11 @@ class Assigned(Consumer):
     async def hand_over(self, message: Message) -> None:
         """As Faust gives messages to their agents' streams."""
         self.handed_over.append(cast("RecordSet", message.value))
+        self.pause_partitions(self.paused_by_the_first)
 
-    def give(self, tp: TP, offset: int) -> None:
-        """Have a record set of one partition fetched from now on, and nothing else."""
-        self.broker.records = {tp: [next(UndecodedRecords(TopicPartition(*tp), b"", (), offset))]}
+    def give(self, *partitions: TP, offset: int) -> None:
+        """Have a record set of each of these partitions fetched from now on, and nothing else."""
+        self.broker.records = {tp: [next(UndecodedRecords(TopicPartition(*tp), b"", (), offset))] for tp in partitions}
 
     @property
     def broker(self) -> Broker:
@@ -200,7 +206,7 @@ async def test_a_seek_that_another_assignment_overtook_does_not_count_for_it(con
 
 async def test_a_record_set_is_handed_over_at_once_while_its_agent_has_room(consumer: Assigned) -> None:
     tp = TP("trades", 1)
-    consumer.give(tp, 7)
+    consumer.give(tp, offset=7)
     await consumer.fetch()
     assert [each.start_offset for each in consumer.handed_over] == [7]
     assert consumer.left_to_faust == []
@@ -209,9 +215,35 @@ async def test_a_record_set_is_handed_over_at_once_while_its_agent_has_room(cons
 async def test_a_record_set_that_begins_before_the_last_one_is_handed_over_all_the_same(consumer: Assigned) -> None:
     tp = TP("trades", 1)
     for offset in (8, 7):
-        consumer.give(tp, offset)
+        consumer.give(tp, offset=offset)
         await consumer.fetch()
     assert [each.start_offset for each in consumer.handed_over] == [8, 7]
+
+
+async def test_a_pause_while_a_fetch_is_handed_over_loses_nothing_of_it(consumer: Assigned) -> None:
+    consumer.paused_by_the_first = TRADES
+    consumer.give(*TRADES, offset=7)
+    await consumer.fetch()
+    assert {TP(each.topic, each.partition) for each in consumer.handed_over} == TRADES
+    await consumer.fetch()
+    assert consumer.fetched == [TRADES | {USERS}, {USERS}]
+
+
+async def test_a_pause_while_a_fetch_is_under_way_loses_nothing_of_it(consumer: Assigned) -> None:
+    async def pause() -> None:
+        consumer.pause_partitions(TRADES)
+
+    consumer.broker.meanwhile = pause
+    consumer.give(*TRADES, offset=7)
+    await consumer.fetch()
+    assert {TP(each.topic, each.partition) for each in consumer.handed_over} == TRADES
+
+
+async def test_what_a_fetch_brings_of_partitions_that_were_let_go_of_meanwhile_is_left_out(consumer: Assigned) -> None:
+    consumer.broker.meanwhile = lambda: consumer.on_partitions_revoked(TRADES)
+    consumer.give(*TRADES, offset=7)
+    await consumer.fetch()
+    assert consumer.handed_over == []
 
 
 async def test_faust_waits_for_room_where_an_agent_has_none_and_drops_nothing(consumer: Assigned) -> None:
@@ -221,7 +253,7 @@ async def test_faust_waits_for_room_where_an_agent_has_none_and_drops_nothing(co
     while not full.queue.full():
         full.queue.put_nowait(object())
     cast("Any", consumer.app.topics)._tp_index[tp].add(full)
-    consumer.give(tp, 7)
+    consumer.give(tp, offset=7)
     await consumer.fetch()
     assert consumer.handed_over == []
     assert [each.start_offset for each in consumer.left_to_faust] == [7]
