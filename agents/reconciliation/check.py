@@ -53,7 +53,7 @@ class CandleCheck:
         self._reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
         self._venues = {name for name, venue in read_venues(settings.venues_file).items() if venue.candles}
         self._check = Reconciliation(settings.reconcile_patience_ms / 1_000)
-        self._positions: dict[TP, int] = {}
+        self._positions: dict[TP, int] = {}  # of this assignment: the next one has another dict
         self._is_started = False
         app.read_batches_from(self)
 
@@ -66,13 +66,12 @@ class CandleCheck:
         for name in SOURCES:
             topic = self._settings.topic(name)
             of_topic = {tp for tp in partitions if tp.topic == topic}
-            self._positions |= await asyncio.to_thread(
-                offsets_since, self._settings, of_topic, now_ms - LOOKBACK_MS[name]
-            )
+            begins = await asyncio.to_thread(offsets_since, self._settings, of_topic, now_ms - LOOKBACK_MS[name])
+            self._positions.update(begins)
 
     async def revoked(self) -> None:
         """Let go of what waits: whoever has the partition then reads it again."""
-        self._positions.clear()
+        self._positions = {}
         self._check.forget_waiting()
 
     def position(self, tp: TP) -> int | None:
@@ -92,7 +91,8 @@ class CandleCheck:
 
     async def _take(self, record_set: RecordSet) -> None:
         tp = TP(record_set.topic, record_set.partition)
-        position = self._positions.get(tp)
+        positions = self._positions
+        position = positions.get(tp)
         if position is None:
             return
         if record_set.start_offset != position:
@@ -100,15 +100,19 @@ class CandleCheck:
         try:
             records = await self._read(record_set, position)
         except CorruptBatch as error:
-            log.critical("%s partition %d is compared no further: %s", *tp, error)
-            self._positions.pop(tp, None)
-            self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
+            if self._positions is positions:
+                self._leave_off(tp, error)
             return
-        if self._positions.get(tp) != position:
-            return  # it was taken away meanwhile
-        self._positions[tp] = record_set.next_offset
+        if self._positions is not positions:
+            return  # it was taken away meanwhile, and may have been given back
+        positions[tp] = record_set.next_offset
         for name, fields in records:
             self._tell(self._compare(tp.partition, name, fields))
+
+    def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
+        log.critical("%s partition %d is compared no further: %s", *tp, error)
+        self._positions.pop(tp, None)
+        self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
     async def _start(self) -> None:
         self._is_started = True

@@ -60,9 +60,16 @@ class Gathered:
             raise OffsetJump(*tp, f"offset {place.offset} is next", record_set.start_offset)
         return place
 
+    def is_at(self, tp: TP, place: Place) -> bool:
+        """Whether a partition is at this very place, which `next_of` told, and was not let go of since.
+
+        One that was, and was begun with anew, is at another place, be it equal.
+        """
+        return self._next.get(tp) is place
+
     def add(self, tp: TP, rows: Rows, begin: Place, end: int) -> None:
         """Take the rows of the offsets [begin, end), unless the partition was let go of while they were made."""
-        if self._next.get(tp) != begin:
+        if not self.is_at(tp, begin):
             return
         pending = self._pending.setdefault(tp, Pending(tp, begin.offset, end, Rows()))
         pending.rows.extend(rows)

@@ -120,15 +120,19 @@ class SqlSink:
         try:
             rows = await patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, place.offset, place.epoch))
         except CorruptBatch as error:
-            log.critical("%s partition %d is stored no further: %s", *tp, error)
-            self._gathered.leave_off(tp)
-            self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
+            if self._gathered.is_at(tp, place):
+                self._leave_off(tp, error)
             return
         self._gathered.add(tp, rows, place, record_set.next_offset)
         self._has_rows.set()
         if self._gathered.rows > BUFFER_ROWS:
             self._has_room.clear()
             metrics.FULL.inc()
+
+    def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
+        log.critical("%s partition %d is stored no further: %s", *tp, error)
+        self._gathered.leave_off(tp)
+        self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
     async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> Place:
         stored_epoch, position = await patiently(lambda: asyncio.to_thread(self._writer.begin, tp, epoch, first))

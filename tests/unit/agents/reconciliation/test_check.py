@@ -48,3 +48,23 @@ async def test_a_partition_whose_next_batch_cannot_be_told_is_fetched_no_more() 
     app, check = begun(10)
     await check.take(RecordSet(*BARS, bytes(100), 10, 10))
     assert (app.paused, check.position(BARS), app.crashes) == ({BARS}, None, [])
+
+
+@pytest.mark.parametrize("data", [b"", bytes(100)], ids=["whole", "damaged"])
+async def test_a_set_that_was_being_read_when_its_partition_came_back_at_the_same_place_leaves_it_there(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, check = begun(10)
+    read = check._read
+
+    async def read_across_a_rebalance(record_set: RecordSet, position: int) -> Any:
+        await check.revoked()
+        check._positions[BARS] = 10
+        return await read(record_set, position)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(check, "_read", read_across_a_rebalance)
+        await check.take(RecordSet(*BARS, data, 10, 12))
+    assert (app.paused, check.position(BARS)) == (set(), 10)
+    await check.take(RecordSet(*BARS, b"", 10, 12))
+    assert (check.position(BARS), app.crashes) == (12, [])

@@ -86,6 +86,19 @@ def test_rows_of_a_partition_that_was_let_go_of_while_they_were_made_are_dropped
     assert (gathered.rows, gathered.position(TRADES)) == (0, None)
 
 
+def test_rows_that_were_being_made_when_a_partition_came_back_at_the_same_place_are_dropped() -> None:
+    gathered = begun(TRADES)
+    place = gathered.next_of(record_set(10, 12))
+    assert place is not None
+    gathered.clear()
+    gathered.begin(TRADES, Place(EPOCH, 10))
+    assert not gathered.is_at(TRADES, place)
+    gathered.add(TRADES, rows_of(10, 11), place, 12)
+    assert (gathered.rows, gathered.position(TRADES)) == (0, 10)
+    take_in(gathered, TRADES, 10, 12)
+    assert (gathered.rows, gathered.position(TRADES)) == (2, 12)
+
+
 def test_a_partition_that_was_let_go_of_is_neither_fetched_nor_counted_as_stored() -> None:
     gathered = begun(TRADES, BARS)
     take_in(gathered, TRADES, 10, 12)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from agents.kernel import CorruptBatch
 from agents.sink.gathered import Place
 from agents.sink.rows import Rows
 from agents.sink.sink import SqlSink
 from agents.sink.writer import Pending
+from agents.transport import RecordSet
 from app.settings import Settings
 
 TRADES = TP("test.trades", 0)
@@ -23,7 +25,10 @@ class App:
     def __init__(self) -> None:
         self.on_before_shutdown = SimpleNamespace(connect=lambda _hears: None)
         self.committed: list[Mapping[TP, int]] = []
+        self.crashes: list[Exception] = []
         self.rejoined = 0
+        self.paused: set[TP] = set()
+        self.consumer = SimpleNamespace(assignment=lambda: {TRADES}, pause_partitions=self.paused.update)
 
     def read_batches_from(self, source: object) -> None:
         pass
@@ -33,6 +38,9 @@ class App:
 
     async def rejoin(self) -> None:
         self.rejoined += 1
+
+    async def crash(self, error: Exception) -> None:
+        self.crashes.append(error)
 
 
 @pytest.mark.parametrize("stored", [5, 15, 40])
@@ -57,3 +65,30 @@ async def test_a_sink_whose_rows_are_stored_goes_on(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sink._writer, "write", lambda _batch: {TRADES: 20})
     await sink._write([Pending(TRADES, 10, 20, Rows())])
     assert (app.rejoined, sink.position(TRADES)) == (0, 20)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_set_that_was_in_work_when_its_partition_came_back_at_the_same_place_leaves_it_there(
+    monkeypatch: pytest.MonkeyPatch, *, is_damaged: bool
+) -> None:
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+
+    def begin() -> None:
+        sink._gathered.clear()
+        sink._gathered.begin(TRADES, Place("epoch", 10))
+
+    def rows_across_a_rebalance(*_: object) -> Rows:
+        begin()
+        if is_damaged:
+            raise CorruptBatch
+        return Rows()
+
+    begin()
+    sink._has_room.set()
+    with monkeypatch.context() as patched:
+        patched.setattr(sink._maker, "rows", rows_across_a_rebalance)
+        await sink.take(RecordSet(*TRADES, b"", 10, 12))
+    assert (app.paused, sink.position(TRADES)) == (set(), 10)
+    await sink.take(RecordSet(*TRADES, b"", 10, 12))
+    assert (sink.position(TRADES), app.crashes) == (12, [])
