@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, TypeVar
+
+from agents.transport import BatchApp
 
 T = TypeVar("T")
 
@@ -29,6 +31,16 @@ class CorruptRecords(Exception):
 
 class LetGo(Exception):
     """The partition was let go of before something that may take for ever was done: it is not done any more."""
+
+
+@contextlib.asynccontextmanager
+async def errors_end(app: BatchApp) -> AsyncIterator[None]:
+    """Take a record set in here; an error ends the worker: started again, an agent would leave the record set out."""
+    try:
+        yield
+    except Exception as error:
+        await app.crash(error)
+        raise
 
 
 class Closing:

@@ -25,7 +25,7 @@ from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
-from agents.partition_log import THREAD_BYTES, CorruptRecords
+from agents.partition_log import THREAD_BYTES, CorruptRecords, errors_end
 from agents.schema_lookup import WriterSchemaLookup, know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced
@@ -158,12 +158,15 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if partition is None:
             return
         if len(record_set.data) < THREAD_BYTES:
-            await self._fold(partition, record_set)
+            await self._fold_or_end(partition, record_set)
         else:
-            self._folding[record_set.partition] = self.add_future(self._fold(partition, record_set))
+            self._folding[record_set.partition] = self.add_future(self._fold_or_end(partition, record_set))
+
+    async def _fold_or_end(self, partition: FoldingPartition, record_set: RecordSet) -> None:
+        async with errors_end(self.app):
+            await self._fold(partition, record_set)
 
     async def _fold(self, partition: FoldingPartition, record_set: RecordSet) -> None:
-        """An error ends the worker: started again, an agent would leave the record set out."""
         log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
         try:
             await partition.fold(record_set, log_end or record_set.next_offset)
@@ -171,9 +174,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             self._aggregate_failed(partition, error)
         except CorruptRecords as error:
             await self._log_damaged(partition, error)
-        except Exception as error:
+        except Exception:
             partition.break_off()  # a record may be folded by half
-            await self.app.crash(error)
             raise
 
     async def _open(self, number: int) -> None:

@@ -13,7 +13,7 @@ from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
-from agents.partition_log import CorruptRecords
+from agents.partition_log import CorruptRecords, errors_end
 from agents.schema_lookup import know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced
@@ -96,23 +96,23 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         return self._broken_off | {side.tp: side.next_offset for side in self._sides()}
 
     async def take(self, record_set: RecordSet) -> None:
-        """Take a record set of a partition that this worker has; one of any other came before a rebalance.
-
-        An error ends the worker: started again, an agent would leave the record set out.
-        """
+        """Take a record set of a partition that this worker has; one of any other came before a rebalance."""
         partition = self._partitions.get(record_set.partition)
         if partition is None:
             return
+        async with errors_end(self.app):
+            await self._take(partition, record_set)
+
+    async def _take(self, partition: JoiningPartition, record_set: RecordSet) -> None:
         try:
             await partition.take(record_set)
         except CorruptRecords as error:
             await self._log_damaged(partition, error)
-            return
-        except Exception as error:
+        except Exception:
             partition.break_off()  # a record may be taken by half
-            await self.app.crash(error)
             raise
-        self._pace(partition)
+        else:
+            self._pace(partition)
 
     async def _log_damaged(self, partition: JoiningPartition, error: CorruptRecords) -> None:
         """Join this partition no further, and write what came before the damage: nobody can tell what is behind it.

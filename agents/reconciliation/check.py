@@ -13,7 +13,7 @@ from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
-from agents.partition_log import OffsetJump
+from agents.partition_log import OffsetJump, errors_end
 from agents.reconciliation import metrics
 from agents.reconciliation.pairs import Amounts, Bar, Candle, Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
@@ -79,15 +79,9 @@ class CandleCheck:
         return self._positions.get(tp)
 
     async def take(self, record_set: RecordSet) -> None:
-        """Compare the records of a record set of a partition that this worker has.
-
-        An error ends the worker: started again, an agent would leave the record set out.
-        """
-        try:
+        """Compare the records of a record set of a partition that this worker has."""
+        async with errors_end(self._app):
             await self._take(record_set)
-        except Exception as error:
-            await self._app.crash(error)
-            raise
 
     async def _take(self, record_set: RecordSet) -> None:
         tp = TP(record_set.topic, record_set.partition)

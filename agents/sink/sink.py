@@ -14,6 +14,7 @@ from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
 from agents.metrics_server import serve_metrics
+from agents.partition_log import errors_end
 from agents.sink import metrics
 from agents.sink.gathered import Gathered, Place
 from agents.sink.patience import patiently
@@ -95,15 +96,9 @@ class SqlSink:
         return self._gathered.position(tp)
 
     async def take(self, record_set: RecordSet) -> None:
-        """Gather the rows of a record set; waits while too much is gathered already.
-
-        An error ends the sink: started again, an agent would leave the record set out.
-        """
-        try:
+        """Gather the rows of a record set; waits while too much is gathered already."""
+        async with errors_end(self._app):
             await self._take(record_set)
-        except Exception as error:
-            await self._app.crash(error)
-            raise
 
     async def _start(self) -> None:
         self._is_started = True
