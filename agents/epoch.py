@@ -20,9 +20,10 @@ class EpochMismatch(Exception):
 class RecordsGone(EpochMismatch):
     """The log begins after what is stored has come to: records between are gone by retention, and no state has them."""
 
-    def __init__(self, message: str, next_offset: int) -> None:
-        """`next_offset` is the first that is not in what is stored."""
+    def __init__(self, message: str, topic: str, next_offset: int) -> None:
+        """`next_offset` of `topic` is the first that is not in what is stored."""
         super().__init__(message)
+        self.topic = topic
         self.next_offset = next_offset
 
 
@@ -55,5 +56,6 @@ def check_progress(
         raise RecordsGone(
             f"{topic} begins at offset {first}, and what is stored has come to {next_offset} only: the "
             f"records between are gone by retention. {remedy}",
+            topic,
             next_offset,
         )

@@ -92,6 +92,7 @@ async def recover_join(setup: JoinSetup, partition: int) -> RecoveredJoin:
     Raises:
         CorruptState: the changelog cannot be restored.
         EpochMismatch: the state was made of other logs.
+        RecordsGone: or from these, one of which has lost what comes next.
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     writer = JoinWriter(setup.settings, partition)

@@ -8,6 +8,7 @@ import faust
 from faust.types import TP
 
 from agents import memory
+from agents.epoch import RecordsGone
 from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
@@ -137,10 +138,19 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self._paused = self._paused - was | now
 
     async def _open(self, number: int) -> None:
-        recovered = await recover_join(self._setup, number)
+        try:
+            recovered = await recover_join(self._setup, number)
+        except RecordsGone as error:
+            self._leave_alone(number, error)
+            return
         partition = JoiningPartition(self._setup, number, recovered)
         partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
         self._partitions[number] = partition
+
+    def _leave_alone(self, number: int, error: RecordsGone) -> None:
+        """Join nothing of this partition, which was left off for longer than its records are kept; the others go on."""
+        log.critical("partition %d is not joined: %s", number, error)
+        self._broken_off[TP(error.topic, number)] = error.next_offset
 
     def _flush_failed(self, partition: JoiningPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""

@@ -9,7 +9,7 @@ from typing import Final
 from faust.types import TP
 
 from agents import crash_points
-from agents.epoch import check_progress, epoch_of
+from agents.epoch import RecordsGone, check_progress, epoch_of
 from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
@@ -72,7 +72,10 @@ class SqlSink:
         bounds = await asyncio.to_thread(log_bounds, self._settings, partitions)
         epochs = {topic: await asyncio.to_thread(epoch_of, self._settings, topic) for topic, _ in partitions}
         for tp, (first, end) in bounds.items():
-            self._gathered.begin(tp, await self._begin(tp, epochs[tp.topic], first, end))
+            try:
+                self._gathered.begin(tp, await self._begin(tp, epochs[tp.topic], first, end))
+            except RecordsGone as error:
+                self._leave_alone(tp, error)
             crash_points.reach("during-recovery")
         self._has_room.set()
         self._task = asyncio.create_task(self._write_always())
@@ -123,6 +126,11 @@ class SqlSink:
         if self._gathered.rows > BUFFER_ROWS:
             self._has_room.clear()
             metrics.FULL.inc()
+
+    def _leave_alone(self, tp: TP, error: RecordsGone) -> None:
+        """Store nothing of a partition that was left off for longer than its records are kept; the others go on."""
+        log.critical("%s partition %d is not stored: %s", *tp, error)
+        self._gathered.stored[tp] = error.next_offset
 
     def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
         log.critical("%s partition %d is stored no further: %s", *tp, error)

@@ -22,7 +22,8 @@ from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade
 from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.broker_files import FORMAT_AT, damage
-from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Tape, folding, make_anew, read, with_topics
+from tests.integration.fold_kit import PARTITIONS, START_NS, Avro, Group, Tape, folding, make_anew, read, with_topics
+from tests.integration.state_kit import lose
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_oracle import JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent, published
 
@@ -244,6 +245,27 @@ def test_a_batch_of_quotes_whose_end_cannot_be_told_stops_its_partition_alone(jo
     assert {place: fields for place, fields in found.items() if fields["of"] != begin.partition} == others
     of_it = {place: fields for place, fields in found.items() if fields["of"] == begin.partition}
     assert of_it.items() <= wanted.items()
+
+
+def test_a_partition_whose_next_trades_are_gone_is_left_alone_and_the_others_are_joined(joined: Settings) -> None:
+    tape = Tape(joined)
+    feed = Feed(tape)
+    feed.write(400)
+    with folding(joined, app=APP) as worker:
+        eventually(lambda: written(joined, tape.avro), lambda: worker.log)
+        assert worker.stop() == 0, worker.log
+    gone = written(joined, tape.avro)[0]["of"]
+    feed.write(400)
+    feed.end()
+    wanted = by_place(list(expected(joined, tape.avro)))
+    others = {place: fields for place, fields in wanted.items() if fields["of"] != gone}
+    lose(joined, gone, Group(joined).ends()[gone])
+    with folding(joined, app=APP) as worker:
+        eventually(lambda: len(written_elsewhere(joined, tape.avro, gone)) >= len(others), lambda: worker.log)
+        assert f"partition {gone} is not joined: {tape.topic} begins at offset" in worker.log
+        assert worker.stop() == 0, worker.log
+    found = by_place([comparable(fields) for fields in written_elsewhere(joined, tape.avro, gone)])
+    assert found == others
 
 
 def written_elsewhere(settings: Settings, avro: Avro, partition: int) -> list[Fields]:

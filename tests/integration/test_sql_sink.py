@@ -255,6 +255,26 @@ def test_a_log_that_was_cut_in_front_of_a_running_sink_ends_it_with_the_place(se
     assert not {"3", "4"} & database.trades().keys()
 
 
+def test_a_partition_whose_next_records_are_gone_is_left_alone_and_all_others_are_stored(
+    settings: Settings, tape: Tape
+) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)], partition=2)
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+        assert sink.stop() == 0
+    tape.trades([trade(2)], partition=2)
+    cut_off(settings.topic("trades"), settings)
+    tape.trades([trade(3)], partition=2)
+    tape.trades([trade(4)], partition=1)
+    tape.bars([bar(NOON_S, seq=3)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=2, bar=1)
+        assert f"{settings.topic('trades')} partition 2 is not stored: " in sink.printed
+        assert sink.stop() == 0
+    assert database.trades().keys() == {"1", "4"}
+
+
 def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
     database = Database(settings)
     tape.trades([trade(1)])

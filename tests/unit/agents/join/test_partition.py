@@ -10,6 +10,7 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
+from agents.epoch import RecordsGone
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinFlush, JoinOutcome, QuoteJoin, WriterSchemas
@@ -201,6 +202,29 @@ async def test_nothing_of_a_record_that_was_taken_by_half_is_written(monkeypatch
         await table.take(RecordSet(partition.trades.tp.topic, 0, b"", 2, 3))
     await asyncio.wait_for(partition.close(), WAIT_S)
     assert ([type(error) for error in crashes], written.joined) == ([ArithmeticError], [])
+
+
+async def test_a_partition_that_retention_passed_is_left_alone_and_the_others_are_joined(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings()
+    gone, other = (TP(settings.topic("trades"), number) for number in (0, 1))
+
+    async def recover(_: JoinSetup, number: int) -> RecoveredJoin:
+        if number == gone.partition:
+            raise RecordsGone("its records are gone", gone.topic, 7)
+        return RecoveredJoin(new_join(RULES), cast("Any", Written()), 3, 0)
+
+    monkeypatch.setattr("agents.join.table.recover_join", recover)
+    app = build_join(settings)
+    app.consumer = cast("Any", SimpleNamespace(assignment=set, resume_partitions=lambda _: None))
+    table = cast("JoinTable", app.tables["quotes"])
+    table._setup = JoinSetup(settings, cast("Any", None), WriterSchemas(), WriterSchemas(), 0)
+    await table.assigned({gone, other})
+    assert (table.position(gone), table.position(other)) == (None, 3)
+    assert table._next_offsets()[gone] == 7
+    assert "partition 0 is not joined: its records are gone" in caplog.text
+    await table.revoked()
 
 
 async def test_a_quote_that_cannot_be_read_is_counted_as_the_joins_dead_letter_and_not_as_the_folds() -> None:

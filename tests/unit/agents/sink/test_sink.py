@@ -92,3 +92,20 @@ async def test_a_set_that_was_in_work_when_its_partition_came_back_at_the_same_p
     assert (app.paused, sink.position(TRADES)) == (set(), 10)
     await sink.take(RecordSet(*TRADES, b"", 10, 12))
     assert (sink.position(TRADES), app.crashes) == (12, [])
+
+
+async def test_a_partition_that_retention_passed_is_left_alone_and_the_others_are_stored(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+    sink._is_started = True
+    monkeypatch.setattr("agents.sink.sink.migrate", lambda _settings: None)
+    monkeypatch.setattr("agents.sink.sink.log_bounds", lambda *_: {TRADES: (20, 30), BARS: (0, 30)})
+    monkeypatch.setattr("agents.sink.sink.epoch_of", lambda *_: "epoch")
+    monkeypatch.setattr(sink._writer, "begin", lambda *_: ("epoch", 10))
+    await sink.assigned({TRADES, BARS})
+    assert (sink.position(TRADES), sink.position(BARS)) == (None, 10)
+    assert sink._gathered.stored == {TRADES: 10, BARS: 10}
+    assert f"{TRADES.topic} partition 0 is not stored: {TRADES.topic} begins at offset 20" in caplog.text
+    await sink.revoked()
