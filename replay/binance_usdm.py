@@ -39,8 +39,8 @@ class BinanceUsdmProtocol(BinanceProtocol):
         return json.dumps({"stream": self.stream_of(trade.instrument), "data": data})
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
-        """A combined-stream frame of a best bid and ask; `T` is when the matching engine had it."""
-        time_ms = quote.event_time_ns // self.resolution_ns
+        """A combined-stream frame of a best bid and ask; `T` is that of the match that left the book so."""
+        time_ms = (quote.event_time_ns - 1) // self.resolution_ns
         data = {"e": "bookTicker", **book(quote), "T": time_ms, "E": time_ms}
         return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": data})
 

@@ -74,7 +74,7 @@ TEST_F(BinanceUsdmTest, BookTickerGivesTheBestBidAndAskOfAnotherEndpoint) {
   ASSERT_EQ(out_.quotes.size(), 1U);
   expect_level(out_.quotes[0].bid, "0.0173", "2");
   expect_level(out_.quotes[0].ask, "0.01731", "297");
-  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'626'992'741'012'000'000);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'626'992'741'012'000'001) << "behind an aggTrade of its time";
   EXPECT_TRUE(out_.quotes[0].has_venue_time);
   EXPECT_EQ(venue_.path(Channel::quotes), "/public/stream");
 }

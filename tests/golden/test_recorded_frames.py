@@ -254,7 +254,7 @@ def test_sessions_of_other_venues_are_read_as_plain_decimals_read_them(
 def quote_of(venue: str, instrument: str, data: dict[str, Any]) -> Fields:
     sides = {"bid_price": "b", "bid_size": "B", "ask_price": "a", "ask_size": "A"}
     amounts = {name: Decimal(data[key]) for name, key in sides.items()}
-    time_ns = data.get("T", 0) * MILLISECOND_NS
+    time_ns = data["T"] * MILLISECOND_NS + 1 if "T" in data else 0  # behind a trade of its time
     name = {"venue": venue, "instrument": instrument, "quote_seq": data["u"], **amounts, "event_time_ns": time_ns}
     return {**name, "receive_time_ns": 0, "bridge_session": "", "bridge_sequence": 0}
 

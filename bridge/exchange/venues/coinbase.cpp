@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
-#include <optional>
 
 #include "core/time.hpp"
 #include "exchange/candle_rows.hpp"
@@ -14,12 +12,6 @@ namespace livetape::bridge {
 namespace {
 
 using simdjson::ondemand::value;
-
-/// Since when a ticker stands: its time is a match's own, and its book what the match left.
-std::optional<std::int64_t> behind(std::optional<std::int64_t> match_ns) noexcept {
-  if (!match_ns || *match_ns == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
-  return *match_ns + 1;
-}
 
 /// What a match on the stream and a trade of the history say alike. `side` is the maker's.
 void read_field(std::string_view key, value& field, TradeFields& fields) {
@@ -79,7 +71,8 @@ FrameResult Coinbase::decode(std::string_view frame, std::int64_t receive_time_n
   }
   if (type == "ticker") {
     quote.symbol = fields.symbol;
-    if (fields.has_time) quote.set_ns(behind(fields.time_ns));
+    if (fields.has_time) quote.set_ns(fields.time_ns);
+    quote.stand_behind();
     return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
   if (type != "match") return is_harmless(type) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
