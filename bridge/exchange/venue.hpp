@@ -147,6 +147,9 @@ class Venue {
   /// more for instance: nothing is traded of it. `body` has padding behind it.
   [[nodiscard]] virtual bool says_unlisted(std::string_view /*body*/) { return false; }
 
+  /// How long before the trade that made it a quote comes, of a venue that tells no time with its quotes.
+  [[nodiscard]] virtual std::int64_t quote_lead_ns() const { return 0; }
+
   // History.
   [[nodiscard]] virtual IdRule id_rule() const = 0;
   [[nodiscard]] virtual HistoryRules history_rules() const = 0;

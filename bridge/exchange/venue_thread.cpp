@@ -48,6 +48,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
       tapes_(tapes_of(*venue_)),
       watches_(tapes_.size(), TradeWatch(patience_ns_)),
+      quote_clock_(venue_->quote_lead_ns()),
       hold_rule_(tapes_.size()),
       kafka_(kafka_ring_, metrics.kafka_dropped, config.venue),
       backfill_(context_, *venue_, rest_, tapes_, *this, metrics_, kSettle),

@@ -22,6 +22,11 @@ class Binance final : public Venue {
                                               bool is_on) const override;
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  /// Half of the quotes come that long before their trades, in the recordings of 2024-08-08 of BTC-USDT and ETH-USDT.
+  /// Of the 3,179 orders there whose quotes can be told, a join gives 77% the very book that they met, and 1% what they
+  /// left.
+  [[nodiscard]] std::int64_t quote_lead_ns() const override { return 500'000; }
+
   [[nodiscard]] bool says_unlisted(std::string_view body) override;
 
   [[nodiscard]] IdRule id_rule() const override { return IdRule::contiguous; }
