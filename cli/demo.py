@@ -1,6 +1,5 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
-import shutil
 import signal
 import sys
 import time
@@ -49,8 +48,6 @@ def demo(seconds: Seconds = None) -> None:
     with alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
-        for left in ("spool", "positions"):
-            shutil.rmtree(home / left, ignore_errors=True)
         _run(settings, stack, [_exchanges(settings, venue_ports)], seconds)
 
 

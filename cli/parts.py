@@ -19,7 +19,7 @@ from app.time_zones import midnight_ns, utc_offsets
 from app.topics import load_topics
 from app.venues import read_venues
 from cli.console import WrongSetting
-from local import ports
+from local import bridge_files, ports
 from local.errors import SoftwareMissing
 
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
@@ -192,9 +192,9 @@ def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str
         "metrics": settings.bridge_metrics,
         "relay_metrics": settings.relay_metrics,
         "errors_dir": str(settings.home / "decode-errors"),
-        "spool_dir": str(settings.home / "spool" / settings.namespace),
+        "spool_dir": str(settings.home / bridge_files.SPOOL / settings.namespace),
         "spool_bytes": settings.spool_mb << 20,
-        "positions_dir": str(settings.home / "positions" / settings.namespace),
+        "positions_dir": str(settings.home / bridge_files.POSITIONS / settings.namespace),
         "clock_interval_ms": settings.clock_interval_ms,
         "silence_ms": settings.silence_ms,
         "venues": venues,

@@ -32,7 +32,14 @@ def up() -> None:
 
 def down(
     *,
-    clean: Annotated[bool, typer.Option("--clean", help="Remove their data too: topics, schemas, databases.")] = False,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="Remove their data too: topics, schemas, databases, and the bridge's spool and positions, of all "
+            "namespaces. Bridges are to be stopped before.",
+        ),
+    ] = False,
 ) -> None:
     """Stop the servers that `livetape up` started; those of a run end with it."""
     settings = Settings()
@@ -44,11 +51,11 @@ def down(
     if not any(server.running() for server in stack.servers):
         console.print("No server of ours is running.")
     _tell_of_demo(settings)
+    end = stack.clean if clean else stack.stop
     with working("Stopping the servers"):
-        stack.stop(lambda server, state: done(server.title, state))
+        end(lambda server, state: done(server.title, state))
     if clean:
-        stack.clean()
-        done("data", f"removed from {stack.home / 'data'}")
+        done("data", f"removed from {stack.home}: data, spool, positions")
 
 
 def status() -> None:

@@ -7,6 +7,7 @@ LocalError
  ├─ NotLocal          the settings point to another machine
  ├─ OtherPorts        a server runs already, at other ports than the settings say
  ├─ NotOurs           another user started a server, and only that user may stop it
+ ├─ BridgeRuns        a bridge has files in use that are to be removed
  └─ ServerFailed      a server ended or did not become ready; carries the end of its log
 """
 
@@ -69,6 +70,13 @@ class NotOurs(LocalError):
 
     def __init__(self, pid: int, name: str, owner: str) -> None:
         super().__init__(f"{name} (pid {pid}) belongs to {owner}: stop it as that user")
+
+
+class BridgeRuns(LocalError):
+    """A bridge has files in use that are to be removed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"a bridge runs and has {folder} in use: stop it first")
 
 
 class ServerFailed(LocalError):

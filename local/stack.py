@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from app import kept_schema_ids
 from app.settings import Settings
-from local import ports
+from local import bridge_files, ports
 from local.errors import DiskFull, NotLocal
 from local.kafka import Kafka
 from local.postgres import Postgres
@@ -113,11 +113,17 @@ class Stack:
                 done.result()
                 report(stopping[done], "stopped")
 
-    def clean(self) -> None:
-        """Stop every server and remove its data."""
-        self.stop()
+    def clean(self, report: Report = _silent) -> None:
+        """Stop every server and remove its data, and what bridges know of data that are gone.
+
+        Raises:
+            BridgeRuns: a bridge writes there; nothing was stopped.
+        """
+        bridge_files.check_unused(self.home)
+        self.stop(report)
         for server in self.servers:
             server.clean()
+        bridge_files.remove(self.home)
         kept_schema_ids.forget(self.home)
 
 

@@ -1,5 +1,6 @@
 """What the local servers say when they cannot start."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from app.settings import Settings
 from local import ports, stack
-from local.errors import DiskFull, NotLocal, OtherPorts, PortTaken, ServerFailed, SoftwareMissing
+from local.errors import BridgeRuns, DiskFull, NotLocal, OtherPorts, PortTaken, ServerFailed, SoftwareMissing
 from local.kafka import Kafka
 from local.process import Child, Command
 from local.registry import Registry
@@ -155,6 +156,39 @@ def test_a_server_that_runs_at_another_port_is_not_taken_for_the_wanted_one(tmp_
     with pytest.raises(OtherPorts, match=f"started for port {there} and not for 1: `livetape down` comes first"):
         stack_of(tmp_path, again).start(detached=True)
     assert again.asked == 0
+
+
+def kept_by_bridges(home: Path) -> list[Path]:
+    """Files of bridges of two namespaces."""
+    files = [
+        home / path
+        for namespace in ("live", "replay")
+        for path in (f"spool/{namespace}/kraken/lock", f"positions/{namespace}/kraken.positions")
+    ]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    return files
+
+
+def test_what_bridges_keep_goes_with_the_servers_data(tmp_path: Path) -> None:
+    files = kept_by_bridges(tmp_path)
+    recording = tmp_path / "recordings" / "kraken" / "20260309T143000.frames.gz"
+    recording.parent.mkdir(parents=True)
+    recording.touch()
+    stack_of(tmp_path).clean()
+    assert not any(file.exists() for file in files)
+    assert recording.exists()
+
+
+def test_nothing_is_taken_from_a_bridge_that_runs(tmp_path: Path, running: Server) -> None:
+    files = kept_by_bridges(tmp_path)
+    with files[2].open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a bridge does
+        with pytest.raises(BridgeRuns, match=re.escape(f"a bridge runs and has {files[2].parent} in use")):
+            stack_of(tmp_path, running).clean()
+    assert running.running() is not None
+    assert all(file.exists() for file in files)
 
 
 def test_a_server_whose_software_is_missing_does_not_run(tmp_path: Path) -> None:
