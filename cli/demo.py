@@ -13,7 +13,7 @@ from app import topic_admin
 from app.http_client import ask, client_of
 from app.intervals import COMPARED
 from app.schema_registry import register_all
-from app.settings import Settings, Venue, Writer
+from app.settings import PacketFeed, Settings, Venue, Writer
 from cli.arrivals import Arrivals
 from cli.console import WrongSetting, broken, console, done, fail, step
 from cli.runs import alone, demo_home
@@ -42,9 +42,7 @@ def demo(seconds: Seconds = None) -> None:
     settings = Settings()
     home = demo_home(settings)
     venue_ports = dict(zip(("binance", "kraken"), ports.free_ports(2), strict=True))
-    settings = settings.model_copy(
-        update={"namespace": "demo", "home": home, "venues": _simulated(venue_ports, home / "certs" / "ca.pem")}
-    )
+    settings = _of_demo(settings, home, venue_ports)
     with alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
@@ -148,7 +146,7 @@ def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: A
 
 
 def _parts(settings: Settings) -> list[Part]:
-    """Bridge, relay where a venue has it, fold, SQL sink, API and, where it can be, the bars' check."""
+    """Bridge, relay where a venue or packet feed has it, fold, SQL sink, API and, where it can be, the bars' check."""
 
     def part(name: str, command: str, *, is_source: bool = False) -> Part:
         return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
@@ -156,7 +154,8 @@ def _parts(settings: Settings) -> list[Part]:
     api = Part(
         "API", _livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{_url(settings)}/readyz")
     )
-    has_relay = any(venue.writer is Writer.RELAY for venue in settings.venues.values())
+    sources: list[Venue | PacketFeed] = [*settings.venues.values(), *settings.packet_feeds.values()]
+    has_relay = any(source.writer is Writer.RELAY for source in sources)
     relay = [part("relay", "relay", is_source=True)] if has_relay else []
     bridges = [part("bridge", "bridge", is_source=True), *relay]
     check = [part("candle check", "reconcile")] if COMPARED in settings.intervals else []
@@ -171,6 +170,12 @@ def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
     command = _livetape(settings, "replay", "market", *venues, *market, "--history", DEMO_HISTORY, *tls)
     listening = lambda: all(ports.answers(port) for port in venue_ports.values())  # noqa: E731
     return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening, is_source=True)
+
+
+def _of_demo(settings: Settings, home: Path, venue_ports: dict[str, int]) -> Settings:
+    """The settings with the simulated exchanges alone, whatever else is set to be read."""
+    venues = _simulated(venue_ports, home / "certs" / "ca.pem")
+    return settings.model_copy(update={"namespace": "demo", "home": home, "venues": venues, "packet_feeds": {}})
 
 
 def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:

@@ -1,11 +1,37 @@
-"""What ends a run, and what does not."""
+"""What a run is made of, what ends it, and what does not."""
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from app.settings import PacketFeed, Settings, Venue, Writer
 from cli import demo
+
+KRAKEN = Venue(url="wss://kraken", rest_url="https://kraken", instruments=("BTC-USD",))
+NASDAQ = PacketFeed(lines=("239.77.2.1:26400",))
+RELAYED = {"writer": Writer.RELAY}
+
+
+@pytest.mark.parametrize(
+    ("venue", "feed", "has_relay"),
+    [
+        (KRAKEN, NASDAQ, False),
+        (KRAKEN.model_copy(update=RELAYED), NASDAQ, True),
+        (KRAKEN, NASDAQ.model_copy(update=RELAYED), True),
+    ],
+)
+def test_a_relay_runs_where_a_venue_or_a_packet_feed_has_it(venue: Venue, feed: PacketFeed, *, has_relay: bool) -> None:
+    settings = Settings(venues={"kraken": venue}, packet_feeds={"nasdaq": feed})
+    assert ("relay" in {part.name for part in demo._parts(settings)}) is has_relay
+
+
+def test_a_demo_reads_its_simulated_exchanges_alone(tmp_path: Path) -> None:
+    settings = Settings(venues={"okx": KRAKEN}, packet_feeds={"nasdaq": NASDAQ})
+    of_demo = demo._of_demo(settings, tmp_path, {"kraken": 9_443})
+    assert of_demo.venues.keys() == {"kraken"}
+    assert of_demo.packet_feeds == {}
 
 
 @pytest.fixture
