@@ -15,8 +15,10 @@ SUFFIXES: Final = (".pcap", ".pcap.gz")
 _MAGICS: Final = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}
 """What a capture begins with, and the nanoseconds of its records' smaller unit."""
 _HEADER_BYTES, _RECORD_BYTES = 24, 16
-_ETHERNET_BYTES, _UDP_BYTES = 14, 8
+_MAC_BYTES, _TYPE_BYTES, _TAG_BYTES, _IP_BYTES, _UDP_BYTES = 12, 2, 4, 20, 8
 _IPV4, _UDP = b"\x08\x00", 17
+_VLAN: Final = (b"\x81\x00", b"\x88\xa8")
+_MOST_TAGS = 2
 
 
 class Captured(NamedTuple):
@@ -38,9 +40,14 @@ class CaptureSource:
         sessions = set()
         for datagram in read_capture(path):
             session, first, count = _header(path, datagram)
+            messages = _messages(datagram.payload, count)
+            if messages is None:
+                continue  # a re-request, which is a header of this kind alone, or damaged
             sessions.add(session)
-            for number, message in enumerate(_messages(datagram.payload, count), first):
+            for number, message in enumerate(messages, first):
                 self._came.setdefault(number, Captured(datagram.time_ns, message))
+        if not sessions:
+            raise BadRecording(f"{path} has no packet of MoldUDP64 that is whole")
         if len(sessions) != 1:
             raise BadRecording(f"{path} has {len(sessions)} sessions of MoldUDP64, and one can be played")
         self.session = sessions.pop().decode()
@@ -64,16 +71,19 @@ def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:
     return session, first, 0 if count == END_OF_SESSION else count
 
 
-def _messages(payload: bytes, count: int) -> Iterator[bytes]:
+def _messages(payload: bytes, count: int) -> list[bytes] | None:
+    """So many messages, or nothing where the payload has not all of them."""
+    messages = []
     at = HEADER.size
     for _ in range(count):
-        length = int.from_bytes(payload[at : at + 2])
-        yield payload[at + 2 : at + 2 + length]
-        at += 2 + length
+        begin = at + 2
+        at = begin + int.from_bytes(payload[at:begin])
+        messages.append(payload[begin:at])
+    return messages if at <= len(payload) else None
 
 
 def read_capture(path: Path) -> Iterator[Captured]:
-    """The UDP datagrams over IPv4 of a pcap file, compressed by gzip or not; one that is cut off ends there.
+    """The UDP datagrams over IPv4 of a pcap file that were captured whole; it may be compressed by gzip, and cut off.
 
     Raises:
         BadRecording: the file is missing or is no capture of Ethernet.
@@ -110,7 +120,19 @@ def _read(file: BufferedIOBase, count: int) -> bytes:
 
 
 def _payload(frame: bytes) -> bytes | None:
-    if frame[12:14] != _IPV4 or len(frame) < _ETHERNET_BYTES + 20 or frame[23] != _UDP:
+    """Of a UDP datagram that is in the frame to its end: a capture may have kept the beginning alone."""
+    ip = _ip_at(frame)
+    if ip is None or len(frame) < ip + _IP_BYTES or frame[ip + 9] != _UDP:
         return None
-    udp = _ETHERNET_BYTES + (frame[_ETHERNET_BYTES] & 0x0F) * 4
-    return frame[udp + _UDP_BYTES : udp + int.from_bytes(frame[udp + 4 : udp + 6])]
+    udp = ip + (frame[ip] & 0x0F) * 4
+    end = udp + int.from_bytes(frame[udp + 4 : udp + 6])
+    return frame[udp + _UDP_BYTES : end] if udp + _UDP_BYTES <= end <= len(frame) else None
+
+
+def _ip_at(frame: bytes) -> int | None:
+    """Where IPv4 begins, behind the tags of VLANs."""
+    at = _MAC_BYTES
+    for _ in range(_MOST_TAGS):
+        if frame[at : at + _TYPE_BYTES] in _VLAN:
+            at += _TAG_BYTES
+    return at + _TYPE_BYTES if frame[at : at + _TYPE_BYTES] == _IPV4 else None

@@ -48,14 +48,17 @@ def test_a_recording_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Pat
     assert 10_000 < len(read) < 50_000
 
 
-def capture(*packets: tuple[int, bytes], magic: int = 0xA1B23C4D, order: str = "<") -> bytes:
-    """A pcap file of datagrams and their times."""
-    parts = [struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 65_535, 1)]
+def capture(
+    *packets: tuple[int, bytes], magic: int = 0xA1B23C4D, order: str = "<", kept: int = 65_535, tags: bytes = b""
+) -> bytes:
+    """A pcap file of datagrams and their times, so much kept of each frame, with tags of VLANs."""
+    parts = [struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, kept, 1)]
     for time_ns, payload in packets:
-        frame = ethernet_frame(payload, *ADDRESS)
+        untagged = ethernet_frame(payload, *ADDRESS)
+        frame = untagged[:12] + tags + untagged[12:]
         seconds, below_ns = divmod(time_ns, 10**9)
         below = below_ns if magic == 0xA1B23C4D else below_ns // 1_000
-        parts += [struct.pack(f"{order}IIII", seconds, below, len(frame), len(frame)), frame]
+        parts += [struct.pack(f"{order}IIII", seconds, below, len(frame[:kept]), len(frame)), frame[:kept]]
     return b"".join(parts)
 
 
@@ -86,6 +89,35 @@ def test_lines_are_one_stream_whose_holes_are_told(tmp_path: Path) -> None:
     assert asyncio.run(played(source)) == [Hole(1), [b"b"], [b"c"], Hole(2), [b"f"], [b"g"]]
 
 
+def test_a_request_for_messages_takes_the_place_of_none(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap"
+    request = HEADER.pack(SESSION, 2, 2)
+    file.write_bytes(capture((1, packet(1, b"a")), (2, request), (3, packet(2, b"b", b"c")), (4, request)))
+    assert asyncio.run(played(CaptureSource(file, None))) == [[b"a"], [b"b"], [b"c"]]
+
+
+def test_a_packet_that_lacks_some_of_its_messages_takes_the_place_of_none(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap"
+    whole = packet(1, b"a", b"long")
+    file.write_bytes(capture((1, whole[:-1]), (2, whole[:-5]), (3, whole), (4, packet(4, b"d")[:-1])))
+    assert asyncio.run(played(CaptureSource(file, None))) == [[b"a"], [b"long"]]
+
+
+def test_frames_that_were_kept_in_part_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap"
+    bytes_of_b = len(ethernet_frame(packet(2, b"b"), *ADDRESS))
+    file.write_bytes(capture((1, packet(1, b"too long")), (2, packet(2, b"b")), kept=bytes_of_b))
+    assert [each.time_ns for each in read_capture(file)] == [2]
+    assert asyncio.run(played(CaptureSource(file, None))) == [Hole(1), [b"b"]]
+
+
+@pytest.mark.parametrize("tags", ["81000001", "88a80002", "88a8000281000001"])
+def test_a_capture_of_vlans_is_read(tmp_path: Path, tags: str) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture((1, b"one"), tags=bytes.fromhex(tags)))
+    assert [each.payload for each in read_capture(file)] == [b"one"]
+
+
 def test_a_capture_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "day.pcap.gz"
     whole = capture(*((number, packet(number, b"x" * 100)) for number in range(1, 5_000)))
@@ -101,6 +133,7 @@ def test_a_capture_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path)
     [
         (b"no capture at all, but long enough", "is no capture"),
         (capture((1, b"short")), "a datagram of 5 bytes"),
+        (capture((1, packet(1, b"a")), kept=50), "has no packet of MoldUDP64 that is whole"),
         (capture((1, packet(1, b"a")), (2, packet(1, b"a", session=b"SESSION002"))), "has 2 sessions"),
     ],
 )
