@@ -1,13 +1,12 @@
 """Captures of a packet feed, played back: what its lines had together, each message when it first came."""
 
-import gzip
 import struct
-import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from replay.compressed import opened, read
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.recording import BadRecording, Pace
 
@@ -88,35 +87,24 @@ def read_capture(path: Path) -> Iterator[Captured]:
     Raises:
         BadRecording: the file is missing or is no capture of Ethernet.
     """
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            yield from _datagrams(path, file)
-    except OSError as error:
-        raise BadRecording(f"{path} cannot be read: {error}") from error
+    with opened(path) as file:
+        yield from _datagrams(path, file)
 
 
 def _datagrams(path: Path, file: BufferedIOBase) -> Iterator[Captured]:
-    header = _read(file, _HEADER_BYTES)
+    header = read(file, _HEADER_BYTES)
     for order in "<", ">":
         if len(header) == _HEADER_BYTES and struct.unpack(f"{order}I", header[:4])[0] in _MAGICS:
             break
     else:
         raise BadRecording(f"{path} is no capture: it begins with {header[:4]!r}")
     unit_ns = _MAGICS[struct.unpack(f"{order}I", header[:4])[0]]
-    while len(record := _read(file, _RECORD_BYTES)) == _RECORD_BYTES:
+    while len(record := read(file, _RECORD_BYTES)) == _RECORD_BYTES:
         seconds, below, kept, _length = struct.unpack(f"{order}IIII", record)
-        frame = _read(file, kept)
+        frame = read(file, kept)
         payload = _payload(frame)
         if len(frame) == kept and payload is not None:
             yield Captured(seconds * 1_000_000_000 + below * unit_ns, payload)
-
-
-def _read(file: BufferedIOBase, count: int) -> bytes:
-    """So many bytes, or what there is of them: who was killed leaves a file without its end, or with a bad one."""
-    try:
-        return file.read(count)
-    except (EOFError, zlib.error):
-        return b""
 
 
 def _payload(frame: bytes) -> bytes | None:

@@ -107,7 +107,10 @@ def packets(  # noqa: PLR0917 - each an option of the command line
         str, typer.Option(help="IPv4 address of the interface that groups are sent by.")
     ] = "127.0.0.1",
     file: Annotated[
-        Path | None, typer.Option(exists=True, help="An ITCH 5.0 file or a capture, *.pcap(.gz), in place of a market.")
+        Path | None,
+        typer.Option(
+            exists=True, help="An ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), in place of a market."
+        ),
     ] = None,
     speed: Annotated[str, typer.Option(help="Of a capture: 1 for its own pace, N times as fast, or max.")] = "1",
     stocks: Annotated[str, typer.Option(help="Symbols of the market, comma-separated.")] = "AAPL,MSFT,NVDA",

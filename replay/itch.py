@@ -1,9 +1,12 @@
 """TotalView-ITCH 5.0 as a sender writes it, and as files keep it."""
 
 import struct
+from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
+from replay.compressed import opened, read
 from replay.recording import BadRecording
 
 BYTES: Final = {
@@ -11,6 +14,9 @@ BYTES: Final = {
     "E": 31, "C": 36, "X": 23, "D": 19, "U": 35, "P": 44, "Q": 40, "B": 19, "I": 50, "N": 20, "O": 48,
 }  # fmt: skip
 """How long a message of each type is."""
+_LENGTH_BYTES: Final = 2
+MOST_BYTES: Final = 1 << 30
+"""Of messages that are read of a file: all are kept in memory, where they take three times as much."""
 HEADER: Final = struct.Struct(">cHH6s")
 
 
@@ -29,17 +35,32 @@ def symbol(name: str) -> bytes:
 
 
 def read_file(path: Path) -> list[bytes]:
-    """The messages of an ITCH file, each behind two bytes of length; walked by type, since some files leave those 0.
+    """The messages of an ITCH file, compressed by gzip or not; one that the file ends in is left out.
 
-    A message that the file ends in is left out. Raises BadRecording where a type is unknown.
+    Raises:
+        BadRecording: the file cannot be read, a type is unknown, or there are more than MOST_BYTES of messages.
     """
-    data = path.read_bytes()
     messages = []
-    at = 2
-    while at < len(data):
-        kind = chr(data[at])
-        if kind not in BYTES:
-            raise BadRecording(f"{path}: no message of ITCH 5.0 begins with {data[at : at + 1]!r}, at byte {at}")
-        messages.append(data[at : at + BYTES[kind]])
-        at += BYTES[kind] + 2
-    return [each for each in messages if len(each) == BYTES[chr(each[0])]]
+    room = MOST_BYTES
+    with opened(path) as file:
+        for each in _messages(path, file):
+            room -= len(each)
+            if room < 0:
+                most = f"{MOST_BYTES >> 20:,} MiB"
+                raise BadRecording(f"{path} has more than {most} of messages: play its beginning, see docs/packets.md")
+            messages.append(each)
+    return messages
+
+
+def _messages(path: Path, file: BufferedIOBase) -> Iterator[bytes]:
+    """Each is behind two bytes of length; they are walked by type, since some files leave those 0."""
+    at = _LENGTH_BYTES
+    while kind := read(file, _LENGTH_BYTES + 1)[_LENGTH_BYTES:]:
+        size = BYTES.get(chr(kind[0]))
+        if size is None:
+            raise BadRecording(f"{path}: no message of ITCH 5.0 begins with {kind!r}, at byte {at}")
+        message = kind + read(file, size - 1)
+        if len(message) < size:
+            return
+        yield message
+        at += _LENGTH_BYTES + size

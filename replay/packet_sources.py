@@ -59,7 +59,7 @@ class MarketSource:
 class FileSource:
     """An ITCH file's messages at so many a second; without a rate as fast as it goes.
 
-    Raises BadRecording for a file of another kind.
+    Raises BadRecording for a file of another kind, and for one that is too large.
     """
 
     def __init__(self, file: Path, rate: int | None) -> None:

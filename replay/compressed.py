@@ -1,0 +1,39 @@
+"""Files of recordings, compressed by gzip or not, which are read as far as they are whole."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Final
+
+from replay.recording import BadRecording
+
+_GZIP: Final = b"\x1f\x8b"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedIOBase]:
+    """The file's content, whatever its name says.
+
+    Raises:
+        BadRecording: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.peek(len(_GZIP)).startswith(_GZIP):
+                yield file
+                return
+            with gzip.open(file) as unpacked:
+                yield unpacked
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error}") from error
+
+
+def read(file: BufferedIOBase, count: int) -> bytes:
+    """So many bytes, or what there is of them: who was killed leaves a file without its end, or with a bad one."""
+    try:
+        return file.read(count)
+    except (EOFError, zlib.error):
+        return b""
