@@ -36,6 +36,11 @@ def ask(method: str, url: str, *, timeout_s: float, **options: Any) -> httpx.Res
         return client.request(method, url, **options)
 
 
+def address_of(host: str, port: int) -> str:
+    """Host and port as they stand in a URL; an IPv6 address is in brackets there."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _host_of(url: str) -> str:
     try:
         return httpx.URL(url).host

@@ -21,6 +21,7 @@ import uvloop
 
 from app import topic_admin
 from app.database import migrate
+from app.http_client import address_of
 from app.schema_registry import register_all
 from app.settings import Settings, Venue
 from bench.exchange_tap import ExchangeTap
@@ -73,7 +74,7 @@ def _measure(
     register_all(settings)
     migrate(settings)
     tap = ExchangeTap(tap_port, exchange_port, certs)
-    page = PageWatch(f"ws://{settings.api_host}:{settings.api_port}/ws", INSTRUMENTS, settings.intervals[0])
+    page = PageWatch(f"ws://{address_of(settings.api_host, settings.api_port)}/ws", INSTRUMENTS, settings.intervals[0])
     supervisor = Supervisor()
     try:
         supervisor.start(_exchange(settings, certs, exchange_port, rate))
@@ -111,7 +112,7 @@ async def _listen(watching: asyncio.Task[None], seconds: float) -> None:
 
 async def _until_bars_come(settings: Settings) -> None:
     """Wait until the API is ready and has bars of every instrument."""
-    url = f"http://{settings.api_host}:{settings.api_port}"
+    url = f"http://{address_of(settings.api_host, settings.api_port)}"
     async with asyncio.timeout(READY_S), httpx.AsyncClient(base_url=url) as http:
         while True:
             with suppress(httpx.TransportError):

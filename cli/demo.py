@@ -10,7 +10,7 @@ import httpx
 import typer
 
 from app import topic_admin
-from app.http_client import ask, client_of
+from app.http_client import address_of, ask, client_of
 from app.intervals import COMPARED
 from app.schema_registry import register_all
 from app.settings import PacketFeed, Settings, Venue, Writer
@@ -61,7 +61,8 @@ def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float |
     supervisor = Supervisor()
     _stop_on_signals()
     console.print(f"[bold]livetape {settings.namespace}[/]")
-    ports.check_free(settings.api_port, "the API", "LIVETAPE_API_PORT")
+    ports.check_here(settings.api_host, "the API", "LIVETAPE_API_HOST")
+    ports.check_free(settings.api_port, "the API", "LIVETAPE_API_PORT", settings.api_host)
     start_servers(stack, detached=False)
     try:
         _prepare(settings)
@@ -206,7 +207,7 @@ def _is_ok(url: str) -> bool:
 
 
 def _url(settings: Settings) -> str:
-    return f"http://{settings.api_host}:{settings.api_port}"
+    return f"http://{address_of(settings.api_host, settings.api_port)}"
 
 
 def _watch_servers(stack: Stack) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 
-from app.http_client import ask
+from app.http_client import ProxyUnusable, address_of, ask
 from app.settings import PROJECT, Settings
 from cli.console import broken, console, done
 from cli.parts import BRIDGE
@@ -104,16 +104,19 @@ def _ports_of(server: Server) -> Iterator[Finding]:
 
 
 def _api_port(settings: Settings) -> Finding:
-    if _is_our_api(f"http://{settings.api_host}:{settings.api_port}"):
-        return _at("API", settings.api_port), "ours", None
-    return _port("API", settings.api_port, "LIVETAPE_API_PORT")
+    host, port = settings.api_host, settings.api_port
+    if not ports.is_here(host):
+        return _at("API", port), f"{host} is no address of this machine", "look at LIVETAPE_API_HOST"
+    if _is_our_api(f"http://{address_of(host, port)}"):
+        return _at("API", port), "ours", None
+    return _port("API", port, "LIVETAPE_API_PORT", host)
 
 
 def _is_our_api(url: str) -> bool:
     """Whether one answers that tells its namespace; a `/healthz` alone many programs have."""
     try:
         told = ask("GET", f"{url}/readyz", timeout_s=ANSWER_S).json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, ProxyUnusable, ValueError):
         return False
     return isinstance(told, dict) and "namespace" in told
 
@@ -131,8 +134,8 @@ def _bridge_port(name: str, address: str, setting: str) -> Finding:
     return _port(name, port, setting)
 
 
-def _port(name: str, port: int, setting: str) -> Finding:
-    if ports.is_free(port):
+def _port(name: str, port: int, setting: str, host: str = "127.0.0.1") -> Finding:
+    if ports.is_free(port, host):
         return _at(name, port), "free", None
     return _at(name, port), f"taken by {ports.holder(port)}", f"stop it, or choose another port with {setting}"
 

@@ -224,6 +224,7 @@ def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list
         read_venues(settings.venues_file)
     _check_kafka_client(settings)
     setting = f"LIVETAPE_{metrics_port.upper()}"
+    ports.check_here(settings.metrics_host, "/metrics", "LIVETAPE_METRICS_HOST")
     ports.check_free(getattr(settings, metrics_port), "/metrics", setting, settings.metrics_host)
     program = str(Path(sys.executable).with_name("faust"))
     folder = settings.home / "faust" / module

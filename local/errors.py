@@ -2,6 +2,7 @@
 
 LocalError
  ├─ PortTaken         another program listens where a server should
+ ├─ NoSuchAddress     a server should listen at an address that this machine does not have
  ├─ SoftwareMissing   a program or download is not there
  ├─ DiskFull          too little room for the servers' data
  ├─ NotLocal          the settings point to another machine
@@ -25,6 +26,13 @@ class PortTaken(LocalError):
         super().__init__(
             f"port {port} of {server} is taken by {holder}: stop that program, or choose another port with {setting}"
         )
+
+
+class NoSuchAddress(LocalError):
+    """A server should listen at an address that this machine does not have."""
+
+    def __init__(self, what: str, host: str, setting: str) -> None:
+        super().__init__(f"{what} cannot be served at {host}, which is no address of this machine: look at {setting}")
 
 
 class SoftwareMissing(LocalError):

@@ -6,19 +6,30 @@ import threading
 
 import psutil
 
-from local.errors import PortTaken
+from local.errors import NoSuchAddress, PortTaken
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError:
-            return False
+    except (OSError, UnicodeError):  # the latter of what cannot be a name
+        return False
     return True
+
+
+def is_here(host: str) -> bool:
+    """Whether a server could listen at this address at all: on any port."""
+    return is_free(0, host)
+
+
+def check_here(host: str, what: str, setting: str) -> None:
+    """Raise NoSuchAddress, which names the setting, when `what` could not listen at this address."""
+    if not is_here(host):
+        raise NoSuchAddress(what, host, setting)
 
 
 def check_free(port: int, what: str, setting: str, host: str = "127.0.0.1") -> None:

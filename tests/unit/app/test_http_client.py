@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from app.http_client import ProxyUnusable, ask, client_of, is_here
+from app.http_client import ProxyUnusable, address_of, ask, client_of, is_here
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -66,6 +66,13 @@ def test_this_machine_is_asked_without_the_proxy(
     for host in ("127.0.0.1", "localhost", "0.0.0.0"):  # noqa: S104 - where the API may be set to listen
         assert ask("GET", f"http://{host}:{server.server_port}/subjects", timeout_s=5.0).is_success
     assert server.asked == ["/subjects"] * 3
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("127.0.0.1", "127.0.0.1:80"), ("::", "[::]:80"), ("::1", "[::1]:80"), ("api", "api:80")]
+)
+def test_an_ipv6_address_is_in_brackets_before_its_port(host: str, address: str) -> None:
+    assert address_of(host, 80) == address
 
 
 def test_another_machine_is_asked_by_the_proxy(monkeypatch: pytest.MonkeyPatch, server: Listening) -> None:

@@ -19,11 +19,12 @@ from typer.models import CommandInfo
 
 from app.settings import PROJECT, Settings, Venue
 from app.topics import load_topics
-from cli import demo, parts, state
+from cli import demo, doctor, parts, state
 from cli.console import WrongSetting
 from cli.dead_letters import list_letters
 from cli.main import app
 from cli.parts import bridge_config
+from local import ports
 
 
 def livetape(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -80,6 +81,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("serve", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
         ("serve", {"LIVETAPE_POSTGRES_URL": "postgres://livetape@db"}, "LIVETAPE_POSTGRES_URL: "),
         ("sink", {"LIVETAPE_METRICS_HOST": "worker"}, "LIVETAPE_METRICS_HOST: "),
+        ("sink", {"LIVETAPE_METRICS_HOST": "192.0.2.1"}, "no address of this machine: look at LIVETAPE_METRICS_HOST"),
         ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
         ("sink", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
@@ -139,6 +141,12 @@ def test_a_port_of_metrics_is_looked_at_where_it_is_to_be_served() -> None:
         served = {"LIVETAPE_SINK_METRICS_PORT": port, "LIVETAPE_METRICS_HOST": "127.0.0.2"}
         ended = livetape("sink", **served, LIVETAPE_HOME="/dev/null")
     assert ended.stderr.startswith(f"error: port {port} of /metrics is taken by ")
+
+
+def test_an_api_that_cannot_listen_where_it_is_set_to_ends_a_run_before_it_begins(tmp_path: Path) -> None:
+    ended = livetape("live", LIVETAPE_API_HOST="192.0.2.1", LIVETAPE_HOME=str(tmp_path))
+    assert ended.returncode == 1
+    assert "192.0.2.1, which is no address of this machine: look at LIVETAPE_API_HOST" in ended.stderr
 
 
 JSON_SETTINGS = [name for name, field in Settings.model_fields.items() if isinstance(field.default, tuple | dict)]
@@ -219,6 +227,35 @@ def test_the_doctor_takes_an_api_of_livetape_for_ours(answer: bytes, said: str) 
         port = address.rpartition(":")[2]
         told = livetape("doctor", **ELSEWHERE, LIVETAPE_API_PORT=port).stdout
     assert re.search(said.format(port), told)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "a..b"])
+def test_the_doctor_says_that_the_api_cannot_listen_at_an_address_that_is_not_here(host: str) -> None:
+    told = livetape("doctor", **ELSEWHERE, LIVETAPE_API_HOST=host)
+    assert re.search(rf"✗ port \d+ .API. +{host} is no address of this machine: look at LIVETAPE_API_HOST", told.stdout)
+    assert told.stderr == ""
+
+
+@pytest.mark.skipif(not ports.is_here("::1"), reason="no IPv6 here")
+def test_the_doctor_looks_for_the_api_at_an_ipv6_address_too() -> None:
+    (port,) = ports.free_ports(1)
+    told = livetape("doctor", **ELSEWHERE, LIVETAPE_API_HOST="::1", LIVETAPE_API_PORT=str(port))
+    assert re.search(rf"✓ port {port} .API. +free", told.stdout), told.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"), [("http://[zz::]:8000", {}), ("http://192.0.2.1:8000", {"ALL_PROXY": f"gopher://{NOBODY}"})]
+)
+def test_an_api_that_cannot_be_asked_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch, url: str, proxy: dict[str, str]
+) -> None:
+    for name, address in proxy.items():
+        monkeypatch.setenv(name, address)
+    assert not doctor._is_our_api(url)
+
+
+def test_the_address_of_an_api_at_ipv6_has_brackets() -> None:
+    assert demo._url(Settings(api_host="::", api_port=8000)) == "http://[::]:8000"
 
 
 def test_dead_letters_that_are_no_text_are_not_sent(tmp_path: Path) -> None:
