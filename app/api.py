@@ -14,6 +14,7 @@ from app.history import History
 from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
+from app.partitions import Partition
 from app.records import RecordReader
 from app.routes import aggregates, bars, errors, head, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
@@ -98,8 +99,8 @@ def _feed(services: Services, reader: RecordReader) -> Feed:
         finally:
             applied()
 
-    def begin_late(topic: str) -> None:
-        loop.call_soon_threadsafe(services.view.begin_late, topic)
+    def begin_late(partition: Partition) -> None:
+        loop.call_soon_threadsafe(services.view.begin_late, partition)
 
     return Feed(
         services.settings,

@@ -18,10 +18,12 @@ from app.bars import Bar, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end, is_read_to
 from app.metrics import Metrics
+from app.partitions import Partition
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.status import Origin, State, Status
+from app.views import EVER_NS
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class Feed:
     """Reads the topics from the positions of a history until it is stopped.
 
     `deliver` is called from the feed's thread with bars and a function to call once they are applied, `begin_late` with
-    a topic (without namespace) of which bars are missing between those delivered and those to come.
+    a partition of which bars are missing between those delivered and those to come.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Feed:
         history: History,
         depth: int,
         deliver: Callable[[KeyedBars, Callable[[], None]], None],
-        begin_late: Callable[[str], None],
+        begin_late: Callable[[Partition], None],
         status: Status,
         metrics: Metrics,
     ) -> None:
@@ -85,6 +87,10 @@ class Feed:
         self._partitions: dict[str, int] = {}
         self._behind: dict[Place, int] = {}
         """Where a partition ended when it was begun with, of those that are still being read to there."""
+        self._late: dict[Place, Partition] = {}
+        """Partitions of which the view lacks what was before the first record that is read."""
+        self._cut: set[Place] = set()
+        """Those whose log has more before that record."""
         self._newest: dict[Place, dict[str | bytes | None, Message]] = {}
         """The last record of each instrument, of the partitions of `bars.live` among them."""
         self._away: str | None = None
@@ -173,9 +179,9 @@ class Feed:
         try:
             counts = self._partition_counts(consumer)
             news = {
-                (topic, partition): self._range(consumer, topic, partition, positions)
+                (topic, number): self._range(consumer, Partition(self._names[topic], number, count), positions)
                 for topic, count in counts.items()
-                for partition in range(self._partitions.get(topic, 0), count)
+                for number in range(self._partitions.get(topic, 0), count)
             }
         except KafkaException as error:
             self._away = self._kafka_says(error.args[0])
@@ -188,23 +194,26 @@ class Feed:
         consumer.incremental_assign([TopicPartition(*place, first) for place, (first, _) in news.items()])
         self._partitions = counts
 
-    def _range(self, consumer: Consumer, topic: str, partition: int, positions: Positions) -> tuple[int, int]:
+    def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
         """Where to begin with a partition, and where it ends now."""
-        name = self._names[topic]
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REQUEST_S)
-        if name == LIVE:
-            since = TopicPartition(topic, partition, int((time.time() - LIVE_S) * 1_000))
+        place = (self._settings.topic(partition.topic), partition.number)
+        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
+        if partition.topic == LIVE:
+            since = TopicPartition(*place, int((time.time() - LIVE_S) * 1_000))
             (found,) = consumer.offsets_for_times([since], timeout=REQUEST_S)
             return max(low, high - LIVE_TAIL, found.offset), high  # it is negative where all is older: no fold runs
-        stored = positions.get((name, partition))
+        stored = positions.get((partition.topic, partition.number))
         if stored is not None and low <= stored <= high:
             return stored, high
         if stored is not None:
-            logger.warning("%s[%d]: stored offset %d is outside %d..%d", topic, partition, stored, low, high)
+            logger.warning("%s[%d]: stored offset %d is outside %d..%d", *place, stored, low, high)
         first = max(low, high - TOPIC_TAIL)
         if first > 0:
-            self._status.set_unread(name, partition, first)
-            self._begin_late(name)
+            self._late[place] = partition
+            self._status.set_unread(partition, first)
+            self._begin_late(partition)
+        if first > low:
+            self._cut.add(place)
         return first, high
 
     def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
@@ -241,16 +250,22 @@ class Feed:
         if newest is None:
             known = len(bars)
             self._decode(message, bars)
-            self._note_begin(place, bars[known:])
+            self._note_begin(place, message.offset() or 0, bars[known:])
         else:
             newest[message.key()] = message
 
-    def _note_begin(self, place: Place, bars: KeyedBars) -> None:
-        name, partition = self._names[place[0]], place[1]
-        if (name, partition) in self._status.now.unread:
-            for key, bar in bars:
-                if bar.order.is_first:
-                    self._status.set_begin(name, partition, key.interval, bar.start_ns)
+    def _note_begin(self, place: Place, offset: int, bars: KeyedBars) -> None:
+        """Note from where on a partition that is begun late has all bars of an interval: from its first final one.
+
+        One that comes later, while the whole log had none, follows on a silence as long as the topic's retention.
+        """
+        partition = self._late.get(place)
+        if partition is None:
+            return
+        was_silent = place not in self._cut and offset >= self._behind.get(place, 0)
+        for key, bar in bars:
+            if bar.order.is_first:
+                self._status.set_begin(partition, key.interval, EVER_NS if was_silent else bar.start_ns)
 
     def _take_newest(self, place: Place) -> None:
         """Take what was kept of a partition while it was read to its end."""

@@ -75,9 +75,13 @@ class Movers:
         part = self._part(interval)
         newest_ns, topic = self._view.newest_ns(part), SeriesKey("", "", part).topic
         standing = self._status.now
-        if newest_ns is None or all(place[0] != topic for place in standing.unread):
+        if newest_ns is None or all(partition.topic != topic for partition in standing.unread):
             return
-        begins = [start_ns for place, start_ns in standing.begins.items() if (place[0], place[2]) == (topic, part)]
+        begins = [
+            start_ns
+            for (partition, interval_of), start_ns in standing.begins.items()
+            if (partition.topic, interval_of) == (topic, part)
+        ]
         if not begins or newest_ns - self._reach_ns(interval, part) < max(begins):
             reason = f"the last {interval} begins before the bars that were there to be read: ask again later"
             raise RequestRefused(Code.NO_DATABASE, reason)

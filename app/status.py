@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from app.partitions import Partition
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,12 +36,12 @@ class Standing:
     reason: str | None = "the view has not begun to read"
     history: Origin = Origin.UNKNOWN
     history_reason: str | None = None
-    unread: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    """Offset before which the view lacks records, by topic (without namespace) and partition: Postgres has them once it
-    is stored up to there. Of most starts it is empty: the view loads what is stored, and reads on from there.
+    unread: Mapping[Partition, int] = field(default_factory=dict)
+    """Offset before which the view lacks records of a partition: Postgres has them once it is stored up to there. Of
+    most starts it is empty: the view loads what is stored, and reads on from there.
     """
-    begins: Mapping[tuple[str, int, str], int] = field(default_factory=dict)
-    """Start of the first final bar that was read of such a partition, by topic, partition and interval."""
+    begins: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
+    """From where on the view lacks no bar of such a partition, by interval."""
 
 
 class Status:
@@ -57,13 +59,13 @@ class Status:
             self.was_ready = self.was_ready or state is State.READY
             logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
 
-    def set_unread(self, topic: str, partition: int, before: int) -> None:
+    def set_unread(self, partition: Partition, before: int) -> None:
         """Say that the view lacks records of a partition before this offset."""
-        self.now = replace(self.now, unread={**self.now.unread, (topic, partition): before})
+        self.now = replace(self.now, unread={**self.now.unread, partition: before})
 
-    def set_begin(self, topic: str, partition: int, interval: str, start_ns: int) -> None:
-        """Say with which final bar of an interval the view begins in a partition, unless that is said already."""
-        place = (topic, partition, interval)
+    def set_begin(self, partition: Partition, interval: str, start_ns: int) -> None:
+        """Say from where on the view has all bars of an interval in a partition, unless that is said already."""
+        place = (partition, interval)
         if place not in self.now.begins:
             self.now = replace(self.now, begins={**self.now.begins, place: start_ns})
 

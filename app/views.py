@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from app.bars import Bar, Instrument, SeriesKey, encode
+from app.partitions import Partition
 
 RING_BARS = 500
 EVER_NS = -(2**63)
@@ -27,7 +28,7 @@ class BarListener(Protocol):
 class Series:
     """The newest `depth` bars of a series, each in its newest version.
 
-    One that begins late lacks what its topic had before. It holds no bar older than the first that it sees become
+    One that begins late lacks what its partition had before. It holds no bar older than the first that it sees become
     final: between that one and a revision of an older one, or what was stored, others may be missing.
     """
 
@@ -137,13 +138,13 @@ class BarView:
         self._max_series = max_series
         self._series: dict[SeriesKey, Series] = {}
         self._instruments: dict[Instrument, None] = {}
-        self._late_topics: set[str] = set()
+        self._late: set[Partition] = set()
 
-    def begin_late(self, topic: str) -> None:
-        """Say that what comes next of a topic does not follow on what has come of it: some in between is not read."""
-        self._late_topics.add(topic)
+    def begin_late(self, partition: Partition) -> None:
+        """Say that what comes next of a partition does not follow on what came of it: some in between is not read."""
+        self._late.add(partition)
         for series in self._series.values():
-            if series.key.topic == topic:
+            if partition.has(series.key):
                 series.begin_late()
 
     def apply(self, bars: Iterable[tuple[SeriesKey, Bar]]) -> None:
@@ -199,5 +200,5 @@ class BarView:
         self._instruments[Instrument(key.venue, key.instrument)] = None
         if len(self._series) >= self._max_series:
             return None
-        begins_late = key.topic in self._late_topics
+        begins_late = any(partition.has(key) for partition in self._late)
         return self._series.setdefault(key, Series(key, self.depth, begins_late=begins_late))

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import fastavro
-from aiokafka.partitioner import murmur2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from agents.aggregates import Origin, PartitionAggregates
@@ -21,6 +20,7 @@ from agents.fold.setup import make_setup, new_fold
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
 from agents.schema_lookup import know_own
 from app.aggregates.schema import avro_schema
+from app.partitions import partition_of
 from app.schema_registry import own_schemas
 from app.settings import Settings
 
@@ -81,7 +81,7 @@ class FoldDriver:
 
     def pipe_raw(self, key: bytes, value: bytes | None) -> tuple[int, int]:
         """Write and fold any bytes; their partition and offset."""
-        partition = self._partitions[(murmur2(key) & 0x7FFFFFFF) % len(self._partitions)]
+        partition = self._partitions[partition_of(key, len(self._partitions))]
         return partition.number, self._fold(partition, key, value)
 
     def flush(self) -> None:

@@ -114,8 +114,9 @@ def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
 
 
 def _unread(shared: Services, key: SeriesKey) -> Positions:
-    """Before which offsets of the topic that has this series the view has not read what was not stored."""
-    return {place: before for place, before in shared.status.now.unread.items() if place[0] == key.topic}
+    """Before which offset of the partition that has this series the view has not read what was not stored."""
+    unread = shared.status.now.unread
+    return {(partition.topic, partition.number): before for partition, before in unread.items() if partition.has(key)}
 
 
 async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:

@@ -126,12 +126,12 @@ class Writer:
         fastavro.schemaless_writer(body, schema, fields)
         return struct.pack(">bI", 0, schema_id) + body.getvalue()
 
-    def flush(self, bars: Sequence[Fields], *, commit: bool = True) -> None:
+    def flush(self, bars: Sequence[Fields], *, commit: bool = True, partition: int = 0) -> None:
         """Write final and revised bars in one transaction, and commit or abort it."""
         self._transactional.begin_transaction()
         for fields in bars:
             topic = "bars.1s" if fields["interval"] == "1s" else "bars"
-            self._transactional.produce(self._settings.topic(topic), self.value("Bar", fields), partition=0)
+            self._transactional.produce(self._settings.topic(topic), self.value("Bar", fields), partition=partition)
         assert self._transactional.flush(WAIT_S) == 0
         if commit:
             self._transactional.commit_transaction(WAIT_S)

@@ -11,8 +11,10 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from app.partitions import partition_of
 from app.settings import Settings
 from app.topic_admin import apply
+from app.topics import load_topics
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Fields, Writer, bar, eventually, serving, shown
 
 TABLES = """
@@ -66,9 +68,14 @@ class Database:
             connection.execute(barred)
             connection.execute(others, [name, self._connection.info.backend_pid])
 
-    def read_up_to(self, topic: str, next_offset: int) -> None:
-        """Say how far partition 0 of a topic is stored."""
-        row = {"topic": self._settings.topic(topic), "partition": 0, "epoch": "log-0", "next_offset": next_offset}
+    def read_up_to(self, topic: str, next_offset: int, partition: int = 0) -> None:
+        """Say how far a partition of a topic is stored."""
+        row = {
+            "topic": self._settings.topic(topic),
+            "partition": partition,
+            "epoch": "log-0",
+            "next_offset": next_offset,
+        }
         self._insert("stream_offset", row)
 
     def read_on_to(self, topic: str, next_offset: int) -> None:
@@ -210,10 +217,11 @@ def test_bars_before_those_that_a_view_began_with_are_refused_until_they_are_sto
     settings: Settings, writer: Writer, database: Database
 ) -> None:
     bars = [bar(60 * number, seq=number) for number in range(10)]
-    writer.flush(bars)
-    cut(settings, "bars", before=5)
+    partition = partition_of(b"binance:BTC-USDT", load_topics(settings)["bars"].partitions)
+    writer.flush(bars, partition=partition)
+    cut(settings, "bars", partition, before=5)
     database.store(bars[:3])
-    database.read_up_to("bars", 3)
+    database.read_up_to("bars", 3, partition)
     with serving(settings) as api:
         assert api.bars(limit=5) == [shown(fields) for fields in bars[5:]]
         assert refused(api, limit=6) == (503, "database_unavailable")
@@ -243,10 +251,10 @@ async def subscribed(api: Api) -> list[Fields]:
         return await client.subscribe()
 
 
-def cut(settings: Settings, topic: str, *, before: int) -> None:
-    """Have partition 0 of a topic begin later, as retention does."""
+def cut(settings: Settings, topic: str, partition: int, *, before: int) -> None:
+    """Have a partition of a topic begin later, as retention does."""
     admin = AdminClient(settings.kafka_config)
-    (gone,) = admin.delete_records([TopicPartition(settings.topic(topic), 0, before)]).values()
+    (gone,) = admin.delete_records([TopicPartition(settings.topic(topic), partition, before)]).values()
     gone.result(WAIT_S)
 
 

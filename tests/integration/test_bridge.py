@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiokafka.partitioner import murmur2
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from app.partitions import partition_of
 from app.settings import Settings
 from local import certificates
 from replay.exchange import Exchange
@@ -89,7 +89,7 @@ async def test_every_trade_of_a_market_is_in_kafka_once_and_on_zeromq(
     for record in written:
         of = record.fields
         assert record.key == f"{venue}:{of['instrument']}"
-        assert record.partition == (murmur2(record.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+        assert record.partition == partition_of(record.key.encode(), PARTITIONS)
         assert of["trade_seq"] == (None if venue is VenueName.BYBIT else int(of["trade_id"]))
         assert START_NS < of["receive_time_ns"] <= of["publish_time_ns"]
         assert of["hardware_time_ns"] is None, "no card stamps frames of a TLS connection"

@@ -12,6 +12,7 @@ from app import feed as feed_module
 from app.feed import LIVE_S, Feed, KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
+from app.partitions import Partition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
@@ -29,11 +30,11 @@ class Interrupted(Feed):
 
     was_away = False
 
-    def _range(self, consumer: Consumer, topic: str, partition: int, positions: Positions) -> tuple[int, int]:
+    def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
         if not self.was_away:
             self.was_away = True
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return super()._range(consumer, topic, partition, positions)
+        return super()._range(consumer, partition, positions)
 
 
 class Restless(Feed):
@@ -62,7 +63,7 @@ def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tup
         history=History(settings),
         depth=10,
         deliver=deliver,
-        begin_late=lambda _topic: None,
+        begin_late=lambda _partition: None,
         status=status,
         metrics=Metrics(),
     )

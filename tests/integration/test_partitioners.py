@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
+from app.partitions import partition_of
 from app.settings import Settings
 from local import certificates
 from replay.exchange import Exchange
@@ -40,5 +41,6 @@ async def test_a_thousand_keys_are_placed_alike_by_the_bridge_aiokafka_and_java(
     assert set(placed.values()) == {*range(PARTITIONS)}
     every = list(range(PARTITIONS))
     assert {key: DefaultPartitioner()(key.encode(), every, every) for key in placed} == placed
+    assert {key: partition_of(key.encode(), PARTITIONS) for key in placed} == placed
     told = await asyncio.to_thread(run_java, "PartitionOfKey.java", str(PARTITIONS), stdin="\n".join(placed))
     assert dict(zip(placed, map(int, told.split()), strict=True)) == placed

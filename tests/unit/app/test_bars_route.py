@@ -6,6 +6,7 @@ from app.api import build_api
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
 from app.history import Positions
+from app.partitions import Partition
 from app.routes.bars import FIRST_NS, BarsQuery, found_bars
 from app.services import Services
 from app.settings import Settings
@@ -59,14 +60,16 @@ async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatc
     services = build_api(Settings()).state.services
     services.status.set_history(Origin.POSTGRES)
     services.view.apply([(KEY, final(start, seq=start)) for start in (0, 1, 2)])  # 3 to 6 are neither stored nor read
-    services.status.set_unread("bars", 0, before=100)
-    services.view.begin_late("bars")
+    own, other = sorted((Partition("bars", number, 2) for number in range(2)), key=lambda each: not each.has(KEY))
+    services.status.set_unread(own, before=100)
+    services.status.set_unread(other, before=200)
+    services.view.begin_late(own)
     services.view.apply([(KEY, final(5, seq=6, revision=1)), (KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
     services.status.set(State.READY)
 
     def bars(*asked: object, is_followed: bool, needed: Positions) -> list[Bar]:
         assert asked == (KEY, FIRST_NS, 7 * MINUTE_NS, 498)
-        assert (is_followed, needed) == (True, {("bars", 0): 100})
+        assert (is_followed, needed) == (True, {("bars", own.number): 100})
         return [final(6, seq=6)]
 
     monkeypatch.setattr(services.history, "bars", bars)
@@ -78,7 +81,7 @@ async def test_what_forms_behind_bars_that_the_view_did_not_read_is_not_taken_fo
 ) -> None:
     services = build_api(Settings()).state.services
     services.status.set_history(Origin.POSTGRES)
-    services.view.begin_late("bars")
+    services.view.begin_late(Partition("bars", 0, 1))
     services.view.apply([(KEY, forming(9, seq=9))])
     services.status.set(State.READY)
     monkeypatch.setattr(services.history, "bars", lambda *_asked, **_how: [final(8, seq=8)])

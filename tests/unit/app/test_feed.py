@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,10 +11,12 @@ from app.bars import Bar, SeriesKey
 from app.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed, KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
+from app.partitions import Partition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
 from app.status import Status
+from app.views import EVER_NS
 from tests.unit.app.test_views import KEY, MINUTE_NS, final
 
 PATIENCE_S = 60.0
@@ -37,7 +39,7 @@ def a_feed(
     history: History,
     status: Status,
     deliver: Callable[[KeyedBars, Callable[[], None]], None] = lambda _keyed, applied: applied(),
-    begin_late: Callable[[str], None] = lambda _topic: None,
+    begin_late: Callable[[Partition], None] = lambda _partition: None,
 ) -> Feed:
     return Feed(
         settings,
@@ -100,20 +102,51 @@ def test_what_a_view_begins_behind_is_told(
     low: int, high: int, stored: int | None, first: int, unread: dict[tuple[str, int], int]
 ) -> None:
     settings, status = Settings(), Status()
-    late: list[str] = []
+    late: list[Partition] = []
     feed = a_feed(settings, History(settings), status, begin_late=late.append)
     positions = {} if stored is None else {("bars", 1): stored}
     consumer: Any = Logs(low, high)
-    assert feed._range(consumer, settings.topic("bars"), 1, positions) == (first, high)
-    assert status.now.unread == unread
-    assert late == [topic for topic, _ in unread]
+    assert feed._range(consumer, Partition("bars", 1, 4), positions) == (first, high)
+    assert status.now.unread == {Partition(*place, 4): before for place, before in unread.items()}
+    assert late == [*status.now.unread]
 
 
 def test_the_first_final_bar_of_a_partition_that_is_begun_late_is_noted() -> None:
     settings, status = Settings(), Status()
     feed = a_feed(settings, History(settings), status)
-    status.set_unread("bars", 1, before=50)
+    late, end = begun_late(feed, low=10, high=900)
     for partition in (0, 1):
-        feed._note_begin((settings.topic("bars"), partition), [(KEY, final(3, seq=50, revision=1))])
-        feed._note_begin((settings.topic("bars"), partition), [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
-    assert status.now.begins == {("bars", 1, "1m"): 7 * MINUTE_NS}
+        place = (settings.topic("bars"), partition)
+        feed._note_begin(place, end - 2, [(KEY, final(3, seq=50, revision=1))])
+        feed._note_begin(place, end - 1, [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
+    assert status.now.begins == {(late, "1m"): 7 * MINUTE_NS}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "begin_ns"),
+    [
+        (10, 10, EVER_NS),
+        (10, 900, EVER_NS),
+        (10, TOPIC_TAIL + 11, 7 * MINUTE_NS),  # the log has older ones, bars of that interval maybe among them
+    ],
+)
+def test_a_partition_whose_whole_log_had_no_final_bar_lacks_none_before_the_first_that_comes(
+    low: int, high: int, begin_ns: int
+) -> None:
+    settings = Settings()
+    for is_read_to_its_end in (False, True):
+        status = Status()
+        feed = a_feed(settings, History(settings), status)
+        late, end = begun_late(feed, low, high)
+        if is_read_to_its_end:
+            feed._behind.clear()
+        feed._note_begin((settings.topic("bars"), late.number), end, [(KEY, final(7, seq=51))])
+        assert status.now.begins == {(late, "1m"): begin_ns}
+
+
+def begun_late(feed: Feed, low: int, high: int) -> tuple[Partition, int]:
+    """A partition that a feed reads, of which nothing is stored; and where its log ended then."""
+    partition, consumer = Partition("bars", 1, 4), Logs(low, high)
+    _, end = feed._range(cast("Any", consumer), partition, {})
+    feed._behind = {(Settings().topic(partition.topic), partition.number): end}
+    return partition, end

@@ -14,6 +14,7 @@ from app.api import build_api
 from app.bars import Bar, Order, SeriesKey, encode
 from app.catalogue import Code, RequestRefused
 from app.movers import Direction, Movers, movers_key
+from app.partitions import Partition
 from app.settings import Settings
 from app.status import State, Status
 from app.views import BarView
@@ -69,13 +70,13 @@ def test_no_ranking_of_a_part_is_given_while_the_view_is_still_loaded() -> None:
 def test_no_ranking_is_given_of_an_interval_that_reaches_back_to_bars_which_were_not_read() -> None:
     view, status = view_of({("v", "A"): {100: ("1", "2"), 159: ("1", "2")}}), Status()
     movers = Movers(view, status, INTERVALS)
-    status.set_unread("bars", 0, before=50)
+    status.set_unread(Partition("bars", 0, 4), before=50)
     movers.check_whole("1m")  # of another topic
-    status.set_unread("bars.1s", 1, before=50)
+    status.set_unread(Partition("bars.1s", 1, 4), before=50)
     with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
         movers.check_whole("1m")
-    status.set_begin("bars.1s", 0, "1s", 90 * SECOND)
-    status.set_begin("bars.1s", 1, "1s", 101 * SECOND)
+    status.set_begin(Partition("bars.1s", 0, 4), "1s", 90 * SECOND)
+    status.set_begin(Partition("bars.1s", 1, 4), "1s", 101 * SECOND)
     with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
         movers.check_whole("1m")
     movers.check_whole("5s")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bars import Bar, SeriesKey
+from app.partitions import Partition
 from app.views import BarView
 
 KEY = SeriesKey("binance", "BTC-USDT", "1m")
@@ -164,7 +165,7 @@ def test_a_revision_of_a_bar_older_than_the_ring_is_told_but_not_kept() -> None:
 def test_a_series_that_begins_late_holds_nothing_before_the_first_bar_that_becomes_final() -> None:
     view, client = BarView(), Heard()
     view.apply((KEY, final(start, seq=start)) for start in (0, 1, 2))
-    view.begin_late("bars")
+    view.begin_late(Partition("bars", 0, 1))
     view.subscribe(KEY, client)
     view.apply([(KEY, final(3, seq=8, revision=1)), (KEY, forming(4, seq=9)), (KEY, forming(9, seq=9))])
     assert [(bar["seq"], bar["state"]) for bar in snapshot(view)] == [(9, "forming"), (9, "forming")]
@@ -184,10 +185,22 @@ def test_series_of_other_topics_go_on_and_new_ones_of_a_topic_begin_late_as_well
     view = BarView()
     seconds = KEY._replace(interval="1s")
     view.apply([(seconds, final(1, seq=1))])
-    view.begin_late("bars")
+    view.begin_late(Partition("bars", 0, 1))
     view.apply([(KEY, final(1, seq=2, revision=1)), (seconds, final(2, seq=3, revision=1))])
     kept = {series.key.interval: series.newest_ns for series in view.all_series()}
     assert kept == {"1m": None, "1s": 2 * MINUTE_NS}
+
+
+def test_series_of_other_partitions_keep_what_is_stored_of_them() -> None:
+    view = BarView()
+    partition = Partition("bars", 1, 4)
+    keys = [KEY._replace(instrument=f"{number}-USDT") for number in range(40)]
+    view.apply((key, final(1, seq=1)) for key in keys[:20])
+    view.begin_late(partition)
+    view.apply((key, final(1, seq=2, revision=1)) for key in keys)
+    kept = {series.key for series in view.all_series() if series.newest_ns is not None}
+    assert kept == {key for key in keys if not partition.has(key)}
+    assert 0 < len(kept) < len(keys)
 
 
 def test_a_range_is_cut_to_the_newest_of_its_bars() -> None:
