@@ -17,7 +17,7 @@ from app.tick_stream import Lost, Tick, TickStream
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
-"""How long newer trades of a venue wait for missed ones: a chart is looked at now."""
+"""How long newer trades of a venue wait while none of the missed ones comes: a chart is looked at now."""
 REGISTRY_RETRY_S = 1.0
 
 

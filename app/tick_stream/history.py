@@ -14,6 +14,8 @@ from app.tick_stream.search import Entry, Found, Partition, Search
 from app.venues import read_venues
 
 BATCH: Final = 1_000
+CHUNK: Final = 100_000
+"""Messages that are read at once, at most."""
 POLL_S: Final = 0.1
 REQUEST_S: Final = 5.0
 NEAR_S: Final = 30.0
@@ -40,7 +42,9 @@ class TickHistory:
         self._quoting = {name for name, venue in read_venues(settings.venues_file).items() if venue.quotes}
 
     def read(self, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        """Messages of a hole, as long as `goes_on` says so. `since_s` is when the message before it was handed out.
+        """The first messages of a hole, CHUNK at most, as long as `goes_on` says so.
+
+        `since_s` is when the message before it came to us, or to the log.
 
         Raises:
             HistoryAway: Kafka or the registry did not answer.
@@ -73,7 +77,7 @@ class TickHistory:
         topics = ("trades", "quotes") if venue in self._quoting else ("trades",)
         starts = [start for topic in topics for start in self._starts(consumer, topic, since_s)]
         settled_ns = self._settings.clock_delay_ns + SECOND_NS
-        search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns)
+        search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns, CHUNK)
         consumer.assign(starts)
         while not search.is_done and goes_on():
             for message in consumer.consume(BATCH, POLL_S):

@@ -27,44 +27,52 @@ class Found(NamedTuple):
     """What Kafka has of a hole."""
 
     ticks: list[Tick]
+    """In order."""
     is_all: bool
-    """Whether there will never be more."""
+    """Whether there will never be more of what was looked for."""
     newest_s: float
     """When the newest of them was appended, in seconds since 1970."""
+    through: int | None
+    """Up to which number of the session was looked for; None when it ends before that."""
+    following: bytes = b""
+    """The session behind that end, where it is another one than that of the hole's `until`."""
 
     def joined_with(self, further: "Found") -> "Found":
-        """What either look at the log has found; the further one, for which time may run out, says if it is all."""
-        sessions = dict.fromkeys(tick.session for tick in (*further.ticks, *self.ticks))
-        ticks = {(tick.session, tick.sequence): tick for tick in (*self.ticks, *further.ticks)}
-        order = {session: place for place, session in enumerate(sessions)}
-        ordered = sorted(ticks.values(), key=lambda tick: (order[tick.session], tick.sequence))
-        return Found(ordered, further.is_all, max(self.newest_s, further.newest_s))
+        """What either look at the log has found. The further one, for which time may run out, says if it is all."""
+        ticks = {tick.sequence: tick for tick in (*self.ticks, *further.ticks)}
+        ordered = [tick for _, tick in sorted(ticks.items())]
+        return further._replace(ticks=ordered, newest_s=max(self.newest_s, further.newest_s))
 
 
 class Search:
-    """What was found of a hole, and which partitions have no more of it.
+    """What was found of a hole, of its first `most` messages alone, and which partitions have no more of them.
 
     A venue has one writer, which writes in order, but for trades behind a gap: these wait until it is filled, and the
     venue's clock, which goes to every partition, stands still meanwhile. So a partition has no more of a hole once
-    clocks behind it have gone on by `settled_ns`, which is more than they stay behind a trade.
+    clocks behind it have gone on by `settled_ns`, which is more than they stay behind a trade; or once it has come to
+    another session.
     """
 
-    def __init__(self, hole: Hole, partitions: Collection[Partition], settled_ns: int) -> None:
+    def __init__(self, hole: Hole, partitions: Collection[Partition], settled_ns: int, most: int) -> None:
         self._hole = hole
+        self._last = hole.first + most - 1 if hole.last is None else min(hole.last, hole.first + most - 1)
         self._open = set(partitions)
         self._late = set(partitions)
         self._others: set[Partition] = set()
         self._settled_ns = settled_ns
-        self._found: dict[bytes, dict[int, Tick]] = {hole.session: {}}
+        self._found: dict[int, Tick] = {}
         self._reached: set[Partition] = set()
+        self._goes_on = hole.last is not None
+        """Whether the session is known to have more than is looked for, or to end with that."""
+        self._following: list[Entry] = []
+        """The first message of another session in each partition that has come to one."""
         self._clock_behind_ns: dict[Partition, int] = {}
         self._newest_s = 0.0
 
     @property
     def is_full(self) -> bool:
         """Whether every message was found."""
-        hole = self._hole
-        return hole.last is not None and len(self._found[hole.session]) > hole.last - hole.first
+        return len(self._found) > self._last - self._hole.first
 
     @property
     def is_done(self) -> bool:
@@ -81,49 +89,46 @@ class Search:
         if partition not in self._open:
             return
         tick = entry.tick
-        is_of_the_hole = tick.session == self._hole.session
-        if is_of_the_hole:
+        if tick.session != self._hole.session:
+            self._others.add(partition)
+            if partition in self._reached:
+                self._following.append(entry)
+        else:
             self._reached.add(partition)
             if tick.sequence < self._hole.first or partition in self._others:
                 self._late.discard(partition)
-        else:
-            self._others.add(partition)
+            self._take_own(entry)
         if self._is_past(partition, entry):
             self._open.remove(partition)
-        elif self._is_in_hole(tick) if is_of_the_hole else self._has_sessions_behind(partition):
-            self._add(entry)
 
     def take_unclocked(self, entry: Entry) -> None:
         """Take a message of a partition that has no clocks, when the others have no more."""
-        is_of_the_hole = entry.tick.session == self._hole.session
-        if self._is_in_hole(entry.tick) if is_of_the_hole else entry.tick.session in self._found:
-            self._add(entry)
+        if entry.tick.session == self._hole.session:
+            self._take_own(entry)
 
     def found(self, *, is_all: bool) -> Found:
-        """The messages of the hole's session, then those of sessions behind it, each in order."""
-        ticks = [tick for of in self._found.values() for _, tick in sorted(of.items())]
-        return Found(ticks, is_all, self._newest_s)
+        """The messages that are looked for, and what follows on them."""
+        ticks = [tick for _, tick in sorted(self._found.items())]
+        if self.is_full or self._goes_on:
+            return Found(ticks, is_all, self._newest_s, self._last)
+        following = min(self._following, key=lambda entry: entry.appended_s, default=None)
+        session = b"" if following is None else following.tick.session
+        return Found(ticks, is_all, self._newest_s, None, b"" if session == self._hole.until else session)
 
-    def _add(self, entry: Entry) -> None:
-        self._found.setdefault(entry.tick.session, {})[entry.tick.sequence] = entry.tick
-        self._newest_s = max(self._newest_s, entry.appended_s)
-
-    def _is_in_hole(self, tick: Tick) -> bool:
-        last = self._hole.last
-        return self._hole.first <= tick.sequence and (last is None or tick.sequence <= last)
-
-    def _has_sessions_behind(self, partition: Partition) -> bool:
-        """Whether sessions behind the hole's are wanted, and this partition has come to them."""
-        return self._hole.last is None and partition in self._reached
+    def _take_own(self, entry: Entry) -> None:
+        """Take a message of the hole's session."""
+        number = entry.tick.sequence
+        self._goes_on = self._goes_on or number > self._last
+        if self._hole.first <= number <= self._last:
+            self._found[number] = entry.tick
+            self._newest_s = max(self._newest_s, entry.appended_s)
 
     def _is_past(self, partition: Partition, entry: Entry) -> bool:
         """Whether this message tells that there are no more behind it."""
-        hole, tick = self._hole, entry.tick
-        if hole.last is None:
-            return tick.session == hole.until
-        if tick.session != hole.session:
-            return partition in self._reached
-        if entry.clock_ns is None or tick.sequence <= hole.last:
+        tick = entry.tick
+        if tick.session != self._hole.session:
+            return partition in self._reached or tick.session == self._hole.until
+        if entry.clock_ns is None or tick.sequence <= self._last:
             return False
         first_ns = self._clock_behind_ns.setdefault(partition, entry.clock_ns)
         return entry.clock_ns >= first_ns + self._settled_ns

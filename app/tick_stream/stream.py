@@ -21,6 +21,7 @@ from app.tick_stream.items import Hole, Lost, Tick
 from app.tick_stream.order import VenueOrder
 from app.tick_stream.patience import Patience
 from app.tick_stream.retry import POSITION, Kept, RetryAway, RetryClient
+from app.tick_stream.search import Found
 from app.tick_stream.sessions import mark_of_namespace
 from app.tick_stream.waiting import Waiting
 
@@ -35,8 +36,6 @@ READY: Final = 20_000
 HELD: Final = 200_000
 """Messages of a venue that wait for missed ones; beyond this the missed ones are given up. Where it is the reader who
 keeps them waiting, newer ones are missed as well instead."""
-CHUNK: Final = 100_000
-"""Missed messages that are read from Kafka at once."""
 WATCH_S: Final = 1.0
 RETRY_S: Final = 0.5
 
@@ -45,7 +44,7 @@ class TickStream:
     """Receives a bridge's messages while it is entered; iterate over it for a `Tick` each, or a `Lost`.
 
     A venue's messages come in the order of their numbers. Missing ones are asked for, at the bridge and then in Kafka,
-    and the venue's newer ones wait for them, but no longer than `patience_s`: then a `Lost` says which are given up. A
+    and the venue's newer ones wait for them; once none has come for `patience_s` a `Lost` says which are given up. A
     reader that is slow for long misses messages as others do, and gets them late. What a bridge of another namespace
     publishes at the same address is left out.
     """
@@ -60,6 +59,7 @@ class TickStream:
         self._history = TickHistory(settings, RecordReader(settings.schemas_dir, RegistrySchemas(settings)))
         self._orders: dict[str, VenueOrder] = {}
         self._in_order_s: dict[str, float] = {}
+        """When the newest message of a venue that is in order came to us; or to Kafka, while more is read there."""
         self._menders: dict[str, asyncio.Task[None]] = {}
         self._slowed: set[str] = set()
         """Venues whose missed messages have waited for the reader."""
@@ -161,14 +161,16 @@ class TickStream:
             )
         self._has_met_others = True
 
-    def _hand_out(self, venue: str, order: VenueOrder) -> None:
-        """Pass on what is in order, and see to what is missing."""
-        if order.ready:
+    def _hand_out(self, venue: str, order: VenueOrder) -> bool:
+        """Pass on what is in order, and see to what is missing; whether anything was in order."""
+        has_gone_on = bool(order.ready)
+        if has_gone_on:
             self._in_order_s[venue] = time.time()
             self._waiting.add(order.ready)
             order.ready.clear()
         if venue not in self._menders and order.hole() is not None:
             self._menders[venue] = self._run(self._mend(venue, order))
+        return has_gone_on
 
     async def _watch(self) -> None:
         """Find out what was missed and has nothing behind it that would tell."""
@@ -202,13 +204,12 @@ class TickStream:
 
     async def _mend_hole(self, venue: str, order: VenueOrder, hole: Hole) -> None:
         patience = Patience(self._patience_s)
-        since_s = self._in_order_s.get(venue, time.time())
         if hole.last is not None:
             await self._from_memory(venue, order, hole, hole.last, patience)
         while (left := self._left_of(hole, order)) is not None and not patience.is_over:
             await self._have_room(venue, patience)
             try:
-                since_s = await self._from_kafka(venue, order, left, since_s, patience)
+                await self._from_kafka(venue, order, left, patience)
             except HistoryAway as error:
                 logger.warning("missed messages of %s wait: %s", venue, error)
                 await asyncio.sleep(RETRY_S)
@@ -223,13 +224,13 @@ class TickStream:
 
     @staticmethod
     def _left_of(hole: Hole, order: VenueOrder) -> Hole | None:
-        """What is still missing of a hole, as much of it as is read at once."""
+        """What is still missing of a hole."""
         left = order.hole()
         if left is None or left.session != hole.session or (left.last is None) != (hole.last is None):
             return None
         if left.last is None or hole.last is None:
             return left
-        last = min(left.last, hole.last, left.first + CHUNK - 1)
+        last = min(left.last, hole.last)
         return replace(left, last=last) if left.first <= last else None
 
     async def _from_memory(self, venue: str, order: VenueOrder, hole: Hole, last: int, patience: Patience) -> None:
@@ -246,31 +247,37 @@ class TickStream:
             covered = through
             for tick in ticks:
                 order.take(tick)
-            self._hand_out(venue, order)
+            if self._hand_out(venue, order):
+                patience.renew()
 
-    async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, since_s: float, patience: Patience) -> float:
-        """Fill a hole with what the topics have. When that is all, the rest is lost. Returns how far it has come."""
+    async def _from_kafka(self, venue: str, order: VenueOrder, hole: Hole, patience: Patience) -> None:
+        """Fill a hole with the first of what the topics have. When that is all, the rest up to there is lost."""
 
         def goes_on() -> bool:
             return not patience.is_over and not self._stopping.is_set()
 
+        since_s = self._in_order_s.get(venue, time.time())
         found = await asyncio.to_thread(self._history.read, venue, hole, since_s, goes_on)
         for tick in found.ticks:
-            if hole.last is None:
-                order.insert(tick.session, hole.until)
             order.take(tick)
         if found.is_all:
-            self._close(order, hole)
-        self._hand_out(venue, order)
-        return found.newest_s or since_s
+            self._close(order, hole, found)
+        if self._hand_out(venue, order):
+            patience.renew()
+            if order.hole() is not None:
+                self._in_order_s[venue] = found.newest_s or since_s
 
     @staticmethod
-    def _close(order: VenueOrder, hole: Hole) -> None:
-        """Go on behind a hole of which there is no more."""
+    def _close(order: VenueOrder, hole: Hole, found: Found) -> None:
+        """Go on behind what was looked for of a hole: there is no more of it."""
+        if found.through is not None:
+            order.knows(hole.session, found.through)
         reason = "neither the bridge nor Kafka has them"
         while (left := order.hole()) is not None and left.session == hole.session and left.last is not None:
-            if hole.last is not None and left.first > hole.last:
+            if found.through is not None and left.first > found.through:
                 return
-            order.lose(left if hole.last is None else replace(left, last=min(left.last, hole.last)), reason)
-        if hole.last is None:
+            order.lose(left if found.through is None else replace(left, last=min(left.last, found.through)), reason)
+        if found.through is None:
+            if found.following:
+                order.insert(found.following, hole.until)
             order.end(hole.session)

@@ -12,12 +12,12 @@ from app.settings import Settings
 from app.tick_stream import Lost, Origin, Tick, TickStream, patience, stream
 from app.tick_stream.items import Hole
 from app.tick_stream.retry import POSITION, RANGE
-from app.tick_stream.search import Found
+from app.tick_stream.search import Entry, Found, Partition, Search
 from app.tick_stream.sessions import mark_of_namespace
 from local import ports
 
 VENUE = "binance"
-SESSION = mark_of_namespace("live") + b"1" * 12
+SESSION, UNHEARD, NEWEST = (mark_of_namespace("live") + digit * 12 for digit in (b"1", b"2", b"3"))
 READY = 100
 PAGE = 50
 """Messages of one answer of the bridge."""
@@ -36,9 +36,9 @@ class Bridge:
         self.answers = 0
         """How often missed messages were asked for."""
 
-    async def publish(self, *numbers: int) -> None:
+    async def publish(self, *numbers: int, session: bytes = SESSION) -> None:
         for number in numbers:
-            await self._publisher.send_multipart(frames(number))
+            await self._publisher.send_multipart(frames(number, session))
 
     async def is_asked(self, times: int) -> None:
         """Wait until it was asked so often again how far it has come."""
@@ -64,8 +64,8 @@ class Bridge:
         return [RANGE.pack(SESSION, first, through), *kept]
 
 
-def frames(number: int) -> list[bytes]:
-    return [VENUE.encode(), POSITION.pack(SESSION, number), b"%d" % number]
+def frames(number: int, session: bytes = SESSION) -> list[bytes]:
+    return [VENUE.encode(), POSITION.pack(session, number), b"%d" % number]
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ class Log:
         assert hole.last is not None
         those = range(hole.first, min(hole.last, hole.first + PAGE - 1) + 1)
         ticks = [Tick(venue, venue, hole.session, number, b"%d" % number, Origin.KAFKA) for number in those]
-        return Found(ticks, is_all=False, newest_s=0.0)
+        return Found(ticks, is_all=False, newest_s=0.0, through=hole.last)
 
 
 class Clock:
@@ -161,6 +161,26 @@ async def test_the_time_in_which_nothing_is_read_costs_no_patience(monkeypatch: 
     assert numbers(items) == [*range(1, 1_001)]
 
 
+async def test_what_the_bridge_brings_leaves_as_much_patience_for_what_kafka_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(patience, "time", clock)
+
+    async def get(venue: str, session: bytes, first: int, last: int) -> tuple[int, list[Tick]]:
+        clock.now_s += 0.6 * PATIENCE_S
+        those = range(first, 21) if first <= 20 else range(0)
+        ticks = [Tick(venue, venue, session, number, b"", Origin.MEMORY) for number in those[:10]]
+        return (ticks[-1].sequence if ticks else last), ticks
+
+    async with heard(keeps=False) as (bridge, ticks):
+        monkeypatch.setattr(ticks._retry, "get", get)
+        monkeypatch.setattr(ticks, "_history", Log())
+        await bridge.publish(1, 60)
+        items = await read(ticks, 60)
+    assert numbers(items) == [*range(1, 61)]
+
+
 async def test_what_comes_behind_missed_messages_meanwhile_is_missed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HELD", 200)
     async with heard() as (bridge, ticks):
@@ -169,3 +189,62 @@ async def test_what_comes_behind_missed_messages_meanwhile_is_missed_too(monkeyp
         await bridge.publish(*range(501, 2_001))
         items = await read(ticks, 2_000)
     assert numbers(items) == [*range(1, 2_001)]
+
+
+class Runs:
+    """A history of one partition that has so many clocks of each session, a second apart; each look takes a while."""
+
+    MOST = 7
+    """What a look brings."""
+
+    def __init__(self, clock: Clock, look_s: float, **counts: int) -> None:
+        self._clock = clock
+        self._look_s = look_s
+        sessions = {"session": SESSION, "unheard": UNHEARD, "newest": NEWEST}
+        ticks = (
+            Tick(VENUE, VENUE, sessions[name], number, b"%d" % number, Origin.KAFKA)
+            for name, count in counts.items()
+            for number in range(1, count + 1)
+        )
+        self._entries = [Entry(tick, float(second), second) for second, tick in enumerate(ticks, start=1)]
+        self.since: list[float] = []
+
+    def read(self, _venue: str, hole: Hole, since_s: float, _goes_on: Callable[[], bool]) -> Found:
+        self.since.append(since_s)
+        self._clock.now_s += self._look_s
+        search, partition = Search(hole, {Partition("trades", 0)}, 1, self.MOST), Partition("trades", 0)
+        for entry in self._entries:
+            search.take(partition, entry)
+        return search.found(is_all=search.is_done)
+
+
+async def test_the_ends_of_runs_come_in_many_looks_and_none_is_given_up_for_its_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(patience, "time", clock)
+    runs = Runs(clock, 0.9 * PATIENCE_S, session=40, unheard=14, newest=20)
+    async with heard(keeps=False) as (bridge, ticks):
+        monkeypatch.setattr(ticks, "_history", runs)
+        await bridge.publish(1)
+        await bridge.publish(20, session=NEWEST)
+        items = [await anext(ticks) for _ in range(74)]
+    told = [(item.session, item.sequence) if isinstance(item, Tick) else item for item in items]
+    expected = ((SESSION, 40), (UNHEARD, 14), (NEWEST, 20))
+    assert told == [(session, number) for session, count in expected for number in range(1, count + 1)]
+    assert runs.since[1:7] == [8.0, 15.0, 22.0, 29.0, 36.0, 40.0]  # each goes on where the one before has come to
+
+
+async def test_what_a_long_end_of_a_run_lacks_is_told_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    runs = Runs(clock, 0.0, session=40, newest=1)
+    runs._entries = [entry for entry in runs._entries if entry.tick.sequence not in range(3, 25)]
+    async with heard(keeps=False) as (bridge, ticks):
+        monkeypatch.setattr(ticks, "_history", runs)
+        await bridge.publish(1)
+        await bridge.publish(1, session=NEWEST)
+        told: list[int] = []
+        while len(told) < 41:
+            item = await anext(ticks)
+            told += [item.sequence] if isinstance(item, Tick) else range(-item.first, -(item.last or 0) - 1, -1)
+    assert told == [1, 2, *range(-3, -25, -1), *range(25, 41), 1]
