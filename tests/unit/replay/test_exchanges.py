@@ -175,8 +175,11 @@ async def test_faults_skip_repeat_and_spoil(tls: tuple[ssl.SSLContext, ssl.SSLCo
 
 
 async def test_a_recording_waits_for_subscriptions_that_follow_the_first(
-    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loop = asyncio.get_running_loop()
+    now_s = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now_s)  # it stands still, however long the subscriptions take
     source = recorded(trade(1, "ETH-USDT"), trade(2), trade(3, "ETH-USDT"))
     async with (
         Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0], quiet_s=SETTLED_S) as exchange,
@@ -186,6 +189,9 @@ async def test_a_recording_waits_for_subscriptions_that_follow_the_first(
             await ask(socket, method="SUBSCRIBE", params=[stream], id=number)
             for number, stream in enumerate(("btcusdt@trade", "ethusdt@trade"))
         ]
+        while not exchange.played_out.is_set():
+            now_s += SETTLED_S
+            await asyncio.sleep(0)
         sent = [(await receive(socket))["data"]["t"] for _ in range(3)]
     assert answers == [{"result": None, "id": 0}, {"result": None, "id": 1}]
     assert sent == [1, 2, 3]
