@@ -74,9 +74,9 @@ class VenueOrder:
             self._advance()
 
     def insert(self, session_id: bytes, before: bytes) -> None:
-        """Learn of a session that nobody heard, between two that are known."""
+        """Learn of a session that nobody heard, between two that are known; too late once the second has begun."""
         places = {session.id: place for place, session in enumerate(self._sessions)}
-        if session_id not in places and session_id not in self._ended and before in places:
+        if session_id not in places and session_id not in self._ended and places.get(before, 0) > 0:
             self._sessions.insert(places[before], _Session(session_id, 1))
 
     def end(self, session_id: bytes) -> None:

@@ -98,6 +98,16 @@ def test_a_session_that_nobody_heard_is_put_between() -> None:
     assert handed_out(order) == [(ONE, 3), (TWO, 1), Lost("v", TWO, 2, None, "unknown"), (THREE, 1)]
 
 
+def test_a_session_that_nobody_heard_is_not_put_before_one_that_has_begun() -> None:
+    order = VenueOrder("v")
+    order.take(tick(ONE, 3))
+    order.take(tick(THREE, 1))
+    order.lose(Hole(ONE, 4, None, THREE), "unknown")
+    order.insert(TWO, THREE)
+    order.take(tick(THREE, 2))
+    assert handed_out(order) == [(ONE, 3), Lost("v", ONE, 4, None, "unknown"), (THREE, 1), (THREE, 2)]
+
+
 def test_a_session_that_has_ended_does_not_come_again_however_many_came_since() -> None:
     order = VenueOrder("v")
     for before, session in ((ONE, TWO), (TWO, THREE)):
