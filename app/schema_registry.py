@@ -6,6 +6,7 @@ written by the one before: compatibility BACKWARD.
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -128,15 +129,23 @@ def _check_types(client: httpx.Client, schema: Schema) -> None:
     """Refuse what Avro would promote: the bytes of an amount are no text, and a column has one type.
 
     Raises:
-        RegistryError: a field of an aggregate has another type than in the latest version.
+        RegistryError: a field of an aggregate has another type than in a version before, be it the last one or not.
     """
-    answer = client.get(f"/subjects/{schema.record}/versions/latest")
-    if answer.status_code == _NOT_FOUND:
+    now = field_types(json.loads(schema.text))
+    for text in _versions(client, schema.record):
+        before = field_types(json.loads(text))
+        for field in sorted(before.keys() & now.keys()):
+            if before[field] != now[field]:
+                raise RegistryError(
+                    f"{schema.source}: field {field} is {now[field]}, and was {before[field]}: give it another name"
+                )
+
+
+def _versions(client: httpx.Client, record: str) -> Iterator[str]:
+    """Every schema that was registered of a record, the newest first."""
+    versions = client.get(f"/subjects/{record}/versions")
+    if versions.status_code == _NOT_FOUND:
         return
-    answer.raise_for_status()
-    before, now = field_types(json.loads(answer.json()["schema"])), field_types(json.loads(schema.text))
-    for field in sorted(before.keys() & now.keys()):
-        if before[field] != now[field]:
-            raise RegistryError(
-                f"{schema.source}: field {field} is {now[field]}, and was {before[field]}: give it another name"
-            )
+    for version in reversed(versions.raise_for_status().json()):
+        answer = client.get(f"/subjects/{record}/versions/{version}").raise_for_status()
+        yield answer.json()["schema"]

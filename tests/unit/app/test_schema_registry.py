@@ -96,6 +96,7 @@ def test_ids_of_a_part_that_writes_no_aggregate_are_kept_beside_those_of_all(
     assert (register_all(declared), register_own(declared)) == (ids, own)
 
 
+@pytest.mark.parametrize("is_removed_since", [False, True])
 @pytest.mark.parametrize(
     ("before", "refusal"),
     [
@@ -109,13 +110,23 @@ def test_ids_of_a_part_that_writes_no_aggregate_are_kept_beside_those_of_all(
     ],
 )
 def test_a_field_of_an_aggregate_keeps_its_type_even_where_avro_would_promote_it(
-    settings: Settings, registry: Callable[[Answer], None], before: object, refusal: str | None
+    settings: Settings,
+    registry: Callable[[Answer], None],
+    before: object,
+    refusal: str | None,
+    *,
+    is_removed_since: bool,
 ) -> None:
-    latest = json.dumps({"fields": [{"name": "mean", "type": before}, {"name": "gone", "type": "string"}]})
+    versions = {2: {"fields": [{"name": "mean", "type": before}, {"name": "gone", "type": "string"}]}}
+    if is_removed_since:
+        versions[4] = {"fields": [{"name": "gone", "type": "string"}]}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path == f"/subjects/{RECORD}/versions/latest":
-            return httpx.Response(200, json={"schema": latest})
+        head, _, version = request.url.path.rpartition("/")
+        if request.method == "GET" and request.url.path == f"/subjects/{RECORD}/versions":
+            return httpx.Response(200, json=[*versions])
+        if head == f"/subjects/{RECORD}/versions":
+            return httpx.Response(200, json={"schema": json.dumps(versions[int(version)])})
         return numbering(request)
 
     registry(answer)
