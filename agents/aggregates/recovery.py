@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from agents.aggregates.changelog import UnknownState
 from agents.aggregates.partition import PartitionAggregates
 from agents.kernel import PartitionFold, read_records
+from agents.partition_log import CorruptRecords
 from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings
 from app.topics import AGGREGATES_CHANGELOG
@@ -32,7 +33,7 @@ async def restore_aggregates(
             async for record_set in record_sets(consumer, tp, first, end):
                 await asyncio.to_thread(_restore, aggregates, record_set)
         await asyncio.to_thread(aggregates.restored, next_offset, fold.has_bar)
-    except UnknownState as error:
+    except (UnknownState, CorruptRecords) as error:
         remedy = f"stop the workers, delete {changelog} and run `livetape topics apply`: aggregates then begin anew"
         raise UnknownState(f"{changelog} partition {partition}: {error}: {remedy}") from error
 

@@ -7,6 +7,7 @@ from faust.types import TP
 
 from agents.fold import metrics
 from agents.kernel import PartitionFold
+from agents.partition_log import CorruptRecords
 from agents.partition_reader import partition_reader, record_sets
 from agents.uninterrupted import uninterrupted
 from app.settings import Settings
@@ -36,8 +37,12 @@ class History:
                 log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
                 fold.history_is_gone()
                 return None
-            async for record_set in record_sets(consumer, partition, first, end):
-                unknown = await uninterrupted(asyncio.to_thread(fold.reread, record_set.data, record_set.aborted))
-                if unknown is not None:
-                    return unknown
+            try:
+                async for record_set in record_sets(consumer, partition, first, end):
+                    unknown = await uninterrupted(asyncio.to_thread(fold.reread, record_set.data, record_set.aborted))
+                    if unknown is not None:
+                        return unknown
+            except CorruptRecords as error:
+                log.warning("%s partition %d: a correction needs offsets %d to %d: %s", *tp, first, end - 1, error)
+                fold.history_is_gone()
             return None

@@ -7,7 +7,8 @@ from typing import Protocol
 from app.settings import Settings
 
 BASE_OFFSET_AND_LENGTH = struct.Struct(">qi")
-FORMAT_AT = 16  # bytes into a batch, as this
+LENGTH_AT = 8  # bytes into a batch, as those that follow; its first byte, so that the lowest bit of it makes 16 MiB
+FORMAT_AT = 16
 LAST_OFFSET_DELTA_AT = 25  # its third byte, so that the lowest bit of it makes 256 offsets
 RECORDS_AT = 61
 

@@ -8,6 +8,7 @@ from agents.epoch import EpochMismatch
 from agents.kernel import CorruptState
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, eventually
+from tests.integration.broker_files import LENGTH_AT, damage
 from tests.integration.fold_kit import Group, Tape, folding, make_anew, read, wait_until_flushed, with_topics
 from tests.integration.state_kit import (
     CHANGELOG,
@@ -109,6 +110,12 @@ def test_a_partition_whose_log_begins_after_its_progress_is_left_alone_and_the_o
         assert f"partition {PARTITION} is not folded: {settings.topic('trades')} begins at offset 40" in worker.log
         assert REMEDY in worker.log
         assert worker.stop() == 0, worker.log
+
+
+async def test_a_changelog_that_the_broker_cannot_read_is_refused(settings: Settings) -> None:
+    tape, changelog = await fold_29(settings)
+    damage(settings, changelog[0], LENGTH_AT, CHANGELOG)
+    await refuse(settings, tape, CorruptState, "the broker cannot read the batch there", REMEDY)
 
 
 async def test_a_changelog_of_another_version_is_refused(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""A correction reads the log again: records of schemas that the worker has not met are read once it knows these."""
+"""A correction reads the log again: by schemas that the worker has not met, and where the log was damaged since."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,9 +13,11 @@ from faust.types import TP
 
 from agents.fold.history import History
 from agents.fold.partition import FoldingPartition
-from agents.kernel import WriterSchemas
+from agents.kernel import Flush, WriterSchemas, end_of
 from agents.transport import RecordSet
 from app.settings import Settings
+from tests.integration.broker_files import LAST_OFFSET_DELTA_AT
+from tests.unit.agents.kernel.bar_oracle import Published
 from tests.unit.agents.kernel.partition_kit import (
     a_clock,
     a_trade,
@@ -33,6 +35,8 @@ from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_corrections import NEW_ID, RULES, cancel
 
 TRADES = TP("demo.trades", 0)
+GUARD_S = 120.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
 
 
 class Log:
@@ -52,7 +56,7 @@ class Log:
         return self._position
 
     async def getmany(self, partition: TopicPartition, **_: int) -> dict[TopicPartition, list[SimpleNamespace]]:
-        batch = next(batch for batch in self._batches if batch.next_offset > self._position)
+        batch = next(batch for batch in self._batches if batch.start_offset >= self._position)
         self._position = batch.next_offset
         return {partition: [SimpleNamespace(value=batch)]}
 
@@ -73,9 +77,17 @@ def record_set(offset: int, records: list[KafkaRecord]) -> RecordSet:
     return RecordSet(TRADES.topic, 0, record_batch(offset, records), offset, offset + len(records))
 
 
-async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the_bar_its_other_trades(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def rotten(sound: RecordSet) -> RecordSet:
+    """The same after a bit of its length in offsets has turned."""
+    data = bytearray(sound.data)
+    data[LAST_OFFSET_DELTA_AT] ^= 1
+    return RecordSet(TRADES.topic, 0, bytes(data), sound.start_offset, end_of(bytes(data), sound.start_offset))
+
+
+async def cancelled_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch, *, rotten_at: int | None = None
+) -> tuple[Registry, Flush]:
+    """Three trades, of another schema, are folded; a worker that has their bar alone then takes a cancellation."""
     values = [
         wire(NEW_ID, trade_value(a_trade(offset, 1 + offset / 8, size=str(2**offset)))[5:]) for offset in range(3)
     ]
@@ -87,10 +99,11 @@ async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the
     for batch in old:
         before.fold(batch.data, [], batch.start_offset)
     changelog = [KafkaRecord(key, value) for key, value in records_in(before.take_flush().changelog)]
+    log = [rotten(batch) if batch.start_offset == rotten_at else batch for batch in old]
 
     @asynccontextmanager
     async def reader(*_: Any) -> AsyncIterator[tuple[Log, TopicPartition]]:
-        yield Log(*old, new), TopicPartition(*TRADES)
+        yield Log(*log, new), TopicPartition(*TRADES)
 
     monkeypatch.setattr("agents.fold.history.partition_reader", reader)
     schemas = new_schemas()
@@ -103,8 +116,37 @@ async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the
     )
     live: Any = SimpleNamespace(changed=lambda _: None)
     partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock())  # type: ignore[arg-type]
-    await partition.fold(new, 5)
+    async with asyncio.timeout(GUARD_S):
+        await partition.fold(new, 5)
+    return registry, fold.take_flush()
 
+
+def minute_of(flush: Flush) -> Published:
+    (bar,) = [read_bar(key, value) for key, value in bars_in(flush) if b":1m:" in key]
+    return bar
+
+
+async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the_bar_its_other_trades(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry, flush = await cancelled_after_a_restart(monkeypatch)
     assert registry.asked == [NEW_ID]
-    (bar,) = [read_bar(key, value) for key, value in bars_in(fold.take_flush()) if b":1m:" in key]
+    bar = minute_of(flush)
     assert (bar.volume, bar.trade_count) == (Decimal(5), 2)
+
+
+@pytest.mark.parametrize("rotten_at", [0, 2])
+async def test_a_batch_that_rotted_and_does_not_tell_its_end_is_gone_history(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rotten_at: int
+) -> None:
+    _, flush = await cancelled_after_a_restart(monkeypatch, rotten_at=rotten_at)
+    assert [(offset, reason) for _, _, offset, reason in flush.dead] == [
+        (3, "the log no longer has the trades of its bar")
+    ]
+    bar = minute_of(flush)
+    assert (bar.volume, bar.trade_count) == (Decimal(7), 3)
+    (told,) = (record.message for record in caplog.records if record.name == "agents.fold.history")
+    assert told == (
+        "demo.trades partition 0: a correction needs offsets 0 to 2: "
+        f"offset {rotten_at}: the batch there is damaged, and does not tell its end"
+    )
