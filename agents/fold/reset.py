@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka import TopicPartition as AioTopicPartition
-from aiokafka.errors import RecordTooLargeError
+from aiokafka.errors import KafkaTimeoutError
 from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from faust.types import TP
 
@@ -16,7 +14,8 @@ from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
 from agents.fold.flush import CHANGELOG, transactional_id
 from agents.kernel import CorruptBatch, CorruptState, progress_record, read_progress, read_records
 from agents.log_bounds import log_bounds
-from agents.partition_reader import partition_reader
+from agents.partition_log import CorruptRecords
+from agents.partition_reader import next_set, partition_reader
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics
 from agents.transport import RecordSet
@@ -27,8 +26,6 @@ from app.settings import Settings
 
 TRANSACTION_TIMEOUT_MS: Final = 10 * 60 * 1_000
 """A state of millions of bars is deleted in one transaction: half of it would be a wrong one."""
-PATIENCE_MS: Final = 30_000
-"""How long a broker may take for a fetch: it answers none of what it cannot read itself."""
 PROGRESS_KEY: Final = progress_record("", 0, 0)[0]
 
 
@@ -46,7 +43,8 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     """Delete the state of every partition and begin a generation of bars that outranks all before, one by one.
 
     Raises:
-        ResetRefused: a worker of the namespace is running, or the generation cannot be told.
+        ResetRefused: a worker of the namespace is running, the generation cannot be told, or the broker went away
+            while the state was read, before anything was changed.
         TopicsUnfit: topics are missing.
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
@@ -112,7 +110,13 @@ def _readable(data: bytes | memoryview) -> Iterator[bytes | memoryview]:
 
 
 async def _read_states(settings: Settings, count: int) -> dict[int, _State]:
-    return {number: await _read_state(settings, number) for number in range(count)}
+    try:
+        return {number: await _read_state(settings, number) for number in range(count)}
+    except KafkaTimeoutError as error:
+        raise ResetRefused(
+            f"Kafka went away while {settings.topic(CHANGELOG)} was read, and nothing was changed: "
+            "run the reset again once Kafka answers (`livetape status`)"
+        ) from error
 
 
 async def _read_state(settings: Settings, partition: int) -> _State:
@@ -126,22 +130,14 @@ async def _read_state(settings: Settings, partition: int) -> _State:
         end = (await consumer.end_offsets([tp]))[tp]
         consumer.seek(tp, at)
         while at < end:
-            record_set = await _next_set(consumer, tp)
-            if record_set is None or record_set.next_offset == at:  # what comes next is damaged, and tells no end
+            try:
+                record_set = await next_set(consumer, tp)
+            except CorruptRecords:  # and what is behind it cannot be had
                 state.is_damaged = True
                 break
             state.take(record_set)
             at = record_set.next_offset
     return state
-
-
-async def _next_set(consumer: AIOKafkaConsumer, tp: AioTopicPartition) -> RecordSet | None:
-    """The next record set; None where the broker gives none, or one with no whole batch."""
-    try:
-        fetched: list[ConsumerRecord] = (await consumer.getmany(tp, timeout_ms=PATIENCE_MS)).get(tp, [])
-    except RecordTooLargeError:
-        return None
-    return fetched[0].value if fetched else None
 
 
 def _next_generation(settings: Settings, states: Mapping[int, _State]) -> int:
