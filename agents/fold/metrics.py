@@ -22,6 +22,9 @@ LAG_RECORDS: Final = Gauge(
 LAG_S: Final = Gauge(
     "livetape_fold_lag_seconds", "Event time between where the fold is and the end of the log", ["partition"]
 )
+LEFT_ALONE: Final = Gauge(
+    "livetape_fold_left_alone", "1 for a partition of the worker that is folded no further", ["partition"]
+)
 AGGREGATE_ERRORS: Final = Counter(
     "livetape_fold_aggregate_errors",
     "Failures of users' aggregates; each stops its partition",

@@ -119,6 +119,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         left = {TP(self._trades, number) for number in self._broken_off}
         self.app.consumer.resume_partitions(left & self.app.consumer.assignment())
         self._broken_off.clear()
+        metrics.LEFT_ALONE.clear()
         kept = await asyncio.gather(*(partition.close() for partition in partitions.values()))
         self._states.update(
             (number, state) for number, state in zip(partitions, kept, strict=True) if state is not None
@@ -199,7 +200,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """Fold nothing of this partition, which was left off for longer than its records are kept; the others go on."""
         log.critical("partition %d is not folded: %s", number, error)
         self._states.pop(number, None)
-        self._broken_off[number] = error.next_offset
+        self._break_off(number, error.next_offset)
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
@@ -256,9 +257,13 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
     def _leave_off(self, partition: FoldingPartition) -> None:
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
-            self._broken_off[partition.partition] = partition.flushed_offset
+            self._break_off(partition.partition, partition.flushed_offset)
             left = {TP(self._trades, partition.partition)}
             self.app.consumer.pause_partitions(left & self.app.consumer.assignment())
+
+    def _break_off(self, number: int, offset: int) -> None:
+        self._broken_off[number] = offset
+        metrics.LEFT_ALONE.labels(number).set(1)
 
     async def _commit_always(self) -> None:
         committed: dict[TP, int] = {}

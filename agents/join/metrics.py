@@ -23,6 +23,9 @@ LAG_RECORDS: Final = Gauge(
 LAG_S: Final = Gauge(
     "livetape_join_lag_seconds", "Event time between where the join is and the end of the log", ["topic", "partition"]
 )
+LEFT_ALONE: Final = Gauge(
+    "livetape_join_left_alone", "1 for a log of the worker that is joined no further", ["topic", "partition"]
+)
 KEPT_QUOTES: Final = Gauge("livetape_join_kept_quotes", "Quotes that trades may still ask for", ["partition"])
 WAITING_TRADES: Final = Gauge("livetape_join_waiting_trades", "Trades that wait for quotes", ["partition"])
 FLUSH_S: Final = Histogram(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import faust
@@ -83,6 +84,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self.app.consumer.resume_partitions(self._paused & self.app.consumer.assignment())
         self._paused = set()
         self._broken_off.clear()
+        metrics.LEFT_ALONE.clear()
         await asyncio.gather(*(partition.close() for partition in partitions.values()))
 
     def position(self, tp: TP) -> int | None:
@@ -125,7 +127,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
             left = {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
-            self._broken_off |= left
+            self._break_off(left)
             self.app.consumer.pause_partitions(left.keys() & self.app.consumer.assignment())
             self._paused |= left.keys()
 
@@ -150,7 +152,12 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
     def _leave_alone(self, number: int, error: RecordsGone) -> None:
         """Join nothing of this partition, which was left off for longer than its records are kept; the others go on."""
         log.critical("partition %d is not joined: %s", number, error)
-        self._broken_off[TP(error.topic, number)] = error.next_offset
+        self._break_off({TP(error.topic, number): error.next_offset})
+
+    def _break_off(self, left: Mapping[TP, int]) -> None:
+        self._broken_off |= left
+        for tp in left:
+            metrics.LEFT_ALONE.labels(*tp).set(1)
 
     def _flush_failed(self, partition: JoiningPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""

@@ -18,6 +18,9 @@ LAG_S: Final = Gauge(
     "Event time between what is stored and the end of the log; of bars, their starts",
     ["topic", "partition"],
 )
+LEFT_ALONE: Final = Gauge(
+    "livetape_sink_left_alone", "1 for a partition of the sink that is stored no further", ["topic", "partition"]
+)
 WRITE_S: Final = Histogram(
     "livetape_sink_write_seconds", "Duration of a write's transaction", buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
 )

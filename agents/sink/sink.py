@@ -87,6 +87,7 @@ class SqlSink:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         self._gathered.clear()
+        metrics.LEFT_ALONE.clear()
         self._has_room.set()
 
     async def _shut_down(self, *_args: object, **_options: object) -> None:
@@ -131,10 +132,12 @@ class SqlSink:
         """Store nothing of a partition that was left off for longer than its records are kept; the others go on."""
         log.critical("%s partition %d is not stored: %s", *tp, error)
         self._gathered.stored[tp] = error.next_offset
+        metrics.LEFT_ALONE.labels(*tp).set(1)
 
     def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
         log.critical("%s partition %d is stored no further: %s", *tp, error)
         self._gathered.leave_off(tp)
+        metrics.LEFT_ALONE.labels(*tp).set(1)
         self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
     async def _begin(self, tp: TP, epoch: str, first: int, end: int) -> Place:

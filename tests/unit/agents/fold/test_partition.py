@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
+from agents.epoch import RecordsGone
 from agents.fold.partition import FoldingPartition
 from agents.fold.recovery import Recovered
 from agents.fold.state import FoldState, Warmth
 from agents.kernel import CorruptState, Flush
-from agents.partition_log import OffsetJump
+from agents.partition_log import CorruptRecords, OffsetJump
 from agents.transport import RecordSet
 from agents.worker import build_worker
 from app.settings import Settings
@@ -151,3 +153,51 @@ async def test_nothing_of_a_record_that_was_folded_by_half_is_written(monkeypatc
     assert await within(partition.close()) is None
     assert [type(error) for error in crashes] == [CorruptState]
     assert written.flushes == []
+
+
+def left_alone() -> dict[int, float]:
+    told = (
+        (number, REGISTRY.get_sample_value("livetape_fold_left_alone", {"partition": str(number)})) for number in (0, 1)
+    )
+    return {number: value for number, value in told if value is not None}
+
+
+class Damaged:
+    """A fold that comes to a batch whose end nobody can tell."""
+
+    def fold(self, *_: object) -> None:
+        raise CorruptRecords("trades partition 0 offset 0: its length is wrong")
+
+
+async def test_partitions_that_are_left_alone_are_told_until_they_are_another_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def gone(_setup: object, number: int, _held: object) -> None:
+        raise RecordsGone(f"partition {number} begins at offset 40", "test.trades", 29)
+
+    def nothing(*_: object) -> None:
+        """Is fetched."""
+
+    async def follow(_: set[int]) -> None:
+        """Nothing."""
+
+    app = build_worker(Settings(namespace="test"))
+    consumer = SimpleNamespace(
+        highwater=lambda _: 1, assignment=set, pause_partitions=nothing, resume_partitions=nothing
+    )
+    monkeypatch.setattr(app, "consumer", consumer)
+    monkeypatch.setattr(app, "batch_standbys", set)
+    monkeypatch.setattr("agents.fold.table.recover", gone)
+    table = cast("BarTable", app.tables["bars"])
+    table._setup = cast("Any", None)
+    table._standbys = cast("Any", SimpleNamespace(follow=follow))
+    await table.assigned({TP("test.trades", 1)})
+    assert table._take_over is not None
+    await within(table._take_over)
+    damaged = folding(Damaged(), Written())
+    table._partitions[0] = damaged
+    assert left_alone() == {1: 1}
+    await table.fold(set_of(0, *of_events(a_trade(0, 0))))
+    assert left_alone() == {0: 1, 1: 1}
+    await table.revoked()
+    assert left_alone() == {}

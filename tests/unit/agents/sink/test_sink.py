@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
 from agents.kernel import CorruptBatch
 from agents.sink.gathered import Place
@@ -41,6 +42,11 @@ class App:
 
     async def crash(self, error: Exception) -> None:
         self.crashes.append(error)
+
+
+def left_alone() -> float | None:
+    labels = {"topic": TRADES.topic, "partition": "0"}
+    return REGISTRY.get_sample_value("livetape_sink_left_alone", labels)
 
 
 @pytest.mark.parametrize("stored", [5, 15, 40])
@@ -105,7 +111,24 @@ async def test_a_partition_that_retention_passed_is_left_alone_and_the_others_ar
     monkeypatch.setattr("agents.sink.sink.epoch_of", lambda *_: "epoch")
     monkeypatch.setattr(sink._writer, "begin", lambda *_: ("epoch", 10))
     await sink.assigned({TRADES, BARS})
-    assert (sink.position(TRADES), sink.position(BARS)) == (None, 10)
+    assert (sink.position(TRADES), sink.position(BARS), left_alone()) == (None, 10, 1)
     assert sink._gathered.stored == {TRADES: 10, BARS: 10}
     assert f"{TRADES.topic} partition 0 is not stored: {TRADES.topic} begins at offset 20" in caplog.text
     await sink.revoked()
+
+
+async def test_a_partition_that_is_stored_no_further_is_told_until_it_is_another_sinks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged(*_: object) -> Rows:
+        raise CorruptBatch("its length is wrong")
+
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+    sink._has_room.set()
+    sink._gathered.begin(TRADES, Place("epoch", 10))
+    monkeypatch.setattr(sink._maker, "rows", damaged)
+    await sink.take(RecordSet(TRADES.topic, 0, b"", 10, 20))
+    assert (sink.position(TRADES), left_alone()) == (None, 1)
+    await sink.revoked()
+    assert left_alone() is None
