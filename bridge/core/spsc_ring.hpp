@@ -52,8 +52,10 @@ class SpscRing {
   /// Consumer.
   [[nodiscard]] bool is_empty() noexcept { return front() == nullptr; }
   void pop() noexcept { tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
-  /// Consumer: what was popped so far has been seen to, and no longer ends with this process.
-  void settle() noexcept { settled_.store(tail_.load(std::memory_order_relaxed), std::memory_order_release); }
+  /// Consumer: how many items were popped.
+  [[nodiscard]] std::size_t popped() const noexcept { return tail_.load(std::memory_order_relaxed); }
+  /// Consumer: so many of those that were popped no longer end with this process.
+  void settle(std::size_t count) noexcept { settled_.store(count, std::memory_order_release); }
 
   /// Producer: how many items were pushed, and how many of them are settled.
   [[nodiscard]] std::size_t pushed() const noexcept { return head_.load(std::memory_order_relaxed); }

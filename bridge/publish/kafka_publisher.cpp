@@ -64,7 +64,7 @@ bool KafkaPublisher::stop() {
       log("Kafka", std::to_string(left.last - left.first + 1) + " messages of " + lane->metrics.venue +
                        " wait on disk for the next start");
     }
-    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped;
+    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped + lane->unkept.size();
   }
   if (lost > 0) log("Kafka", std::to_string(lost) + " messages were lost");
   return lost == 0;
@@ -98,21 +98,26 @@ void KafkaPublisher::append(Lane& lane, const Message& message) {
   lane.appended.push_back(message);
 }
 
-/// A ring is not settled while trades of it are refused: a run that ends before it could tell so leaves them to the
-/// next one, which asks the venue for what came behind the last that was.
+/// A ring is not settled while trades of it are refused, nor behind those that only the producer has: a run that ends
+/// before it could tell so, or before the brokers have them, leaves them to the next one, which asks the venue for what
+/// came behind the last that was.
 void KafkaPublisher::end_turn() {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = *lanes_[i];
     settle(lane);
     if (lane.writer == Writer::direct) catch_up(lane);
     confirm(lane);
-    if (lane.refused.is_empty()) rings_[i]->settle();
+    if (lane.refused.is_empty()) rings_[i]->settle(lane.unkept.settled(rings_[i]->popped()));
   }
   if (producer_) producer_->poll();
 }
 
 void KafkaPublisher::confirm(Lane& lane) {
-  for (const auto& [session, number] : lane.sessions) lane.spool.confirm(session, producer_->confirmed(number));
+  for (const auto& [session, number] : lane.sessions) {
+    const std::uint64_t confirmed = producer_->confirmed(number);
+    lane.spool.confirm(session, confirmed);
+    if (session == lane.session) lane.unkept.confirm(confirmed);
+  }
 }
 
 /// Sees to the messages of this turn: on disk all of them, and on to Kafka those that have nothing before them. Where
@@ -125,6 +130,9 @@ void KafkaPublisher::settle(Lane& lane) {
   if (is_up || !is_kept) lane.spool.read_batch(lane.batch);
   const auto left = is_up ? produce(lane, lane.session, lane.batch) : std::span<const SpooledMessage>(lane.batch);
   if (!is_kept) {
+    for (const SpooledMessage& taken : std::span(lane.batch).first(lane.batch.size() - left.size())) {
+      lane.unkept.add(taken.sequence);
+    }
     refuse(lane, left.size());
   } else if (is_up && left.empty()) {
     lane.reader.seek_end();

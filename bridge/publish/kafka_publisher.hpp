@@ -15,6 +15,7 @@
 #include "publish/publisher_thread.hpp"
 #include "publish/record.hpp"
 #include "publish/spool.hpp"
+#include "publish/unkept_messages.hpp"
 
 namespace livetape::bridge {
 
@@ -61,6 +62,7 @@ class KafkaPublisher {
     std::vector<SpooledMessage> batch;                        // of this turn
     std::vector<Message> appended;                            // the same, as they were taken
     RefusedTrades refused;
+    UnkeptMessages unkept;
   };
 
   void take(std::size_t ring, const Message& message);

@@ -1,19 +1,19 @@
 #include "publish/kafka_producer.hpp"
 
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <array>
 #include <string>
 
 #include "core/big_endian.hpp"
 #include "core/time.hpp"
+#include "mock_brokers.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-constexpr std::int32_t kPartitions = 4;
-constexpr SchemaIds kSchemas{.trade = 1, .clock = 2, .gap = 3, .quote = 4, .candle = 5};
+constexpr std::int32_t kPartitions = MockBrokers::kPartitions;
+constexpr SchemaIds kSchemas = MockBrokers::kSchemas;
 constexpr int kWaitMs = 120'000;
 constexpr std::int64_t kGiveUpNs = 300'000'000'000;
 
@@ -36,31 +36,9 @@ struct Read {
   std::uint64_t sequence;
 };
 
-rd_kafka_t* client(rd_kafka_type_t type, const std::string& brokers) {
-  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-  std::array<char, 512> reason{};
-  rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), reason.data(), reason.size());
-  return rd_kafka_new(type, conf, reason.data(), reason.size());
-}
-
-/// Brokers in this process, by librdkafka's own imitation of them.
 class KafkaProducerTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    for (const char* topic : {"trades", "gaps", "quotes", "candles"}) {
-      ASSERT_EQ(rd_kafka_mock_topic_create(cluster_, topic, kPartitions, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
-    }
-    config_.trades_topic = "trades";
-    config_.gaps_topic = "gaps";
-    config_.quotes_topic = "quotes";
-    config_.candles_topic = "candles";
-    config_.schema_ids = kSchemas;
-    config_.kafka = {{"bootstrap.servers", brokers_}, {"linger.ms", "0"}};
-  }
-  ~KafkaProducerTest() override {
-    rd_kafka_mock_cluster_destroy(cluster_);
-    rd_kafka_destroy(host_);
-  }
+  KafkaProducerTest() { brokers_.configure(config_); }
 
   /// Polls until the brokers have told of their topics.
   static void wait_for_topics(KafkaProducer& producer, std::size_t session) {
@@ -86,7 +64,7 @@ class KafkaProducerTest : public ::testing::Test {
 
   /// The records of a partition, in their order.
   [[nodiscard]] std::vector<Read> read(const std::string& topic, std::int32_t partition, std::size_t count) const {
-    rd_kafka_t* const consumer = client(RD_KAFKA_CONSUMER, brokers_);
+    rd_kafka_t* const consumer = client(RD_KAFKA_CONSUMER, brokers_.address());
     rd_kafka_topic_t* const handle = rd_kafka_topic_new(consumer, topic.c_str(), nullptr);
     rd_kafka_consume_start(handle, partition, RD_KAFKA_OFFSET_BEGINNING);
     std::vector<Read> records;
@@ -105,9 +83,7 @@ class KafkaProducerTest : public ::testing::Test {
     return records;
   }
 
-  rd_kafka_t* host_ = client(RD_KAFKA_PRODUCER, "");
-  rd_kafka_mock_cluster_t* cluster_ = rd_kafka_mock_cluster_new(host_, 1);
-  std::string brokers_ = rd_kafka_mock_cluster_bootstraps(cluster_);
+  MockBrokers brokers_;
   Config config_;
   KafkaMetrics metrics_;
 };

@@ -4,29 +4,30 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/big_endian.hpp"
 #include "full_disk.hpp"
+#include "mock_brokers.hpp"
 
 namespace livetape::bridge {
 namespace {
 
-constexpr SchemaIds kSchemas{.trade = 1, .clock = 2, .gap = 3, .quote = 4, .candle = 5};
 constexpr SessionId kSession{1};
 
-/// A venue whose messages a relay writes, so that no broker is needed.
+/// A venue of two instruments.
 class KafkaPublisherTest : public ::testing::Test {
  protected:
   KafkaPublisherTest() {
+    brokers_.configure(config_);
     config_.spool_dir = folder_;
     config_.spool_bytes = std::uint64_t{1} << 30;
-    config_.schema_ids = kSchemas;
     VenueConfig& venue = config_.venues.emplace_back();
     venue.venue = "toy";
-    venue.writer = Writer::relay;
+    venue.writer = Writer::direct;
     metrics_.venues.emplace_back().venue = "toy";
   }
   ~KafkaPublisherTest() override { std::filesystem::remove_all(folder_); }
@@ -37,6 +38,26 @@ class KafkaPublisherTest : public ::testing::Test {
     message.trade.instrument = instrument;
     ASSERT_TRUE(message.trade.id.assign(std::to_string(number)));
     ASSERT_TRUE(ring_.push(message));
+  }
+
+  /// The brokers have the first message, neither they nor the disk have the second, and the disk has two behind it.
+  void lose_the_second_from_sight() {
+    put(1, 0);
+    wait_for([this] { return metrics_.kafka.delivered == 1U && ring_.settled() == 1; });
+    brokers_.leave();
+    {
+      const FullDisk full(1);
+      put(2, 0);
+      wait_for([this] { return metrics_.kafka.produced == 2U; });
+    }
+    put(3, 0);
+    wait_for([this] { return metrics_.venues.front().spooled == 2U; });
+    put(4, 0);
+    wait_for([this] { return metrics_.venues.front().spooled == 3U; });
+  }
+
+  static void wait_for(const std::function<bool()>& condition) {
+    while (!condition()) std::this_thread::yield();
   }
 
   /// Number, key and schema of every message that is on disk.
@@ -54,6 +75,7 @@ class KafkaPublisherTest : public ::testing::Test {
 
   std::filesystem::path folder_ =
       std::filesystem::path(::testing::TempDir()) / ("livetape-publisher-" + std::to_string(::getpid()));
+  MockBrokers brokers_;
   Config config_;
   Metrics metrics_;
   MessageRing ring_{64};
@@ -64,28 +86,52 @@ class KafkaPublisherTest : public ::testing::Test {
 };
 
 TEST_F(KafkaPublisherTest, TellsOfTradesThatTheDiskRefusedOnceItTakesSome) {
+  config_.venues.front().writer = Writer::relay;
   KafkaPublisher publisher(config_, {source_}, metrics_, [] {});
   publisher.start();
   put(1, 0);
-  while (ring_.settled() < 1) std::this_thread::yield();
+  wait_for([this] { return ring_.settled() == 1; });
   const VenueMetrics& venue = metrics_.venues.front();
   {
     const FullDisk full(1);
     put(2, 1);
-    while (venue.spool_refused < 1) std::this_thread::yield();
+    wait_for([&] { return venue.spool_refused == 1U; });
     put(3, 0);
     put(4, 1);
-    while (venue.spool_refused < 3) std::this_thread::yield();
+    wait_for([&] { return venue.spool_refused == 3U; });
   }
   EXPECT_EQ(ring_.settled(), 1U) << "the next run would ask for them";
   put(5, 0);
-  while (ring_.settled() < 5) std::this_thread::yield();
+  wait_for([this] { return ring_.settled() == 5; });
   Spool& spool = *publisher.relay_spool("toy");
   EXPECT_EQ(all_of(spool),
             (std::vector<std::string>{"1 toy:A-USD 1", "2 toy:B-USD 3", "3 toy:A-USD 3", "5 toy:A-USD 1"}));
   EXPECT_EQ(venue.spool_refused, 3U);
   spool.confirm(kSession, 5);
   EXPECT_FALSE(publisher.stop()) << "trades were lost";
+}
+
+TEST_F(KafkaPublisherTest, CountsWhatNeitherDiskNorKafkaHaveForLostAndLeavesItToTheNextRun) {
+  KafkaPublisher publisher(config_, {source_}, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  publisher.start();
+  lose_the_second_from_sight();
+  EXPECT_EQ(ring_.settled(), 1U) << "the next run would ask for it";
+  ::testing::internal::CaptureStderr();
+  EXPECT_FALSE(publisher.stop());
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("Kafka: 1 messages were lost"), std::string::npos) << said;
+  EXPECT_EQ(ring_.settled(), 1U);
+  EXPECT_EQ(metrics_.venues.front().spool_refused, 0U);
+}
+
+TEST_F(KafkaPublisherTest, SettlesWhatTheDiskDidNotTakeOnceKafkaHasIt) {
+  KafkaPublisher publisher(config_, {source_}, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  publisher.start();
+  lose_the_second_from_sight();
+  brokers_.come_back();
+  wait_for([this] { return ring_.settled() == 4; });
+  EXPECT_TRUE(publisher.stop());
+  EXPECT_EQ(metrics_.kafka.delivered, 4U);
 }
 
 }  // namespace

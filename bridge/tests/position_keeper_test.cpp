@@ -42,7 +42,7 @@ class BridgeRun {
   }
   void settle() {
     while (!ring_.is_empty()) ring_.pop();
-    ring_.settle();
+    ring_.settle(ring_.popped());
   }
   void pass_time() { keeper_->keep(now_ns_ += kLaterNs); }
 
