@@ -34,7 +34,8 @@ class Recorder {
   Recorder(const Config& config, const std::filesystem::path& folder, Rotation rotation) {
     const auto on_failed = [this](std::string_view reason) { fail(reason); };
     for (const VenueConfig& venue : config.venues) {
-      recordings_.emplace_back(venues_.emplace_back(context_, venue, folder, rotation, on_failed).recording());
+      auto& recorder = venues_.emplace_back(context_, venue, config.silence, folder, rotation, on_failed);
+      recordings_.emplace_back(recorder.recording());
     }
     for (const PacketFeedConfig& feed : config.packet_feeds) {
       recordings_.emplace_back(feeds_.emplace_back(context_, feed, folder, rotation, on_failed).recording());

@@ -5,15 +5,22 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <iterator>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "core/log.hpp"
 #include "exchange/backoff.hpp"
+#include "exchange/subscription_plan.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr std::int64_t kListEvery = 5;  // times the patience: how often it is looked for what is not listed
 
 bool lists_any(const Venue& venue) {
   for (std::uint32_t i = 0; i < venue.instrument_count(); ++i) {
@@ -56,8 +63,31 @@ asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFail
   }
 }
 
-asio::awaitable<void> learn_others(Venue& venue, RestClient& rest) {
-  (void)co_await read_list(venue, rest, RestClient::Turn::last);
+std::size_t say_unlisted(const Venue& venue, const VenueConfig& config) {
+  std::size_t unlisted = 0;
+  for (std::uint32_t i = 0; i < config.instruments.size(); ++i) {
+    if (venue.is_listed(i)) continue;
+    ++unlisted;
+    log(config.venue, "the venue does not list " + config.instruments[i] + ", the others go on");
+  }
+  return unlisted;
+}
+
+asio::awaitable<void> learn_others(Venue& venue, RestClient& rest, const VenueConfig& config,
+                                   std::chrono::nanoseconds patience, OthersListed on_listed) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  std::vector<std::uint32_t> known = listed_instruments(venue);
+  while (known.size() < config.instruments.size()) {
+    timer.expires_after(kListEvery * patience);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    (void)co_await read_list(venue, rest, RestClient::Turn::last);
+    std::vector<std::uint32_t> listed = listed_instruments(venue);
+    std::vector<std::uint32_t> others;
+    std::ranges::set_difference(listed, known, std::back_inserter(others));
+    known = std::move(listed);
+    for (const std::uint32_t i : others) log(config.venue, "the venue lists " + config.instruments[i] + " now");
+    on_listed(others);
+  }
 }
 
 }  // namespace livetape::bridge

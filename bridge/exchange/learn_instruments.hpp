@@ -2,9 +2,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 
+#include "core/config.hpp"
 #include "exchange/rest_client.hpp"
 #include "exchange/venue.hpp"
 
@@ -16,7 +20,16 @@ using ListFailed = std::function<void(std::string_view reason, std::chrono::mill
 /// Asks a venue how it calls its instruments until it has named at least one; nothing can be subscribed to before.
 [[nodiscard]] boost::asio::awaitable<void> learn_instruments(Venue& venue, RestClient& rest, ListFailed on_failed);
 
-/// Asks once for those that it did not name, behind whatever else is asked.
-[[nodiscard]] boost::asio::awaitable<void> learn_others(Venue& venue, RestClient& rest);
+/// Says which of the instruments the venue does not list; how many.
+std::size_t say_unlisted(const Venue& venue, const VenueConfig& config);
+
+/// Hears which instruments a venue lists that it did not list before.
+using OthersListed = std::function<void(std::span<const std::uint32_t> instruments)>;
+
+/// Asks for those that it did not name until it has named all, now and then and behind whatever else is asked: an
+/// instrument may be listed later, or be missing from one answer alone. `patience`: how long an instrument may be
+/// silent at first.
+[[nodiscard]] boost::asio::awaitable<void> learn_others(Venue& venue, RestClient& rest, const VenueConfig& config,
+                                                        std::chrono::nanoseconds patience, OthersListed on_listed);
 
 }  // namespace livetape::bridge

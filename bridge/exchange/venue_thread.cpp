@@ -6,7 +6,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -22,7 +21,6 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
-constexpr std::int64_t kListEvery = 5;  // times the patience at first: how often it is looked for what is not listed
 constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
 
 std::vector<Tape> tapes_of(const Venue& venue) {
@@ -80,28 +78,12 @@ asio::awaitable<void> VenueThread::open() {
     log(config_.venue,
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
   });
-  say_unlisted();
+  metrics_.unlisted += say_unlisted(*venue_, config_);
   subscribe_to(listed_instruments(*venue_));
   if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
   asio::co_spawn(context_, backfill_.run(), asio::detached);
-  co_await learn_unlisted();
-}
-
-/// An instrument may be listed later, or be missing from one answer alone.
-asio::awaitable<void> VenueThread::learn_unlisted() {
-  asio::steady_timer timer(context_);
-  std::vector<std::uint32_t> known = listed_instruments(*venue_);
-  while (known.size() < config_.instruments.size()) {
-    timer.expires_after(std::chrono::nanoseconds(kListEvery * patience_ns_));
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_await learn_others(*venue_, rest_);
-    std::vector<std::uint32_t> listed = listed_instruments(*venue_);
-    std::vector<std::uint32_t> others;
-    std::ranges::set_difference(listed, known, std::back_inserter(others));
-    known = std::move(listed);
-    for (const std::uint32_t i : others) log(config_.venue, "the venue lists " + config_.instruments[i] + " now");
-    subscribe_to(others);
-  }
+  co_await learn_others(*venue_, rest_, config_, std::chrono::nanoseconds(patience_ns_),
+                        [this](std::span<const std::uint32_t> others) { subscribe_to(others); });
 }
 
 void VenueThread::subscribe_to(std::span<const std::uint32_t> instruments) {
@@ -111,14 +93,6 @@ void VenueThread::subscribe_to(std::span<const std::uint32_t> instruments) {
     feed.clock.emplace(clock_delay_ns_);
     feed.quotes.emplace(config_.instruments.size(), patience_ns_);
     asio::co_spawn(context_, feed.run(), asio::detached);
-  }
-}
-
-void VenueThread::say_unlisted() {
-  for (std::uint32_t i = 0; i < config_.instruments.size(); ++i) {
-    if (venue_->is_listed(i)) continue;
-    ++metrics_.unlisted;
-    log(config_.venue, "the venue does not list " + config_.instruments[i] + ", the others go on");
   }
 }
 

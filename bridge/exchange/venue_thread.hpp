@@ -83,8 +83,6 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   [[nodiscard]] bool waits_for_answers() const;
   void settle_subscriptions(Feed& feed, std::int64_t steady_ns);
   boost::asio::awaitable<void> open();
-  boost::asio::awaitable<void> learn_unlisted();
-  void say_unlisted();
   void subscribe_to(std::span<const std::uint32_t> instruments);
   boost::asio::awaitable<void> tick();
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);

@@ -18,10 +18,11 @@ using std::chrono::milliseconds;
 
 }  // namespace
 
-VenueRecorder::VenueRecorder(asio::io_context& context, const VenueConfig& config, const std::filesystem::path& folder,
-                             Rotation rotation, RecordingFailed on_failed)
+VenueRecorder::VenueRecorder(asio::io_context& context, const VenueConfig& config, milliseconds patience,
+                             const std::filesystem::path& folder, Rotation rotation, RecordingFailed on_failed)
     : context_(context),
       config_(config),
+      patience_(patience),
       venue_(checked_venue(config.venue, config.instruments)),
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
@@ -36,7 +37,14 @@ asio::awaitable<void> VenueRecorder::open() {
     log(config_.venue,
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
   });
-  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_), listed_instruments(*venue_))) {
+  say_unlisted(*venue_, config_);
+  subscribe_to(listed_instruments(*venue_));
+  co_await learn_others(*venue_, rest_, config_, patience_,
+                        [this](std::span<const std::uint32_t> others) { subscribe_to(others); });
+}
+
+void VenueRecorder::subscribe_to(std::span<const std::uint32_t> instruments) {
+  for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_), instruments)) {
     Session& session = sessions_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
                                               std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
     asio::co_spawn(context_, session.run(), asio::detached);

@@ -3,9 +3,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,8 +27,9 @@ class VenueRecorder final : SessionListener {
  public:
   /// Throws std::runtime_error for a venue without a client, an address or file that is of no use, and a folder that
   /// nothing can be written in.
-  VenueRecorder(boost::asio::io_context& context, const VenueConfig& config, const std::filesystem::path& folder,
-                Rotation rotation, RecordingFailed on_failed);
+  /// `patience`: how long an instrument may be silent at first.
+  VenueRecorder(boost::asio::io_context& context, const VenueConfig& config, std::chrono::milliseconds patience,
+                const std::filesystem::path& folder, Rotation rotation, RecordingFailed on_failed);
 
   void start();
   [[nodiscard]] Recording& recording() noexcept { return recording_; }
@@ -39,10 +42,12 @@ class VenueRecorder final : SessionListener {
   void on_frame(Session& session, std::string_view frame) override;
 
   boost::asio::awaitable<void> open();
+  void subscribe_to(std::span<const std::uint32_t> instruments);
   void keep(std::int64_t receive_time_ns, std::string_view frame);
 
   boost::asio::io_context& context_;
   VenueConfig config_;
+  std::chrono::milliseconds patience_;
   std::unique_ptr<Venue> venue_;
   Url url_;
   boost::asio::ssl::context tls_;

@@ -30,7 +30,9 @@ from app.settings import PROJECT, Settings, Venue, Writer
 from app.topic_admin import apply
 from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports
+from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange
+from replay.history import History
 from replay.quotes import SimulatedQuote
 from replay.recording import RecordedFrame
 from replay.trade import SimulatedTrade
@@ -247,6 +249,19 @@ class Script:
         """The items, as they are written."""
         while True:
             yield await self._items.get()
+
+
+class Growing(CoinbaseProtocol):
+    """Lists its last product only once it `has_grown`."""
+
+    has_grown = False
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        """The products without the last, to whoever asks for them."""
+        told = super().answer(path, query, history)
+        if told is None or path.strip("/") != "products" or self.has_grown:
+            return told
+        return json.dumps(json.loads(told)[:-1])
 
 
 class Listener:

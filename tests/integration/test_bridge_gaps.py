@@ -21,7 +21,6 @@ from local import certificates
 from replay.binance import BinanceProtocol
 from replay.bitstamp import BitstampProtocol
 from replay.bybit import BybitProtocol
-from replay.coinbase import CoinbaseProtocol
 from replay.exchange import Exchange, Subscriptions
 from replay.history import History
 from replay.ledger import Ledger, read_ledger
@@ -30,6 +29,7 @@ from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import (
     Bridge,
+    Growing,
     Listener,
     Record,
     Script,
@@ -624,19 +624,6 @@ async def test_an_instrument_that_the_venue_does_not_list_is_told(
             await bridge.says("binance: the venue does not list ETH-USDT, the others go on")
             await bridge.counts('trades_total{venue="binance"}', 1)
             assert bridge.metric('unlisted_instruments_total{venue="binance"}') == 1
-
-
-class Growing(CoinbaseProtocol):
-    """Lists its last product only once it `has_grown`."""
-
-    has_grown = False
-
-    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """The products without the last, to whoever asks for them."""
-        told = super().answer(path, query, history)
-        if told is None or path.strip("/") != "products" or self.has_grown:
-            return told
-        return json.dumps(json.loads(told)[:-1])
 
 
 async def test_an_instrument_that_the_venue_lists_later_is_read_from_then_on(

@@ -26,6 +26,7 @@ from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration import test_packets
 from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import (
+    Growing,
     Script,
     as_told,
     bridge_settings,
@@ -36,7 +37,7 @@ from tests.integration.bridge_kit import (
     trades_of,
     venue_of,
 )
-from tests.integration.bridge_run import BTC, START_NS, trade
+from tests.integration.bridge_run import BTC, ETH, START_NS, trade
 from tests.integration.packet_kit import STOCKS, VENUE, free_addresses, sending
 
 TRADES = 2_000
@@ -54,6 +55,10 @@ class Recorder:
     def log(self) -> str:
         """All that it has said."""
         return self._log.read_text()
+
+    async def says(self, text: str) -> None:
+        """Wait until it has said something."""
+        await self.until(lambda: text in self.log, text)
 
     async def until(self, condition: Callable[[], bool], wanted: str) -> None:
         """Wait until a condition holds, as long as it runs."""
@@ -192,12 +197,30 @@ async def test_a_folder_that_cannot_be_written_and_a_venue_that_is_not_set_are_n
             assert "no venue or packet feed of this name is set: nyse" in " ".join(recorder.log.split())
 
 
+async def test_an_instrument_that_the_venue_lists_later_is_recorded_from_then_on(
+    here: Settings, certs: certificates.Certificates, tmp_path: Path
+) -> None:
+    name, folder, script, protocol = VenueName.COINBASE, tmp_path / "recordings", Script(), Growing((BTC, ETH))
+    async with Exchange(protocol, script, server_tls(certs)) as exchange:
+        venues = {name: venue_of(name, exchange, (BTC, ETH), certs.ca)}
+        with recording(here.model_copy(update={"venues": venues, "silence_ms": 200}), folder) as recorder:
+            await recorder.says("coinbase: the venue does not list ETH-USDT, the others go on")
+            await exchange.heard((BTC,))
+            protocol.has_grown = True
+            await recorder.says("coinbase: the venue lists ETH-USDT now")
+            await exchange.heard((BTC, ETH))
+            late = trade(1, ETH)
+            script.say(late)
+            await recorder.until(lambda: protocol.encode(late) in texts(folder / name), "its frame")
+            assert await recorder.stop() == 0, recorder.log
+
+
 async def test_what_was_recorded_of_a_packet_feed_is_traded_again(here: Settings, tmp_path: Path) -> None:
     addresses, folder, ledger = free_addresses(), tmp_path / "recordings", tmp_path / "ledger.jsonl"
     settings = here.model_copy(update={"packet_feeds": {VENUE: addresses.feed()}})
     market = ("--stocks", STOCKS, "--rate", "20000", "--messages", str(MESSAGES), "--reorder", "0.1")
     with recording(settings, folder, VENUE) as recorder:
-        await recorder.until(lambda: "nasdaq: every line is listened to" in recorder.log, "the lines")
+        await recorder.says("nasdaq: every line is listened to")
         with sending(addresses, *market, "--ledger", str(ledger), log=tmp_path / "feed.log"):
             await recorder.until(lambda: has_ended(folder / VENUE), "the end of the session")
             assert await recorder.stop() == 0, recorder.log
