@@ -4,7 +4,6 @@ The view decodes many bars that nobody looks at: turning each decimal into a Dec
 """
 
 import io
-import json
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any, NamedTuple, cast
 from fastavro import parse_schema, schemaless_reader
 
 from app.aggregates import Declared
-from app.aggregates.schema import amount_bytes, avro_schema
+from app.aggregates.schema import amount_bytes, schema_text
 from app.amounts import unscaled
+from app.schema_resolution import INPUTS, NoAvroSchema, read_schema, refusal
 
 _HEADER = struct.Struct(">bI")
 _LOGICAL = {"logicalType", "precision", "scale"}
@@ -51,21 +51,21 @@ class RecordReader:
 
     def __init__(self, schemas_dir: Path, lookup: SchemaLookup, aggregates: Iterable[Declared] = ()) -> None:
         self._lookup = lookup
-        files = [json.loads(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
-        users = list(map(avro_schema, aggregates))
-        ours = [*files, *users]
-        schemas = {f"{schema['namespace']}.{schema['name']}": schema for schema in ours}
+        files = [read_schema(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
+        users = [read_schema(schema_text(aggregate)) for aggregate in aggregates]
+        self._ours = {schema.name: schema for schema in (*files, *users)}
+        schemas = {name: schema.told for name, schema in self._ours.items()}
         self._readers = {name: parse_schema(without_logical_types(schema)) for name, schema in schemas.items()}
         self._scales = {name: _decimal_scales(schema) for name, schema in schemas.items()}
-        self._users = {f"{schema['namespace']}.{schema['name']}" for schema in users}
+        self._users = {schema.name for schema in users}
         self._writers: dict[int, _Plan] = {}
 
     def read(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         """Full record name and fields of a value.
 
         Raises:
-            BadRecord: no value, no wire header, a schema that is unknown, none of Avro, no type of ours or one with a
-                decimal of another scale than ours, or a corrupt body.
+            BadRecord: no value, no wire header, a schema that is unknown, none of Avro, no type of ours or one that
+                cannot be read as it, or a corrupt body.
         """
         if value is None or not _has_header(value):
             raise BadRecord("no Confluent wire header")
@@ -86,23 +86,20 @@ class RecordReader:
         return _has_header(value) and _HEADER.unpack_from(value)[1] not in self._writers
 
     def _plan(self, schema_id: int) -> _Plan:
-        text = self._lookup(schema_id)
         try:
-            told = json.loads(text)
-            schema = without_logical_types(told)
-        except (ValueError, RecursionError) as error:  # one of Protobuf is no JSON
-            raise BadRecord(f"schema id {schema_id} is no Avro schema: {error}") from error
-        name = f"{schema.get('namespace')}.{schema.get('name')}" if isinstance(schema, dict) else str(schema)
+            schema = read_schema(self._lookup(schema_id))
+        except NoAvroSchema as error:  # one of Protobuf is no JSON
+            raise BadRecord(f"schema id {schema_id} is {error}") from error
+        name = schema.name
         if name not in self._readers:
             raise BadRecord(f"schema id {schema_id} is {name}, expected one of {', '.join(sorted(self._readers))}")
-        try:
-            writer, reader = parse_schema(schema), self._readers[name]
-        except Exception as error:  # fastavro raises many kinds on what is no schema
-            raise BadRecord(f"schema id {schema_id} is no Avro schema: {error!r}") from error
-        shifts = self._shifts(schema_id, name, told)
-        plan = _Plan(
-            name, writer, None if writer == reader else _with_bytes_defaults(reader), shifts, self._untold(name, told)
-        )
+        reason = refusal(schema, self._ours[name]) if name in INPUTS else None
+        if reason is not None:
+            raise BadRecord(f"schema id {schema_id}: {reason}")
+        writer, reader = parse_schema(without_logical_types(schema.told)), self._readers[name]
+        shifts = self._shifts(schema_id, name, schema.told)
+        untold = self._untold(name, schema.told)
+        plan = _Plan(name, writer, None if writer == reader else _with_bytes_defaults(reader), shifts, untold)
         self._writers[schema_id] = plan
         return plan
 

@@ -39,7 +39,8 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
         other_venues=_rules(Venue()),
         sessions=_sessions(venues),
     )
-    return FoldSetup(settings, config, WriterSchemas(), schema_ids, load_aggregates(settings))
+    schemas = WriterSchemas(schemas_dir=settings.schemas_dir)
+    return FoldSetup(settings, config, schemas, schema_ids, load_aggregates(settings))
 
 
 def _sessions(venues: dict[str, Venue]) -> SessionTables:

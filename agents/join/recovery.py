@@ -73,7 +73,9 @@ def make_join_setup(settings: Settings, schema_ids: dict[str, int]) -> JoinSetup
         max_ahead_ns=settings.max_ahead_ns,
         quoted_venues=[name for name, venue in read_venues(settings.venues_file).items() if venue.quotes],
     )
-    return JoinSetup(settings, config, WriterSchemas(), WriterSchemas(QUOTES), schema_ids["livetape.Joined"])
+    trades = WriterSchemas(schemas_dir=settings.schemas_dir)
+    quotes = WriterSchemas(QUOTES, settings.schemas_dir)
+    return JoinSetup(settings, config, trades, quotes, schema_ids["livetape.Joined"])
 
 
 @dataclass(frozen=True)

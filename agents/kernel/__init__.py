@@ -5,6 +5,7 @@ reads bytes releases the interpreter's lock.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from agents.kernel import _native
@@ -30,7 +31,7 @@ from agents.kernel._native import (
     progress_record,
     read_progress,
 )
-from agents.kernel.decode_plan import QUOTES, TRADES, IncompatibleSchema, compile_plan
+from agents.kernel.decode_plan import QUOTES, SCHEMAS, TRADES, IncompatibleSchema, compile_plan
 
 __all__ = [
     "QUOTES",
@@ -69,10 +70,11 @@ SessionTables: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[
 class WriterSchemas(_native.WriterSchemas):
     """How to read each schema met so far in a topic, by its registry id; shared by all partitions of a worker."""
 
-    def __init__(self, records: Collection[str] = TRADES) -> None:
-        """`records` are the full names of what the topic has."""
+    def __init__(self, records: Collection[str] = TRADES, schemas_dir: Path = SCHEMAS) -> None:
+        """`records` are the full names of what the topic has, and `schemas_dir` has our schemas of them."""
         super().__init__()
         self._records = records
+        self._schemas_dir = schemas_dir
 
     def add(self, schema_id: int, schema_json: str) -> None:
         """Read records of this schema from now on.
@@ -80,7 +82,7 @@ class WriterSchemas(_native.WriterSchemas):
         Raises:
             IncompatibleSchema: they cannot be read as what the topic has.
         """
-        self.add_plan(schema_id, *compile_plan(schema_json, self._records))
+        self.add_plan(schema_id, *compile_plan(schema_json, self._records, self._schemas_dir))
 
     def refuse(self, schema_id: int, reason: str) -> None:
         """Send records of this schema to the dead letters. A name in a schema, and so in the reason, may be no text."""

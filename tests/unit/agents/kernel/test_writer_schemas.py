@@ -135,7 +135,7 @@ def test_a_schema_without_a_field_that_the_fold_needs_is_refused_by_its_name(gon
 def test_a_price_of_another_scale_is_refused() -> None:
     schema = trade_schema()
     next(part for part in schema["fields"] if part["name"] == "price")["type"]["scale"] = 8
-    with pytest.raises(IncompatibleSchema, match="field price is no decimal of scale 18"):
+    with pytest.raises(IncompatibleSchema, match=r"field price of livetape\.Trade is no decimal of scale 18"):
         WriterSchemas().add(NEW_ID, json.dumps(schema))
 
 

@@ -63,8 +63,8 @@ def test_a_record_of_another_kind_of_schema_is_a_dead_letter_with_its_bytes() ->
 
 
 def test_what_a_foreign_schema_calls_itself_is_told_as_far_as_postgres_stores_it() -> None:
-    ((*_, reason, _, _),) = rows_of(json.dumps({"name": "a\0b\ud800"}), WIRE_HEADER).of["dead_letter"]
-    assert "None.a\\0b\\ud800" in reason
+    ((*_, reason, _, _),) = rows_of(json.dumps({"type": "record", "name": "a\0b\ud800"}), WIRE_HEADER).of["dead_letter"]
+    assert "is a\\0b\\ud800" in reason
 
 
 def test_a_record_is_stored_though_a_header_of_it_has_a_name_that_is_no_text() -> None:
