@@ -84,7 +84,7 @@ class Feed:
         aggregates = load_aggregates(settings)
         self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE, *(each.topic for each in aggregates))}
         self._aggregates = {each.record: each for each in aggregates}
-        self._partitions: dict[str, int] = {}
+        self._partitions: Counter[str] = Counter()
         self._behind: dict[Place, int] = {}
         """Where a partition ended when it was begun with, of those that are still being read to there."""
         self._late: dict[Place, Partition] = {}
@@ -156,7 +156,7 @@ class Feed:
             if self._away is not None:
                 self._ask_again(consumer, positions)
             elif time.monotonic() - checked > NEW_PARTITIONS_S:
-                self._assign(consumer, {})
+                self._assign(consumer, positions)
                 checked = time.monotonic()
 
     def _wait_for_topics(self, consumer: Consumer) -> None:
@@ -175,24 +175,27 @@ class Feed:
             self._stopping.wait(RETRY_S)
 
     def _assign(self, consumer: Consumer, positions: Positions) -> None:
-        """Begin with every partition that is not read yet."""
+        """Begin with every partition that is not read yet. A broker that has just come back may not know all topics."""
         try:
             counts = self._partition_counts(consumer)
             news = {
                 (topic, number): self._range(consumer, Partition(self._names[topic], number, count), positions)
                 for topic, count in counts.items()
-                for number in range(self._partitions.get(topic, 0), count)
+                for number in range(self._partitions[topic], count)
             }
         except KafkaException as error:
             self._away = self._kafka_says(error.args[0])
             return
+        unknown = sorted(self._names.keys() - counts.keys() - self._partitions.keys())
+        if unknown:
+            self._away = f"Kafka at {self._settings.kafka_bootstrap} does not know of {', '.join(unknown)} now"
         if not news:
             return
         self._behind |= {place: end for place, (_, end) in news.items()}
         self._newest |= {place: {} for place in news if self._names[place[0]] == LIVE}
         self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
         consumer.incremental_assign([TopicPartition(*place, first) for place, (first, _) in news.items()])
-        self._partitions = counts
+        self._partitions |= Counter(counts)
 
     def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
         """Where to begin with a partition, and where it ends now."""
@@ -339,15 +342,10 @@ class Feed:
         When it went away before there was anything to read, begin then.
         """
         self._status.set(State.WAITING, self._away)
-        try:
-            consumer.list_topics(timeout=METADATA_S)
-        except KafkaException:
-            return
         self._away = None
-        if self._partitions:
+        self._assign(consumer, positions)
+        if self._away is None:
             self._status.set(State.CATCHING_UP if self._behind else State.READY)
-        else:
-            self._assign(consumer, positions)
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"

@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from agents.fold.live import RESEND_S
 from app.bars import Bar, SeriesKey
@@ -15,7 +17,7 @@ from app.partitions import Partition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
-from app.status import Status
+from app.status import State, Status
 from app.views import EVER_NS
 from tests.unit.app.test_views import KEY, MINUTE_NS, final
 
@@ -82,6 +84,39 @@ class Logs:
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return self._ends
+
+
+class ReturningBroker(Logs):
+    """One that has just come back, and knows of more of the topics each time that it is asked."""
+
+    def __init__(self, *known: list[str]) -> None:
+        super().__init__(0, TOPIC_TAIL + 50)
+        self._known = iter(known)
+        self.assigned: list[tuple[str, int, int]] = []
+
+    def list_topics(self, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(topics={name: SimpleNamespace(partitions=[0, 1]) for name in next(self._known)})
+
+    def offsets_for_times(self, asked: list[TopicPartition], **_: object) -> list[TopicPartition]:
+        return asked
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
+
+
+def test_a_view_goes_on_behind_its_history_though_the_broker_does_not_know_of_all_topics_at_once() -> None:
+    settings, status = Settings(), Status()
+    bars, seconds, live = (settings.topic(name) for name in ("bars", "bars.1s", "bars.live"))
+    feed = a_feed(settings, History(settings), status)
+    broker: Any = ReturningBroker([], [live, seconds], [seconds], [live, bars], [bars, seconds, live])
+    positions = {(name, number): 400 + number for name in ("bars", "bars.1s") for number in (0, 1)}
+    feed._assign(broker, positions)
+    for _ in range(4):
+        feed._ask_again(broker, positions)
+    begun = [each for each in broker.assigned if each[0] != live]
+    assert begun == [(seconds, 0, 400), (seconds, 1, 401), (bars, 0, 400), (bars, 1, 401)]
+    assert status.now.state is State.CATCHING_UP
+    assert status.now.unread == {}
 
 
 @pytest.mark.parametrize(
