@@ -30,15 +30,17 @@ def log_bounds(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple
     return {tp: (first[tp], end[tp]) for tp in partitions}
 
 
-def undecided(settings: Settings, partitions: Collection[TP]) -> set[TP]:
+def undecided(settings: Settings, partitions: Collection[TP]) -> dict[TP, tuple[int, int]]:
     """Those of them that have records of a transaction which was neither committed nor aborted.
+
+    Gives the offset of the first such record, and where the log ends.
 
     Waits for the broker; raises KafkaException when it refuses.
     """
     admin = admin_client(settings)
     ends = _offsets(admin, partitions, OffsetSpec.latest())
     stable = _offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
-    return {tp for tp in partitions if stable[tp] < ends[tp]}
+    return {tp: (stable[tp], ends[tp]) for tp in partitions if stable[tp] < ends[tp]}
 
 
 def _offsets(

@@ -37,15 +37,14 @@ async def topic_reader(
     settings: Settings,
     topic: str,
     partitions: Collection[int],
-    **options: int,
+    **options: int | str,
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """The same of some partitions of a topic; `options` are aiokafka's."""
     consumer = undecoding_consumer(frozenset({topic}))(
         **consumer_connection(settings),
-        isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="none",
-        **{"max_partition_fetch_bytes": FETCH_BYTES, **options},
+        **{"isolation_level": "read_committed", "max_partition_fetch_bytes": FETCH_BYTES, **options},
     )
     consumer.assign([TopicPartition(topic, partition) for partition in partitions])
     try:

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents import crash_points
 from agents.dead_letters import dead_letter_headers, kept
 from agents.kernel import PackedBatch, RecordBatchWriter
+from agents.left_undecided import left_open, was_committed
 from agents.log_bounds import undecided
 from agents.transport import PreparedBatch, transactional_producer
 from app.settings import Settings
@@ -69,7 +71,7 @@ class TransactionWriter:
         while True:
             try:
                 await self._start()
-                return await self._abort_undecided()
+                return await self._end_undecided()
             except KafkaError as error:
                 await self.close()
                 if not error.retriable:
@@ -87,22 +89,39 @@ class TransactionWriter:
         finally:
             starting.cancel()  # where nobody waits any more, it would fence whoever starts next
 
-    async def _abort_undecided(self) -> None:
-        """Abort what the broker has of a transaction that it takes for ended, and whose end it never wrote.
+    async def _end_undecided(self) -> None:
+        """End what the broker has of a transaction that it takes for ended, and whose end it did not write everywhere.
 
         A broker that comes back and does not know yet who leads a partition takes it for deleted, and leaves the end of
-        the transaction out there. Our next one has the same producer id: its end would commit what is undecided with
-        what was made anew. To abort is right whatever was meant: what the changelog does not have is made again.
+        the transaction out there. Our next one has the same producer id: its end would decide that as well, whatever
+        was meant. What the changelog does not have is made again, so an output ends as the changelog says, and all is
+        aborted where that is undecided itself. What an output has committed then comes twice: its last commit does not
+        tell of which flush it is.
         """
-        if not await asyncio.to_thread(undecided, self._settings, {self._changelog}):
-            return
+        while left := await self._left_open():
+            committed: set[TP] = set()
+            if self._changelog not in left:
+                committed = {
+                    tp for tp, at_ms in left.items() if await was_committed(self._settings, self._changelog, at_ms)
+                }
+            await self._end(committed, self._producer.commit_transaction)
+            await self._end(left.keys() - committed, self._producer.abort_transaction)
+            await asyncio.sleep(_AGAIN_S)  # an end is written behind the broker's answer, and may be left out again
+
+    async def _left_open(self) -> dict[TP, int]:
+        """Where a transaction of this id has no end, and since when."""
         partitions = await asyncio.to_thread(undecided, self._settings, {self._changelog, *self._outputs})
-        log.warning("%s: the broker left a transaction undecided, which is aborted: %s", self._identity, partitions)
+        return await left_open(self._settings, partitions, self._producer._txn_manager.producer_id)  # noqa: SLF001
+
+    async def _end(self, partitions: Collection[TP], end: Callable[[], Awaitable[None]]) -> None:
+        """End what is open in these partitions by a transaction that has no records."""
+        if not partitions:
+            return
+        log.warning("%s: the broker left %s undecided: %s", self._identity, sorted(partitions), end.__name__)
         await self._producer.begin_transaction()
-        for topic, partition in partitions:
-            for batch in packed([(b"", None)]):
-                await (await self._producer.send_batch(PreparedBatch(batch), topic, partition=partition))
-        await self._producer.abort_transaction()
+        for tp in partitions:
+            self._producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*tp))  # noqa: SLF001 - none has records
+        await end()
 
     async def write_batches(self, outputs: Batches, state: Batches) -> dict[str, int | None]:
         """Write outputs and state in one transaction; the offset behind it in each topic that it wrote to, if known.

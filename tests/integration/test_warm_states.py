@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from faust.types import TP
 
+from agents.fold.flush import OUTPUTS
 from agents.fold.recovery import Recovered
 from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
 from agents.log_bounds import undecided
-from agents.transaction import Fenced
+from agents.transaction import Fenced, packed
 from app.kafka_admin import admin_client
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
@@ -144,33 +146,97 @@ def _forgetful_coordinator(settings: Settings) -> Iterator[None]:
     configure(None, AlterConfigOpType.DELETE)
 
 
-async def leave_undecided(settings: Settings, partition: Recovered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fold what the log has, and flush it in a transaction whose end is never written."""
+def leave_out(settings: Settings, partition: Recovered, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Have no end of a transaction written to these topics: the coordinator does not hear that they are part of it."""
+    manager = partition.writer._producer._txn_manager
+    topics = {settings.topic(name) for name in names}
+    add = manager.maybe_add_partition_to_txn
+    monkeypatch.setattr(
+        manager,
+        "maybe_add_partition_to_txn",
+        lambda tp: manager._txn_partitions.add(tp) if tp.topic in topics else add(tp),
+    )
 
-    async def end_nowhere() -> None:
-        pass
 
-    producer = partition.writer._producer
-    manager = producer._txn_manager
-    monkeypatch.setattr(manager, "maybe_add_partition_to_txn", manager._txn_partitions.add)
-    monkeypatch.setattr(producer, "commit_transaction", end_nowhere)
-    await fold_on(settings, partition)
-    await partition.writer.close()
+async def do_nothing() -> None:
+    """Stands where a transaction is ended."""
+
+
+@pytest.fixture
+def bars(settings: Settings, tape: Tape) -> TP:
+    """The partition of `bars`, with trades to be folded that make some final."""
+    write_some(tape, 30, 60)
+    tape.clock(300)
+    tape.flush()
+    return TP(settings.topic("bars"), PARTITION)
 
 
 @pytest.mark.usefixtures("_forgetful_coordinator")
 async def test_what_the_broker_left_undecided_is_folded_again_and_published_once(
-    settings: Settings, tape: Tape, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tape: Tape, bars: TP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_some(tape, 30, 60)
-    tape.clock(300)
-    tape.flush()
-    await leave_undecided(settings, await recovered(settings, tape), monkeypatch)
-    changelog, bars = (TP(settings.topic(name), PARTITION) for name in (CHANGELOG, "bars"))
-    assert undecided(settings, {changelog, bars}) == {changelog, bars}
+    before = await recovered(settings, tape)
+    leave_out(settings, before, monkeypatch, CHANGELOG, *OUTPUTS)
+    monkeypatch.setattr(before.writer._producer, "commit_transaction", do_nothing)
+    await fold_on(settings, before)
+    await before.writer.close()
+    changelog = TP(settings.topic(CHANGELOG), PARTITION)
+    assert undecided(settings, {changelog, bars}).keys() == {changelog, bars}
     partition = await recovered(settings, tape)
     assert (partition.warmth, partition.next_offset) == (Warmth.COLD, 0)
-    assert undecided(settings, {changelog, bars}) == set()
+    assert not undecided(settings, {changelog, bars})
+    await check(settings, tape, partition)
+
+
+@pytest.mark.usefixtures("_forgetful_coordinator")
+async def test_an_output_alone_that_the_broker_left_undecided_is_aborted_with_its_flush(
+    settings: Settings, tape: Tape, bars: TP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await recovered(settings, tape)
+    leave_out(settings, before, monkeypatch, "bars")
+    monkeypatch.setattr(before.writer._producer, "commit_transaction", before.writer._producer.abort_transaction)
+    await fold_on(settings, before)
+    await before.writer.close()
+    assert undecided(settings, {bars})
+    partition = await recovered(settings, tape)
+    assert partition.next_offset == 0
+    assert not undecided(settings, {bars})
+    await check(settings, tape, partition)
+
+
+@pytest.mark.usefixtures("_forgetful_coordinator")
+@pytest.mark.parametrize("is_next_aborted", [False, True])
+async def test_an_output_alone_that_the_broker_left_undecided_is_published_with_its_flush(
+    settings: Settings, tape: Tape, bars: TP, monkeypatch: pytest.MonkeyPatch, *, is_next_aborted: bool
+) -> None:
+    before = await recovered(settings, tape)
+    leave_out(settings, before, monkeypatch, "bars")
+    await fold_on(settings, before)
+    if is_next_aborted:
+        await before.writer._producer.begin_transaction()
+        await before.writer._send({CHANGELOG: packed([(b"", None)])})
+        await before.writer._producer.abort_transaction()
+    await before.writer.close()
+    assert undecided(settings, {bars})
+    partition = await recovered(settings, tape)
+    assert partition.next_offset > 0
+    assert not undecided(settings, {bars})
+    await check(settings, tape, partition)
+
+
+async def test_a_transaction_of_somebody_else_in_an_output_is_left_alone(
+    settings: Settings, tape: Tape, bars: TP, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Producer({**settings.kafka_config, "transactional.id": f"{settings.namespace}-other"})
+    other.init_transactions(WAIT_S)
+    other.begin_transaction()
+    other.produce(bars.topic, b"", partition=bars.partition)
+    assert other.flush(WAIT_S) == 0
+    assert undecided(settings, {bars})
+    partition = await recovered(settings, tape)
+    assert "undecided" not in caplog.text
+    assert undecided(settings, {bars})
+    other.abort_transaction(WAIT_S)
     await check(settings, tape, partition)
 
 

@@ -18,6 +18,7 @@ from aiokafka.consumer import fetcher as fetcher_module
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.memory_records import MemoryRecords
 from faust.app.base import App
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -249,3 +250,11 @@ def test_a_consumer_with_nothing_to_fetch_looks_again_after_a_second_unless_it_i
     assert "await self.sleep(1)" in source
     assert "self._buffered_partitions.add(tp)" in source_of(Consumer.on_buffer_full)
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source_of(AIOKafkaConsumer.start)
+
+
+def test_partitions_are_added_to_a_transaction_before_it_ends_whether_they_are_sent_records_or_not() -> None:
+    source = source_of(Sender._maybe_do_transactional_request)
+    assert source.index("_do_add_partitions_to_txn(tps)") < source.index("_do_txn_commit(commit_result)")
+    assert "tps = txn_manager.partitions_to_add()" in source
+    assert "self._pending_txn_partitions.add(tp)" in source_of(TransactionManager.maybe_add_partition_to_txn)
+    assert "return len(self.txn_partitions) == 0" in source_of(TransactionManager.is_empty_transaction)
