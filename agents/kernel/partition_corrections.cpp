@@ -39,9 +39,26 @@ bool PartitionFold::has_read_enough(const Decoded& decoded, std::int64_t offset)
   awaited_->next_offset = offset;
   awaited_->is_whole = !awaited_->is_gone && is_history_whole(decoded);
   if (awaited_->is_whole) return true;
-  if (!awaited_->is_kept) return awaited_->is_wide || awaited_->is_gone;
+  if (!awaited_->is_kept) {
+    awaited_->is_gone |= awaited_->is_wide && awaited_->has_passed_over && lacks_trades();
+    return awaited_->is_wide || awaited_->is_gone;
+  }
   awaited_.reset();
   return false;
+}
+
+/// Whether a bar that may change has other trades than were read. A batch that cannot be read and was a dead letter
+/// when it was folded has none of any bar's.
+bool PartitionFold::lacks_trades() {
+  const Series& series = *awaited_->series;
+  const std::int64_t watermark_ns = series.watermark();
+  bool is_whole = true;
+  const LevelBars& bars = awaited_->series->bars(0);
+  bars.read(bars.all(), [&](const Bar& bar) {
+    if (!is_whole || series.is_late(bar.start_ns, watermark_ns)) return;
+    is_whole = awaited_->history.settle(bar.start_ns, bar.start_ns + series.base_length_ns(), bar.sum);
+  });
+  return !is_whole;
 }
 
 /// Whether what was read for a correction before is there still, and its ids name the same trades: one that was
@@ -77,8 +94,19 @@ std::optional<std::int32_t> PartitionFold::reread(Bytes record_set, std::vector<
     while (const Record* record = reader.next()) {
       if (const std::optional<std::int32_t> unknown = reread_record(*record)) return unknown;
     }
-  } while (!reader.error().empty() && reader.pass_over());  // what cannot be read was a dead letter
+  } while (pass_over_again(reader));
   return {};
+}
+
+/// Goes on behind a batch of the stretch that cannot be read: it was a dead letter, or has rotted since it was folded.
+bool PartitionFold::pass_over_again(RecordSetReader& reader) {
+  if (reader.error().empty()) return false;
+  const std::optional<DamagedBatch> batch = reader.pass_over();
+  if (!batch) return false;
+  if (awaited_ && reader.next_offset() > awaited_->next_offset && batch->first_offset < awaited_->offset) {
+    awaited_->has_passed_over = true;
+  }
+  return true;
 }
 
 std::optional<std::int32_t> PartitionFold::reread_record(const Record& record) {

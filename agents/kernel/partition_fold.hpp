@@ -135,11 +135,13 @@ class PartitionFold final : private FinalBars {
   [[nodiscard]] bool is_history_kept(const Series& series) const noexcept;
   [[nodiscard]] bool has_read_enough(const Decoded& decoded, std::int64_t offset);
   [[nodiscard]] bool is_history_whole(const Decoded& decoded);
+  [[nodiscard]] bool lacks_trades();
   void keep_history();
   void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
   void keep_known(Series& target, const TradeHistory& history, std::string_view id, std::int64_t event_time_ns);
+  bool pass_over_again(RecordSetReader& reader);
   [[nodiscard]] std::optional<std::int32_t> reread_record(const Record& record);
   void reread_trade(const Record& record, const Decoded& decoded);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
@@ -217,7 +219,8 @@ class PartitionFold final : private FinalBars {
     bool is_gone = false;
     bool is_whole = false;
     bool is_kept = false;
-    std::size_t forgotten = 0;  // as Series has it, when it was kept
+    bool has_passed_over = false;  // a batch that cannot be read
+    std::size_t forgotten = 0;     // as Series has it, when it was kept
     TradeHistory history{};
     std::vector<std::int32_t> asked_for{};  // ids of schemas; one that is unknown still is of no use
   };

@@ -193,6 +193,11 @@ def compacted(changelog: list[tuple[bytes, bytes | None]]) -> list[tuple[bytes, 
     return [record for place, record in enumerate(changelog) if last[record[0]] == place]
 
 
+def rotten(record_set: bytes) -> bytes:
+    """The same after its last bit has turned: its end can still be told."""
+    return record_set[:-1] + bytes([record_set[-1] ^ 1])
+
+
 class Partition:
     """The fold of one partition and the topics it writes to: `changelog`, `bars`, `late`, `dead`."""
 
@@ -226,6 +231,10 @@ class Partition:
                 continue
             for first_offset in sorted(self._log):
                 assert self._fold.reread(self._log[first_offset], []) is None
+
+    def rot(self, first_offset: int) -> None:
+        """Turn the last bit of a record set of the log that was folded from this offset on."""
+        self._log[first_offset] = rotten(self._log[first_offset])
 
     def flush(self) -> Flush:
         flush = self._fold.take_flush()

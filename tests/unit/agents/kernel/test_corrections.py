@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from agents.kernel import Flush
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Published, Rules, Trade
 from tests.unit.agents.kernel.partition_kit import (
     NOON,
@@ -19,6 +20,7 @@ from tests.unit.agents.kernel.partition_kit import (
     read_bar,
     records_in,
     records_of,
+    rotten,
     schema_text,
     trade_value,
     wire,
@@ -429,6 +431,68 @@ def test_a_correction_whose_history_is_gone_is_a_dead_letter_and_the_fold_goes_o
         (4, "the log no longer has the trades of its bar")
     ]
     assert partition.next_offset == 6
+
+
+def rotten_since(*batches: int, by: Correction) -> tuple[Partition, Flush]:
+    """Three trades, a batch each, are folded; some of the batches rot before a correction comes."""
+    partition = Partition(RULES)
+    for offset, size in enumerate(("1", "2", "4")):
+        partition.fold(record_batch(offset, records_of([a_trade(offset, 1 + offset / 8, size=size)])))
+    partition.take(a_clock(3, 100))
+    for first_offset in batches:
+        partition.rot(first_offset)
+    partition.fold(record_batch(4, records_of([by, a_trade(5, 120)])))
+    return partition, partition.flush()
+
+
+@pytest.mark.parametrize("rotten_at", [0, 1, 2])
+def test_a_correction_whose_history_has_rotted_is_a_dead_letter_and_the_bar_stays(rotten_at: int) -> None:
+    partition, flush = rotten_since(rotten_at, by=cancel(4, "1"))
+    assert [(offset, reason) for _, _, offset, reason in flush.dead] == [
+        (4, "the log no longer has the trades of its bar")
+    ]
+    assert (partition.late, partition.next_offset) == ([], 6)
+    bar = minute(partition)
+    assert (bar.volume, bar.trade_count, bar.revision) == (Decimal(7), 3, 0)
+
+
+def test_a_trade_is_not_moved_to_a_bar_whose_history_has_rotted() -> None:
+    partition = Partition(RULES)
+    for event in (a_trade(0, 1, size="1"), a_trade(1, 61, size="2")):
+        partition.take(event)
+    partition.rot(1)
+    partition.take(correct(2, "0", a_trade(2, 61, size="4", trade_id="0")), a_clock(3, 200))
+    assert partition.dead == [2]
+    assert (last_bar(partition, "1m", 0).volume, last_bar(partition, "1m", 60).volume) == (Decimal(1), Decimal(2))
+
+
+def test_a_bar_of_which_nothing_has_rotted_is_corrected_beside_one_that_has() -> None:
+    partition = Partition(RULES)
+    for event in (a_trade(0, 1), a_trade(1, 61), a_trade(2, 62, size="2"), a_clock(3, 200)):
+        partition.take(event)
+    partition.rot(0)
+    partition.take(cancel(4, "2", seconds=200), cancel(5, "0", seconds=200), cancel(6, "1", seconds=200))
+    assert partition.dead == [5]
+    assert (last_bar(partition, "1m", 0).trade_count, last_bar(partition, "1m", 60).trade_count) == (1, 0)
+
+
+def test_a_batch_that_was_a_dead_letter_when_it_came_keeps_no_correction_away() -> None:
+    partition = Partition(RULES)
+    partition.take(a_trade(0, 1))
+    partition.fold(rotten(record_batch(1, records_of([a_trade(1, 1.2)]))))
+    partition.take(a_trade(2, 1.4, size="4"), a_clock(3, 100))
+    partition.take(cancel(4, "0"))
+    assert partition.dead == [1]
+    assert (minute(partition).volume, minute(partition).trade_count) == (Decimal(4), 1)
+
+
+def test_a_late_correction_is_late_beside_a_batch_that_was_a_dead_letter_when_it_came() -> None:
+    partition = Partition(RULES)
+    partition.take(a_trade(0, 1), a_trade(1, 100))
+    partition.fold(rotten(record_batch(2, records_of([a_trade(2, 101)]))))
+    partition.take(a_clock(3, 650), cancel(4, "0", seconds=650))
+    assert partition.rereads == [(1, 4)]
+    assert (partition.late, partition.dead) == ([4], [2])
 
 
 def test_a_trade_of_a_condition_that_does_not_count_is_counted_for_what_it_may() -> None:
