@@ -3,6 +3,9 @@
 import asyncio
 import logging
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents.fold import metrics
@@ -32,9 +35,7 @@ class History:
         """
         metrics.REREADS.labels(tp.partition).inc()
         async with partition_reader(self._settings, *tp) as (consumer, partition):
-            begins = (await consumer.beginning_offsets([partition]))[partition]
-            if begins > first:
-                log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
+            if await _is_gone(consumer, partition, first):
                 fold.history_is_gone()
                 return None
             try:
@@ -45,4 +46,17 @@ class History:
             except CorruptRecords as error:
                 log.warning("%s partition %d: a correction needs offsets %d to %d: %s", *tp, first, end - 1, error)
                 fold.history_is_gone()
+            except OffsetOutOfRangeError:
+                if not await _is_gone(consumer, partition, first):
+                    raise  # it is the log's end that is lost
+                fold.history_is_gone()
             return None
+
+
+async def _is_gone(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int) -> bool:
+    """Whether the log begins behind an offset by now."""
+    begins = (await consumer.beginning_offsets([tp]))[tp]
+    if begins <= first:
+        return False
+    log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
+    return True

@@ -1,4 +1,4 @@
-"""A correction reads the log again: by schemas that the worker has not met, and where the log was damaged since."""
+"""A correction reads the log again: by schemas that the worker has not met, and where the log was damaged or cut."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -42,12 +43,16 @@ GUARD_S = 120.0
 class Log:
     """One partition of `trades` as its consumer gives it, a batch at a time."""
 
-    def __init__(self, *batches: RecordSet) -> None:
+    def __init__(self, *batches: RecordSet, loses: int | None = None, begins_then: int = 0) -> None:
+        """`loses` is an offset that it lacks once it is asked for it: then it begins at another one."""
         self._batches = batches
         self._position = 0
+        self._loses = loses
+        self._begins_then = begins_then
+        self._begins = 0
 
     async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, 0)
+        return dict.fromkeys(partitions, self._begins)
 
     def seek(self, _: TopicPartition, offset: int) -> None:
         self._position = offset
@@ -56,6 +61,9 @@ class Log:
         return self._position
 
     async def getmany(self, partition: TopicPartition, **_: int) -> dict[TopicPartition, list[SimpleNamespace]]:
+        if self._position == self._loses:
+            self._begins = self._begins_then
+            raise OffsetOutOfRangeError({partition: self._position})
         batch = next(batch for batch in self._batches if batch.start_offset >= self._position)
         self._position = batch.next_offset
         return {partition: [SimpleNamespace(value=batch)]}
@@ -85,7 +93,7 @@ def rotten(sound: RecordSet) -> RecordSet:
 
 
 async def cancelled_after_a_restart(
-    monkeypatch: pytest.MonkeyPatch, *, rotten_at: int | None = None
+    monkeypatch: pytest.MonkeyPatch, *, rotten_at: int | None = None, loses: int | None = None, begins_then: int = 0
 ) -> tuple[Registry, Flush]:
     """Three trades, of another schema, are folded; a worker that has their bar alone then takes a cancellation."""
     values = [
@@ -103,7 +111,7 @@ async def cancelled_after_a_restart(
 
     @asynccontextmanager
     async def reader(*_: Any) -> AsyncIterator[tuple[Log, TopicPartition]]:
-        yield Log(*log, new), TopicPartition(*TRADES)
+        yield Log(*log, new, loses=loses, begins_then=begins_then), TopicPartition(*TRADES)
 
     monkeypatch.setattr("agents.fold.history.partition_reader", reader)
     schemas = new_schemas()
@@ -135,18 +143,43 @@ async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the
     assert (bar.volume, bar.trade_count) == (Decimal(5), 2)
 
 
-@pytest.mark.parametrize("rotten_at", [0, 2])
-async def test_a_batch_that_rotted_and_does_not_tell_its_end_is_gone_history(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rotten_at: int
-) -> None:
-    _, flush = await cancelled_after_a_restart(monkeypatch, rotten_at=rotten_at)
+def assert_refused_as_gone(flush: Flush) -> None:
+    """The correction is a dead letter, and the bar has its three trades."""
     assert [(offset, reason) for _, _, offset, reason in flush.dead] == [
         (3, "the log no longer has the trades of its bar")
     ]
     bar = minute_of(flush)
     assert (bar.volume, bar.trade_count) == (Decimal(7), 3)
-    (told,) = (record.message for record in caplog.records if record.name == "agents.fold.history")
-    assert told == (
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.name == "agents.fold.history"]
+
+
+@pytest.mark.parametrize("rotten_at", [0, 2])
+async def test_a_batch_that_rotted_and_does_not_tell_its_end_is_gone_history(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rotten_at: int
+) -> None:
+    _, flush = await cancelled_after_a_restart(monkeypatch, rotten_at=rotten_at)
+    assert_refused_as_gone(flush)
+    (warning,) = told(caplog)
+    assert warning == (
         "demo.trades partition 0: a correction needs offsets 0 to 2: "
         f"offset {rotten_at}: the batch there is damaged, and does not tell its end"
     )
+
+
+@pytest.mark.parametrize("loses", [0, 1])
+async def test_what_retention_takes_while_it_is_read_again_is_gone_history(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loses: int
+) -> None:
+    _, flush = await cancelled_after_a_restart(monkeypatch, loses=loses, begins_then=2)
+    assert_refused_as_gone(flush)
+    assert told(caplog) == ["demo.trades partition 0: a correction needs offset 0, the log begins at 2"]
+
+
+async def test_a_log_that_loses_its_end_while_it_is_read_again_is_no_gone_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(OffsetOutOfRangeError):
+        await cancelled_after_a_restart(monkeypatch, loses=1)
