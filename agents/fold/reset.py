@@ -44,7 +44,7 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
 
     Raises:
         ResetRefused: a worker of the namespace is running, the generation cannot be told, or the broker went away
-            while the state was read, before anything was changed.
+            while the state was read, before anything was changed; or it cannot read what was written.
         TopicsUnfit: topics are missing.
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
@@ -61,6 +61,8 @@ def reset_fold(settings: Settings) -> Iterator[FoldReset]:
     progress = progress_record(epoch, generation, FROM_START)
     for number, state in states.items():
         written = _replace(settings, number, state, progress)
+        if state.is_damaged:
+            asyncio.run(_read_back(settings, number, written))
         delete_before(settings, TopicPartition(settings.topic(CHANGELOG), number, written))
         yield FoldReset(number, len(state.keys), generation, begins[number])
     move_group(settings, "fold", [TopicPartition(topic, number, offset) for number, offset in begins.items()])
@@ -138,6 +140,24 @@ async def _read_state(settings: Settings, partition: int) -> _State:
             state.take(record_set)
             at = record_set.next_offset
     return state
+
+
+async def _read_back(settings: Settings, partition: int, written: int) -> None:
+    """Read the progress record where a worker will, before what tells the generation is deleted.
+
+    A broker looks for it in the file that it writes, batch by batch: one with a damaged length hides all behind it.
+    """
+    topic = settings.topic(CHANGELOG)
+    async with partition_reader(settings, topic, partition) as (consumer, tp):
+        consumer.seek(tp, written)
+        try:
+            await next_set(consumer, tp)
+        except CorruptRecords as error:
+            raise ResetRefused(
+                f"the broker cannot read what was written to {topic} partition {partition}, behind a damaged batch in "
+                "the same file: have it begin another file, by segment.ms=1000 for that topic (kafka-configs.sh), run "
+                "the reset again, and delete that setting"
+            ) from error
 
 
 def _next_generation(settings: Settings, states: Mapping[int, _State]) -> int:

@@ -1,18 +1,22 @@
 """`livetape reset`: the state is gone, the log is folded again, and its bars outrank all before."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from decimal import Decimal
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from agents.fold.reset import reset_fold
 from agents.kernel import CorruptState
+from agents.reset import ResetRefused
 from agents.transaction import Fenced
 from app.settings import Settings
 from app.topic_admin import apply
 from tests.integration.api_kit import WAIT_S
-from tests.integration.broker_files import FORMAT_AT, LAST_OFFSET_DELTA_AT, RECORDS_AT, damage
+from tests.integration.broker_files import FORMAT_AT, LAST_OFFSET_DELTA_AT, LENGTH_AT, RECORDS_AT, damage
 from tests.integration.fold_kit import (
     Tape,
     folding,
@@ -45,6 +49,14 @@ def run_reset(settings: Settings) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli", "reset", "--yes"]
     environment = os.environ | settings.environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+
+
+def begin_another_file(settings: Settings) -> None:
+    """Let the broker begin one for what is written to the changelog next."""
+    entry = ConfigEntry("segment.ms", "1000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, settings.topic(CHANGELOG), incremental_configs=[entry])
+    admin = AdminClient(settings.kafka_config)
+    admin.incremental_alter_configs([resource])[resource].result(WAIT_S)
 
 
 def write_a_minute(tape: Tape, price: str = "100") -> None:
@@ -129,6 +141,21 @@ async def test_a_damaged_changelog_is_no_obstacle_to_a_reset(settings: Settings,
     assert made.returncode == 0, made.stderr
     await fold_all(settings, await recovered(settings, tape))
     assert {bar["generation"] for bar in read_bars(settings, tape.avro)[-2:]} == {1}
+
+
+async def test_a_reset_that_the_broker_cannot_read_back_says_so_until_it_begins_another_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.partition_reader.POLLS", 3)  # or each look at what the broker does not give takes long
+    tape, _ = await fold_29(settings)
+    put(settings, (b"no key", b"of ours"))
+    damage(settings, read(settings, CHANGELOG)[-1], LENGTH_AT, CHANGELOG)
+    with pytest.raises(ResetRefused, match=f"partition {PARTITION}, behind a damaged batch in the same file"):
+        await asyncio.to_thread(list, reset_fold(settings))
+    begin_another_file(settings)
+    await asyncio.to_thread(list, reset_fold(settings))
+    await fold_all(settings, await recovered(settings, tape))
+    assert {bar["generation"] for bar in read_bars(settings, tape.avro)[-2:]} == {2}
 
 
 async def test_a_reset_is_refused_where_no_generation_can_be_read(settings: Settings) -> None:
