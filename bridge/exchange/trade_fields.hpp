@@ -59,16 +59,17 @@ struct TradeFields : TimeFields {
 struct QuoteFields : TimeFields {
   std::optional<std::string_view> symbol;
   std::optional<std::int64_t> seq;
-  /// Its time is that of the match that made it: it stands from behind that.
-  void stand_behind() noexcept {
-    if (!time_ns) return;
-    time_ns = *time_ns < std::numeric_limits<std::int64_t>::max() ? std::optional(*time_ns + 1) : std::nullopt;
-  }
   bool has_list = false;  // of a side's levels, which is empty where nobody offers
   std::optional<std::string_view> bid_price;
   std::optional<std::string_view> bid_size;
   std::optional<std::string_view> ask_price;
   std::optional<std::string_view> ask_size;
+
+  /// Its time is that of the match that made it: it stands from behind that.
+  void stand_behind() noexcept {
+    if (time_ns == std::numeric_limits<std::int64_t>::max()) return time_ns.reset();
+    if (time_ns) ++*time_ns;
+  }
 };
 
 }  // namespace livetape::bridge

@@ -121,7 +121,8 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   Messages messages = packet.messages;
   if (messages.empty()) ++metrics_.heartbeats;
   const std::uint64_t end = end_of(packet);
-  if (end > end_) is_over_ = has_ended_ = false;  // whoever said that it ended was wrong
+  // Messages behind it show that whoever said that it ended was wrong; a number alone may be anybody's.
+  if (!messages.empty() && (end > end_ || (has_ended_ && end > next_))) is_over_ = has_ended_ = false;
   end_ = std::max(end_, end);
   is_over_ = is_over_ || (header.count == Header::kEndOfSession && end == end_);
   if (end <= next_) {

@@ -475,6 +475,15 @@ TEST_F(MoldReceiver, StaysAtTheEndThatIsSaidAgain) {
   EXPECT_TRUE(served_.has_ended());
 }
 
+TEST_F(MoldReceiver, StaysAtItsEndThoughOneHeartbeatIsAhead) {
+  begin(alone_);
+  alone_.take(end_of_session(2), 0);
+  alone_.take(heartbeat(4), kMs);
+  alone_.tick(kMs + Receiver::kPatienceNs);
+  alone_.take(end_of_session(2), 2 * kMs + Receiver::kPatienceNs);
+  EXPECT_TRUE(alone_.has_ended());
+}
+
 TEST_F(MoldReceiver, GoesOnWithASessionWhoseEndWasSaidTooEarly) {
   constexpr std::int64_t kLater = FeedHearing::kPastNs;
   begin(alone_);
