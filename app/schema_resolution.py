@@ -2,7 +2,8 @@
 
 The kernel walks through the bytes itself, and SQL and the API have an Avro library do so: what one of them took and the
 other refused would be in the bars and not in the table, or the other way round. The verdict is Avro's schema
-resolution, of the schema as a whole: each branch of a union and each symbol may come in some record.
+resolution, of the schema as a whole: each branch of a union and each symbol may come in some record. The kernel refuses
+schemas as well whose types contain themselves or are nested too deep.
 """
 
 import json
@@ -16,6 +17,7 @@ INPUTS: Final = frozenset({"livetape.Trade", "livetape.Quote", "livetape.Clock"}
 """Records that the kernel reads too. All others have one reader, who goes by each record."""
 _READ_AS: Final = {"long": {"int", "long"}, "string": {"string", "bytes"}}
 """Avro's promotions as far as our fields have use for them; text is no amount, which is all that we have as bytes."""
+_MARKS: Final = frozenset({"__fastavro_parsed", "__named_schemas"})
 _SCALE: Final = "decimal_scale"
 _LOGICAL: Final = {"logicalType", "precision", _SCALE}
 
@@ -48,6 +50,8 @@ def read_schema(text: str) -> AvroSchema:
     named: dict[str, Json] = {}
     try:
         told = json.loads(text)
+        if isinstance(told, dict):  # what has fastavro's own marks it would take for checked
+            told = {name: part for name, part in told.items() if name not in _MARKS}
         parsed = parse_schema(_with_scales(told), named)
     except Exception as error:  # fastavro raises many kinds on what is no schema
         raise NoAvroSchema(f"no Avro schema: {type(error).__name__} {error}") from error
@@ -115,7 +119,7 @@ def _enum_flaw(written: Json, wanted: Json) -> str | None:
 
 def _scale_flaw(written: Json, wanted: Json) -> str | None:
     scale, wanted_scale = (each.get(_SCALE) if isinstance(each, dict) else None for each in (written, wanted))
-    return None if wanted_scale in {None, scale} else f"is no decimal of scale {wanted_scale}"
+    return None if wanted_scale is None or wanted_scale == scale else f"is no decimal of scale {wanted_scale}"
 
 
 def _first(flaws: Iterable[str | None]) -> str | None:
