@@ -186,16 +186,21 @@ class Feed:
         except KafkaException as error:
             self._away = self._kafka_says(error.args[0])
             return
-        unknown = sorted(self._names.keys() - counts.keys() - self._partitions.keys())
-        if unknown:
-            self._away = f"Kafka at {self._settings.kafka_bootstrap} does not know of {', '.join(unknown)} now"
-        if not news:
-            return
+        if news:
+            self._begin(consumer, news)
+            self._partitions |= Counter(counts)
+        unknown = ", ".join(sorted(self._names.keys() - self._partitions.keys()))
+        # At last: the event loop takes the view for ready once nothing is away, nor behind.
+        self._away = f"Kafka at {self._settings.kafka_bootstrap} does not know of {unknown} now" if unknown else None
+
+    def _begin(self, consumer: Consumer, news: Mapping[Place, tuple[int, int]]) -> None:
         self._behind |= {place: end for place, (_, end) in news.items()}
         self._newest |= {place: {} for place in news if self._names[place[0]] == LIVE}
-        self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
+        self._say_behind()
         consumer.incremental_assign([TopicPartition(*place, first) for place, (first, _) in news.items()])
-        self._partitions |= Counter(counts)
+
+    def _say_behind(self) -> None:
+        self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
 
     def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
         """Where to begin with a partition, and where it ends now."""
@@ -324,7 +329,7 @@ class Feed:
         self._take_newest(place)
         self._behind.pop(place, None)
         if self._behind:
-            self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
+            self._say_behind()
         else:
             self._deliver((), self._applied_all)
 
@@ -342,10 +347,13 @@ class Feed:
         When it went away before there was anything to read, begin then.
         """
         self._status.set(State.WAITING, self._away)
-        self._away = None
         self._assign(consumer, positions)
-        if self._away is None:
-            self._status.set(State.CATCHING_UP if self._behind else State.READY)
+        if self._away is not None:
+            return
+        if self._behind:
+            self._say_behind()
+        else:
+            self._status.set(State.READY)
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"
