@@ -2,6 +2,8 @@
 
 import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local.errors import BridgeRuns
@@ -9,14 +11,21 @@ from local.errors import BridgeRuns
 SPOOL, POSITIONS = "spool", "positions"
 
 
-def check_unused(home: Path) -> None:
-    """Raise BridgeRuns while a bridge holds the lock of a venue's spool."""
-    for lock in home.glob(f"{SPOOL}/*/*/lock"):
-        with lock.open() as file:
+@contextmanager
+def unused(home: Path) -> Iterator[None]:
+    """Keep bridges from the spools that are there meanwhile.
+
+    Raises:
+        BridgeRuns: one holds the lock of a venue's spool.
+    """
+    with ExitStack() as locks:
+        for lock in home.glob(f"{SPOOL}/*/*/lock"):
+            file = locks.enter_context(lock.open())
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise BridgeRuns(lock.parent) from error
+        yield
 
 
 def remove(home: Path) -> None:

@@ -119,12 +119,12 @@ class Stack:
         Raises:
             BridgeRuns: a bridge writes there; nothing was stopped.
         """
-        bridge_files.check_unused(self.home)
-        self.stop(report)
-        for server in self.servers:
-            server.clean()
-        bridge_files.remove(self.home)
-        kept_schema_ids.forget(self.home)
+        with bridge_files.unused(self.home):
+            self.stop(report)
+            for server in self.servers:
+                server.clean()
+            bridge_files.remove(self.home)
+            kept_schema_ids.forget(self.home)
 
 
 @contextmanager

@@ -20,11 +20,11 @@ async def test_a_market_that_begins_anew_is_read_once_they_are_removed(
         await run.play(*market)
         kept = here.home / bridge_files.POSITIONS / here.namespace / "binance.positions"
         await run.bridge.until(lambda: " 3 3 " in kept.read_text(), "the position of trade 3")
-        with pytest.raises(BridgeRuns):
-            bridge_files.check_unused(here.home)
+        with pytest.raises(BridgeRuns), bridge_files.unused(here.home):
+            pytest.fail("a bridge uses them")
         assert await run.bridge.stop() == 0, run.bridge.log
-    bridge_files.check_unused(here.home)
-    bridge_files.remove(here.home)
+    with bridge_files.unused(here.home):
+        bridge_files.remove(here.home)
     async with running(here, certs) as run:
         await run.play(*market)
         await run.bridge.counts('trades_total{venue="binance"}', 3)
