@@ -11,8 +11,9 @@ from local.errors import NoSuchAddress, PortTaken
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on the port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family = min(each[0] for each in found)  # IPv4 where a name has both
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
