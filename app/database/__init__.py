@@ -34,8 +34,8 @@ def conninfo(settings: Settings, database: str | None = None) -> str:
 def migrate(settings: Settings) -> None:
     """Create the database if it is missing and bring its tables up to date; several processes may do so at once.
 
-    Those of users' aggregates are made too. A newer release's tables stay as they are: each only adds to
-    those before, so that processes of both may run side by side while one after the other is replaced.
+    Those of users' aggregates are made too. A newer release's tables stay as they are: from 0007 on each
+    migration only adds, so that processes of both may run side by side while one after the other is replaced.
 
     Raises:
         psycopg.OperationalError, sqlalchemy.exc.OperationalError: Postgres does not answer or refuses the role.

@@ -1,5 +1,6 @@
 """The database on a real Postgres: migrations make exactly the tables that the code declares."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
@@ -70,6 +71,13 @@ def test_the_tables_of_a_newer_release_stay_as_they_are(settings: Settings, capl
     with psycopg.connect(conninfo(settings)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("newer",)]
         assert connection.execute("SELECT of_a_newer_release FROM gap").fetchall() == []
+
+
+def test_each_migration_from_0007_on_only_adds_what_older_sinks_need_not_know() -> None:
+    for file in (PROJECT / "app" / "database" / "migrations" / "versions").glob("[0-9]*.py"):
+        if file.name[:4] > "0007":
+            takes = re.search(r"op\.(drop_|alter_column|create_primary_key)|DROP |nullable=False", file.read_text())
+            assert takes is None, file.name
 
 
 def test_rows_of_before_are_of_the_topic_that_is_stored_as_far_as_it_is(settings: Settings) -> None:
