@@ -12,7 +12,7 @@ from agents import memory
 from agents.epoch import RecordsGone
 from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
-from agents.join.recovery import CHANGELOG, OUTPUTS, make_join_setup, recover_join
+from agents.join.recovery import CHANGELOG, INPUTS, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
 from agents.partition_log import CorruptRecords, errors_end
@@ -153,6 +153,8 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         """Join nothing of this partition, which was left off for longer than its records are kept; the others go on."""
         log.critical("partition %d is not joined: %s", number, error)
         self._break_off({TP(error.topic, number): error.next_offset})
+        for name in INPUTS:  # neither log goes on without the other
+            metrics.LEFT_ALONE.labels(self._settings.topic(name), number).set(1)
 
     def _break_off(self, left: Mapping[TP, int]) -> None:
         self._broken_off |= left
