@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents.log_bounds import log_bounds, offsets_since
+from agents.partition_log import CorruptRecords
 from agents.partition_reader import record_sets, topic_reader
 from agents.transport.record_set import batches_of
 from app.settings import Settings
@@ -40,7 +41,8 @@ async def was_committed(settings: Settings, changelog: TP, appended_ms: int) -> 
     """Whether the changelog has a commit of the transaction that had records appended elsewhere at this time.
 
     Its end is the first one since then, not the last: what is seldom written to may be open for many flushes. Times are
-    the brokers': where the changelog's leader is a little behind, and has no end since then, it is the last.
+    the brokers': where the changelog's leader is a little behind, and has no end since then, it is the last. Where
+    clocks differ by more than the pause between two flushes another flush's end may be taken.
     """
     first, end = (await asyncio.to_thread(log_bounds, settings, {changelog}))[changelog]
     since = (await asyncio.to_thread(offsets_since, settings, {changelog}, appended_ms))[changelog]
@@ -55,6 +57,9 @@ async def was_committed(settings: Settings, changelog: TP, appended_ms: int) -> 
 async def _batches(settings: Settings, tp: TP, first: int, end: int) -> AsyncGenerator[DefaultRecordBatch]:
     """All from one offset up to another, whether it is decided or not, and the ends of transactions."""
     async with topic_reader(settings, tp.topic, {tp.partition}, isolation_level="read_uncommitted") as consumer:
-        async for record_set in record_sets(consumer, TopicPartition(*tp), first, end):
-            for data in batches_of(record_set.data):
-                yield DefaultRecordBatch(bytes(data))
+        try:
+            async for record_set in record_sets(consumer, TopicPartition(*tp), first, end):
+                for data in batches_of(record_set.data):
+                    yield DefaultRecordBatch(bytes(data))
+        except CorruptRecords as error:
+            raise CorruptRecords(f"{tp.topic} partition {tp.partition}: {error}") from error

@@ -94,16 +94,16 @@ class TransactionWriter:
 
         A broker that comes back and does not know yet who leads a partition takes it for deleted, and leaves the end of
         the transaction out there. Our next one has the same producer id: its end would decide that as well, whatever
-        was meant. What the changelog does not have is made again, so an output ends as the changelog says, and all is
-        aborted where that is undecided itself. What an output has committed then comes twice: its last commit does not
-        tell of which flush it is.
+        was meant. What the changelog does not have is made again, so an output ends as the changelog says of what is
+        first undecided there, and the changelog's own is aborted. What an output has committed of that then comes
+        twice: its last commit does not tell of which flush it is.
         """
         while left := await self._left_open():
-            committed: set[TP] = set()
-            if self._changelog not in left:
-                committed = {
-                    tp for tp, at_ms in left.items() if await was_committed(self._settings, self._changelog, at_ms)
-                }
+            committed = {
+                tp
+                for tp, at_ms in left.items()
+                if tp != self._changelog and await was_committed(self._settings, self._changelog, at_ms)
+            }
             await self._end(committed, self._producer.commit_transaction)
             await self._end(left.keys() - committed, self._producer.abort_transaction)
             await asyncio.sleep(_AGAIN_S)  # an end is written behind the broker's answer, and may be left out again
