@@ -27,8 +27,7 @@ class Place(Protocol):
 
 def segment(settings: Settings, partition: int, topic: str = "trades") -> Path:
     """The file that the broker keeps a partition in."""
-    (file,) = settings.home.rglob(f"{settings.topic(topic)}-{partition}/00000000000000000000.log")
-    return file
+    return settings.home / "data/kafka/log" / f"{settings.topic(topic)}-{partition}" / "00000000000000000000.log"
 
 
 def batch_on_disk(settings: Settings, record: Place) -> bytes:
