@@ -2,8 +2,9 @@
 
 The kernel walks through the bytes itself, and SQL and the API have an Avro library do so: what one of them took and the
 other refused would be in the bars and not in the table, or the other way round. The verdict is Avro's schema
-resolution, of the schema as a whole: each branch of a union and each symbol may come in some record. The kernel refuses
-schemas as well whose types contain themselves or are nested too deep.
+resolution, of the schema as a whole: each branch of a union and each symbol may come in some record. A field that may
+be null where ours may not is read all the same, and a record is refused in which it is. The kernel refuses schemas as
+well whose types contain themselves or are nested too deep.
 """
 
 import json
@@ -95,8 +96,10 @@ def _flaw(writer: AvroSchema, written: Json, wanted: Json) -> str | None:
     """Why a type cannot be read as the one that is wanted."""
     written = writer.definition(written)
     if isinstance(written, list):
-        is_nested = any(isinstance(branch, list) for branch in written)
-        return "is a union in a union" if is_nested else _first(_flaw(writer, branch, wanted) for branch in written)
+        if any(isinstance(branch, list) for branch in written):
+            return "is a union in a union"
+        values = [branch for branch in written if kind_of(writer.definition(branch)) != "null"]
+        return _first(_flaw(writer, branch, wanted) for branch in values or written)
     if isinstance(wanted, list):
         flaws = [_flaw(writer, written, branch) for branch in wanted]
         return None if None in flaws else flaws[-1]

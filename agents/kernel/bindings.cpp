@@ -164,7 +164,7 @@ Step make_step(const nb::tuple& step) {
       {"number", Step::Code::number},           {"decimal", Step::Code::decimal},
       {"symbol", Step::Code::symbol},           {"texts", Step::Code::texts},
       {"union_of", Step::Code::union_of},       {"record_of", Step::Code::record_of},
-      {"blocks_of", Step::Code::blocks_of}};
+      {"blocks_of", Step::Code::blocks_of},     {"no_null", Step::Code::no_null}};
   static const std::unordered_map<std::string, Slot> kSlots{{"", Slot{}},
                                                             {"venue", Slot::venue},
                                                             {"instrument", Slot::instrument},

@@ -83,6 +83,8 @@ DecodePlan::Code DecodePlan::code_of(const Step& step) {
       return Code::skip_bytes;
     case Step::Code::skip_fixed:
       return Code::skip_fixed;
+    case Step::Code::no_null:
+      return Code::no_null;
     default:
       break;
   }
@@ -128,6 +130,7 @@ class Decoder {
   DecodeError run() noexcept {
     out_.reset_defaults();
     run(0, plan_.instructions_.size());
+    if (has_bad_null_) return DecodeError::null_where_none_may_be;
     if (!in_.ok()) return DecodeError::corrupt;
     if (in_.remaining() != 0) return DecodeError::trailing_bytes;
     return is_decimal_out_of_range_ ? DecodeError::decimal_out_of_range : DecodeError::none;
@@ -202,6 +205,8 @@ class Decoder {
         return execute<Code::maybe_refers_to>(now);
       case Code::maybe_skip_varint:
         return execute<Code::maybe_skip_varint>(now);
+      case Code::no_null:
+        return execute<Code::no_null>(now);
       case Code::choose:
       case Code::jump:
       case Code::repeat:
@@ -235,6 +240,7 @@ class Decoder {
       if (is_there()) out_.refers_to = in_.prefixed_text();
     }
     if constexpr (kCode == Code::maybe_skip_varint) skip_maybe_varint();
+    if constexpr (kCode == Code::no_null) refuse_null();
   }
 
   /// What the table of an instruction has at the index that comes; 0 when there is no such.
@@ -249,6 +255,11 @@ class Decoder {
     const std::int64_t branch = in_.varlong();
     if (branch != 0 && branch != 1) in_.fail();
     return branch == 1;
+  }
+
+  void refuse_null() noexcept {
+    has_bad_null_ = true;
+    in_.fail();  // no field behind it matters
   }
 
   [[gnu::always_inline]] void skip_maybe_varint() noexcept {
@@ -306,6 +317,7 @@ class Decoder {
   ByteReader in_;
   Decoded& out_;
   bool is_decimal_out_of_range_ = false;
+  bool has_bad_null_ = false;
   std::int64_t items_ = 0;  // of all blocks of the record: those in one another would multiply
 };
 

@@ -42,6 +42,7 @@ struct Step {
     union_of,
     record_of,
     blocks_of,  // arrays; a map is one whose items are a record of a string and a value
+    no_null,    // a null where ours has none
   };
   Code code;
   Slot slot{};
@@ -83,6 +84,7 @@ class DecodePlan {
     maybe_trade_seq,  // a union of null and the value, in this order
     maybe_refers_to,
     maybe_skip_varint,
+    no_null,
     choose,  // one of `count` branches: `tables_[argument + index]` is where it begins
     jump,    // to `argument`
     repeat,  // what comes up to `argument`, as often as the blocks say
@@ -104,7 +106,7 @@ class DecodePlan {
   std::vector<std::uint32_t> tables_;  // of symbols, and of where branches begin
 };
 
-enum class DecodeError : std::uint8_t { none, corrupt, trailing_bytes, decimal_out_of_range };
+enum class DecodeError : std::uint8_t { none, corrupt, trailing_bytes, decimal_out_of_range, null_where_none_may_be };
 
 /// Decodes an Avro body by its writer's plan. Where the memory that the body is in goes on for a while behind it, a
 /// trade of the usual schema is read in half the time.

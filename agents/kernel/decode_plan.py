@@ -123,7 +123,7 @@ class _Compiler:
                 step = Step(wanted[name], slot=_SLOTS.get(name, name))
                 yield self.read(step, field["type"], ours[name])
             else:
-                yield self.skip(field["type"])
+                yield self.skip_as(field["type"], ours.get(name))
 
     def read(self, step: Step, written: Json, ours: Json) -> Step:
         written = self.writer.definition(written)
@@ -131,11 +131,19 @@ class _Compiler:
             return Step("union_of", children=tuple(self.read(step, branch, ours) for branch in written))
         match kind_of(written):
             case "null":
-                return _SKIPS["null"]
+                return _null(ours)
             case "enum":
                 return step._replace(symbols=_symbols(written["symbols"], ours))
             case _:
                 return step
+
+    def skip_as(self, written: Json, ours: Json | None) -> Step:
+        """Skip a field that ours has as well, but for a null that it cannot have, or any that ours has not."""
+        written = self.writer.definition(written)
+        if ours is None or not isinstance(written, list):
+            return self.skip(written)
+        branches = (_null(ours) if kind_of(branch) == "null" else self.skip(branch, 1) for branch in written)
+        return Step("union_of", children=tuple(branches))
 
     def skip(self, written: Json, depth: int = 0) -> Step:
         if depth > _MAX_DEPTH:
@@ -158,6 +166,11 @@ class _Compiler:
                 return Step("record_of", children=tuple(children))
             case kind:
                 return _SKIPS[kind]
+
+
+def _null(ours: Json) -> Step:
+    """A null, where ours may be one or not."""
+    return _SKIPS["null"] if isinstance(ours, list) else Step("no_null")
 
 
 def _size_of(fixed: Json) -> int:

@@ -31,6 +31,8 @@ const char* describe(DecodeError error) noexcept {
       return "the Avro body has bytes left over";
     case DecodeError::decimal_out_of_range:
       return "price or size is out of range: at most 38 digits";
+    case DecodeError::null_where_none_may_be:
+      return "a field is null that must not be";
   }
   return "";
 }

@@ -12,7 +12,7 @@ constexpr std::uint8_t kMaxChildren = 16;
 std::vector<Step> read_steps(ByteReader& in, int depth);
 
 Step read_step(ByteReader& in, int depth) {
-  constexpr std::uint8_t kCodes = 11;
+  constexpr std::uint8_t kCodes = 12;
   constexpr std::uint8_t kSlots = 12;
   Step step{static_cast<Step::Code>(in.big_endian<std::uint8_t>() % kCodes),
             static_cast<Slot>(in.big_endian<std::uint8_t>() % kSlots),

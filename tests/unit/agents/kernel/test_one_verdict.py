@@ -8,7 +8,7 @@ from typing import Any, Final
 import fastavro
 import pytest
 
-from agents.kernel import QUOTES, IncompatibleSchema, WriterSchemas
+from agents.kernel import QUOTES, IncompatibleSchema, PartitionFold, WriterSchemas
 from app.records import BadRecord, RecordReader, without_logical_types
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.partition_kit import (
@@ -142,14 +142,21 @@ TAKEN: Final[dict[str, Change]] = {
     "a field more": added({"type": "map", "values": ["null", "string"]}),
     "an amount that nobody knows": added({"type": "bytes", "logicalType": "decimal", "precision": 1, "scale": 9}),
 }
+NULLABLE: Final[dict[str, Change]] = {
+    "conditions": nullable("conditions"),
+    "aggressor": nullable("aggressor"),
+    "action": nullable("action", is_first=False),
+    "source": nullable("source"),
+    "bridge_sequence": nullable("bridge_sequence"),
+    "bridge_session": nullable("bridge_session", is_first=False),
+    "venue": nullable("venue"),
+    "price": nullable("price"),
+}
+"""Fields that are never null in ours."""
 REFUSED: Final[dict[str, Change]] = {
     "one more action": with_symbol("action"),
-    "conditions that may be null": nullable("conditions"),
-    "an aggressor that may be null": nullable("aggressor"),
-    "a sequence that may be null": nullable("bridge_sequence"),
-    "a session that may be null": nullable("bridge_session", is_first=False),
-    "a venue that may be null": nullable("venue"),
-    "a price that may be null": nullable("price"),
+    "a venue that is null": with_type("venue", "null"),
+    "a venue that may be null alone": with_type("venue", ["null"]),
     "a name without a namespace": named("Trade"),
     "a foreign namespace": named("Trade", namespace="other"),
     "no venue": without("venue"),
@@ -216,19 +223,38 @@ def symbols_of(kind: Json) -> list[str]:
     return kind["symbols"] if isinstance(kind, dict) else []
 
 
-@pytest.mark.parametrize("change", TAKEN.values(), ids=TAKEN)
-def test_both_take_it(change: Change) -> None:
-    schema = changed(change)
+def written(schema: Json, fields: Json) -> bytes:
     body = BytesIO()
     plain = without_logical_types({key: part for key, part in schema.items() if key not in MARKS})
-    fastavro.schemaless_writer(body, fastavro.parse_schema(plain), fields_for(schema))
-    value = wire(NEW_ID, body.getvalue())
+    fastavro.schemaless_writer(body, fastavro.parse_schema(plain), fields)
+    return wire(NEW_ID, body.getvalue())
+
+
+def folding(schema: Json) -> PartitionFold:
     schemas = WriterSchemas()
     schemas.add(NEW_ID, json.dumps(schema))
-    assert new_fold(RULES, schemas).fold(record_batch(0, [KafkaRecord(b"key", value)]), [], 0).trades == 1
+    return new_fold(RULES, schemas)
+
+
+@pytest.mark.parametrize("change", [*TAKEN.values(), *NULLABLE.values()], ids=[*TAKEN, *NULLABLE])
+def test_both_take_it(change: Change) -> None:
+    schema = changed(change)
+    value = written(schema, fields_for(schema))
+    assert folding(schema).fold(record_batch(0, [KafkaRecord(b"key", value)]), [], 0).trades == 1
     name, fields = RecordReader(SCHEMAS, lambda _id: json.dumps(schema)).read(value)
     assert (name, fields["venue"], fields["instrument"]) == ("livetape.Trade", "binance", "BTC-USDT")
     assert fields["source"] == "live"
+
+
+@pytest.mark.parametrize("name", NULLABLE)
+def test_both_refuse_a_record_that_has_null_where_ours_has_none(name: str) -> None:
+    schema = changed(NULLABLE[name])
+    value = written(schema, fields_for(schema) | {name: None})
+    fold = folding(schema)
+    assert fold.fold(record_batch(0, [KafkaRecord(b"key", value)]), [], 0).trades == 0
+    assert [reason for *_, reason in fold.take_flush().dead] == ["a field is null that must not be"]
+    with pytest.raises(BadRecord):
+        RecordReader(SCHEMAS, lambda _id: json.dumps(schema)).read(value)
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
@@ -246,7 +272,7 @@ def test_both_refuse_it_for_the_same_reason(change: Change) -> None:
 @pytest.mark.parametrize(("kind", "records"), [("clock", ["livetape.Clock"]), ("quote", QUOTES)])
 def test_both_refuse_other_inputs_alike(kind: str, records: list[str]) -> None:
     schema = json.loads(schema_text(kind))
-    nullable("bridge_sequence")(schema)
+    with_type("bridge_sequence", "string")(schema)
     with pytest.raises(IncompatibleSchema, match="field bridge_sequence of livetape"):
         WriterSchemas(records).add(NEW_ID, json.dumps(schema))
     with pytest.raises(BadRecord, match="field bridge_sequence of livetape"):
