@@ -42,7 +42,12 @@ bool Receiver::is_doubtful(const Packet& packet, std::int64_t now_ns) const noex
 /// where it ended.
 bool Receiver::begins_again(const Packet& packet, std::int64_t now_ns) const noexcept {
   if (!has_ended_ || packet.header.session != session_ || !hearing_.is_stale(now_ns)) return false;
-  return end_of(packet) != next_ || !packet.messages.empty();
+  return !is_at_end(packet);
+}
+
+bool Receiver::is_at_end(const Packet& packet) const noexcept {
+  const std::uint64_t end = end_of(packet);
+  return packet.messages.empty() && (end == next_ || end == over_at_);
 }
 
 bool Receiver::agrees(const Header& header, std::int64_t now_ns) const noexcept {
@@ -65,7 +70,7 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
   const std::uint64_t end_before = end_;
   const std::uint64_t first = packet.header.sequence;
   if (probe_ && first <= probe_->first && probe_->first < end_of(packet)) take_answer(now_ns);
-  hearing_.see(end_of(packet) < next_, now_ns);
+  hearing_.see(end_of(packet) < next_ && !(has_ended_ && is_at_end(packet)), now_ns);
   receive(packet, arrival);
   note_ends(end_before, now_ns);
   tell_end();
@@ -109,7 +114,8 @@ void Receiver::begin(const Header& header) {
   probe_.reset();
   ends_.clear();
   next_ = end_ = 1;
-  is_over_ = has_ended_ = is_server_silent_ = false;
+  over_at_.reset();
+  has_ended_ = is_server_silent_ = false;
   ++metrics_.sessions;
   listener_.on_session(header.session);
   if (!has_server_ && header.sequence > 1) lose_until(header.sequence);
@@ -122,9 +128,12 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   if (messages.empty()) ++metrics_.heartbeats;
   const std::uint64_t end = end_of(packet);
   // Messages behind it show that whoever said that it ended was wrong; a number alone may be anybody's.
-  if (!messages.empty() && (end > end_ || (has_ended_ && end > next_))) is_over_ = has_ended_ = false;
+  if (over_at_ && !messages.empty() && end > std::max(*over_at_, next_)) {
+    over_at_.reset();
+    has_ended_ = false;
+  }
   end_ = std::max(end_, end);
-  is_over_ = is_over_ || (header.count == Header::kEndOfSession && end == end_);
+  if (header.count == Header::kEndOfSession && end == end_) over_at_ = end;
   if (end <= next_) {
     if (!messages.empty()) ++metrics_.duplicates;
     return;
@@ -307,7 +316,7 @@ void Receiver::lose_until(std::uint64_t end) {
 }
 
 void Receiver::tell_end() {
-  if (!is_over_ || has_ended_ || is_behind()) return;
+  if (!over_at_ || has_ended_ || is_behind()) return;
   has_ended_ = true;
   ++metrics_.ended_sessions;
   listener_.on_end();

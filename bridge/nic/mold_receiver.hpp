@@ -127,6 +127,8 @@ class Receiver {
 
   [[nodiscard]] bool is_doubtful(const Packet& packet, std::int64_t now_ns) const noexcept;
   [[nodiscard]] bool begins_again(const Packet& packet, std::int64_t now_ns) const noexcept;
+  /// Whether a packet says no more than where the session has ended.
+  [[nodiscard]] bool is_at_end(const Packet& packet) const noexcept;
   [[nodiscard]] bool agrees(const Header& header, std::int64_t now_ns) const noexcept;
   void doubt(std::span<const std::uint8_t> payload, const Header& header, std::int64_t now_ns, const Arrival& arrival);
   void accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival);
@@ -164,11 +166,11 @@ class Receiver {
   std::optional<Session> session_;
   std::optional<Session> session_before_;
   std::optional<Doubted> doubted_;
-  std::uint64_t next_ = 1;     // to be delivered
-  std::uint64_t end_ = 1;      // behind the last that is known to be
-  bool is_over_ = false;       // the sender said so
-  bool has_ended_ = false;     // and the listener was told
-  std::deque<KnownEnd> ends_;  // while we are behind; the first is that of the next message
+  std::uint64_t next_ = 1;                // to be delivered
+  std::uint64_t end_ = 1;                 // behind the last that is known to be
+  std::optional<std::uint64_t> over_at_;  // where the session is over, as the sender said
+  bool has_ended_ = false;                // and the listener was told
+  std::deque<KnownEnd> ends_;             // while we are behind; the first is that of the next message
   std::vector<Request> requests_;
   std::int64_t answered_ns_ = 0;   // when what was asked for came last
   bool is_server_silent_ = false;  // for as long as anything is asked for, and until it brings what it was asked for

@@ -480,8 +480,22 @@ TEST_F(MoldReceiver, StaysAtItsEndThoughOneHeartbeatIsAhead) {
   alone_.take(end_of_session(2), 0);
   alone_.take(heartbeat(4), kMs);
   alone_.tick(kMs + Receiver::kPatienceNs);
-  alone_.take(end_of_session(2), 2 * kMs + Receiver::kPatienceNs);
+  log_.take();
+  for (std::int64_t now_ns = kMs; now_ns < 5 * FeedHearing::kPastNs; now_ns += FeedHearing::kPastNs / 2) {
+    alone_.take(end_of_session(2), kMs + Receiver::kPatienceNs + now_ns);
+  }
   EXPECT_TRUE(alone_.has_ended());
+  EXPECT_EQ(log_.take(), Heard{});
+}
+
+TEST_F(MoldReceiver, HasNotEndedWhereItsEndWasSaidBeforeAllOfItCameAndMoreComes) {
+  begin(alone_);
+  alone_.take(end_of_session(4), 0);
+  alone_.take(heartbeat(5), 0);
+  alone_.take(packet(2, 4), kMs);
+  alone_.take(packet(4, 5), kMs);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3", "message 4"}));
+  EXPECT_FALSE(alone_.has_ended());
 }
 
 TEST_F(MoldReceiver, GoesOnWithASessionWhoseEndWasSaidTooEarly) {
