@@ -353,7 +353,7 @@ class Feed:
         if self._behind:
             self._say_behind()
         else:
-            self._status.set(State.READY)
+            self._deliver((), self._applied_all)  # behind what is not applied yet
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"
