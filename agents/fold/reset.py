@@ -152,6 +152,11 @@ async def _read_back(settings: Settings, partition: int, written: int) -> None:
         consumer.seek(tp, written)
         try:
             await next_set(consumer, tp)
+        except KafkaTimeoutError as error:
+            raise ResetRefused(
+                f"Kafka went away while what was written to {topic} partition {partition} was read back: "
+                "run the reset again once Kafka answers (`livetape status`)"
+            ) from error
         except CorruptRecords as error:
             raise ResetRefused(
                 f"the broker cannot read what was written to {topic} partition {partition}, behind a damaged batch in "
