@@ -34,7 +34,7 @@ def conninfo(settings: Settings, database: str | None = None) -> str:
 def migrate(settings: Settings) -> None:
     """Create the database if it is missing and bring its tables up to date; several processes may do so at once.
 
-    Those of users' aggregates are made too. A newer release's tables stay as they are: from 0007 on each
+    Those of users' aggregates are made too. A newer release's tables stay as they are: behind 0007 each
     migration only adds, so that processes of both may run side by side while one after the other is replaced.
 
     Raises:
