@@ -41,8 +41,8 @@ async def was_committed(settings: Settings, changelog: TP, appended_ms: int) -> 
     """Whether the changelog has a commit of the transaction that had records appended elsewhere at this time.
 
     Its end is the first one since then, not the last: what is seldom written to may be open for many flushes. Times are
-    the brokers': where the changelog's leader is a little behind, and has no end since then, it is the last. Where
-    clocks differ by more than the pause between two flushes another flush's end may be taken.
+    the brokers': where the changelog's leader is behind by more than a flush takes to be committed, or ahead by more
+    than the pause before it, another flush's end is taken.
     """
     first, end = (await asyncio.to_thread(log_bounds, settings, {changelog}))[changelog]
     since = (await asyncio.to_thread(offsets_since, settings, {changelog}, appended_ms))[changelog]

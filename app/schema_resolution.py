@@ -4,7 +4,7 @@ The kernel walks through the bytes itself, and SQL and the API have an Avro libr
 other refused would be in the bars and not in the table, or the other way round. The verdict is Avro's schema
 resolution, of the schema as a whole: each branch of a union and each symbol may come in some record. A field that may
 be null where ours may not is read all the same, and a record is refused in which it is. The kernel refuses schemas as
-well whose types contain themselves or are nested too deep.
+well whose types contain themselves, are too many, too large or nested too deep.
 """
 
 import json

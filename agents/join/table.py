@@ -127,7 +127,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
             left = {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
-            self._break_off(left)
+            self._break_off(partition.partition, left)
             self.app.consumer.pause_partitions(left.keys() & self.app.consumer.assignment())
             self._paused |= left.keys()
 
@@ -152,14 +152,13 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
     def _leave_alone(self, number: int, error: RecordsGone) -> None:
         """Join nothing of this partition, which was left off for longer than its records are kept; the others go on."""
         log.critical("partition %d is not joined: %s", number, error)
-        self._break_off({TP(error.topic, number): error.next_offset})
-        for name in INPUTS:  # neither log goes on without the other
-            metrics.LEFT_ALONE.labels(self._settings.topic(name), number).set(1)
+        self._break_off(number, {TP(error.topic, number): error.next_offset})
 
-    def _break_off(self, left: Mapping[TP, int]) -> None:
-        self._broken_off |= left
-        for tp in left:
-            metrics.LEFT_ALONE.labels(*tp).set(1)
+    def _break_off(self, number: int, reached: Mapping[TP, int]) -> None:
+        """Neither log of the partition goes on without the other."""
+        self._broken_off |= reached
+        for name in INPUTS:
+            metrics.LEFT_ALONE.labels(self._settings.topic(name), number).set(1)
 
     def _flush_failed(self, partition: JoiningPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
