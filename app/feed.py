@@ -328,6 +328,10 @@ class Feed:
     def _caught_up(self, place: Place) -> None:
         self._take_newest(place)
         self._behind.pop(place, None)
+        self._say_standing()
+
+    def _say_standing(self) -> None:
+        """Say that partitions are being read to their end; or that none is, behind what is not applied yet."""
         if self._behind:
             self._say_behind()
         else:
@@ -348,12 +352,8 @@ class Feed:
         """
         self._status.set(State.WAITING, self._away)
         self._assign(consumer, positions)
-        if self._away is not None:
-            return
-        if self._behind:
-            self._say_behind()
-        else:
-            self._deliver((), self._applied_all)  # behind what is not applied yet
+        if self._away is None:
+            self._say_standing()
 
     def _kafka_says(self, error: KafkaError) -> str:
         return f"Kafka at {self._settings.kafka_bootstrap}: {error.str()}"
