@@ -257,7 +257,8 @@ class Settings(BaseSettings):
     quote_max_age_ns: int = Field(default=60 * SECOND_NS, ge=0)
     """A quote older than this when the trade happened is none."""
     max_ahead_ns: int = Field(default=60 * SECOND_NS, ge=0)
-    """A trade dated further ahead of its receive time goes to dead letters."""
+    """A trade dated further ahead of its receive time goes to dead letters; so does one dated more than a day ahead of
+    when it came to the log, whatever its receive time says."""
     flush_ms: int = Field(default=100, ge=1)
     """How often the fold commits a transaction."""
     session_timeout_ms: int = Field(default=10_000, ge=1_000)

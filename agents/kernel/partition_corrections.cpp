@@ -12,7 +12,7 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
   const TradeIdView id = TradeIdView::parse(decoded.refers_to);
-  if (target == nullptr || flaw(decoded) != nullptr || !target->ids.contains(id)) return {};
+  if (target == nullptr || flaw(upcoming.record, decoded) != nullptr || !target->ids.contains(id)) return {};
 
   const std::int64_t offset = upcoming.record.offset;
   if (is_history_kept(*target) && awaited_->offset < offset) {
@@ -129,7 +129,7 @@ std::optional<std::int32_t> PartitionFold::reread_record(const Record& record) {
 void PartitionFold::reread_trade(const Record& record, const Decoded& decoded) {
   const Series& series = *awaited_->series;
   const Venue* home = find_venue(decoded.venue);
-  if (home == nullptr || !series.is(*home, decoded.instrument) || flaw(decoded) != nullptr) return;
+  if (home == nullptr || !series.is(*home, decoded.instrument) || flaw(record, decoded) != nullptr) return;
   const bool was_accepted = decoded.action == Action::trade
                                 ? series.ids.contains(decoded.trade_id, decoded.event_time_ns)
                                 : series.has_carried_out(record.offset);
@@ -155,7 +155,7 @@ void PartitionFold::history_is_gone() {
 void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
-  if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
+  if (const char* reason = flaw(record, decoded)) return refuse(record, reason, outcome);
   const Venue* home = find_venue(decoded.venue);
   Series* target = home == nullptr ? nullptr : series_.find(*home, decoded.instrument);
   if (target == nullptr || !target->ids.contains(TradeIdView::parse(decoded.refers_to))) {

@@ -196,7 +196,7 @@ void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) 
 void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
-  if (const char* reason = flaw(decoded)) return refuse(record, reason, outcome);
+  if (const char* reason = flaw(record, decoded)) return refuse(record, reason, outcome);
   const TradeIdView& id = decoded.trade_id;
   if (!id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
   const Venue* home = upcoming.home != nullptr ? upcoming.home : find_venue(decoded.venue);
@@ -272,7 +272,7 @@ void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, Fol
   });
 }
 
-const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {
+const char* PartitionFold::flaw(const Record& record, const Decoded& decoded) const noexcept {
   const bool has_amounts = decoded.action != Action::cancel;
   if (has_amounts && decoded.price <= 0) return "price is not positive";
   if (has_amounts && decoded.size <= 0) return "size is not positive";
@@ -281,7 +281,7 @@ const char* PartitionFold::flaw(const Decoded& decoded) const noexcept {
   }
   const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
   if (ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
-  return nullptr;
+  return is_far_ahead_of_log(record, decoded.event_time_ns) ? kFarAhead : nullptr;
 }
 
 void PartitionFold::refuse(const Record& record, std::string reason, FoldOutcome& outcome) {

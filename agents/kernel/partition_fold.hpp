@@ -148,7 +148,7 @@ class PartitionFold final : private FinalBars {
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
   void send_late(const Record& record, FoldOutcome& outcome);
   /// Why a trade is refused, or null.
-  [[nodiscard]] const char* flaw(const Decoded& decoded) const noexcept;
+  [[nodiscard]] const char* flaw(const Record& record, const Decoded& decoded) const noexcept;
 
   /// The venue of this name; null when nothing came from it yet.
   Venue* find_venue(std::string_view name) noexcept;

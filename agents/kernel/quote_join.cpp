@@ -129,21 +129,26 @@ const char* QuoteJoin::clock_flaw(const Input& input, const Record& record) cons
   return time_flaw(false);
 }
 
-const char* QuoteJoin::trade_flaw() const noexcept {
+const char* QuoteJoin::event_flaw(const Record& record) const noexcept {
+  if (const char* flaw = time_flaw(true)) return flaw;
+  return is_far_ahead_of_log(record, decoded_.event_time_ns) ? kFarAhead : nullptr;
+}
+
+const char* QuoteJoin::trade_flaw(const Record& record) const noexcept {
   const bool has_amounts = decoded_.action != Action::cancel;
   if (has_amounts && (decoded_.price <= 0 || decoded_.size <= 0)) return "price or size is not positive";
   if (!is_name(decoded_.instrument)) return "instrument is no name";
   if (!decoded_.trade_id.is_number() && !is_name(decoded_.trade_id.text)) return "trade_id is no name";
-  return time_flaw(true);
+  return event_flaw(record);
 }
 
-const char* QuoteJoin::quote_flaw() const noexcept {
+const char* QuoteJoin::quote_flaw(const Record& record) const noexcept {
   const auto is_side = [](Int128 price, Int128 size) { return price > 0 ? size > 0 : price == 0 && size == 0; };
   if (!is_side(decoded_.price, decoded_.size) || !is_side(decoded_.ask_price, decoded_.ask_size)) {
     return "a side of the quote has a price or a size that is not positive, or one without the other";
   }
   if (!is_name(decoded_.instrument)) return "instrument is empty, longer than 256 bytes or not printable ASCII";
-  return time_flaw(true);
+  return event_flaw(record);
 }
 
 void QuoteJoin::take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome) {
@@ -169,7 +174,7 @@ bool QuoteJoin::waits_again(std::int64_t offset) {
 
 void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
   const bool is_again = record.offset < trades_.reached;
-  if (trade_flaw() != nullptr) {
+  if (trade_flaw(record) != nullptr) {
     ++outcome.unusable;
     return;
   }
@@ -221,7 +226,7 @@ void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOu
 }
 
 void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
-  if (const char* flaw = quote_flaw()) return refuse_quote(record, flaw, outcome);
+  if (const char* flaw = quote_flaw(record)) return refuse_quote(record, flaw, outcome);
   JoinVenue& home = venue(decoded_.venue);
   if (!home.has_quotes) {
     ++outcome.ignored;

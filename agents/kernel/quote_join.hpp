@@ -185,8 +185,9 @@ class QuoteJoin {
   void take_quote(const Record& record, JoinOutcome& outcome);
   [[nodiscard]] const char* time_flaw(bool has_receive_time) const noexcept;
   [[nodiscard]] const char* clock_flaw(const Input& input, const Record& record) const noexcept;
-  [[nodiscard]] const char* trade_flaw() const noexcept;
-  [[nodiscard]] const char* quote_flaw() const noexcept;
+  [[nodiscard]] const char* event_flaw(const Record& record) const noexcept;
+  [[nodiscard]] const char* trade_flaw(const Record& record) const noexcept;
+  [[nodiscard]] const char* quote_flaw(const Record& record) const noexcept;
   void refuse_quote(const Record& record, const std::string& reason, JoinOutcome& outcome);
 
   /// Publishes what is decided now, and forgets what nobody can ask for any more.

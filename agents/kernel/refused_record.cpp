@@ -54,4 +54,9 @@ bool is_ahead_of_log(const Record& record, std::int64_t time_ns, std::int64_t ma
   return record.appended_ms >= 0 && time_ns - kNsPerMs * record.appended_ms > max_ahead_ns;
 }
 
+bool is_far_ahead_of_log(const Record& record, std::int64_t event_time_ns) noexcept {
+  constexpr std::int64_t kDayNs = 86'400'000'000'000;
+  return is_ahead_of_log(record, event_time_ns, kDayNs);
+}
+
 }  // namespace livetape::kernel

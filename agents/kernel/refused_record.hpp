@@ -33,5 +33,9 @@ struct WireHeader {
 [[nodiscard]] WireHeader read_wire_header(const Record& record) noexcept;
 /// Whether a time is further than this ahead of when its record came to the log, where the log tells.
 [[nodiscard]] bool is_ahead_of_log(const Record& record, std::int64_t time_ns, std::int64_t max_ahead_ns) noexcept;
+inline constexpr const char* kFarAhead = "event time is more than a day ahead of when the record came to the log";
+/// The same for a trade or a quote, which makes all that comes after it late: a day, for a broker's clock that is set
+/// back must cost none. A clock's time is held closer, since the next one makes up for it.
+[[nodiscard]] bool is_far_ahead_of_log(const Record& record, std::int64_t event_time_ns) noexcept;
 
 }  // namespace livetape::kernel

@@ -109,6 +109,19 @@ def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_is_a_dead_letter(
     assert partition.late == ([] if is_refused else [1, 2])
 
 
+@pytest.mark.parametrize(("ahead_s", "is_refused"), [(86_400, False), (86_400.001, True), (176 * 365 * 86_400, True)])
+def test_a_trade_more_than_a_day_ahead_of_the_log_is_a_dead_letter_and_makes_none_late(
+    ahead_s: float, *, is_refused: bool
+) -> None:
+    partition = Partition(MINUTES)
+    records = records_of([a_trade(0, ahead_s), a_trade(1, 1)])
+    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000))
+    flush = partition.flush()
+    reasons = ["event time is more than a day ahead of when the record came to the log"] if is_refused else []
+    assert [reason for *_, reason in flush.dead] == reasons
+    assert partition.late == ([] if is_refused else [1])
+
+
 def test_where_the_log_does_not_say_when_a_clock_came_to_it_none_is_ahead() -> None:
     partition = Partition(MINUTES)
     partition.fold(record_batch(0, records_of([a_clock(0, 10**6)]), base_timestamp_ms=NOON // 1_000_000))

@@ -141,11 +141,23 @@ def test_a_log_that_nothing_was_taken_of_is_gone_on_with_where_it_began() -> Non
     assert (progress.quotes_from, progress.quotes_reached) == (2_000, 2_000)
 
 
-def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late() -> None:
-    def appended(records: Sequence[TradeEvent | QuoteEvent]) -> bytes:
-        values = [KafkaRecord(b"key", value_of(event)) for event in records]
-        return record_batch(0, values, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000 + 100_000)
+def appended(records: Sequence[TradeEvent | QuoteEvent]) -> bytes:
+    """A batch of them that came to the log 100 s after noon."""
+    values = [KafkaRecord(b"key", value_of(event)) for event in records]
+    return record_batch(0, values, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000 + 100_000)
 
+
+def test_trades_and_quotes_more_than_a_day_ahead_of_the_log_are_not_joined() -> None:
+    in_a_day_s = 100 + 86_400
+    join = new_join(RULES)
+    assert join.take_trades(appended([tick(0, in_a_day_s), tick(1, in_a_day_s + 1)]), [], 0).unusable == 1
+    outcome = join.take_quotes(appended([quote(0, in_a_day_s), quote(1, in_a_day_s + 1)]), [], 0)
+    assert (outcome.quotes, outcome.dead) == (1, 1)
+    reasons = [(offset, reason) for *_, offset, reason in join.take_flush().dead]
+    assert reasons == [(1, "event time is more than a day ahead of when the record came to the log")]
+
+
+def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late() -> None:
     join = new_join(RULES)
     assert join.take_trades(appended([clock(0, 10**9), tick(1, 10), clock(2, 101)]), [], 0).unusable == 1
     assert join.take_quotes(appended([clock(0, 10**9), quote(1, 9), clock(2, 101)]), [], 0).dead == 1
