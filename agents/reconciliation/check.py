@@ -72,6 +72,7 @@ class CandleCheck:
     async def revoked(self) -> None:
         """Let go of what waits: whoever has the partition then reads it again."""
         self._positions = {}
+        metrics.LEFT_ALONE.clear()
         self._check.forget_waiting()
 
     def position(self, tp: TP) -> int | None:
@@ -106,6 +107,7 @@ class CandleCheck:
     def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
         log.critical("%s partition %d is compared no further: %s", *tp, error)
         self._positions.pop(tp, None)
+        metrics.LEFT_ALONE.labels(*tp).set(1)
         self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
     async def _start(self) -> None:

@@ -12,6 +12,9 @@ BARS: Final = Counter(
 WAITING: Final = Gauge(
     "livetape_reconcile_waiting_minutes", "Minutes that differ or lack a side, and have not waited their time"
 )
+LEFT_ALONE: Final = Gauge(
+    "livetape_reconcile_left_alone", "1 for a log of the worker that is compared no further", ["topic", "partition"]
+)
 LAG_RECORDS: Final = Gauge(
     "livetape_reconcile_lag_records",
     "Records between the check of the bars and the end of the log",

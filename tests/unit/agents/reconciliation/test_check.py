@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
 from agents.partition_log import OffsetJump
 from agents.reconciliation.check import CandleCheck
@@ -44,10 +45,17 @@ async def test_a_set_that_does_not_begin_where_the_one_before_it_ended_ends_the_
     assert [type(error) for error in app.crashes] == [OffsetJump]
 
 
-async def test_a_partition_whose_next_batch_cannot_be_told_is_fetched_no_more() -> None:
+def left_alone() -> float | None:
+    return REGISTRY.get_sample_value("livetape_reconcile_left_alone", {"topic": BARS.topic, "partition": "0"})
+
+
+async def test_a_partition_whose_next_batch_cannot_be_told_is_fetched_no_more_and_told_until_it_is_anothers() -> None:
     app, check = begun(10)
     await check.take(RecordSet(*BARS, bytes(100), 10, 10))
     assert (app.paused, check.position(BARS), app.crashes) == ({BARS}, None, [])
+    assert left_alone() == 1
+    await check.revoked()
+    assert left_alone() is None
 
 
 @pytest.mark.parametrize("data", [b"", bytes(100)], ids=["whole", "damaged"])
