@@ -28,8 +28,8 @@ def partitions_of(settings: Settings, names: Collection[str]) -> dict[str, int]:
     return {name: len(present[name].partitions) for name in names}
 
 
-def check_topics(settings: Settings, source: str, *others: str) -> None:
-    """Make sure that the source and all others are there, with as many partitions. Names are without namespace.
+def check_topics(settings: Settings, source: str, *others: str) -> int:
+    """Make sure that the source and all others are there, with as many partitions; how many. Names have no namespace.
 
     Raises:
         TopicsUnfit: they are not.
@@ -40,3 +40,4 @@ def check_topics(settings: Settings, source: str, *others: str) -> None:
     differing = [f"{name} has {count}" for name, count in partitions.items() if count != partitions[names[0]]]
     if differing:
         raise TopicsUnfit(f"{names[0]} has {partitions[names[0]]} partitions, and {', '.join(differing)}. {_REMEDY}")
+    return partitions[names[0]]

@@ -25,6 +25,11 @@ LAG_S: Final = Gauge(
 LEFT_ALONE: Final = Gauge(
     "livetape_fold_left_alone", "1 for a partition of the worker that is folded no further", ["partition"]
 )
+MISPLACED_SERIES: Final = Gauge(
+    "livetape_fold_misplaced_series",
+    "Instruments in a partition of the worker whose key belongs to another partition",
+    ["partition"],
+)
 AGGREGATE_ERRORS: Final = Counter(
     "livetape_fold_aggregate_errors",
     "Failures of users' aggregates; each stops its partition",

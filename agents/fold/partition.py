@@ -12,6 +12,7 @@ from agents import dead_letters
 from agents.aggregates import AggregateFailed, AggregateOutput
 from agents.fold import metrics
 from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
+from agents.fold.placement import tell_misplaced
 from agents.fold.recovery import Recovered
 from agents.kernel import Flush, FoldOutcome, PartitionFold
 from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, LetGo, OffsetJump
@@ -40,9 +41,12 @@ class FoldingPartition:
         live: LiveBars,
         schemas: WriterSchemaLookup,
         lock: asyncio.Lock,
+        *,
+        partitions: int,
     ) -> None:
-        """`lock` is held by whoever uses the fold: it takes one thread at a time."""
+        """`lock` is held by whoever uses the fold: it takes one thread at a time. The topic has so many partitions."""
         self.topic, self.partition = tp
+        self._partitions = partitions
         self.next_offset = recovered.next_offset
         self.flushed_offset = recovered.next_offset
         self._state: FoldState = recovered.state
@@ -62,6 +66,7 @@ class FoldingPartition:
 
     def start(self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]) -> None:
         """Flush at this interval from now on; a flush that fails ends it and is told."""
+        self._show_misplaced()
         self._flusher = asyncio.create_task(self._flush_always(interval_s, on_failure))
 
     def drop(self) -> None:
@@ -112,6 +117,7 @@ class FoldingPartition:
         while True:
             outcome = await self._fold_once(record_set)
             self._count(outcome)
+            self._look_at(outcome.new_series)
             self.next_offset = outcome.next_offset
             if outcome.corrupt:
                 raise CorruptRecords(
@@ -159,6 +165,15 @@ class FoldingPartition:
         ):
             if count:
                 counter.labels(self.partition).inc(count)
+
+    def _look_at(self, series: Sequence[tuple[str, str]]) -> None:
+        """Tell of instruments, each once, that a producer has placed by something else than their key."""
+        if series:
+            self._state.misplaced_series += tell_misplaced(TP(self.topic, self.partition), self._partitions, series)
+            self._show_misplaced()
+
+    def _show_misplaced(self) -> None:
+        metrics.MISPLACED_SERIES.labels(self.partition).set(self._state.misplaced_series)
 
     async def _flush_always(
         self, interval_s: float, on_failure: Callable[["FoldingPartition", Exception], None]

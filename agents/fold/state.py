@@ -59,6 +59,8 @@ class FoldState:
         self.logs = logs
         self.changelog_offset: int | None = None
         """All records below it are in the state, and no others; None before the first, and where nobody knows."""
+        self.misplaced_series = 0
+        """How many instruments in it belong to other partitions."""
         self.is_finished = False
         self._is_spoiled = False
         self.reached: Reached | None = None

@@ -85,7 +85,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._settings.worker_metrics_port:
             serve_metrics(self._settings.metrics_host, self._settings.worker_metrics_port)
             self.add_future(self._lag.run())
-        await asyncio.to_thread(check_topics, self._settings, "trades", *self._transactional, LIVE)
+        topics = "trades", *self._transactional, LIVE
+        self._partition_count = await asyncio.to_thread(check_topics, self._settings, *topics)
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         know_own(self._settings, self._setup.writer_schemas, schema_ids, "livetape.Trade", "livetape.Clock")
@@ -121,6 +122,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._broken_off.clear()
         metrics.LEFT_ALONE.clear()
         kept = await asyncio.gather(*(partition.close() for partition in partitions.values()))
+        metrics.MISPLACED_SERIES.clear()
         self._states.update(
             (number, state) for number, state in zip(partitions, kept, strict=True) if state is not None
         )
@@ -189,7 +191,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._states.pop(number, None)
         lock = asyncio.Lock()
         live = LiveBars(self._settings, self._live, number, recovered.state.fold, lock)
-        partition = FoldingPartition(tp, recovered, live, self._schemas, lock)
+        partition = FoldingPartition(tp, recovered, live, self._schemas, lock, partitions=self._partition_count)
         partition.start(self._settings.flush_ms / 1_000, self._flush_failed)
         self._partitions[number] = partition
         self._end_pause(number, recovered.warmth)

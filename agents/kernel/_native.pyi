@@ -126,6 +126,9 @@ class FoldOutcome:
     @property
     def newest_event_time_ns(self) -> int:
         """Of the trades accepted by this call; the least int64 when there was none."""
+    @property
+    def new_series(self) -> list[tuple[str, str]]:
+        """Venue and instrument of each series that came with this call; with the first after a restore, of all."""
 
 class PackedBatch:
     """Records for one partition of one topic, as a record batch that is whole but for who sends it and when."""

@@ -385,7 +385,8 @@ void bind_progress(nb::module_& module) {
       .def_ro("corrections", &FoldOutcome::corrections)
       .def_ro("finals", &FoldOutcome::finals)
       .def_ro("revisions", &FoldOutcome::revisions)
-      .def_ro("newest_event_time_ns", &FoldOutcome::newest_event_time_ns);
+      .def_ro("newest_event_time_ns", &FoldOutcome::newest_event_time_ns)
+      .def_ro("new_series", &FoldOutcome::new_series);
   nb::class_<Progress>(module, "Progress")
       .def_ro("epoch", &Progress::epoch)
       .def_ro("generation", &Progress::generation)

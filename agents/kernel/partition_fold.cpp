@@ -60,7 +60,16 @@ FoldOutcome PartitionFold::fold(Bytes record_set, std::vector<AbortedTransaction
   outcome.next_offset = next_offset_;
   outcome.finals = std::exchange(changes_.finals, 0);
   outcome.revisions = std::exchange(changes_.revisions, 0);
+  tell_series(outcome);
   return outcome;
+}
+
+void PartitionFold::tell_series(FoldOutcome& outcome) {
+  const std::vector<Series*>& all = series_.all();
+  for (; told_series_ < all.size(); ++told_series_) {
+    const Series& added = *all[told_series_];
+    outcome.new_series.emplace_back(added.home.name, added.instrument);
+  }
 }
 
 /// Folds up to the end of the set or a record of an unknown schema; false at a batch that cannot be read.

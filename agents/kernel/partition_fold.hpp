@@ -9,6 +9,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "accepted_trades.hpp"
@@ -45,6 +46,7 @@ struct FoldOutcome {
   std::int64_t finals = 0;
   std::int64_t revisions = 0;
   std::int64_t newest_event_time_ns = kBeginning;
+  std::vector<std::pair<std::string, std::string>> new_series;  // venue and instrument; of a restored state, all it has
 };
 
 /// Everything that changed since the last flush, to be written in one transaction.
@@ -146,6 +148,7 @@ class PartitionFold final : private FinalBars {
   void reread_trade(const Record& record, const Decoded& decoded);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
   void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
+  void tell_series(FoldOutcome& outcome);
   void send_late(const Record& record, FoldOutcome& outcome);
   /// Why a trade is refused, or null.
   [[nodiscard]] const char* flaw(const Record& record, const Decoded& decoded) const noexcept;
@@ -238,6 +241,7 @@ class PartitionFold final : private FinalBars {
   std::vector<RefusedRecord> dead_;
   std::int64_t next_offset_ = 0;
   std::int64_t flushed_offset_ = 0;
+  std::size_t told_series_ = 0;  // of how many series an outcome has told
   bool are_levels_logged_ = false;
   bool is_patience_logged_ = false;
   bool are_rules_logged_ = false;

@@ -1,4 +1,7 @@
-"""Every producer of `trades` places a key in the same partition: the bridge's librdkafka, aiokafka and Java."""
+"""Every producer of `trades` places a key in the same partition: the bridge's librdkafka, aiokafka and Java.
+
+The fold tells of one that does not.
+"""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +15,10 @@ from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
+from tests.integration.api_kit import eventually
 from tests.integration.bridge_kit import Script, bridge_settings, bridging, read_topic, server_tls, trades_of, venue_of
+from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
+from tests.integration.fold_oracle import differences
 from tests.integration.java_source import run_java
 
 KEYS = 1_000
@@ -44,3 +50,24 @@ async def test_a_thousand_keys_are_placed_alike_by_the_bridge_aiokafka_and_java(
     assert {key: partition_of(key.encode(), PARTITIONS) for key in placed} == placed
     told = await asyncio.to_thread(run_java, "PartitionOfKey.java", str(PARTITIONS), stdin="\n".join(placed))
     assert dict(zip(placed, map(int, told.split()), strict=True)) == placed
+
+
+def test_a_producer_that_places_keys_by_crc32_is_told_of_and_has_right_bars(settings: Settings) -> None:
+    tape = Tape(with_topics(settings), partitioner="consistent_random")
+    for name in INSTRUMENTS[:16]:
+        tape.trade(trade("1", "10.5", 0, instrument=name))
+    tape.clock(60)
+    tape.flush()
+    keys = {(record.key or b"", record.partition) for record in read(settings, "trades")}
+    placed = {(key, partition) for key, partition in keys if b":" in key}
+    misplaced = [each for each in placed if partition_of(each[0], PARTITIONS) != each[1]]
+    assert 0 < len(misplaced) < len(placed)
+    with folding(settings) as worker:
+        wait_until_flushed(settings, worker)
+        eventually(lambda: worker.counted("livetape_fold_misplaced_series") == len(misplaced), lambda: worker.log)
+        assert worker.stop() == 0, worker.log
+        for key, partition in misplaced:
+            what = f"partition {partition} has trades of {key.decode().replace(':', ' ')}, which belong to"
+            assert worker.log.count(f"{what} partition {partition_of(key, PARTITIONS)}:") == 1
+        assert worker.log.count("which belong to partition") == len(misplaced)
+    assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []

@@ -120,10 +120,14 @@ async def cancelled_after_a_restart(
     fold.restored()
     registry = Registry(schemas)
     recovered: Any = SimpleNamespace(
-        next_offset=3, state=SimpleNamespace(fold=fold), aggregates=None, writer=None, history=History(Settings())
+        next_offset=3,
+        state=SimpleNamespace(fold=fold, misplaced_series=0),
+        aggregates=None,
+        writer=None,
+        history=History(Settings()),
     )
     live: Any = SimpleNamespace(changed=lambda _: None)
-    partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock())  # type: ignore[arg-type]
+    partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock(), partitions=1)  # type: ignore[arg-type]
     async with asyncio.timeout(GUARD_S):
         await partition.fold(new, 5)
     return registry, fold.take_flush()

@@ -1,7 +1,8 @@
-"""A partition of the fold that is let go of, or breaks, in the middle of a record set."""
+"""A partition of the fold that is let go of, breaks, or has what belongs to another one."""
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +11,7 @@ from faust.types import TP
 from prometheus_client import REGISTRY
 
 from agents.epoch import RecordsGone
+from agents.fold import metrics
 from agents.fold.partition import FoldingPartition
 from agents.fold.recovery import Recovered
 from agents.fold.state import FoldState, Warmth
@@ -17,6 +19,7 @@ from agents.kernel import CorruptState, Flush
 from agents.partition_log import CorruptRecords, OffsetJump
 from agents.transport import RecordSet
 from agents.worker import build_worker
+from app.partitions import partition_of
 from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
 from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of, wire
@@ -68,13 +71,23 @@ class Endless:
             raise
 
 
+def state_of(fold: Any) -> "FoldState":
+    """A state whose changelog is known."""
+    return cast("FoldState", SimpleNamespace(fold=fold, misplaced_series=0, flushed=lambda *_: None))
+
+
 def folding(fold: Any, written: Written, endless: Endless | None = None, at: int = 0) -> FoldingPartition:
-    """A partition that goes on at an offset; its changelog is known and its forming bars are nobody's."""
-    state = cast("FoldState", SimpleNamespace(fold=fold, flushed=lambda *_: None))
+    return going_on(state_of(fold), written, endless, at)
+
+
+def going_on(
+    state: "FoldState", written: Written, endless: Endless | None = None, at: int = 0, partitions: int = 1
+) -> FoldingPartition:
+    """A partition, of so many, that goes on at an offset; its forming bars are nobody's."""
     stand_in: Any = endless
     recovered = Recovered(state, cast("Any", ()), cast("Any", written), stand_in, at, Warmth.COLD)
     live: Any = SimpleNamespace(close=lambda: None, changed=lambda _: None)
-    return FoldingPartition(TRADES, recovered, live, stand_in, asyncio.Lock())
+    return FoldingPartition(TRADES, recovered, live, stand_in, asyncio.Lock(), partitions=partitions)
 
 
 def set_of(first: int, *records: KafkaRecord) -> RecordSet:
@@ -201,3 +214,42 @@ async def test_partitions_that_are_left_alone_are_told_until_they_are_another_wo
     assert left_alone() == {0: 1, 1: 1}
     await table.revoked()
     assert left_alone() == {}
+
+
+PARTITIONS = 4
+NAMES = [f"I{number}-USD" for number in range(8)]
+AWAY = [name for name in NAMES if partition_of(f"binance:{name}".encode(), PARTITIONS) != TRADES.partition]
+
+
+def a_trade_of_each(first: int) -> list[Event]:
+    return [replace(a_trade(offset, 0), instrument=name) for offset, name in enumerate(NAMES, first)]
+
+
+def misplaced() -> float | None:
+    return REGISTRY.get_sample_value("livetape_fold_misplaced_series", {"partition": "0"})
+
+
+async def test_instruments_that_belong_to_another_partition_are_told_once_and_shown_as_long_as_it_is_had(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert 0 < len(AWAY) < len(NAMES), "some of either kind"
+    written = Written()
+    state = state_of(new_fold(RULES))
+    begun = going_on(state, written, partitions=PARTITIONS)
+    await begun.fold(set_of(0, *of_events(*a_trade_of_each(0))), 8)
+    await begun.fold(set_of(8, *of_events(*a_trade_of_each(8))), 16)
+    assert misplaced() == len(AWAY)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == len(AWAY)
+    for message, name in zip(told, AWAY, strict=True):
+        home = partition_of(f"binance:{name}".encode(), PARTITIONS)
+        assert f"trades partition 0 has trades of binance {name}, which belong to partition {home}:" in message
+        assert f"by the key binance:{name}, placed by murmur2" in message
+    metrics.MISPLACED_SERIES.clear()
+    back = going_on(state, written, at=16, partitions=PARTITIONS)
+    back.start(GUARD_S, lambda _, error: pytest.fail(str(error)))
+    assert misplaced() == len(AWAY), "they are still here"
+    await back.fold(set_of(16, *of_events(*a_trade_of_each(16))), 24)
+    await within(back.close())
+    assert (misplaced(), len(caplog.records)) == (len(AWAY), len(AWAY))
+    metrics.MISPLACED_SERIES.clear()
