@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from typing import Final
 
 from faust.types import TP
 
@@ -9,18 +10,21 @@ from app.partitions import partition_of
 
 log = logging.getLogger(__name__)
 
+_NAMED: Final = 3
+"""So many instruments are named at once: of a state that is restored there may be a hundred thousand."""
+
 
 def tell_misplaced(tp: TP, partitions: int, series: Iterable[tuple[str, str]]) -> int:
-    """Warn of each of these, a venue and an instrument, that belongs to another of so many partitions; how many do."""
-    misplaced = 0
-    for venue, instrument in series:
-        belongs = partition_of(f"{venue}:{instrument}".encode(), partitions)
-        if belongs != tp.partition:
-            log.warning(
-                "%s partition %d has trades of %s %s, which belong to partition %d: with others there each window has "
-                "two bars, either of a part of the trades. Write them by the key %s:%s, placed by murmur2 as Java's "
-                "producer does it (librdkafka: partitioner=murmur2_random)",
-                *tp, venue, instrument, belongs, venue, instrument,
-            )  # fmt: skip
-            misplaced += 1
-    return misplaced
+    """Warn of those among these venues and instruments that belong to another of so many partitions; how many do."""
+    keys = (f"{venue}:{instrument}" for venue, instrument in series)
+    homes = {key: partition_of(key.encode(), partitions) for key in keys}
+    misplaced = [f"{key} (partition {home})" for key, home in homes.items() if home != tp.partition]
+    if misplaced:
+        log.warning(
+            "%s partition %d has trades of %d instruments that belong to other partitions: with trades there as well, "
+            "each of their windows has two bars, either of a part of the trades. Write them by the key "
+            "venue:instrument, placed by murmur2 as Java's producer does it (librdkafka: partitioner=murmur2_random): "
+            "%s%s",
+            *tp, len(misplaced), ", ".join(misplaced[:_NAMED]), ", …" if len(misplaced) > _NAMED else "",
+        )  # fmt: skip
+    return len(misplaced)
