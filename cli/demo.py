@@ -1,39 +1,29 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
 import signal
-import sys
 import time
-from pathlib import Path
 from typing import Annotated, NoReturn
 
-import httpx
 import typer
 
 from app import topic_admin
-from app.http_client import address_of, ask, client_of
-from app.intervals import COMPARED
+from app.http_client import client_of
 from app.schema_registry import register_all
-from app.settings import PacketFeed, Settings, Venue, Writer
+from app.settings import Settings
+from cli import simulated_exchanges
 from cli.arrivals import Arrivals
 from cli.console import WrongSetting, broken, console, done, fail, step
+from cli.run_parts import ANSWER_S, api_url, parts_of
 from cli.runs import alone, demo_home
 from cli.servers import start as start_servers
 from cli.supervisor import POLL_S, Part, PartFailed, Supervisor
 from local import certificates, ports
-from local.process import Command, tail
+from local.process import tail
 from local.stack import Stack
-from replay.venues import PROTOCOLS, VenueName
 
 READY_TIMEOUT_S = 180.0
 OTHER_VENUES_S = 15.0
 """How long to wait for bars of all venues once there is one."""
-STOP_TIMEOUT_S = 10.0
-ANSWER_S = 5.0
-"""How long the API may take for an answer."""
-DEMO_INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT", "ADA-USDT", "DOGE-USDT")
-DEMO_HISTORY = "10m"
-DEMO_RATE = 60
-DEMO_SEED = 1
 Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many seconds after it is ready.")]
 
 
@@ -42,11 +32,11 @@ def demo(seconds: Seconds = None) -> None:
     settings = Settings()
     home = demo_home(settings)
     venue_ports = dict(zip(("binance", "kraken"), ports.free_ports(2), strict=True))
-    settings = _of_demo(settings, home, venue_ports)
+    settings = simulated_exchanges.demo_settings(settings, home, venue_ports)
     with alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
-        _run(settings, stack, [_exchanges(settings, venue_ports)], seconds)
+        _run(settings, stack, [simulated_exchanges.exchanges(settings, venue_ports)], seconds)
 
 
 def live(seconds: Seconds = None) -> None:
@@ -103,9 +93,10 @@ def _make_tables(settings: Settings) -> None:
 
 
 def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]) -> None:
-    for part in [*sources, *_parts(settings)]:
+    parts = [*sources, *parts_of(settings)]
+    for part in parts:
         supervisor.start(part)
-    for part in [*sources, *_parts(settings)]:
+    for part in parts:
         with step(part.name):
             supervisor.wait_ready(part.name, READY_TIMEOUT_S)
     _wait_for_bars(settings, supervisor)
@@ -115,7 +106,7 @@ def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
     """Wait for a new bar, and a while for one of each venue: what cannot be reached, or rests, holds up no other."""
     if not settings.venues:
         return
-    with client_of(_url(settings), base_url=_url(settings), timeout=ANSWER_S) as http:
+    with client_of(api_url(settings), base_url=api_url(settings), timeout=ANSWER_S) as http:
         late = _venues_without_bars(settings, supervisor, Arrivals(http, settings.intervals[0]))
     for name in settings.venues:
         if name in late:
@@ -146,68 +137,10 @@ def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: A
     return late
 
 
-def _parts(settings: Settings) -> list[Part]:
-    """Bridge, relay where a venue or packet feed has it, fold, SQL sink, API and, where it can be, the bars' check."""
-
-    def part(name: str, command: str, *, is_source: bool = False) -> Part:
-        return Part(name, _livetape(settings, command), settings.logs_dir / f"{command}.log", is_source=is_source)
-
-    api = Part(
-        "API", _livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{_url(settings)}/readyz")
-    )
-    sources: list[Venue | PacketFeed] = [*settings.venues.values(), *settings.packet_feeds.values()]
-    has_relay = any(source.writer is Writer.RELAY for source in sources)
-    relay = [part("relay", "relay", is_source=True)] if has_relay else []
-    bridges = [part("bridge", "bridge", is_source=True), *relay]
-    check = [part("candle check", "reconcile")] if COMPARED in settings.intervals else []
-    return [*bridges, part("fold", "worker"), part("SQL sink", "sink"), api, *check]
-
-
-def _exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
-    certs = certificates.ensure(settings.certs_dir)
-    venues = [part for name, port in venue_ports.items() for part in ("--venue", f"{name}={port}")]
-    market = ["--instruments", ",".join(DEMO_INSTRUMENTS), "--rate", str(DEMO_RATE), "--seed", str(DEMO_SEED)]
-    tls = ["--cert", str(certs.server), "--key", str(certs.key)]
-    command = _livetape(settings, "replay", "market", *venues, *market, "--history", DEMO_HISTORY, *tls)
-    listening = lambda: all(ports.answers(port) for port in venue_ports.values())  # noqa: E731
-    return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening, is_source=True)
-
-
-def _of_demo(settings: Settings, home: Path, venue_ports: dict[str, int]) -> Settings:
-    """The settings with the simulated exchanges alone, whatever else is set to be read."""
-    venues = _simulated(venue_ports, home / "certs" / "ca.pem")
-    return settings.model_copy(update={"namespace": "demo", "home": home, "venues": venues, "packet_feeds": {}})
-
-
-def _simulated(venue_ports: dict[str, int], ca_file: Path) -> dict[str, Venue]:
-    return {name: _venue(PROTOCOLS[VenueName(name)].path, port, ca_file) for name, port in venue_ports.items()}
-
-
-def _venue(path: str, port: int, ca_file: Path) -> Venue:
-    address = f"127.0.0.1:{port}"
-    url, rest_url = f"wss://{address}{path}", f"https://{address}"
-    return Venue(url=url, rest_url=rest_url, instruments=DEMO_INSTRUMENTS, ca_file=ca_file)
-
-
-def _livetape(settings: Settings, *arguments: str) -> Command:
-    return Command([sys.executable, "-m", "cli", *arguments], settings.environment(), stop_timeout_s=STOP_TIMEOUT_S)
-
-
 def _announce(settings: Settings, seconds: float | None) -> None:
     end = "Ctrl-C stops everything" if seconds is None else f"stops by itself in {seconds:.0f} s"
-    console.print(f"\n[bold green]ready[/]: [bold]{_url(settings)}[/]")
+    console.print(f"\n[bold green]ready[/]: [bold]{api_url(settings)}[/]")
     console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
-
-
-def _is_ok(url: str) -> bool:
-    try:
-        return ask("GET", url, timeout_s=ANSWER_S).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def _url(settings: Settings) -> str:
-    return f"http://{address_of(settings.api_host, settings.api_port)}"
 
 
 def _watch_servers(stack: Stack) -> None:

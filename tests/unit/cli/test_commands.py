@@ -24,6 +24,7 @@ from cli.console import WrongSetting
 from cli.dead_letters import list_letters
 from cli.main import app
 from cli.parts import bridge_config
+from cli.run_parts import api_url
 from local import ports
 
 
@@ -255,7 +256,7 @@ def test_an_api_that_cannot_be_asked_is_not_ours(
 
 
 def test_the_address_of_an_api_at_ipv6_has_brackets() -> None:
-    assert demo._url(Settings(api_host="::", api_port=8000)) == "http://[::]:8000"
+    assert api_url(Settings(api_host="::", api_port=8000)) == "http://[::]:8000"
 
 
 def test_dead_letters_that_are_no_text_are_not_sent(tmp_path: Path) -> None:

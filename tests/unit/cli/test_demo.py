@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.settings import PacketFeed, Settings, Venue, Writer
-from cli import demo
+from cli import demo, simulated_exchanges
+from cli.run_parts import parts_of
 
 KRAKEN = Venue(url="wss://kraken", rest_url="https://kraken", instruments=("BTC-USD",))
 NASDAQ = PacketFeed(lines=("239.77.2.1:26400",))
@@ -24,12 +25,12 @@ RELAYED = {"writer": Writer.RELAY}
 )
 def test_a_relay_runs_where_a_venue_or_a_packet_feed_has_it(venue: Venue, feed: PacketFeed, *, has_relay: bool) -> None:
     settings = Settings(venues={"kraken": venue}, packet_feeds={"nasdaq": feed})
-    assert ("relay" in {part.name for part in demo._parts(settings)}) is has_relay
+    assert ("relay" in {part.name for part in parts_of(settings)}) is has_relay
 
 
 def test_a_demo_reads_its_simulated_exchanges_alone(tmp_path: Path) -> None:
     settings = Settings(venues={"okx": KRAKEN}, packet_feeds={"nasdaq": NASDAQ})
-    of_demo = demo._of_demo(settings, tmp_path, {"kraken": 9_443})
+    of_demo = simulated_exchanges.demo_settings(settings, tmp_path, {"kraken": 9_443})
     assert of_demo.venues.keys() == {"kraken"}
     assert of_demo.packet_feeds == {}
 
