@@ -1,29 +1,25 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
 import signal
-import time
 from typing import Annotated, NoReturn
 
 import typer
 
 from app import topic_admin
-from app.http_client import client_of
 from app.schema_registry import register_all
 from app.settings import Settings
 from cli import simulated_exchanges
-from cli.arrivals import Arrivals
-from cli.console import WrongSetting, broken, console, done, fail, step
-from cli.run_parts import ANSWER_S, api_url, parts_of
+from cli.console import WrongSetting, console, fail, step
+from cli.first_bars import wait_for_bars
+from cli.run_parts import api_url, parts_of
 from cli.runs import alone, demo_home
 from cli.servers import start as start_servers
-from cli.supervisor import POLL_S, Part, PartFailed, Supervisor
+from cli.supervisor import Part, PartFailed, Supervisor
 from local import certificates, ports
 from local.process import tail
 from local.stack import Stack
 
 READY_TIMEOUT_S = 180.0
-OTHER_VENUES_S = 15.0
-"""How long to wait for bars of all venues once there is one."""
 Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many seconds after it is ready.")]
 
 
@@ -99,42 +95,7 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
     for part in parts:
         with step(part.name):
             supervisor.wait_ready(part.name, READY_TIMEOUT_S)
-    _wait_for_bars(settings, supervisor)
-
-
-def _wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
-    """Wait for a new bar, and a while for one of each venue: what cannot be reached, or rests, holds up no other."""
-    if not settings.venues:
-        return
-    with client_of(api_url(settings), base_url=api_url(settings), timeout=ANSWER_S) as http:
-        late = _venues_without_bars(settings, supervisor, Arrivals(http, settings.intervals[0]))
-    for name in settings.venues:
-        if name in late:
-            broken(name, f"no bar came yet; {settings.logs_dir / 'bridge.log'} may say why")
-        else:
-            done(name, "has bars")
-
-
-def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: Arrivals) -> set[str]:
-    """The venues of which no new bar came, once one of another did and a while has passed."""
-    late = set(settings.venues)
-
-    def has_traded(name: str) -> bool:
-        return any(arrivals.look(name, instrument) for instrument in settings.venues[name].instruments)
-
-    def has_come() -> bool:
-        late.difference_update([name for name in late if has_traded(name)])
-        return len(late) < len(settings.venues)
-
-    bridge_log, worker_log = (settings.logs_dir / f"{part}.log" for part in ("bridge", "worker"))
-    with step("first bar"):
-        supervisor.wait_until(has_come, READY_TIMEOUT_S, f"no bar came, and {bridge_log} may say why,", worker_log)
-    deadline = time.monotonic() + OTHER_VENUES_S
-    while late and time.monotonic() < deadline:
-        supervisor.watch()
-        time.sleep(POLL_S)
-        has_come()
-    return late
+    wait_for_bars(settings, supervisor)
 
 
 def _announce(settings: Settings, seconds: float | None) -> None:
