@@ -19,7 +19,7 @@ from typer.models import CommandInfo
 
 from app.settings import PROJECT, Settings, Venue
 from app.topics import load_topics
-from cli import demo, doctor, parts, state
+from cli import doctor, parts, preparation, state
 from cli.console import WrongSetting
 from cli.dead_letters import list_letters
 from cli.main import app
@@ -272,7 +272,7 @@ def test_a_postgres_that_cannot_be_reached_is_said_in_plain_words() -> None:
     nowhere = Settings(postgres_url=f"postgresql+psycopg://livetape@{NOBODY}")
     for wrong in (nowhere, nowhere.model_copy(update={"postgres_url": "no address"})):
         with pytest.raises(WrongSetting, match="LIVETAPE_POSTGRES_URL"):
-            demo._make_tables(wrong)
+            preparation._make_tables(wrong)
 
 
 def test_the_topology_has_no_check_of_bars_that_are_not_made() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.settings import PacketFeed, Settings, Venue, Writer
-from cli import demo, simulated_exchanges
+from cli import simulated_exchanges
 from cli.run_parts import parts_of
+from cli.signals import interrupt_on_signals
 
 KRAKEN = Venue(url="wss://kraken", rest_url="https://kraken", instruments=("BTC-USD",))
 NASDAQ = PacketFeed(lines=("239.77.2.1:26400",))
@@ -47,17 +48,17 @@ def _handlers() -> Iterator[None]:
 @pytest.mark.usefixtures("_handlers")
 def test_a_closed_terminal_ends_a_run_unless_nohup_started_it() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    demo._stop_on_signals()
+    interrupt_on_signals()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGHUP)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    demo._stop_on_signals()
+    interrupt_on_signals()
     signal.raise_signal(signal.SIGHUP)
 
 
 @pytest.mark.usefixtures("_handlers")
 def test_ctrl_c_ends_a_run_even_where_a_script_has_it_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    demo._stop_on_signals()
+    interrupt_on_signals()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
