@@ -2,22 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.bars import Instrument, SeriesKey, encode
+from app.bars import encode
 from app.catalogue import Code, RequestRefused
-from app.movers import movers_key
 from app.services import Services
 from app.websocket.outbox import Outbox
-from app.websocket.requests import Channel, Id, MessageRefused, Op, Request, parse
+from app.websocket.requests import Id, MessageRefused, Op, Request, parse
+from app.websocket.subscriptions import Subscriptions
 
 HEARTBEAT_S = 5.0
 STALLED_S = 30.0
 """A client that takes nothing for so long is disconnected."""
-MAX_SUBSCRIPTIONS = 500
 SLOW_READER_CLOSE = 4008
 GOODBYE_S = 1.0
 
@@ -29,10 +27,7 @@ class Connection:
         self._websocket = websocket
         self._services = services
         self._outbox = Outbox()
-        self._bars: set[SeriesKey] = set()
-        self._trades: set[Instrument] = set()
-        self._movers: set[str] = set()
-        self._tables: set[str] = set()
+        self._subscriptions = Subscriptions(services, self._outbox)
         self._sending_since: float | None = None
 
     async def serve(self) -> None:
@@ -52,20 +47,9 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._leave()
+            self._count_skipped()
+            self._subscriptions.end_all()
             metrics.clients.dec()
-
-    def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
-        """Take a bar's update from the view, or a ranking of movers."""
-        self._outbox.put_bar(key, start_ns, message)
-
-    def trade_happened(self, key: Instrument, message: str) -> None:
-        """Take a trade from the ticks."""
-        self._outbox.put_trade(key, message)
-
-    def row_changed(self, table: str, key: str, message: str) -> None:
-        """Take a row's update from a user's table."""
-        self._outbox.put_bar(_table_key(table), key, message)
 
     def _hello(self) -> dict[str, object]:
         standing = self._services.status.now
@@ -86,109 +70,31 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             await self._outbox.room.wait()
-            self._answer(message.get("text"))
+            self._take(message.get("text"))
 
-    def _answer(self, text: str | None) -> None:
+    def _take(self, text: str | None) -> None:
+        """Answer a message, if only with what is wrong with it."""
         try:
             request = parse(text)
             try:
-                self._do(request)
+                self._send(self._answer(request), request.id)
             except RequestRefused as refused:
                 raise MessageRefused(refused, request.id) from refused
         except MessageRefused as refused:
             self._services.metrics.errors.labels("ws", refused.code).inc()
-            self._reply("error", refused.id, {"code": refused.code, "reason": refused.reason})
+            self._send(encode({"type": "error", "code": refused.code, "reason": refused.reason}), refused.id)
 
-    def _do(self, request: Request) -> None:
-        match request.op, request.channel:
-            case Op.PING, _:
-                self._reply("pong", request.id, {"time_ns": str(time.time_ns())})
-            case Op.LIST, _:
-                self._send(f'{{"type":"list",{self._services.listing.text[1:]}', request.id)
-            case Op.SUBSCRIBE, Channel.TRADES:
-                self._subscribe_trades(request)
-            case Op.SUBSCRIBE, Channel.MOVERS:
-                self._subscribe_movers(request)
-            case Op.SUBSCRIBE, Channel.TABLE:
-                self._subscribe_table(request)
-            case Op.SUBSCRIBE, _:
-                self._subscribe_bars(request)
-            case Op.UNSUBSCRIBE, _:
-                self._unsubscribe(request)
-
-    def _subscribe_bars(self, request: Request) -> None:
-        key = self._services.catalogue.series(request.venue, request.instrument, request.interval, request.channel)
-        self._services.catalogue.check_loaded("bars")
-        if key not in self._bars:
-            self._check_room()
-        snapshot = self._services.view.subscribe(key, self)
-        if snapshot is None:
-            reason = "more series have come than are kept live, and this is one too many; REST has what is stored"
-            raise RequestRefused(Code.TOO_MANY_SERIES, reason)
-        self._bars.add(key)
-        self._outbox.forget(key)
-        self._send(snapshot, request.id)
-
-    def _subscribe_trades(self, request: Request) -> None:
-        key = self._services.catalogue.instrument(request.venue, request.instrument)
-        if key not in self._trades:
-            self._check_room()
-        self._trades.add(key)
-        self._services.ticks.subscribe(key, self)
-        self._reply("subscribed", request.id, {"channel": "trades", **key._asdict()})
-
-    def _subscribe_movers(self, request: Request) -> None:
-        self._services.movers.check_interval(request.interval)
-        self._services.catalogue.check_loaded("movers")
-        self._services.movers.check_whole(request.interval)
-        if request.interval not in self._movers:
-            self._check_room()
-        message = self._services.movers.subscribe(request.interval, self)
-        self._movers.add(request.interval)
-        self._outbox.forget(movers_key(request.interval))
-        self._send(message, request.id)
-
-    def _subscribe_table(self, request: Request) -> None:
-        if request.table not in self._tables:
-            self._check_room()
-        message = self._services.tables.subscribe(request.table, self)
-        self._tables.add(request.table)
-        self._outbox.forget(_table_key(request.table))
-        self._send(message, request.id)
-
-    def _check_room(self) -> None:
-        if len(self._bars) + len(self._trades) + len(self._movers) + len(self._tables) >= MAX_SUBSCRIPTIONS:
-            raise RequestRefused(Code.TOO_MANY, f"a connection may hold {MAX_SUBSCRIPTIONS} subscriptions")
-
-    def _unsubscribe(self, request: Request) -> None:
-        series = SeriesKey(request.venue, request.instrument, request.interval, request.channel)
-        instrument = Instrument(request.venue, request.instrument)
-        names: Mapping[str, str]
-        if series in self._bars:
-            self._bars.discard(series)
-            self._services.view.unsubscribe(series, self)
-            self._outbox.forget(series)
-            names = series._asdict()
-        elif request.channel == Channel.TRADES and instrument in self._trades:
-            self._trades.discard(instrument)
-            self._services.ticks.unsubscribe(instrument, self)
-            names = instrument._asdict()
-        elif request.channel == Channel.MOVERS and request.interval in self._movers:
-            self._movers.discard(request.interval)
-            self._services.movers.unsubscribe(request.interval, self)
-            self._outbox.forget(movers_key(request.interval))
-            names = {"interval": request.interval}
-        elif request.channel == Channel.TABLE and request.table in self._tables:
-            self._tables.discard(request.table)
-            self._services.tables.unsubscribe(request.table, self)
-            self._outbox.forget(_table_key(request.table))
-            names = {"table": request.table}
-        else:
-            raise RequestRefused(Code.NOT_SUBSCRIBED, "there is no such subscription on this connection")
-        self._reply("unsubscribed", request.id, {"channel": request.channel, **names})
-
-    def _reply(self, kind: str, request_id: Id, fields: Mapping[str, object]) -> None:
-        self._send(encode({"type": kind, **fields}), request_id)
+    def _answer(self, request: Request) -> str:
+        """The answer to a request, without its id."""
+        match request.op:
+            case Op.PING:
+                return encode({"type": "pong", "time_ns": str(time.time_ns())})
+            case Op.LIST:
+                return f'{{"type":"list",{self._services.listing.text[1:]}'
+            case Op.SUBSCRIBE:
+                return self._subscriptions.begin(request)
+            case Op.UNSUBSCRIBE:
+                return self._subscriptions.end(request)
 
     def _send(self, answer: str, request_id: Id) -> None:
         """Send a JSON object as the answer to a request, with its id where it has one."""
@@ -232,19 +138,3 @@ class Connection:
         skipped.labels("bars").inc(self._outbox.conflated)
         skipped.labels("trades").inc(self._outbox.skipped)
         self._outbox.conflated = self._outbox.skipped = 0
-
-    def _leave(self) -> None:
-        self._count_skipped()
-        for key in self._bars:
-            self._services.view.unsubscribe(key, self)
-        for interval in self._movers:
-            self._services.movers.unsubscribe(interval, self)
-        for table in self._tables:
-            self._services.tables.unsubscribe(table, self)
-        for instrument in self._trades:
-            self._services.ticks.unsubscribe(instrument, self)
-
-
-def _table_key(table: str) -> SeriesKey:
-    """Under what a table's rows wait in the outbox; no series has such names."""
-    return SeriesKey("", table, "")

@@ -38,7 +38,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     Channel.MOVERS: ("interval",),
     Channel.TABLE: ("table",),
 }
-"""What a subscription to a channel names; all three of an instrument's interval where nothing else is said."""
+"""What a subscription to these channels names; to any other, a series."""
 
 Id = str | int | None
 """The client's own name of a request, returned in the answer."""
@@ -55,6 +55,11 @@ class Request:
     instrument: str = ""
     interval: str = ""
     table: str = ""
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What a subscription is to: a channel, and the names that it wants."""
+        return {"channel": self.channel, **{name: getattr(self, name) for name in _names(self.channel)}}
 
 
 class MessageRefused(RequestRefused):
@@ -116,8 +121,12 @@ def _request(message: dict[str, Any], request_id: Id) -> Request:
     if channel not in set(Channel) and not channel.startswith(AGGREGATE):
         listed = f"{', '.join(Channel)}, and {AGGREGATE}… of each aggregate that is declared"
         raise RequestRefused(Code.UNKNOWN_CHANNEL, f"{channel!r} is no channel; the channels are {listed}")
-    names = NAMES.get(channel, ("venue", "instrument", "interval"))
-    return Request(Op(op), request_id, channel, **{name: _text(message, name) for name in names})
+    return Request(Op(op), request_id, channel, **{name: _text(message, name) for name in _names(channel)})
+
+
+def _names(channel: str) -> tuple[str, ...]:
+    """What a subscription to a channel names."""
+    return NAMES.get(channel, ("venue", "instrument", "interval"))
 
 
 def _check_names(message: dict[str, Any]) -> None:
