@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.aggregates import load_aggregates
+from app.bar_feed.feed import Feed
+from app.bars import KeyedBars
 from app.catalogue import Catalogue
-from app.feed import Feed, KeyedBars
 from app.history import History
 from app.listing import Listing
 from app.metrics import Metrics

@@ -1,7 +1,7 @@
 """A bar as the view keeps it: which series, which version, and its JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from app.amounts import (
@@ -113,6 +113,10 @@ class Bar:
             self._text = encode(as_json(self._fields, _from_avro(self._fields)))
             self._fields = None
         return self._text
+
+
+KeyedBars = Sequence[tuple[SeriesKey, Bar]]
+"""Bars of any series, in their log's order."""
 
 
 def as_json(fields: Mapping[str, Any], amounts: Mapping[str, int | None]) -> dict[str, str | int | None]:

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from app import feed as feed_module
-from app.feed import LIVE_S, Feed, KeyedBars
+from app.bar_feed import feed as feed_module
+from app.bar_feed.feed import LIVE_S, Feed
+from app.bars import KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.partitions import Partition

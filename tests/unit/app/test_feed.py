@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from agents.fold.live import RESEND_S
-from app.bars import Bar, SeriesKey
-from app.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed, KeyedBars
+from app.bar_feed.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed
+from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.partitions import Partition

@@ -7,14 +7,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.aggregate_bars import from_record
 from app.aggregates import load_aggregates
-from app.bars import Bar, SeriesKey
+from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end, is_read_to
 from app.metrics import Metrics
@@ -46,7 +46,6 @@ METADATA_S = 2.0
 MAX_UNDELIVERED = 16
 """Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
 
-KeyedBars = Sequence[tuple[SeriesKey, Bar]]
 Place = tuple[str, int]
 """A topic and the number of a partition."""
 

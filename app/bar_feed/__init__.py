@@ -1,0 +1,1 @@
+"""Kafka → view: the bars' topics and the aggregates', from where the stored bars end."""
