@@ -12,8 +12,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from app.aggregate_bars import from_record
 from app.aggregates import load_aggregates
+from app.bar_feed.decoding import BarDecoder
 from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end, is_read_to
@@ -82,7 +82,7 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="bar-feed", daemon=True)
         aggregates = load_aggregates(settings)
         self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE, *(each.topic for each in aggregates))}
-        self._aggregates = {each.record: each for each in aggregates}
+        self._decoder = BarDecoder(self._read_value, aggregates, metrics)
         self._partitions: Counter[str] = Counter()
         self._behind: dict[Place, int] = {}
         """Where a partition ended when it was begun with, of those that are still being read to there."""
@@ -93,7 +93,6 @@ class Feed:
         self._newest: dict[Place, dict[str | bytes | None, Message]] = {}
         """The last record of each instrument, of the partitions of `bars.live` among them."""
         self._away: str | None = None
-        self._keys: dict[tuple[str, str, str, str], SeriesKey] = {}
 
     def start(self) -> None:
         """Begin to read."""
@@ -255,9 +254,9 @@ class Feed:
     def _take_record(self, place: Place, message: Message, bars: list[tuple[SeriesKey, Bar]]) -> None:
         newest = self._newest.get(place)
         if newest is None:
-            known = len(bars)
-            self._decode(message, bars)
-            self._note_begin(place, message.offset() or 0, bars[known:])
+            decoded = self._decoder.bars(self._names[place[0]], message)
+            self._note_begin(place, message.offset() or 0, decoded)
+            bars.extend(decoded)
         else:
             newest[message.key()] = message
 
@@ -280,26 +279,8 @@ class Feed:
         for first in range(0, len(messages), BATCH):
             bars: list[tuple[SeriesKey, Bar]] = []
             for message in messages[first : first + BATCH]:
-                self._decode(message, bars)
+                bars.extend(self._decoder.bars(LIVE, message))
             self._hand_over(bars)
-
-    def _decode(self, message: Message, bars: list[tuple[SeriesKey, Bar]]) -> None:
-        topic = self._names[str(message.topic())]
-        try:
-            name, fields = self._read_value(message.value())
-            bars.extend(self._bars(name, fields))
-        except (BadRecord, ValueError, ArithmeticError) as error:  # an amount that nobody can write down
-            self._metrics.bad_records.labels(topic).inc()
-            logger.warning("%s[%s] offset %s: %s", message.topic(), message.partition(), message.offset(), error)
-
-    def _bars(self, name: str, fields: Mapping[str, Any]) -> KeyedBars:
-        if name == "livetape.Live":
-            return [(self._key(fields, bar), Bar.forming(fields, bar)) for bar in fields["bars"]]
-        if name == "livetape.Bar":
-            return [(self._key(fields, fields), Bar.committed(fields))]
-        if (aggregate := self._aggregates.get(name)) is not None:
-            return [(self._key(fields, fields, aggregate.topic), from_record(aggregate, fields))]
-        return []
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         while True:
@@ -312,10 +293,6 @@ class Feed:
                 self._status.set(State.WAITING, str(error))
                 self._stopping.wait(RETRY_S)
                 self._status.set(before.state, before.reason)
-
-    def _key(self, instrument: Mapping[str, Any], bar: Mapping[str, Any], channel: str = "bars") -> SeriesKey:
-        names = (instrument["venue"], instrument["instrument"], bar["interval"], channel)
-        return self._keys.get(names) or self._keys.setdefault(names, SeriesKey(*names))
 
     def _hand_over(self, bars: KeyedBars) -> None:
         self._room.acquire()
