@@ -7,47 +7,36 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.aggregates import load_aggregates
 from app.bar_feed.decoding import BarDecoder
-from app.bars import Bar, KeyedBars, SeriesKey
+from app.bar_feed.reading import Reading
+from app.bar_feed.start import Place, committed_start, live_start
+from app.bars import KeyedBars
 from app.history import History, HistoryUnavailable, Positions
-from app.log_end import is_end, is_read_to
+from app.log_end import is_end
 from app.metrics import Metrics
 from app.partitions import Partition
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.status import Origin, State, Status
-from app.views import EVER_NS
 
 logger = logging.getLogger(__name__)
 
 COMMITTED = ("bars", "bars.1s")
 LIVE = "bars.live"
-TOPIC_TAIL = 100_000
-"""Newest records of a partition read when there is no history in Postgres: bounds the start."""
-LIVE_S = 17 * 60.0
-"""How far back `bars.live` is read at the start: within 15 minutes the fold sends every forming bar again."""
-LIVE_TAIL = 500_000
-"""Newest records of a partition of it read at the most. Of each instrument the last one alone is decoded, in 60 us: it
-has all that is forming. The others cost 2.3 us each, so that four partitions at this bound take 5 s of processor time.
-"""
 BATCH = 500
 POLL_S = 0.2
 RETRY_S = 1.0
 NEW_PARTITIONS_S = 30.0
-REQUEST_S = 10.0
 METADATA_S = 2.0
 MAX_UNDELIVERED = 16
 """Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
-
-Place = tuple[str, int]
-"""A topic and the number of a partition."""
 
 
 class Feed:
@@ -83,15 +72,8 @@ class Feed:
         aggregates = load_aggregates(settings)
         self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE, *(each.topic for each in aggregates))}
         self._decoder = BarDecoder(self._read_value, aggregates, metrics)
-        self._partitions: Counter[str] = Counter()
-        self._behind: dict[Place, int] = {}
-        """Where a partition ended when it was begun with, of those that are still being read to there."""
-        self._late: dict[Place, Partition] = {}
-        """Partitions of which the view lacks what was before the first record that is read."""
-        self._cut: set[Place] = set()
-        """Those whose log has more before that record."""
-        self._newest: dict[Place, dict[str | bytes | None, Message]] = {}
-        """The last record of each instrument, of the partitions of `bars.live` among them."""
+        self._readings: Mapping[Place, Reading] = {}
+        """Every partition that is begun with. Replaced whole, since the event loop's thread looks at it too."""
         self._away: str | None = None
 
     def start(self) -> None:
@@ -177,110 +159,85 @@ class Feed:
         try:
             counts = self._partition_counts(consumer)
             news = {
-                (topic, number): self._range(consumer, Partition(self._names[topic], number, count), positions)
+                place: self._reading(consumer, Partition(self._names[topic], number, count), positions)
                 for topic, count in counts.items()
-                for number in range(self._partitions[topic], count)
+                for number in range(count)
+                if (place := (topic, number)) not in self._readings
             }
         except KafkaException as error:
             self._away = self._kafka_says(error.args[0])
             return
         if news:
             self._begin(consumer, news)
-            self._partitions |= Counter(counts)
-        unknown = ", ".join(sorted(self._names.keys() - self._partitions.keys()))
+        unknown = ", ".join(sorted(self._names.keys() - {topic for topic, _ in self._readings}))
         # At last: the event loop takes the view for ready once nothing is away, nor behind.
         self._away = f"Kafka at {self._settings.kafka_bootstrap} does not know of {unknown} now" if unknown else None
 
-    def _begin(self, consumer: Consumer, news: Mapping[Place, tuple[int, int]]) -> None:
-        self._behind |= {place: end for place, (_, end) in news.items()}
-        self._newest |= {place: {} for place in news if self._names[place[0]] == LIVE}
+    def _reading(self, consumer: Consumer, partition: Partition, positions: Positions) -> Reading:
+        place = (self._settings.topic(partition.topic), partition.number)
+        if partition.topic == LIVE:
+            return Reading(partition, live_start(consumer, place), keeps_newest=True)
+        stored = positions.get((partition.topic, partition.number))
+        return Reading(partition, committed_start(consumer, place, stored))
+
+    def _begin(self, consumer: Consumer, news: Mapping[Place, Reading]) -> None:
+        self._readings = {**self._readings, **news}
+        for partition, start in ((reading.partition, reading.start) for reading in news.values()):
+            if start.is_late:
+                self._status.set_unread(partition, start.first)
+                self._begin_late(partition)
         self._say_behind()
-        consumer.incremental_assign([TopicPartition(*place, first) for place, (first, _) in news.items()])
+        consumer.incremental_assign([TopicPartition(*place, reading.start.first) for place, reading in news.items()])
+
+    @property
+    def _behind(self) -> int:
+        """How many partitions are still being read to where they ended when they were begun with."""
+        return sum(reading.is_behind for reading in self._readings.values())
 
     def _say_behind(self) -> None:
-        self._status.set(State.CATCHING_UP, f"{len(self._behind)} partitions are still being read to their end")
-
-    def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
-        """Where to begin with a partition, and where it ends now."""
-        place = (self._settings.topic(partition.topic), partition.number)
-        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
-        if partition.topic == LIVE:
-            since = TopicPartition(*place, int((time.time() - LIVE_S) * 1_000))
-            (found,) = consumer.offsets_for_times([since], timeout=REQUEST_S)
-            return max(low, high - LIVE_TAIL, found.offset), high  # it is negative where all is older: no fold runs
-        stored = positions.get((partition.topic, partition.number))
-        if stored is not None and low <= stored <= high:
-            return stored, high
-        if stored is not None:
-            logger.warning("%s[%d]: stored offset %d is outside %d..%d", *place, stored, low, high)
-        first = max(low, high - TOPIC_TAIL)
-        if first > 0:
-            self._late[place] = partition
-            self._status.set_unread(partition, first)
-            self._begin_late(partition)
-        if first > low:
-            self._cut.add(place)
-        return first, high
+        self._status.set(State.CATCHING_UP, f"{self._behind} partitions are still being read to their end")
 
     def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
         topics = consumer.list_topics(timeout=METADATA_S).topics
         return {name: len(topics[name].partitions) for name in self._names if name in topics}
 
     def _take(self, messages: Iterable[Message]) -> None:
-        bars: list[tuple[SeriesKey, Bar]] = []
-        read: Counter[str] = Counter()
-        ended: list[Place] = []
-        last: Message | None = None
+        records: list[tuple[Reading, Message]] = []
+        ended: list[Reading] = []
         for message in messages:
-            place, error = (str(message.topic()), message.partition() or 0), message.error()
-            if error is None:
-                self._take_record(place, message, bars)
-                read[place[0]] += 1
-                last = message
-            elif not is_end(error):
+            error = message.error()
+            reading = self._readings.get((str(message.topic()), message.partition() or 0))
+            if error is not None and not is_end(error):
                 self._away = self._kafka_says(error)
-            if place in self._behind and is_read_to(self._behind[place], message):
-                ended.append(place)
-        for topic, count in read.items():
-            self._metrics.records.labels(self._names[topic]).inc(count)
-        if last is not None:
-            topic = self._names[str(last.topic())]
-            self._metrics.view_lag.labels(topic).set(time.time_ns() - last.timestamp()[1] * 1_000_000)
+            elif error is None and reading is not None:
+                records.append((reading, message))
+            if reading is not None and reading.ends_with(message):
+                ended.append(reading)
+        bars = [keyed for reading, message in records for keyed in self._bars(reading, message)]
+        if records:
+            self._measure(records)
         if bars:
             self._hand_over(bars)
-        for place in ended:
-            self._caught_up(place)
+        for reading in ended:
+            self._catch_up(reading)
 
-    def _take_record(self, place: Place, message: Message, bars: list[tuple[SeriesKey, Bar]]) -> None:
-        newest = self._newest.get(place)
-        if newest is None:
-            decoded = self._decoder.bars(self._names[place[0]], message)
-            self._note_begin(place, message.offset() or 0, decoded)
-            bars.extend(decoded)
-        else:
-            newest[message.key()] = message
+    def _measure(self, records: Sequence[tuple[Reading, Message]]) -> None:
+        for topic, count in Counter(reading.partition.topic for reading, _ in records).items():
+            self._metrics.records.labels(topic).inc(count)
+        reading, last = records[-1]
+        lag_ns = time.time_ns() - last.timestamp()[1] * 1_000_000
+        self._metrics.view_lag.labels(reading.partition.topic).set(lag_ns)
 
-    def _note_begin(self, place: Place, offset: int, bars: KeyedBars) -> None:
-        """Note from where on a partition that is begun late has all bars of an interval: from its first final one.
+    def _bars(self, reading: Reading, message: Message) -> KeyedBars:
+        if reading.keep(message):
+            return ()
+        bars = self._decoder.bars(reading.partition.topic, message)
+        self._note_begin(reading, message.offset() or 0, bars)
+        return bars
 
-        One that comes later, while the whole log had none, follows on a silence as long as the topic's retention.
-        """
-        partition = self._late.get(place)
-        if partition is None:
-            return
-        was_silent = place not in self._cut and offset >= self._behind.get(place, 0)
-        for key, bar in bars:
-            if bar.order.is_first:
-                self._status.set_begin(partition, key.interval, EVER_NS if was_silent else bar.start_ns)
-
-    def _take_newest(self, place: Place) -> None:
-        """Take what was kept of a partition while it was read to its end."""
-        messages = list(self._newest.pop(place, {}).values())
-        for first in range(0, len(messages), BATCH):
-            bars: list[tuple[SeriesKey, Bar]] = []
-            for message in messages[first : first + BATCH]:
-                bars.extend(self._decoder.bars(LIVE, message))
-            self._hand_over(bars)
+    def _note_begin(self, reading: Reading, offset: int, bars: KeyedBars) -> None:
+        for interval, start_ns in reading.whole_from(offset, bars):
+            self._status.set_begin(reading.partition, interval, start_ns)
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         while True:
@@ -301,9 +258,13 @@ class Feed:
         else:
             self._deliver(bars, self._room.release)
 
-    def _caught_up(self, place: Place) -> None:
-        self._take_newest(place)
-        self._behind.pop(place, None)
+    def _catch_up(self, reading: Reading) -> None:
+        """Take what was kept of a partition while it was read to its end."""
+        kept = reading.take_kept()
+        for first in range(0, len(kept), BATCH):
+            batch = kept[first : first + BATCH]
+            self._hand_over([keyed for message in batch for keyed in self._bars(reading, message)])
+        reading.is_behind = False
         self._say_standing()
 
     def _say_standing(self) -> None:

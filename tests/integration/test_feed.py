@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from app.bar_feed import feed as feed_module
-from app.bar_feed.feed import LIVE_S, Feed
+from app.bar_feed import start
+from app.bar_feed.feed import Feed
+from app.bar_feed.reading import Reading
 from app.bars import KeyedBars
 from app.history import History, Positions
 from app.metrics import Metrics
@@ -31,11 +32,11 @@ class Interrupted(Feed):
 
     was_away = False
 
-    def _range(self, consumer: Consumer, partition: Partition, positions: Positions) -> tuple[int, int]:
+    def _reading(self, consumer: Consumer, partition: Partition, positions: Positions) -> Reading:
         if not self.was_away:
             self.was_away = True
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        return super()._range(consumer, partition, positions)
+        return super()._reading(consumer, partition, positions)
 
 
 class Restless(Feed):
@@ -96,8 +97,7 @@ def test_a_view_begins_with_the_last_forming_bars_of_every_instrument_however_bu
     writer.live(bar(0, seq=2, of=QUIET), bar(60, seq=2, of=QUIET))
     for seq in range(3_000):
         writer.live(bar(60, seq=seq, of=BUSY))
-    clock = SimpleNamespace(time=lambda: since_s + LIVE_S, time_ns=time.time_ns, monotonic=time.monotonic)
-    monkeypatch.setattr(feed_module, "time", clock)
+    monkeypatch.setattr(start, "time", SimpleNamespace(time=lambda: since_s + start.LIVE_S))
     with begun(settings, Feed) as (_, bars):
         assert sorted(bars) == [("BUSY-USDT", 60, 2_999), ("QUIET-USDT", 0, 2), ("QUIET-USDT", 60, 2)]
 
@@ -107,7 +107,7 @@ def test_a_view_begins_with_the_last_forming_bars_of_a_fold_that_stopped(
 ) -> None:
     apply(settings)
     Writer(settings).live(bar(0, seq=1, of=OLD))
-    monkeypatch.setattr(feed_module, "LIVE_S", -1)
+    monkeypatch.setattr(start, "LIVE_S", -1)
     with begun(settings, Feed) as (_, bars):
         assert bars == [("OLD-USDT", 0, 1)]
 

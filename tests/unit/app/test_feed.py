@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import TopicPartition
 
 from agents.fold.live import RESEND_S
-from app.bar_feed.feed import LIVE_S, MAX_UNDELIVERED, TOPIC_TAIL, Feed
+from app.bar_feed.feed import MAX_UNDELIVERED, Feed
+from app.bar_feed.reading import Reading
+from app.bar_feed.start import LIVE_S, TOPIC_TAIL, Start
 from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, Positions
 from app.metrics import Metrics
@@ -81,9 +83,13 @@ class Logs:
 
     def __init__(self, low: int, high: int) -> None:
         self._ends = low, high
+        self.assigned: list[tuple[str, int, int]] = []
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return self._ends
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
 
 
 class ReturningBroker(Logs):
@@ -92,16 +98,12 @@ class ReturningBroker(Logs):
     def __init__(self, *known: list[str]) -> None:
         super().__init__(0, TOPIC_TAIL + 50)
         self._known = iter(known)
-        self.assigned: list[tuple[str, int, int]] = []
 
     def list_topics(self, **_: object) -> SimpleNamespace:
         return SimpleNamespace(topics={name: SimpleNamespace(partitions=[0, 1]) for name in next(self._known)})
 
     def offsets_for_times(self, asked: list[TopicPartition], **_: object) -> list[TopicPartition]:
         return asked
-
-    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
-        self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
 
 
 def test_a_view_goes_on_behind_its_history_though_the_broker_does_not_know_of_all_topics_at_once() -> None:
@@ -140,8 +142,8 @@ def test_what_a_view_begins_behind_is_told(
     late: list[Partition] = []
     feed = a_feed(settings, History(settings), status, begin_late=late.append)
     positions = {} if stored is None else {("bars", 1): stored}
-    consumer: Any = Logs(low, high)
-    assert feed._range(consumer, Partition("bars", 1, 4), positions) == (first, high)
+    reading = begun(feed, low, high, positions)
+    assert (reading.start.first, reading.start.end) == (first, high)
     assert status.now.unread == {Partition(*place, 4): before for place, before in unread.items()}
     assert late == [*status.now.unread]
 
@@ -149,12 +151,12 @@ def test_what_a_view_begins_behind_is_told(
 def test_the_first_final_bar_of_a_partition_that_is_begun_late_is_noted() -> None:
     settings, status = Settings(), Status()
     feed = a_feed(settings, History(settings), status)
-    late, end = begun_late(feed, low=10, high=900)
-    for partition in (0, 1):
-        place = (settings.topic("bars"), partition)
-        feed._note_begin(place, end - 2, [(KEY, final(3, seq=50, revision=1))])
-        feed._note_begin(place, end - 1, [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
-    assert status.now.begins == {(late, "1m"): 7 * MINUTE_NS}
+    end = 900
+    late = begun(feed, low=10, high=end)
+    for reading in (Reading(Partition("bars", 0, 4), Start(0, end)), late):
+        feed._note_begin(reading, end - 2, [(KEY, final(3, seq=50, revision=1))])
+        feed._note_begin(reading, end - 1, [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
+    assert status.now.begins == {(late.partition, "1m"): 7 * MINUTE_NS}
 
 
 @pytest.mark.parametrize(
@@ -172,16 +174,16 @@ def test_a_partition_whose_whole_log_had_no_final_bar_lacks_none_before_the_firs
     for is_read_to_its_end in (False, True):
         status = Status()
         feed = a_feed(settings, History(settings), status)
-        late, end = begun_late(feed, low, high)
+        late = begun(feed, low, high)
         if is_read_to_its_end:
-            feed._behind.clear()
-        feed._note_begin((settings.topic("bars"), late.number), end, [(KEY, final(7, seq=51))])
-        assert status.now.begins == {(late, "1m"): begin_ns}
+            late.is_behind = False
+        feed._note_begin(late, high, [(KEY, final(7, seq=51))])
+        assert status.now.begins == {(late.partition, "1m"): begin_ns}
 
 
-def begun_late(feed: Feed, low: int, high: int) -> tuple[Partition, int]:
-    """A partition that a feed reads, of which nothing is stored; and where its log ended then."""
-    partition, consumer = Partition("bars", 1, 4), Logs(low, high)
-    _, end = feed._range(cast("Any", consumer), partition, {})
-    feed._behind = {(Settings().topic(partition.topic), partition.number): end}
-    return partition, end
+def begun(feed: Feed, low: int, high: int, positions: Positions = MappingProxyType({})) -> Reading:
+    """A partition that a feed begins with, whose log begins and ends so."""
+    partition, consumer = Partition("bars", 1, 4), cast("Any", Logs(low, high))
+    reading = feed._reading(consumer, partition, positions)
+    feed._begin(consumer, {(Settings().topic(partition.topic), partition.number): reading})
+    return reading
