@@ -72,7 +72,7 @@ class Writer(StrEnum):
     """`livetape relay`, from ZeroMQ: the bridge keeps what the relay has not confirmed."""
 
 
-class Venue(BaseModel):
+class VenueConfig(BaseModel):
     """An exchange to read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -118,37 +118,37 @@ class PacketFeed(BaseModel):
 
 
 EXCHANGES = {
-    "binance": Venue(
+    "binance": VenueConfig(
         url="wss://stream.binance.com:9443/stream",
         rest_url="https://api.binance.com",
         instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
     ),
-    "kraken": Venue(
+    "kraken": VenueConfig(
         url="wss://ws.kraken.com/v2",
         rest_url="https://api.kraken.com",
         instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
     ),
-    "binance-usdm": Venue(
+    "binance-usdm": VenueConfig(
         url="wss://fstream.binance.com/market/stream",
         rest_url="https://fapi.binance.com",
         instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
     ),
-    "bitstamp": Venue(
+    "bitstamp": VenueConfig(
         url="wss://ws.bitstamp.net/",
         rest_url="https://www.bitstamp.net",
         instruments=("BTC-USD", "ETH-USD", "XRP-USD"),
     ),
-    "bybit": Venue(
+    "bybit": VenueConfig(
         url="wss://stream.bybit.com/v5/public/spot",
         rest_url="https://api.bybit.com",
         instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
     ),
-    "coinbase": Venue(
+    "coinbase": VenueConfig(
         url="wss://ws-feed.exchange.coinbase.com/",
         rest_url="https://api.exchange.coinbase.com",
         instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
     ),
-    "okx": Venue(
+    "okx": VenueConfig(
         url="wss://ws.okx.com:8443/ws/v5/business",
         rest_url="https://www.okx.com",
         instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
@@ -224,7 +224,7 @@ class Settings(BaseSettings):
     relay_metrics: str = "127.0.0.1:9465"
     """Where the relay serves its own /metrics."""
 
-    venues: dict[str, Venue] = EXCHANGES
+    venues: dict[str, VenueConfig] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
     packet_feeds: dict[str, PacketFeed] = {}
     """The packet feeds that the bridge reads, by the name of their venue."""

@@ -16,7 +16,7 @@ import typer
 
 from app import topic_admin
 from app.schema_registry import register_all
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, VenueConfig
 from bench import bridge_frames, itch, python_engines
 from bench.bridge_frames import Figures
 from cli.parts import bridge_config
@@ -76,7 +76,7 @@ def _produce(trades: int) -> Figures:
     program = bridge_frames.build(PRODUCE)
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         home = Path(folder)
-        venue = Venue(url="wss://127.0.0.1:1/", rest_url="https://127.0.0.1:1", instruments=("I0-USDT",))
+        venue = VenueConfig(url="wss://127.0.0.1:1/", rest_url="https://127.0.0.1:1", instruments=("I0-USDT",))
         settings = stack.on_free_ports(Settings(namespace="bench", venues={"binance": venue}), home)
         with stack.running(settings):
             topic_admin.apply(settings)

@@ -23,7 +23,7 @@ from app import topic_admin
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.schema_registry import register_all
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from bench.flow_times import TradeKey, percentiles
 from bench.topic_times import appended_trades
 from cli.supervisor import Part, Supervisor
@@ -45,7 +45,7 @@ def main(
     (port,) = ports.free_ports(1)
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         settings = stack.on_free_ports(Settings(namespace="bench"), Path(folder))
-        venue = Venue(
+        venue = VenueConfig(
             url=f"wss://127.0.0.1:{port}/stream",
             rest_url=f"https://127.0.0.1:{port}",
             instruments=INSTRUMENTS,

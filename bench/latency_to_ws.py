@@ -23,7 +23,7 @@ from app import topic_admin
 from app.database import migrate
 from app.http_client import address_of
 from app.schema_registry import register_all
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from bench.exchange_tap import ExchangeTap
 from bench.flow_times import first_covering, percentiles
 from bench.page_watch import VENUE, PageWatch
@@ -57,7 +57,7 @@ def main(
 
 def _settings(home: Path, exchange_port: int, tap_port: int) -> Settings:
     settings = stack.on_free_ports(Settings(namespace="bench"), home)
-    venue = Venue(
+    venue = VenueConfig(
         url=f"wss://127.0.0.1:{tap_port}/stream",
         rest_url=f"https://127.0.0.1:{exchange_port}",
         instruments=INSTRUMENTS,

@@ -6,7 +6,7 @@ import httpx
 
 from app.http_client import address_of, ask
 from app.intervals import COMPARED
-from app.settings import PacketFeed, Settings, Venue, Writer
+from app.settings import PacketFeed, Settings, VenueConfig, Writer
 from cli.supervisor import Part
 from local.process import Command
 
@@ -24,7 +24,7 @@ def parts_of(settings: Settings) -> list[Part]:
     api = Part(
         "API", livetape(settings, "serve"), settings.logs_dir / "api.log", lambda: _is_ok(f"{api_url(settings)}/readyz")
     )
-    sources: list[Venue | PacketFeed] = [*settings.venues.values(), *settings.packet_feeds.values()]
+    sources: list[VenueConfig | PacketFeed] = [*settings.venues.values(), *settings.packet_feeds.values()]
     has_relay = any(source.writer is Writer.RELAY for source in sources)
     relay = [part("relay", "relay", is_source=True)] if has_relay else []
     bridges = [part("bridge", "bridge", is_source=True), *relay]

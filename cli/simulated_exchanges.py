@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from cli.run_parts import livetape
 from cli.supervisor import Part
 from local import certificates, ports
@@ -32,7 +32,7 @@ def exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
     return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening, is_source=True)
 
 
-def _venue(path: str, port: int, ca_file: Path) -> Venue:
+def _venue(path: str, port: int, ca_file: Path) -> VenueConfig:
     address = f"127.0.0.1:{port}"
     url, rest_url = f"wss://{address}{path}", f"https://{address}"
-    return Venue(url=url, rest_url=rest_url, instruments=INSTRUMENTS, ca_file=ca_file)
+    return VenueConfig(url=url, rest_url=rest_url, instruments=INSTRUMENTS, ca_file=ca_file)

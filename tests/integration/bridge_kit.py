@@ -26,7 +26,7 @@ import zmq
 from confluent_kafka import Consumer, TopicPartition
 
 from app.schema_registry import register_all
-from app.settings import PROJECT, Settings, Venue, Writer
+from app.settings import PROJECT, Settings, VenueConfig, Writer
 from app.topic_admin import apply
 from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports
@@ -145,7 +145,7 @@ class Bridge:
         return await asyncio.to_thread(self.process.wait, WAIT_S)
 
 
-def bridge_settings(settings: Settings, home: Path, **venues: Venue) -> Settings:
+def bridge_settings(settings: Settings, home: Path, **venues: VenueConfig) -> Settings:
     """The test's settings with these venues and with ports and a folder that no other test has.
 
     The venues' quotes and candles are read only where a test is about them: others would have their messages to count.
@@ -223,9 +223,9 @@ def venue_of(
     instruments: Iterable[str],
     ca_file: Path | None,
     writer: Writer = Writer.DIRECT,
-) -> Venue:
+) -> VenueConfig:
     """How the bridge finds a simulated exchange, and who writes its trades to Kafka."""
-    return Venue(
+    return VenueConfig(
         url=f"wss://{exchange.address}{PROTOCOLS[name].path}",
         rest_url=f"https://{exchange.address}",
         instruments=tuple(instruments),

@@ -8,7 +8,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from agents.transport import Transport, consumer_connection
 from app.kafka_admin import admin_client
-from app.settings import Settings, Venue, Writer
+from app.settings import Settings, VenueConfig, Writer
 from local import ports
 from local.kafka import Kafka
 from tests.integration.api_kit import WAIT_S
@@ -34,7 +34,7 @@ def obliging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObligingKafka
 @pytest.fixture
 def there(settings: Settings, obliging: ObligingKafka) -> Settings:
     """Settings of a namespace that has no topics yet, at that broker."""
-    venues = {"binance": Venue(**NOBODY), "kraken": Venue(**NOBODY, writer=Writer.RELAY)}
+    venues = {"binance": VenueConfig(**NOBODY), "kraken": VenueConfig(**NOBODY, writer=Writer.RELAY)}
     bridge, relay = (f"127.0.0.1:{port}" for port in ports.free_ports(2))
     own = {"venues": venues, "bridge_metrics": bridge, "relay_metrics": relay}
     return settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{obliging.ports['clients']}", **own})

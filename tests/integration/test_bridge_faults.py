@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from local import certificates, ports, stack
 from local.kafka import Kafka
 from replay.coinbase import CoinbaseProtocol
@@ -320,7 +320,7 @@ async def test_a_certificate_that_proves_nothing_is_refused_and_told(
     async with good, bad:
         port = bad.address.rpartition(":")[2]
         url = f"wss://localhost:{port}/stream"
-        venue = Venue(url=url, rest_url=f"https://{good.address}", instruments=(BTC,), ca_file=authorities)
+        venue = VenueConfig(url=url, rest_url=f"https://{good.address}", instruments=(BTC,), ca_file=authorities)
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
             await bridge.says(
                 f"binance: cannot connect to {url}: TLS: the certificate of localhost is refused: {reason}"
@@ -339,7 +339,7 @@ async def test_a_history_is_read_from_none_whose_certificate_proves_nothing(
     authorities.write_bytes(certs.ca.read_bytes() + (forgery.ca.read_bytes() if trusted else b""))
     async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(forgery)) as exchange:
         rest_url = f"https://localhost:{exchange.address.rpartition(':')[2]}"
-        venue = Venue(url="wss://localhost:1/", rest_url=rest_url, instruments=(BTC,), ca_file=authorities)
+        venue = VenueConfig(url="wss://localhost:1/", rest_url=rest_url, instruments=(BTC,), ca_file=authorities)
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
             refused = f"TLS: the certificate of localhost is refused: {reason}"
             await bridge.says(f"binance: cannot read the instruments at {rest_url}: {refused}")
@@ -353,7 +353,9 @@ async def test_a_good_certificate_is_good_by_name_as_well_as_by_address(
     async with Exchange(protocol_of(VenueName.BINANCE, (BTC,)), Script(), server_tls(certs)) as exchange:
         port = exchange.address.rpartition(":")[2]
         rest_url = f"https://localhost:{port}"
-        venue = Venue(url=f"wss://localhost:{port}/stream", rest_url=rest_url, instruments=(BTC,), ca_file=certs.ca)
+        venue = VenueConfig(
+            url=f"wss://localhost:{port}/stream", rest_url=rest_url, instruments=(BTC,), ca_file=certs.ca
+        )
         with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
             await bridge.counts('connected{venue="binance"}', 1)
 
@@ -451,7 +453,9 @@ async def test_what_is_beyond_the_bound_of_the_disk_is_refused_and_told(
 async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
     here: Settings, certs: certificates.Certificates
 ) -> None:
-    venue = Venue(url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,), ca_file=certs.ca)
+    venue = VenueConfig(
+        url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,), ca_file=certs.ca
+    )
     (nobody,) = ports.free_ports(1)
     settings = here.model_copy(update={"venues": {"binance": venue}})
     with bridging(settings, kafka={"bootstrap.servers": f"127.0.0.1:{nobody}"}) as bridge:
@@ -477,7 +481,7 @@ async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: 
 
 
 async def test_a_file_of_authorities_that_is_not_there_is_named(here: Settings) -> None:
-    venue = Venue(
+    venue = VenueConfig(
         url="wss://localhost:1/stream",
         rest_url="https://localhost:1",
         instruments=(BTC,),

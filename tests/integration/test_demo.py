@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, VenueConfig
 from local import certificates, ports, stack
 from local.stack import Stack
 from replay.venues import PROTOCOLS, VenueName
@@ -62,7 +62,7 @@ def has_bars(address: str, venue: str) -> bool:
 
 
 @contextmanager
-def simulated_binance(home: Path) -> Iterator[Venue]:
+def simulated_binance(home: Path) -> Iterator[VenueConfig]:
     """A running Binance of some trades a second."""
     certs = certificates.ensure(home / "certs")
     (port,) = ports.free_ports(1)
@@ -73,10 +73,10 @@ def simulated_binance(home: Path) -> Iterator[Venue]:
         exchange.terminate()
 
 
-def venue_at(port: int, ca_file: Path) -> Venue:
+def venue_at(port: int, ca_file: Path) -> VenueConfig:
     address = f"127.0.0.1:{port}"
     path = PROTOCOLS[VenueName.BINANCE].path
-    return Venue(url=f"wss://{address}{path}", rest_url=f"https://{address}", instruments=(BTC,), ca_file=ca_file)
+    return VenueConfig(url=f"wss://{address}{path}", rest_url=f"https://{address}", instruments=(BTC,), ca_file=ca_file)
 
 
 def interrupt(demo: "subprocess.Popen[str]") -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
@@ -128,10 +128,12 @@ class Besieged:
         self.exchange = Exchange(protocol, self.script, server_tls(certs))
         self.rest = HostileHistory(certs, protocol, self.exchange.history)
 
-    def venue(self) -> Venue:
+    def venue(self) -> VenueConfig:
         """How the bridge finds both."""
         url = f"wss://{self.exchange.address}{PROTOCOLS[self.name].path}"
-        return Venue(url=url, rest_url=f"https://127.0.0.1:{self.rest.port}", instruments=INSTRUMENTS, ca_file=self._ca)
+        return VenueConfig(
+            url=url, rest_url=f"https://127.0.0.1:{self.rest.port}", instruments=INSTRUMENTS, ca_file=self._ca
+        )
 
     async def trades(self, bridge: Bridge, number: int) -> None:
         """Have a trade made and heard."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from app.settings import Settings, Venue
+from app.settings import Settings, VenueConfig
 from local import certificates
 from replay.exchange import Exchange
 from replay.venues import PROTOCOLS, VenueName, protocol_of
@@ -212,12 +212,12 @@ class Siege:
             assert len(trades_of(records, name)) == 1, name
         assert len(trades_of(records, GOOD)) == self._said
 
-    def _venues(self, ports: Mapping[VenueName, int]) -> dict[str, Venue]:
-        venues: dict[str, Venue] = {GOOD: venue_of(GOOD, self._good, (BTC,), self._certs.ca)}
+    def _venues(self, ports: Mapping[VenueName, int]) -> dict[str, VenueConfig]:
+        venues: dict[str, VenueConfig] = {GOOD: venue_of(GOOD, self._good, (BTC,), self._certs.ca)}
         for name, port in ports.items():
             at = f"127.0.0.1:{port}"
             url = f"wss://{at}{PROTOCOLS[name].path}"
-            venues[name] = Venue(url=url, rest_url=f"https://{at}", instruments=(BTC,), ca_file=self._certs.ca)
+            venues[name] = VenueConfig(url=url, rest_url=f"https://{at}", instruments=(BTC,), ca_file=self._certs.ca)
         return venues
 
     async def _good_one_trades(self, bridge: Bridge) -> None:

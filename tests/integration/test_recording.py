@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, VenueConfig
 from local import certificates, ports
 from replay.capture import read_capture
 from replay.exchange import Exchange
@@ -92,7 +92,7 @@ def recording(settings: Settings, folder: Path, *options: str, under: Sequence[s
 @contextmanager
 def replaying(
     certs: certificates.Certificates, name: VenueName, file: Path, instruments: Sequence[str], log: Path
-) -> Iterator[Venue]:
+) -> Iterator[VenueConfig]:
     """`livetape replay recording` of a file as its own process, and how the bridge finds it."""
     (port,) = ports.free_ports(1)
     options = ["--venue", name, "--port", str(port), "--instrument", ",".join(instruments), "--speed", "max"]
@@ -104,7 +104,7 @@ def replaying(
     try:
         at = f"127.0.0.1:{port}"
         url = f"wss://{at}{PROTOCOLS[name].path}"
-        yield Venue(url=url, rest_url=f"https://{at}", instruments=tuple(instruments), ca_file=certs.ca)
+        yield VenueConfig(url=url, rest_url=f"https://{at}", instruments=tuple(instruments), ca_file=certs.ca)
     finally:
         process.kill()
         process.wait(WAIT_S)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, VenueConfig
 from local import certificates, ports
 from replay.exchange import Exchange
 from replay.venues import VenueName, protocol_of
@@ -47,7 +47,7 @@ def typed(text: str, folder: Path, environment: Mapping[str, str]) -> Iterator[s
         process.wait(WAIT_S)
 
 
-def venues_of(text: str) -> dict[str, Venue]:
+def venues_of(text: str) -> dict[str, VenueConfig]:
     """The venues that a block of the docs sets."""
     (value,) = (word.partition("=")[2] for word in shlex.split(text) if word.startswith("LIVETAPE_VENUES="))
     return Settings(venues=json.loads(value)).venues

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from app.settings import Venue, Writer
+from app.settings import VenueConfig, Writer
 from local import certificates
 from replay.exchange import Exchange
 from replay.ledger import Ledger, read_ledger
@@ -52,7 +52,7 @@ class StormyExchange:
         self._chance = random.Random(f"{seed} {name} instruments")  # noqa: S311 - no secret
         self._over = asyncio.Event()
 
-    def venue(self) -> Venue:
+    def venue(self) -> VenueConfig:
         """How the bridge finds it."""
         return venue_of(self.name, self.exchange, INSTRUMENTS, self._certs.ca, self.writer)
 

@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.models import CommandInfo
 
-from app.settings import PROJECT, Settings, Venue
+from app.settings import PROJECT, Settings, VenueConfig
 from app.topics import load_topics
 from cli import doctor, parts, preparation, state
 from cli.console import WrongSetting
@@ -311,7 +311,7 @@ def test_every_command_tells_what_it_does() -> None:
 
 
 def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Path) -> None:
-    kraken = Venue(
+    kraken = VenueConfig(
         url="wss://127.0.0.1:9444/v2",
         rest_url="https://127.0.0.1:9444",
         instruments=("BTC-USDT",),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PacketFeed, Settings, Venue, Writer
+from app.settings import PacketFeed, Settings, VenueConfig, Writer
 from cli import simulated_exchanges
 from cli.run_parts import parts_of
 from cli.signals import interrupt_on_signals
 
-KRAKEN = Venue(url="wss://kraken", rest_url="https://kraken", instruments=("BTC-USD",))
+KRAKEN = VenueConfig(url="wss://kraken", rest_url="https://kraken", instruments=("BTC-USD",))
 NASDAQ = PacketFeed(lines=("239.77.2.1:26400",))
 RELAYED = {"writer": Writer.RELAY}
 
@@ -24,7 +24,9 @@ RELAYED = {"writer": Writer.RELAY}
         (KRAKEN, NASDAQ.model_copy(update=RELAYED), True),
     ],
 )
-def test_a_relay_runs_where_a_venue_or_a_packet_feed_has_it(venue: Venue, feed: PacketFeed, *, has_relay: bool) -> None:
+def test_a_relay_runs_where_a_venue_or_a_packet_feed_has_it(
+    venue: VenueConfig, feed: PacketFeed, *, has_relay: bool
+) -> None:
     settings = Settings(venues={"kraken": venue}, packet_feeds={"nasdaq": feed})
     assert ("relay" in {part.name for part in parts_of(settings)}) is has_relay
 
