@@ -14,6 +14,7 @@ from fastavro import parse_schema, schemaless_reader
 from app.aggregates import Declared
 from app.aggregates.schema import amount_bytes, schema_text
 from app.amounts import unscaled
+from app.schema_files import schema_files
 from app.schema_resolution import INPUTS, NoAvroSchema, read_schema, refusal
 
 _HEADER = struct.Struct(">bI")
@@ -50,8 +51,13 @@ class RecordReader:
     """Reads values of the record types in a folder of `.avsc` files, and of aggregates, by any compatible schema."""
 
     def __init__(self, schemas_dir: Path, lookup: SchemaLookup, aggregates: Iterable[Declared] = ()) -> None:
+        """Read the folder.
+
+        Raises:
+            SchemasMissing: it lacks schemas of ours.
+        """
         self._lookup = lookup
-        files = [read_schema(path.read_text()) for path in sorted(schemas_dir.glob("*.avsc"))]
+        files = [read_schema(path.read_text()) for path in schema_files(schemas_dir)]
         users = [read_schema(schema_text(aggregate)) for aggregate in aggregates]
         self._ours = {schema.name: schema for schema in (*files, *users)}
         schemas = {name: schema.told for name, schema in self._ours.items()}

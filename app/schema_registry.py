@@ -16,6 +16,7 @@ from app import kept_schema_ids
 from app.aggregates import load_aggregates
 from app.aggregates.schema import field_types, schema_text
 from app.http_client import client_of
+from app.schema_files import schema_files
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def register_all(settings: Settings) -> dict[str, int]:
     Raises:
         RegistryError: the registry is away and was never there, or refuses a schema as incompatible with the version
             before; or an aggregate's field has another type than before.
+        SchemasMissing: the folder lacks schemas of ours.
     """
     return _register_these(settings, own_schemas(settings) + _of_users(settings))
 
@@ -85,8 +87,12 @@ def _client(settings: Settings) -> httpx.Client:
 
 
 def own_schemas(settings: Settings) -> list[Schema]:
-    """Those of the settings' folder, in the order of their files."""
-    return [_read(path) for path in sorted(settings.schemas_dir.glob("*.avsc"))]
+    """Those of the settings' folder, in the order of their files.
+
+    Raises:
+        SchemasMissing: it lacks some of ours.
+    """
+    return [_read(path) for path in schema_files(settings.schemas_dir)]
 
 
 def _of_users(settings: Settings) -> list[Schema]:

@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     home: AbsolutePath = PROJECT / ".livetape"
     """Data, logs and certificates of local servers, and logs of local parts."""
     schemas_dir: AbsolutePath = PROJECT / "schemas"
-    """The Avro schemas, a file a record type."""
+    """The Avro schemas, a file a record type. No part begins while one of the project's is missing."""
     topics_file: AbsolutePath = PROJECT / "topics.yaml"
     """What topics there are."""
     venues_file: AbsolutePath = PROJECT / "venues.yaml"

@@ -13,6 +13,7 @@ import typer
 
 from app.aggregates import load_aggregates
 from app.intervals import COMPARED
+from app.schema_files import schema_files
 from app.schema_registry import register_own
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
@@ -75,6 +76,7 @@ def serve() -> None:
     settings = Settings()
     load_topics(settings)
     read_venues(settings.venues_file)
+    schema_files(settings.schemas_dir)
     _become(api_command(settings))
 
 
@@ -149,13 +151,7 @@ def _config_file(settings: Settings, program: Path, config: Mapping[str, object]
 def _become_native(program: Path) -> NoReturn:
     _require(program)
     settings = Settings()
-    schema_ids = register_own(settings)
-    missing = [f"{name.lower()}.avsc" for name in RECORDS if f"livetape.{name}" not in schema_ids]
-    if missing:
-        raise WrongSetting(
-            f"{settings.schemas_dir} has no {', '.join(missing)}: set LIVETAPE_SCHEMAS_DIR to the project's schemas"
-        )
-    file = _config_file(settings, program, bridge_config(settings, schema_ids))
+    file = _config_file(settings, program, bridge_config(settings, register_own(settings)))
     _become([str(program), "--config", str(file)])
 
 
@@ -219,6 +215,7 @@ def _faust(module: str, metrics_port: str, *, reads_venues: bool = True) -> list
     What a worker cannot follow is told here, in plain words and before it waits for Kafka. `metrics_port` is a setting.
     """
     settings = Settings()
+    schema_files(settings.schemas_dir)
     load_aggregates(settings)
     if reads_venues:
         read_venues(settings.venues_file)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -9,6 +11,7 @@ import pytest
 
 from app.bars import Bar
 from app.records import BadRecord, RecordReader
+from app.schema_files import SchemasMissing
 from app.settings import PROJECT
 from tests.integration.api_kit import bar, shown
 
@@ -16,6 +19,17 @@ SCHEMAS = PROJECT / "schemas"
 WIRE_HEADER = bytes(5)
 LATER = ("buy_volume", "sell_volume", "squared_returns")
 DERIVED = ("order_flow_imbalance", "realised_volatility")
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_records_are_not_read_without_our_schemas(tmp_path: Path, *, has_folder: bool) -> None:
+    folder = tmp_path / "schemas"
+    missing = "bar.avsc, .*, trade.avsc"
+    if has_folder:
+        shutil.copytree(SCHEMAS, folder, ignore=lambda *_: ["gap.avsc", "quote.avsc"])
+        missing = "gap.avsc, quote.avsc"
+    with pytest.raises(SchemasMissing, match=f"{folder} has no {missing}: set LIVETAPE_SCHEMAS_DIR to"):
+        RecordReader(folder, lambda _id: "")
 
 
 def test_a_bar_of_a_release_without_them_has_neither_sides_nor_returns() -> None:

@@ -1,6 +1,7 @@
 """Registering schemas, and starting while the registry is away."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import httpx
 import pytest
 
 from app import kept_schema_ids, schema_registry
+from app.schema_files import RECORDS, SchemasMissing
 from app.schema_registry import RegistryError, register_all, register_own
-from app.settings import Settings
+from app.settings import PROJECT, Settings
 
 AGGREGATES = "tests.unit.app.mean:ALL"
 RECORD = "livetape.aggregates.mean"
+OWN = {f"livetape.{name}" for name in RECORDS}
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -30,9 +33,7 @@ def away(request: httpx.Request) -> httpx.Response:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     folder = tmp_path / "schemas"
-    folder.mkdir()
-    schema = {"type": "record", "namespace": "livetape", "name": "Trade", "fields": []}
-    (folder / "trade.avsc").write_text(json.dumps(schema))
+    shutil.copytree(PROJECT / "schemas", folder)
     return Settings(home=tmp_path / "home", schemas_dir=folder)
 
 
@@ -52,7 +53,7 @@ def test_ids_of_the_last_start_serve_while_the_registry_is_away(
 ) -> None:
     registry(numbering)
     ids = register_all(settings)
-    assert set(ids) == {"livetape.Trade"}
+    assert set(ids) == OWN
     for answer in away, lambda _: httpx.Response(503):
         registry(answer)
         assert register_all(settings) == ids
@@ -67,12 +68,12 @@ def test_ids_that_may_be_of_something_else_do_not(
         register_all(settings)
     if change == "other schema":
         file = settings.schemas_dir / "trade.avsc"
-        file.write_text(file.read_text().replace("[]", '[{"name": "price", "type": "long"}]'))
+        file.write_text(file.read_text().replace("Trade", "Deal"))
     if change == "wiped":
         kept_schema_ids.forget(settings.home)
     changed = {"other registry": {"registry_url": "http://127.0.0.1:9"}, "other namespace": {"namespace": "other"}}
     registry(away)
-    with pytest.raises(RegistryError, match=r"did not take trade\.avsc: nobody listens"):
+    with pytest.raises(RegistryError, match=r"did not take bar\.avsc: nobody listens"):
         register_all(settings.model_copy(update=changed.get(change, {})))
 
 
@@ -136,4 +137,13 @@ def test_a_field_of_an_aggregate_keeps_its_type_even_where_avro_would_promote_it
     else:
         with pytest.raises(RegistryError, match=f"Mean: {refusal}"):
             register_all(declared)
-        assert set(register_own(declared)) == {"livetape.Trade"}
+        assert set(register_own(declared)) == OWN
+
+
+@pytest.mark.parametrize("register", [register_all, register_own])
+def test_a_folder_that_lacks_a_schema_of_ours_is_refused_before_the_registry_is_asked(
+    settings: Settings, register: Callable[[Settings], dict[str, int]]
+) -> None:
+    (settings.schemas_dir / "joined.avsc").unlink()
+    with pytest.raises(SchemasMissing, match=r"schemas has no joined\.avsc: set LIVETAPE_SCHEMAS_DIR to"):
+        register(settings)

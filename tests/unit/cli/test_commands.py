@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +17,10 @@ import pytest
 import typer
 from typer.models import CommandInfo
 
+from agents.reconcile import build_reconcile
+from agents.sql_sink import build_sink
+from app.api import build_api
+from app.schema_files import SchemasMissing
 from app.settings import PROJECT, Settings, VenueConfig
 from app.topics import load_topics
 from cli import doctor, parts, preparation, state
@@ -41,6 +45,7 @@ def livetape(*arguments: str, **environment: str) -> "subprocess.CompletedProces
 
 NOBODY = "127.0.0.1:1"
 DEAD_REGISTRY = {"LIVETAPE_REGISTRY_URL": f"http://{NOBODY}"}
+NO_SCHEMAS = {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}
 NO_VENUES = {"LIVETAPE_VENUES_FILE": "/nowhere/venues.yaml"}
 UNKNOWN_PROPERTY = {"LIVETAPE_KAFKA_CLIENT": '{"no.such.property": "1"}'}
 NO_AUTHORITY = {"LIVETAPE_KAFKA_CLIENT": '{"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem"}'}
@@ -65,7 +70,6 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("bridge", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_REGISTRY_URL": "http://[::1"}, "LIVETAPE_REGISTRY_URL"),
         ("bridge", {"LIVETAPE_REGISTRY_URL": "http://registry", "ALL_PROXY": "socks5://x:1"}, "all_proxy"),
-        ("bridge", {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}, "set LIVETAPE_SCHEMAS_DIR to"),
         ("relay", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
         ("record", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
         ("record", NO_FOLDER, "/dev/null"),
@@ -99,6 +103,23 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["bridge", "relay", "worker", "sink", "join", "reconcile", "serve", "topology", "dead-letters send /dev/null"],
+)
+def test_no_part_begins_without_our_schemas(command: str) -> None:
+    ended = livetape(*command.split(), **NO_SCHEMAS)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: /nowhere has no bar.avsc, ")
+    assert "trade.avsc: set LIVETAPE_SCHEMAS_DIR to the project's schemas" in ended.stderr
+
+
+@pytest.mark.parametrize("build", [build_sink, build_reconcile, build_api])
+def test_nor_does_one_that_its_own_framework_starts(build: Callable[[Settings], object], tmp_path: Path) -> None:
+    with pytest.raises(SchemasMissing, match="set LIVETAPE_SCHEMAS_DIR to"):
+        build(Settings(schemas_dir=tmp_path))
 
 
 @pytest.mark.parametrize(
