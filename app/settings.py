@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -30,7 +30,15 @@ CRASH_AT = "LIVETAPE_CRASH_AT"
 _POSTGRES_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 """What of libpq's parameters may be said."""
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+
+
+def _said_path(path: object) -> object:
+    if path == "":  # Path would take it for the current folder, whose files a command that cleans would remove
+        raise ValueError("it is empty: name a path, or leave the variable out")
+    return path
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_said_path), AfterValidator(Path.absolute)]
 
 
 def _zmq_address(text: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from app.database import conninfo
 from app.intervals import SECOND_NS
-from app.settings import CRASH_AT, PacketFeed, Settings
+from app.settings import CRASH_AT, PacketFeed, Settings, Venue
 
 
 def test_the_database_is_named_like_the_namespace() -> None:
@@ -121,6 +121,21 @@ def test_a_horizon_that_trades_of_forming_bars_are_behind_is_refused_with_the_le
 def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
     with pytest.raises(ValidationError):
         Settings(namespace=namespace)
+
+
+PATHS = [name for name, field in Settings.model_fields.items() if field.annotation is Path]
+
+
+@pytest.mark.parametrize("setting", PATHS)
+def test_an_empty_path_is_not_the_current_folder(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"LIVETAPE_{setting.upper()}", "")
+    with pytest.raises(ValidationError, match=rf"{setting}\n.* it is empty: name a path, or leave the variable out"):
+        Settings()
+
+
+def test_nor_is_an_empty_authority_of_a_venue() -> None:
+    with pytest.raises(ValidationError, match=r"ca_file\n.* it is empty"):
+        Venue(url="wss://x", rest_url="https://x", instruments=("BTC-USD",), ca_file="")
 
 
 @pytest.mark.parametrize("timezone", ["America/NewYork", "America", "", "../x"])
