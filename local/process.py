@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from app.settings import PREFIX
 from local.errors import NotOurs, SoftwareMissing
 
 POLL_S = 0.05
@@ -20,7 +21,8 @@ TAIL_LINES = 20
 
 @dataclass(frozen=True)
 class Command:
-    """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours.
+    """A program to start: `stop_signal` asks it to end in order, `environment` is added to ours. A setting in it is the
+    whole of that setting.
 
     `orphan_signal` is sent when we are gone ourselves: by default one that no program can ignore.
     `as_user` is put before everything else where it must run as another user: a change of user loses the bond to us.
@@ -117,7 +119,7 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
     with log.open("wb") as output:
         started = subprocess.Popen(
             [*command.as_user, *bound, *map(str, command.arguments)],
-            env={**os.environ, **command.environment},
+            env=_environment(command.environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -125,6 +127,16 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
         )
     started.returncode = 0  # psutil reaps it: silences the warning of a Popen object dropped while its child runs
     return Child(psutil.Process(started.pid), command)
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Ours with what is given, and nothing of ours that speaks of the same settings.
+
+    Settings are read whatever their letters' case, and `LIVETAPE_VENUES__KRAKEN__URL` is put over LIVETAPE_VENUES.
+    """
+    told = {name.upper() for name in given if name.startswith(PREFIX)}
+    ours = {name: value for name, value in os.environ.items() if name.upper().partition("__")[0] not in told}
+    return {**ours, **given}
 
 
 def _bound_to_us(number: signal.Signals) -> list[str]:

@@ -98,6 +98,24 @@ def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
     assert (process.tail(log), process.tail(tmp_path / "log.1")) == ("second", "first")
 
 
+def test_a_setting_that_a_child_is_given_has_nothing_of_ours_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "LIVETAPE_VENUES__KRAKEN__URL": "wss://real",
+        "livetape_venues__okx__url": "wss://real",
+        "livetape_venues": "{}",
+        "LIVETAPE_KAFKA_CLIENT__ACKS": "all",
+        "VENUES__KRAKEN": "of another program",
+    }.items():
+        monkeypatch.setenv(name, value)
+    log = tmp_path / "log"
+    assert process.spawn(Command(["env"], {"LIVETAPE_VENUES": '{"kraken": {}}'}), log, detached=False).wait(120)
+    told = dict(line.split("=", 1) for line in log.read_text().splitlines() if "VENUES" in line.upper())
+    assert told == {"LIVETAPE_VENUES": '{"kraken": {}}', "VENUES__KRAKEN": "of another program"}
+    assert "LIVETAPE_KAFKA_CLIENT__ACKS=all" in log.read_text()
+
+
 def test_a_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(SoftwareMissing, match="no-such-program"):
         process.spawn(Command(["no-such-program"], {}, signal.SIGTERM), tmp_path / "log", detached=False)
