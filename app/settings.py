@@ -125,6 +125,13 @@ class PacketFeed(BaseModel):
     """Who writes its trades to Kafka."""
 
 
+def _check_feed_names(feeds: dict[str, PacketFeed]) -> dict[str, PacketFeed]:
+    for name in feeds:  # of folders and metrics, and the first part of a key
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", name) is None:
+            raise ValueError(f"{name!r} is no name of a feed: letters, digits, - and _, 48 at most, as in nasdaq")
+    return feeds
+
+
 EXCHANGES = {
     "binance": VenueConfig(
         url="wss://stream.binance.com:9443/stream",
@@ -234,8 +241,9 @@ class Settings(BaseSettings):
 
     venues: dict[str, VenueConfig] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
-    packet_feeds: dict[str, PacketFeed] = {}
-    """The packet feeds that the bridge reads, by the name of their venue."""
+    packet_feeds: Annotated[dict[str, PacketFeed], AfterValidator(_check_feed_names)] = {}
+    """The packet feeds that the bridge reads, by the name of their venue: letters, digits, `-` and `_`, and none of the
+    exchanges'."""
 
     silence_ms: int = Field(default=60_000, ge=1)
     """How long an instrument may be silent before the bridge asks its venue's history whether its subscription is dead;
@@ -307,6 +315,14 @@ class Settings(BaseSettings):
                 f"the first of LIVETAPE_INTERVALS: with {self.horizon_ns} trades that come in time would be late"
             )
             raise PydanticCustomError("short_horizon", "{text}", {"text": text})
+        return self
+
+    @model_validator(mode="after")
+    def _a_venue_has_one_source(self) -> Self:
+        both = sorted(self.venues.keys() & self.packet_feeds.keys())
+        if both:
+            text = f"LIVETAPE_PACKET_FEEDS has {', '.join(both)}, as LIVETAPE_VENUES has: give the feed another name"
+            raise PydanticCustomError("two_sources", "{text}", {"text": text})
         return self
 
     @property

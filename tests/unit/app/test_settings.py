@@ -12,6 +12,8 @@ from app.database import conninfo
 from app.intervals import SECOND_NS
 from app.settings import CRASH_AT, PacketFeed, Settings, Venue
 
+FEED = PacketFeed(lines=("239.77.2.1:26400",))
+
 
 def test_the_database_is_named_like_the_namespace() -> None:
     settings = Settings(namespace="demo", postgres_url="postgresql+psycopg://u@h:1")
@@ -121,6 +123,24 @@ def test_a_horizon_that_trades_of_forming_bars_are_behind_is_refused_with_the_le
 def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
     with pytest.raises(ValidationError):
         Settings(namespace=namespace)
+
+
+@pytest.mark.parametrize("name", ["", "nasdaq itch", "a:b", "../x", "a/b", ".", "börse", "-a", "a\n", "x" * 49])
+def test_a_packet_feed_of_a_name_that_no_key_or_folder_could_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(f"{name!r} is no name of a feed: letters, digits, - and _")):
+        Settings(packet_feeds={name: FEED})
+
+
+@pytest.mark.parametrize("name", ["nasdaq", "XNAS", "nasdaq_bx-2", "2nd", "x" * 48])
+def test_other_packet_feeds_have_the_names_that_they_are_given(name: str) -> None:
+    assert Settings(packet_feeds={name: FEED}).packet_feeds == {name: FEED}
+
+
+def test_a_packet_feed_of_the_name_of_an_exchange_is_refused() -> None:
+    feeds = {"okx": FEED, "nasdaq": FEED, "kraken": FEED}
+    with pytest.raises(ValidationError, match="LIVETAPE_PACKET_FEEDS has kraken, okx, as LIVETAPE_VENUES has: give"):
+        Settings(packet_feeds=feeds)
+    assert Settings(venues={}, packet_feeds=feeds).packet_feeds == feeds
 
 
 PATHS = [name for name, field in Settings.model_fields.items() if field.annotation is Path]
