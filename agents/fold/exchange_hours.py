@@ -22,14 +22,14 @@ END: Final = {Session.PRE: OPEN, Session.REGULAR: CLOSE, Session.POST: POST}
 
 
 class NoSuchHours(VenuesFileError):
-    """venues.yaml asks for hours that its calendar does not have; the message names both and says what to do."""
+    """venues.yaml asks for hours that no calendar tells; the message names whose, and the calendar, and what to do."""
 
 
 def session_tables(venues: Mapping[str, Venue]) -> dict[tuple[str, str], dict[str, list[tuple[int, int]]]]:
     """By venue and instrument (none for all others of the venue), and by interval: start and end of each window.
 
     Raises:
-        NoSuchHours: a calendar is not known, or does not have these hours.
+        NoSuchHours: a calendar is not known, cannot be used, or does not have these hours.
     """
     return {
         (name, instrument): _tables(hours, f"venue {name} {instrument}".strip())
@@ -65,6 +65,18 @@ def _days(calendar: str, whose: str) -> Edges:
             f"{whose}: {calendar!r} is no calendar of pandas_market_calendars, which has NYSE, NASDAQ, CME_Equity, "
             "LSE, XTKS, XETR and others"
         )
+    try:
+        days = _schedule(calendar)
+    except Exception as error:  # whatever a calendar's rules raise: some have holidays that pandas cannot compute
+        why = f"{type(error).__name__} {error}"
+        raise NoSuchHours(f"{whose}: the calendar {calendar} cannot be used, choose another one: {why}") from error
+    for edge in (OPEN, CLOSE):
+        if edge not in days:
+            raise NoSuchHours(f"{whose}: the calendar {calendar} has no {edge}, choose another one")
+    return days
+
+
+def _schedule(calendar: str) -> Edges:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of lunch breaks that an exchange gave up: no bar ends at one
         exchange = get_calendar(calendar)

@@ -95,6 +95,12 @@ def test_no_window_overlaps_another_and_all_have_a_length(nasdaq: dict[str, list
         ({"calendar": "NOWHERE", "bars": {"1d": ALL}}, "venue venue: 'NOWHERE' is no calendar"),
         ({"calendar": "LSE", "bars": {"1d": ALL}}, "LSE has no pre-market hours: say in venues.yaml .* `pre: 30m`"),
         ({"calendar": "LSE", "pre": 1, "bars": {"1d": ALL}}, "LSE has no post-market hours"),
+        ({"calendar": "XSGO", "bars": {"1d": [Session.REGULAR]}}, "venue venue: .* XSGO has no market_close, choose"),
+        ({"calendar": "XSGO", "post": 1, "bars": {"post": [Session.POST]}}, "XSGO has no market_close, choose another"),
+        (
+            {"calendar": "XBEL", "bars": {"1d": [Session.REGULAR]}},
+            "venue venue: the calendar XBEL cannot be used, choose another one: NotImplementedError implemented",
+        ),
     ],
 )
 def test_hours_that_no_calendar_has_are_refused(hours: dict[str, object], reason: str) -> None:
