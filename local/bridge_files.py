@@ -1,11 +1,11 @@
 """What bridges keep below a home, by namespace: messages that Kafka may not have, and how far each venue is read."""
 
 import fcntl
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from local import folders
 from local.errors import BridgeRuns
 
 SPOOL, POSITIONS = "spool", "positions"
@@ -34,4 +34,4 @@ def remove(home: Path) -> None:
     A market that begins anew would be taken for what its venue had sent before.
     """
     for folder in SPOOL, POSITIONS:
-        shutil.rmtree(home / folder, ignore_errors=True)
+        folders.remove(home / folder)

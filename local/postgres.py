@@ -2,13 +2,13 @@
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import psycopg
 
+from local import folders
 from local.errors import ServerFailed, SoftwareMissing
 from local.process import Command
 from local.server import SERVERS, Server
@@ -36,7 +36,7 @@ class Postgres(Server):
         if self.data.exists():
             return
         unfinished = self.data.with_name(f"{self.data.name}.new")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        folders.remove(unfinished)
         unfinished.mkdir(parents=True, mode=0o700)
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)

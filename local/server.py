@@ -1,14 +1,13 @@
 """What the local servers have in common: a name, ports, a log, and a way to start, to be ready and to stop."""
 
 import json
-import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
 from app.settings import PROJECT
-from local import ports, process
+from local import folders, ports, process
 from local.errors import OtherPorts, ServerFailed
 from local.process import Child, Command
 
@@ -109,4 +108,4 @@ class Server(ABC):
 
     def clean(self) -> None:
         """Remove its data; the server must not run."""
-        shutil.rmtree(self.data, ignore_errors=True)
+        folders.remove(self.data)

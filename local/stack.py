@@ -118,6 +118,7 @@ class Stack:
 
         Raises:
             BridgeRuns: a bridge writes there; nothing was stopped.
+            OSError: something cannot be removed, as it is of another user; its folder is named.
         """
         with bridge_files.unused(self.home):
             self.stop(report)

@@ -181,6 +181,32 @@ def test_what_bridges_keep_goes_with_the_servers_data(tmp_path: Path) -> None:
     assert recording.exists()
 
 
+@pytest.mark.parametrize("kept", ["data/waiting", "spool", "positions"])
+def test_data_that_cannot_be_removed_are_named(tmp_path: Path, kept: str) -> None:
+    place = tmp_path / kept
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path)  # stands for what not even root may remove
+    with pytest.raises(OSError, match="symbolic link") as refused:
+        stack_of(tmp_path, Waiting(tmp_path, {})).clean()
+    assert refused.value.filename == str(place)
+    assert place.exists()
+
+
+def test_what_goes_by_itself_while_its_folder_is_removed_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = kept_by_bridges(tmp_path)
+    remove = shutil.rmtree
+
+    def remove_late(folder: Path) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", remove_late)
+    stack_of(tmp_path).clean()
+    assert not any(file.exists() for file in files)
+
+
 def test_nothing_is_taken_from_a_bridge_that_runs(tmp_path: Path, running: Server) -> None:
     files = kept_by_bridges(tmp_path)
     with files[2].open() as lock:
