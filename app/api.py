@@ -37,7 +37,8 @@ def build_api(settings: Settings) -> FastAPI:
     metrics = Metrics()
     view = BarView()
     status = Status()
-    intervals = all_intervals(settings.intervals, read_venues(settings.venues_file).values())
+    venues = read_venues(settings.venues_file)
+    intervals = all_intervals(settings.intervals, venues.values())
     declared = load_aggregates(settings)
     catalogue = Catalogue(intervals, view, status, declared)
     ranking = Movers(view, status, settings.intervals)
@@ -45,13 +46,14 @@ def build_api(settings: Settings) -> FastAPI:
     lookup = RegistrySchemas(settings)
     ticks = Ticks(
         settings,
+        venues=venues,
         reader=RecordReader(settings.schemas_dir, lookup),
         catalogue=catalogue,
         metrics=metrics,
     )
     history = History(settings)
     listing = Listing(settings, catalogue, history, status)
-    services = Services(settings, view, catalogue, ranking, tables, ticks, history, status, listing, metrics)
+    services = Services(settings, venues, view, catalogue, ranking, tables, ticks, history, status, listing, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -82,7 +82,7 @@ class _Stored(NamedTuple):
 
 
 NEWEST_TRADES = text("""
-    SELECT venue, instrument, trade_id, price, size, aggressor, event_time_ns, receive_time_ns FROM trade
+    SELECT trade_id, price, size, aggressor, event_time_ns, receive_time_ns, conditions FROM trade
     WHERE venue = :venue AND instrument = :instrument
     ORDER BY event_time_ns DESC, trade_seq DESC NULLS LAST, "offset" DESC LIMIT :limit
 """)

@@ -1,5 +1,6 @@
 """What the doors of one application share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.catalogue import Catalogue
@@ -11,6 +12,7 @@ from app.settings import Settings
 from app.status import Status
 from app.table_views import TableViews
 from app.ticks import Ticks
+from app.venues import Venue
 from app.views import BarView
 
 
@@ -19,6 +21,7 @@ class Services:
     """The parts that routes and /ws connections use."""
 
     settings: Settings
+    venues: Mapping[str, Venue]
     view: BarView
     catalogue: Catalogue
     movers: Movers

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from app.amounts import PRICE_SCALE, plain, unscaled
@@ -13,6 +13,7 @@ from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.tick_stream import Lost, Tick, TickStream
+from app.venues import Part, Venue, counts_for
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,17 @@ class TradeListener(Protocol):
 class Ticks:
     """Receives the bridge's messages and passes trades on to who listens for their instrument."""
 
-    def __init__(self, settings: Settings, *, reader: RecordReader, catalogue: Catalogue, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        venues: Mapping[str, Venue],
+        reader: RecordReader,
+        catalogue: Catalogue,
+        metrics: Metrics,
+    ) -> None:
         self._settings = settings
+        self._venues = venues
         self._reader = reader
         self._catalogue = catalogue
         self._metrics = metrics
@@ -89,16 +99,19 @@ class Ticks:
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
-        if name != "livetape.Trade" or not self._counts(fields):
+        parts = self._counts_for(fields) if name == "livetape.Trade" else []
+        if not parts:
             return
-        message = trade_message(fields)
+        message = trade_message(fields, parts)
         for listener in listeners:
             listener.trade_happened(instrument, message)
 
-    def _counts(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a trade may be of a bar: a cancellation's price is 0, and one of the future the fold refuses."""
+    def _counts_for(self, fields: Mapping[str, Any]) -> list[Part]:
+        """What of a bar a trade may count for: a cancellation's price is 0, and one of the future the fold refuses."""
         is_of_the_future = fields["event_time_ns"] > fields["receive_time_ns"] + self._settings.max_ahead_ns
-        return fields["action"] == "trade" and not is_of_the_future
+        if fields["action"] != "trade" or is_of_the_future:
+            return []
+        return counts_for(self._venues, fields["venue"], fields["conditions"])
 
     async def _read(self, value: bytes) -> tuple[str, Mapping[str, Any]]:
         while self._reader.must_ask(value):
@@ -110,15 +123,15 @@ class Ticks:
         return self._reader.read(value)
 
 
-def trade_message(fields: Mapping[str, Any]) -> str:
+def trade_message(fields: Mapping[str, Any], parts: Iterable[Part]) -> str:
     """The /ws message of a trade; `fields` has decimals as Avro's raw bytes."""
     names = {"venue": fields["venue"], "instrument": fields["instrument"]}
-    trade = trade_json(fields, unscaled(fields["price"]), unscaled(fields["size"]))
+    trade = trade_json(fields, unscaled(fields["price"]), unscaled(fields["size"]), parts)
     return encode({"type": "trade", "channel": "trades", **names, "trade": trade})
 
 
-def trade_json(fields: Mapping[str, Any], price: int, size: int) -> dict[str, str]:
-    """The JSON object of a trade; price and size are integers of scale 18."""
+def trade_json(fields: Mapping[str, Any], price: int, size: int, parts: Iterable[Part]) -> dict[str, object]:
+    """The JSON object of a trade that counts for these parts of a bar; price and size are integers of scale 18."""
     return {
         "trade_id": fields["trade_id"],
         "price": plain(price, PRICE_SCALE),
@@ -126,4 +139,5 @@ def trade_json(fields: Mapping[str, Any], price: int, size: int) -> dict[str, st
         "aggressor": fields["aggressor"],
         "event_time_ns": str(fields["event_time_ns"]),
         "receive_time_ns": str(fields["receive_time_ns"]),
+        "counts_for": list(parts),
     }

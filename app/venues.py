@@ -1,7 +1,7 @@
 """What venues.yaml says of the venues, read and checked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -102,6 +102,15 @@ class Venue(BaseModel):
         """By instrument, or nothing for all of the venue's others."""
         return self.instrument_hours | ({} if self.hours is None else {"": self.hours})
 
+    def counts_for(self, conditions: Iterable[str]) -> list[Part]:
+        """What a trade of these conditions counts for: what all of them allow."""
+        allowed = [self.conditions[code] for code in conditions if code in self.conditions]
+        return [part for part in Part if all(part in parts for parts in allowed)]
+
+
+UNDECLARED: Final = Venue()
+"""Of every venue that venues.yaml does not name."""
+
 
 _File = TypeAdapter(dict[str, Venue])
 
@@ -123,6 +132,11 @@ def read_venues(path: Path) -> dict[str, Venue]:
         raise VenuesFileError(f"{path}: it must be UTF-8: {error}") from error
     except (yaml.YAMLError, ValidationError) as error:
         raise VenuesFileError(f"{path}: {error}") from error
+
+
+def counts_for(venues: Mapping[str, Venue], venue: str, conditions: Iterable[str]) -> list[Part]:
+    """What a trade of the venue counts for."""
+    return venues.get(venue, UNDECLARED).counts_for(conditions)
 
 
 def all_intervals(lengths: Iterable[str], venues: Iterable[Venue]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from agents.kernel import FoldConfig, PartitionFold, SessionTables, VenueRules, 
 from app.aggregates import Declared, load_aggregates
 from app.intervals import read_interval
 from app.settings import Settings
-from app.venues import TradeIds, Venue, read_venues
+from app.venues import UNDECLARED, TradeIds, Venue, read_venues
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def make_setup(settings: Settings, schema_ids: dict[str, int]) -> FoldSetup:
         horizon_ns=settings.horizon_ns,
         max_ahead_ns=settings.max_ahead_ns,
         venues={name: _rules(venue) for name, venue in venues.items()},
-        other_venues=_rules(Venue()),
+        other_venues=_rules(UNDECLARED),
         sessions=_sessions(venues),
     )
     schemas = WriterSchemas(schemas_dir=settings.schemas_dir)

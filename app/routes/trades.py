@@ -9,11 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.amounts import PRICE_SCALE, from_decimal
-from app.bars import encode
+from app.bars import Instrument, encode
 from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable
 from app.routes.context import ERRORS, Shared, json_text
+from app.services import Services
 from app.ticks import trade_json
+from app.venues import Part, counts_for
 
 router = APIRouter(prefix="/api/v1", tags=["market"], responses=ERRORS)
 
@@ -21,7 +23,10 @@ MAX_TRADES = 5_000
 
 
 class TradeAnswer(BaseModel):
-    """One trade. Price and size are decimal text; times are nanoseconds since 1970 UTC as text."""
+    """One trade, and what of a bar it counts for.
+
+    Price and size are decimal text; times are nanoseconds since 1970 UTC as text.
+    """
 
     trade_id: str
     price: str
@@ -29,6 +34,7 @@ class TradeAnswer(BaseModel):
     aggressor: str
     event_time_ns: str
     receive_time_ns: str
+    counts_for: list[Part]
 
 
 class TradesAnswer(BaseModel):
@@ -55,8 +61,9 @@ async def trades(shared: Shared, query: Annotated[TradesQuery, Query()]) -> Resp
         rows = await run_in_threadpool(shared.history.trades, key, query.limit)
     except HistoryUnavailable as error:
         raise RequestRefused(Code.NO_DATABASE, f"trades are kept in Postgres only, which is away: {error}") from error
-    return json_text(encode({"trades": [_as_json(row) for row in rows]}))
+    return json_text(encode({"trades": [_as_json(shared, key, row) for row in rows]}))
 
 
-def _as_json(row: Mapping[str, Any]) -> dict[str, str]:
-    return trade_json(row, from_decimal(row["price"], PRICE_SCALE), from_decimal(row["size"], PRICE_SCALE))
+def _as_json(shared: Services, key: Instrument, row: Mapping[str, Any]) -> dict[str, object]:
+    price, size = (from_decimal(row[name], PRICE_SCALE) for name in ("price", "size"))
+    return trade_json(row, price, size, counts_for(shared.venues, key.venue, row["conditions"]))

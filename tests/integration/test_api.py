@@ -279,6 +279,7 @@ async def test_a_trade_of_the_bridge_is_told_at_once_and_lost_ones_are_counted(
             "aggressor": "sell",
             "event_time_ns": "1700000000123000000",
             "receive_time_ns": "1700000000124000001",
+            "counts_for": ["open_close", "high_low", "volume"],
         },
     }
     assert api.metric('livetape_ticks_total{origin="live",venue="binance"}') == 3

@@ -27,7 +27,8 @@ TABLES = """
         PRIMARY KEY (venue, instrument, interval, start_ns, day));
     CREATE TABLE trade (
         venue text, instrument text, trade_id text, day date DEFAULT '1970-01-01', trade_seq bigint, price numeric,
-        size numeric, aggressor text, event_time_ns bigint, receive_time_ns bigint, action text, source text,
+        size numeric, aggressor text, event_time_ns bigint, receive_time_ns bigint, conditions text[],
+        action text, source text,
         partition int, "offset" bigint, PRIMARY KEY (venue, instrument, trade_id, day));
     CREATE TABLE stream_offset (
         topic text, partition int, epoch text, next_offset bigint, PRIMARY KEY (topic, partition));
@@ -46,8 +47,8 @@ class Database:
         for fields in bars:
             self._insert("bar", fields)
 
-    def trade(self, number: int, price: str) -> None:
-        """Insert a trade."""
+    def trade(self, number: int, price: str, *conditions: str) -> None:
+        """Insert a trade of these conditions."""
         row = {
             "trade_id": str(number),
             "trade_seq": number,
@@ -56,6 +57,7 @@ class Database:
             "aggressor": "buy",
             "event_time_ns": number * 10**9,
             "receive_time_ns": number * 10**9 + 1,
+            "conditions": list(conditions),
         }
         self._insert("trade", BINANCE_BTC | row)
 
@@ -142,8 +144,9 @@ def test_the_newest_stored_trades_are_shown_oldest_first(
     settings: Settings, writer: Writer, database: Database
 ) -> None:
     writer.flush([bar(0, seq=1)])
-    for number in (1, 3, 2):
-        database.trade(number, f"6400{number}.10")
+    database.trade(1, "64001.10")
+    database.trade(3, "64003.10", "odd-lot")
+    database.trade(2, "64002.10")
     with serving(settings) as api:
         trades = api.get("/api/v1/trades", **BINANCE_BTC, limit=2).json()["trades"]
     assert trades == [
@@ -154,8 +157,9 @@ def test_the_newest_stored_trades_are_shown_oldest_first(
             "aggressor": "buy",
             "event_time_ns": f"{number}000000000",
             "receive_time_ns": f"{number}000000001",
+            "counts_for": counts_for,
         }
-        for number in (2, 3)
+        for number, counts_for in ((2, ["open_close", "high_low", "volume"]), (3, ["volume"]))
     ]
 
 

@@ -22,10 +22,13 @@ from app.settings import PROJECT, Settings
 from app.status import Status
 from app.tick_stream.sessions import mark_of_namespace
 from app.ticks import Ticks
+from app.venues import Part, Venue
 from app.views import BarView
 from local import ports
 
 APPLE = Instrument("nasdaq", "AAPL")
+APPLE_ELSEWHERE = Instrument("arca", "AAPL")
+VENUES = {"arca": Venue(conditions={"Z": (Part.HIGH_LOW, Part.VOLUME)})}
 SCHEMA_IDS = {"trade": 1, "gap": 2}
 TRADE = {
     **APPLE._asdict(),
@@ -99,8 +102,9 @@ async def bridge_of(told: Told, catalogue: Catalogue) -> AsyncIterator[Bridge]:
     data, retry = ports.free_ports(2)
     settings = Settings(zmq_data=f"tcp://127.0.0.1:{data}", zmq_retry=f"tcp://127.0.0.1:{retry}")
     reader = RecordReader(settings.schemas_dir, schema)
-    ticks = Ticks(settings, reader=reader, catalogue=catalogue, metrics=Metrics())
-    ticks.subscribe(APPLE, told)
+    ticks = Ticks(settings, venues=VENUES, reader=reader, catalogue=catalogue, metrics=Metrics())
+    for instrument in (APPLE, APPLE_ELSEWHERE):
+        ticks.subscribe(instrument, told)
     with zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as socket:
         socket.bind(settings.zmq_data)
         running = asyncio.create_task(ticks.run())
@@ -118,6 +122,35 @@ async def test_only_trades_are_told_as_trades(catalogue: Catalogue) -> None:
         first, second = await told.trades.get(), await told.trades.get()
     assert (first["trade_id"], first["price"], first["size"]) == ("17", "191.25", "100")
     assert (second["trade_id"], second["price"]) == ("20", "191.5")
+
+
+@pytest.mark.parametrize(
+    ("instrument", "conditions", "parts"),
+    [
+        (APPLE, [], ["open_close", "high_low", "volume"]),
+        (APPLE, ["hidden"], ["open_close", "high_low", "volume"]),
+        (APPLE, ["hidden", "odd-lot"], ["volume"]),
+        (APPLE_ELSEWHERE, ["odd-lot"], ["open_close", "high_low", "volume"]),
+        (APPLE_ELSEWHERE, ["Z"], ["high_low", "volume"]),
+    ],
+)
+async def test_a_trade_tells_what_it_counts_for(
+    catalogue: Catalogue, instrument: Instrument, conditions: list[str], parts: list[str]
+) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        await bridge.publish("trade", {**TRADE, **instrument._asdict(), "conditions": conditions})
+        trade = await told.trades.get()
+    assert trade["counts_for"] == parts
+
+
+async def test_a_trade_that_counts_for_nothing_is_not_told(catalogue: Catalogue) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        await bridge.publish("trade", {**TRADE, "trade_id": "16", "conditions": ["non-printable", "odd-lot"]})
+        await bridge.publish("trade", TRADE)
+        trade = await told.trades.get()
+    assert trade["trade_id"] == "17"
 
 
 async def test_messages_of_another_namespace_are_left_out(
