@@ -28,5 +28,12 @@ export function aBar(minute: number, changed: Partial<Bar> = {}): Bar {
 }
 
 export function aTrade(number: number, at_ns = "0"): Trade {
-  return { trade_id: String(number), price: "1.5", size: "2", aggressor: "buy", event_time_ns: at_ns };
+  return {
+    trade_id: String(number),
+    price: "1.5",
+    size: "2",
+    aggressor: "buy",
+    event_time_ns: at_ns,
+    counts_for: ["open_close", "high_low", "volume"],
+  };
 }

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import { parseMessage, ProtocolError } from "../src/feed/guard";
-import { aBar, KEY } from "./bars";
+import { aBar, aTrade, KEY } from "./bars";
 
 describe("messages of the server", () => {
   it("are read as what they say", () => {
     const update = { type: "update", ...KEY, bar: aBar(3) };
     expect(parseMessage(JSON.stringify(update))).toEqual(update);
+    const traded = { type: "trade", venue: KEY.venue, instrument: KEY.instrument, trade: aTrade(1) };
+    expect(parseMessage(JSON.stringify(traded))).toEqual(traded);
   });
 
   it("of a kind that this page does not know are passed over", () => {

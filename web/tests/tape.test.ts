@@ -41,22 +41,30 @@ describe("the provisional price", () => {
 
   it("is none of a trade that a bar has which forms no more, and that of one behind it", () => {
     const tape = [aTrade(1, "179999999999")];
-    expect(provisionalTrades(tape, bar)).toBe(tape);
+    expect(provisionalTrades(tape, bar)).toEqual(tape);
     expect(provisionalTrades(tape, final)).toEqual([]);
     expect(provisionalTrades(tape, aBar(2, { state: "revised" }))).toEqual([]);
     const behind = [aTrade(1, aBar(3).start_ns)];
-    expect(provisionalTrades(behind, final)).toBe(behind);
+    expect(provisionalTrades(behind, final)).toEqual(behind);
   });
 
   it("is that of a trade in the newest bar where its length is not known", () => {
     const tape = [aTrade(1, final.start_ns)];
-    expect(provisionalTrades(tape, { ...final, interval: "nyse" })).toBe(tape);
+    expect(provisionalTrades(tape, { ...final, interval: "nyse" })).toEqual(tape);
   });
 
   it("is that of a trade at or after the start of the newest bar", () => {
     const tape = [aTrade(1, bar.start_ns)];
-    expect(provisionalTrades(tape, bar)).toBe(tape);
-    expect(provisionalTrades(tape, undefined)).toBe(tape);
+    expect(provisionalTrades(tape, bar)).toEqual(tape);
+    expect(provisionalTrades(tape, undefined)).toEqual(tape);
+  });
+
+  it("is that of the newest trade that closes a bar, not of an odd lot", () => {
+    const oddLot = { ...aTrade(2, aBar(4).start_ns), counts_for: ["volume"] };
+    const roundLot = aTrade(1, bar.start_ns);
+    expect(provisionalTrades([oddLot, roundLot], bar)).toEqual([roundLot]);
+    expect(provisionalTrades([oddLot], undefined)).toEqual([]);
+    expect(provisionalTrades([oddLot, aTrade(1, aBar(1).start_ns)], bar)).toEqual([]);
   });
 
   it("is none where the newest bar has gone past the newest trade", () => {

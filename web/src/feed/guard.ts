@@ -102,6 +102,7 @@ function trade(value: unknown): Trade {
     size: decimal(fields, "size"),
     aggressor: text(fields, "aggressor"),
     event_time_ns: matching(fields, "event_time_ns", TIME),
+    counts_for: list(fields, "counts_for").map(String),
   };
 }
 

@@ -40,6 +40,8 @@ export interface Trade {
   readonly size: string;
   readonly aggressor: string;
   readonly event_time_ns: string;
+  /** What of a bar: any of open_close, high_low and volume. */
+  readonly counts_for: readonly string[];
 }
 
 export interface Listing {

@@ -17,12 +17,14 @@ export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
 
 /**
  * The trades whose newest has a provisional price: one that is not older than what the newest bar says. A bar that forms
- * no more says all of its time: a trade in there is confirmed, or was cancelled or corrected.
+ * no more says all of its time: a trade in there is confirmed, or was cancelled or corrected. A trade that closes no bar,
+ * as an odd lot, has no such price.
  */
 export function provisionalTrades(tape: readonly Trade[], newest: Bar | undefined): readonly Trade[] {
-  const last = tape[0];
+  const priced = tape.filter(({ counts_for }) => counts_for.includes("open_close"));
+  const last = priced[0];
   const isOld = last && newest && compareTimes(last.event_time_ns, toldUpTo(newest)) < 0;
-  return isOld ? [] : tape;
+  return isOld ? [] : priced;
 }
 
 /** Before what time nothing is provisional. */
