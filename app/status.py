@@ -1,4 +1,4 @@
-"""How the view stands, for /readyz and the `hello` of /ws. Written by the feed's thread, read by the event loop's."""
+"""How the view stands, for /readyz, `hello` and heartbeats. Written by the feed's thread, read by the event loop's."""
 
 import logging
 from collections.abc import Mapping

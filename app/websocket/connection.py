@@ -58,10 +58,21 @@ class Connection:
             "namespace": self._services.settings.namespace,
             "heartbeat_s": HEARTBEAT_S,
             "state": standing.state,
+            "reason": standing.reason,
             "history": standing.history,
             "intervals": self._services.catalogue.intervals,
             "trades": "provisional",
             "slow_readers": {"bars": "conflate", "tables": "conflate", "trades": "skip", "last_resort": "disconnect"},
+        }
+
+    def _heartbeat(self) -> dict[str, object]:
+        standing = self._services.status.now
+        return {
+            "type": "heartbeat",
+            "time_ns": str(time.time_ns()),
+            "list_version": self._services.listing.version,
+            "state": standing.state,
+            "reason": standing.reason,
         }
 
     async def _read(self) -> None:
@@ -121,8 +132,7 @@ class Connection:
                     f"nothing was read for {STALLED_S:.0f} s" if stalled else "too much waits unread"
                 )
                 return
-            told = {"time_ns": str(time.time_ns()), "list_version": self._services.listing.version}
-            self._outbox.put(encode({"type": "heartbeat", **told}))
+            self._outbox.put(encode(self._heartbeat()))
 
     async def _disconnect(self, reason: str) -> None:
         """Tell the client as far as it still listens, and end the connection."""

@@ -148,6 +148,39 @@ describe("the lag", () => {
   });
 });
 
+describe("a server that has no new bars", () => {
+  const beat = (standing: object): void => {
+    newest().say({ type: "heartbeat", time_ns: "1", list_version: 1, ...standing });
+  };
+  const AWAY = { state: "waiting", reason: "Kafka at there:9092: refused" };
+
+  it("is told with its reason, while its trades go on, until it has some again", async () => {
+    const market = told([aBar(9)]);
+    beat(AWAY);
+    hear(aTrade(1));
+    expect(market.problem.value).toBe("No new bars come: Kafka at there:9092: refused.");
+    expect(await shownTrades(market)).toEqual(["1"]);
+    expect(shown(market)).toBe(1);
+    beat({ state: "failed", reason: "the feed ended: out of memory" });
+    expect(market.problem.value).toBe("No new bars come: the feed ended: out of memory.");
+    beat({ state: "catching_up", reason: "1 partitions are still being read to their end" });
+    expect(market.problem.value).toBe("");
+    beat(AWAY);
+    beat({ state: "ready", reason: null });
+    expect(market.problem.value).toBe("");
+  });
+
+  it("is told from its greeting on, and no more once it is gone itself", () => {
+    const market = told([aBar(9)]);
+    newest().hangUp();
+    market.reconnect();
+    newest().say({ type: "hello", namespace: "demo", heartbeat_s: 5, ...AWAY });
+    expect(market.problem.value).toContain("No new bars come");
+    newest().hangUp();
+    expect(market.problem.value).toBe("");
+  });
+});
+
 describe("what is shown when the server begins anew", () => {
   it("stays while the server has not come to it", () => {
     const market = told([aBar(9)]);

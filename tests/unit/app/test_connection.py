@@ -146,6 +146,20 @@ async def test_heartbeats_tell_when_the_list_has_changed(monkeypatch: pytest.Mon
         assert len(after["instruments"]) == len(before["instruments"]) + 1
 
 
+async def test_heartbeats_tell_how_the_view_stands_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.01)
+    async with asyncio.timeout(120), serving() as (url, services):
+        services.status.set(State.WAITING, "Kafka is away")
+        async with connect(url) as client:
+            hello = json.loads(await client.recv())
+            assert (hello["type"], hello["state"], hello["reason"]) == ("hello", "waiting", "Kafka is away")
+            for state, reason in ((State.READY, None), (State.FAILED, "the feed ended")):
+                services.status.set(state, reason)
+                while (told := json.loads(await client.recv()))["state"] != state:
+                    pass
+                assert (told["type"], told["reason"]) == ("heartbeat", reason)
+
+
 async def test_a_client_whose_pong_waits_behind_its_requests_is_kept() -> None:
     unread = asyncio.get_running_loop().create_future()
     waited = asyncio.Event()

@@ -10,6 +10,8 @@ type Fields = Record<string, unknown>;
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 const TIME = /^-?\d+$/;
 const STATES: readonly string[] = ["forming", "final", "revised"];
+/** Of the server's view of bars: it reads none on. */
+const STANDING_STILL: readonly unknown[] = ["waiting", "failed"];
 
 export function parseMessage(data: unknown): ServerMessage {
   const fields = object(typeof data === "string" ? parseJson(data) : data, "message");
@@ -19,6 +21,7 @@ export function parseMessage(data: unknown): ServerMessage {
         type: "hello",
         namespace: text(fields, "namespace"),
         heartbeat_s: number(fields, "heartbeat_s"),
+        standstill: standstill(fields),
       };
     case "list":
       return { type: "list", ...listing(fields) };
@@ -35,6 +38,7 @@ export function parseMessage(data: unknown): ServerMessage {
         type: "heartbeat",
         time_ns: matching(fields, "time_ns", TIME),
         list_version: number(fields, "list_version"),
+        standstill: standstill(fields),
       };
     case "error":
       return {
@@ -115,6 +119,11 @@ function listing(fields: Fields): Listing {
     isWhole: text(fields, "state") === "ready",
     hasOlderBars: fields.older_bars === true,
   };
+}
+
+/** Why no new bars come to the server; null while they do. */
+function standstill(fields: Fields): string | null {
+  return STANDING_STILL.includes(fields.state) ? text(fields, "reason") : null;
 }
 
 function instrument(fields: Fields): Instrument {

@@ -57,13 +57,13 @@ export interface Listing {
 }
 
 export type ServerMessage =
-  | { type: "hello"; namespace: string; heartbeat_s: number }
+  | { type: "hello"; namespace: string; heartbeat_s: number; standstill: string | null }
   | ({ type: "list" } & Listing)
   | ({ type: "snapshot"; bars: readonly Bar[] } & SeriesKey)
   | ({ type: "update"; bar: Bar } & SeriesKey)
   | ({ type: "trade"; trade: Trade } & Instrument)
   | { type: "skipped"; count: number }
-  | { type: "heartbeat"; time_ns: string; list_version: number }
+  | { type: "heartbeat"; time_ns: string; list_version: number; standstill: string | null }
   | { type: "error"; code: string; reason: string; id: string | null }
   | { type: "other" };
 

@@ -50,6 +50,7 @@ export function useMarket(address: string): Market {
   const lagMs = ref<number | null>(null);
   const refusal = ref("");
   const historyProblem = ref("");
+  const standstill = ref<string | null>(null);
   let series: SeriesBars | null = null;
   const showBars = useFrame(() => {
     bars.value = series?.list() ?? [];
@@ -62,6 +63,7 @@ export function useMarket(address: string): Market {
       connection.value = state;
       retryAt.value = at;
       isSubscribed = false;
+      standstill.value = null;
       if (state === "open") askAgain(0);
     },
     messageReceived: take,
@@ -75,11 +77,13 @@ export function useMarket(address: string): Market {
       case "hello":
         if (namespace.value && namespace.value !== message.namespace) beginAnew();
         namespace.value = message.namespace;
+        standstill.value = message.standstill;
         break;
       case "list":
         takeListing(message);
         break;
       case "heartbeat":
+        standstill.value = message.standstill;
         if (message.list_version !== listing.value?.version) askAgain(0);
         if (listing.value?.hasOlderBars) series?.restoreRest();
         break;
@@ -210,7 +214,12 @@ export function useMarket(address: string): Market {
     trades: refByFrame(trades),
     lagMs: refByFrame(lagMs),
     problem: computed(() =>
-      [selection.value && unmet(wanted.value, selection.value), refusal.value, historyProblem.value]
+      [
+        selection.value && unmet(wanted.value, selection.value),
+        standstill.value && `No new bars come: ${standstill.value}.`,
+        refusal.value,
+        historyProblem.value,
+      ]
         .filter(Boolean)
         .join(" "),
     ),
