@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from app.database import conninfo
 from app.intervals import SECOND_NS
-from app.settings import CRASH_AT, PacketFeed, Settings, Venue
+from app.settings import CRASH_AT, PacketFeed, Settings, VenueConfig
 
 FEED = PacketFeed(lines=("239.77.2.1:26400",))
 
@@ -155,7 +155,7 @@ def test_an_empty_path_is_not_the_current_folder(setting: str, monkeypatch: pyte
 
 def test_nor_is_an_empty_authority_of_a_venue() -> None:
     with pytest.raises(ValidationError, match=r"ca_file\n.* it is empty"):
-        Venue(url="wss://x", rest_url="https://x", instruments=("BTC-USD",), ca_file="")
+        VenueConfig(url="wss://x", rest_url="https://x", instruments=("BTC-USD",), ca_file="")
 
 
 @pytest.mark.parametrize("timezone", ["America/NewYork", "America", "", "../x"])
