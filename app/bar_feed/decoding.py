@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class BarDecoder:
-    """Makes bars of final and revised ones' records, of an instrument's forming ones, and of users' aggregates.
+    """Makes bars of records: of a final or revised bar, of an instrument's forming ones, of an aggregate's window.
 
     `read` gives a value's record name and fields, and raises BadRecord.
     """

@@ -240,16 +240,25 @@ class Feed:
             self._status.set_begin(reading.partition, interval, start_ns)
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
-        while True:
+        try:
+            return self._reader.read(value)
+        except RegistryAway as away:
+            before = self._status.now
+            try:
+                return self._read_once_back(value, away)
+            finally:
+                self._status.set(before.state, before.reason)
+
+    def _read_once_back(self, value: bytes | None, away: RegistryAway) -> tuple[str, Mapping[str, Any]]:
+        """Read a value when the registry answers again; until then the view waits, and says so."""
+        while not self._stopping.is_set():
+            self._status.set(State.WAITING, str(away))
+            self._stopping.wait(RETRY_S)
             try:
                 return self._reader.read(value)
-            except RegistryAway as error:
-                if self._stopping.is_set():
-                    raise BadRecord("not read: stopping") from error
-                before = self._status.now
-                self._status.set(State.WAITING, str(error))
-                self._stopping.wait(RETRY_S)
-                self._status.set(before.state, before.reason)
+            except RegistryAway as still:
+                away = still
+        raise BadRecord("not read: stopping") from away
 
     def _hand_over(self, bars: KeyedBars) -> None:
         self._room.acquire()

@@ -17,7 +17,7 @@ from app.history import History, Positions
 from app.metrics import Metrics
 from app.partitions import Partition
 from app.records import RecordReader
-from app.schema_lookup import RegistrySchemas
+from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 from app.status import State, Status
 from app.views import EVER_NS
@@ -187,3 +187,23 @@ def begun(feed: Feed, low: int, high: int, positions: Positions = MappingProxyTy
     reading = feed._reading(consumer, partition, positions)
     feed._begin(consumer, {(Settings().topic(partition.topic), partition.number): reading})
     return reading
+
+
+def test_a_view_waits_for_the_registry_and_says_so_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, status = Settings(), Status()
+    status.set(State.READY)
+    standing: list[State] = []
+    away = iter([RegistryAway("no answer")] * 3)
+
+    def read(_value: bytes | None) -> tuple[str, dict[str, Any]]:
+        standing.append(status.now.state)
+        if error := next(away, None):
+            raise error
+        return "livetape.Gap", {}
+
+    feed = a_feed(settings, History(settings), status)
+    monkeypatch.setattr(feed, "_reader", SimpleNamespace(read=read))
+    monkeypatch.setattr("app.bar_feed.feed.RETRY_S", 0.0)
+    assert feed._read_value(b"") == ("livetape.Gap", {})
+    assert standing == [State.READY, State.WAITING, State.WAITING, State.WAITING]
+    assert status.now.state is State.READY
