@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import type { Bar } from "../src/feed/protocol";
-import { merge, newer, put } from "../src/series/merge";
+import { merge, newer, put, remaining } from "../src/series/merge";
 import { aBar } from "./bars";
 
 describe("of two versions of a bar", () => {
@@ -21,6 +21,41 @@ describe("of two versions of a bar", () => {
   it("of another log, what was said last counts", () => {
     const [old, anew] = [aBar(1, { seq: 900, epoch: "log-0" }), aBar(1, { seq: 1, epoch: "log-1" })];
     expect(newer(old, anew)).toBe(anew);
+  });
+
+  it("the one of after a reset is newer, whatever its seq and whichever came first", () => {
+    const before = aBar(1, { seq: 900, epoch: "lo.g.9", state: "revised", revision: 2 });
+    const after = aBar(1, { seq: 5, epoch: "lo.g.10" });
+    expect(newer(before, after)).toBe(after);
+    expect(newer(after, before)).toBe(after);
+    const anew = aBar(1, { seq: 1, epoch: "log.0" });
+    expect(newer(after, anew)).toBe(anew);
+  });
+});
+
+describe("bars that a server tells anew", () => {
+  const of = (generation: number, ...minutes: number[]): Bar[] =>
+    minutes.map((minute) => aBar(minute, { epoch: `log.${generation}` }));
+  const start = (minute: number): string => aBar(minute).start_ns;
+
+  it("are gone that were of before a reset, where it has all of their time without them", () => {
+    const held = [...of(0, 1, 2, 3), ...of(1, 4), ...of(0, 5, 6)];
+    const told = [...of(0, 2), ...of(1, 4)];
+    expect(remaining(held, told, {})).toEqual([...of(0, 2), ...of(1, 4)]);
+    expect(remaining(held, told, { start_ns: start(2) })).toEqual([...of(0, 1, 2), ...of(1, 4)]);
+    expect(remaining(held, told, { start_ns: start(3), end_ns: start(6) })).toEqual([
+      ...of(0, 1, 2),
+      ...of(1, 4),
+      ...of(0, 6),
+    ]);
+  });
+
+  it("stay where it does not know of the reset yet, or is of another log", () => {
+    const held = of(1, 1, 2, 3);
+    expect(remaining(held, of(1, 1), {})).toEqual(held);
+    expect(remaining(held, of(0, 1), {})).toEqual(held);
+    expect(remaining(held, [aBar(1, { epoch: "another.2" })], {})).toEqual(held);
+    expect(remaining(held, [], {})).toEqual(held);
   });
 });
 

@@ -135,6 +135,20 @@ describe("bars of a series", () => {
     expect(at(700)?.state).toBe("revised");
   });
 
+  it("of before a reset give way to what history has of after it, or go with what it does not have", async () => {
+    const after = (bar: Bar): Bar => ({ ...bar, epoch: "log.1", close: "7", seq: 0 });
+    const of = (epoch: string, some: readonly Bar[]): Bar[] => some.map((bar) => ({ ...bar, epoch }));
+    serve([...of("log.0", bars(1, 2)), ...bars(2, 4).map(after)]);
+    const { series, shown, at } = watching();
+    series.takeSnapshot(of("log.0", bars(0, 8)));
+    series.takeUpdate(after(aBar(8)));
+    series.takeSnapshot([...bars(5, 7), aBar(8)].map(after));
+    await vi.waitFor(() => {
+      expect(shown()).toEqual([1, 2, 3, 5, 6, 8]);
+    });
+    expect(shown().map((number) => at(number)?.close)).toEqual(["1.5", "7", "7", "7", "7", "7"]);
+  });
+
   it("are none once the server, which has loaded all, says that there are none", () => {
     const asked = serve([]);
     const { series, shown } = watching();

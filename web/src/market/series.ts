@@ -1,6 +1,6 @@
 import { fetchBars, PAGE_BARS, type TimeRange } from "../feed/history";
 import type { Bar, SeriesKey } from "../feed/protocol";
-import { merge, put } from "../series/merge";
+import { merge, put, remaining } from "../series/merge";
 import { placeOf } from "../series/search";
 import { compareTimes } from "../time";
 import { EarlyUpdates } from "./early";
@@ -60,7 +60,7 @@ export class SeriesBars {
     this.forgetRequests();
     const held = this.bars;
     this.early.clear();
-    this.set(joins(held, snapshot) ? merge(held, snapshot) : [...snapshot]);
+    this.set(merge(joining(held, snapshot), snapshot));
     const [oldestHeld, oldestTold] = [held[0], snapshot[0]];
     if (!oldestHeld || !oldestTold) return;
     this.unrestored = { start_ns: oldestHeld.start_ns, end_ns: oldestTold.start_ns };
@@ -116,7 +116,9 @@ export class SeriesBars {
     signal.throwIfAborted();
     const oldest = page[0];
     if (!oldest) return page;
-    this.set(merge(merge(page, this.early.takeFrom(oldest.start_ns)), this.bars));
+    const told = page.length < PAGE_BARS ? range : { ...range, start_ns: oldest.start_ns };
+    const held = merge(this.early.takeFrom(oldest.start_ns), this.bars);
+    this.set(merge(page, remaining(held, page, told)));
     return page;
   }
 
@@ -170,11 +172,12 @@ export class SeriesBars {
 }
 
 /**
- * Whether no bar can be missing between what was held and the snapshot; another log (epoch) is another story. So is a
- * server that has loaded all there is, and has no bar of the series.
+ * What was held and joins the snapshot: nothing where a bar may be missing between them. Another log (epoch) is another
+ * story. So is a server that has loaded all there is, and has no bar of the series.
  */
-function joins(held: readonly Bar[], snapshot: readonly Bar[]): boolean {
+function joining(held: readonly Bar[], snapshot: readonly Bar[]): Bar[] {
   const [newestHeld, oldestTold, newestTold] = [held.at(-1), snapshot[0], snapshot.at(-1)];
-  if (!newestHeld || !oldestTold || !newestTold) return false;
-  return newestHeld.epoch === newestTold.epoch && compareTimes(newestHeld.start_ns, oldestTold.start_ns) >= 0;
+  if (!newestHeld || !oldestTold || newestHeld.epoch !== newestTold?.epoch) return [];
+  const { start_ns } = oldestTold;
+  return compareTimes(newestHeld.start_ns, start_ns) < 0 ? [] : remaining(held, snapshot, { start_ns });
 }

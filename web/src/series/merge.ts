@@ -1,12 +1,14 @@
+import type { TimeRange } from "../feed/history";
 import type { Bar } from "../feed/protocol";
 import { compareTimes } from "../time";
+import { resetsBetween } from "./epoch";
 import { placeOf } from "./search";
 
 /**
  * The union of two lists of bars, both oldest first, with one version of each bar: the newer one.
  *
- * `later` was heard after `earlier`. That decides only between versions of different epochs, whose seqs count in
- * different logs; a page of history counts as earlier than what the stream has said.
+ * `later` was heard after `earlier`. That decides only between versions of different logs, in which their seqs count; a
+ * page of history counts as earlier than what the stream has said.
  */
 export function merge(earlier: readonly Bar[], later: readonly Bar[]): Bar[] {
   const merged: Bar[] = [];
@@ -30,12 +32,39 @@ export function put(bars: Bar[], bar: Bar): void {
   else bars.splice(place, 0, bar);
 }
 
-/** The newer of two versions of one bar: the higher seq; at the same seq final beats forming, then the revision. */
+/**
+ * The newer of two versions of one bar: that of after a reset; else the higher seq; at the same seq final beats forming,
+ * then the revision.
+ */
 export function newer(earlier: Bar, later: Bar): Bar {
-  if (earlier.epoch !== later.epoch) return later;
+  const resets = resetsBetween(earlier.epoch, later.epoch);
+  if (resets === null) return later;
   const order =
-    later.seq - earlier.seq || settled(later) - settled(earlier) || later.revision - earlier.revision;
+    resets ||
+    later.seq - earlier.seq ||
+    settled(later) - settled(earlier) ||
+    later.revision - earlier.revision;
   return order > 0 ? later : earlier;
+}
+
+/**
+ * What is left of bars once `told` is all that the server has of a time, which may have no beginning or end: the ones of
+ * before a reset that it knows of, and that it does not have, are gone.
+ */
+export function remaining(
+  bars: readonly Bar[],
+  told: readonly Bar[],
+  { start_ns, end_ns }: Partial<TimeRange>,
+): Bar[] {
+  const starts = new Set(told.map((bar) => bar.start_ns));
+  const epochs = [...new Set(told.map(({ epoch }) => epoch))];
+  return bars.filter(
+    (bar) =>
+      starts.has(bar.start_ns) ||
+      (start_ns !== undefined && compareTimes(bar.start_ns, start_ns) < 0) ||
+      (end_ns !== undefined && compareTimes(bar.start_ns, end_ns) >= 0) ||
+      !epochs.some((epoch) => (resetsBetween(bar.epoch, epoch) ?? 0) > 0),
+  );
 }
 
 function settled(bar: Bar): number {
