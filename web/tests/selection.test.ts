@@ -44,6 +44,24 @@ describe("the series one looks at", () => {
     expect(choose(settled(named, chosen), listing)?.venue).toBe("kraken");
   });
 
+  it("is on the venue, or of the instrument, that the address named alone, once that is listed", () => {
+    const without = { ...listing, instruments: listing.instruments.slice(0, 2) };
+    for (const named of [
+      { ...nothing, instrument: "BTC-USD" },
+      { ...nothing, venue: "kraken" },
+    ]) {
+      const standIn = choose(named, without) ?? nothing;
+      expect(standIn.instrument).toBe("BTC-USDT");
+      const wanted = settled(named, standIn);
+      expect(unmet(wanted, standIn)).toBe(
+        `${named.venue || named.instrument} has not traded yet. Until it does, this is binance BTC-USDT.`,
+      );
+      const chosen = choose(wanted, listing) ?? nothing;
+      expect(settled(wanted, chosen)).toEqual({ venue: "kraken", instrument: "BTC-USD", interval: "1m" });
+      expect(unmet(settled(wanted, chosen), chosen)).toBe("");
+    }
+  });
+
   it("says in words what the address names and is not there", () => {
     const wanted = { venue: "kraken", instrument: "DOGE-USD", interval: "7m" };
     const chosen = choose(wanted, listing);

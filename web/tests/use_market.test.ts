@@ -190,6 +190,37 @@ describe("what is shown when the server begins anew", () => {
     expect(shown(market)).toBe(1);
   });
 
+  it("is the same in another interval while the server has not come to it, and after", () => {
+    const market = told([aBar(9)]);
+    const list = { ...LISTING, intervals: ["1m", "5m"] };
+    newest().say({ type: "list", ...list, state: "starting", instruments: [OTHER] });
+    market.select({ interval: "5m" });
+    expect(market.selection.value).toEqual({ ...KEY, interval: "5m" });
+    expect(market.problem.value).toBe("");
+    newest().say({ type: "list", ...list, instruments: [OTHER, KEY] });
+    expect(market.selection.value).toEqual({ ...KEY, interval: "5m" });
+  });
+
+  it("is in another interval what stands in for what is wanted, until that is there", () => {
+    const market = told([aBar(9)]);
+    const list = { ...LISTING, intervals: ["1m", "5m"] };
+    newest().say({ type: "list", ...list, instruments: [OTHER] });
+    market.select({ interval: "5m" });
+    expect(market.selection.value).toEqual({ ...OTHER, interval: "5m" });
+    newest().say({ type: "list", ...list, instruments: [OTHER, KEY] });
+    expect(market.selection.value).toEqual({ ...KEY, interval: "5m" });
+  });
+
+  it("gives way to what is chosen", () => {
+    const market = told([aBar(9)]);
+    newest().say({ type: "list", ...LISTING, state: "starting", instruments: [OTHER] });
+    market.select({ venue: OTHER.venue });
+    expect(market.selection.value).toEqual({ ...OTHER, interval: KEY.interval });
+    newest().say({ type: "list", ...LISTING, instruments: [OTHER, KEY] });
+    expect(market.selection.value).toEqual({ ...OTHER, interval: KEY.interval });
+    expect(market.problem.value).toBe("");
+  });
+
   it("gives way to what there is when the server has loaded all", () => {
     const market = told([aBar(9)]);
     newest().say({ type: "list", ...LISTING, instruments: [OTHER] });

@@ -29,26 +29,36 @@ export function choose(wanted: SeriesKey, listing: Listing): SeriesKey | null {
   return chosen && interval ? { venue: chosen.venue, instrument: chosen.instrument, interval } : null;
 }
 
-/** The wanted series with the chosen one where it names nothing: what comes to be listed later changes no choice. */
+/** While the server loads, its list grows: what is shown counts as listed, though it is not in there yet. */
+export function withShown(listing: Listing, shown: Instrument | null): Listing {
+  return listing.isWhole || !shown ? listing : { ...listing, instruments: [shown, ...listing.instruments] };
+}
+
+/**
+ * The wanted series with the chosen one where it names nothing: what comes to be listed later changes no choice. An
+ * instrument that stands in for one that is not listed yet fills nothing in.
+ */
 export function settled(wanted: SeriesKey, chosen: SeriesKey): SeriesKey {
-  return {
-    venue: wanted.venue || chosen.venue,
-    instrument: wanted.instrument || chosen.instrument,
-    interval: wanted.interval || chosen.interval,
-  };
+  const { venue, instrument } = isWanted(wanted, chosen) ? chosen : wanted;
+  return { venue, instrument, interval: wanted.interval || chosen.interval };
 }
 
 /** In words, what was wanted and cannot be shown; empty where the chosen series is the wanted one. */
 export function unmet(wanted: SeriesKey, chosen: SeriesKey): string {
-  const isOther = wanted.venue !== chosen.venue || wanted.instrument !== chosen.instrument;
+  const name = [wanted.venue, wanted.instrument].filter(Boolean).join(" ");
   return [
-    isOther &&
-      `${wanted.venue} ${wanted.instrument} has not traded yet. Until it does, this is ${chosen.venue} ${chosen.instrument}.`,
+    !isWanted(wanted, chosen) &&
+      `${name} has not traded yet. Until it does, this is ${chosen.venue} ${chosen.instrument}.`,
     wanted.interval !== chosen.interval &&
       `There is no interval ${wanted.interval}: this is ${chosen.interval}.`,
   ]
     .filter(Boolean)
     .join(" ");
+}
+
+/** Whether an instrument is all that is wanted of one. */
+function isWanted(wanted: Instrument, { venue, instrument }: Instrument): boolean {
+  return [venue, ""].includes(wanted.venue) && [instrument, ""].includes(wanted.instrument);
 }
 
 export function isSameInstrument(first: Instrument | null, second: Instrument | null): boolean {

@@ -5,7 +5,16 @@ import { Connection, type ConnectionState } from "../feed/connection";
 import type { Bar, Listing, SeriesKey, ServerMessage, Trade } from "../feed/protocol";
 import { refByFrame, useFrame } from "../frames";
 import { milliseconds } from "../time";
-import { choose, fromAddress, isSame, isSameInstrument, settled, toAddress, unmet } from "./selection";
+import {
+  choose,
+  fromAddress,
+  isSame,
+  isSameInstrument,
+  settled,
+  toAddress,
+  unmet,
+  withShown,
+} from "./selection";
 import { SeriesBars } from "./series";
 import { heard } from "./tape";
 
@@ -117,9 +126,7 @@ export function useMarket(address: string): Market {
 
   function takeListing(told: Listing): void {
     listing.value = told;
-    // The list grows while the server loads: what is shown stays, though it is not in there yet.
-    const stays = !told.isWhole && isSame(selection.value, wanted.value);
-    const chosen = stays ? selection.value : choose(wanted.value, told);
+    const chosen = choose(wanted.value, withShown(told, selection.value));
     if (!chosen) {
       askAgain(RETRY_MS);
       return;
@@ -188,9 +195,13 @@ export function useMarket(address: string): Market {
     lagMs.value = null;
   }
 
+  /** Another venue or instrument is one that is listed; another interval is one of what is wanted, be it listed or not. */
   function select(change: Partial<SeriesKey>): void {
-    const asked = { ...(selection.value ?? wanted.value), ...change };
-    wanted.value = (listing.value && choose(asked, listing.value)) ?? asked;
+    const shown = selection.value ?? wanted.value;
+    const asked = { ...shown, ...change };
+    wanted.value = isSameInstrument(shown, asked)
+      ? { ...wanted.value, interval: asked.interval }
+      : ((listing.value && choose(asked, listing.value)) ?? asked);
     if (listing.value) takeListing(listing.value);
   }
 
