@@ -23,6 +23,7 @@ export function aBar(minute: number, changed: Partial<Bar> = {}): Bar {
     revision: 0,
     seq: minute * 10,
     epoch: "log-0",
+    last_trade_id: "0",
     ...changed,
   };
 }

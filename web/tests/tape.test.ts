@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Trade } from "../src/feed/protocol";
-import { heard, provisionalTrades, TRADES_KEPT } from "../src/market/tape";
+import { confirmsAll, heard, provisionalTrades, TRADES_KEPT } from "../src/market/tape";
 import { aBar, aTrade } from "./bars";
 
 const tapeOf = (numbers: readonly number[]): readonly Trade[] =>
@@ -29,7 +29,7 @@ describe("the tape", () => {
   });
 
   it("forgets the oldest", () => {
-    const tape = tapeOf(Array.from({ length: 100 }, (_, i) => i));
+    const tape = tapeOf(Array.from({ length: TRADES_KEPT + 40 }, (_, i) => i));
     expect(tape).toHaveLength(TRADES_KEPT);
     expect(tape.at(-1)?.trade_id).toBe("40");
   });
@@ -70,5 +70,38 @@ describe("the provisional price", () => {
   it("is none where the newest bar has gone past the newest trade", () => {
     expect(provisionalTrades([aTrade(1, aBar(1).start_ns)], bar)).toEqual([]);
     expect(provisionalTrades([], bar)).toEqual([]);
+  });
+
+  it("is none where the newest trade is confirmed, and that of a newer one", () => {
+    const tape = tapeOf([1, 2]);
+    expect(provisionalTrades(tape, undefined, tape)).toEqual([]);
+    const more = heard(tape, aTrade(3));
+    expect(provisionalTrades(more, undefined, tape)).toBe(more);
+    const late = heard(tape, aTrade(0, "-1"));
+    expect(provisionalTrades(late, undefined, tape)).toEqual([]);
+  });
+});
+
+describe("all trades of the tape", () => {
+  const at = aBar(2).start_ns;
+  const tape = [aTrade(2, at), aTrade(1, at)];
+  const forming = aBar(2, { state: "forming" });
+
+  it("are confirmed by a bar whose last trade was not heard, and by none whose last one was", () => {
+    expect(confirmsAll({ ...forming, last_trade_id: "3" }, tape)).toBe(true);
+    expect(confirmsAll({ ...forming, last_trade_id: "2" }, tape)).toBe(false);
+    expect(confirmsAll({ ...forming, last_trade_id: "1" }, tape)).toBe(false);
+  });
+
+  it("are not by a bar that ends before the newest one", () => {
+    const behind = [aTrade(3, aBar(3).start_ns), ...tape];
+    expect(confirmsAll({ ...forming, last_trade_id: "4" }, behind)).toBe(false);
+  });
+
+  it("are confirmed by a bar of an exchange's hours once it forms no more", () => {
+    const hours = { ...forming, interval: "regular", last_trade_id: "2" };
+    expect(confirmsAll(hours, tape)).toBe(false);
+    expect(confirmsAll({ ...hours, state: "final" }, tape)).toBe(true);
+    expect(confirmsAll({ ...hours, state: "revised" }, tape)).toBe(true);
   });
 });

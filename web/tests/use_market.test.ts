@@ -4,6 +4,7 @@ import { effectScope, type EffectScope } from "vue";
 import { PAGE_BARS } from "../src/feed/history";
 import type { Bar, Trade } from "../src/feed/protocol";
 import { BARS_KEPT } from "../src/market/series";
+import { provisionalTrades, TRADES_SHOWN } from "../src/market/tape";
 import { useMarket, type Market } from "../src/market/use_market";
 import { aBar, aTrade, KEY } from "./bars";
 import { newest, ServerEnd } from "./server_end";
@@ -178,6 +179,62 @@ describe("a server that has no new bars", () => {
     expect(market.problem.value).toContain("No new bars come");
     newest().hangUp();
     expect(market.problem.value).toBe("");
+  });
+});
+
+describe("the provisional price", () => {
+  const forming = (last: number): Bar =>
+    aBar(9, { state: "forming", last_trade_id: String(last), seq: last });
+  const update = (bar: Bar): void => {
+    newest().say({ type: "update", ...KEY, bar });
+  };
+  /** The trade whose price it is, once it is shown. */
+  const provisional = async (market: Market): Promise<string | undefined> => {
+    await vi.advanceTimersByTimeAsync(40);
+    const [last] = provisionalTrades(market.trades.value, market.bars.value.at(-1), market.confirmed.value);
+    return last?.trade_id;
+  };
+  const now = aBar(9).start_ns;
+
+  it("is none of a trade that was heard before the connection was lost, though its bar forms still", async () => {
+    const market = told([forming(1)]);
+    hear(aTrade(2, now));
+    expect(await provisional(market)).toBe("2");
+    newest().hangUp();
+    market.reconnect();
+    greet([forming(7)]);
+    expect(await provisional(market)).toBeUndefined();
+    hear(aTrade(2, now)); // told again
+    expect(await provisional(market)).toBeUndefined();
+    hear(aTrade(8, now));
+    expect(await provisional(market)).toBe("8");
+  });
+
+  it("is none while the bars go on and trades are not heard any more", async () => {
+    const market = told([forming(1)]);
+    hear(aTrade(2, now));
+    update(forming(2));
+    expect(await provisional(market)).toBe("2");
+    update(forming(3));
+    expect(await provisional(market)).toBeUndefined();
+    hear(aTrade(4, now));
+    expect(await provisional(market)).toBe("4");
+  });
+
+  it("stays through a change of an older bar, and through an older version of the newest", async () => {
+    const market = told([aBar(8), forming(2)]);
+    hear(aTrade(3, now));
+    update(aBar(8, { state: "revised", revision: 1, seq: 90, last_trade_id: "0" }));
+    update(forming(1));
+    expect(await provisional(market)).toBe("3");
+  });
+
+  it("is found in a burst of more trades than are shown, whose bars come behind it", async () => {
+    const market = told([forming(1)]);
+    for (let number = 2; number < 3 * TRADES_SHOWN; number += 1) hear(aTrade(number, now));
+    update(forming(2));
+    expect(await provisional(market)).toBe(String(3 * TRADES_SHOWN - 1));
+    expect(market.trades.value).toHaveLength(TRADES_SHOWN);
   });
 });
 

@@ -95,6 +95,7 @@ function bar(value: unknown): Bar {
     revision: number(fields, "revision"),
     seq: number(fields, "seq"),
     epoch: text(fields, "epoch"),
+    last_trade_id: text(fields, "last_trade_id"),
   };
 }
 

@@ -32,6 +32,8 @@ export interface Bar extends SeriesKey {
   readonly revision: number;
   readonly seq: number;
   readonly epoch: string;
+  /** Of the trade that gave the close. */
+  readonly last_trade_id: string;
 }
 
 export interface Trade {

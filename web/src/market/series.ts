@@ -51,6 +51,10 @@ export class SeriesBars {
     return [...this.bars];
   }
 
+  get newest(): Bar | undefined {
+    return this.bars.at(-1);
+  }
+
   /** So many of the newest bars are needed: all (Infinity) while one looks at older ones. */
   keep(needed: number): void {
     this.needed = needed;

@@ -2,8 +2,9 @@ import type { Bar, Trade } from "../feed/protocol";
 import { lengthNs } from "../interval";
 import { compareTimes } from "../time";
 
-/** Trades kept, newest first. */
-export const TRADES_KEPT = 60;
+/** Trades kept, newest first: bars are not so far behind them that the last trade of one is not among them any more. */
+export const TRADES_KEPT = 1_000;
+export const TRADES_SHOWN = 60;
 
 /**
  * The tape with one more trade, at its place by event time: a trade that was missed comes after newer ones. Of equal
@@ -16,19 +17,40 @@ export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
 }
 
 /**
- * The trades whose newest has a provisional price: one that is not older than what the newest bar says. A bar that forms
- * no more says all of its time: a trade in there is confirmed, or was cancelled or corrected. A trade that closes no bar,
- * as an odd lot, has no such price.
+ * The trades whose newest has a provisional price: one that is not confirmed, nor older than what the newest bar says. A
+ * bar that forms no more says all of its time: a trade in there is confirmed, or was cancelled or corrected. A trade that
+ * closes no bar, as an odd lot, has no such price.
  */
-export function provisionalTrades(tape: readonly Trade[], newest: Bar | undefined): readonly Trade[] {
+export function provisionalTrades(
+  tape: readonly Trade[],
+  newest: Bar | undefined,
+  confirmed: readonly Trade[] = [],
+): readonly Trade[] {
   const priced = tape.filter(({ counts_for }) => counts_for.includes("open_close"));
   const last = priced[0];
   const isOld = last && newest && compareTimes(last.event_time_ns, toldUpTo(newest)) < 0;
-  return isOld ? [] : priced;
+  return isOld || (last && confirmed.includes(last)) ? [] : priced;
+}
+
+/**
+ * Whether the newest bar, as it has just come, confirms all that is on the tape, if only by going past it: its last trade
+ * was not heard, so that the tape is behind. One by an exchange's hours, of which the page does not know when they end,
+ * does so once it forms no more.
+ */
+export function confirmsAll(newest: Bar, tape: readonly Trade[]): boolean {
+  const [last, end_ns] = [tape[0], endNs(newest)];
+  if (last && end_ns !== null && compareTimes(last.event_time_ns, end_ns) >= 0) return false;
+  const isOver = end_ns === null && newest.state !== "forming";
+  return isOver || !tape.some(({ trade_id }) => trade_id === newest.last_trade_id);
 }
 
 /** Before what time nothing is provisional. */
-function toldUpTo({ interval, start_ns, state }: Bar): string {
+function toldUpTo(bar: Bar): string {
+  return (bar.state === "forming" ? null : endNs(bar)) ?? bar.start_ns;
+}
+
+/** Null where it is not known. */
+function endNs({ interval, start_ns }: Bar): string | null {
   const length = lengthNs(interval);
-  return state === "forming" || length === null ? start_ns : String(BigInt(start_ns) + length);
+  return length === null ? null : String(BigInt(start_ns) + length);
 }

@@ -16,7 +16,7 @@ import {
   withShown,
 } from "./selection";
 import { SeriesBars } from "./series";
-import { heard } from "./tape";
+import { confirmsAll, heard, TRADES_SHOWN } from "./tape";
 
 const RETRY_MS = 1_000;
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
@@ -35,6 +35,8 @@ export interface Market {
   readonly bars: Readonly<Ref<readonly Bar[]>>;
   /** Newest first. */
   readonly trades: Readonly<Ref<readonly Trade[]>>;
+  /** Trades that the bars have, or have gone past. */
+  readonly confirmed: Readonly<Ref<readonly Trade[]>>;
   /** How long after its event time the newest trade was heard of, in milliseconds; null before the first. */
   readonly lagMs: Readonly<Ref<number | null>>;
   readonly problem: Readonly<Ref<string>>;
@@ -55,7 +57,9 @@ export function useMarket(address: string): Market {
   const selection = shallowRef<SeriesKey | null>(null);
   const isTold = ref(false);
   const bars = shallowRef<readonly Bar[]>([]);
-  const trades = shallowRef<readonly Trade[]>([]);
+  const tape = shallowRef<readonly Trade[]>([]);
+  const shownTape = refByFrame(tape);
+  const confirmed = shallowRef<readonly Trade[]>([]);
   const lagMs = ref<number | null>(null);
   const refusal = ref("");
   const historyProblem = ref("");
@@ -100,7 +104,7 @@ export function useMarket(address: string): Market {
         takeSnapshot(message, message.bars);
         break;
       case "update":
-        if (isSame(selection.value, message)) series?.takeUpdate(message.bar);
+        if (isSame(selection.value, message)) takeUpdate(message.bar);
         break;
       case "trade":
         if (isSameInstrument(selection.value, message)) takeTrade(message.trade);
@@ -142,11 +146,17 @@ export function useMarket(address: string): Market {
     historyProblem.value = "";
     isTold.value = true;
     series?.takeSnapshot(told);
+    confirmed.value = tape.value; // also what was missed since, while the connection was lost
+  }
+
+  function takeUpdate(bar: Bar): void {
+    series?.takeUpdate(bar);
+    if (series?.newest === bar && confirmsAll(bar, tape.value)) confirmed.value = tape.value;
   }
 
   function takeTrade(trade: Trade): void {
-    trades.value = heard(trades.value, trade);
-    if (trades.value[0] === trade) lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
+    tape.value = heard(tape.value, trade);
+    if (tape.value[0] === trade) lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
   }
 
   function look(key: SeriesKey): void {
@@ -191,7 +201,7 @@ export function useMarket(address: string): Market {
     refusal.value = "";
     historyProblem.value = "";
     if (keepsTrades) return;
-    trades.value = [];
+    tape.value = [];
     lagMs.value = null;
   }
 
@@ -222,7 +232,8 @@ export function useMarket(address: string): Market {
     selection,
     isTold,
     bars,
-    trades: refByFrame(trades),
+    trades: computed(() => shownTape.value.slice(0, TRADES_SHOWN)),
+    confirmed: refByFrame(confirmed),
     lagMs: refByFrame(lagMs),
     problem: computed(() =>
       [
