@@ -11,6 +11,11 @@ export function places(amount: string): number {
   return point < 0 ? 0 : amount.length - point - 1;
 }
 
+/** Zeros right behind the decimal point of an amount below one. */
+export function leadingZeros(amount: string): number {
+  return /^-?0\.(0*)/.exec(amount)?.[1]?.length ?? 0;
+}
+
 /** The sign of first − second, exact. */
 export function compareDecimals(first: string, second: string): number {
   const scale = Math.max(places(first), places(second));

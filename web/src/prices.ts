@@ -4,7 +4,7 @@ import type { Bar } from "./feed/protocol";
 type Price = "open" | "high" | "low" | "close";
 
 /** Where no trade of a bar counts for a price, or all were cancelled, there is none, which is told as 0. */
-function isThere(price: string): boolean {
+export function isThere(price: string): boolean {
   return price !== "0";
 }
 

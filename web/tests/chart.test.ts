@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { appended, changes, needed } from "../src/chart/market_chart";
-import { candle, PriceLabels, volume, vwap } from "../src/chart/points";
+import { candle, precision, PriceLabels, volume, vwap } from "../src/chart/points";
 import { dark } from "../src/chart/theme";
 import { aBar } from "./bars";
 
@@ -109,6 +109,18 @@ describe("a bar as it is drawn", () => {
 });
 
 describe("labels of the price axis", () => {
+  it("have the places of the prices: at most 8, or those of 5 digits of a small one, which are 12 at most", () => {
+    const of = (high: string, low: string): number => precision([aBar(1, { high, low })]);
+    expect(of("61000.25", "61000.1")).toBe(2);
+    expect(of("1.123456789", "0.5")).toBe(8);
+    expect(of("0.000000012", "0.000000011")).toBe(9);
+    expect(of("0.0000123456", "0.0000123455")).toBe(9);
+    expect(of("0.0000000000123", "0.0000000000122")).toBe(12);
+    expect(of("0.1234567891", "0")).toBe(8);
+    expect(precision([aBar(1, { low: "0.000000011" }), aBar(2, { high: "0", low: "0" })])).toBe(9);
+    expect(precision([])).toBe(0);
+  });
+
   it("have all digits of a price that was told, and no others", () => {
     const labels = new PriceLabels();
     labels.digits = 2;

@@ -7,9 +7,9 @@ import type {
   WhitespaceData,
 } from "lightweight-charts";
 
-import { forDrawing, padded, places } from "../decimal";
+import { forDrawing, leadingZeros, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
-import { hasAllPrices } from "../prices";
+import { hasAllPrices, isThere } from "../prices";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
 
@@ -54,14 +54,18 @@ export function marker(bar: Bar, theme: Theme): SeriesMarker<UTCTimestamp>[] {
   return [{ time: time(bar), position: "aboveBar", shape: "circle", color: theme.revised, size: 0.5 }];
 }
 
-const MOST_PLACES = 8;
+const USUAL_PLACES = 8;
+/** Of the price, as many as tell it apart from its neighbours on the axis. */
+const LEAST_DIGITS = 5;
+/** The library takes steps of the axis that differ by 1e-14 for the same. */
+const MOST_PLACES = 12;
 
-/** Decimal places of the price axis. */
+/** Decimal places of the price axis: those of the prices, within reason. */
 export function precision(bars: readonly Bar[]): number {
-  return Math.min(
-    MOST_PLACES,
-    Math.max(0, ...bars.slice(-100).flatMap((bar) => [places(bar.high), places(bar.low)])),
-  );
+  const newest = bars.slice(-100);
+  const low = newest.findLast((bar) => isThere(bar.low))?.low ?? "0";
+  const most = Math.min(MOST_PLACES, Math.max(USUAL_PLACES, leadingZeros(low) + LEAST_DIGITS));
+  return Math.min(most, Math.max(0, ...newest.flatMap((bar) => [places(bar.high), places(bar.low)])));
 }
 
 /** Labels of the price axis. One that stands at a price that was told has that price's own digits, not a double's. */
