@@ -298,3 +298,16 @@ def test_a_trade_of_zeromq_is_a_provisional_price_at_once(served: Settings, writ
         expect(page.trades).to_have_count(1)
         writer.flush([bar(5 * MINUTE_S, seq=50, close="104")])
         expect(page.last_price).to_be_hidden()
+
+
+def test_a_long_amount_of_a_trade_is_shown_whole(served: Settings, writer: Writer, page: MarketPage) -> None:
+    long = trade(1, price="0.000009123", size="1234567.12345678", at_s=3 * MINUTE_S)
+    writer.flush(minutes(1, 3))
+    page.page.set_viewport_size({"width": 1000, "height": 860})
+    with publishing(served) as publish, serving(served):
+        page.open(url(served))
+        expect(page.bars).to_have_count(2)
+        for _ in publish(writer.value("Trade", long)):
+            if page.trades.count() > 0:
+                break
+        expect(page.trades.get_by_text("1234567.12345678")).to_be_in_viewport(ratio=1)
