@@ -76,7 +76,7 @@ describe("the provisional price", () => {
     const tape = tapeOf([1, 2]);
     expect(provisionalTrades(tape, undefined, tape)).toEqual([]);
     const more = heard(tape, aTrade(3));
-    expect(provisionalTrades(more, undefined, tape)).toBe(more);
+    expect(provisionalTrades(more, undefined, tape)).toEqual(more);
     const late = heard(tape, aTrade(0, "-1"));
     expect(provisionalTrades(late, undefined, tape)).toEqual([]);
   });
