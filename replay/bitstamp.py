@@ -78,8 +78,11 @@ class BitstampProtocol:
 
     def recorded_stream(self, frame: str) -> str:
         """The channel of a trade or a book."""
-        fields = fields_of(frame)
-        return str(fields["channel"]) if fields.get("event") in ("trade", "data") else ""
+        match fields_of(frame):
+            case {"event": "trade" | "data", "channel": str(channel)}:
+                return channel
+            case _:
+                return ""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`trading-pairs-info`, `transactions` of a stretch of time, newest first, times to the second, and `ohlc`."""

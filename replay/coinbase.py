@@ -89,12 +89,11 @@ class CoinbaseProtocol:
 
     def recorded_stream(self, frame: str) -> str:
         """The product of a match or a ticker."""
-        fields = fields_of(frame)
-        match fields.get("type"):
-            case "match" | "last_match":
-                return str(fields["product_id"])
-            case "ticker":
-                return f"ticker {fields['product_id']}"
+        match fields_of(frame):
+            case {"type": "match" | "last_match", "product_id": str(product)}:
+                return product
+            case {"type": "ticker", "product_id": str(product)}:
+                return f"ticker {product}"
             case _:
                 return ""
 

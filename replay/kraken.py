@@ -85,11 +85,13 @@ class KrakenProtocol:
 
     def recorded_stream(self, frame: str) -> str:
         """The pair of an update, of the first that it has."""
-        fields = fields_of(frame)
-        if fields.get("channel") not in ("trade", "ticker") or not fields.get("data"):
-            return ""
-        symbol = str(fields["data"][0]["symbol"])
-        return symbol if fields["channel"] == "trade" else f"ticker {symbol}"
+        match fields_of(frame):
+            case {"channel": "trade", "data": [{"symbol": str(symbol)}, *_]}:
+                return symbol
+            case {"channel": "ticker", "data": [{"symbol": str(symbol)}, *_]}:
+                return f"ticker {symbol}"
+            case _:
+                return ""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`AssetPairs`, `Trades`, whose times are decimal seconds, and `OHLC`."""

@@ -72,12 +72,14 @@ class OkxProtocol:
         return json.dumps({"arg": {"channel": BOOK, "instId": quote.instrument}, "data": [data]})
 
     def recorded_stream(self, frame: str) -> str:
-        """The instrument of trades or of a book."""
-        fields = fields_of(frame)
-        if "data" not in fields:
-            return ""
-        name = str(fields["arg"]["instId"])
-        return name if fields["arg"]["channel"] == CHANNEL else f"{BOOK} {name}"
+        """The instrument of trades, of either channel that has them, or of a book."""
+        match fields_of(frame):
+            case {"data": _, "arg": {"channel": "trades" | "trades-all", "instId": str(name)}}:
+                return name
+            case {"data": _, "arg": {"channel": "bbo-tbt", "instId": str(name)}}:
+                return f"{BOOK} {name}"
+            case _:
+                return ""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """`instruments`, `history-trades` before an id, and `candles` between two times, newest first."""

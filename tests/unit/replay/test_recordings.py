@@ -38,6 +38,26 @@ def test_what_is_on_no_stream_is_played_to_nobody() -> None:
     assert [protocol.recorded_stream(text) for text in OTHERS] == ["", "", ""]
 
 
+@pytest.mark.parametrize(
+    ("name", "frame", "stream"),
+    [
+        (VenueName.OKX, '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[]}', BTC),
+        (VenueName.OKX, '{"arg":{"channel":"books","instId":"BTC-USDT"},"data":[]}', ""),
+        (VenueName.OKX, '{"arg":{"channel":"status"},"data":[]}', ""),
+        (VenueName.OKX, '{"code":"0","data":[],"msg":""}', ""),
+        (VenueName.KRAKEN, '{"channel":"trade","data":[{"qty":1}]}', ""),
+        (VenueName.KRAKEN, '{"channel":"ticker","data":{"symbol":"BTC/USDT"}}', ""),
+        (VenueName.KRAKEN, '{"channel":"book","data":[{"symbol":"BTC/USDT"}]}', ""),
+        (VenueName.COINBASE, '{"type":"ticker"}', ""),
+        (VenueName.COINBASE, '{"type":"match"}', ""),
+        (VenueName.BITSTAMP, '{"event":"data"}', ""),
+        (VenueName.BYBIT, '{"type":"snapshot"}', ""),
+    ],
+)
+def test_frames_of_other_channels_or_of_none_are_on_no_stream_of_ours(name: VenueName, frame: str, stream: str) -> None:
+    assert protocol_of(name, (BTC,)).recorded_stream(frame) == stream
+
+
 def test_a_recording_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "cut.frames.gz"
     lines = [f"{number} {{}}\n".encode() for number in range(50_000)]
