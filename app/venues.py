@@ -24,6 +24,15 @@ class TradeIds(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Candles(StrEnum):
+    """What a venue's own minutes are of."""
+
+    OF_TRADES = "of_trades"
+    """The minute's trades, as its stream has them."""
+    FROM_LAST_CLOSE = "from_last_close"
+    """The same, but each opens at the close before it, which its high and low take in too."""
+
+
 class Part(StrEnum):
     """What of a bar a trade may count for."""
 
@@ -88,8 +97,8 @@ class Venue(BaseModel):
     trade_ids: TradeIds = TradeIds.UNKNOWN
     quotes: bool = False
     """Whether its quotes are in `quotes`: its trades wait for them."""
-    candles: bool = False
-    """Whether its own minutes are in `candles`: bars are compared with them."""
+    candles: Candles | None = None
+    """What its own minutes are of, where they are in `candles`: bars are compared with them."""
     conditions: dict[str, tuple[Part, ...]] = CONDITIONS
     """By trade condition code: what such a trade counts for; a code not named allows all."""
     hours: Hours | None = None

@@ -168,7 +168,7 @@ def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str
             "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
             "writer": venue.writer,
             "quotes": name in of_venues and of_venues[name].quotes,
-            "candles": name in of_venues and of_venues[name].candles,
+            "candles": name in of_venues and of_venues[name].candles is not None,
         }
         for name, venue in settings.venues.items()
     ]

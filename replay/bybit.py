@@ -1,6 +1,6 @@
 """Bybit's API v5 for spot, the WebSocket and the part of the REST API that gives trades back, as a server.
 
-Pages "Connect", "Trade", "Get Recent Public Trades" and "Get Instruments Info" of its API documentation.
+Pages "Connect", "Trade", "Get Recent Public Trades", "Get Kline" and "Get Instruments Info" of its API documentation.
 """
 
 import json
@@ -89,12 +89,12 @@ class BybitProtocol:
         return str(fields_of(frame).get("topic", ""))
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """`instruments-info`, `recent-trade` and `kline`, newest first."""
+        """`instruments-info`, `recent-trade` and `kline`, newest first; a kline opens at the close before it."""
         if path == "/v5/market/instruments-info":
             return _answer([_listed(instrument) for instrument in self._instruments.values()])
         if path == "/v5/market/kline":
             first_ns, last_ns = (int(query[name]) * MILLISECOND_NS for name in ("start", "end"))
-            candles = history.candles.of(self._instruments[query["symbol"]], first_ns, last_ns)
+            candles = history.candles.from_last_close(self._instruments[query["symbol"]], first_ns, last_ns)
             return _answer([_kline(candle) for candle in newest_first(candles, int(query["limit"]))])
         if path != "/v5/market/recent-trade":
             return None

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final
 
 from replay.trade import SimulatedTrade
@@ -30,6 +30,10 @@ class SimulatedCandle:
         """The same minute with one more trade."""
         high, low = max(self.high, price), min(self.low, price)
         return SimulatedCandle(self.start_ns, self.open, high, low, price, self.volume + size, self.trades + 1)
+
+    def opened_at(self, price: Decimal) -> "SimulatedCandle":
+        """The same minute with a price before all others."""
+        return replace(self, open=price, high=max(self.high, price), low=min(self.low, price))
 
     def amounts(self) -> tuple[str, str, str, str, str]:
         """Open, high, low, close and volume as plain decimals."""
@@ -57,6 +61,12 @@ class Candles:
         """The minutes with trades that begin between two times, both included, oldest first; the one under way too."""
         minutes = self._minutes[instrument].values()
         return [one for one in minutes if first_ns <= one.start_ns and (last_ns is None or one.start_ns <= last_ns)]
+
+    def from_last_close(self, instrument: str, first_ns: int, last_ns: int) -> list[SimulatedCandle]:
+        """The same of a venue whose minutes open at the close before them, all but the first."""
+        minutes = self.of(instrument, 0, last_ns)
+        linked = [after.opened_at(before.close) for before, after in pairwise(minutes)]
+        return [one for one in [*minutes[:1], *linked] if one.start_ns >= first_ns]
 
     def filled(self, instrument: str, first_ns: int) -> list[SimulatedCandle]:
         """Every minute from a time on, those without trades among them."""

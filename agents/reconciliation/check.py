@@ -15,7 +15,8 @@ from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
 from agents.partition_log import OffsetJump, errors_end
 from agents.reconciliation import metrics
-from agents.reconciliation.pairs import Amounts, Bar, Candle, Reconciliation, Series, Verdict
+from agents.reconciliation.minutes import Amounts, Bar, Candle
+from agents.reconciliation.pairs import Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from app.amounts import PRICE_SCALE, plain, unscaled
@@ -51,8 +52,9 @@ class CandleCheck:
         self._app = app
         self._settings = settings
         self._reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
-        self._venues = {name for name, venue in read_venues(settings.venues_file).items() if venue.candles}
-        self._check = Reconciliation(settings.reconcile_patience_ms / 1_000)
+        declared = read_venues(settings.venues_file)
+        self._venues = {name: venue.candles for name, venue in declared.items() if venue.candles is not None}
+        self._check = Reconciliation(settings.reconcile_patience_ms / 1_000, self._venues)
         self._positions: dict[TP, int] = {}  # of this assignment: the next one has another dict
         self._is_started = False
         app.read_batches_from(self)

@@ -12,29 +12,15 @@ Times of minutes are their starts in ns; `now_s` is any clock that goes on.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, NamedTuple
 
-MINUTE_NS: Final = 60_000_000_000
+from agents.reconciliation.minutes import MINUTE_NS, Bar, Candle, Pair, Why, difference
+from app.venues import Candles
+
 KEPT_MINUTES: Final = 240
 """Of an instrument behind its newest. With thousands of instruments a venue's limits make candles half an hour late."""
-
-
-class Why(StrEnum):
-    """In what a bar and its candle differ: the first that does, in this order."""
-
-    NO_BAR = "no_bar"
-    NO_CANDLE = "no_candle"
-    TRADES_MISSING = "trades_missing"
-    """The bar itself says that trades are missing from it."""
-    OPEN = "open"
-    HIGH = "high"
-    LOW = "low"
-    CLOSE = "close"
-    VOLUME = "volume"
-    COUNT = "count"
 
 
 class Series(NamedTuple):
@@ -42,34 +28,6 @@ class Series(NamedTuple):
 
     venue: str
     instrument: str
-
-
-class Amounts(NamedTuple):
-    """Prices and volume of a minute, in 10^-18 of quote and base currency."""
-
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A minute as it was folded; `missing` is how many trades are known not to have come, None where nobody knows."""
-
-    amounts: Amounts
-    trades: int
-    missing: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """A minute as the venue tells it, some without the number of trades; `session` is the run of the bridge."""
-
-    amounts: Amounts
-    trades: int | None
-    session: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +41,12 @@ class Verdict:
     candle: Candle | None
 
 
-def difference(bar: Bar | None, candle: Candle | None) -> Why | None:
-    """In what the two differ; nothing when they are equal, digit by digit."""
-    has_bar, has_candle = bar is not None and bar.amounts.volume > 0, candle is not None and candle.amounts.volume > 0
-    if bar is None or candle is None:
-        return Why.NO_BAR if has_candle else Why.NO_CANDLE if has_bar else None
-    if not has_bar and not has_candle:
-        return None  # the prices of a minute without trades are whatever the venue likes
-    differing = [name for name in Amounts._fields if getattr(bar.amounts, name) != getattr(candle.amounts, name)]
-    if candle.trades is not None and candle.trades != bar.trades:
-        differing.append("count")
-    if not differing:
-        return None
-    return Why.TRADES_MISSING if bar.missing else Why(differing[0])
-
-
-@dataclass(slots=True)
-class _Pair:
-    """What has come of a minute that is not told yet."""
-
-    bar: Bar | None = None
-    candle: Candle | None = None
-    waits: bool = False
-
-
 @dataclass(slots=True)
 class _Tape:
     """What is known of one instrument."""
 
-    pairs: dict[int, _Pair] = field(default_factory=dict)
+    kind: Candles
+    pairs: dict[int, Pair] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
     newest_ns: int = 0
     session: str = ""
@@ -139,6 +74,11 @@ class _Tape:
         self.pairs = {at: pair for at, pair in self.pairs.items() if not self.is_over(at)}
         self.told = {at for at in self.told if at > start_ns - KEPT_MINUTES * MINUTE_NS}
 
+    def difference(self, start_ns: int) -> Why | None:
+        """In what the two sides of a minute that is not told differ."""
+        pair = self.pairs[start_ns]
+        return difference(pair.bar, pair.candle, self.kind)
+
 
 class _Waiting(NamedTuple):
     """A pair that is to be looked at again."""
@@ -152,9 +92,10 @@ class _Waiting(NamedTuple):
 class Reconciliation:
     """Compares bars with candles. Its memory is bounded by `KEPT_MINUTES` of each instrument."""
 
-    def __init__(self, patience_s: float) -> None:
-        """`patience_s` is how long a pair that is not equal waits."""
+    def __init__(self, patience_s: float, kinds: Mapping[str, Candles]) -> None:
+        """`patience_s` is how long a pair that is not equal waits; `kinds` are of each venue's candles, by its name."""
         self._patience_s = patience_s
+        self._kinds = kinds
         self._tapes: dict[Series, _Tape] = {}
         self._waiting: deque[_Waiting] = deque()  # in the order of their times
         self._newest_bars_ns: dict[int, int] = {}  # by partition
@@ -167,7 +108,7 @@ class Reconciliation:
     def take_bar(self, series: Series, partition: int, start_ns: int, bar: Bar, now_s: float) -> Verdict | None:
         """Take a bar, or a revision of one; what is to be told of its minute now."""
         self._newest_bars_ns[partition] = max(self._newest_bars_ns.get(partition, 0), start_ns)
-        tape = self._tapes.setdefault(series, _Tape())
+        tape = self._tape(series)
         if (pair := _pair(tape, start_ns)) is None:
             return None
         pair.bar = bar
@@ -177,7 +118,7 @@ class Reconciliation:
         self, series: Series, partition: int, start_ns: int, candle: Candle, now_s: float
     ) -> Verdict | None:
         """Take a candle; what is to be told of its minute now. Of one run of the bridge they come in order."""
-        tape = self._tapes.setdefault(series, _Tape())
+        tape = self._tape(series)
         tape.begins(candle.session, start_ns)
         if (pair := _pair(tape, start_ns)) is not None:
             pair.candle = candle
@@ -192,11 +133,12 @@ class Reconciliation:
             if self._waiting[0].at_s > now_s:
                 return
             _, series, partition, start_ns = self._waiting.popleft()
-            pair = self._tapes[series].pairs.get(start_ns)
+            tape = self._tapes[series]
+            pair = tape.pairs.get(start_ns)
             if pair is None:
                 continue
             pair.waits = False
-            why = difference(pair.bar, pair.candle)
+            why = tape.difference(start_ns)
             if why is Why.NO_BAR and self._newest_bars_ns.get(partition, 0) <= start_ns:
                 self._wait(series, partition, start_ns, pair, now_s)
             elif why is not None:
@@ -210,17 +152,20 @@ class Reconciliation:
             tape.pairs.clear()
             tape.session = ""
 
+    def _tape(self, series: Series) -> _Tape:
+        return self._tapes.setdefault(series, _Tape(self._kinds.get(series.venue, Candles.OF_TRADES)))
+
     def _look(self, series: Series, partition: int, start_ns: int, now_s: float) -> Verdict | None:
         tape = self._tapes[series]
         pair = tape.pairs[start_ns]
-        why = difference(pair.bar, pair.candle)
+        why = tape.difference(start_ns)
         if why is None and pair.bar is not None and pair.candle is not None:
             return self._tell(series, start_ns, None)
         if why is not None and (why is not Why.NO_CANDLE or tape.lacks_candle(start_ns)):
             self._wait(series, partition, start_ns, pair, now_s)
         return None
 
-    def _wait(self, series: Series, partition: int, start_ns: int, pair: _Pair, now_s: float) -> None:
+    def _wait(self, series: Series, partition: int, start_ns: int, pair: Pair, now_s: float) -> None:
         if not pair.waits:
             pair.waits = True
             self._waiting.append(_Waiting(now_s + self._patience_s, series, partition, start_ns))
@@ -232,7 +177,7 @@ class Reconciliation:
         return Verdict(series, start_ns, why, pair.bar, pair.candle)
 
 
-def _pair(tape: _Tape, start_ns: int) -> _Pair | None:
+def _pair(tape: _Tape, start_ns: int) -> Pair | None:
     """The pair of a minute; nothing when it is over."""
     tape.moves_to(start_ns)
-    return None if tape.is_over(start_ns) else tape.pairs.setdefault(start_ns, _Pair())
+    return None if tape.is_over(start_ns) else tape.pairs.setdefault(start_ns, Pair())

@@ -153,7 +153,7 @@ def bridge_settings(settings: Settings, home: Path, **venues: VenueConfig) -> Se
     data, retry, metrics, relay_metrics = ports.free_ports(4)
     venues_file = home / "venues.yaml"
     declared = settings.venues_file.read_text().replace("quotes: true", "quotes: false")
-    venues_file.write_text(declared.replace("candles: true", "candles: false"))
+    venues_file.write_text(declared.replace("\n  candles:", "\n  # candles:"))
     return settings.model_copy(
         update={
             "venues_file": venues_file,

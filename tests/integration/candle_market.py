@@ -35,6 +35,10 @@ class Minute(NamedTuple):
     volume: Decimal
     trades: int | None
 
+    def opened_at(self, price: Decimal) -> "Minute":
+        """The same with a price before all others."""
+        return self._replace(open=price, high=max(self.high, price), low=min(self.low, price))
+
 
 class MinutesMarket:
     """Trades of whole minutes, behind some seconds that tell the bridge what time it is."""
@@ -71,7 +75,13 @@ class MinutesMarket:
     @property
     def minutes(self) -> dict[tuple[str, int], Minute]:
         """The whole minutes by instrument and start, the last ones of which the venue's clock is well behind."""
-        return {key: minute for key, minute in summed(self.trades).items() if is_whole(key[1])}
+        told = summed(self.trades)
+        if self.venue is VenueName.BYBIT:
+            told = {
+                (name, at): one.opened_at(told.get((name, at - MINUTE_NS), one).close)
+                for (name, at), one in told.items()
+            }
+        return {key: minute for key, minute in told.items() if is_whole(key[1])}
 
 
 def is_whole(start_ns: int) -> bool:
@@ -96,5 +106,5 @@ def _minute(its: list[SimulatedTrade]) -> Minute:
 def with_candles(settings: Settings, **changes: Any) -> Settings:
     """The settings of a bridge of a test's own that reads the venues' candles."""
     file = settings.venues_file
-    file.write_text(file.read_text().replace("candles: false", "candles: true"))
+    file.write_text(file.read_text().replace("# candles:", "candles:"))
     return settings.model_copy(update=changes)

@@ -7,9 +7,9 @@
 namespace livetape::bridge {
 
 /// Bybit spot, API v5, the topics `publicTrade.…`, and `orderbook.1.…` for the best bid and ask. Its trade ids say
-/// nothing of each other, and its history has no more than the last 60 trades: what is beyond them cannot be had.
-/// Source: Bybit's "V5 API" documentation, pages "Connect", "Trade", "Orderbook", "Get Recent Public Trades", "Get
-/// Kline", "Get Instruments Info".
+/// nothing of each other, and its history has no more than the last 60 trades: what is beyond them cannot be had. Its
+/// candles open at the close before them, which their highs and lows take in. Source: Bybit's "V5 API" documentation,
+/// pages "Connect", "Trade", "Orderbook", "Get Recent Public Trades", "Get Kline", "Get Instruments Info".
 class Bybit final : public Venue {
  public:
   using Venue::Venue;

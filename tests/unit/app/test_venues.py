@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.venues import VenuesFileError, all_intervals, read_venues
+from app.venues import Candles, VenuesFileError, all_intervals, read_venues
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -76,5 +76,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_venues(path)
 
 
-def test_the_projects_own_file_can_be_followed() -> None:
-    assert read_venues(Settings().venues_file)
+def test_the_projects_own_file_can_be_followed_and_says_which_candles_are_not_of_the_streams_trades() -> None:
+    venues = read_venues(Settings().venues_file)
+    assert {name: venue.candles for name, venue in venues.items() if venue.candles is not Candles.OF_TRADES} == {
+        "bybit": Candles.FROM_LAST_CLOSE,
+    }

@@ -33,6 +33,16 @@ def test_a_minute_is_summed_up_from_its_first_nanosecond_to_its_last() -> None:
     assert newest_first([first, second], 1) == [second]
 
 
+def test_minutes_open_at_the_close_before_them_where_a_venue_tells_them_so() -> None:
+    candles = Candles()
+    for one in (trade(5, "3"), trade(5, "4"), trade(6, "7"), trade(6, "5"), trade(9, "8"), trade(9, "6")):
+        candles.add(one)
+    minutes = [candle(5, "3 4 3 4", "1", 2), candle(6, "4 7 4 5", "1", 2), candle(9, "5 8 5 6", "1", 2)]
+    assert candles.from_last_close("BTC-USDT", 0, 9 * MINUTE_NS) == minutes
+    assert candles.from_last_close("BTC-USDT", 6 * MINUTE_NS, 8 * MINUTE_NS) == minutes[1:2]
+    assert candles.from_last_close("ETH-USDT", 0, 9 * MINUTE_NS) == []
+
+
 def test_minutes_without_trades_carry_the_close_before_them_where_a_venue_tells_them() -> None:
     candles = Candles()
     candles.add(trade(5, "3"))

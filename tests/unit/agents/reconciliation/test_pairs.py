@@ -5,18 +5,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.reconciliation.pairs import (
-    KEPT_MINUTES,
-    MINUTE_NS,
-    Amounts,
-    Bar,
-    Candle,
-    Reconciliation,
-    Series,
-    Verdict,
-    Why,
-    difference,
-)
+from agents.reconciliation.minutes import MINUTE_NS, Amounts, Bar, Candle, Why, difference
+from agents.reconciliation.pairs import KEPT_MINUTES, Reconciliation, Series, Verdict
+from app.venues import Candles
 
 PATIENCE_S = 300.0
 BTC = Series("kraken", "BTC-USD")
@@ -36,7 +27,7 @@ class Told:
     """A reconciliation of one instrument; minutes by their numbers."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self.check = Reconciliation(patience_s)
+        self.check = Reconciliation(patience_s, {"kraken": Candles.OF_TRADES})
         self.verdicts: list[Verdict] = []
 
     def bar(self, minute: int, of: Bar, at_s: float = 0.0) -> None:
@@ -98,6 +89,19 @@ def test_each_field_has_its_name() -> None:
     assert difference(bar(missing=1), candle(volume=99)) is Why.TRADES_MISSING
     assert difference(bar(missing=1), candle()) is None
     assert difference(bar(missing=None), candle(volume=99)) is Why.VOLUME
+
+
+def test_a_candle_that_opens_at_the_close_before_it_is_equal_but_for_that_price() -> None:
+    for price, high, low in ((10, 14, 9), (99, 99, 9), (1, 14, 1)):
+        told = candle(open=price, high=high, low=low)
+        assert difference(bar(), told, Candles.FROM_LAST_CLOSE) is None
+        for name in ("high", "low", "close", "volume"):
+            assert difference(bar(**{name: 20}), told, Candles.FROM_LAST_CLOSE) is (
+                None if (name, price) in {("high", 99), ("low", 1)} else Why(name)
+            )
+    assert difference(bar(), candle(open=99, high=99), Candles.OF_TRADES) is Why.OPEN
+    assert difference(bar(trades=4), candle(open=11), Candles.FROM_LAST_CLOSE) is Why.COUNT
+    assert difference(bar(missing=1), candle(open=11, high=99), Candles.FROM_LAST_CLOSE) is Why.TRADES_MISSING
 
 
 def test_a_minute_without_trades_is_no_difference() -> None:
