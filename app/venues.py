@@ -31,6 +31,8 @@ class Candles(StrEnum):
     """The minute's trades, as its stream has them."""
     FROM_LAST_CLOSE = "from_last_close"
     """The same, but each opens at the close before it, which its high and low take in too."""
+    OF_FILLS = "of_fills"
+    """The minute's fills. A trade of the stream is of several, and may have begun in the minute before theirs."""
 
 
 class Part(StrEnum):

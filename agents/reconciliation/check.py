@@ -15,7 +15,7 @@ from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
 from agents.partition_log import OffsetJump, errors_end
 from agents.reconciliation import metrics
-from agents.reconciliation.minutes import Amounts, Bar, Candle
+from agents.reconciliation.minutes import Amounts, Bar, Candle, Why
 from agents.reconciliation.pairs import Reconciliation, Series, Verdict
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
@@ -183,7 +183,7 @@ class CandleCheck:
         venue, why = verdict.series.venue, verdict.why
         result = "equal" if why is None else "different"
         metrics.BARS.labels(venue=venue, result=result, why=why or "").inc()
-        if why is not None:
+        if why not in (None, Why.CUT):  # of busy instruments many minutes are cut, and nothing is wrong with them
             told = venue, verdict.series.instrument, _time(verdict.start_ns), why
             log.warning("%s %s at %s: %s; bar %s; candle %s", *told, _text(verdict.bar), _text(verdict.candle))
 

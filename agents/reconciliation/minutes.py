@@ -16,6 +16,8 @@ class Why(StrEnum):
     NO_CANDLE = "no_candle"
     TRADES_MISSING = "trades_missing"
     """The bar itself says that trades are missing from it."""
+    CUT = "cut"
+    """In nothing but what trades across the ends of minutes explain."""
     OPEN = "open"
     HIGH = "high"
     LOW = "low"

@@ -6,7 +6,8 @@ come by different ways. Each minute is told once, whatever comes of it later.
 What is not told at all: a candle of no volume that no bar stands beside, and the other way round. A candle without a
 bar while no newer bar has come by the same way: then the fold is behind, or away. A bar without a candle unless the
 same run of the bridge told earlier and later ones of the instrument: one run asks for every minute from its first on.
-And minutes that are far behind an instrument's newest.
+Where trades may lie across the ends of minutes, one that differs in what only a minute without a candle could explain,
+before the first or behind the newest. And minutes that are far behind an instrument's newest.
 
 Times of minutes are their starts in ns; `now_s` is any clock that goes on.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from agents.reconciliation.cuts import EXPLAINED, Cut, cut
 from agents.reconciliation.minutes import MINUTE_NS, Bar, Candle, Pair, Why, difference
 from app.venues import Candles
 
@@ -43,11 +45,11 @@ class Verdict:
 
 @dataclass(slots=True)
 class _Tape:
-    """What is known of one instrument."""
+    """What is known of one instrument; of what is told only that it is, unless its neighbours need it."""
 
     kind: Candles
     pairs: dict[int, Pair] = field(default_factory=dict)
-    told: set[int] = field(default_factory=set)
+    told: dict[int, Pair | None] = field(default_factory=dict)
     newest_ns: int = 0
     session: str = ""
     first_candle_ns: int = 0
@@ -72,12 +74,23 @@ class _Tape:
             return
         self.newest_ns = start_ns
         self.pairs = {at: pair for at, pair in self.pairs.items() if not self.is_over(at)}
-        self.told = {at for at in self.told if at > start_ns - KEPT_MINUTES * MINUTE_NS}
+        self.told = {at: pair for at, pair in self.told.items() if at > start_ns - KEPT_MINUTES * MINUTE_NS}
 
     def difference(self, start_ns: int) -> Why | None:
         """In what the two sides of a minute that is not told differ."""
         pair = self.pairs[start_ns]
         return difference(pair.bar, pair.candle, self.kind)
+
+    def cut(self, why: Why, start_ns: int, folded_ns: int) -> Cut:
+        """Whether trades across the ends of minutes are why."""
+        may_be = self.kind is Candles.OF_FILLS and why in EXPLAINED
+        return cut(self.told | self.pairs, start_ns, folded_ns) if may_be else Cut.NO
+
+    def tell(self, start_ns: int) -> Pair:
+        """A minute's sides, once nothing more is to be told of it."""
+        pair = self.pairs.pop(start_ns)
+        self.told[start_ns] = pair if self.kind is Candles.OF_FILLS else None
+        return pair
 
 
 class _Waiting(NamedTuple):
@@ -139,10 +152,14 @@ class Reconciliation:
                 continue
             pair.waits = False
             why = tape.difference(start_ns)
-            if why is Why.NO_BAR and self._newest_bars_ns.get(partition, 0) <= start_ns:
+            if why is None:
+                continue
+            folded_ns = self._newest_bars_ns.get(partition, 0)
+            found = tape.cut(why, start_ns, folded_ns)
+            if found is Cut.NOT_YET or (why is Why.NO_BAR and folded_ns <= start_ns):
                 self._wait(series, partition, start_ns, pair, now_s)
-            elif why is not None:
-                yield self._tell(series, start_ns, why)
+            elif found is not Cut.UNKNOWN:
+                yield self._tell(series, start_ns, Why.CUT if found is Cut.YES else why)
 
     def forget_waiting(self) -> None:
         """Drop all that is not told: it will be read again, by this process or another one."""
@@ -171,9 +188,7 @@ class Reconciliation:
             self._waiting.append(_Waiting(now_s + self._patience_s, series, partition, start_ns))
 
     def _tell(self, series: Series, start_ns: int, why: Why | None) -> Verdict:
-        tape = self._tapes[series]
-        pair = tape.pairs.pop(start_ns)
-        tape.told.add(start_ns)
+        pair = self._tapes[series].tell(start_ns)
         return Verdict(series, start_ns, why, pair.bar, pair.candle)
 
 

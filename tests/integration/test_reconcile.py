@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
 from local import certificates, ports
+from replay.binance_usdm import BinanceUsdmProtocol
 from replay.exchange import Exchange, VenueProtocol
 from replay.history import History
 from replay.kraken import KrakenProtocol
@@ -25,6 +27,9 @@ from tests.integration.candle_market import FIRST_NS, INSTRUMENTS, MINUTE_NS, Mi
 
 PATIENCE_MS = 2_000
 MINUTES = 8
+MILLISECOND_NS = 1_000_000
+CUT_NS = FIRST_NS + 2 * MINUTE_NS
+"""The end of a minute that a trade lies across."""
 
 
 class Check(NamedTuple):
@@ -122,6 +127,33 @@ class Overstated(KrakenProtocol):
             if row[0] * SECOND_NS == FIRST_NS + 2 * MINUTE_NS:
                 row[2] = "1" + row[2]
         return json.dumps(told)
+
+
+class Cutting(BinanceUsdmProtocol):
+    """Binance's futures, whose last trade of a minute has fills of the next one."""
+
+    def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
+        answer = super().answer(path, query, history)
+        if answer is None or path != "/fapi/v1/klines" or query["symbol"] != "BTCUSDT":
+            return answer
+        rows: list[list[Any]] = json.loads(answer)
+        last = next(one for one in reversed(history.of(BTC)) if one.event_time_ns < CUT_NS)
+        rest = Decimal(last.size) / 2
+        for row in rows:
+            if row[0] * MILLISECOND_NS == CUT_NS - MINUTE_NS:
+                row[5] = f"{Decimal(row[5]) - rest:f}"
+            if row[0] * MILLISECOND_NS == CUT_NS:
+                row[1:4] = last.price, max(row[2], last.price, key=Decimal), min(row[3], last.price, key=Decimal)
+                row[5] = f"{Decimal(row[5]) + rest:f}"
+        return json.dumps(rows)
+
+
+async def test_bars_that_a_trade_across_the_end_of_a_minute_makes_differ_are_told_as_cut(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    market = MinutesMarket(VenueName.BINANCE_USDM)
+    async with checking(settings, tmp_path, certs, Cutting(INSTRUMENTS), market) as check:
+        await check.tells({("equal", ""): MINUTES - 2, ("different", "cut"): 2})
 
 
 async def test_a_candle_that_says_something_else_is_told_by_the_field(

@@ -7,10 +7,11 @@
 namespace livetape::bridge {
 
 /// Binance USD-M futures, perpetual contracts, the streams `aggTrade` and `bookTicker`. An aggTrade is one for all
-/// fills of an order at a price. Single fills are neither documented as a stream nor to be had from the history without
-/// a key. Source: Binance' "USDS-Margined Futures" documentation, pages "WebSocket Market Streams", "Aggregate Trade
-/// Streams", "Individual Symbol Book Ticker Streams", "Exchange Information", "Compressed/Aggregate Trades List" and
-/// "Kline/Candlestick Data".
+/// fills of one price and taking side within 100 ms, whatever orders they are of, and has the time of the first: the
+/// last ones may be in the next minute, where the klines count them. Single fills are neither documented as a stream
+/// nor to be had from the history without a key. Source: Binance' "USDS-Margined Futures" documentation, pages
+/// "WebSocket Market Streams", "Aggregate Trade Streams", "Individual Symbol Book Ticker Streams", "Exchange
+/// Information", "Compressed/Aggregate Trades List" and "Kline/Candlestick Data".
 class BinanceUsdm final : public Venue {
  public:
   using Venue::Venue;

@@ -79,5 +79,6 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_the_projects_own_file_can_be_followed_and_says_which_candles_are_not_of_the_streams_trades() -> None:
     venues = read_venues(Settings().venues_file)
     assert {name: venue.candles for name, venue in venues.items() if venue.candles is not Candles.OF_TRADES} == {
+        "binance-usdm": Candles.OF_FILLS,
         "bybit": Candles.FROM_LAST_CLOSE,
     }

@@ -8,11 +8,15 @@ from faust.types import TP
 from prometheus_client import REGISTRY
 
 from agents.partition_log import OffsetJump
+from agents.reconciliation import metrics
 from agents.reconciliation.check import CandleCheck
+from agents.reconciliation.minutes import Why
+from agents.reconciliation.pairs import Series, Verdict
 from agents.transport import RecordSet
 from app.settings import Settings
 
 BARS = TP("test.bars", 0)
+BTC = Series("binance-usdm", "BTC-USDT")
 
 
 class App:
@@ -76,3 +80,13 @@ async def test_a_set_that_was_being_read_when_its_partition_came_back_at_the_sam
     assert (app.paused, check.position(BARS)) == (set(), 10)
     await check.take(RecordSet(*BARS, b"", 10, 12))
     assert (check.position(BARS), app.crashes) == (12, [])
+
+
+def test_a_minute_that_is_cut_by_a_trade_is_counted_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    _, check = begun(0)
+    counted = metrics.BARS.labels(venue=BTC.venue, result="different", why=Why.CUT)
+    before = counted._value.get()
+    check._tell(Verdict(BTC, 0, Why.CUT, None, None))
+    assert (counted._value.get() - before, caplog.messages) == (1, [])
+    check._tell(Verdict(BTC, 0, Why.OPEN, None, None))
+    assert caplog.messages == ["binance-usdm BTC-USDT at 1970-01-01T00:00:00Z: open; bar none; candle none"]
