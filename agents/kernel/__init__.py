@@ -97,6 +97,8 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
+    appended_ms: int
+    """When the log took it; -1 where it does not say."""
 
 
 class Damaged(NamedTuple):

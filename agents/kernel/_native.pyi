@@ -410,6 +410,6 @@ def end_of(record_set: bytes | memoryview, start_offset: int) -> int:
 def read_records(
     record_set: bytes | memoryview, aborted: Aborted
 ) -> tuple[
-    list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]],
+    list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]], int]],
     list[tuple[int, int, bytes, str]],
 ]: ...

@@ -240,7 +240,7 @@ void append(nb::list& records, const Record& record, const std::vector<Header>& 
     headers.append(nb::make_tuple(name_of(header), optional_bytes(header.value)));
   }
   records.append(nb::make_tuple(record.offset, record.timestamp_ms, optional_bytes(record.key),
-                                optional_bytes(record.value), headers));
+                                optional_bytes(record.value), headers, record.appended_ms));
 }
 
 std::int64_t end_of_set(const nb::object& record_set, std::int64_t start_offset) {

@@ -143,7 +143,7 @@ class CandleCheck:
         for first, end, _, reason in damaged:
             log.warning("%s partition %d: the batch from offset %d to %d cannot be read: %s",
                         record_set.topic, record_set.partition, first, end - 1, reason)  # fmt: skip
-        for offset, _, key, value, _ in records:
+        for offset, _, key, value, *_ in records:
             if offset < position or not self._is_wanted(key):
                 continue
             try:

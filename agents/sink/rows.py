@@ -16,6 +16,7 @@ from app.amounts import plain, unscaled
 from app.database import tables
 from app.database.aggregate_tables import aggregate_table
 from app.database.partitions import day_of
+from app.intervals import DAY_NS
 from app.records import BadRecord, RecordReader
 
 Row = tuple[Any, ...]
@@ -26,6 +27,7 @@ AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
 KEY_TEXT_BYTES: Final = 500
 """Longest text in an index, whose entries in Postgres hold 2,704 bytes; none of ours has more than three texts."""
+NS_PER_MS: Final = 1_000_000
 NAME: Final = re.compile("[!-~]{1,256}")
 """What the fold takes for the name of a venue or an instrument, and for a trade's id."""
 CORRECTION: Final = "a trade that corrects or cancels another"
@@ -81,11 +83,12 @@ class RowMaker:
         rows = Rows()
         source = (record_set.topic, record_set.partition)
         records, damaged = read_records(record_set.data, record_set.aborted)
-        for offset, _, key, value, _ in records:
+        for offset, _, key, value, _, appended_ms in records:
             if offset < from_offset:
                 continue
             try:
-                self._add(rows, value, {"partition": record_set.partition, "offset": offset, "epoch": epoch})
+                place = {"partition": record_set.partition, "offset": offset, "epoch": epoch}
+                self._add(rows, value, place, appended_ms)
             except BadRecord as bad:
                 rows.add("dead_letter", (*source, offset, epoch, _storable(str(bad)), key, value))
         for first, end, batch, reason in damaged:
@@ -94,14 +97,14 @@ class RowMaker:
                 rows.add("dead_letter", (*source, first, epoch, told, None, batch))
         return rows
 
-    def _add(self, rows: Rows, value: bytes | None, place: Fields) -> None:
+    def _add(self, rows: Rows, value: bytes | None, place: Fields, appended_ms: int) -> None:
         name, fields = self._reader.read(value)
         if name == "livetape.Clock":
             return
         if name not in self._tables:
             raise BadRecord(f"{name} belongs into no table")
         if name == "livetape.Trade":
-            self._check_trade(fields)
+            self._check_trade(fields, appended_ms)
             name = name if fields["action"] == "trade" else CORRECTION
         placed = {**place, **fields}  # a bar tells where its trades were
         self._check_texts(name, placed)
@@ -124,7 +127,7 @@ class RowMaker:
             if len((fields[key] or "").encode()) > KEY_TEXT_BYTES:
                 raise BadRecord(f"{key} is longer than {KEY_TEXT_BYTES} bytes, which Postgres does not index")
 
-    def _check_trade(self, trade: Fields) -> None:
+    def _check_trade(self, trade: Fields, appended_ms: int) -> None:
         """Refuse what the fold refuses: a row that is in no bar would be a trade that nobody counted."""
         is_cancel = trade["action"] == "cancel"
         for name in ("venue", "instrument") if is_cancel else ("venue", "instrument", "trade_id"):
@@ -136,6 +139,8 @@ class RowMaker:
                 raise BadRecord(f"{name} is not positive or has more than 38 digits")
         if trade["event_time_ns"] - trade["receive_time_ns"] > self._max_ahead_ns:
             raise BadRecord("event time is too far ahead of its receive time")
+        if appended_ms >= 0 and trade["event_time_ns"] - appended_ms * NS_PER_MS > DAY_NS:
+            raise BadRecord("event time is more than a day ahead of when the record came to the log")
 
 
 def _getter(column: Column[Any], day_of_field: str | None) -> Callable[[Fields], Any]:

@@ -12,7 +12,7 @@ from agents.sink.rows import RowMaker, Rows
 from agents.transport import RecordSet
 from app.records import RecordReader, without_logical_types
 from app.settings import PROJECT
-from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
+from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, KafkaRecord, record_batch
 
 SCHEMAS: Final = PROJECT / "schemas"
 WIRE_HEADER: Final = bytes(5)
@@ -51,6 +51,26 @@ def rows_of(schema: str, value: bytes, *headers: tuple[str, bytes]) -> Rows:
     maker = RowMaker(RecordReader(SCHEMAS, lambda _id: schema), max_ahead_ns=0)
     batch = record_batch(0, [KafkaRecord(b"key", value, headers)])
     return maker.rows(RecordSet("live.trades", 3, batch, 0, 1), 0, "the topic's id")
+
+
+@pytest.mark.parametrize("action", ["trade", "correct"])
+@pytest.mark.parametrize(("flags", "ahead_ms", "is_refused"), [
+    (LOG_APPEND_TIME, 86_400_000, False),
+    (LOG_APPEND_TIME, 86_400_001, True),
+    (0, 86_400_001, False),
+])  # fmt: skip
+def test_a_trade_more_than_a_day_ahead_of_the_log_is_a_dead_letter_where_the_log_tells_its_time(
+    action: str, flags: int, ahead_ms: int, *, is_refused: bool
+) -> None:
+    appended_ms = 1_700_000_000_000
+    times = dict.fromkeys(("event_time_ns", "receive_time_ns"), (appended_ms + ahead_ms) * 1_000_000)
+    trade = value(text_of("trade"), {**TRADE, **times, "action": action, "refers_to": "6"})
+    batch = record_batch(0, [KafkaRecord(b"key", trade)], flags=flags, base_timestamp_ms=appended_ms)
+    maker = RowMaker(RecordReader(SCHEMAS, lambda _id: text_of("trade")), max_ahead_ns=0)
+    rows = maker.rows(RecordSet("live.trades", 3, batch, 0, 1), 0, "the topic's id")
+    reasons = ["event time is more than a day ahead of when the record came to the log"] if is_refused else []
+    assert [reason for *_, reason, _, _ in rows.of.pop("dead_letter", [])] == reasons
+    assert bool(rows.of) is not is_refused
 
 
 def test_a_record_of_another_kind_of_schema_is_a_dead_letter_with_its_bytes() -> None:
