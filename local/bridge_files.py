@@ -33,5 +33,6 @@ def remove(home: Path) -> None:
 
     A market that begins anew would be taken for what its venue had sent before.
     """
-    for folder in SPOOL, POSITIONS:
-        folders.remove(home / folder)
+    with ExitStack() as removed:  # either, though the other cannot be
+        for folder in SPOOL, POSITIONS:
+            removed.callback(folders.remove, home / folder)

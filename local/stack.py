@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -122,10 +122,11 @@ class Stack:
         """
         with bridge_files.unused(self.home):
             self.stop(report)
-            for server in self.servers:
-                server.clean()
-            bridge_files.remove(self.home)
-            kept_schema_ids.forget(self.home)
+            with ExitStack() as removed:  # all that can be, though something cannot
+                for server in self.servers:
+                    removed.callback(server.clean)
+                removed.callback(bridge_files.remove, self.home)
+                removed.callback(kept_schema_ids.forget, self.home)
 
 
 @contextmanager

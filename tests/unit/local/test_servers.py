@@ -182,14 +182,22 @@ def test_what_bridges_keep_goes_with_the_servers_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", ["data/waiting", "spool", "positions"])
-def test_data_that_cannot_be_removed_are_named(tmp_path: Path, kept: str) -> None:
+def test_data_that_cannot_be_removed_are_named_and_all_others_go(tmp_path: Path, kept: str) -> None:
     place = tmp_path / kept
+    others = [tmp_path / name for name in ("data/waiting", "spool", "positions")]
+    others.remove(place)
+    for other in others:
+        other.mkdir(parents=True)
+    told = tmp_path / "run" / "schema-ids-live.json"
+    told.parent.mkdir()
+    told.touch()
     place.parent.mkdir(exist_ok=True)
     place.symlink_to(tmp_path)  # stands for what not even root may remove
     with pytest.raises(OSError, match="symbolic link") as refused:
         stack_of(tmp_path, Waiting(tmp_path, {})).clean()
     assert refused.value.filename == str(place)
     assert place.exists()
+    assert not any(other.exists() for other in [*others, told])
 
 
 def test_what_goes_by_itself_while_its_folder_is_removed_is_no_error(
