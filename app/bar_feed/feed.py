@@ -243,11 +243,11 @@ class Feed:
         try:
             return self._reader.read(value)
         except RegistryAway as away:
-            before = self._status.now
             try:
                 return self._read_once_back(value, away)
             finally:
-                self._status.set(before.state, before.reason)
+                if not self._stopping.is_set():
+                    self._say_standing()
 
     def _read_once_back(self, value: bytes | None, away: RegistryAway) -> tuple[str, Mapping[str, Any]]:
         """Read a value when the registry answers again; until then the view waits, and says so."""
