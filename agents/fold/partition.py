@@ -117,8 +117,8 @@ class FoldingPartition:
         while True:
             outcome = await self._fold_once(record_set)
             self._count(outcome)
-            self._look_at(outcome.new_series)
             self.next_offset = outcome.next_offset
+            await self._look_at(outcome.new_series)
             if outcome.corrupt:
                 raise CorruptRecords(
                     f"{self.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
@@ -166,10 +166,11 @@ class FoldingPartition:
             if count:
                 counter.labels(self.partition).inc(count)
 
-    def _look_at(self, series: Sequence[tuple[str, str]]) -> None:
+    async def _look_at(self, series: Sequence[tuple[str, str]]) -> None:
         """Tell of instruments, each once, that a producer has placed by something else than their key."""
-        if series:
-            self._state.misplaced_series += tell_misplaced(TP(self.topic, self.partition), self._partitions, series)
+        if series:  # of a state that was restored all of them, which take a third of a second where there are many
+            looking = asyncio.to_thread(tell_misplaced, TP(self.topic, self.partition), self._partitions, series)
+            self._state.misplaced_series += await uninterrupted(looking)
             self._show_misplaced()
 
     def _show_misplaced(self) -> None:
