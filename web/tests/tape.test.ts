@@ -16,6 +16,11 @@ describe("the tape", () => {
     expect(tapeOf([1, 2, 3, 1, 2, 4]).map(({ trade_id }) => trade_id)).toEqual(["4", "3", "2", "1"]);
   });
 
+  it("has both trades of an id that comes again more than a minute later, from a venue that counts anew", () => {
+    const tape = [aTrade(1, "0"), aTrade(1, "60000000000"), aTrade(1, "60000000001")].reduce(heard, []);
+    expect(tape.map(({ event_time_ns }) => event_time_ns)).toEqual(["60000000001", "0"]);
+  });
+
   it("has a trade that was missed at its place in time, and the newest stays first", () => {
     const ids = [aTrade(1, "10"), aTrade(3, "30"), aTrade(2, "20"), aTrade(0, "9")]
       .reduce(heard, [])
@@ -91,6 +96,10 @@ describe("all trades of the tape", () => {
     expect(confirmsAll({ ...forming, last_trade_id: "3" }, tape)).toBe(true);
     expect(confirmsAll({ ...forming, last_trade_id: "2" }, tape)).toBe(false);
     expect(confirmsAll({ ...forming, last_trade_id: "1" }, tape)).toBe(false);
+  });
+
+  it("are not by a bar whose last trade is older than all of them", () => {
+    expect(confirmsAll({ ...forming, last_trade_id: "0" }, tape)).toBe(false);
   });
 
   it("are not by a bar that ends before the newest one", () => {

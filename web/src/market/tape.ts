@@ -2,18 +2,25 @@ import type { Bar, Trade } from "../feed/protocol";
 import { lengthNs } from "../interval";
 import { compareTimes } from "../time";
 
-/** Trades kept, newest first: bars are not so far behind them that the last trade of one is not among them any more. */
+/** Trades kept, newest first: more than are shown, so that the last one of a bar that comes behind them is among them. */
 export const TRADES_KEPT = 1_000;
 export const TRADES_SHOWN = 60;
+/** A venue may count anew: an id that comes so much later is another trade's. The fold has the same bound. */
+const RECOUNT_NS = 60_000_000_000n;
 
 /**
  * The tape with one more trade, at its place by event time: a trade that was missed comes after newer ones. Of equal
  * times the one that came last is the newest. One that a venue tells again after a reconnect is on the tape once.
  */
 export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
-  if (tape.some(({ trade_id }) => trade_id === trade.trade_id)) return tape;
+  if (tape.some((known) => isAgain(known, trade))) return tape;
   const place = tape.findIndex(({ event_time_ns }) => compareTimes(event_time_ns, trade.event_time_ns) <= 0);
   return tape.toSpliced(place < 0 ? tape.length : place, 0, trade).slice(0, TRADES_KEPT);
+}
+
+function isAgain(known: Trade, trade: Trade): boolean {
+  if (known.trade_id !== trade.trade_id) return false;
+  return BigInt(trade.event_time_ns) - BigInt(known.event_time_ns) <= RECOUNT_NS;
 }
 
 /**
@@ -41,7 +48,16 @@ export function confirmsAll(newest: Bar, tape: readonly Trade[]): boolean {
   const [last, end_ns] = [tape[0], endNs(newest)];
   if (last && end_ns !== null && compareTimes(last.event_time_ns, end_ns) >= 0) return false;
   const isOver = end_ns === null && newest.state !== "forming";
-  return isOver || !tape.some(({ trade_id }) => trade_id === newest.last_trade_id);
+  return (
+    isOver || !(isBehind(newest, tape) || tape.some(({ trade_id }) => trade_id === newest.last_trade_id))
+  );
+}
+
+/** Whether a bar's last trade is older than all of the tape, as where the server is behind and the page has just come. */
+function isBehind({ last_trade_id }: Bar, tape: readonly Trade[]): boolean {
+  const oldest = tape.at(-1)?.trade_id ?? "";
+  const isNumbered = [last_trade_id, oldest].every((id) => /^\d+$/.test(id));
+  return isNumbered && BigInt(last_trade_id) < BigInt(oldest);
 }
 
 /** Before what time nothing is provisional. */
