@@ -25,7 +25,7 @@ class Cut(IntEnum):
     NOT_YET = 1
     """It hangs on a minute that is to come."""
     UNKNOWN = 2
-    """It hangs on a minute before the first candle."""
+    """It hangs on a minute that cannot be told: without a candle, or with trades missing."""
     NO = 3
 
 
@@ -39,17 +39,26 @@ class _Rest(NamedTuple):
 _NO_REST: Final = _Rest(0, 0)
 
 
-def cut(pairs: Mapping[int, Pair | None], at_ns: int, folded_ns: int) -> Cut:
+class Reach(NamedTuple):
+    """How far an instrument's bars and candles have come."""
+
+    folded_ns: int
+    """The fold has made all bars before it."""
+    newest_candle_ns: int
+    """Candles of earlier minutes come no more."""
+
+
+def cut(pairs: Mapping[int, Pair | None], at_ns: int, reach: Reach) -> Cut:
     """Whether there are minutes on end, this one among them, whose candles are their bars with trades cut by minutes.
 
-    `pairs` are what has come of an instrument's minutes by their starts; the fold has made all bars before `folded_ns`.
+    `pairs` are what has come of an instrument's minutes by their starts.
     """
     pair = pairs.get(at_ns)
     if pair is None or pair.candle is None or not _has_prices(pair.bar, pair.candle.amounts):
         return Cut.NO
     found = []
     for first_ns in range(at_ns, at_ns - MOST_MINUTES * MINUTE_NS, -MINUTE_NS):
-        found.append(_carried(pairs, first_ns, at_ns, folded_ns))
+        found.append(_carried(pairs, first_ns, at_ns, reach))
         before = _before(pairs, first_ns)
         if before is not Cut.YES:
             found.append(before)
@@ -74,13 +83,17 @@ def _before(pairs: Mapping[int, Pair | None], start_ns: int) -> Cut:
     return Cut.NO if bar is None else Cut.YES
 
 
-def _carried(pairs: Mapping[int, Pair | None], first_ns: int, at_ns: int, folded_ns: int) -> Cut:
+def _carried(pairs: Mapping[int, Pair | None], first_ns: int, at_ns: int, reach: Reach) -> Cut:
     """Whether minutes from the first one to this or a later one are explained, with nothing from or for others."""
     rest = _NO_REST
     for start_ns in range(first_ns, at_ns + MOST_MINUTES * MINUTE_NS, MINUTE_NS):
         pair = pairs.get(start_ns)
-        if pair is None or pair.candle is None or (pair.bar is None and start_ns >= folded_ns):
+        if pair is None or pair.candle is None:
+            return Cut.NOT_YET if start_ns > reach.newest_candle_ns else Cut.UNKNOWN
+        if pair.bar is None and start_ns >= reach.folded_ns:
             return Cut.NOT_YET
+        if pair.bar is not None and pair.bar.missing and start_ns != at_ns:
+            return Cut.UNKNOWN
         behind = _rest_behind(pair.bar, pair.candle.amounts, rest)
         if behind is None:
             return Cut.NO

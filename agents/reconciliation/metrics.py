@@ -10,7 +10,8 @@ BARS: Final = Counter(
     ["venue", "result", "why"],
 )
 WAITING: Final = Gauge(
-    "livetape_reconcile_waiting_minutes", "Minutes that differ or lack a side, and have not waited their time"
+    "livetape_reconcile_waiting_minutes",
+    "Minutes that differ or lack a side, and have time left or depend on one to come",
 )
 LEFT_ALONE: Final = Gauge(
     "livetape_reconcile_left_alone", "1 for a log of the worker that is compared no further", ["topic", "partition"]

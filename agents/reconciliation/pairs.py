@@ -6,8 +6,8 @@ come by different ways. Each minute is told once, whatever comes of it later.
 What is not told at all: a candle of no volume that no bar stands beside, and the other way round. A candle without a
 bar while no newer bar has come by the same way: then the fold is behind, or away. A bar without a candle unless the
 same run of the bridge told earlier and later ones of the instrument: one run asks for every minute from its first on.
-Where trades may lie across the ends of minutes, one that differs in what only a minute without a candle could explain,
-before the first or behind the newest. And minutes that are far behind an instrument's newest.
+Where trades may lie across the ends of minutes, one that differs in what only a minute without a candle, or one with
+trades missing, could explain. And minutes that are far behind an instrument's newest.
 
 Times of minutes are their starts in ns; `now_s` is any clock that goes on.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from agents.reconciliation.cuts import EXPLAINED, Cut, cut
+from agents.reconciliation.cuts import EXPLAINED, Cut, Reach, cut
 from agents.reconciliation.minutes import MINUTE_NS, Bar, Candle, Pair, Why, difference
 from app.venues import Candles
 
@@ -84,7 +84,8 @@ class _Tape:
     def cut(self, why: Why, start_ns: int, folded_ns: int) -> Cut:
         """Whether trades across the ends of minutes are why."""
         may_be = self.kind is Candles.OF_FILLS and why in EXPLAINED
-        return cut(self.told | self.pairs, start_ns, folded_ns) if may_be else Cut.NO
+        reach = Reach(folded_ns, self.last_candle_ns)
+        return cut(self.told | self.pairs, start_ns, reach) if may_be else Cut.NO
 
     def tell(self, start_ns: int) -> Pair:
         """A minute's sides, once nothing more is to be told of it."""

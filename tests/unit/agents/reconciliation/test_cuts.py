@@ -1,6 +1,7 @@
 """Trades that lie across the ends of minutes: which minutes they explain, and which they do not."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -170,6 +171,25 @@ def test_what_hangs_on_a_minute_before_the_first_candle_is_not_told() -> None:
     for at in range(4):
         told.take(at, market.bars[at], market.candles.get(at))
     assert told.in_the_end() == {1: Why.OPEN, 2: Why.OPEN, 3: None}
+
+
+def test_what_hangs_on_a_minute_with_trades_missing_is_not_told() -> None:
+    market = Market([
+        FIRST, trade(9, 8, 2, 3), trade(12, 8, 1), trade(19, 6, 1, 2), trade(22, 7, 1), trade(31, 7, 1)
+    ])  # fmt: skip
+    whole = market.bars[1]
+    market.bars[1] = Bar(whole.amounts._replace(volume=whole.amounts.volume - 1), whole.trades - 1, missing=1)
+    assert market.whys() == {1: Why.TRADES_MISSING, 3: None}
+
+
+def test_what_hangs_on_a_minute_between_two_runs_of_the_bridge_is_not_told_and_does_not_wait() -> None:
+    market = Market([FIRST, trade(19, 8, 2, 3), trade(22, 7, 1), trade(31, 7, 1), trade(41, 7, 1)])
+    told = Told()
+    for at in range(5):
+        candle = None if at == 2 else replace(market.candles[at], session="one" if at < 2 else "two")
+        told.take(at, market.bars[at], candle)
+    assert told.in_the_end() == {0: None, 3: None, 4: None}
+    assert told.check.waiting == 0
 
 
 SIZE = st.integers(1, 3)
