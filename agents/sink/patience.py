@@ -1,4 +1,4 @@
-"""Waiting until Postgres and the registry answer."""
+"""Waiting until Postgres and the registry answer, and have all that a write needs."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from agents.sink import metrics
+from agents.sink.writer import DayAway
 from app.schema_lookup import RegistryAway
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ AWAY: Final = (
     psycopg.errors.ReadOnlySqlTransaction,  # for a while after a failover
     OperationalError,
     RegistryAway,
+    DayAway,
 )
 
 T = TypeVar("T")

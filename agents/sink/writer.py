@@ -50,6 +50,10 @@ BEGIN: Final = """
 """
 
 
+class DayAway(Exception):
+    """A day's partition was dropped or detached before its rows came: the next attempt makes it anew."""
+
+
 @dataclass
 class Pending:
     """What is to be written of one partition: the rows of the offsets [start, end)."""
@@ -84,12 +88,17 @@ class SqlWriter:
         """Write what begins where the database ends; returns the next offset of every partition afterwards.
 
         Nothing was written of one that differs from what the caller wanted to reach: another sink has moved it on, or
-        Postgres has lost commits.
+        Postgres has lost commits. Raises DayAway too.
         """
         with self._busy:
             connection = self._connected()
             _ensure_days(connection, batch, self._tables)
-            return _write(connection, batch, self._tables)
+            try:
+                return _write(connection, batch, self._tables)
+            except psycopg.errors.CheckViolation as error:
+                if error.diag.constraint_name is not None:  # the table's owner wants no such rows
+                    raise
+                raise DayAway(str(error)) from error
 
     def finish(self, within_s: float) -> None:
         """Wait for a write that is under way; one that lasts longer has its connection cut, and fails."""

@@ -2,9 +2,9 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -135,6 +135,34 @@ def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:
     with psycopg.connect(conninfo(settings)) as connection:
         found = connection.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'bar'::regclass")
         assert found.fetchall() == [("bar_20260101",)]
+
+
+def test_a_day_that_was_detached_and_kept_is_made_anew_beside_it(settings: Settings) -> None:
+    migrate(settings)
+    with psycopg.connect(conninfo(settings)) as connection:
+        for name in ("bar_20260101", "bar_20260101_2"):
+            ensure_days(connection, "bar", {NEW_YEAR})
+            connection.execute(sql.SQL("ALTER TABLE bar DETACH PARTITION {}").format(sql.Identifier(name)))
+        for _ in range(2):
+            ensure_days(connection, "bar", {NEW_YEAR})
+        assert partitions_of_bar(connection) == ["bar_20260101_3"]
+
+
+def test_a_schema_of_the_role_s_own_name_hides_no_partition_and_gets_none(settings: Settings) -> None:
+    migrate(settings)
+    with psycopg.connect(conninfo(settings)) as connection:
+        ensure_days(connection, "bar", {NEW_YEAR})
+        connection.execute("CREATE SCHEMA AUTHORIZATION CURRENT_USER")
+        ensure_days(connection, "bar", {NEW_YEAR, NEW_YEAR + timedelta(days=1)})
+        assert connection.execute("SELECT current_schema() = current_user").fetchall() == [(True,)]
+        connection.execute("SET search_path = pg_catalog")
+        assert partitions_of_bar(connection) == ["public.bar_20260101", "public.bar_20260102"]
+
+
+def partitions_of_bar(connection: psycopg.Connection[Any]) -> list[str]:
+    """As the search path has one name them."""
+    query = "SELECT relid::text FROM pg_partition_tree('public.bar') WHERE isleaf ORDER BY 1"
+    return [name for (name,) in connection.execute(query)]
 
 
 def test_the_analysts_view_has_what_is_derived_and_the_start_as_a_time(settings: Settings) -> None:

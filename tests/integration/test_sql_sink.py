@@ -1,13 +1,21 @@
 """What is in the topics is in the tables: each record once, amounts exact, whatever happens to the sink meanwhile."""
 
+import asyncio
 import random
 import string
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import psycopg.sql
 import pytest
 from confluent_kafka import OFFSET_END, TopicPartition
+from faust.types import TP
 
+from agents.sink import writer
+from agents.sink.patience import patiently
+from agents.sink.rows import Row, Rows
+from agents.sink.writer import Pending, SqlWriter, _ensure_days
 from app import topic_admin
 from app.database import migrate
 from app.kafka_admin import admin_client
@@ -17,6 +25,8 @@ from tests.integration.broker_files import damage
 from tests.integration.fold_kit import make_anew, read
 from tests.integration.sql_kit import NOON_S, Database, Tape, gap, trade
 from tests.parts import Part, running
+
+NEW_YEAR = date(2026, 1, 1)
 
 
 @pytest.fixture
@@ -284,6 +294,38 @@ def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Set
         tape.trades([trade(2)])
         stored(sink, database, trade=1)
     assert list(database.trades()) == ["2"]
+
+
+def test_a_day_that_was_detached_and_kept_is_made_anew_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
+    database = Database(settings)
+    tape.trades([trade(1)])
+    with running("sink", settings) as sink:
+        stored(sink, database, trade=1)
+        database.rows("ALTER TABLE trade DETACH PARTITION trade_20260101")
+        tape.trades([trade(2)])
+        stored(sink, database, trade=1, trade_20260101=1, trade_20260101_2=1)
+
+
+async def test_a_day_that_goes_between_its_making_and_its_rows_is_made_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(settings)
+    sink, database, tp = SqlWriter(settings), Database(settings), TP(settings.topic("trades"), 0)
+    row: Row = ("v", "A-B", "1", NEW_YEAR, 1, "1", "1", "buy", NOON_S * 10**9, 0, [], "live", None, None, 0, 0)
+    batch = [Pending(tp, 0, 1, Rows({"trade": [row]}, {NEW_YEAR}))]
+    sink.begin(tp, "epoch", 0)
+    makings: list[int] = []
+
+    def make_and_drop_once(*what: Any) -> None:
+        _ensure_days(*what)
+        if not makings:
+            database.rows("DROP TABLE trade_20260101")
+        makings.append(1)
+
+    monkeypatch.setattr(writer, "_ensure_days", make_and_drop_once)
+    assert await patiently(lambda: asyncio.to_thread(sink.write, batch)) == {tp: 1}
+    sink._connected().close()
+    assert (len(makings), list(database.trades())) == (2, ["1"])
 
 
 def test_volumes_add_up_by_sql(settings: Settings, tape: Tape) -> None:
