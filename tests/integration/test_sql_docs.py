@@ -28,6 +28,8 @@ VWAP = Decimal("105.666666666666666667")
 NO_PRICES = (Decimal(0),) * 4
 DAY_S = 86_400
 MIDNIGHT_S = NOON_S + DAY_S // 2
+MIDNIGHT_NS, DAY_NS = MIDNIGHT_S * 10**9, DAY_S * 10**9
+PRICE_AND_SIZE = (Decimal("100.5"), Decimal("0.1"))
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "The newest bars": [
@@ -44,10 +46,17 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         (NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.9")),
         (NOON_NS + 30 * MINUTE_NS, *OHLC, Decimal("0.6")),
     ],
-    "A bar beside its own trades": [(NOON_NS, 3, 3, VOLUME, VOLUME), (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME)],
+    "A bar beside its own trades": [
+        (NOON_NS, 3, 3, VOLUME, VOLUME),
+        (NOON_NS + MINUTE_NS, 3, 3, VOLUME, VOLUME),
+        (NOON_NS + 30 * MINUTE_NS, 3, 1, VOLUME, Decimal(0)),
+        (NOON_NS + 31 * MINUTE_NS, 3, 2, VOLUME, Decimal("0.1")),
+    ],
     "Trades that their venue corrected or cancelled": [
-        (NOON_NS + 40 * 10**9, "2", Decimal("100.5"), Decimal("0.1"), "correct", Decimal(99), Decimal("0.1")),
-        ((MIDNIGHT_S - 60) * 10**9, "9", Decimal("100.5"), Decimal("0.1"), "cancel", Decimal("100.5"), Decimal("0.1")),
+        (MIDNIGHT_NS - DAY_NS + 60 * 10**9, "8", *PRICE_AND_SIZE, "correct", Decimal(97), Decimal("0.1")),
+        (NOON_NS + 40 * 10**9, "2", *PRICE_AND_SIZE, "correct", Decimal(99), Decimal("0.1")),
+        (NOON_NS + 31 * MINUTE_NS, "7", *PRICE_AND_SIZE, "cancel", *PRICE_AND_SIZE),
+        (MIDNIGHT_NS - 60 * 10**9, "9", *PRICE_AND_SIZE, "cancel", *PRICE_AND_SIZE),
     ],
     "How a bar changed after it was final": [
         (0, "final", Decimal("101.5"), VOLUME, 7),
@@ -63,7 +72,8 @@ def filled(settings: Settings) -> Settings:
     """Two minutes of trades and their bars, the second revised, and a record that is no row.
 
     Beside them bars none of whose trades counts for a price, trades of the same ids on other days, of which one was
-    corrected too, and one that was cancelled after midnight.
+    corrected too, one that was cancelled after midnight, one that was moved back over midnight, and of two bars trades
+    that count for nothing and one that was cancelled.
     """
     topic_admin.apply(settings)
     tape, database = Tape(settings), Database(settings)
@@ -73,12 +83,17 @@ def filled(settings: Settings) -> Settings:
     tape.trades([trade(2, price="98", at_s=NOON_S + DAY_S) | {"action": "correct", "refers_to": "2"}])
     tape.trades([trade(9, at_s=at_s) for at_s in (MIDNIGHT_S - DAY_S - 60, MIDNIGHT_S - 60, NOON_S + DAY_S)])
     tape.trades([trade(9, at_s=MIDNIGHT_S + 60) | {"action": "cancel", "refers_to": "9"}])
+    tape.trades([trade(8, at_s=MIDNIGHT_S - DAY_S + 60)])
+    tape.trades([trade(8, price="97", at_s=MIDNIGHT_S - DAY_S - 1) | {"action": "correct", "refers_to": "8"}])
+    unprinted = {"conditions": ["non-printable", "odd-lot"]}
+    tape.trades([trade(6, at_s=NOON_S + 1_800) | unprinted, trade(10, at_s=NOON_S + 1_860) | unprinted])
+    tape.trades([trade(7, at_s=NOON_S + 1_860), trade(7, at_s=NOON_S + 1_860) | {"action": "cancel", "refers_to": "7"}])
     tape.unknown_schema(partition=1)
     later = NOON_S + 60
     tape.bars([bar(NOON_S, seq=3) | {"missing": 2}, bar(later, seq=7), bar(later, seq=9, close="102", revision=1)])
     unpriced = dict.fromkeys(("open", "high", "low", "close"), Decimal(0))
     tape.bars([bar(NOON_S + 60 * minute, seq=9) | unpriced for minute in (2, 30)] + [bar(NOON_S + 60 * 31, seq=9)])
-    counts = {"trade": 11, "trade_correction": 3, "bar_revision": 6, "dead_letter": 1}
+    counts = {"trade": 15, "trade_correction": 5, "bar_revision": 6, "dead_letter": 1}
     with running("sink", settings) as sink:
         eventually(lambda: {table: database.count(table) for table in counts} == counts, lambda: sink.printed)
     return settings
@@ -91,7 +106,7 @@ def test_every_query_gives_what_the_page_says(filled: Settings) -> None:
         connection.execute(QUERIES["Making room"])
         left = connection.execute("SELECT count(*) FROM bar, trade").fetchall()
     assert answers == ANSWERS
-    assert ("test.trades", 0, 14) in offsets
+    assert ("test.trades", 0, 20) in offsets
     assert left == [(0,)]
 
 
