@@ -84,6 +84,16 @@ def test_no_ranking_is_given_of_an_interval_that_reaches_back_to_bars_which_were
     movers.check_whole("1m")
 
 
+def test_a_venue_that_stands_still_since_bars_which_were_not_read_is_left_out() -> None:
+    view, status = view_of({("v", "A"): {100: ("1", "2"), 160: ("1", "3")}, ("w", "B"): {159: ("1", "9")}}), Status()
+    movers, partition = Movers(view, status, INTERVALS), Partition("bars.1s", 1, 4)
+    status.set_unread(partition, before=50)
+    status.set_begin(partition, "1s", 101 * SECOND)
+    movers.check_whole("1m")
+    assert [mover.key.instrument for mover in movers.ranked("1m", Direction.BOTH, 10)] == ["A"]
+    assert [mover.key.instrument for mover in movers.ranked("5s", Direction.BOTH, 10)] == ["B", "A"]
+
+
 def test_an_instrument_that_did_not_trade_within_the_interval_is_left_out() -> None:
     assert ranking(view_of({("v", "A"): {69: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("B", "0")]
     assert ranking(view_of({("v", "A"): {70: ("1", "2")}, ("v", "B"): {129: ("1", "1")}})) == [("A", "1"), ("B", "0")]
