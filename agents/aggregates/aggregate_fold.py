@@ -104,9 +104,7 @@ class AggregateFold:
 
     def _state(self, restored: list[Any]) -> Aggregate:
         try:
-            return self.declared.type(
-                **dict(zip((field.name for field in self.declared.fields), restored, strict=True))
-            )
+            return self.declared.restored(restored)
         except Exception as error:
             raise AggregateFailed(self.declared.name, "its state in the changelog cannot be restored", error) from error
 

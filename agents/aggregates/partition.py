@@ -55,6 +55,7 @@ class PartitionAggregates:
 
         Raises:
             UnknownState: a record is not of this version.
+            AggregateFailed: an aggregate cannot be made of its state.
         """
         progress: Progress | None = None
         births: dict[str, Birth] = {}

@@ -22,6 +22,7 @@ async def restore_aggregates(
 
     Raises:
         UnknownState: the changelog cannot be read.
+        AggregateFailed: an aggregate cannot be made of what it says.
     """
     if not aggregates:
         return

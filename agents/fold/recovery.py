@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
-from agents.aggregates import Origin, PartitionAggregates, restore_aggregates
+from agents.aggregates import AggregateFailed, Origin, PartitionAggregates, restore_aggregates
 from agents.epoch import FIRST_GENERATION, FROM_START, check_progress
 from agents.fold import metrics
 from agents.fold.flush import CHANGELOG, FlushWriter
@@ -40,6 +40,15 @@ class Recovered:
     warmth: Warmth
 
 
+class AggregateNotRestored(Exception):
+    """A user's aggregate refuses its own state; the fold, which is restored, would go on from `next_offset`."""
+
+    def __init__(self, failure: AggregateFailed, next_offset: int) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.next_offset = next_offset
+
+
 async def recover(setup: FoldSetup, partition: int, held: FoldState | None = None) -> Recovered:
     """Fence the partition's former owner, have its state, and check that it belongs to the log.
 
@@ -49,6 +58,7 @@ async def recover(setup: FoldSetup, partition: int, held: FoldState | None = Non
         CorruptState: the changelog cannot be restored.
         EpochMismatch: the state was folded from another log.
         RecordsGone: or from this one, which has lost what comes next.
+        AggregateNotRestored: the code of a user's aggregate fails.
         KafkaException, KafkaError: the broker refuses or does not answer.
     """
     started = time.monotonic()
@@ -75,7 +85,10 @@ async def _recover(setup: FoldSetup, partition: int, writer: FlushWriter, held: 
     if state.aggregates is None:
         origin = Origin(state.logs.trades, generation, partition)
         aggregates = PartitionAggregates(setup.aggregates, setup.config, setup.schema_ids, origin)
-        await restore_aggregates(settings, aggregates, partition, state.fold, next_offset)
+        try:
+            await restore_aggregates(settings, aggregates, partition, state.fold, next_offset)
+        except AggregateFailed as failure:
+            raise AggregateNotRestored(failure, next_offset) from failure
         state.aggregates = aggregates
     came_from = warmth if state is held else Warmth.COLD
     return Recovered(state, state.aggregates, writer, History(settings), next_offset, came_from)

@@ -19,7 +19,7 @@ from agents.fold.flush import CHANGELOG, OUTPUTS
 from agents.fold.live import OUTPUT as LIVE
 from agents.fold.live import LiveBars, LiveTopic
 from agents.fold.partition import FoldingPartition
-from agents.fold.recovery import recover
+from agents.fold.recovery import AggregateNotRestored, recover
 from agents.fold.setup import make_setup
 from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
@@ -186,7 +186,12 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         try:
             recovered = await recover(self._setup, number, self._states.get(number))
         except RecordsGone as error:
-            self._leave_alone(number, error)
+            log.critical("partition %d is not folded: %s", number, error)
+            self._leave_alone(number, error.next_offset)
+            return
+        except AggregateNotRestored as error:
+            self._tell_failure(number, error.next_offset, error.failure)
+            self._leave_alone(number, error.next_offset)
             return
         self._states.pop(number, None)
         lock = asyncio.Lock()
@@ -198,11 +203,10 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         with contextlib.suppress(IllegalStateError):  # it is being revoked
             await self.app.read_batches({tp})
 
-    def _leave_alone(self, number: int, error: RecordsGone) -> None:
-        """Fold nothing of this partition, which was left off for longer than its records are kept; the others go on."""
-        log.critical("partition %d is not folded: %s", number, error)
+    def _leave_alone(self, number: int, offset: int) -> None:
+        """Fold nothing of this partition, whose state has come to this offset; the others go on."""
         self._states.pop(number, None)
-        self._break_off(number, error.next_offset)
+        self._break_off(number, offset)
 
     def _flush_failed(self, partition: FoldingPartition, error: Exception) -> None:
         """Nobody knows what was committed: drop the state, and have the group say whose partition it is now."""
@@ -233,19 +237,21 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
 
         Bars of the partition stop with it: they are one transaction, and without them the aggregate could not go on.
         """
-        number = partition.partition
+        self._tell_failure(partition.partition, partition.flushed_offset, error)
+        partition.break_off()
+        self._leave_off(partition)
+
+    def _tell_failure(self, number: int, offset: int, error: AggregateFailed) -> None:
         metrics.AGGREGATE_ERRORS.labels(error.aggregate, number).inc()
         log.critical(
             "%s partition %d is folded no further than offset %d: %s. "
             "Mend the aggregate and start the worker again: it goes on from there",
             self._trades,
             number,
-            partition.flushed_offset,
+            offset,
             error,
             exc_info=error,
         )
-        partition.break_off()
-        self._leave_off(partition)
 
     async def _log_damaged(self, partition: FoldingPartition, error: CorruptRecords) -> None:
         """Fold this partition no further, and write what came before the damage: nobody can tell what is behind it.

@@ -238,6 +238,10 @@ class Declared:
             field.check(value)
         return values
 
+    def restored(self, values: Sequence[Any]) -> Aggregate:
+        """What has these values, in the fields' order; raises whatever the user's code does."""
+        return self.type(**dict(zip((field.name for field in self.fields), values, strict=True)))
+
 
 def declared(aggregate: Any) -> Declared:  # noqa: ANN401 - whatever the user's module has
     """Look at a user's class.
@@ -266,10 +270,24 @@ def declared(aggregate: Any) -> Declared:  # noqa: ANN401 - whatever the user's 
         raise AggregatesUnfit(f"{told} declares no field")
     found = Declared(aggregate, name, aggregate.version, (aggregate.__doc__ or "").strip(), fields)
     try:
-        found.values(nothing)
+        values = found.values(nothing)
     except BadValue as bad:
         raise AggregatesUnfit(f"{told}: init: {bad}") from bad
+    _check_restored(told, found, values)
     return found
+
+
+def _check_restored(told: str, found: Declared, values: list[Any]) -> None:
+    """A worker that starts again makes what it had of its fields' values: look that this gives the same."""
+    try:
+        again = found.values(found.restored(values))
+    except Exception as error:
+        raise AggregatesUnfit(
+            f"{told} cannot be made of the values of its fields by their names, as each restart does: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if again != values:
+        raise AggregatesUnfit(f"{told}: made of the values {values}, as each restart does, it has others: {again}")
 
 
 def _field(told: str, name: str, hint: Any, nothing: Aggregate) -> Field:  # noqa: ANN401 - any annotation

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -226,16 +226,41 @@ def test_an_aggregate_that_fails_stops_its_partition_until_it_is_mended(declared
     check_topics(declared, tape)
 
 
+def test_an_aggregate_that_refuses_its_own_state_stops_its_partitions_until_it_is_mended(
+    declared: Settings, tmp_path: Path
+) -> None:
+    tape = Tape(declared)
+    write_market(tape, 1, 20)
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+    before = windows(declared, "vwap")
+    write_market(tape, 21, 20)
+    strict = "    def __post_init__(self) -> None:\n        assert self.volume == 0\n\n    def fold("
+    with changed(declared, tmp_path, "    def fold(", strict), folding(declared) as worker:
+        eventually(lambda: errors(worker) == 2, lambda: worker.log)  # both partitions that have trades
+        assert "aggregate vwap: its state in the changelog cannot be restored: AssertionError" in worker.log
+        assert worker.process.poll() is None
+    assert windows(declared, "vwap") == before
+    with folding(declared) as worker:
+        wait_until_flushed(declared, worker)
+    check_topics(declared, tape)
+
+
 def errors(worker: Worker) -> float:
     return worker.counted("livetape_fold_aggregate_errors_total", aggregate="vwap")
 
 
-@contextmanager
-def broken(settings: Settings, folder: Path) -> Iterator[None]:
+def broken(settings: Settings, folder: Path) -> AbstractContextManager[None]:
     """The example, with a division by zero for one venue."""
-    file = folder / f"{settings.aggregates.partition(':')[0]}.py"
     failing = '        volumes = trades.volumes if trades.venue != "kraken" else [1 // 0]\n'
-    assert "        volumes = trades.volumes\n" in EXAMPLE
-    file.write_text(EXAMPLE.replace("        volumes = trades.volumes\n", failing))
+    return changed(settings, folder, "        volumes = trades.volumes\n", failing)
+
+
+@contextmanager
+def changed(settings: Settings, folder: Path, right: str, wrong: str) -> Iterator[None]:
+    """The example, with other words in its first aggregate."""
+    file = folder / f"{settings.aggregates.partition(':')[0]}.py"
+    assert right in EXAMPLE
+    file.write_text(EXAMPLE.replace(right, wrong, 1))
     yield
     file.write_text(EXAMPLE)

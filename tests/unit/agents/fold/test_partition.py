@@ -10,10 +10,11 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
+from agents.aggregates import AggregateFailed
 from agents.epoch import RecordsGone
 from agents.fold import metrics
 from agents.fold.partition import FoldingPartition
-from agents.fold.recovery import Recovered
+from agents.fold.recovery import AggregateNotRestored, Recovered
 from agents.fold.state import FoldState, Warmth
 from agents.kernel import CorruptState, Flush
 from agents.partition_log import CorruptRecords, OffsetJump
@@ -182,11 +183,16 @@ class Damaged:
         raise CorruptRecords("trades partition 0 offset 0: its length is wrong")
 
 
+GONE = RecordsGone("partition 1 begins at offset 40", "test.trades", 29)
+REFUSED = AggregateNotRestored(AggregateFailed("vwap", "its state cannot be restored", ValueError("too large")), 29)
+
+
+@pytest.mark.parametrize("error", [GONE, REFUSED])
 async def test_partitions_that_are_left_alone_are_told_until_they_are_another_workers(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    async def gone(_setup: object, number: int, _held: object) -> None:
-        raise RecordsGone(f"partition {number} begins at offset 40", "test.trades", 29)
+    async def gone(*_: object) -> None:
+        raise error
 
     def nothing(*_: object) -> None:
         """Is fetched."""
@@ -210,6 +216,8 @@ async def test_partitions_that_are_left_alone_are_told_until_they_are_another_wo
     damaged = folding(Damaged(), Written())
     table._partitions[0] = damaged
     assert left_alone() == {1: 1}
+    assert table._next_offsets()[TP("test.trades", 1)] == 29
+    assert str(error) in caplog.text
     await table.fold(set_of(0, *of_events(a_trade(0, 0))))
     assert left_alone() == {0: 1, 1: 1}
     await table.revoked()

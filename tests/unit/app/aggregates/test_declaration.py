@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,9 +104,48 @@ class Empty(Base):
     name = "empty"
 
 
+@dataclass(frozen=True)
+class OutsideOfInit(Base):
+    name = "outside_of_init"
+    size: Annotated[int, Amount("An amount.")] = field(default=0, init=False)
+
+
+@dataclass(frozen=True)
+class OfAnotherParameter(Base):
+    name = "of_another_parameter"
+    half: InitVar[int]
+    size: Annotated[int, Amount("An amount.")] = 0
+
+    @classmethod
+    def init(cls) -> "OfAnotherParameter":
+        return cls(0)
+
+
+@dataclass(frozen=True, init=False)
+class OwnInit(Base):
+    name = "own_init"
+    size: Annotated[int, Amount("An amount.")]
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "size", 0)
+
+
+@dataclass(frozen=True)
+class Doubling(Base):
+    name = "doubling"
+    size: Annotated[int, Amount("An amount.")] = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", self.size * 2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
+        (OutsideOfInit, "cannot be made of the values of its fields by their names, as each restart does: TypeError"),
+        (OfAnotherParameter, "missing 1 required positional argument: 'half'"),
+        (OwnInit, "unexpected keyword argument 'size'"),
+        (Doubling, "made of the values [2], as each restart does, it has others: [4]"),
         (NoKind, "field size must say what it is"),
         (Reserved, "cannot be called seq"),
         (OfPostgres, "cannot be called ctid"),
