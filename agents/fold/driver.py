@@ -7,13 +7,14 @@ Time is what the records say, so a test moves it by piping clocks; a flush happe
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import fastavro
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from agents.aggregates import Origin, PartitionAggregates
+from agents.aggregates import AggregateFailed, AggregateOutput, Origin, PartitionAggregates
 from agents.dead_letters import Headers, dead_letter_headers, kept
 from agents.epoch import FIRST_GENERATION
 from agents.fold.setup import make_setup, new_fold
@@ -46,8 +47,11 @@ class FoldDriver:
     """Folds what is piped in, in as many partitions as `trades` shall have.
 
     Prices and sizes are Decimals, times are nanoseconds UTC, as in the schemas. What `fold_trades` would write to a
-    topic is returned by `read`, each record once; `aggregates.NAME` is a topic of an aggregate of the settings. Where
-    an aggregate's own code fails, AggregateFailed is raised by whatever was called.
+    topic is returned by `read`, each record once; `aggregates.NAME` is a topic of an aggregate of the settings.
+
+    Where an aggregate's own code fails, AggregateFailed is raised by whatever was called. Its partition then stands
+    still as a worker's does: it takes records into its log, writes nothing, and raises the same, until `crash` goes on
+    from the last flush. The other partitions go on.
     """
 
     def __init__(self, settings: Settings, *, partitions: int = 1) -> None:
@@ -76,8 +80,7 @@ class FoldDriver:
     def pipe_clock(self, venue: str, time_ns: int) -> None:
         """Let a venue's time come to `time_ns`, in every partition."""
         value = self._encoded("livetape.Clock", {"venue": venue, "time_ns": time_ns})
-        for partition in self._partitions:
-            self._fold(partition, venue.encode(), value)
+        self._in_each(lambda partition: self._fold(partition, venue.encode(), value))
 
     def pipe_raw(self, key: bytes, value: bytes | None) -> tuple[int, int]:
         """Write and fold any bytes; their partition and offset."""
@@ -86,8 +89,7 @@ class FoldDriver:
 
     def flush(self) -> None:
         """Write what changed, as a worker does each `flush_ms`."""
-        for partition in self._partitions:
-            self._flush(partition)
+        self._in_each(self._flush)
 
     def read(self, topic: str) -> list[Output]:
         """What came to an output topic since it was read last; `bars.live` holds what changed since then.
@@ -97,7 +99,8 @@ class FoldDriver:
         """
         if topic == "bars.live":
             for partition in self._partitions:
-                self._add("bars.live", partition, unpacked(partition.fold.live()))
+                if partition.failure is None:
+                    self._add("bars.live", partition, unpacked(partition.fold.live()))
         records, self._outputs[topic] = self._outputs[topic], []
         return records
 
@@ -114,15 +117,30 @@ class FoldDriver:
 
     def crash(self) -> None:
         """Lose what was not flushed, restore every partition from its changelog, and fold the log from there on."""
+        self._in_each(self._restart)
+
+    def _in_each(self, act: Callable[["_Partition"], object]) -> None:
+        """Act in every partition; where aggregates fail the first failure is raised, once all had their turn."""
+        failures = []
         for partition in self._partitions:
-            partition.fold = self._new_fold(partition.number)
-            if partition.state:
-                partition.fold.restore(_batch(0, partition.state.items()), [], 0)
-            progress = partition.fold.restored()
-            partition.next_offset = 0 if progress is None else progress.next_offset
-            partition.aggregates = self._new_aggregates(partition.number)
+            try:
+                act(partition)
+            except AggregateFailed as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    def _restart(self, partition: "_Partition") -> None:
+        partition.failure = None
+        partition.fold = self._new_fold(partition.number)
+        if partition.state:
+            partition.fold.restore(_batch(0, partition.state.items()), [], 0)
+        progress = partition.fold.restored()
+        partition.next_offset = 0 if progress is None else progress.next_offset
+        partition.aggregates = self._new_aggregates(partition.number)
+        with partition.whole():
             partition.restore_aggregates()
-            self._fold_log(partition)
+        self._fold_log(partition)
 
     def _new_fold(self, number: int) -> PartitionFold:
         return new_fold(self._setup, number, EPOCH)
@@ -144,22 +162,29 @@ class FoldDriver:
         return offset
 
     def _fold_log(self, partition: "_Partition") -> None:
-        while partition.next_offset < len(partition.log):
-            record_set = partition.log[partition.next_offset]
-            outcome = partition.fold.fold(record_set, [], partition.next_offset)
-            partition.next_offset = outcome.next_offset
-            if outcome.corrupt:
-                raise CorruptBatch(outcome.corrupt)
-            if outcome.needs_schema is not None:
-                self._setup.writer_schemas.refuse(outcome.needs_schema, f"unknown schema id {outcome.needs_schema}")
-            if outcome.needs_history is not None:
-                for again in partition.log[outcome.needs_history : outcome.next_offset]:
-                    partition.fold.reread(again, [])
-            if partition.aggregates:
-                partition.aggregates.take(partition.fold.take_accepted())
+        with partition.whole():
+            while partition.next_offset < len(partition.log):
+                self._fold_next(partition)
+
+    def _fold_next(self, partition: "_Partition") -> None:
+        record_set = partition.log[partition.next_offset]
+        outcome = partition.fold.fold(record_set, [], partition.next_offset)
+        partition.next_offset = outcome.next_offset
+        if outcome.corrupt:
+            raise CorruptBatch(outcome.corrupt)
+        if outcome.needs_schema is not None:
+            self._setup.writer_schemas.refuse(outcome.needs_schema, f"unknown schema id {outcome.needs_schema}")
+        if outcome.needs_history is not None:
+            for again in partition.log[outcome.needs_history : outcome.next_offset]:
+                partition.fold.reread(again, [])
+        if partition.aggregates:
+            partition.aggregates.take(partition.fold.take_accepted())
 
     def _flush(self, partition: "_Partition") -> None:
-        flush = partition.fold.take_flush()
+        with partition.whole():
+            flush = partition.fold.take_flush()
+            has_aggregates = partition.aggregates and not flush.is_empty
+            aggregates = partition.aggregates.flush(flush) if has_aggregates else AggregateOutput()
         self._add("bars.1s", partition, unpacked(flush.bars_1s))
         self._add("bars", partition, unpacked(flush.bars))
         self._outputs["late"] += [Output(partition.number, key, value, []) for key, value, _, _ in flush.late]
@@ -167,11 +192,9 @@ class FoldDriver:
             headers = dead_letter_headers(self._settings.topic("trades"), partition.number, offset, reason, value)
             self._outputs["trades.dead"].append(Output(partition.number, *kept(key, value), headers))
         partition.take(unpacked(flush.changelog))
-        if partition.aggregates and not flush.is_empty:
-            output = partition.aggregates.flush(flush)
-            for topic, records in output.records.items():
-                self._add(topic, partition, records)
-            partition.aggregate_state.update(output.changelog)
+        for topic, records in aggregates.records.items():
+            self._add(topic, partition, records)
+        partition.aggregate_state.update(aggregates.changelog)
 
     def _add(self, topic: str, partition: "_Partition", records: Sequence[KeyValue]) -> None:
         self._outputs[topic] += [Output(partition.number, key, value, []) for key, value in records]
@@ -189,6 +212,18 @@ class _Partition:
         self.state: dict[bytes, bytes] = {}
         self.progress: bytes | None = None
         self.aggregate_state: dict[bytes, bytes | None] = {}
+        self.failure: AggregateFailed | None = None
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Act on the fold and its aggregates, unless one has failed: they do not agree any more."""
+        if self.failure is not None:
+            raise self.failure
+        try:
+            yield
+        except AggregateFailed as failure:
+            self.failure = failure
+            raise
 
     def take(self, changelog: Iterable[KeyValue]) -> None:
         """Let a flush's state records take the place of those before; progress is the last of them."""

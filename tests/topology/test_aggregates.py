@@ -11,6 +11,7 @@ import pytest
 
 from agents.aggregates import AggregateFailed
 from agents.fold.driver import FoldDriver
+from app.partitions import partition_of
 from app.settings import PROJECT, Settings
 from tests.topology.test_fold_driver import MINUTE_NS, START_NS, trade
 
@@ -67,3 +68,63 @@ def test_an_aggregate_that_fails_tells_which_and_where(example: Path, settings: 
     driver = FoldDriver(settings)
     with pytest.raises(AggregateFailed, match="aggregate vwap: fold of binance:BTC-USDT"):
         driver.pipe_trade(trade(1, "10", 1))
+
+
+@pytest.mark.usefixtures("example")
+@pytest.mark.parametrize("method", ["fold", "merge"])
+def test_what_failed_writes_nothing_until_it_is_mended_and_then_loses_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    driver = FoldDriver(settings)
+    driver.pipe_trade(trade(1, "10", 1))
+    driver.flush()
+    with monkeypatch.context() as broken:
+        broken.setattr(f"my_aggregates.LargestTrade.{method}", lambda *_: 1 // 0)
+        with pytest.raises(AggregateFailed, match="aggregate largest_trade: "):
+            pipe_the_rest(driver, settings)
+    before = driver.table()
+    with pytest.raises(AggregateFailed):
+        driver.pipe_clock("binance", START_NS + 2 * MINUTE_NS)
+    with pytest.raises(AggregateFailed):
+        driver.flush()
+    assert not any(driver.read(topic) for topic in ("bars", "bars.live", "aggregates.vwap", "aggregates.largest_trade"))
+    assert driver.table() == before
+    driver.crash()
+    pipe_the_rest(driver, settings)
+    assert published(driver) == [("1s", 1, "1"), ("1s", 1, "2"), ("1m", 2, "2")]
+
+
+def pipe_the_rest(driver: FoldDriver, settings: Settings) -> None:
+    """Another trade, once, and the end of its minute."""
+    driver.pipe_trade(trade(2, "12", 2, size=Decimal(7)))
+    driver.pipe_clock("binance", START_NS + MINUTE_NS + settings.grace_ns)
+    driver.flush()
+
+
+def published(driver: FoldDriver) -> list[tuple[Any, ...]]:
+    """Interval, number of trades and largest trade of each window."""
+    return [
+        tuple(each[name] for name in ("interval", "trade_count", "trade_id"))
+        for each in windows(driver, "largest_trade")
+    ]
+
+
+@pytest.mark.usefixtures("example")
+def test_partitions_beside_one_that_failed_go_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = FoldDriver(settings, partitions=2)
+    names = {
+        partition_of(f"binance:{name}".encode(), 2): name for name in ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
+    }
+    driver.pipe_trade(trade(1, "10", 1, instrument=names[1]))
+    with monkeypatch.context() as broken:
+        broken.setattr("my_aggregates.Vwap.fold", lambda *_: 1 // 0)
+        with pytest.raises(AggregateFailed):
+            driver.pipe_trade(trade(1, "10", 1, instrument=names[0]))
+    with pytest.raises(AggregateFailed):
+        driver.pipe_clock("binance", START_NS + 2 * MINUTE_NS)
+    with pytest.raises(AggregateFailed):
+        driver.flush()
+    assert {window["instrument"] for window in windows(driver, "vwap")} == {names[1]}
+    driver.crash()
+    driver.flush()
+    assert {window["instrument"] for window in windows(driver, "vwap")} == {names[0]}
