@@ -8,7 +8,7 @@ from typing import Any
 from agents.aggregates import changelog
 from agents.aggregates.changelog import Birth, Kind, Place, StateRecord
 from agents.aggregates.records import Published, RecordWriter
-from agents.aggregates.user_code import AggregateFailed, call, values
+from agents.aggregates.user_code import AggregateFailed, call, logged, values
 from agents.aggregates.windows import InstrumentWindows
 from agents.kernel import FoldConfig
 from app.aggregates import Aggregate, Declared, Trades
@@ -76,7 +76,7 @@ class AggregateFold:
                 continue  # let go of
             key = self._key(venue, instrument, level, start_ns)
             if window.settled is not None:
-                yield key, changelog.value(*values(self.declared, windows.told(level, start_ns), window.settled))
+                yield key, logged(self.declared, windows.told(level, start_ns), window.settled)
             elif window.is_logged:
                 yield key, None
             window.is_logged = window.settled is not None

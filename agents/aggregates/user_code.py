@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from agents.aggregates import changelog
 from app.aggregates import Aggregate, BadValue, Declared
 
 
@@ -39,4 +40,17 @@ def values(declared: Declared, what: str, state: Aggregate) -> list[Any]:
     try:
         return declared.values(state)
     except Exception as error:
+        raise AggregateFailed(declared.name, what, error) from error
+
+
+def logged(declared: Declared, what: str, state: Aggregate) -> bytes:
+    """A state as a value of the changelog.
+
+    Raises:
+        AggregateFailed: a value is not what was declared, or has more digits than this Python is set to make text of.
+    """
+    shown = values(declared, what, state)
+    try:
+        return changelog.value(*shown)
+    except ValueError as error:
         raise AggregateFailed(declared.name, what, error) from error

@@ -12,6 +12,8 @@ from app.amounts import PRICE_SCALE
 
 LARGEST_LONG: Final = 2**63 - 1
 MAX_TEXT_BYTES: Final = 65_536
+MAX_DIGITS: Final = 4_000
+"""Of an amount: the state is text, and Python makes none of a number of more than 4,300 digits."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _DAY_AT_ITS_END: Final = re.compile(r".*_[0-9]{8}")
 """As the partitions of another aggregate's table are called."""
@@ -302,6 +304,10 @@ def _field(told: str, name: str, hint: Any, nothing: Aggregate) -> Field:  # noq
     plain = get_args(hint)[0]
     if plain not in (kind.type, kind.type | None):
         raise AggregatesUnfit(f"{told}: field {name} is declared {plain}, and {type(kind).__name__} is {kind.type}")
+    if isinstance(kind, Amount) and kind.precision > MAX_DIGITS:
+        raise AggregatesUnfit(
+            f"{told}: field {name} has {kind.precision} digits: {MAX_DIGITS} are the most of which Python makes text"
+        )
     if isinstance(kind, Amount) and (kind.precision < 1 or not 0 <= kind.scale <= kind.precision):
         raise AggregatesUnfit(
             f"{told}: field {name} has {kind.scale} decimal places of {kind.precision} digits: from 0 to all may be"

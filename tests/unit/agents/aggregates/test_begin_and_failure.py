@@ -1,6 +1,7 @@
 """When an aggregate begins, begins anew, and fails: never a wrong number."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -189,6 +190,35 @@ def test_an_amount_of_too_many_digits_is_an_error() -> None:
     take(partition, a_trade(1, 0, size="0.5"))
     with pytest.raises(AggregateFailed, match="volume: 1000000000000000000 has more than 18 digits"):
         partition.flush()
+
+
+def test_an_amount_of_more_digits_than_python_is_set_to_make_text_of_is_an_error(few_digits: int) -> None:
+    @dataclass(frozen=True)
+    class Long(Aggregate):
+        """An amount that is as long as its field."""
+
+        name = "long"
+        product: Annotated[int, Amount("A long amount.", precision=4_000)] = 0
+
+        def fold(self, trades: Trades) -> "Long":
+            return Long(self.product + len(trades) * 10**few_digits)
+
+        def merge(self, later: "Long") -> "Long":
+            return later
+
+    partition = AggregatePartition(RULES, [declared(Long)])
+    take(partition, a_trade(0, 0))
+    with pytest.raises(AggregateFailed, match=r"aggregate long: binance:BTC-USDT, 1s window \d+: ValueError"):
+        partition.flush()
+
+
+@pytest.fixture
+def few_digits() -> Iterator[int]:
+    """The fewest digits that Python can be set to make text of, which it is."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+    yield sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(before)
 
 
 def test_a_text_that_is_no_unicode_is_an_error() -> None:

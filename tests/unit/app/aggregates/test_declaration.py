@@ -70,6 +70,12 @@ class TooManyPlaces(Base):
 
 
 @dataclass(frozen=True)
+class TooManyDigits(Base):
+    name = "too_many_digits"
+    size: Annotated[int, Amount("An amount.", precision=4_001)] = 0
+
+
+@dataclass(frozen=True)
 class NegativeScale(Base):
     name = "negative_scale"
     size: Annotated[int, Amount("An amount.", scale=-1)] = 0
@@ -151,6 +157,7 @@ class Doubling(Base):
         (OfPostgres, "cannot be called ctid"),
         (FloatAmount, "field size is declared <class 'float'>, and Amount is <class 'int'>"),
         (TooManyPlaces, "field size has 9 decimal places of 8 digits"),
+        (TooManyDigits, "field size has 4001 digits: 4000 are the most"),
         (NegativeScale, "field size has -1 decimal places of 38 digits"),
         (BadInit, "init failed: TypeError"),
         (BadName, "`name` must be lower-case"),
