@@ -1,10 +1,11 @@
-"""Views of users' own tables: the newest value of each key, and who wants to hear of changes.
+"""Views of users' own tables: the newest value of the keys that changed last, and who wants to hear of changes.
 
 Keys and values are the JSON texts of the table's changelog, as they are: no number in them passes through a float.
 Only the event loop's thread touches them, so that a snapshot and a subscription are one step.
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
@@ -14,7 +15,8 @@ from app.topics import Cleanup, Topic
 
 CHANNEL: Final = "table"
 MAX_ROWS: Final = 10_000
-"""Bound of a view's memory: a new key beyond it is counted and left out."""
+"""Bound of a view's memory: past it the key that has not changed for longest is left out, and counted. The newest must
+be shown, since Faust drops windows that are over without telling the changelog."""
 MAX_LEFT_OUT: Final = 100_000
 """So many of those are told from each other; more are not counted."""
 _CHANGELOG: Final = re.compile(r"[a-z]+-(.+)-changelog")
@@ -46,21 +48,26 @@ class TableView:
         self._max_rows = max_rows
         self._max_left_out = max_left_out
         self._left_out: set[int] = set()  # hashes of the keys
-        self._rows: dict[str, str] = {}
+        self._rows: OrderedDict[str, str] = OrderedDict()  # by their last change, the oldest first
         self._head = f'"channel":"{CHANNEL}","table":{encode(name)}'
 
     def apply(self, key: str, value: str | None) -> None:
         """Take a change and tell the listeners."""
-        if value is None:
-            self._left_out.discard(hash(key))
-            if self._rows.pop(key, None) is not None:
-                self._tell(key, f'{{"key":{key},"deleted":true}}')
-        elif key in self._rows or len(self._rows) < self._max_rows:
-            self._left_out.discard(hash(key))
+        self._left_out.discard(hash(key))
+        was_shown = self._rows.pop(key, None) is not None
+        if value is not None:
+            if len(self._rows) >= self._max_rows:
+                self._leave_out_oldest()
             self._rows[key] = value
             self._tell(key, _row(key, value))
-        elif len(self._left_out) < self._max_left_out:
+        elif was_shown:
+            self._tell(key, _deleted(key))
+
+    def _leave_out_oldest(self) -> None:
+        key, _ = self._rows.popitem(last=False)
+        if len(self._left_out) < self._max_left_out:
             self._left_out.add(hash(key))
+        self._tell(key, _deleted(key))
 
     def snapshot(self) -> str:
         """The snapshot message: every row."""
@@ -120,3 +127,7 @@ def table_name(changelog: str) -> str:
 
 def _row(key: str, value: str) -> str:
     return f'{{"key":{key},"value":{value}}}'
+
+
+def _deleted(key: str) -> str:
+    return f'{{"key":{key},"deleted":true}}'

@@ -17,7 +17,7 @@ class Heard:
 
     def row_changed(self, table: str, key: str, message: str) -> None:
         assert table == "sums"
-        assert key == '"a"'
+        assert json.loads(message)["row"]["key"] == json.loads(key)
         self.messages.append(message)
 
 
@@ -51,29 +51,43 @@ def test_a_deleted_key_is_told_once_and_null_is_a_value() -> None:
     assert rows(view) == []
 
 
-def test_keys_beyond_the_bound_are_counted_and_known_ones_go_on() -> None:
+def test_of_more_keys_than_the_bound_those_that_changed_last_are_shown() -> None:
     view = TableView("sums", max_rows=2)
-    for key, value in (("1", "1"), ("2", "2"), ("3", "3"), ("1", "4")):
+    for key, value in (("1", "1"), ("2", "2"), ("1", "3"), ("3", "4")):
         view.apply(key, value)
-    assert rows(view) == [{"key": 1, "value": 4}, {"key": 2, "value": 2}]
+    assert rows(view) == [{"key": 1, "value": 3}, {"key": 3, "value": 4}]
     assert left_out(view) == 1
 
 
-def test_a_key_that_is_left_out_counts_once_until_it_is_deleted_or_there_is_room() -> None:
+def test_a_row_that_gives_way_is_told_as_deleted_before_the_one_that_comes() -> None:
+    view, heard = TableView("sums", max_rows=1), Heard()
+    view.listeners.add(heard)
+    for key in ('"a"', '"b"', '"a"'):
+        view.apply(key, "1")
+    assert [json.loads(message)["row"] for message in heard.messages] == [
+        {"key": "a", "value": 1},
+        {"key": "a", "deleted": True},
+        {"key": "b", "value": 1},
+        {"key": "b", "deleted": True},
+        {"key": "a", "value": 1},
+    ]
+
+
+def test_a_key_that_is_left_out_counts_once_until_it_is_deleted_or_changes() -> None:
     view = TableView("sums", max_rows=1)
-    for key, value in (("1", "1"), ("2", "2"), ("2", "3"), ("3", "3"), ("3", "4")):
+    for key, value in (("1", "1"), ("2", "2"), ("3", "3"), ("2", "4"), ("3", "5")):
         view.apply(key, value)
-    assert left_out(view) == 2
+    assert (rows(view), left_out(view)) == ([{"key": 3, "value": 5}], 2)
     view.apply("2", None)
-    view.apply("1", None)
-    assert left_out(view) == 1
-    view.apply("3", "5")
-    assert (rows(view), left_out(view)) == ([{"key": 3, "value": 5}], 0)
+    view.apply("3", None)
+    assert (rows(view), left_out(view)) == ([], 1)
+    view.apply("1", "6")
+    assert (rows(view), left_out(view)) == ([{"key": 1, "value": 6}], 0)
 
 
 def test_the_count_of_keys_that_are_left_out_is_bounded() -> None:
-    view = TableView("sums", max_rows=0, max_left_out=2)
-    for key in ("1", "2", "3"):
+    view = TableView("sums", max_rows=1, max_left_out=2)
+    for key in ("1", "2", "3", "4"):
         view.apply(key, "1")
     assert left_out(view) == 2
 
