@@ -1,23 +1,24 @@
 """Missed messages from Kafka: what a bridge no longer keeps in memory."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from itertools import chain
+from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message
 
 from app.intervals import SECOND_NS
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.tick_stream.items import Hole, Origin, Tick
+from app.tick_stream.look import REQUEST_S, Look
 from app.tick_stream.search import Entry, Found, Partition, Search
 from app.venues import read_venues
 
-BATCH: Final = 1_000
 CHUNK: Final = 100_000
 """Messages that are read at once, at most."""
 POLL_S: Final = 0.1
-REQUEST_S: Final = 5.0
 NEAR_S: Final = 30.0
 """How much the broker's clock and ours may differ, and records of one time over partitions."""
 FAR_S: Final = 900.0
@@ -27,6 +28,23 @@ FURTHER: Final = 4
 """How many times as far back each look behind that one goes: that of a reader who paused may be hours old."""
 UNCLOCKED: Final = ("gaps", "candles")
 """The topics of messages that have no clocks of the venue among them."""
+
+
+class _Sweep(NamedTuple):
+    """A look at the log, and what is looked for."""
+
+    look: Look
+    search: Search
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether what was not found is before what was read, or still to come."""
+        return not self.search.waits_for(self.look.left)
+
+    @property
+    def may_be_before(self) -> bool:
+        """Whether some of it may be before what was read."""
+        return not self.search.is_full and not all(self.look.begins_log(place) for place in self.search.late)
 
 
 class HistoryAway(Exception):
@@ -49,70 +67,83 @@ class TickHistory:
         Raises:
             HistoryAway: Kafka or the registry did not answer.
         """
-        config = {"group.id": f"{self._settings.namespace}.ticks", "enable.auto.commit": False}
-        consumer = Consumer({**self._settings.kafka_config, **config})
         try:
-            return self._read(consumer, venue, hole, since_s, goes_on)
+            with ExitStack() as opened:
+                sweeps = self._sweeps(lambda: opened.enter_context(closing(self._consumer())), venue, hole, since_s)
+                return self._read(next(sweeps), sweeps, venue, goes_on)
         except KafkaException as error:
             raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap}: {error.args[0].str()}") from error
         except RegistryAway as error:
             raise HistoryAway(str(error)) from error
-        finally:
-            consumer.close()
 
-    def _read(self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]) -> Found:
-        nearest_s, *further_s = looks(since_s)
-        found, is_late = self._read_since(consumer, venue, hole, nearest_s, goes_on)
-        for from_s in further_s:
-            if not (found.is_all and is_late):
-                break
-            further, is_late = self._read_since(consumer, venue, hole, from_s, goes_on)
-            found = found.joined_with(further)
-        return found
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **self._settings.kafka_config,
+                "group.id": f"{self._settings.namespace}.ticks",  # librdkafka insists on a name; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
+        )
 
-    def _read_since(
-        self, consumer: Consumer, venue: str, hole: Hole, since_s: float, goes_on: Callable[[], bool]
-    ) -> tuple[Found, bool]:
-        """What is found from a time on, and whether some of the hole may be before that."""
+    def _sweeps(self, opens: Callable[[], Consumer], venue: str, hole: Hole, since_s: float) -> Iterator[_Sweep]:
+        """Sweeps for a hole, each from further back. The first may go on beside the others."""
         topics = ("trades", "quotes") if venue in self._quoting else ("trades",)
-        starts = [start for topic in topics for start in self._starts(consumer, topic, since_s)]
         settled_ns = self._settings.clock_delay_ns + SECOND_NS
-        search = Search(hole, {Partition(start.topic, start.partition) for start in starts}, settled_ns, CHUNK)
-        consumer.assign(starts)
-        while not search.is_done and goes_on():
-            for message in consumer.consume(BATCH, POLL_S):
-                if (entry := self._entry(message, venue)) is not None:
-                    search.take(_place(message), entry)
-        if not search.is_done:
-            return search.found(is_all=False), False
-        is_all = search.is_full or self._take_unclocked(consumer, venue, search, since_s, goes_on)
-        late = [] if search.is_full else [start for start in starts if _place(start) in search.late]
-        return search.found(is_all=is_all), not all(_begins_log(consumer, start) for start in late)
+        nearest_s, *further_s = looks(since_s)
+        consumer = opens()
+        places = self._places(consumer, topics)
+        search = Search(hole, places, settled_ns, CHUNK)
+        yield _Sweep(Look(consumer, places, nearest_s), search)
+        consumer = opens()
+        for from_s in further_s:
+            search = search.from_further_back()
+            yield _Sweep(Look(consumer, places, from_s), search)
 
-    def _take_unclocked(
-        self, consumer: Consumer, venue: str, search: Search, since_s: float, goes_on: Callable[[], bool]
-    ) -> bool:
+    def _read(self, near: _Sweep, further: Iterator[_Sweep], venue: str, goes_on: Callable[[], bool]) -> Found:
+        """What sweeps find. That from the furthest back, as far as one has to go, waits for what is still to come.
+
+        A longer way back may take all the time there is: what comes meanwhile is near.
+        """
+        for sweep in chain([near], further):
+            while not sweep.is_at_end and goes_on():
+                self._take(venue, sweep, POLL_S)
+                if sweep is not near and not near.search.is_done:
+                    self._take(venue, near, 0)
+            if not (goes_on() and sweep.may_be_before):
+                break
+            if sweep.search.is_done:
+                self._take_unclocked(venue, sweep, goes_on)
+        while not sweep.search.is_done and goes_on():
+            self._take(venue, sweep, POLL_S)
+        is_past = sweep.search.is_done and goes_on()
+        is_all = sweep.search.is_full or (is_past and self._take_unclocked(venue, sweep, goes_on))
+        return sweep.search.found(is_all=is_all)
+
+    def _take(self, venue: str, sweep: _Sweep, wait_s: float) -> None:
+        for place, message in sweep.look.next(wait_s):
+            if (entry := self._entry(message, venue)) is not None:
+                sweep.search.take(place, entry)
+
+    def _take_unclocked(self, venue: str, sweep: _Sweep, goes_on: Callable[[], bool]) -> bool:
         """Take what the topics without clocks have now; false when there was no time to come to their ends."""
-        starts = [start for topic in UNCLOCKED for start in self._starts(consumer, topic, since_s) if start.offset >= 0]
-        ends = {_place(start): consumer.get_watermark_offsets(start, REQUEST_S)[1] for start in starts}
-        left = {_place(start) for start in starts if start.offset < ends[_place(start)]}
-        consumer.assign(starts)
-        while left and goes_on():
-            for message in consumer.consume(BATCH, POLL_S):
+        consumer = sweep.look.consumer
+        look = Look(consumer, self._places(consumer, UNCLOCKED), sweep.look.since_s)
+        while look.left and goes_on():
+            for _, message in look.next(POLL_S):
                 if (entry := self._entry(message, venue)) is not None:
-                    search.take_unclocked(entry)
-                if (message.offset() or 0) + 1 >= ends[_place(message)]:
-                    left.discard(_place(message))
-        return not left
+                    sweep.search.take_unclocked(entry)
+        return not look.left
 
-    def _starts(self, consumer: Consumer, name: str, since_s: float) -> list[TopicPartition]:
-        topic = self._settings.topic(name)
-        partitions = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions
-        if not partitions:
-            raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap} has no topic {topic}")
-        since_ms = int(since_s * 1000)
-        wanted = [TopicPartition(topic, number, since_ms) for number in partitions]
-        return consumer.offsets_for_times(wanted, timeout=REQUEST_S)
+    def _places(self, consumer: Consumer, names: Iterable[str]) -> list[Partition]:
+        """The partitions of some topics."""
+        places: list[Partition] = []
+        for topic in map(self._settings.topic, names):
+            partitions = consumer.list_topics(topic, timeout=REQUEST_S).topics[topic].partitions
+            if not partitions:
+                raise HistoryAway(f"Kafka at {self._settings.kafka_bootstrap} has no topic {topic}")
+            places += [Partition(topic, number) for number in partitions]
+        return places
 
     def _entry(self, message: Message, venue: str) -> Entry | None:
         """The message as an entry; nothing when it is another venue's or cannot be read."""
@@ -139,14 +170,3 @@ def looks(since_s: float) -> list[float]:
         times.append(since_s - back_s)
         back_s *= FURTHER
     return [*times, 0.0]
-
-
-def _begins_log(consumer: Consumer, start: TopicPartition) -> bool:
-    """Whether there is nothing before a place; behind all that is there it is negative."""
-    return 0 <= start.offset <= consumer.get_watermark_offsets(start, REQUEST_S)[0]
-
-
-def _place(at: Message | TopicPartition) -> Partition:
-    if isinstance(at, TopicPartition):
-        return Partition(at.topic, at.partition)
-    return Partition(at.topic() or "", at.partition() or 0)

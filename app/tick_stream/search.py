@@ -1,7 +1,8 @@
 """Looks for missed messages in the partitions of Kafka, and knows when there are no more of them."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from app.tick_stream.items import Hole, Tick
 
@@ -37,11 +38,17 @@ class Found(NamedTuple):
     following: bytes = b""
     """The session behind that end, where it is another one than that of the hole's `until`."""
 
-    def joined_with(self, further: "Found") -> "Found":
-        """What either look at the log has found. The further one, for which time may run out, says if it is all."""
-        ticks = {tick.sequence: tick for tick in (*self.ticks, *further.ticks)}
-        ordered = [tick for _, tick in sorted(ticks.items())]
-        return further._replace(ticks=ordered, newest_s=max(self.newest_s, further.newest_s))
+
+@dataclass
+class _Finds:
+    """What all looks at the log have found of a hole."""
+
+    goes_on: bool
+    """Whether the session is known to have more than is looked for, or to end with that."""
+    ticks: dict[int, Tick] = field(default_factory=dict)
+    following: list[Entry] = field(default_factory=list)
+    """The first message of another session in each partition that has come to one."""
+    newest_s: float = 0.0
 
 
 class Search:
@@ -53,26 +60,29 @@ class Search:
     another session.
     """
 
-    def __init__(self, hole: Hole, partitions: Collection[Partition], settled_ns: int, most: int) -> None:
+    def __init__(
+        self, hole: Hole, partitions: Collection[Partition], settled_ns: int, most: int, finds: _Finds | None = None
+    ) -> None:
         self._hole = hole
+        self._most = most
         self._last = hole.first + most - 1 if hole.last is None else min(hole.last, hole.first + most - 1)
+        self._partitions = frozenset(partitions)
         self._open = set(partitions)
         self._late = set(partitions)
         self._others: set[Partition] = set()
         self._settled_ns = settled_ns
-        self._found: dict[int, Tick] = {}
+        self._finds = finds or _Finds(goes_on=hole.last is not None)
         self._reached: set[Partition] = set()
-        self._goes_on = hole.last is not None
-        """Whether the session is known to have more than is looked for, or to end with that."""
-        self._following: list[Entry] = []
-        """The first message of another session in each partition that has come to one."""
         self._clock_behind_ns: dict[Partition, int] = {}
-        self._newest_s = 0.0
+
+    def from_further_back(self) -> Self:
+        """A search for the same from places before those of this one; either has what the other finds."""
+        return type(self)(self._hole, self._partitions, self._settled_ns, self._most, self._finds)
 
     @property
     def is_full(self) -> bool:
         """Whether every message was found."""
-        return len(self._found) > self._last - self._hole.first
+        return len(self._finds.ticks) > self._last - self._hole.first
 
     @property
     def is_done(self) -> bool:
@@ -92,7 +102,7 @@ class Search:
         if tick.session != self._hole.session:
             self._others.add(partition)
             if partition in self._reached:
-                self._following.append(entry)
+                self._finds.following.append(entry)
         else:
             self._reached.add(partition)
             if tick.sequence < self._hole.first or partition in self._others:
@@ -101,6 +111,10 @@ class Search:
         if self._is_past(partition, entry):
             self._open.remove(partition)
 
+    def waits_for(self, left: Collection[Partition]) -> bool:
+        """Whether there may be more in some of these partitions."""
+        return not self.is_full and not self._open.isdisjoint(left)
+
     def take_unclocked(self, entry: Entry) -> None:
         """Take a message of a partition that has no clocks, when the others have no more."""
         if entry.tick.session == self._hole.session:
@@ -108,20 +122,21 @@ class Search:
 
     def found(self, *, is_all: bool) -> Found:
         """The messages that are looked for, and what follows on them."""
-        ticks = [tick for _, tick in sorted(self._found.items())]
-        if self.is_full or self._goes_on:
-            return Found(ticks, is_all, self._newest_s, self._last)
-        following = min(self._following, key=lambda entry: entry.appended_s, default=None)
+        finds = self._finds
+        ticks = [tick for _, tick in sorted(finds.ticks.items())]
+        if self.is_full or finds.goes_on:
+            return Found(ticks, is_all, finds.newest_s, self._last)
+        following = min(finds.following, key=lambda entry: entry.appended_s, default=None)
         session = b"" if following is None else following.tick.session
-        return Found(ticks, is_all, self._newest_s, None, b"" if session == self._hole.until else session)
+        return Found(ticks, is_all, finds.newest_s, None, b"" if session == self._hole.until else session)
 
     def _take_own(self, entry: Entry) -> None:
         """Take a message of the hole's session."""
-        number = entry.tick.sequence
-        self._goes_on = self._goes_on or number > self._last
+        number, finds = entry.tick.sequence, self._finds
+        finds.goes_on = finds.goes_on or number > self._last
         if self._hole.first <= number <= self._last:
-            self._found[number] = entry.tick
-            self._newest_s = max(self._newest_s, entry.appended_s)
+            finds.ticks[number] = entry.tick
+            finds.newest_s = max(finds.newest_s, entry.appended_s)
 
     def _is_past(self, partition: Partition, entry: Entry) -> bool:
         """Whether this message tells that there are no more behind it."""

@@ -277,6 +277,18 @@ async def test_what_was_handed_out_hours_after_it_came_to_the_log_has_what_is_be
     assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4)]
 
 
+async def test_what_was_handed_out_hours_after_it_came_has_what_is_behind_it_in_a_log_that_rests(
+    settings: Settings, pretended: PretendedBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "time", SimpleNamespace(time=lambda: time.time() + 3 * 60 * 60))
+    pretended.write(ONE, 1, 2, 3, 4, 5)
+    async with asyncio.timeout(WAIT_S), TickStream(settings) as stream:
+        await asyncio.to_thread(pretended.is_heard)
+        pretended.publish(ONE, 1, 4, 5)
+        told = await numbers_of(stream, 5)
+    assert told == [(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (ONE, 5)]
+
+
 async def test_gaps_quotes_and_candles_that_were_missed_come_from_their_topics(
     settings: Settings, pretended: PretendedBridge
 ) -> None:

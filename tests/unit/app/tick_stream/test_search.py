@@ -128,9 +128,19 @@ def test_messages_without_clocks_among_them_are_taken_where_they_belong() -> Non
 
 
 def test_what_was_found_near_is_kept_when_there_is_no_time_to_look_further() -> None:
-    near = Found([tick(ONE, 4), tick(ONE, 5)], is_all=True, newest_s=5.0, through=5)
-    too_late = Found([tick(ONE, 3), tick(ONE, 4)], is_all=False, newest_s=4.0, through=5)
-    both = [tick(ONE, 3), tick(ONE, 4), tick(ONE, 5)]
-    assert near.joined_with(too_late) == Found(both, is_all=False, newest_s=5.0, through=5)
-    nothing = Found([], is_all=False, newest_s=0.0, through=5)
-    assert near.joined_with(nothing) == near._replace(is_all=False)
+    near = Search(Hole(ONE, 3, 5), {TRADES}, SETTLED_NS, MOST)
+    take(near, trade(ONE, 4), trade(ONE, 5), clock(ONE, 6, 10_000), clock(ONE, 7, 12_000))
+    further = near.from_further_back()
+    assert (further.is_done, further.late) == (False, {TRADES})
+    both = [tick(ONE, 4), tick(ONE, 5)]
+    assert further.found(is_all=further.is_done) == Found(both, is_all=False, newest_s=5.0, through=5)
+    take(further, trade(ONE, 2), trade(ONE, 3))
+    assert (near.is_full, further.is_done, numbers(near)) == (True, True, [(ONE, 3), (ONE, 4), (ONE, 5)])
+
+
+def test_what_is_read_of_partitions_that_have_no_more_is_not_waited_for() -> None:
+    search = Search(Hole(ONE, 3, 5), {TRADES, QUOTES}, SETTLED_NS, MOST)
+    take(search, clock(ONE, 6, 10_000), clock(ONE, 7, 12_000))
+    assert (search.waits_for({TRADES}), search.waits_for({TRADES, QUOTES})) == (False, True)
+    take(search, trade(ONE, 3), trade(ONE, 4), trade(ONE, 5), partition=QUOTES)
+    assert not search.waits_for({QUOTES})
