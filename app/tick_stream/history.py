@@ -83,6 +83,7 @@ class TickHistory:
                 "group.id": f"{self._settings.namespace}.ticks",  # librdkafka insists on a name; nothing is committed
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",  # what retention takes while it is looked for costs nothing behind it
             }
         )
 

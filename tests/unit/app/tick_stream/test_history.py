@@ -79,14 +79,15 @@ class Log:
         self.records += [(at_s + second, session, number) for second, number in enumerate(numbers)]
 
     def open(self, config: dict[str, Any]) -> "OfLog":
-        return OfLog(self, tells_ends=config["enable.partition.eof"])
+        return OfLog(self, config["auto.offset.reset"], tells_ends=config["enable.partition.eof"])
 
 
 class OfLog:
     """A consumer of a log."""
 
-    def __init__(self, log: Log, *, tells_ends: bool) -> None:
+    def __init__(self, log: Log, reset: str, *, tells_ends: bool) -> None:
         self._log = log
+        self._reset = reset
         self._tells_ends = tells_ends
 
     def list_topics(self, topic: str, **_: float) -> Any:
@@ -123,6 +124,8 @@ class OfLog:
 
     def _batch(self, place: Partition, most: int) -> list[Record]:
         first, end = self._next[place], self._end(place)
+        if first < self._log.first:
+            first = self._log.first if self._reset == "earliest" else end
         self._next[place] = min(first + most, end)
         self._log.taken += self._next[place] - first
         batch = [Record(place, offset, *self._log.records[offset]) for offset in range(first, self._next[place])]
@@ -217,3 +220,16 @@ def test_what_nobody_writes_is_not_said_to_be_all_that_there_will_be(log: Log) -
     log.append(10_000, ONE, *range(1, 21))
     numbers, found = look_for(Hole(TWO, 5, 8), 13_900.0)
     assert (numbers, found.is_all) == ([], False)
+
+
+def test_what_retention_takes_meanwhile_costs_nothing_behind_it(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    log.append(10_000, ONE, *range(1, 101))
+    assign = OfLog.assign
+
+    def retain(consumer: OfLog, places: list[TopicPartition]) -> None:
+        assign(consumer, places)
+        log.first = 60
+
+    monkeypatch.setattr(OfLog, "assign", retain)
+    numbers, found = look_for(Hole(ONE, 51, 70), 10_040.0)
+    assert (numbers, found.is_all) == ([*range(61, 71)], True)
