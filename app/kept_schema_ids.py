@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,17 @@ FOLDER = "run"
 
 def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int]) -> None:
     """Note what the registry told of these schemas, texts by record name, beside what it told of others."""
-    file = _file(settings)
-    told = {name: {"digest": _digest(text), "id": ids[name]} for name, text in schemas.items()}
-    noted = {"registry": settings.registry_url, "schemas": {**_noted(settings), **told}}
+    _keep(settings, "schemas", {name: {"digest": _digest(text), "id": ids[name]} for name, text in schemas.items()})
+
+
+def keep_others(settings: Settings, ids: Mapping[str, Collection[int]]) -> None:
+    """Note the ids of the other versions of these schemas, by record name."""
+    _keep(settings, "others", {name: sorted(each) for name, each in ids.items()})
+
+
+def _keep(settings: Settings, what: str, told: Mapping[str, object]) -> None:
+    file, noted = _file(settings), _noted(settings)
+    noted = {**noted, "registry": settings.registry_url, what: {**noted.get(what, {}), **told}}
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")  # others may start at the same time
     with contextlib.suppress(OSError):  # it is only for the next start
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -27,10 +35,16 @@ def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int])
 
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:
     """The ids as they were noted; nothing where it was of another registry, or of schemas that have changed since."""
-    noted = _noted(settings)
+    noted = _noted(settings).get("schemas", {})
     if any(noted.get(name, {}).get("digest") != _digest(text) for name, text in schemas.items()):
         return None
     return {name: int(noted[name]["id"]) for name in schemas}
+
+
+def kept_others(settings: Settings, records: Collection[str]) -> dict[str, list[int]] | None:
+    """The ids of other versions as they were noted; nothing where this registry told none."""
+    noted = _noted(settings).get("others", {})
+    return {name: noted[name] for name in records} if noted.keys() >= {*records} else None
 
 
 def forget(home: Path) -> None:
@@ -40,12 +54,12 @@ def forget(home: Path) -> None:
 
 
 def _noted(settings: Settings) -> dict[str, Any]:
-    """What this registry told, by record name."""
+    """What this registry told: `schemas` and `others`, each by record name."""
     try:
         noted = json.loads(_file(settings).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return dict(noted["schemas"]) if noted.get("registry") == settings.registry_url else {}
+    return dict(noted) if noted.get("registry") == settings.registry_url else {}
 
 
 def _digest(text: str) -> str:

@@ -6,7 +6,7 @@ written by the one before: compatibility BACKWARD.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -46,6 +46,13 @@ class Schema(NamedTuple):
     is_users: bool = False
 
 
+class Version(NamedTuple):
+    """A version of a record's schema."""
+
+    id: int
+    text: str
+
+
 def register_all(settings: Settings) -> dict[str, int]:
     """Registry id of every schema in the settings' folder and of every aggregate, by full record name.
 
@@ -63,6 +70,34 @@ def register_all(settings: Settings) -> dict[str, int]:
 def register_own(settings: Settings) -> dict[str, int]:
     """The same of the settings' folder alone, for parts that write no aggregate: none can keep them from starting."""
     return _register_these(settings, own_schemas(settings))
+
+
+def other_ids(settings: Settings, ids: Mapping[str, int]) -> dict[str, list[int]]:
+    """Registry ids of all other versions of these records; `ids` and what is returned are by full record name.
+
+    While the registry is away those that it told at the last start are given.
+
+    Raises:
+        RegistryError: the registry is away and never told them, or refuses to.
+    """
+    try:
+        with _client(settings) as client:
+            others = {record: _other_ids(client, record, own) for record, own in ids.items()}
+    except RegistryUnreachable as away:
+        noted = kept_schema_ids.kept_others(settings, ids)
+        if noted is None:
+            raise
+        log.warning("%s Until then the versions of the last start are known", away)
+        return noted
+    kept_schema_ids.keep_others(settings, others)
+    return others
+
+
+def _other_ids(client: httpx.Client, record: str, own: int) -> list[int]:
+    try:
+        return sorted({version.id for version in _versions(client, record)} - {own})
+    except httpx.HTTPError as error:
+        raise _failure(client, f"did not tell the versions of {record}", error) from error
 
 
 def _register_these(settings: Settings, schemas: list[Schema]) -> dict[str, int]:
@@ -124,11 +159,15 @@ def _register(client: httpx.Client, schema: Schema) -> int:
         answer.raise_for_status()
         return int(answer.json()["id"])
     except httpx.HTTPError as error:
-        is_refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
-        raise (RegistryError if is_refused else RegistryUnreachable)(
-            f"the schema registry at {client.base_url} did not take {schema.source}: {error or type(error).__name__}. "
-            "Is it running (`livetape status`), and is LIVETAPE_REGISTRY_URL right?"
-        ) from error
+        raise _failure(client, f"did not take {schema.source}", error) from error
+
+
+def _failure(client: httpx.Client, what: str, error: httpx.HTTPError) -> RegistryError:
+    is_refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
+    return (RegistryError if is_refused else RegistryUnreachable)(
+        f"the schema registry at {client.base_url} {what}: {error or type(error).__name__}. "
+        "Is it running (`livetape status`), and is LIVETAPE_REGISTRY_URL right?"
+    )
 
 
 def _check_types(client: httpx.Client, schema: Schema) -> None:
@@ -138,8 +177,8 @@ def _check_types(client: httpx.Client, schema: Schema) -> None:
         RegistryError: a field of an aggregate has another type than in a version before, be it the last one or not.
     """
     now = field_types(json.loads(schema.text))
-    for text in _versions(client, schema.record):
-        before = field_types(json.loads(text))
+    for version in _versions(client, schema.record):
+        before = field_types(json.loads(version.text))
         for field in sorted(before.keys() & now.keys()):
             if before[field] != now[field]:
                 raise RegistryError(
@@ -147,11 +186,11 @@ def _check_types(client: httpx.Client, schema: Schema) -> None:
                 )
 
 
-def _versions(client: httpx.Client, record: str) -> Iterator[str]:
+def _versions(client: httpx.Client, record: str) -> Iterator[Version]:
     """Every schema that was registered of a record, the newest first."""
     versions = client.get(f"/subjects/{record}/versions")
     if versions.status_code == _NOT_FOUND:
         return
     for version in reversed(versions.raise_for_status().json()):
-        answer = client.get(f"/subjects/{record}/versions/{version}").raise_for_status()
-        yield answer.json()["schema"]
+        answer = client.get(f"/subjects/{record}/versions/{version}").raise_for_status().json()
+        yield Version(int(answer["id"]), answer["schema"])

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, NoReturn
 
 import psutil
@@ -14,7 +15,7 @@ import typer
 from app.aggregates import load_aggregates
 from app.intervals import COMPARED
 from app.schema_files import schema_files
-from app.schema_registry import register_own
+from app.schema_registry import other_ids, register_own
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
 from app.topics import load_topics
@@ -151,12 +152,23 @@ def _config_file(settings: Settings, program: Path, config: Mapping[str, object]
 def _become_native(program: Path) -> NoReturn:
     _require(program)
     settings = Settings()
-    file = _config_file(settings, program, bridge_config(settings, register_own(settings)))
+    registered = register_own(settings)
+    ids = {record: registered[record] for record in map(_full_name, RECORDS)}
+    file = _config_file(settings, program, bridge_config(settings, ids, other_ids(settings, ids)))
     _become([str(program), "--config", str(file)])
 
 
-def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str, object]:
-    """The configuration file of bridge and relay; `schema_ids` are keyed by full record name."""
+def _full_name(record: str) -> str:
+    return f"livetape.{record}"
+
+
+def bridge_config(
+    settings: Settings, schema_ids: Mapping[str, int], others: Mapping[str, Collection[int]] = MappingProxyType({})
+) -> dict[str, object]:
+    """The configuration file of bridge and relay; both mappings are keyed by full record name.
+
+    `others` has the ids of versions that are not written: what waits on disk, or is of another release, may be of them.
+    """
     of_venues = read_venues(settings.venues_file)
     venues = [
         {
@@ -179,7 +191,8 @@ def bridge_config(settings: Settings, schema_ids: Mapping[str, int]) -> dict[str
         "gaps_topic": settings.topic("gaps"),
         "quotes_topic": settings.topic("quotes"),
         "candles_topic": settings.topic("candles"),
-        "schema_ids": {name.lower(): schema_ids[f"livetape.{name}"] for name in RECORDS},
+        "schema_ids": {name.lower(): schema_ids[_full_name(name)] for name in RECORDS},
+        "other_schema_ids": {name.lower(): [*others.get(_full_name(name), ())] for name in RECORDS},
         "zmq": {
             "data": settings.zmq_data,
             "retry": settings.zmq_retry,

@@ -42,6 +42,32 @@ std::vector<std::string> texts(const element& json, std::string_view name) {
   return all;
 }
 
+std::int32_t id(const element& json, std::string_view name) { return static_cast<std::int32_t>(number(json, name)); }
+
+std::vector<std::int32_t> ids(const element& json, std::string_view name) {
+  std::vector<std::int32_t> all;
+  for (const element each : field_as<simdjson::dom::array>(json, name)) {
+    all.push_back(static_cast<std::int32_t>(std::int64_t(each)));
+  }
+  return all;
+}
+
+SchemaIds read_schema_ids(const element& json) {
+  return {.trade = id(json, "trade"),
+          .clock = id(json, "clock"),
+          .gap = id(json, "gap"),
+          .quote = id(json, "quote"),
+          .candle = id(json, "candle")};
+}
+
+OtherSchemaIds read_other_schema_ids(const element& json) {
+  return {.trade = ids(json, "trade"),
+          .clock = ids(json, "clock"),
+          .gap = ids(json, "gap"),
+          .quote = ids(json, "quote"),
+          .candle = ids(json, "candle")};
+}
+
 Writer read_writer(const element& json) {
   const std::string writer = text(json, "writer");
   if (writer != "direct" && writer != "relay") throw std::runtime_error("writer must be direct or relay: " + writer);
@@ -106,12 +132,8 @@ Config read(const element& json) {
   for (const auto [name, value] : field_as<simdjson::dom::object>(json, "kafka")) {
     config.kafka.emplace_back(std::string(name), text(field(json, "kafka"), name));
   }
-  const element ids = field(json, "schema_ids");
-  config.schema_ids.trade = static_cast<std::int32_t>(number(ids, "trade"));
-  config.schema_ids.clock = static_cast<std::int32_t>(number(ids, "clock"));
-  config.schema_ids.gap = static_cast<std::int32_t>(number(ids, "gap"));
-  config.schema_ids.quote = static_cast<std::int32_t>(number(ids, "quote"));
-  config.schema_ids.candle = static_cast<std::int32_t>(number(ids, "candle"));
+  config.schema_ids = read_schema_ids(field(json, "schema_ids"));
+  config.other_schema_ids = read_other_schema_ids(field(json, "other_schema_ids"));
   const element zeromq = field(json, "zmq");
   config.zeromq_data = text(zeromq, "data");
   config.zeromq_retry = text(zeromq, "retry");

@@ -61,6 +61,7 @@ struct Config {
   std::string candles_topic;
   std::vector<std::pair<std::string, std::string>> kafka;  // librdkafka's own names
   SchemaIds schema_ids;
+  OtherSchemaIds other_schema_ids;
   std::string zeromq_data;
   std::string zeromq_retry;
   std::size_t retry_bytes = 0;  // kept of each venue for those who missed them

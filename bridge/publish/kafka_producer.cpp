@@ -4,8 +4,8 @@
 #include <array>
 #include <stdexcept>
 
-#include "core/big_endian.hpp"
 #include "core/log.hpp"
+#include "core/schema_ids.hpp"
 #include "core/time.hpp"
 
 namespace livetape::bridge {
@@ -39,13 +39,6 @@ void set(rd_kafka_conf_t& conf, const std::string& name, const std::string& valu
 std::string setting(const Config& config, std::string_view name) {
   const auto found = std::ranges::find(config.kafka, name, &std::pair<std::string, std::string>::first);
   return found == config.kafka.end() ? std::string() : found->second;
-}
-
-/// The id in a record's wire header; 0, which no schema has, where there is none.
-std::int32_t schema_id_in(std::span<const std::uint8_t> value) noexcept {
-  constexpr std::size_t kMagicBytes = 1;
-  if (value.size() < kMagicBytes + sizeof(std::uint32_t)) return 0;
-  return static_cast<std::int32_t>(read_big_endian<4>(value.data() + kMagicBytes));
 }
 
 /// A clock's key is its venue's name, all others are of an instrument.
@@ -105,10 +98,10 @@ KafkaProducer::KafkaProducer(const Config& config, KafkaMetrics& metrics, std::f
       gaps_{config.gaps_topic},
       quotes_{config.quotes_topic},
       candles_{config.candles_topic},
-      schema_ids_(config.schema_ids),
       brokers_(setting(config, "bootstrap.servers")),
       metrics_(metrics),
       on_fatal_(std::move(on_fatal)) {
+  note_schemas(config);
   make_producer(config);
   if (find_partitions(kFirstAskMs)) return;
   log("Kafka", "waiting for the brokers at " + brokers_ + "; messages wait meanwhile, and go out in order");
@@ -148,6 +141,19 @@ void KafkaProducer::make_producer(const Config& config) {
       throw std::runtime_error("Kafka topic " + topic->name + ": " + rd_kafka_err2str(rd_kafka_last_error()));
     }
   }
+}
+
+void KafkaProducer::note_schemas(const Config& config) {
+  const auto& [trade, clock, gap, quote, candle] = config.schema_ids;
+  topics_by_schema_ = {{trade, &trades_}, {quote, &quotes_}, {clock, &trades_}, {gap, &gaps_}, {candle, &candles_}};
+  const auto note = [this](const std::vector<std::int32_t>& ids, const Topic& topic) {
+    for (const std::int32_t id : ids) topics_by_schema_.emplace_back(id, &topic);
+  };
+  note(config.other_schema_ids.trade, trades_);
+  note(config.other_schema_ids.clock, trades_);
+  note(config.other_schema_ids.gap, gaps_);
+  note(config.other_schema_ids.quote, quotes_);
+  note(config.other_schema_ids.candle, candles_);
 }
 
 /// False when the brokers did not answer.
@@ -207,12 +213,9 @@ KafkaProducer::Place KafkaProducer::place_of_clock(std::int32_t copy) const noex
   return {quotes_, copy - trades_.partitions};
 }
 
-/// A trade that an earlier run left on disk may be of an older schema, whose id is not known here.
 const KafkaProducer::Topic& KafkaProducer::topic_of(std::int32_t schema_id) const noexcept {
-  if (schema_id == schema_ids_.gap) return gaps_;
-  if (schema_id == schema_ids_.quote) return quotes_;
-  if (schema_id == schema_ids_.candle) return candles_;
-  return trades_;
+  const auto found = std::ranges::find(topics_by_schema_, schema_id, &SchemaTopic::first);
+  return found == topics_by_schema_.end() ? trades_ : *found->second;
 }
 
 KafkaProducer::Place KafkaProducer::place_of(const SpooledMessage& message, std::int32_t copy) const noexcept {

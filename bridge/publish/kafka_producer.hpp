@@ -2,17 +2,18 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/config.hpp"
 #include "core/metrics.hpp"
-#include "core/schema_ids.hpp"
 #include "publish/delivery_window.hpp"
 #include "publish/spooled_message.hpp"
 
@@ -37,6 +38,11 @@ class KafkaProducer {
   /// Takes messages of a session, whose numbers rise, in their order; how many of them: there is no room for the others
   /// now. Their bytes may go when it returns.
   [[nodiscard]] std::size_t produce(std::size_t number, std::span<const SpooledMessage> messages);
+  /// Whether records of a schema are known to be ours. What is not goes to `trades`: nobody can read it as long as the
+  /// registry does not have its schema, and the workers tell of it.
+  [[nodiscard]] bool knows(std::int32_t schema_id) const noexcept {
+    return std::ranges::find(topics_by_schema_, schema_id, &SchemaTopic::first) != topics_by_schema_.end();
+  }
   /// Whether it would take a message now, as far as it can tell.
   [[nodiscard]] bool has_room(std::size_t session, std::uint64_t sequence) const noexcept {
     return has_partitions_ && sessions_[session].window.has_room(sequence);
@@ -64,6 +70,7 @@ class KafkaProducer {
     std::unique_ptr<rd_kafka_topic_t, DestroyTopic> handle{};
     std::int32_t partitions = 0;
   };
+  using SchemaTopic = std::pair<std::int32_t, const Topic*>;
   /// Where a copy of a record goes.
   struct Place {
     const Topic& topic;
@@ -79,6 +86,7 @@ class KafkaProducer {
   static void on_delivery(rd_kafka_t* producer, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* producer, int code, const char* reason, void* self);
   void make_producer(const Config& config);
+  void note_schemas(const Config& config);
   [[nodiscard]] bool find_partitions(int timeout_ms);
   [[nodiscard]] bool find_partitions(Topic& topic, int timeout_ms);
   void ask_again();
@@ -100,7 +108,7 @@ class KafkaProducer {
   Topic gaps_;
   Topic quotes_;
   Topic candles_;
-  SchemaIds schema_ids_;
+  std::vector<SchemaTopic> topics_by_schema_;  // of all versions, those that are written first
   std::string brokers_;
   KafkaMetrics& metrics_;
   std::function<void()> on_fatal_;

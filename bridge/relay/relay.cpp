@@ -9,6 +9,7 @@
 
 #include "core/big_endian.hpp"
 #include "core/log.hpp"
+#include "core/schema_ids.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
 
@@ -92,12 +93,25 @@ void Relay::run() {
   for (Lane& lane : lanes_) confirm(lane);
 }
 
+/// A bridge that was started later may write by schemas that are registered since: what is what only a new process
+/// knows. The bridge keeps the message meanwhile, since it is not confirmed.
+bool Relay::may_write(std::span<const std::uint8_t> value) {
+  const std::int32_t schema_id = schema_id_in(value);
+  if (producer_.knows(schema_id)) return true;
+  if (!std::exchange(has_met_unknown_, true)) {
+    log("relay", "the bridge has messages of schema " + std::to_string(schema_id) +
+                     ", which the registry did not tell when the relay began: it ends, and another one asks anew");
+    on_fatal_();
+  }
+  return false;
+}
+
 /// Writes messages of a session.
 auto Relay::producing(const Session& session) {
   return [this, number = session.producer_number](std::uint64_t sequence, std::string_view key,
                                                   std::span<const std::uint8_t> value) {
     const SpooledMessage message{sequence, key, value};
-    return producer_.produce(number, {&message, 1}) == 1;
+    return may_write(value) && producer_.produce(number, {&message, 1}) == 1;
   };
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -24,7 +25,8 @@ namespace livetape::bridge {
 /// not confirmed when it last ended it asks the bridge for.
 class Relay {
  public:
-  /// `on_fatal` is called, from the relay's thread, when the producer can write no more and only a new process helps.
+  /// `on_fatal` is called, from the relay's thread, when the producer can write no more, or messages come of a
+  /// schema that was not registered yet when the process began, and only a new one helps.
   /// Throws std::runtime_error for settings that Kafka refuses, a topic that is not there, or no venue to relay.
   Relay(const Config& config, RelayMetrics& metrics, std::function<void()> on_fatal);
   ~Relay();
@@ -66,6 +68,7 @@ class Relay {
   void ask_what_is_unconfirmed();
   void reconnect();
   void send(std::string_view kind, const RetryRange* range);
+  [[nodiscard]] bool may_write(std::span<const std::uint8_t> value);
   [[nodiscard]] auto producing(const Session& session);
   [[nodiscard]] bool is_ours(const SessionId& session);
   [[nodiscard]] Lane* lane_of(std::string_view venue) noexcept;
@@ -84,6 +87,7 @@ class Relay {
   std::int64_t connected_at_ns_ = 0;
   bool is_unanswered_ = false;
   bool has_met_others_ = false;
+  bool has_met_unknown_ = false;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

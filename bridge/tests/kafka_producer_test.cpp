@@ -102,14 +102,17 @@ std::vector<Made> session_of(std::uint64_t messages) {
   return made;
 }
 
+std::int32_t expected_partition(const std::string& key) {
+  return rd_kafka_msg_partitioner_murmur2_random(nullptr, key.data(), key.size(), kPartitions, nullptr, nullptr);
+}
+
 /// What belongs into a partition of a topic, in order.
 std::vector<std::uint64_t> expected(const std::vector<Made>& made, std::int32_t schema, std::int32_t partition) {
   std::vector<std::uint64_t> numbers;
   for (const Made& each : made) {
     const auto its_schema = static_cast<std::int32_t>(read_big_endian<4>(each.value.data() + 1));
-    const std::int32_t place = rd_kafka_msg_partitioner_murmur2_random(nullptr, each.key.data(), each.key.size(),
-                                                                       kPartitions, nullptr, nullptr);
-    if (its_schema == kSchemas.clock || (its_schema == schema && place == partition)) numbers.push_back(each.sequence);
+    const bool is_here = expected_partition(each.key) == partition;
+    if (its_schema == kSchemas.clock || (its_schema == schema && is_here)) numbers.push_back(each.sequence);
   }
   return numbers;
 }
@@ -135,6 +138,30 @@ TEST_F(KafkaProducerTest, GoesOnWhereLibrdkafkasQueueWasFullWithoutLossOrDisorde
       EXPECT_EQ(found, numbers) << topic << ' ' << partition;
     }
   }
+}
+
+TEST_F(KafkaProducerTest, KnowsRecordsOfOtherVersionsOfTheirSchemas) {
+  config_.other_schema_ids = {.trade = {11}, .clock = {12}, .gap = {13, 23}, .quote = {14}, .candle = {15}};
+  KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  constexpr std::int32_t kOfNone = 99;
+  std::vector<Made> made;
+  for (const std::int32_t schema : {11, 13, 14, 15, 23, kOfNone})
+    made.emplace_back(static_cast<std::uint64_t>(schema), "test:A", schema);
+  produce_all(producer, producer.add_session(true), made);
+
+  const std::int32_t partition = expected_partition("test:A");
+  const auto numbers_in = [&](const std::string& topic, std::size_t count) {
+    std::vector<std::uint64_t> numbers;
+    for (const Read& record : read(topic, partition, count)) numbers.push_back(record.sequence);
+    return numbers;
+  };
+  EXPECT_EQ(metrics_.delivered, made.size());
+  EXPECT_EQ(numbers_in("trades", 2), (std::vector<std::uint64_t>{11, kOfNone}));
+  EXPECT_EQ(numbers_in("gaps", 2), (std::vector<std::uint64_t>{13, 23}));
+  EXPECT_EQ(numbers_in("quotes", 1), (std::vector<std::uint64_t>{14}));
+  EXPECT_EQ(numbers_in("candles", 1), (std::vector<std::uint64_t>{15}));
+  EXPECT_TRUE(producer.knows(12));
+  EXPECT_FALSE(producer.knows(kOfNone));
 }
 
 TEST_F(KafkaProducerTest, LosesARecordThatIsTooLargeAloneAndTellsIt) {

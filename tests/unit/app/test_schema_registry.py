@@ -10,7 +10,7 @@ import pytest
 
 from app import kept_schema_ids, schema_registry
 from app.schema_files import RECORDS, SchemasMissing
-from app.schema_registry import RegistryError, register_all, register_own
+from app.schema_registry import RegistryError, other_ids, register_all, register_own
 from app.settings import PROJECT, Settings
 
 AGGREGATES = "tests.unit.app.mean:ALL"
@@ -97,6 +97,34 @@ def test_ids_of_a_part_that_writes_no_aggregate_are_kept_beside_those_of_all(
     assert (register_all(declared), register_own(declared)) == (ids, own)
 
 
+def versioned(request: httpx.Request) -> httpx.Response:
+    """A registry that has three versions of gaps, and none of another record."""
+    subject, _, version = request.url.path.partition("/versions")
+    if subject != "/subjects/livetape.Gap":
+        return httpx.Response(404)
+    return httpx.Response(200, json={"id": 40 + int(version[1:]), "schema": "{}"} if version else [1, 2, 3])
+
+
+def test_ids_of_other_versions_are_known_while_the_registry_is_away(
+    settings: Settings, registry: Callable[[Answer], None]
+) -> None:
+    ids = {"livetape.Gap": 43, "livetape.Quote": 7}
+    registry(away)
+    with pytest.raises(RegistryError, match=r"did not tell the versions of livetape\.Gap: nobody listens"):
+        other_ids(settings, ids)
+    registry(versioned)
+    others = other_ids(settings, ids)
+    assert others == {"livetape.Gap": [41, 42], "livetape.Quote": []}
+    registry(numbering)
+    register_own(settings)
+    for answer in away, lambda _: httpx.Response(503):
+        registry(answer)
+        assert other_ids(settings, ids) == others
+    registry(lambda _: httpx.Response(401))
+    with pytest.raises(RegistryError, match="401"):
+        other_ids(settings, ids)
+
+
 @pytest.mark.parametrize("is_removed_since", [False, True])
 @pytest.mark.parametrize(
     ("before", "refusal"),
@@ -127,7 +155,7 @@ def test_a_field_of_an_aggregate_keeps_its_type_even_where_avro_would_promote_it
         if request.method == "GET" and request.url.path == f"/subjects/{RECORD}/versions":
             return httpx.Response(200, json=[*versions])
         if head == f"/subjects/{RECORD}/versions":
-            return httpx.Response(200, json={"schema": json.dumps(versions[int(version)])})
+            return httpx.Response(200, json={"id": int(version), "schema": json.dumps(versions[int(version)])})
         return numbering(request)
 
     registry(answer)

@@ -342,6 +342,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
     assert bridge_config(
         settings,
         {"livetape.Trade": 7, "livetape.Clock": 9, "livetape.Gap": 5, "livetape.Quote": 4, "livetape.Candle": 6},
+        {"livetape.Gap": [2, 3], "livetape.Quote": [8]},
     ) == {
         "namespace": "demo",
         "kafka": {"bootstrap.servers": "127.0.0.1:29092", "allow.auto.create.topics": "false", "acks": "all"},
@@ -350,6 +351,7 @@ def test_the_bridge_is_told_the_venues_the_topic_and_the_schema_ids(tmp_path: Pa
         "quotes_topic": "demo.quotes",
         "candles_topic": "demo.candles",
         "schema_ids": {"trade": 7, "clock": 9, "gap": 5, "quote": 4, "candle": 6},
+        "other_schema_ids": {"trade": [], "clock": [], "gap": [2, 3], "quote": [8], "candle": []},
         "zmq": {
             "data": "tcp://127.0.0.1:5556",
             "retry": "tcp://127.0.0.1:5557",
