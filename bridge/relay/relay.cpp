@@ -159,11 +159,15 @@ void Relay::take_answers() {
 }
 
 void Relay::take_unconfirmed(const std::vector<zmq::message_t>& answer) {
+  std::vector<SessionId> told;
   for (std::size_t i = 1; i + 1 < answer.size(); i += 2) {
     Lane* const lane = lane_of(answer[i].to_string_view());
-    if (lane != nullptr && answer[i + 1].size() == kRangeBytes)
-      learn(*lane, read_range(answer[i + 1].to_string_view()));
+    if (lane == nullptr || answer[i + 1].size() != kRangeBytes) continue;
+    const RetryRange unconfirmed = read_range(answer[i + 1].to_string_view());
+    learn(*lane, unconfirmed);
+    told.push_back(unconfirmed.session);
   }
+  for (Lane& lane : lanes_) forget_what_is_over(lane, told);
 }
 
 void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
@@ -171,7 +175,11 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
   if (known != lane.sessions.end()) {
     known->order.knows(unconfirmed.last);
     // A bridge that has started anew may not have heard of the newest confirmations.
-    known->confirmed = std::min(known->confirmed, unconfirmed.first - 1);
+    known->confirmed = unconfirmed.first - 1;
+    if (unconfirmed.first <= known->order.next()) return;
+    // Another relay has written meanwhile, as while this one stood still.
+    known->order.skip_to(unconfirmed.first);
+    lane.asked_from = 0;
     return;
   }
   if (!is_ours(unconfirmed.session)) return;
@@ -180,6 +188,15 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
                                          SessionOrder(unconfirmed.first, kMostHeld), unconfirmed.first - 1});
   session.order.knows(unconfirmed.last);
   log("relay", lane.metrics.venue + ": a session of the bridge, from message " + std::to_string(unconfirmed.first));
+}
+
+/// Sessions before the first that the bridge tells of are confirmed: where not by this relay, by another one meanwhile.
+void Relay::forget_what_is_over(Lane& lane, const std::vector<SessionId>& told) {
+  const auto is_told = [&told](const Session& session) { return std::ranges::find(told, session.id) != told.end(); };
+  const auto first = std::ranges::find_if(lane.sessions, is_told);
+  if (first == lane.sessions.begin() || first == lane.sessions.end()) return;
+  lane.sessions.erase(lane.sessions.begin(), first);
+  lane.asked_from = 0;
 }
 
 void Relay::take_got(const std::vector<zmq::message_t>& answer) {

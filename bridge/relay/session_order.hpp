@@ -56,6 +56,13 @@ class SessionOrder {
   /// The session has messages up to this one.
   void knows(std::uint64_t last) noexcept { known_last_ = std::max(known_last_, last); }
 
+  /// Another has written what comes before this number: none of it has a turn any more.
+  void skip_to(std::uint64_t first) {
+    held_.erase(held_.begin(), held_.lower_bound(first));
+    next_ = std::max(next_, first);
+    known_last_ = std::max(known_last_, next_ - 1);
+  }
+
   /// Numbers to ask for, first and last, when it is the turn of one that did not come.
   [[nodiscard]] std::optional<std::pair<std::uint64_t, std::uint64_t>> missing() const {
     if (is_complete() || held_.contains(next_)) return std::nullopt;

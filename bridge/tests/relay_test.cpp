@@ -32,6 +32,7 @@ SessionId session_of(unsigned char byte) {
   return session;
 }
 
+const SessionId kBefore = session_of(6);
 const SessionId kNow = session_of(7);
 
 /// The bridge's sockets, by which a test answers the relay.
@@ -134,6 +135,39 @@ TEST_F(RelayTest, EndsAtASchemaThatItDoesNotKnowAndLeavesItsMessagesToTheNext) {
   end.get_future().wait();
   relay.stop();
   EXPECT_EQ(metrics_.kafka.produced, 1U);
+  EXPECT_EQ(metrics_.venues.front().lost, 0U);
+}
+
+TEST_F(RelayTest, GoesOnWhereAnotherRelayHasWrittenTo) {
+  Relay relay(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  bridge_.tell({{kNow, 1, 3}});
+  relay.start();
+  bridge_.give(bridge_.hear("get"), kSchemas.trade);
+  bridge_.hear_confirmed(3);
+  bridge_.tell({{kNow, 11, 12}});
+  const RetryRange wanted = bridge_.hear("get");
+  EXPECT_EQ(std::pair(wanted.first, wanted.last), (std::pair<std::uint64_t, std::uint64_t>{11, 12}));
+  bridge_.give(wanted, kSchemas.trade);
+  bridge_.hear_confirmed(12);
+  relay.stop();
+  EXPECT_EQ(metrics_.kafka.produced, 5U);
+  EXPECT_EQ(metrics_.venues.front().lost, 0U);
+}
+
+TEST_F(RelayTest, AsksForNothingOfASessionThatAnotherRelayHasWrittenToItsEnd) {
+  Relay relay(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  bridge_.tell({{kBefore, 1, 3}, {kNow, 1, 4}});
+  relay.start();
+  EXPECT_EQ(bridge_.hear("get").session, kBefore);
+  bridge_.tell({{kNow, 3, 4}});
+  RetryRange wanted = bridge_.hear("get");
+  constexpr int kMost = 10;  // that it asks again before it is told
+  for (int asked = 0; wanted.session == kBefore && asked < kMost; ++asked) wanted = bridge_.hear("get");
+  EXPECT_EQ(wanted.session, kNow);
+  EXPECT_EQ(std::pair(wanted.first, wanted.last), (std::pair<std::uint64_t, std::uint64_t>{3, 4}));
+  bridge_.give(wanted, kSchemas.trade);
+  bridge_.hear_confirmed(4);
+  relay.stop();
   EXPECT_EQ(metrics_.venues.front().lost, 0U);
 }
 

@@ -95,6 +95,22 @@ TEST(SessionOrder, CountsWhatIsGivenUp) {
   EXPECT_EQ(topic.written, numbers(4, 4));
 }
 
+TEST(SessionOrder, GoesOnWhereAnotherHasWrittenTo) {
+  SessionOrder order(1, 100);
+  Topic topic;
+  for (const std::uint64_t sequence : {1U, 3U, 8U, 9U}) take(order, sequence, topic);
+  order.skip_to(9);
+  order.advance(std::ref(topic));
+  EXPECT_EQ(topic.written, (std::vector<std::uint64_t>{1, 9}));
+  EXPECT_TRUE(order.is_complete());
+  order.skip_to(5);
+  EXPECT_EQ(order.next(), 10U);
+  order.skip_to(20);
+  EXPECT_TRUE(order.is_complete());
+  EXPECT_FALSE(take(order, 19, topic));
+  EXPECT_TRUE(take(order, 20, topic));
+}
+
 TEST(SessionOrder, ComesToTheSameInAnyOrderOfArrival) {
   std::mt19937 random(7);
   for (int round = 0; round < 100; ++round) {
