@@ -42,8 +42,9 @@ namespace {
   boost::asio::io_context context(1);
   const MetricsServer server(context, config.metrics, "LIVETAPE_BRIDGE_METRICS",
                              [&metrics] { return as_prometheus_text(metrics); });
-  ZeroMqPublisher zeromq(config, sources, metrics);
+  // Of two bridges by mistake the second ends at the spools, before it takes anything of the first.
   auto kafka = std::make_unique<KafkaPublisher>(config, sources, metrics, [&context] { context.stop(); });
+  ZeroMqPublisher zeromq(config, sources, metrics);
   auto retry_sources = zeromq.retry_sources();
   for (RetrySource& source : retry_sources) source.spool = kafka->relay_spool(source.venue);
   RetryServer retries(config.zeromq_retry, std::move(retry_sources), metrics);

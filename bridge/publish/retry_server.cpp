@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <stdexcept>
 #include <zmq_addon.hpp>
 
 #include "core/thread.hpp"
+#include "publish/zeromq_address.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -40,12 +40,7 @@ RetryServer::RetryServer(const std::string& address, std::vector<RetrySource> so
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
   socket_.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
-  try {
-    socket_.bind(address);
-  } catch (const zmq::error_t& error) {
-    throw std::runtime_error("ZeroMQ cannot bind " + address + ": " + error.what() +
-                             ". Another bridge may run; LIVETAPE_ZMQ_RETRY chooses another address");
-  }
+  address_lock_ = bind_alone(socket_, address, "LIVETAPE_ZMQ_RETRY");
 }
 
 RetryServer::~RetryServer() { stop(); }

@@ -10,6 +10,7 @@
 
 #include "core/metrics.hpp"
 #include "core/trade.hpp"
+#include "publish/file.hpp"
 #include "publish/retry_protocol.hpp"
 #include "publish/retry_ring.hpp"
 #include "publish/spool.hpp"
@@ -59,6 +60,7 @@ class RetryServer {
   std::vector<std::unique_ptr<SpoolReader>> readers_;  // of the sources that have a spool; null for the others
   Metrics& metrics_;
   zmq::context_t context_{1};
+  File address_lock_;
   zmq::socket_t socket_{context_, zmq::socket_type::router};
   std::thread thread_;
 };

@@ -1,9 +1,9 @@
 #include "publish/zeromq_publisher.hpp"
 
-#include <stdexcept>
 #include <string>
 
 #include "core/time.hpp"
+#include "publish/zeromq_address.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -11,16 +11,11 @@ namespace {
 constexpr int kLingerMs = 1'000;         // for what is still under way at the end
 constexpr int kHighWaterMark = 100'000;  // messages kept for each subscriber that reads slowly
 
-zmq::socket_t bound_socket(zmq::context_t& context, const std::string& address) {
+zmq::socket_t bound_socket(zmq::context_t& context, const std::string& address, File& lock) {
   zmq::socket_t socket(context, zmq::socket_type::pub);
   socket.set(zmq::sockopt::sndhwm, kHighWaterMark);
   socket.set(zmq::sockopt::linger, kLingerMs);
-  try {
-    socket.bind(address);
-  } catch (const zmq::error_t& error) {
-    throw std::runtime_error("ZeroMQ cannot bind " + address + ": " + error.what() +
-                             ". Another bridge may run; LIVETAPE_ZMQ_DATA chooses another address");
-  }
+  lock = bind_alone(socket, address, "LIVETAPE_ZMQ_DATA");
   return socket;
 }
 
@@ -41,7 +36,7 @@ ZeroMqPublisher::Lane::Lane(const Config& config, const MessageSource& source, V
       metrics(venue_metrics) {}
 
 ZeroMqPublisher::ZeroMqPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics)
-    : metrics_(metrics), socket_(bound_socket(context_, config.zeromq_data)) {
+    : metrics_(metrics), socket_(bound_socket(context_, config.zeromq_data, address_lock_)) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const MessageSource& source = sources[i];
     Lane& lane = *lanes_.emplace_back(std::make_unique<Lane>(config, source, metrics.venues[i]));

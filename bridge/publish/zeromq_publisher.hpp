@@ -8,6 +8,7 @@
 #include "core/least_lag.hpp"
 #include "core/message_source.hpp"
 #include "core/metrics.hpp"
+#include "publish/file.hpp"
 #include "publish/pub_socket.hpp"
 #include "publish/publication.hpp"
 #include "publish/retry_server.hpp"
@@ -44,6 +45,7 @@ class ZeroMqPublisher {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<RetrySource> retry_sources_;
   zmq::context_t context_{1};
+  File address_lock_;
   PubSocket socket_;
 };
 

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace livetape::bridge {
@@ -128,6 +130,15 @@ TEST_F(RetryServerTest, GivesOfASessionThatIsOverWhatIsBehindAHole) {
   open(kNow);
   EXPECT_EQ(ask(5, 9, kBefore), Answer(9, {8, 9}));
   EXPECT_EQ(ask(10, 20, kBefore), Answer(20, {}));
+}
+
+TEST_F(RetryServerTest, TakesNoIpcAddressFromAnotherServer) {
+  const std::string address = "ipc://" + (folder_ / "retry").string();
+  std::optional<RetryServer> first(std::in_place, address, std::vector<RetrySource>{}, metrics_);
+  EXPECT_THROW(RetryServer(address, {}, metrics_), std::runtime_error);
+  EXPECT_TRUE(fs::is_socket(folder_ / "retry"));
+  first.reset();
+  EXPECT_NO_THROW(RetryServer(address, {}, metrics_));
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <zmq.hpp>
+
+#include "publish/file.hpp"
+
+namespace livetape::bridge {
+
+/// The file of an ipc address; none of any other, nor of one that has no file of its own (`@`) or a new one (`*`).
+inline std::filesystem::path file_of(std::string_view address) {
+  constexpr std::string_view kIpc = "ipc://";
+  if (!address.starts_with(kIpc)) return {};
+  address.remove_prefix(kIpc.size());
+  return address.starts_with('@') || address == "*" ? std::filesystem::path() : std::filesystem::path(address);
+}
+
+/// Binds a socket; the lock is to be held as long as it is bound: ZeroMQ would take the file of an ipc address from
+/// another process that has it. Throws std::runtime_error that names the address, and the setting that chooses it.
+[[nodiscard]] inline File bind_alone(zmq::socket_t& socket, const std::string& address, std::string_view setting) {
+  const auto fail = [&](const std::string& reason) {
+    throw std::runtime_error("ZeroMQ cannot bind " + address + ": " + reason + ". Another bridge may run; " +
+                             std::string(setting) + " chooses another address");
+  };
+  File lock;
+  if (const std::filesystem::path file = file_of(address); !file.empty()) {
+    lock = File(file.string() + ".lock", O_RDWR | O_CREAT);
+    if (!lock.is_open()) fail(std::generic_category().message(errno));
+    if (!lock.try_lock()) fail(std::generic_category().message(EADDRINUSE));
+  }
+  try {
+    socket.bind(address);
+  } catch (const zmq::error_t& error) {
+    fail(error.what());
+  }
+  return lock;
+}
+
+}  // namespace livetape::bridge
