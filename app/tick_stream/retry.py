@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import zmq
 import zmq.asyncio
 
+from app.tick_stream.address import connect
 from app.tick_stream.items import Origin, Tick
 
 POSITION: Final = struct.Struct(">16sQ")
@@ -40,7 +41,7 @@ class RetryClient:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.IMMEDIATE, 1)  # what nobody hears is not kept for a bridge that comes much later
-        self._socket.connect(address)
+        connect(self._socket, address)
         self._turn = asyncio.Lock()
 
     async def state(self) -> list[Kept]:

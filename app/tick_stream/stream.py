@@ -16,6 +16,7 @@ import zmq.asyncio
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
+from app.tick_stream.address import connect
 from app.tick_stream.history import HistoryAway, TickHistory
 from app.tick_stream.items import Hole, Lost, Tick
 from app.tick_stream.order import VenueOrder
@@ -78,7 +79,7 @@ class TickStream:
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, RECEIVE_QUEUE)
         self._socket.subscribe(b"")
-        self._socket.connect(self._address)
+        connect(self._socket, self._address)
         self._run(self._receive())
         self._run(self._watch())
         return self

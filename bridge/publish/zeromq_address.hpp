@@ -14,6 +14,12 @@
 
 namespace livetape::bridge {
 
+/// Has a socket take an address of IPv6 where it is one. With any other it must not: a name that has addresses of both
+/// kinds would be looked for at the one that nobody has bound.
+inline void set_family(zmq::socket_t& socket, std::string_view address) {
+  socket.set(zmq::sockopt::ipv6, address.find('[') != std::string_view::npos);
+}
+
 /// The file of an ipc address; none of any other, nor of one that has no file of its own (`@`) or a new one (`*`).
 inline std::filesystem::path file_of(std::string_view address) {
   constexpr std::string_view kIpc = "ipc://";
@@ -36,6 +42,7 @@ inline std::filesystem::path file_of(std::string_view address) {
     if (!lock.try_lock()) fail(std::generic_category().message(EADDRINUSE));
   }
   try {
+    set_family(socket, address);
     socket.bind(address);
   } catch (const zmq::error_t& error) {
     fail(error.what());

@@ -12,6 +12,7 @@
 #include "core/schema_ids.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
+#include "publish/zeromq_address.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -54,10 +55,12 @@ Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> 
         "no venue has `relay` as its writer: LIVETAPE_VENUES and LIVETAPE_PACKET_FEEDS say who writes");
   live_.set(zmq::sockopt::rcvhwm, kHighWaterMark);
   live_.set(zmq::sockopt::linger, 0);
+  set_family(live_, config.zeromq_data);
   live_.connect(config.zeromq_data);
   retry_.set(zmq::sockopt::routing_id, kRelayAddress);
   retry_.set(zmq::sockopt::linger, 1'000);    // for the last confirmations
   retry_.set(zmq::sockopt::immediate, true);  // what is asked of a bridge that is away need not be answered later
+  set_family(retry_, config.zeromq_retry);
   retry_.connect(config.zeromq_retry);
 }
 

@@ -141,5 +141,7 @@ TEST_F(RetryServerTest, TakesNoIpcAddressFromAnotherServer) {
   EXPECT_NO_THROW(RetryServer(address, {}, metrics_));
 }
 
+TEST_F(RetryServerTest, BindsAnAddressOfIpV6) { EXPECT_NO_THROW(RetryServer("tcp://[::1]:*", {}, metrics_)); }
+
 }  // namespace
 }  // namespace livetape::bridge
