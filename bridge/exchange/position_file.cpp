@@ -3,17 +3,14 @@
 #include <charconv>
 #include <fstream>
 #include <sstream>
-#include <stdexcept>
 #include <system_error>
+
+#include "core/kept_file.hpp"
 
 namespace livetape::bridge {
 
 PositionFile::PositionFile(const std::filesystem::path& folder, std::string_view venue)
-    : file_(folder / (std::string(venue) + ".positions")) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw std::runtime_error("positions cannot be kept in " + folder.string() + ": " + error.message());
-}
+    : file_(kept_file(folder, std::string(venue) + ".positions")) {}
 
 std::vector<InstrumentPosition> PositionFile::read() const {
   std::vector<InstrumentPosition> positions;
@@ -32,16 +29,7 @@ std::vector<InstrumentPosition> PositionFile::read() const {
   return positions;
 }
 
-/// Whoever reads it sees the old file or the new one.
-bool PositionFile::write(std::string_view lines) const {
-  const std::filesystem::path fresh = file_.string() + ".new";
-  std::ofstream out(fresh, std::ios::trunc);
-  out << lines << std::flush;
-  out.close();
-  std::error_code error;
-  if (out) std::filesystem::rename(fresh, file_, error);
-  return out && !error;
-}
+bool PositionFile::write(std::string_view lines) const { return replace_file(file_, lines); }
 
 bool PositionFile::add(std::string_view line) const {
   std::ofstream out(file_, std::ios::app);

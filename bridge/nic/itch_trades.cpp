@@ -64,12 +64,13 @@ Trades::Trades(Instruments& instruments, const std::vector<std::string>& wanted,
   }
 }
 
-void Trades::begin_session() {
+void Trades::begin_session(std::optional<SessionDay> told_before) {
   book_.clear();
   stocks_.assign(kStocks, Stock{});
   learns_by_orders_ = true;
   earliest_ns_ = kDayNs;
   earlier_.reset();
+  told_before_ = told_before;
 }
 
 Error Trades::on_execution(const Execution& execution) {
@@ -160,6 +161,14 @@ std::optional<std::int64_t> Trades::event_time_ns(std::uint64_t since_midnight_n
     return midnight_ns_ + since_ns;
   }
   const std::int64_t midnight_ns = day_.midnight_ns(receive_time_ns_, since_ns);
+  // A day that was told is never one that is still to come: our clock was wrong then.
+  if (told_before_ && told_before_->since_midnight_ns == since_midnight_ns &&
+      told_before_->midnight_ns <= midnight_ns) {
+    midnight_ns_ = told_before_->midnight_ns;
+    earliest_ns_ = since_midnight_ns;
+    earlier_.reset();
+    return midnight_ns_ + since_ns;
+  }
   // One of the same time may be the same message, which is asked about more than once.
   if (earlier_ && earlier_->midnight_ns == midnight_ns && earlier_->since_midnight_ns < since_midnight_ns) {
     midnight_ns_ = midnight_ns;

@@ -10,6 +10,7 @@
 
 #include "core/exchange_day.hpp"
 #include "core/instruments.hpp"
+#include "core/session_day.hpp"
 #include "core/trade.hpp"
 #include "nic/itch_book.hpp"
 
@@ -37,8 +38,14 @@ class Trades {
   Trades(Instruments& instruments, const std::vector<std::string>& wanted, std::string currency, ExchangeDay day,
          std::size_t orders, Listener& listener);
 
-  /// Forgets the day before: its orders and its stocks' numbers.
-  void begin_session();
+  /// Forgets the day before: its orders and its stocks' numbers. The session is of a day that was told before, once it
+  /// has the message that told it.
+  void begin_session(std::optional<SessionDay> told_before = std::nullopt);
+  /// The session's day, once it is told.
+  [[nodiscard]] std::optional<SessionDay> day() const noexcept {
+    if (earliest_ns_ == kDayNs) return std::nullopt;
+    return SessionDay{earliest_ns_, midnight_ns_};
+  }
   void prefetch(std::span<const std::uint8_t> message) const noexcept { book_.prefetch(message); }
   [[nodiscard]] Error take(std::span<const std::uint8_t> message, std::int64_t receive_time_ns) {
     receive_time_ns_ = receive_time_ns;
@@ -96,6 +103,7 @@ class Trades {
   std::int64_t midnight_ns_ = 0;
   std::uint64_t earliest_ns_ = kDayNs;  // since midnight, of the messages that told the session's day; none did yet
   std::optional<Earlier> earlier_;      // the last message, where it was before that
+  std::optional<SessionDay> told_before_;
 };
 
 }  // namespace livetape::bridge::itch

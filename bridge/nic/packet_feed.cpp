@@ -49,7 +49,9 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       input_(std::move(input)),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
       clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),
-      kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue) {}
+      kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue) {
+  if (input_.server != nullptr && !config.midnight_ns) session_file_.emplace(bridge.positions_dir, config.venue);
+}
 
 PacketFeed::~PacketFeed() { stop(); }
 
@@ -124,7 +126,9 @@ void PacketFeed::watch(std::int64_t now_ns) {
 void PacketFeed::on_session(const mold::Session& session) {
   end_gaps();
   log(venue_, "session " + std::string(session.data(), session.size()) + " begins");
-  trades_.begin_session();
+  session_ = session;
+  kept_day_ = session_file_ ? session_file_->day_of(session) : std::nullopt;
+  trades_.begin_session(kept_day_);
 }
 
 void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arrival) {
@@ -134,6 +138,9 @@ void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arriv
   std::span<const std::uint8_t> message;
   for (; !messages.empty(); messages.pop()) {
     message = messages.front();
+    // Of every message until then: the same one shall tell the day to the next run, which may have it in another
+    // packet.
+    if (!trades_.day()) (void)trades_.event_time_ns(message, arrival.receive_time_ns);
     const itch::Error error = trades_.take(message, arrival.receive_time_ns);
     if (error != itch::Error::none) note(error, message);
   }
@@ -141,6 +148,14 @@ void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arriv
     before_ns_ = time_ns;
     clock_.see(*time_ns, now_ns_);
   }
+  keep_day();
+}
+
+void PacketFeed::keep_day() {
+  const auto day = trades_.day();
+  if (!session_file_ || !day || day == kept_day_) return;
+  kept_day_ = day;
+  if (!session_file_->keep(session_, *day)) ++venue_metrics_.positions_not_kept;
 }
 
 void PacketFeed::note(itch::Error error, std::span<const std::uint8_t> message) {

@@ -16,6 +16,7 @@
 #include "nic/itch_trades.hpp"
 #include "nic/mold_receiver.hpp"
 #include "nic/packet_input.hpp"
+#include "nic/session_file.hpp"
 
 namespace livetape::bridge {
 
@@ -58,6 +59,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
 
   void run();
   void wait();
+  void keep_day();
   void note(itch::Error error, std::span<const std::uint8_t> message);
   void publish(Message& message);
   void tell_gaps_before(mold::Messages messages);
@@ -76,7 +78,10 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   itch::Trades trades_;
   mold::Receiver receiver_;
   PacketInput input_;
-  Payloads payloads_;  // of one burst
+  std::optional<SessionFile> session_file_;  // none where no session is read again, or each has its day by the setting
+  mold::Session session_{};
+  std::optional<SessionDay> kept_day_;  // of that session
+  Payloads payloads_;                   // of one burst
 
   VenueClock clock_;
   std::int64_t clock_interval_ns_;

@@ -324,6 +324,36 @@ TEST_F(ItchTrades, AreOfTheDayThatTwoMessagesOnEndAgreeOn) {
   EXPECT_EQ(time_of(9 * kHour, kNow + 24 * kHour), 9 * kHour) << "their day is found";
 }
 
+TEST_F(ItchTrades, AreOfTheDayThatWasToldBeforeThoughTheyFitToday) {
+  (void)take(hidden(1, 1, 1));
+  EXPECT_EQ(all.day(), std::nullopt);
+  (void)take(hidden(1, 1, 2, kTime + 1));
+  const auto told = all.day();
+  EXPECT_EQ(told, (SessionDay{kTime, kMidnight}));
+  all.begin_session(told);
+  for (const std::int64_t later_ns : {0, 1, 2}) {
+    EXPECT_EQ(all.take(hidden(1, 1, 1, kTime + later_ns), kMidnight + 34 * kHour), Error::none);
+    EXPECT_EQ(trades.back().event_time_ns, kMidnight + kTime + later_ns);
+  }
+  EXPECT_EQ(all.day(), told);
+}
+
+TEST_F(ItchTrades, AreOfTheNextDayWhereTheSessionsNameComesAgain) {
+  constexpr std::int64_t kTomorrow = kMidnight + 24 * kHour;
+  all.begin_session(SessionDay{kTime, kMidnight});
+  for (const std::int64_t later_ns : {1, 2}) {
+    EXPECT_EQ(all.take(hidden(1, 1, 1, kTime + later_ns), kTomorrow + 10 * kHour), Error::none);
+    EXPECT_EQ(trades.back().event_time_ns, kTomorrow + kTime + later_ns);
+  }
+  EXPECT_EQ(all.day(), (SessionDay{kTime + 1, kTomorrow}));
+}
+
+TEST_F(ItchTrades, AreOfNoDayThatIsStillToCome) {
+  all.begin_session(SessionDay{kTime, kMidnight + 24 * kHour});
+  EXPECT_EQ(take(hidden(1, 1, 1)), Error::none);
+  EXPECT_EQ(only().event_time_ns, kMidnight + kTime);
+}
+
 TEST(ItchErrors, HaveNames) {
   for (std::size_t error = 0; error < kErrorCount; ++error) EXPECT_FALSE(name_of(static_cast<Error>(error)).empty());
 }

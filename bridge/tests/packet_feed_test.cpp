@@ -70,6 +70,7 @@ class PacketFeedTest : public testing::Test {
  protected:
   PacketFeedTest() {
     config_.errors_dir = errors_;
+    config_.positions_dir = errors_.string() + "-positions";
     config_.clock_interval = std::chrono::milliseconds(0);
     PacketFeedConfig& feed = config_.packet_feeds.emplace_back();
     feed.venue = "nasdaq";
@@ -78,12 +79,16 @@ class PacketFeedTest : public testing::Test {
     feed.midnight_ns = 0;
     feed.orders = 10;
   }
-  ~PacketFeedTest() override { std::filesystem::remove_all(errors_); }
+  ~PacketFeedTest() override {
+    std::filesystem::remove_all(errors_);
+    std::filesystem::remove_all(config_.positions_dir);
+  }
 
   std::unique_ptr<PacketFeed> feed(bool is_polled) {
     if (is_polled) config_.packet_feeds[0].dpdk = "";
     PacketInput input;
     input.sources.push_back(std::make_unique<Scripted>(bursts_));
+    input.server = server_;
     return std::make_unique<PacketFeed>(config_.packet_feeds[0], config_, metrics_.venues.emplace_back(),
                                         metrics_.packets.emplace_back(), std::move(input));
   }
@@ -107,6 +112,7 @@ class PacketFeedTest : public testing::Test {
   Config config_;
   Metrics metrics_;
   std::deque<std::vector<Bytes>> bursts_;
+  UdpSocket* server_ = nullptr;
 };
 
 TEST_F(PacketFeedTest, PublishesAtOnceAndThenFillsKafkasRing) {
@@ -238,6 +244,34 @@ TEST_F(PacketFeedTest, SetsItsClockByNoMessageOfAWrongTime) {
   ASSERT_EQ(clocks.size(), 1U);
   EXPECT_GE(clocks[0], 2 * kHourNs);
   EXPECT_LT(clocks[0], 3 * kHourNs);
+}
+
+TEST_F(PacketFeedTest, KeepsTheDayOfItsSessionForTheNextRun) {
+  constexpr std::int64_t kDayNs = 86'400'000'000'000;
+  mold::Session session;
+  session.fill('S');
+  config_.packet_feeds[0].midnight_ns.reset();
+  UdpSocket server = UdpSocket::connected(parse_udp_address("127.0.0.1:9"));  // nothing is asked for
+  server_ = &server;
+  const auto last_trade_of_a_run = [&](std::uint64_t first_ns) {
+    const auto polled = feed(true);
+    std::int64_t event_time_ns = 0;
+    polled->publish_by([&](const Message& message) {
+      if (message.kind == Message::Kind::trade) event_time_ns = message.trade.event_time_ns;
+    });
+    bursts_.push_back({packet(1, {directory(), trade(7, first_ns), trade(8, first_ns + 1)})});
+    (void)polled->poll();
+    return event_time_ns;
+  };
+  (void)last_trade_of_a_run(2'000);
+  const SessionFile file(config_.positions_dir, "nasdaq");
+  const auto told = file.day_of(session);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->since_midnight_ns, 1'000U) << "the directory's";
+  const SessionDay yesterday{told->since_midnight_ns, told->midnight_ns - kDayNs};
+  ASSERT_TRUE(file.keep(session, yesterday));
+  EXPECT_EQ(last_trade_of_a_run(2'000), yesterday.midnight_ns + 2'001) << "the session is read again, a day later";
+  EXPECT_EQ(file.day_of(session), yesterday);
 }
 
 TEST_F(PacketFeedTest, CountsAndKeepsWhatItCannotRead) {
