@@ -1,8 +1,8 @@
 """Top movers: instruments ranked by how much their price changed over the last interval of event time.
 
 The change is that of the newest price against the first one traded within the interval, which ends with the venue's
-newest bar and is made of the finest bars that the view holds so many of. A venue whose interval begins before the bars
-that the view has read, as of one that stands still, is left out. Nothing is kept: each ranking reads the view.
+newest bar and is made of the finest bars that the view holds so many of. An instrument of which the view has not read
+all bars of it, as where its venue stands still, is left out. Nothing is kept: each ranking reads the view.
 """
 
 import asyncio
@@ -16,11 +16,10 @@ from app.amounts import PRICE_SCALE, divided, plain, unscaled_text
 from app.bars import Bar, SeriesKey, encode
 from app.catalogue import Code, RequestRefused
 from app.intervals import read_interval
+from app.partitions import Partition
 from app.status import Status
-from app.views import EVER_NS, BarListener, BarView
+from app.views import EVER_NS, NEVER_NS, BarListener, BarView
 
-NEVER_NS = 2**63
-"""Every bar starts before that."""
 CHANNEL = "movers"
 PUBLISHED = 20
 """How many of them /ws tells."""
@@ -77,7 +76,9 @@ class Movers:
         """Raise RequestRefused while the interval reaches back to bars that the view did not read."""
         part = self._part(interval)
         newest_ns = self._view.newest_ns(part)
-        if newest_ns is not None and newest_ns - self._reach_ns(interval, part) < self._whole_from(part):
+        topic = SeriesKey("", "", part).topic
+        whole_from_ns = self._whole_from(part, (late for late in self._status.now.unread if late.topic == topic))
+        if newest_ns is not None and newest_ns - self._reach_ns(interval, part) < whole_from_ns:
             reason = f"the last {interval} begins before the bars that were there to be read: ask again later"
             raise RequestRefused(Code.NO_DATABASE, reason)
 
@@ -131,31 +132,23 @@ class Movers:
         for one in series:
             if one.newest_ns is not None:
                 newest[one.key.venue] = max(newest.get(one.key.venue, one.newest_ns), one.newest_ns)
-        reach_ns, whole_from = self._reach_ns(interval, part), self._whole_from(part)
-        begins = {
-            venue: newest_ns - reach_ns for venue, newest_ns in newest.items() if newest_ns - reach_ns >= whole_from
-        }
+        reach_ns = self._reach_ns(interval, part)
+        begins = {venue: newest_ns - reach_ns for venue, newest_ns in newest.items()}
         movers = []
         for one in series:
-            if one.key.venue not in begins:
+            begin_ns = begins.get(one.key.venue, EVER_NS)
+            if begin_ns < self._whole_from(part, (late for late in self._status.now.unread if late.has(one.key))):
                 continue
-            bars = one.between(begins[one.key.venue], None, self._view.depth)
+            bars = one.between(begin_ns, None, self._view.depth)
             first, last = _price(bars, "open"), _price(reversed(bars), "close")
             if first is not None and last is not None:
                 movers.append(_mover(one.key, *first, last[1]))
         return movers
 
-    def _whole_from(self, part: str) -> int:
-        """From where on the view lacks no bar that it did not read."""
-        topic, standing = SeriesKey("", "", part).topic, self._status.now
-        if all(partition.topic != topic for partition in standing.unread):
-            return EVER_NS
-        begins = (
-            start_ns
-            for (partition, interval), start_ns in standing.begins.items()
-            if (partition.topic, interval) == (topic, part)
-        )
-        return max(begins, default=NEVER_NS)
+    def _whole_from(self, part: str, late: Iterable[Partition]) -> int:
+        """From where on the view lacks no bar of partitions that it began to read late."""
+        begins = self._status.now.begins
+        return max((begins.get((partition, part), NEVER_NS) for partition in late), default=EVER_NS)
 
     def _reach_ns(self, interval: str, part: str) -> int:
         """How far before the newest bar the first one of the interval starts."""

@@ -1,5 +1,6 @@
 """Which partition of a topic has an instrument's records."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
@@ -22,6 +23,7 @@ class Partition(NamedTuple):
         return key.topic == self.topic and partition_of(instrument, self.of) == self.number
 
 
+@lru_cache(maxsize=100_000)  # the hash takes some microseconds in Python, and the same keys are asked for again
 def partition_of(key: bytes, count: int) -> int:
     """The partition, of so many, that every producer gives a key, as Java's own does."""
     placed: int = (murmur2(key) & 0x7FFFFFFF) % count

@@ -13,6 +13,7 @@ from app.partitions import Partition
 
 RING_BARS = 500
 EVER_NS = -(2**63)
+NEVER_NS = 2**63
 """No bar starts before that."""
 MAX_SERIES = 20_000
 """Bound of the view's memory: bars of a series beyond it are counted and left out."""

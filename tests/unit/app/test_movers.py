@@ -84,14 +84,17 @@ def test_no_ranking_is_given_of_an_interval_that_reaches_back_to_bars_which_were
     movers.check_whole("1m")
 
 
-def test_a_venue_that_stands_still_since_bars_which_were_not_read_is_left_out() -> None:
-    view, status = view_of({("v", "A"): {100: ("1", "2"), 160: ("1", "3")}, ("w", "B"): {159: ("1", "9")}}), Status()
-    movers, partition = Movers(view, status, INTERVALS), Partition("bars.1s", 1, 4)
+def test_of_a_venue_that_stands_still_instruments_whose_bars_were_not_all_read_are_left_out() -> None:
+    partition, keys = Partition("bars.1s", 1, 4), [SeriesKey("w", name, "1s") for name in "BF"]
+    assert [partition.has(key) for key in keys] == [False, True]
+    stood = {("w", name): {159: ("1", "9")} for name in "BF"}
+    view, status = view_of({("v", "A"): {100: ("1", "2"), 160: ("1", "3")}} | stood), Status()
+    movers = Movers(view, status, INTERVALS)
     status.set_unread(partition, before=50)
     status.set_begin(partition, "1s", 101 * SECOND)
     movers.check_whole("1m")
-    assert [mover.key.instrument for mover in movers.ranked("1m", Direction.BOTH, 10)] == ["A"]
-    assert [mover.key.instrument for mover in movers.ranked("5s", Direction.BOTH, 10)] == ["B", "A"]
+    assert [mover.key.instrument for mover in movers.ranked("1m", Direction.BOTH, 10)] == ["B", "A"]
+    assert [mover.key.instrument for mover in movers.ranked("5s", Direction.BOTH, 10)] == ["B", "F", "A"]
 
 
 def test_an_instrument_that_did_not_trade_within_the_interval_is_left_out() -> None:
