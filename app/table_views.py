@@ -16,7 +16,8 @@ from app.topics import Cleanup, Topic
 CHANNEL: Final = "table"
 MAX_ROWS: Final = 10_000
 """Bound of a view's memory: past it the key that has not changed for longest is left out, and counted. The newest must
-be shown, since Faust drops windows that are over without telling the changelog."""
+be shown, since Faust drops windows that are over without telling the changelog. While the changelog is loaded, the
+order of several partitions is that in which they are read."""
 MAX_LEFT_OUT: Final = 100_000
 """So many of those are told from each other; more are not counted."""
 _CHANGELOG: Final = re.compile(r"[a-z]+-(.+)-changelog")

@@ -15,7 +15,7 @@ MAX_TEXT_BYTES: Final = 65_536
 MAX_DIGITS: Final = 4_000
 """Of an amount: the state is text, and Python makes none of a number of more than 4,300 digits."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_DAY_AT_ITS_END: Final = re.compile(r".*_[0-9]{8}")
+_DAY_AT_ITS_END: Final = re.compile(r".*_[0-9]{8}(_[0-9]+)?")
 """As the partitions of another aggregate's table are called."""
 ENVELOPE: Final = (
     "venue", "instrument", "interval", "start_ns", "day", "state", "revision", "trade_count", "seq", "epoch",

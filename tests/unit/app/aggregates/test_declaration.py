@@ -95,7 +95,7 @@ class BadName(Base):
 
 @dataclass(frozen=True)
 class NamedAsAPartition(Base):
-    name = "vwap_20260101"
+    name = "vwap_20260101_2"
     size: Annotated[int, Amount("An amount.")] = 0
 
 
