@@ -1,9 +1,9 @@
 """The registry's ids of our schemas as they were last told, for a start while the registry is away."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,22 @@ def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int])
     _keep(settings, "schemas", {name: {"digest": _digest(text), "id": ids[name]} for name, text in schemas.items()})
 
 
-def keep_others(settings: Settings, ids: Mapping[str, Collection[int]]) -> None:
-    """Note the ids of the other versions of these schemas, by record name."""
-    _keep(settings, "others", {name: sorted(each) for name, each in ids.items()})
+def keep_versions(settings: Settings, ids: Mapping[str, Collection[int]]) -> None:
+    """Note the ids of all versions of these schemas, by record name."""
+    _keep(settings, "versions", {name: sorted(each) for name, each in ids.items()})
 
 
 def _keep(settings: Settings, what: str, told: Mapping[str, object]) -> None:
-    file, noted = _file(settings), _noted(settings)
-    noted = {**noted, "registry": settings.registry_url, what: {**noted.get(what, {}), **told}}
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}")  # others may start at the same time
+    file = _file(settings)
+    unfinished = file.with_suffix(".new")
     with contextlib.suppress(OSError):  # it is only for the next start
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(noted), encoding="utf-8")
-        unfinished.replace(file)
+        with file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others may start at the same time, and each adds to the same file
+            noted = _noted(settings)
+            noted = {**noted, "registry": settings.registry_url, what: {**noted.get(what, {}), **told}}
+            unfinished.write_text(json.dumps(noted), encoding="utf-8")
+            unfinished.replace(file)
 
 
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:
@@ -41,10 +44,10 @@ def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | Non
     return {name: int(noted[name]["id"]) for name in schemas}
 
 
-def kept_others(settings: Settings, records: Collection[str]) -> dict[str, list[int]] | None:
-    """The ids of other versions as they were noted; nothing where this registry told none."""
-    noted = _noted(settings).get("others", {})
-    return {name: noted[name] for name in records} if noted.keys() >= {*records} else None
+def kept_versions(settings: Settings, records: Collection[str]) -> dict[str, set[int]] | None:
+    """The ids of all versions as they were noted; nothing where this registry told none."""
+    noted = _noted(settings).get("versions", {})
+    return {name: {*noted[name]} for name in records} if noted.keys() >= {*records} else None
 
 
 def forget(home: Path) -> None:
@@ -54,7 +57,7 @@ def forget(home: Path) -> None:
 
 
 def _noted(settings: Settings) -> dict[str, Any]:
-    """What this registry told: `schemas` and `others`, each by record name."""
+    """What this registry told: `schemas` and `versions`, each by record name."""
     try:
         noted = json.loads(_file(settings).read_text(encoding="utf-8"))
     except (OSError, ValueError):

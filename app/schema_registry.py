@@ -82,20 +82,21 @@ def other_ids(settings: Settings, ids: Mapping[str, int]) -> dict[str, list[int]
     """
     try:
         with _client(settings) as client:
-            others = {record: _other_ids(client, record, own) for record, own in ids.items()}
+            versions = {record: {own, *_version_ids(client, record)} for record, own in ids.items()}
     except RegistryUnreachable as away:
-        noted = kept_schema_ids.kept_others(settings, ids)
+        noted = kept_schema_ids.kept_versions(settings, ids)
         if noted is None:
             raise
         log.warning("%s Until then the versions of the last start are known", away)
-        return noted
-    kept_schema_ids.keep_others(settings, others)
-    return others
+        versions = noted
+    else:
+        kept_schema_ids.keep_versions(settings, versions)
+    return {record: sorted(versions[record] - {own}) for record, own in ids.items()}
 
 
-def _other_ids(client: httpx.Client, record: str, own: int) -> list[int]:
+def _version_ids(client: httpx.Client, record: str) -> list[int]:
     try:
-        return sorted({version.id for version in _versions(client, record)} - {own})
+        return [version.id for version in _versions(client, record)]
     except httpx.HTTPError as error:
         raise _failure(client, f"did not tell the versions of {record}", error) from error
 

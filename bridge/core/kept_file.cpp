@@ -10,7 +10,8 @@ namespace livetape::bridge {
 std::filesystem::path kept_file(const std::filesystem::path& folder, std::string_view name) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw std::runtime_error("positions cannot be kept in " + folder.string() + ": " + error.message());
+  if (error)
+    throw std::runtime_error("nothing can be kept for the next run in " + folder.string() + ": " + error.message());
   return folder / name;
 }
 

@@ -156,19 +156,20 @@ std::optional<std::int64_t> Trades::event_time_ns(std::span<const std::uint8_t> 
 std::optional<std::int64_t> Trades::event_time_ns(std::uint64_t since_midnight_ns) {
   if (since_midnight_ns >= kDayNs) return std::nullopt;
   const auto since_ns = static_cast<std::int64_t>(since_midnight_ns);
+  // Looked at first: a message before it may have been given up then, and have told the day now. A day that was told is
+  // never one that is still to come: our clock was wrong then.
+  if (told_before_ && told_before_->since_midnight_ns == since_midnight_ns &&
+      told_before_->midnight_ns <= day_.midnight_ns(receive_time_ns_, since_ns)) {
+    midnight_ns_ = told_before_->midnight_ns;
+    earliest_ns_ = std::min(earliest_ns_, since_midnight_ns);
+    earlier_.reset();
+    return midnight_ns_ + since_ns;
+  }
   if (since_midnight_ns >= earliest_ns_) {
     earlier_.reset();
     return midnight_ns_ + since_ns;
   }
   const std::int64_t midnight_ns = day_.midnight_ns(receive_time_ns_, since_ns);
-  // A day that was told is never one that is still to come: our clock was wrong then.
-  if (told_before_ && told_before_->since_midnight_ns == since_midnight_ns &&
-      told_before_->midnight_ns <= midnight_ns) {
-    midnight_ns_ = told_before_->midnight_ns;
-    earliest_ns_ = since_midnight_ns;
-    earlier_.reset();
-    return midnight_ns_ + since_ns;
-  }
   // One of the same time may be the same message, which is asked about more than once.
   if (earlier_ && earlier_->midnight_ns == midnight_ns && earlier_->since_midnight_ns < since_midnight_ns) {
     midnight_ns_ = midnight_ns;

@@ -170,7 +170,7 @@ void Relay::take_unconfirmed(const std::vector<zmq::message_t>& answer) {
     learn(*lane, unconfirmed);
     told.push_back(unconfirmed.session);
   }
-  for (Lane& lane : lanes_) forget_what_is_over(lane, told);
+  for (Lane& lane : lanes_) end_what_is_over(lane, told);
 }
 
 void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
@@ -182,6 +182,7 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
     if (unconfirmed.first <= known->order.next()) return;
     // Another relay has written meanwhile, as while this one stood still.
     known->order.skip_to(unconfirmed.first);
+    known->producer_number = producer_.add_session(lane.has_quotes);  // of a clock half its copies may have gone out
     lane.asked_from = 0;
     return;
   }
@@ -193,12 +194,13 @@ void Relay::learn(Lane& lane, const RetryRange& unconfirmed) {
   log("relay", lane.metrics.venue + ": a session of the bridge, from message " + std::to_string(unconfirmed.first));
 }
 
-/// Sessions before the first that the bridge tells of are confirmed: where not by this relay, by another one meanwhile.
-void Relay::forget_what_is_over(Lane& lane, const std::vector<SessionId>& told) {
+/// Of sessions before the first that it tells of the bridge has no more: by this relay or another one they are
+/// confirmed, but for what its disk refused, and this relay may have heard.
+void Relay::end_what_is_over(Lane& lane, const std::vector<SessionId>& told) {
   const auto is_told = [&told](const Session& session) { return std::ranges::find(told, session.id) != told.end(); };
   const auto first = std::ranges::find_if(lane.sessions, is_told);
   if (first == lane.sessions.begin() || first == lane.sessions.end()) return;
-  lane.sessions.erase(lane.sessions.begin(), first);
+  std::for_each(lane.sessions.begin(), first, [](Session& over) { over.order.end_with_held(); });
   lane.asked_from = 0;
 }
 

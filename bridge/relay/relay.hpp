@@ -62,7 +62,7 @@ class Relay {
   void take_unconfirmed(const std::vector<zmq::message_t>& answer);
   void take_got(const std::vector<zmq::message_t>& answer);
   void learn(Lane& lane, const RetryRange& unconfirmed);
-  static void forget_what_is_over(Lane& lane, const std::vector<SessionId>& told);
+  static void end_what_is_over(Lane& lane, const std::vector<SessionId>& told);
   void advance(Lane& lane);
   void confirm(Lane& lane);
   void ask(Lane& lane);

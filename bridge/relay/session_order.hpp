@@ -63,6 +63,12 @@ class SessionOrder {
     known_last_ = std::max(known_last_, next_ - 1);
   }
 
+  /// Nobody tells of its numbers any more: what waits is all that is left of it.
+  void end_with_held() noexcept {
+    if (!held_.empty()) next_ = std::max(next_, held_.begin()->first);
+    known_last_ = held_.empty() ? next_ - 1 : held_.rbegin()->first;
+  }
+
   /// Numbers to ask for, first and last, when it is the turn of one that did not come.
   [[nodiscard]] std::optional<std::pair<std::uint64_t, std::uint64_t>> missing() const {
     if (is_complete() || held_.contains(next_)) return std::nullopt;

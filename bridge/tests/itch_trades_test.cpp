@@ -338,6 +338,15 @@ TEST_F(ItchTrades, AreOfTheDayThatWasToldBeforeThoughTheyFitToday) {
   EXPECT_EQ(all.day(), told);
 }
 
+TEST_F(ItchTrades, AreOfTheDayThatWasToldBeforeThoughMessagesBeforeItTellTodayNow) {
+  all.begin_session(SessionDay{kTime, kMidnight});
+  for (const std::int64_t time_ns : {kTime - 2, kTime - 1, kTime, kTime + 1}) {
+    EXPECT_EQ(all.take(hidden(1, 1, 1, time_ns), kMidnight + 34 * kHour), Error::none);
+  }
+  EXPECT_EQ(trades.back().event_time_ns, kMidnight + kTime + 1);
+  EXPECT_EQ(all.day(), (SessionDay{kTime - 2, kMidnight}));
+}
+
 TEST_F(ItchTrades, AreOfTheNextDayWhereTheSessionsNameComesAgain) {
   constexpr std::int64_t kTomorrow = kMidnight + 24 * kHour;
   all.begin_session(SessionDay{kTime, kMidnight});

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -141,7 +142,10 @@ TEST_F(RetryServerTest, TakesNoIpcAddressFromAnotherServer) {
   EXPECT_NO_THROW(RetryServer(address, {}, metrics_));
 }
 
-TEST_F(RetryServerTest, BindsAnAddressOfIpV6) { EXPECT_NO_THROW(RetryServer("tcp://[::1]:*", {}, metrics_)); }
+TEST_F(RetryServerTest, BindsAnAddressOfIpV6) {
+  if (std::ifstream("/proc/net/if_inet6").peek() == std::ifstream::traits_type::eof()) GTEST_SKIP() << "no IPv6 here";
+  EXPECT_NO_THROW(RetryServer("tcp://[::1]:*", {}, metrics_));
+}
 
 }  // namespace
 }  // namespace livetape::bridge

@@ -111,6 +111,21 @@ TEST(SessionOrder, GoesOnWhereAnotherHasWrittenTo) {
   EXPECT_TRUE(take(order, 20, topic));
 }
 
+TEST(SessionOrder, WritesWhatWaitsWhereNobodyHasTheOthers) {
+  SessionOrder order(1, 100);
+  Topic topic;
+  order.knows(20);
+  for (const std::uint64_t sequence : {1U, 5U, 6U}) take(order, sequence, topic);
+  order.end_with_held();
+  order.advance(std::ref(topic));
+  EXPECT_EQ(topic.written, (std::vector<std::uint64_t>{1, 5, 6}));
+  EXPECT_TRUE(order.is_complete());
+  SessionOrder empty(1, 100);
+  empty.knows(20);
+  empty.end_with_held();
+  EXPECT_TRUE(empty.is_complete());
+}
+
 TEST(SessionOrder, ComesToTheSameInAnyOrderOfArrival) {
   std::mt19937 random(7);
   for (int round = 0; round < 100; ++round) {

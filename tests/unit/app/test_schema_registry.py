@@ -120,6 +120,8 @@ def test_ids_of_other_versions_are_known_while_the_registry_is_away(
     for answer in away, lambda _: httpx.Response(503):
         registry(answer)
         assert other_ids(settings, ids) == others
+        of_a_newer_release = ids | {"livetape.Gap": 44}
+        assert other_ids(settings, of_a_newer_release) == others | {"livetape.Gap": [41, 42, 43]}
     registry(lambda _: httpx.Response(401))
     with pytest.raises(RegistryError, match="401"):
         other_ids(settings, ids)

@@ -2,13 +2,16 @@
 
 import asyncio
 
+import pytest
 import zmq
 import zmq.asyncio
 
 from app.settings import Settings
 from app.tick_stream import TickStream
+from local import ports
 
 
+@pytest.mark.skipif(not ports.is_here("::1"), reason="this machine has no IPv6")
 async def test_a_bridge_is_heard_and_asked_at_addresses_of_ipv6() -> None:
     with zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as publisher, context.socket(zmq.ROUTER) as router:
         for socket in (publisher, router):
