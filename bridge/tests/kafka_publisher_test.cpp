@@ -1,7 +1,6 @@
 #include "publish/kafka_publisher.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "core/big_endian.hpp"
+#include "folder_test.hpp"
 #include "full_disk.hpp"
 #include "mock_brokers.hpp"
 
@@ -19,7 +19,7 @@ namespace {
 constexpr SessionId kSession{1};
 
 /// A venue of two instruments.
-class KafkaPublisherTest : public ::testing::Test {
+class KafkaPublisherTest : public FolderTest {
  protected:
   KafkaPublisherTest() {
     brokers_.configure(config_);
@@ -30,7 +30,6 @@ class KafkaPublisherTest : public ::testing::Test {
     venue.writer = Writer::direct;
     metrics_.venues.emplace_back().venue = "toy";
   }
-  ~KafkaPublisherTest() override { std::filesystem::remove_all(folder_); }
 
   void put(std::uint64_t number, std::uint32_t instrument) {
     Message message;
@@ -73,8 +72,6 @@ class KafkaPublisherTest : public ::testing::Test {
     return all;
   }
 
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("livetape-publisher-" + std::to_string(::getpid()));
   MockBrokers brokers_;
   Config config_;
   Metrics metrics_;

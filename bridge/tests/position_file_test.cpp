@@ -1,21 +1,16 @@
 #include "exchange/position_file.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <string>
 
+#include "folder_test.hpp"
+
 namespace livetape::bridge {
 namespace {
 
-class PositionFileTest : public ::testing::Test {
- protected:
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("livetape-positions-" + std::to_string(::getpid()));
-};
+class PositionFileTest : public FolderTest {};
 
 TEST_F(PositionFileTest, TellsTheNextRunWhatTheLastOneWrote) {
   Trade numbered;

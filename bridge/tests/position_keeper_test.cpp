@@ -1,11 +1,11 @@
 #include "exchange/position_keeper.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <string>
 
 #include "core/time.hpp"
+#include "folder_test.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -66,13 +66,7 @@ class BridgeRun {
   std::optional<PositionKeeper> keeper_;
 };
 
-class PositionKeeperTest : public ::testing::Test {
- protected:
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("livetape-kept-positions-" + std::to_string(::getpid()));
-};
+class PositionKeeperTest : public FolderTest {};
 
 TEST_F(PositionKeeperTest, KnowsNothingBeforeTheFirstTrade) {
   BridgeRun first(folder_);

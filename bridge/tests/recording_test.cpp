@@ -1,7 +1,6 @@
 #include "record/recording.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "folder_test.hpp"
 #include "full_disk.hpp"
 
 namespace livetape::bridge {
@@ -32,10 +32,8 @@ std::string unpacked(const fs::path& path) {
   return text;
 }
 
-class RecordingTest : public ::testing::Test {
+class RecordingTest : public FolderTest {
  protected:
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const auto& entry : fs::directory_iterator(folder_)) all.push_back(entry.path().filename().string());
@@ -43,8 +41,6 @@ class RecordingTest : public ::testing::Test {
     return all;
   }
   using Names = std::vector<std::string>;
-
-  fs::path folder_ = fs::temp_directory_path() / ("recording-" + std::to_string(::getpid()));
 };
 
 TEST_F(RecordingTest, WritesNothingBehindWhatAFullDiskTookInPart) {

@@ -1,7 +1,6 @@
 #include "publish/retry_server.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "folder_test.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -34,7 +35,7 @@ std::vector<std::uint8_t> value_of(std::uint64_t sequence) {
 }
 
 /// A venue with a relay, whose ring has forgotten messages that the spool may have.
-class RetryServerTest : public ::testing::Test {
+class RetryServerTest : public FolderTest {
  protected:
   RetryServerTest() {
     for (std::uint64_t sequence = 1; sequence <= kMessages; ++sequence) {
@@ -42,7 +43,6 @@ class RetryServerTest : public ::testing::Test {
     }
     open(kNow);
   }
-  ~RetryServerTest() override { fs::remove_all(folder_); }
 
   void open(const SessionId& session) {
     spool_.reset();
@@ -73,7 +73,6 @@ class RetryServerTest : public ::testing::Test {
     return {read_range(answer.at(2).to_string_view()).last, numbers};
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / ("livetape-retry-" + std::to_string(::getpid()));
   Metrics metrics_;
   VenueMetrics venue_metrics_;
   RetryRing ring_{kRingBytes};

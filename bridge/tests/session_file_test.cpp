@@ -1,24 +1,19 @@
 #include "nic/session_file.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <limits>
 #include <string>
+
+#include "folder_test.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 constexpr mold::Session kSession{' ', ' ', 'F', 'R', 'I', ' ', '7', '\n', '8', ' '};
 
-class SessionFileTest : public ::testing::Test {
- protected:
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("livetape-sessions-" + std::to_string(::getpid()));
-};
+class SessionFileTest : public FolderTest {};
 
 TEST_F(SessionFileTest, TellsTheNextRunWhichDayASessionIsOf) {
   EXPECT_EQ(SessionFile(folder_, "toy").day_of(kSession), std::nullopt);

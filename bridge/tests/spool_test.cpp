@@ -1,7 +1,6 @@
 #include "publish/spool.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "folder_test.hpp"
 #include "full_disk.hpp"
 
 namespace livetape::bridge {
@@ -33,10 +33,9 @@ std::vector<std::uint8_t> value_of(std::uint64_t sequence) {
 }
 
 /// A folder that a run's spool is in, and the next run's.
-class SpoolTest : public ::testing::Test {
+class SpoolTest : public FolderTest {
  protected:
   void SetUp() override { metrics_.venue = "test"; }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Spool& open(const SessionId& session, std::uint64_t max_bytes = kMaxBytes) {
     spool_.reset();
@@ -88,7 +87,6 @@ class SpoolTest : public ::testing::Test {
     return numbers;
   }
 
-  fs::path folder_ = fs::temp_directory_path() / ("livetape-spool-" + std::to_string(::getpid()));
   VenueMetrics metrics_;
   std::optional<Spool> spool_;
 };
