@@ -52,20 +52,13 @@ std::vector<std::int32_t> ids(const element& json, std::string_view name) {
   return all;
 }
 
-SchemaIds read_schema_ids(const element& json) {
-  return {.trade = id(json, "trade"),
-          .clock = id(json, "clock"),
-          .gap = id(json, "gap"),
-          .quote = id(json, "quote"),
-          .candle = id(json, "candle")};
-}
-
-OtherSchemaIds read_other_schema_ids(const element& json) {
-  return {.trade = ids(json, "trade"),
-          .clock = ids(json, "clock"),
-          .gap = ids(json, "gap"),
-          .quote = ids(json, "quote"),
-          .candle = ids(json, "candle")};
+template <typename Of>
+BySchema<Of> by_schema(const element& json, Of (*read)(const element&, std::string_view)) {
+  return {.trade = read(json, "trade"),
+          .clock = read(json, "clock"),
+          .gap = read(json, "gap"),
+          .quote = read(json, "quote"),
+          .candle = read(json, "candle")};
 }
 
 Writer read_writer(const element& json) {
@@ -132,8 +125,8 @@ Config read(const element& json) {
   for (const auto [name, value] : field_as<simdjson::dom::object>(json, "kafka")) {
     config.kafka.emplace_back(std::string(name), text(field(json, "kafka"), name));
   }
-  config.schema_ids = read_schema_ids(field(json, "schema_ids"));
-  config.other_schema_ids = read_other_schema_ids(field(json, "other_schema_ids"));
+  config.schema_ids = by_schema(field(json, "schema_ids"), id);
+  config.other_schema_ids = by_schema(field(json, "other_schema_ids"), ids);
   const element zeromq = field(json, "zmq");
   config.zeromq_data = text(zeromq, "data");
   config.zeromq_retry = text(zeromq, "retry");

@@ -9,24 +9,20 @@
 
 namespace livetape::bridge {
 
-/// Registry ids of the schemas that records are written by.
-struct SchemaIds {
-  std::int32_t trade = 0;
-  std::int32_t clock = 0;
-  std::int32_t gap = 0;
-  std::int32_t quote = 0;
-  std::int32_t candle = 0;
+/// Something of each schema that records are written by.
+template <typename Of>
+struct BySchema {
+  Of trade{};
+  Of clock{};
+  Of gap{};
+  Of quote{};
+  Of candle{};
 };
 
-/// Ids of the same schemas' other versions: those of messages that an earlier run left on disk, and of a bridge of
-/// another release.
-struct OtherSchemaIds {
-  std::vector<std::int32_t> trade;
-  std::vector<std::int32_t> clock;
-  std::vector<std::int32_t> gap;
-  std::vector<std::int32_t> quote;
-  std::vector<std::int32_t> candle;
-};
+/// Registry ids of the versions that are written.
+using SchemaIds = BySchema<std::int32_t>;
+/// Ids of all others: those of messages that an earlier run left on disk, and of a bridge of another release.
+using OtherSchemaIds = BySchema<std::vector<std::int32_t>>;
 
 /// The id in a record's wire header; 0, which no schema has, where there is none.
 [[nodiscard]] inline std::int32_t schema_id_in(std::span<const std::uint8_t> value) noexcept {
