@@ -19,11 +19,18 @@ class Partition(NamedTuple):
 
     def has(self, key: SeriesKey) -> bool:
         """Whether the committed bars of a series are in it: they are where its instrument's trades are."""
-        instrument = f"{key.venue}:{key.instrument}".encode()
-        return key.topic == self.topic and partition_of(instrument, self.of) == self.number
+        return key.topic == self.topic and _kept_home(key.venue, key.instrument, self.of) == self.number
 
 
-@lru_cache(maxsize=100_000)  # the hash takes some microseconds in Python, and the same keys are asked for again
+def home_of(venue: str, instrument: str, count: int) -> int:
+    """The partition, of so many, that an instrument's trades belong into, and all that is made of them."""
+    return partition_of(f"{venue}:{instrument}".encode(), count)
+
+
+# The hash takes some microseconds in Python, and rankings ask for the same instruments each second.
+_kept_home = lru_cache(maxsize=100_000)(home_of)
+
+
 def partition_of(key: bytes, count: int) -> int:
     """The partition, of so many, that every producer gives a key, as Java's own does."""
     placed: int = (murmur2(key) & 0x7FFFFFFF) % count

@@ -6,7 +6,7 @@ from typing import Final
 
 from faust.types import TP
 
-from app.partitions import partition_of
+from app.partitions import home_of
 
 log = logging.getLogger(__name__)
 
@@ -16,9 +16,8 @@ _NAMED: Final = 3
 
 def tell_misplaced(tp: TP, partitions: int, series: Iterable[tuple[str, str]]) -> int:
     """Warn of those among these venues and instruments that belong to another of so many partitions; how many do."""
-    keys = (f"{venue}:{instrument}" for venue, instrument in series)
-    homes = {key: partition_of(key.encode(), partitions) for key in keys}
-    misplaced = [f"{key} (partition {home})" for key, home in homes.items() if home != tp.partition]
+    homes = ((*names, home_of(*names, partitions)) for names in series)
+    misplaced = [f"{venue}:{name} (partition {home})" for venue, name, home in homes if home != tp.partition]
     if misplaced:
         log.warning(
             "%s partition %d has trades of %d instruments that belong to other partitions: with trades there as well, "

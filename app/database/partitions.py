@@ -8,8 +8,9 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from app.intervals import DAY_NS
+
 LOCK: Final = 0x6C74_6461  # any number that every process agrees on
-_DAY_NS: Final = 86_400 * 1_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).date()
 
 _CREATE = sql.SQL("CREATE TABLE {partition} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
@@ -35,7 +36,7 @@ _TAKEN: Final = """
 
 def day_of(time_ns: int) -> date:
     """UTC day of a time in nanoseconds since 1970; any that fits a `bigint`."""
-    return _EPOCH + timedelta(days=time_ns // _DAY_NS)
+    return _EPOCH + timedelta(days=time_ns // DAY_NS)
 
 
 def ensure_days(connection: psycopg.Connection[Any], table: str, days: Iterable[date]) -> None:
