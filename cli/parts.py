@@ -27,7 +27,7 @@ from local.errors import SoftwareMissing
 BRIDGE = PROJECT / "build" / "bridge" / "release" / "livetape-bridge"
 RELAY = BRIDGE.with_name("livetape-relay")
 RECORDER = BRIDGE.with_name("livetape-record")
-RECORDS = ("Trade", "Clock", "Gap", "Quote", "Candle")
+WRITTEN = ("Trade", "Clock", "Gap", "Quote", "Candle")
 """What the bridge writes, by the names of schemas/."""
 STOP_S = 5
 """How long requests may still take when the API is asked to stop."""
@@ -153,7 +153,7 @@ def _become_native(program: Path) -> NoReturn:
     _require(program)
     settings = Settings()
     registered = register_own(settings)
-    ids = {record: registered[record] for record in map(_full_name, RECORDS)}
+    ids = {record: registered[record] for record in map(_full_name, WRITTEN)}
     file = _config_file(settings, program, bridge_config(settings, ids, other_ids(settings, ids)))
     _become([str(program), "--config", str(file)])
 
@@ -191,8 +191,8 @@ def bridge_config(
         "gaps_topic": settings.topic("gaps"),
         "quotes_topic": settings.topic("quotes"),
         "candles_topic": settings.topic("candles"),
-        "schema_ids": {name.lower(): schema_ids[_full_name(name)] for name in RECORDS},
-        "other_schema_ids": {name.lower(): [*others.get(_full_name(name), ())] for name in RECORDS},
+        "schema_ids": {name.lower(): schema_ids[_full_name(name)] for name in WRITTEN},
+        "other_schema_ids": {name.lower(): [*others.get(_full_name(name), ())] for name in WRITTEN},
         "zmq": {
             "data": settings.zmq_data,
             "retry": settings.zmq_retry,
