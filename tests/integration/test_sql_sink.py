@@ -285,25 +285,28 @@ def test_a_partition_whose_next_records_are_gone_is_left_alone_and_all_others_ar
     assert database.trades().keys() == {"1", "4"}
 
 
-def test_a_day_that_was_dropped_is_made_again_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
+@pytest.mark.parametrize(
+    ("taken_out", "made_anew"),
+    [
+        pytest.param("DROP TABLE trade_20260101", {}, id="dropped"),
+        pytest.param(
+            "ALTER TABLE trade DETACH PARTITION trade_20260101",
+            {"trade_20260101": 1, "trade_20260101_2": 1},
+            id="detached and kept",
+        ),
+    ],
+)
+def test_a_day_that_was_taken_out_is_made_anew_when_rows_of_it_come(
+    settings: Settings, tape: Tape, taken_out: str, made_anew: dict[str, int]
+) -> None:
     database = Database(settings)
     tape.trades([trade(1)])
     with running("sink", settings) as sink:
         stored(sink, database, trade=1)
-        database.rows("DROP TABLE trade_20260101")
+        database.rows(taken_out)
         tape.trades([trade(2)])
-        stored(sink, database, trade=1)
+        stored(sink, database, trade=1, **made_anew)
     assert list(database.trades()) == ["2"]
-
-
-def test_a_day_that_was_detached_and_kept_is_made_anew_when_rows_of_it_come(settings: Settings, tape: Tape) -> None:
-    database = Database(settings)
-    tape.trades([trade(1)])
-    with running("sink", settings) as sink:
-        stored(sink, database, trade=1)
-        database.rows("ALTER TABLE trade DETACH PARTITION trade_20260101")
-        tape.trades([trade(2)])
-        stored(sink, database, trade=1, trade_20260101=1, trade_20260101_2=1)
 
 
 async def test_a_day_that_goes_between_its_making_and_its_rows_is_made_again(
