@@ -54,10 +54,10 @@ class RecordReader:
         """Read the folder.
 
         Raises:
-            SchemasMissing: it lacks schemas of ours.
+            SchemasUnfit: it lacks schemas of ours, or has files that are none.
         """
         self._lookup = lookup
-        files = [read_schema(path.read_text()) for path in schema_files(schemas_dir)]
+        files = [file.schema for file in schema_files(schemas_dir)]
         users = [read_schema(schema_text(aggregate)) for aggregate in aggregates]
         self._ours = {schema.name: schema for schema in (*files, *users)}
         schemas = {name: schema.told for name, schema in self._ours.items()}

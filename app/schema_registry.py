@@ -7,7 +7,6 @@ written by the one before: compatibility BACKWARD.
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import httpx
@@ -62,7 +61,7 @@ def register_all(settings: Settings) -> dict[str, int]:
     Raises:
         RegistryError: the registry is away and was never there, or refuses a schema as incompatible with the version
             before; or an aggregate's field has another type than before.
-        SchemasMissing: the folder lacks schemas of ours.
+        SchemasUnfit: the folder lacks schemas of ours, or has files that are none.
     """
     return _register_these(settings, own_schemas(settings) + _of_users(settings))
 
@@ -126,21 +125,15 @@ def own_schemas(settings: Settings) -> list[Schema]:
     """Those of the settings' folder, in the order of their files.
 
     Raises:
-        SchemasMissing: it lacks some of ours.
+        SchemasUnfit: it lacks some of ours, or has files that are none.
     """
-    return [_read(path) for path in schema_files(settings.schemas_dir)]
+    return [Schema(file.schema.name, file.text, file.file_name) for file in schema_files(settings.schemas_dir)]
 
 
 def _of_users(settings: Settings) -> list[Schema]:
     return [
         Schema(each.record, schema_text(each), each.type.__name__, is_users=True) for each in load_aggregates(settings)
     ]
-
-
-def _read(path: Path) -> Schema:
-    text = path.read_text(encoding="utf-8")
-    schema = json.loads(text)
-    return Schema(f"{schema['namespace']}.{schema['name']}", text, path.name)
 
 
 def _register(client: httpx.Client, schema: Schema) -> int:

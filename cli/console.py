@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from app.aggregates import AggregatesUnfit
 from app.http_client import ProxyUnusable
-from app.schema_files import SchemasMissing
+from app.schema_files import SchemasUnfit
 from app.schema_registry import RegistryError
 from app.settings import PREFIX
 from app.topic_admin import TopicError
@@ -36,7 +36,7 @@ EXPECTED = (
     TopicError,
     TopicsFileError,
     VenuesFileError,
-    SchemasMissing,
+    SchemasUnfit,
     RegistryError,
     ProxyUnusable,
     KafkaException,

@@ -11,7 +11,7 @@ import pytest
 
 from app.bars import Bar
 from app.records import BadRecord, RecordReader
-from app.schema_files import SchemasMissing
+from app.schema_files import SchemasUnfit
 from app.settings import PROJECT
 from tests.integration.api_kit import bar, shown
 
@@ -28,7 +28,7 @@ def test_records_are_not_read_without_our_schemas(tmp_path: Path, *, has_folder:
     if has_folder:
         shutil.copytree(SCHEMAS, folder, ignore=lambda *_: ["gap.avsc", "quote.avsc"])
         missing = "gap.avsc, quote.avsc"
-    with pytest.raises(SchemasMissing, match=f"{folder} has no {missing}: set LIVETAPE_SCHEMAS_DIR to"):
+    with pytest.raises(SchemasUnfit, match=f"{folder} has no {missing}: set LIVETAPE_SCHEMAS_DIR to"):
         RecordReader(folder, lambda _id: "")
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app import kept_schema_ids, schema_registry
-from app.schema_files import RECORDS, SchemasMissing
+from app.schema_files import RECORDS, SchemasUnfit
 from app.schema_registry import RegistryError, other_ids, register_all, register_own
 from app.settings import PROJECT, Settings
 
@@ -175,5 +175,5 @@ def test_a_folder_that_lacks_a_schema_of_ours_is_refused_before_the_registry_is_
     settings: Settings, register: Callable[[Settings], dict[str, int]]
 ) -> None:
     (settings.schemas_dir / "joined.avsc").unlink()
-    with pytest.raises(SchemasMissing, match=r"schemas has no joined\.avsc: set LIVETAPE_SCHEMAS_DIR to"):
+    with pytest.raises(SchemasUnfit, match=r"schemas has no joined\.avsc: set LIVETAPE_SCHEMAS_DIR to"):
         register(settings)

@@ -20,7 +20,7 @@ from typer.models import CommandInfo
 from agents.reconcile import build_reconcile
 from agents.sql_sink import build_sink
 from app.api import build_api
-from app.schema_files import SchemasMissing
+from app.schema_files import SchemasUnfit
 from app.settings import PROJECT, Settings, VenueConfig
 from app.topics import load_topics
 from cli import doctor, parts, preparation, state
@@ -118,7 +118,7 @@ def test_no_part_begins_without_our_schemas(command: str) -> None:
 
 @pytest.mark.parametrize("build", [build_sink, build_reconcile, build_api])
 def test_nor_does_one_that_its_own_framework_starts(build: Callable[[Settings], object], tmp_path: Path) -> None:
-    with pytest.raises(SchemasMissing, match="set LIVETAPE_SCHEMAS_DIR to"):
+    with pytest.raises(SchemasUnfit, match="set LIVETAPE_SCHEMAS_DIR to"):
         build(Settings(schemas_dir=tmp_path))
 
 
