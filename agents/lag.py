@@ -4,7 +4,7 @@ Lag in records is the log's end less the next offset that the worker will take. 
 the log by what its records say: the newest event time among the last records before its end, less the newest among the
 last records before the worker's next offset. No wall clock is in it, so a replayed log shows the lag of its own time,
 and what waits in front of a worker that stands still is seen to grow. With nothing unread it is 0; where a place has no
-record with a time, or its records cannot be read, it is NaN.
+record with a time, or its records cannot be read, as while the registry is away, it is NaN.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from prometheus_client import Gauge
 
 from app.aggregates import load_aggregates
 from app.log_end import is_end
-from app.records import BadRecord, RecordReader
+from app.records import BadRecord, RecordReader, SchemaLookup
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 
@@ -71,7 +71,7 @@ class LagWatch:
             await asyncio.sleep(INTERVAL_S)
             try:
                 self._show(await asyncio.to_thread(meter.measure, dict(self._positions())))
-            except (KafkaException, RegistryAway) as error:
+            except KafkaException as error:
                 log.debug("lag is not known now: %s", error)
                 self._show({})
 
@@ -85,12 +85,34 @@ class LagWatch:
         self._shown = set(lags)
 
 
+class _SchemasOfRound:
+    """Asks the registry until it does not answer, then no more in this round: each time may take seconds."""
+
+    def __init__(self, schemas: SchemaLookup) -> None:
+        self._schemas = schemas
+        self._away: str | None = None
+
+    def begin(self) -> None:
+        """A new round: the registry may have come back."""
+        self._away = None
+
+    def __call__(self, schema_id: int) -> str:
+        if self._away is not None:
+            raise RegistryAway(self._away)
+        try:
+            return self._schemas(schema_id)
+        except RegistryAway as error:
+            self._away = str(error)
+            raise
+
+
 class LagMeter:
     """Looks at the log with a consumer of its own, outside of any group. Its methods wait: call them in a thread."""
 
     def __init__(self, settings: Settings) -> None:
         aggregates = load_aggregates(settings)
-        self._reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
+        self._schemas = _SchemasOfRound(RegistrySchemas(settings))
+        self._reader = RecordReader(settings.schemas_dir, self._schemas, aggregates)
         self._time_of = _TIMES | {each.record: "start_ns" for each in aggregates}
         self._consumer = Consumer(
             {
@@ -110,8 +132,8 @@ class LagMeter:
 
         Raises:
             KafkaException: the broker does not answer.
-            RegistryAway: the registry does not answer.
         """
+        self._schemas.begin()
         return {tp: self._lag(tp, next_offset) for tp, next_offset in positions.items()}
 
     def _lag(self, tp: TP, next_offset: int) -> Lag:
@@ -123,7 +145,7 @@ class LagMeter:
     def _seconds(self, tp: TP, next_offset: int, first: int, end: int) -> float:
         try:
             newest, reached = self._time_before(tp, end, first), self._time_before(tp, next_offset, first)
-        except KafkaException as error:  # the log is damaged there: its length is known all the same
+        except (KafkaException, RegistryAway) as error:  # damaged, or of a new schema: its length is known all the same
             log.debug("%s partition %d: the lag in seconds is not known now: %s", *tp, error)
             return math.nan
         return math.nan if newest is None or reached is None else max(0, newest - reached) / 1_000_000_000
