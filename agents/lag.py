@@ -10,15 +10,15 @@ record with a time, or its records cannot be read, as while the registry is away
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 from prometheus_client import Gauge
 
 from app.aggregates import load_aggregates
-from app.log_end import is_end
+from app.log_end import is_end, is_read_to
 from app.records import BadRecord, RecordReader, SchemaLookup
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -160,21 +160,23 @@ class LagMeter:
         self._consumer.assign([TopicPartition(*tp, begin)])
         values: list[bytes | None] = []
         try:
-            while True:
-                messages = self._consumer.consume(LOOKBACK, TIMEOUT_S)
-                if not messages:
-                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
-                for message in messages:
-                    error, offset = message.error(), message.offset()
-                    if error is not None and not is_end(error):
-                        raise KafkaException(error)
-                    if error is not None or offset is None or offset >= end:
-                        return values
+            for message in self._messages():
+                error = message.error()
+                if error is not None and not is_end(error):
+                    raise KafkaException(error)
+                if error is None and (message.offset() or 0) < end:
                     values.append(message.value())
-                    if offset == end - 1:
-                        return values
+                if is_read_to(end, message):
+                    break
+            return values
         finally:
             self._consumer.unassign()
+
+    def _messages(self) -> Iterator[Message]:
+        """What comes, without end. The first alone is waited for: behind a log's last record no more may come."""
+        while first := self._consumer.consume(1, TIMEOUT_S):
+            yield from first + self._consumer.consume(LOOKBACK, 0)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
 
     def _times(self, value: bytes | None) -> list[int]:
         try:

@@ -2,11 +2,12 @@
 
 import math
 
+from confluent_kafka import Producer
 from faust.types import TP
 
 from agents.lag import Lag, LagMeter
 from app.settings import Settings
-from tests.integration.api_kit import eventually
+from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import PARTITIONS, Tape, folding, trade, wait_until_flushed, with_topics
 
 PARTITION = 2
@@ -42,6 +43,18 @@ def test_clocks_tell_the_time_of_a_quiet_partition_and_garbage_tells_none(settin
     tape.flush()
     assert lag(settings, 1) == Lag(2, 90.0)
     assert lag(settings, 2) == Lag(1, 0.0)
+
+
+def test_markers_of_transactions_are_records_that_tell_no_time(settings: Settings) -> None:
+    tape = Tape(with_topics(settings))
+    producer = Producer({**settings.kafka_config, "transactional.id": tape.topic, "log_level": 0})
+    producer.init_transactions(WAIT_S)
+    for second in range(100):
+        producer.begin_transaction()
+        producer.produce(tape.topic, tape.avro.write("Trade", trade(str(second), "5", second)), partition=PARTITION)
+        producer.commit_transaction(WAIT_S)
+    assert lag(settings, 0) == Lag(200, 99.0)
+    assert lag(settings, 100) == Lag(100, 50.0)
 
 
 def test_with_no_time_in_sight_there_are_no_seconds(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What the lag of a partition is where the registry does not answer."""
+"""What the lag of a partition is where a log is of transactions, or the registry does not answer."""
 
 import math
 from collections.abc import Mapping
@@ -44,6 +44,7 @@ class Logs:
         self._end = end
         self._records = records
         self._coming: list[Message] = []
+        self.waits = 0
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return 0, self._end
@@ -61,6 +62,7 @@ class Logs:
         """As librdkafka: so many as are asked for, or fewer once the time is over."""
         room = count if timeout_s else min(count, FETCHED)
         taken, self._coming = self._coming[:room], self._coming[room:]
+        self.waits += timeout_s > 0 and len(taken) < count
         return taken
 
 
@@ -82,6 +84,12 @@ def meter_of(monkeypatch: pytest.MonkeyPatch, logs: Logs, registry: Registry) ->
     monkeypatch.setattr(lag, "Consumer", lambda _config: logs)
     monkeypatch.setattr(lag, "RegistrySchemas", lambda _settings: registry)
     return LagMeter(Settings())
+
+
+def test_a_log_that_ends_with_markers_of_transactions_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = Logs(200, {ONE: BARS})
+    assert meter_of(monkeypatch, logs, Registry(CLOCK_ID)).measure({ONE: 100}) == {ONE: Lag(100, 99.0)}
+    assert logs.waits == 0
 
 
 def test_while_the_registry_is_away_it_is_asked_once_a_round_and_records_are_told(
