@@ -7,17 +7,16 @@ from typing import Final, TypeAlias
 from prometheus_client import Counter
 
 from agents.kernel import Flush, JoinFlush
+from app.dead_letters import MAX_BYTES
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES: Final = 900_000
-"""Of a key or value kept, together: brokers take 1 MiB by default, and what does not fit would be tried for ever."""
 Headers: TypeAlias = list[tuple[str, bytes | None]]
 _NUMBERS: Final = re.compile(r" ?[0-9]+")
 
 
 def kept(key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """As much of a record as fits a dead letter, its value first of all."""
+    """As much of a record as fits a dead letter, its value first of all: what does not fit would be tried for ever."""
     value = None if value is None else value[:MAX_BYTES]
     room = MAX_BYTES - len(value or b"")
     return None if key is None else key[:room], value

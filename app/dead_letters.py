@@ -1,8 +1,9 @@
 """The dead letters of a namespace: read as they came, and sent again once they are mended."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final, cast
+from functools import partial
+from typing import Annotated, Final, NamedTuple, cast
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.error import KafkaError
@@ -20,12 +21,20 @@ KEYED: Final = ("livetape.Trade", "livetape.Quote")
 """Records whose partition is that of their key, `venue:instrument`; a clock is in all of them."""
 BY_KEY: Final = -1
 """librdkafka's number for the partition that its partitioner chooses."""
+MAX_BYTES: Final = 900_000
+"""Of a record that is folded or joined and of a dead letter, key and value together: brokers take 1 MiB by default."""
+PRODUCER_BYTES: Final = 1_000_000
+"""Of a record with all that goes with it: more than any that is sent, whatever the settings keep other producers to."""
 _HEX: Final = r"^([0-9a-f]{2})*$"
 HexBytes = Annotated[str, Field(pattern=_HEX)]
 
 
 class CannotSend(Exception):
     """A dead letter cannot be sent again as it is; the message says which and why."""
+
+
+class NotAllSent(Exception):
+    """Sending ended before all were sent; the message says at which and why, and how many were sent."""
 
 
 class DeadLetter(BaseModel):
@@ -47,6 +56,13 @@ class DeadLetter(BaseModel):
     """How long the value was, where it is kept only in part."""
 
 
+class _Placed(NamedTuple):
+    """A dead letter, and the partition that it goes into."""
+
+    letter: DeadLetter
+    partition: int
+
+
 def read(settings: Settings) -> Iterator[DeadLetter]:
     """Every dead letter that is there now: of trades and then of quotes, partition by partition in the log's order.
 
@@ -62,11 +78,15 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
 
 
 def _read_topic(consumer: Consumer, topic: str) -> Iterator[DeadLetter]:
-    described = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+    for partition in _partitions(consumer, topic):
+        yield from map(_letter, records_to_end(consumer, topic, partition))
+
+
+def _partitions(client: Consumer | Producer, topic: str) -> list[int]:
+    described = client.list_topics(topic, TIMEOUT_S).topics[topic]
     if described.error is not None:
         raise KafkaException(described.error)
-    for partition in sorted(described.partitions):
-        yield from map(_letter, records_to_end(consumer, topic, partition))
+    return sorted(described.partitions)
 
 
 def _letter(message: Message) -> DeadLetter:
@@ -93,36 +113,66 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     counts once.
 
     Raises:
-        CannotSend: one is of another topic, kept only in part, a batch that could not be read, or has a key that is not
-            of its venue and instrument; or the registry does not answer.
-        KafkaException: the broker refuses or does not answer.
+        CannotSend: one is of another topic or a partition that is not there, a batch that could not be read, kept only
+            in part, larger than what is folded or joined, or has a key that is not of its venue and instrument; or the
+            registry does not answer.
+        KafkaException: before the first is sent, the broker does not answer, or lacks one of the topics.
+        NotAllSent: the broker refuses one, or no longer answers.
     """
     reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
-    sendable = [_placed(reader, _checked(settings, letter)) for letter in letters]
-    failed: list[KafkaError] = []
-
-    def note(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failed.append(error)
-
+    placed = [_Placed(letter, _partition_of(reader, _checked(settings, letter))) for letter in letters]
     producer = Producer(
-        {**settings.kafka_config, "enable.idempotence": True, "partitioner": "murmur2_random", "log_level": 0}
+        {
+            **settings.kafka_config,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": PRODUCER_BYTES,
+            "log_level": 0,
+        }
     )
-    for letter in sendable:
-        produce_in_turn(
-            producer, TopicPartition(letter.topic, letter.partition), _bytes(letter.key), _bytes(letter.value), note
-        )
+    _check_partitions(producer, placed)
+    _send(producer, placed)
+    return len(placed)
+
+
+def _check_partitions(producer: Producer, placed: Sequence[_Placed]) -> None:
+    topics = {letter.topic for letter, _ in placed}
+    present = {topic: {BY_KEY, *_partitions(producer, topic)} for topic in topics}
+    for letter, partition in placed:
+        if partition not in present[letter.topic]:
+            raise CannotSend(f"{_where(letter)}: the topic has no such partition")
+
+
+def _send(producer: Producer, placed: Sequence[_Placed]) -> None:
+    sent: list[DeadLetter] = []
+    refused: list[tuple[DeadLetter, KafkaError]] = []
+
+    def note(letter: DeadLetter, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            sent.append(letter)
+        else:
+            refused.append((letter, error))
+
+    for letter, partition in placed:
+        at = TopicPartition(letter.topic, partition)
+        try:
+            produce_in_turn(producer, at, _bytes(letter.key), _bytes(letter.value), partial(note, letter))
+        except KafkaException as error:
+            refused.append((letter, error.args[0]))
+            break
         producer.poll(0)
-    if producer.flush(TIMEOUT_S) or failed:
-        raise KafkaException(failed[0] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
-    return len(sendable)
+    producer.flush(TIMEOUT_S)
+    if len(sent) < len(placed):
+        why = f"{_where(refused[0][0])}: {refused[0][1].str()}" if refused else "Kafka no longer answers"
+        known = f"at least {len(sent):,} of {len(placed):,} were sent"
+        raise NotAllSent(f"{why}\n{known}; they count once though all are sent again")
 
 
 def _bytes(digits: str | None) -> bytes | None:
     return None if digits is None else bytes.fromhex(digits)
 
 
-def _placed(reader: RecordReader, letter: DeadLetter) -> DeadLetter:
+def _partition_of(reader: RecordReader, letter: DeadLetter) -> int:
     """A trade or quote that can be read is for the partition of its key, as every producer chooses it.
 
     In another one, where it may have been before its venue or instrument was mended, it would make a second bar of its
@@ -131,18 +181,18 @@ def _placed(reader: RecordReader, letter: DeadLetter) -> DeadLetter:
     try:
         name, fields = reader.read(_bytes(letter.value))
     except BadRecord:
-        return letter
+        return letter.partition
     except RegistryAway as error:
         raise CannotSend(f"{_where(letter)}: nobody can tell of which instrument it is: {error}") from error
     if name not in KEYED:
-        return letter
+        return letter.partition
     key = f"{fields['venue']}:{fields['instrument']}".encode()
     if _bytes(letter.key) != key:
         raise CannotSend(
             f"{_where(letter)}: its value is of {fields['venue']}:{fields['instrument']}, and its key is another: "
             f'put "key": "{key.hex()}" there'
         )
-    return letter.model_copy(update={"partition": BY_KEY})
+    return BY_KEY
 
 
 def _where(letter: DeadLetter) -> str:
@@ -154,10 +204,16 @@ def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
     topics = [settings.topic(source) for source in SOURCES]
     if letter.topic not in topics:
         raise CannotSend(f"{where}: not of {' or '.join(topics)}, the logs of this namespace")
-    if letter.value_bytes is not None and len(letter.value or "") // 2 < letter.value_bytes:
-        raise CannotSend(
-            f"{where}: only the first part of its {letter.value_bytes} bytes was kept; put the whole there"
-        )
     if letter.key is None and letter.reason.startswith("the record batch "):
         raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
+    key_bytes, value_bytes = len(letter.key or "") // 2, len(letter.value or "") // 2
+    if letter.value_bytes is not None and value_bytes < letter.value_bytes:
+        raise CannotSend(
+            f"{where}: only the first part of its {letter.value_bytes} bytes was kept; put a whole record of at most "
+            f'{MAX_BYTES} there, and leave "value_bytes" out'
+        )
+    if key_bytes + value_bytes > MAX_BYTES:
+        raise CannotSend(
+            f"{where}: its key and value have {key_bytes + value_bytes} bytes, and at most {MAX_BYTES} are taken"
+        )
     return letter

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from app.dead_letters import CannotSend, DeadLetter, read, send
+from app.dead_letters import CannotSend, DeadLetter, NotAllSent, read, send
 from app.settings import Settings
 from cli.console import console, done, errors, fail
 
@@ -47,6 +47,9 @@ def send_letters(
         count = send(Settings(), _parsed(file))
     except CannotSend as error:
         fail(f"{error}\nnothing was sent")
+        raise typer.Exit(1) from error
+    except NotAllSent as error:
+        fail(str(error))
         raise typer.Exit(1) from error
     done(f"{count:,} records", "sent again")
 

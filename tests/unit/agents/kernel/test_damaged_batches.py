@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from agents.kernel import CorruptState, JoinOutcome, end_of
+from app.dead_letters import MAX_BYTES
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.join_kit import batch_of, new_join
 from tests.unit.agents.kernel.join_oracle import JoinRules, Quote
@@ -223,7 +224,9 @@ def test_a_batch_of_the_join_s_changelog_with_offsets_of_the_next_is_refused_as_
 
 
 def test_a_record_that_would_not_fit_the_topic_of_late_trades_is_a_dead_letter() -> None:
-    large = records_of([a_trade(0, 0)])[0]
-    record = type(large)(b"k" * 900_000, large.value)
-    ((key, _, offset, reason),) = dead_of(record_batch(0, [record], codec=LZ4))
-    assert (key, offset, reason) == (record.key, 0, "the record is larger than 900000 bytes")
+    (trade,) = records_of([a_trade(0, 0)])
+    room = MAX_BYTES - len(trade.value or b"")
+    fits, large = (KafkaRecord(b"k" * length, trade.value) for length in (room, room + 1))
+    assert dead_of(record_batch(0, [fits], codec=LZ4)) == []
+    ((key, _, offset, reason),) = dead_of(record_batch(0, [large], codec=LZ4))
+    assert (key, offset, reason) == (large.key, 0, f"the record is larger than {MAX_BYTES} bytes")
