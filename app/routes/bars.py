@@ -92,9 +92,17 @@ async def found_bars(shared: Services, key: SeriesKey, query: BarsQuery) -> list
     if not _are_all_there(series, query):
         shared.catalogue.check_loaded("bars")
     found = [] if series is None else series.between(query.start_ns, query.end_ns, query.limit)
+    if series is not None and not series.has_begun:
+        return _newest(await _stored(shared, key, query, before=[]) + found, query.limit)
     if len(found) < query.limit and not _has_all(shared, series, query):
-        found = await _older(shared, key, query, found) + found
+        found = await _stored(shared, key, query, before=found) + found
     return found
+
+
+def _newest(bars: list[Bar], limit: int) -> list[Bar]:
+    """The newest so many, each in its newest version: one that the ring has as forming may be final in Postgres."""
+    versions = {bar.start_ns: bar for bar in sorted(bars, key=lambda bar: bar.order)}
+    return [versions[start_ns] for start_ns in sorted(versions)][-limit:]
 
 
 def _are_all_there(series: Series | None, query: BarsQuery) -> bool:
@@ -119,33 +127,34 @@ def _unread(shared: Services, key: SeriesKey) -> Positions:
     return {(partition.topic, partition.number): before for partition, before in unread.items() if partition.has(key)}
 
 
-async def _older(shared: Services, key: SeriesKey, query: BarsQuery, found: list[Bar]) -> list[Bar]:
-    """What Postgres has before the bars found in the ring.
+async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before: list[Bar]) -> list[Bar]:
+    """What Postgres has of the bars asked for, before those of them that the ring has without a hole.
 
     Raises:
         RequestRefused: it is away, or behind.
     """
     first_ns = _time(query.start_ns, FIRST_NS)
-    end_ns = found[0].start_ns if found else _time(query.end_ns, LAST_NS)
+    end_ns = before[0].start_ns if before else _time(query.end_ns, LAST_NS)
     if first_ns >= end_ns:
         return []
     series = shared.view.series(key)
-    is_followed = series is not None and series.has_committed  # none of the ring is older than what is asked for here
-    older = partial(
+    # None of the ring of one that has begun is older than what is asked for here.
+    is_followed = series is not None and series.has_begun and series.has_committed
+    ask = partial(
         shared.history.bars,
         key,
         first_ns,
         end_ns,
-        query.limit - len(found),
+        query.limit - len(before),
         is_followed=is_followed,
         needed=_unread(shared, key),
     )
     try:
-        return await run_in_threadpool(older)
+        return await run_in_threadpool(ask)
     except HistoryUnavailable as error:
         if shared.status.now.history is Origin.TOPIC and query.start_ns is None and query.end_ns is None:
             return []
-        remedy = f"Ask for {len(found)} at most, or again later" if found else "Ask again later"
+        remedy = f"Ask for {len(before)} at most, or again later" if before else "Ask again later"
         raise RequestRefused(
             Code.NO_DATABASE,
             f"bars older than the newest {shared.view.depth} of a series are kept in Postgres only: {error}. {remedy}",

@@ -5,7 +5,7 @@ import pytest
 from app.api import build_api
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
-from app.history import Positions
+from app.history import HistoryUnavailable, Positions
 from app.partitions import Partition
 from app.routes.bars import FIRST_NS, BarsQuery, found_bars
 from app.services import Services
@@ -86,3 +86,45 @@ async def test_what_forms_behind_bars_that_the_view_did_not_read_is_not_taken_fo
     services.status.set(State.READY)
     monkeypatch.setattr(services.history, "bars", lambda *_asked, **_how: [final(8, seq=8)])
     assert await minutes(services, end=None) == [8, 9]
+
+
+async def test_a_bar_that_still_forms_by_what_the_view_read_is_final_where_the_database_has_it_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    services.view.begin_late(Partition("bars", 0, 1))
+    services.view.apply([(KEY, forming(7, seq=6)), (KEY, forming(8, seq=7)), (KEY, forming(10, seq=10))])
+    services.status.set(State.READY)
+    stored = [final(start, seq=start) for start in (6, 7, 8, 9)]
+
+    def bars(_key: SeriesKey, start_ns: int, end_ns: int, limit: int, **_how: object) -> list[Bar]:
+        return [bar for bar in stored if start_ns <= bar.start_ns < end_ns][-limit:]
+
+    async def found(limit: int, end: int | None = None) -> list[tuple[int, bool]]:
+        query = BarsQuery(**NAMES, limit=limit, end_ns=None if end is None else end * MINUTE_NS)
+        return [(bar.start_ns // MINUTE_NS, bar.order.committed) for bar in await found_bars(services, KEY, query)]
+
+    monkeypatch.setattr(services.history, "bars", bars)
+    assert await found(500) == [(6, True), (7, True), (8, True), (9, True), (10, False)]
+    assert await found(2) == [(9, True), (10, False)]
+    assert await found(1, end=9) == [(8, True)]
+
+
+async def test_what_may_be_final_by_now_is_refused_as_forming_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    services.view.begin_late(Partition("bars", 0, 1))
+    services.view.apply([(KEY, forming(9, seq=9))])
+    services.status.set(State.READY)
+
+    def bars(*_asked: object, **_how: object) -> list[Bar]:
+        raise HistoryUnavailable("no answer")
+
+    monkeypatch.setattr(services.history, "bars", bars)
+    with pytest.raises(RequestRefused, match=r"no answer. Ask again later"):
+        await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))
+    services.view.apply([(KEY, final(9, seq=10))])
+    assert [bar.order.seq for bar in await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))] == [10]
