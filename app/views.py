@@ -130,7 +130,7 @@ class Series:
 
 
 class BarView:
-    """Every series, by key. A series begins with its first bar."""
+    """Every series, by key. A series begins with its first bar, and has its place from then on."""
 
     def __init__(self, *, depth: int = RING_BARS, max_series: int = MAX_SERIES) -> None:
         self.depth = depth
@@ -138,13 +138,15 @@ class BarView:
         """Bars of series beyond the bound."""
         self._max_series = max_series
         self._series: dict[SeriesKey, Series] = {}
+        self._awaited: dict[SeriesKey, Series] = {}
+        """Those that had no bar yet and have listeners: they take no place from those that have some."""
         self._instruments: dict[Instrument, None] = {}
         self._late: set[Partition] = set()
 
     def begin_late(self, partition: Partition) -> None:
         """Say that what comes next of a partition does not follow on what came of it: some in between is not read."""
         self._late.add(partition)
-        for series in self._series.values():
+        for series in (*self._series.values(), *self._awaited.values()):
             if partition.has(series.key):
                 series.begin_late()
 
@@ -158,7 +160,7 @@ class BarView:
                 series.tell(bar)
 
     def series(self, key: SeriesKey) -> Series | None:
-        """A series, or None while it has no bar and no listener, or beyond the bound."""
+        """A series, or None while it had no bar, or beyond the bound."""
         return self._series.get(key)
 
     def all_series(self) -> Iterator[Series]:
@@ -185,7 +187,7 @@ class BarView:
 
     def subscribe(self, key: SeriesKey, listener: BarListener) -> str | None:
         """Begin to tell a listener of a series' changes; the snapshot message they follow on, None beyond the bound."""
-        series = self._series.get(key) or self._new_series(key)
+        series = self._series.get(key) or self._awaited_series(key)
         if series is None:
             return None
         series.listeners.add(listener)
@@ -193,13 +195,22 @@ class BarView:
 
     def unsubscribe(self, key: SeriesKey, listener: BarListener) -> None:
         """Stop telling the listener of this series."""
-        series = self._series.get(key)
-        if series is not None:
-            series.listeners.discard(listener)
+        series = self._series.get(key) or self._awaited.get(key)
+        if series is None:
+            return
+        series.listeners.discard(listener)
+        if not series.listeners:
+            self._awaited.pop(key, None)
 
     def _new_series(self, key: SeriesKey) -> Series | None:
         self._instruments[Instrument(key.venue, key.instrument)] = None
+        series = self._awaited_series(key)
+        if series is not None:
+            self._series[key] = self._awaited.pop(key)
+        return series
+
+    def _awaited_series(self, key: SeriesKey) -> Series | None:
         if len(self._series) >= self._max_series:
             return None
         begins_late = any(partition.has(key) for partition in self._late)
-        return self._series.setdefault(key, Series(key, self.depth, begins_late=begins_late))
+        return self._awaited.setdefault(key, Series(key, self.depth, begins_late=begins_late))

@@ -228,6 +228,39 @@ def test_series_beyond_the_bound_are_counted_and_left_out() -> None:
     assert view.left_out == 1
 
 
+def test_series_that_are_subscribed_to_before_their_first_bar_leave_the_room_to_others() -> None:
+    view, client = BarView(max_series=2), Heard()
+    others = [KEY._replace(instrument=f"{name}-USDT") for name in ("ETH", "SOL")]
+    for key in (KEY, *others):
+        assert json.loads(view.subscribe(key, client) or "")["bars"] == []
+    view.unsubscribe(others[1], client)
+    view.apply([(others[0], final(1, seq=1)), (others[1], final(1, seq=2)), (KEY, final(1, seq=3))])
+    assert [series.key for series in view.all_series()] == others
+    assert view.left_out == 1
+    assert [bar["seq"] for bar in client.bars] == [1]
+
+
+def test_a_series_that_is_awaited_while_its_partition_begins_late_begins_late_itself() -> None:
+    view = BarView()
+    view.subscribe(KEY, Heard())
+    view.begin_late(Partition("bars", 0, 1))
+    view.apply([(KEY, final(1, seq=2, revision=1))])
+    assert snapshot(view) == []
+
+
+def test_a_series_that_nobody_awaits_any_more_is_forgotten() -> None:
+    view, clients = BarView(), (Heard(), Heard())
+    for client in clients:
+        view.subscribe(KEY, client)
+    view.unsubscribe(KEY, clients[0])
+    view.apply([(KEY, final(1, seq=1))])
+    assert [bar["seq"] for bar in clients[1].bars] == [1]
+    other = KEY._replace(instrument="ETH-USDT")
+    view.subscribe(other, clients[0])
+    view.unsubscribe(other, clients[0])
+    assert view._awaited == {}
+
+
 def test_instruments_are_known_though_their_series_are_beyond_the_bound() -> None:
     view = BarView(max_series=1)
     other = KEY._replace(instrument="ETH-USDT")
