@@ -24,7 +24,8 @@ class Metrics:
         self.bad_records = self._counter("livetape_view_bad_records", "Records the view could not read.", "topic")
         self.view_lag = Gauge(
             "livetape_view_lag_ns",
-            "Now less the time the broker appended the newest record that the view has read, in nanoseconds.",
+            "How far the view is behind, in nanoseconds: while it is ready, how long the newest record took from the "
+            "broker's log to it; else how long ago that was appended, or it was ready.",
             ["topic"],
             registry=self.registry,
         )

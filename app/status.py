@@ -1,6 +1,7 @@
 """How the view stands, for /readyz, `hello` and heartbeats. Written by the feed's thread, read by the event loop's."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -42,6 +43,8 @@ class Standing:
     """
     begins: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
     """From where on the view lacks no bar of such a partition, by interval."""
+    since_ns: int = 0
+    """Since when it is ready, or is not; 0 until it is for the first time."""
 
 
 class Status:
@@ -55,7 +58,9 @@ class Status:
     def set(self, state: State, reason: str | None = None) -> None:
         """Say how far the view is, and why it is not further."""
         if (self.now.state, self.now.reason) != (state, reason):
-            self.now = replace(self.now, state=state, reason=reason)
+            turns = State.READY in {self.now.state, state} and state is not self.now.state
+            since_ns = time.time_ns() if turns else self.now.since_ns
+            self.now = replace(self.now, state=state, reason=reason, since_ns=since_ns)
             self.was_ready = self.was_ready or state is State.READY
             logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
 

@@ -6,14 +6,14 @@ A thread of its own, with no consumer group: every replica reads every partition
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from app.aggregates import load_aggregates
 from app.bar_feed.decoding import BarDecoder
+from app.bar_feed.meter import Meter
 from app.bar_feed.reading import Reading
 from app.bar_feed.start import Place, committed_start, live_start
 from app.bars import KeyedBars
@@ -65,7 +65,7 @@ class Feed:
         self._deliver = deliver
         self._begin_late = begin_late
         self._status = status
-        self._metrics = metrics
+        self._meter = Meter(metrics, status)
         self._stopping = threading.Event()
         self._room = threading.Semaphore(MAX_UNDELIVERED)
         self._thread = threading.Thread(target=self._run, name="bar-feed", daemon=True)
@@ -215,18 +215,11 @@ class Feed:
                 ended.append(reading)
         bars = [keyed for reading, message in records for keyed in self._bars(reading, message)]
         if records:
-            self._measure(records)
+            self._meter.read((reading.partition.topic, message) for reading, message in records)
         if bars:
             self._hand_over(bars)
         for reading in ended:
             self._catch_up(reading)
-
-    def _measure(self, records: Sequence[tuple[Reading, Message]]) -> None:
-        for topic, count in Counter(reading.partition.topic for reading, _ in records).items():
-            self._metrics.records.labels(topic).inc(count)
-        reading, last = records[-1]
-        lag_ns = time.time_ns() - last.timestamp()[1] * 1_000_000
-        self._metrics.view_lag.labels(reading.partition.topic).set(lag_ns)
 
     def _bars(self, reading: Reading, message: Message) -> KeyedBars:
         if reading.keep(message):
