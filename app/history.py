@@ -138,23 +138,24 @@ class History:
         return positions
 
     def bars(
-        self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool, needed: Positions
+        self, key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, read_up_to: Positions, needed: Positions
     ) -> list[Bar]:
         """The newest `limit` bars that start in [start_ns, end_ns), oldest first; raise HistoryUnavailable.
 
-        `is_followed` says that there is a final bar at `end_ns` or later. A series is stored in its order: as long as
-        none of those is stored, some before may be missing too. So may some before the topics are stored up to the
-        `needed` positions.
+        `read_up_to` says behind which position of the topics no final bar of the series is known. Until they are stored
+        up to there some may be missing, unless one at `end_ns` or later is stored: a series is stored in its order. So
+        may some before the topics are stored up to the `needed` positions.
         """
         stored = self._stored[key.channel]
         wanted: dict[str, str | int] = {"venue": key.venue, "instrument": key.instrument, "interval": key.interval}
         wanted |= {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
         with self._snapshot() as connection:
             has_table = _has_table(connection, stored)
-            stored_up_to = self._positions(connection) if needed else {}
-            if any(stored_up_to.get(place, -1) < position for place, position in needed.items()):
+            stored_up_to = self._positions(connection) if needed or read_up_to else {}
+            if _is_behind(stored_up_to, needed):
                 raise HistoryUnavailable(f"{self._where()}, is behind: what the topics had is still to be stored")
-            if is_followed and not (has_table and connection.scalar(_bars_from(stored.table), wanted)):
+            is_behind = _is_behind(stored_up_to, read_up_to)
+            if is_behind and not (has_table and connection.scalar(_bars_from(stored.table), wanted)):
                 raise HistoryUnavailable(f"{self._where()}, is behind: the bars that follow are still to be stored")
             if not has_table:
                 return []
@@ -205,6 +206,10 @@ class History:
 
     def _where(self) -> str:
         return f"Postgres at {self._engine.url.host}:{self._engine.url.port}, database {self._engine.url.database}"
+
+
+def _is_behind(stored: Positions, wanted: Positions) -> bool:
+    return any(stored.get(place, -1) < position for place, position in wanted.items())
 
 
 def _stored(declared: Declared) -> _Stored:

@@ -56,11 +56,6 @@ class Series:
         return len(self._starts) >= self._depth
 
     @property
-    def has_committed(self) -> bool:
-        """Whether one of its bars is final or revised."""
-        return any(bar.order.committed for bar in self._bars.values())
-
-    @property
     def newest_committed_ns(self) -> int | None:
         """Start of the newest bar that is final or revised: those before it came before it."""
         return next((start_ns for start_ns in reversed(self._starts) if self._bars[start_ns].order.committed), None)

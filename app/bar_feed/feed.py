@@ -225,12 +225,19 @@ class Feed:
         if reading.keep(message):
             return ()
         bars = self._decoder.bars(reading.partition.topic, message)
-        self._note_begin(reading, message.offset() or 0, bars)
+        offset = message.offset() or 0
+        self._note_begin(reading, offset, bars)
+        self._note_read(reading, offset, bars)
         return bars
 
     def _note_begin(self, reading: Reading, offset: int, bars: KeyedBars) -> None:
         for interval, start_ns in reading.whole_from(offset, bars):
             self._status.set_begin(reading.partition, interval, start_ns)
+
+    def _note_read(self, reading: Reading, offset: int, bars: KeyedBars) -> None:
+        for key, bar in bars:
+            if bar.order.committed:
+                self._status.set_read(reading.partition, offset, key)
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         try:

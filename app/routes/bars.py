@@ -127,6 +127,15 @@ def _unread(shared: Services, key: SeriesKey) -> Positions:
     return {(partition.topic, partition.number): before for partition, before in unread.items() if partition.has(key)}
 
 
+def _read_up_to(shared: Services, key: SeriesKey) -> Positions:
+    """Up to where the view has read final bars of a series that it holds: none where all of them came from Postgres."""
+    read = shared.status.read_up_to(key)
+    if read is None or shared.view.series(key) is None:
+        return {}
+    partition, position = read
+    return {(partition.topic, partition.number): position}
+
+
 async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before: list[Bar]) -> list[Bar]:
     """What Postgres has of the bars asked for, before those of them that the ring has without a hole.
 
@@ -137,16 +146,13 @@ async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before:
     end_ns = before[0].start_ns if before else _time(query.end_ns, LAST_NS)
     if first_ns >= end_ns:
         return []
-    series = shared.view.series(key)
-    # None of the ring of one that has begun is older than what is asked for here.
-    is_followed = series is not None and series.has_begun and series.has_committed
     ask = partial(
         shared.history.bars,
         key,
         first_ns,
         end_ns,
         query.limit - len(before),
-        is_followed=is_followed,
+        read_up_to=_read_up_to(shared, key),
         needed=_unread(shared, key),
     )
     try:

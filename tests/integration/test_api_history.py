@@ -47,6 +47,10 @@ class Database:
         for fields in bars:
             self._insert("bar", fields)
 
+    def drop_bars(self) -> None:
+        """Drop what is stored of bars, as retention does with old days."""
+        self._connection.execute("TRUNCATE bar")
+
     def trade(self, number: int, price: str, *conditions: str) -> None:
         """Insert a trade of these conditions."""
         row = {
@@ -215,6 +219,24 @@ def test_bars_that_left_the_ring_and_are_not_stored_yet_are_refused(
         assert "is behind" in api.get("/api/v1/bars", **BINANCE_BTC, interval="1m", limit=501).text
         database.store(bars[100:201])
         assert api.bars(limit=5000) == [shown(fields) for fields in bars]
+
+
+def test_bars_whose_days_were_dropped_are_missed_by_nobody(
+    settings: Settings, writer: Writer, database: Database
+) -> None:
+    bars = [bar(60 * number, seq=number) for number in range(600)]
+    fives = [bar(300 * number, seq=number, interval="5m") for number in range(600)]
+    writer.flush(bars)  # offsets 0 to 599
+    database.store(fives)
+    database.read_up_to("bars", 0)
+    with serving(settings) as api:
+        assert len(api.bars(interval="5m", limit=600)) == 600
+        database.drop_bars()
+        assert api.bars(interval="5m", limit=600) == [shown(fields) for fields in fives[100:]]
+        database.read_on_to("bars", 599)
+        assert refused(api, limit=600) == (503, "database_unavailable")
+        database.read_on_to("bars", 600)
+        assert api.bars(limit=600) == [shown(fields) for fields in bars[100:]]
 
 
 def test_bars_before_those_that_a_view_began_with_are_refused_until_they_are_stored(

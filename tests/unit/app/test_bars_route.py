@@ -42,12 +42,13 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
     services.status.set(State.READY)
     monkeypatch.setattr(services.view, "_max_series", 0)
     services.view.apply([(KEY, final(9, seq=9))])
+    services.status.set_read(Partition("bars", 0, 1), 9, KEY)
     stored = [final(7, seq=7), final(8, seq=8)]
 
     def bars(
-        key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, is_followed: bool, needed: Positions
+        key: SeriesKey, start_ns: int, end_ns: int, limit: int, *, read_up_to: Positions, needed: Positions
     ) -> list[Bar]:
-        assert (key, limit, is_followed, needed) == (KEY, 500, False, {})
+        assert (key, limit, read_up_to, needed) == (KEY, 500, {}, {})
         return [bar for bar in stored if start_ns <= bar.start_ns < end_ns]
 
     monkeypatch.setattr(services.history, "bars", bars)
@@ -65,11 +66,12 @@ async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatc
     services.status.set_unread(other, before=200)
     services.view.begin_late(own)
     services.view.apply([(KEY, final(5, seq=6, revision=1)), (KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
+    services.status.set_read(own, 102, KEY)
     services.status.set(State.READY)
 
-    def bars(*asked: object, is_followed: bool, needed: Positions) -> list[Bar]:
+    def bars(*asked: object, read_up_to: Positions, needed: Positions) -> list[Bar]:
         assert asked == (KEY, FIRST_NS, 7 * MINUTE_NS, 498)
-        assert (is_followed, needed) == (True, {("bars", own.number): 100})
+        assert (read_up_to, needed) == ({("bars", own.number): 103}, {("bars", own.number): 100})
         return [final(6, seq=6)]
 
     monkeypatch.setattr(services.history, "bars", bars)

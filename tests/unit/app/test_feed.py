@@ -21,7 +21,7 @@ from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 from app.status import State, Status
 from app.views import EVER_NS
-from tests.unit.app.test_views import KEY, MINUTE_NS, final
+from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
 
 PATIENCE_S = 60.0
 
@@ -157,6 +157,28 @@ def test_the_first_final_bar_of_a_partition_that_is_begun_late_is_noted() -> Non
         feed._note_begin(reading, end - 2, [(KEY, final(3, seq=50, revision=1))])
         feed._note_begin(reading, end - 1, [(KEY, final(7, seq=51)), (KEY, final(8, seq=52))])
     assert status.now.begins == {(late.partition, "1m"): 7 * MINUTE_NS}
+
+
+class Message:
+    """One that has an offset."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def test_where_the_newest_final_bar_of_a_series_was_read_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, status = Settings(), Status()
+    feed = a_feed(settings, History(settings), status)
+    committed, live = (Reading(Partition(topic, 3, 4), Start(0, 900)) for topic in ("bars", "bars.live"))
+    kinds = {50: [(KEY, final(7, seq=50))], 51: [(KEY, final(6, seq=51, revision=1))], 99: [(KEY, forming(8, seq=52))]}
+    monkeypatch.setattr(feed._decoder, "bars", lambda _topic, message: kinds[message.offset()])
+    for reading, offset in ((committed, 50), (committed, 51), (live, 99)):
+        feed._bars(reading, cast("Any", Message(offset)))
+    assert status.read_up_to(KEY) == (committed.partition, 52)
+    assert status.read_up_to(KEY._replace(interval="1h")) is None
 
 
 @pytest.mark.parametrize(
