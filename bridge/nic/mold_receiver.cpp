@@ -7,42 +7,72 @@
 namespace livetape::bridge::mold {
 
 void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival) {
-  ++metrics_.packets;
-  const auto packet = parse(payload);
-  if (!packet) {
-    ++metrics_.malformed;
+  const auto packet = read(payload);
+  if (!packet) return;
+  if (is_refused(*packet)) {
+    ++metrics_.other_session;
     return;
   }
-  if (!is_doubtful(*packet, now_ns)) return accept(*packet, now_ns, arrival);
-  if (!agrees(packet->header, now_ns)) return doubt(payload, packet->header, now_ns, arrival);
+  take(*packet, payload, now_ns, arrival);
+}
+
+void Receiver::take_answer(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival) {
+  const auto packet = read(payload);
+  if (!packet) return;
+  if (packet->header.session != session_ || begins_again(*packet)) {
+    ++metrics_.other_session;
+    return;
+  }
+  take(*packet, payload, now_ns, arrival);
+}
+
+std::optional<Packet> Receiver::read(std::span<const std::uint8_t> payload) {
+  ++metrics_.packets;
+  auto packet = parse(payload);
+  if (!packet) ++metrics_.malformed;
+  return packet;
+}
+
+void Receiver::take(const Packet& packet, std::span<const std::uint8_t> payload, std::int64_t now_ns,
+                    const Arrival& arrival) {
+  if (!is_doubtful(packet)) return accept(packet, now_ns, arrival);
+  if (!agrees(packet.header, now_ns)) return doubt(payload, packet.header, now_ns, arrival);
   const Doubted before = *std::exchange(doubted_, std::nullopt);
   const Packet other = *parse(before.payload);
   // Either line may be behind the other: we go on from the lower of the two.
-  const bool is_lower = packet->header.sequence < other.header.sequence;
-  const Header& first = is_lower ? packet->header : other.header;
-  if (begins_again(*packet, now_ns)) {
+  const bool is_lower = packet.header.sequence < other.header.sequence;
+  const Header& first = is_lower ? packet.header : other.header;
+  if (begins_again(packet)) {
     session_.reset();
   } else if (!has_server_ && first.session == *session_) {
     skip_to(first.sequence);
   }
-  if (is_lower) accept(*packet, now_ns, arrival);
+  if (is_lower) accept(packet, now_ns, arrival);
   accept(other, now_ns, before.arrival);
-  if (!is_lower) accept(*packet, now_ns, arrival);
+  if (!is_lower) accept(packet, now_ns, arrival);
 }
 
+/// Whether a packet is of a session that may not take the place of ours: ours is heard. One that has ended may be heard
+/// for long, saying so, and gives its place to any that has not.
+bool Receiver::is_refused(const Packet& packet) const noexcept {
+  if (!session_ || packet.header.session == *session_ || is_silent()) return false;
+  return !has_ended_ || packet.header.count == Header::kEndOfSession;
+}
+
+/// By what was taken until the last tick: behind a pause of our own, what waits to be read is not missing.
+bool Receiver::is_silent() const noexcept { return hearing_.is_stale(ticked_ns_); }
+
 /// Whether a packet would end the session, or leave more behind than can be held: everything after it hangs on it.
-bool Receiver::is_doubtful(const Packet& packet, std::int64_t now_ns) const noexcept {
+bool Receiver::is_doubtful(const Packet& packet) const noexcept {
   if (!session_) return false;
-  const Header& header = packet.header;
-  if (header.session != *session_) return header.session != session_before_;
-  return begins_again(packet, now_ns) || end_of(packet) > end_ + HeldMessages::kWindow;
+  if (packet.header.session != *session_) return true;
+  return begins_again(packet) || end_of(packet) > end_ + HeldMessages::kWindow;
 }
 
 /// Whether a packet may be of a session that has the name of the one that has ended: of that one there is only who says
 /// where it ended.
-bool Receiver::begins_again(const Packet& packet, std::int64_t now_ns) const noexcept {
-  if (!has_ended_ || packet.header.session != session_ || !hearing_.is_stale(now_ns)) return false;
-  return !is_at_end(packet);
+bool Receiver::begins_again(const Packet& packet) const noexcept {
+  return has_ended_ && packet.header.session == session_ && is_silent() && !is_at_end(packet);
 }
 
 bool Receiver::is_at_end(const Packet& packet) const noexcept {
@@ -63,13 +93,10 @@ void Receiver::doubt(std::span<const std::uint8_t> payload, const Header& header
 }
 
 void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival) {
-  if (!belongs(packet.header)) {
-    ++metrics_.other_session;
-    return;
-  }
+  if (session_ != packet.header.session) begin(packet.header);
   const std::uint64_t end_before = end_;
   const std::uint64_t first = packet.header.sequence;
-  if (probe_ && first <= probe_->first && probe_->first < end_of(packet)) take_answer(now_ns);
+  if (probe_ && first <= probe_->first && probe_->first < end_of(packet)) note_answer(now_ns);
   hearing_.see(end_of(packet) < next_ && !(has_ended_ && is_at_end(packet)), now_ns);
   receive(packet, arrival);
   note_ends(end_before, now_ns);
@@ -95,19 +122,8 @@ void Receiver::forget_ends() {
   if (!is_behind()) forget_requests();
 }
 
-/// A line that lags still has packets of the session before when the next one has begun. Any other session is new.
-bool Receiver::belongs(const Header& header) {
-  if (session_ == header.session) return true;
-  if (session_before_ == header.session) return false;
-  begin(header);
-  return true;
-}
-
 void Receiver::begin(const Header& header) {
-  if (session_) {
-    skip_to(next_);  // what is held is not lost
-    session_before_ = session_;
-  }
+  if (session_) skip_to(next_);  // what is held is not lost
   session_ = header.session;
   held_.clear();
   forget_requests();
@@ -168,6 +184,7 @@ void Receiver::deliver_held() {
 }
 
 void Receiver::tick(std::int64_t now_ns) {
+  ticked_ns_ = now_ns;
   if (ends_.empty() || now_ns - ends_.front().since_ns < kPatienceNs) return;
   if (has_server_) {
     ask(now_ns);
@@ -216,7 +233,7 @@ void Receiver::shorten_requests() {
 }
 
 /// What the last probe asked for has come.
-void Receiver::take_answer(std::int64_t now_ns) {
+void Receiver::note_answer(std::int64_t now_ns) {
   answered_ns_ = now_ns;
   is_server_silent_ = false;
   if (search_) search_->take(true);

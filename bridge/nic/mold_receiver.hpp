@@ -40,7 +40,7 @@ struct ReceiverMetrics {
   Counter heartbeats{0};     // end-of-session packets among them
   Counter malformed{0};      // packets that are cut off, or are none
   Counter duplicates{0};     // packets that brought nothing new: the other line was quicker
-  Counter other_session{0};  // packets of a session that was before
+  Counter other_session{0};  // packets of another session while ours was heard, and answers about one
   Counter messages{0};       // delivered
   Counter gaps{0};           // times that a message was missing when a later one was known
   Counter requests{0};       // sent to the re-request server
@@ -55,10 +55,13 @@ struct ReceiverMetrics {
 /// what came too early, asks the re-request server for what no line brought, and gives up what that has not either. It
 /// has neither socket nor clock of its own, so that tests bring both.
 ///
-/// A packet of another session, or further ahead than messages are held, is believed once a second one agrees with it:
-/// a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of a
-/// session that has ended, once nothing was heard for a moment: the next session may have the same name. What goes on
-/// behind the end without such a pause is the session itself, whose end was said too early.
+/// A session that is heard is left for no other before it ends: whoever else sends there may go on for long. One that
+/// is silent on every line for some heartbeats is, for one that was before as for a new one.
+///
+/// A packet of such another session, or further ahead than messages are held, is believed once a second one agrees with
+/// it: a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of
+/// a session that has ended, once it is silent: the next session may have the same name. What goes on behind the end
+/// without such a pause is the session itself, whose end was said too early.
 ///
 /// What the server has not answered after some attempts it lacks, or it is gone: which of the two, and what it has
 /// behind that, is searched for by single messages: a hole in what it has costs nothing behind the hole.
@@ -91,9 +94,10 @@ class Receiver {
   Receiver(Listener& listener, ReceiverMetrics& metrics, bool has_server) noexcept
       : listener_(listener), metrics_(metrics), has_server_(has_server) {}
 
-  /// Takes a packet, of whichever line or of the server; `now_ns` is steady time, and the arrival for the listener
-  /// alone.
+  /// Takes a packet, of whichever line; `now_ns` is steady time, and the arrival for the listener alone.
   void take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival = {});
+  /// Takes a packet of the server: it has messages of our session, and begins none.
+  void take_answer(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival = {});
   /// Does what is due: asks, asks again, gives up. To be called often, and after each burst of packets.
   void tick(std::int64_t now_ns);
 
@@ -125,14 +129,17 @@ class Receiver {
     Arrival arrival;
   };
 
-  [[nodiscard]] bool is_doubtful(const Packet& packet, std::int64_t now_ns) const noexcept;
-  [[nodiscard]] bool begins_again(const Packet& packet, std::int64_t now_ns) const noexcept;
+  [[nodiscard]] std::optional<Packet> read(std::span<const std::uint8_t> payload);
+  void take(const Packet& packet, std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival);
+  [[nodiscard]] bool is_refused(const Packet& packet) const noexcept;
+  [[nodiscard]] bool is_silent() const noexcept;
+  [[nodiscard]] bool is_doubtful(const Packet& packet) const noexcept;
+  [[nodiscard]] bool begins_again(const Packet& packet) const noexcept;
   /// Whether a packet says no more than where the session has ended.
   [[nodiscard]] bool is_at_end(const Packet& packet) const noexcept;
   [[nodiscard]] bool agrees(const Header& header, std::int64_t now_ns) const noexcept;
   void doubt(std::span<const std::uint8_t> payload, const Header& header, std::int64_t now_ns, const Arrival& arrival);
   void accept(const Packet& packet, std::int64_t now_ns, const Arrival& arrival);
-  [[nodiscard]] bool belongs(const Header& header);
   void begin(const Header& header);
   void receive(const Packet& packet, const Arrival& arrival);
   void note_ends(std::uint64_t end_before, std::int64_t now_ns);
@@ -143,7 +150,7 @@ class Receiver {
   void begin_search();
   void search(std::int64_t now_ns);
   void shorten_requests();
-  void take_answer(std::int64_t now_ns);
+  void note_answer(std::int64_t now_ns);
   void go_on_alone(std::int64_t now_ns);
   [[nodiscard]] bool renew_requests(std::int64_t now_ns);
   void add_requests(std::int64_t now_ns);
@@ -163,8 +170,8 @@ class Receiver {
   bool has_server_;
   HeldMessages held_;
   FeedHearing hearing_;
+  std::int64_t ticked_ns_ = 0;
   std::optional<Session> session_;
-  std::optional<Session> session_before_;
   std::optional<Doubted> doubted_;
   std::uint64_t next_ = 1;                // to be delivered
   std::uint64_t end_ = 1;                 // behind the last that is known to be

@@ -90,14 +90,20 @@ bool PacketFeed::poll() {
   bool has_heard = false;
   for (const auto& source : input_.sources) {
     // Its socket is the kernel's: to ask it costs a system call, and only one who asked has an answer to come.
-    if (is_polled_ && source.get() == input_.server && !receiver_.is_behind()) continue;
+    const bool is_server = source.get() == input_.server;
+    if (is_server && is_polled_ && !receiver_.is_behind()) continue;
     payloads_.clear();
     source->receive(payloads_);
     if (payloads_.empty()) continue;
     has_heard = true;
     receive_time_ns_ = utc_now_ns();
     for (const Payload& payload : payloads_) {
-      receiver_.take(payload.bytes, now_ns_, {receive_time_ns_, payload.hardware_time_ns});
+      const mold::Arrival arrival{receive_time_ns_, payload.hardware_time_ns};
+      if (is_server) {
+        receiver_.take_answer(payload.bytes, now_ns_, arrival);
+      } else {
+        receiver_.take(payload.bytes, now_ns_, arrival);
+      }
     }
   }
   receiver_.tick(now_ns_);

@@ -41,7 +41,9 @@ Bytes packet(std::uint64_t first, std::uint64_t end, const Session& session = kS
 }
 
 Bytes heartbeat(std::uint64_t next, const Session& session = kSession) { return packet(session, next, 0, {}); }
-Bytes end_of_session(std::uint64_t next) { return packet(kSession, next, Header::kEndOfSession, {}); }
+Bytes end_of_session(std::uint64_t next, const Session& session = kSession) {
+  return packet(session, next, Header::kEndOfSession, {});
+}
 
 /// Writes down what it hears.
 class Log final : public Listener {
@@ -219,7 +221,7 @@ class Server {
     std::uint64_t end = request.sequence;
     const std::uint64_t last = request.sequence + std::min<std::uint64_t>(request.count, kPerPacket);
     while (end < last && !lacks_(end)) ++end;
-    if (end > request.sequence) receiver.take(packet(request.sequence, end), now_ns);
+    if (end > request.sequence) receiver.take_answer(packet(request.sequence, end), now_ns);
   }
 
   Lacks lacks_;
@@ -410,16 +412,107 @@ TEST_F(MoldReceiver, EndsASessionWhenAllOfItIsHere) {
 }
 
 TEST_F(MoldReceiver, GoesOnWithTheNextSessionAndLeavesTheOneBefore) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
   begin(alone_);
   alone_.take(packet(3, 4), 0);
   alone_.take(packet(1, 2, kNextSession), 0);
+  alone_.tick(kLater - 1);
+  alone_.take(packet(1, 2, kNextSession), kLater - 1);
+  EXPECT_EQ(metrics_.other_session, 2U) << "the one before may go on";
+  log_.take();
+  alone_.tick(kLater);
+  alone_.take(packet(1, 2, kNextSession), kLater);
   EXPECT_EQ(log_.take(), Heard{}) << "it may be anybody's";
-  alone_.take(heartbeat(2, kNextSession), 0);
-  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3", "session SESSION002", "message 1"}));
-  alone_.take(packet(2, 5), 0);
-  alone_.take(heartbeat(2, kNextSession), 0);
+  alone_.take(heartbeat(2, kNextSession), kLater);
+  EXPECT_EQ(log_.take(), (Heard{"session SESSION002", "message 1"}));
+  alone_.take(packet(2, 5), kLater);
+  alone_.take(heartbeat(2, kNextSession), kLater);
   EXPECT_EQ(log_.take(), Heard{});
-  EXPECT_EQ(metrics_.other_session, 1U);
+  EXPECT_EQ(metrics_.other_session, 3U);
+}
+
+TEST_F(MoldReceiver, LosesNothingThatItHoldsWhenTheNextSessionBegins) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  begin(served_);
+  served_.take(packet(3, 4), 0);
+  served_.tick(kLater);
+  served_.take(packet(1, 2, kNextSession), kLater);
+  served_.take(heartbeat(2, kNextSession), kLater);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3", "session SESSION002", "message 1"}));
+}
+
+TEST_F(MoldReceiver, LeavesASessionThatItHearsForNoOther) {
+  constexpr std::int64_t kSecond = 1'000 * kMs;
+  begin(alone_);
+  std::uint64_t next = 2;
+  for (std::int64_t now_ns = 0; now_ns < 60 * kSecond; now_ns += kSecond) {
+    alone_.take(heartbeat(9, kNextSession), now_ns);
+    alone_.take(packet(9, 10, kNextSession), now_ns);
+    const bool is_quiet = now_ns > 30 * kSecond;
+    alone_.take(is_quiet ? heartbeat(next) : packet(next, next + 1), now_ns);
+    alone_.tick(now_ns);
+    EXPECT_EQ(log_.take(), is_quiet ? Heard{} : Heard{message(next++)});
+  }
+  EXPECT_EQ(metrics_.doubted, 0U);
+}
+
+TEST_F(MoldReceiver, ComesBackToASessionThatItLeft) {
+  begin(served_);
+  std::int64_t now_ns = 0;
+  for (const Session& session : {kNextSession, kSession, kNextSession}) {
+    served_.tick(now_ns += FeedHearing::kPastNs);
+    served_.take(packet(1, 2, session), now_ns);
+    served_.take(packet(2, 3, session), now_ns);
+    EXPECT_EQ(log_.take(), (Heard{"session " + std::string(session.data(), session.size()), "message 1", "message 2"}));
+  }
+}
+
+TEST_F(MoldReceiver, LeavesASessionThatEndedAtOnceButForNoneThatHasEndedToo) {
+  begin(alone_);
+  alone_.take(end_of_session(2), 0);
+  EXPECT_EQ(log_.take(), Heard{"end"});
+  alone_.take(end_of_session(2, kNextSession), 0);
+  alone_.take(end_of_session(2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), Heard{});
+  alone_.take(packet(1, 2, kNextSession), 0);
+  alone_.take(heartbeat(2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), (Heard{"session SESSION002", "message 1"}));
+  alone_.take(end_of_session(2, kNextSession), 0);
+  alone_.take(end_of_session(2), 0);
+  alone_.take(end_of_session(2), 0);
+  EXPECT_EQ(log_.take(), Heard{"end"}) << "both are told to have ended for as long as their senders run";
+}
+
+TEST_F(MoldReceiver, TakesWhatWaitsToBeReadForNoSilence) {
+  constexpr std::int64_t kLater = 10 * FeedHearing::kPastNs;
+  begin(alone_);
+  alone_.tick(kMs);
+  alone_.take(heartbeat(9, kNextSession), kLater);  // nothing was read for long, and the lines have all of it
+  alone_.take(heartbeat(9, kNextSession), kLater);
+  alone_.take(packet(2, 3), kLater);
+  alone_.tick(kLater);
+  alone_.take(heartbeat(9, kNextSession), kLater);
+  alone_.take(heartbeat(9, kNextSession), kLater);
+  EXPECT_EQ(log_.take(), Heard{"message 2"});
+}
+
+TEST_F(MoldReceiver, BeginsNoSessionByAnAnswer) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  served_.take_answer(packet(1, 2), 0);
+  EXPECT_EQ(log_.take(), Heard{});
+  begin(served_);
+  served_.tick(kLater);
+  for (int times = 0; times < 2; ++times) served_.take_answer(packet(2, 3, kNextSession), kLater);
+  served_.take_answer(packet(2, 3), kLater);
+  EXPECT_EQ(log_.take(), Heard{"message 2"});
+  served_.take(end_of_session(3), kLater);
+  EXPECT_EQ(log_.take(), Heard{"end"});
+  served_.tick(2 * kLater);
+  for (int times = 0; times < 2; ++times) served_.take_answer(packet(2, 3, kNextSession), 2 * kLater);
+  for (int times = 0; times < 2; ++times) served_.take_answer(packet(1, 3), 2 * kLater);
+  EXPECT_EQ(log_.take(), Heard{}) << "nor by one that is late";
+  EXPECT_EQ(metrics_.doubted, 0U);
+  EXPECT_EQ(metrics_.other_session, 7U);
 }
 
 TEST_F(MoldReceiver, TakesTheNextSessionThoughItHasTheNameOfTheOneThatEnded) {
@@ -431,6 +524,7 @@ TEST_F(MoldReceiver, TakesTheNextSessionThoughItHasTheNameOfTheOneThatEnded) {
     receiver->take(packet(2, 4), kMs);
     receiver->take(packet(4, 5), kMs);
     EXPECT_EQ(log_.take(), Heard{}) << "of a line that lags";
+    receiver->tick(kLater);
     receiver->take(packet(1, 2), kLater);
     EXPECT_EQ(log_.take(), Heard{}) << "it may be anybody's";
     receiver->take(packet(2, 3), kLater);
@@ -448,6 +542,7 @@ TEST_F(MoldReceiver, TakesTheNextSessionOfTheNameThoughItIsHeardFirstBehindTheEn
     receiver->take(packet(1, 4), 0);
     receiver->take(end_of_session(4), 0);
     (void)log_.take();
+    receiver->tick(kLater);
     receiver->take(packet(3, 4), kLater);  // where it is just as long as the one before was
     receiver->take(packet(4, 6), kLater);
     const bool has_server = receiver == &served_;
@@ -466,6 +561,7 @@ TEST_F(MoldReceiver, StaysAtTheEndThatIsSaidAgain) {
   served_.take(end_of_session(2), 0);
   EXPECT_EQ(log_.take(), Heard{"end"});
   for (std::int64_t now_ns = FeedHearing::kPastNs; now_ns < 5 * FeedHearing::kPastNs; now_ns += FeedHearing::kPastNs) {
+    served_.tick(now_ns);
     served_.take(end_of_session(2), now_ns);
     served_.take(heartbeat(2), now_ns);
     served_.take(packet(1, 2), now_ns);
@@ -509,6 +605,7 @@ TEST_F(MoldReceiver, GoesOnWithASessionWhoseEndWasSaidTooEarly) {
   alone_.take(packet(4, 5), kMs);
   EXPECT_EQ(log_.take(), Heard{"message 4"});
   EXPECT_FALSE(alone_.has_ended());
+  alone_.tick(kMs + kLater);
   alone_.take(packet(5, 6), kMs + kLater);
   alone_.take(packet(6, 7), kMs + kLater);
   EXPECT_EQ(log_.take(), (Heard{"message 5", "message 6"})) << "it is no other session behind a silence either";
@@ -531,7 +628,6 @@ TEST_F(MoldReceiver, SaysThatAllItHearsIsPast) {
 TEST_F(MoldReceiver, IsNotLedAstrayByAPacketThatNoOtherAgreesWith) {
   constexpr std::uint64_t kFar = std::uint64_t{1} << 61;
   begin(alone_);
-  alone_.take(packet(1, 2, kNextSession), 0);
   alone_.take(packet(2, 3), 0);
   alone_.take(heartbeat(kFar), 0);
   alone_.take(packet(3, 4), 0);
@@ -539,7 +635,7 @@ TEST_F(MoldReceiver, IsNotLedAstrayByAPacketThatNoOtherAgreesWith) {
   alone_.take(heartbeat(kFar), Receiver::kDoubtNs + 1);
   alone_.tick(2 * Receiver::kDoubtNs);
   EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3"}));
-  EXPECT_EQ(metrics_.doubted, 4U);
+  EXPECT_EQ(metrics_.doubted, 3U);
   EXPECT_FALSE(alone_.is_behind());
 }
 
@@ -559,9 +655,11 @@ TEST_F(MoldReceiver, GoesOnFromTheLowerOfTwoPacketsThatAgree) {
   alone_.take(packet(100'001, 100'003), kMs, {9, 0});
   EXPECT_EQ(log_.take(), (Heard{"message 100001", "message 100002", "message 100003"}));
   EXPECT_EQ(log_.arrivals.back().first, 7);
-  alone_.take(packet(8, 9, kNextSession), kMs);
-  alone_.take(packet(5, 6, kNextSession), kMs);
-  alone_.take(packet(6, 8, kNextSession), kMs);
+  constexpr std::int64_t kLater = kMs + FeedHearing::kPastNs;
+  alone_.tick(kLater);
+  alone_.take(packet(8, 9, kNextSession), kLater);
+  alone_.take(packet(5, 6, kNextSession), kLater);
+  alone_.take(packet(6, 8, kNextSession), kLater);
   EXPECT_EQ(log_.take(),
             (Heard{"session SESSION002", "lost 1 to 5", "message 5", "message 6", "message 7", "message 8"}));
 }
@@ -640,7 +738,9 @@ TEST(MoldReceiverOnBadLines, DeliversEveryMessageOnceAndInOrder) {
     const auto serve = [&] {
       receiver.tick(now_ns);
       for (; !log.requests.empty(); log.requests.pop_front()) {
-        if (const auto answer = lines.answer(log.requests.front())) receiver.take(*answer, now_ns);
+        if (const auto answer = lines.answer(log.requests.front())) {
+          receiver.take_answer(*answer, now_ns);
+        }
       }
     };
     for (const Bytes& arrival : lines.arrivals()) {
