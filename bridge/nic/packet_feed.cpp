@@ -131,10 +131,21 @@ void PacketFeed::watch(std::int64_t now_ns) {
 
 void PacketFeed::on_session(const mold::Session& session) {
   end_gaps();
+  drop_answers();
   log(venue_, "session " + std::string(session.data(), session.size()) + " begins");
   session_ = session;
   kept_day_ = session_file_ ? session_file_->day_of(session) : std::nullopt;
   trades_.begin_session(kept_day_);
+}
+
+/// What the server has told of the session before, and nobody has read: this one may have the same name.
+void PacketFeed::drop_answers() const {
+  if (input_.server == nullptr) return;
+  Payloads answers;
+  do {
+    answers.clear();
+    input_.server->receive(answers);
+  } while (!answers.empty());
 }
 
 void PacketFeed::on_messages(mold::Messages messages, const mold::Arrival& arrival) {

@@ -59,6 +59,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
 
   void run();
   void wait();
+  void drop_answers() const;
   void keep_day();
   void note(itch::Error error, std::span<const std::uint8_t> message);
   void publish(Message& message);

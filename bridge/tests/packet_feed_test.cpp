@@ -1,10 +1,14 @@
 #include "nic/packet_feed.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +36,42 @@ class Scripted final : public PacketSource {
   std::vector<Bytes> now_;
 };
 
-Bytes packet(std::uint64_t sequence, const std::vector<Bytes>& messages) {
-  Bytes bytes(mold::Header::kBytes, 'S');
+/// A re-request server on this machine.
+class Server {
+ public:
+  Server() : descriptor_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::socklen_t size = sizeof address_;
+    EXPECT_EQ(::bind(descriptor_, reinterpret_cast<const ::sockaddr*>(&address_), size), 0);
+    EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<::sockaddr*>(&address_), &size), 0);
+  }
+  ~Server() { ::close(descriptor_); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] UdpAddress address() const noexcept { return {INADDR_LOOPBACK, ntohs(address_.sin_port)}; }
+  /// The next request's session; nothing where there is none.
+  std::optional<std::uint8_t> asked() {
+    Bytes request(mold::Header::kBytes);
+    ::socklen_t size = sizeof client_;
+    auto* const client = reinterpret_cast<::sockaddr*>(&client_);
+    if (::recvfrom(descriptor_, request.data(), request.size(), 0, client, &size) <= 0) return std::nullopt;
+    return request[0];
+  }
+  void answer(const Bytes& packet) const {
+    const auto* const client = reinterpret_cast<const ::sockaddr*>(&client_);
+    EXPECT_GT(::sendto(descriptor_, packet.data(), packet.size(), 0, client, sizeof client_), 0);
+  }
+
+ private:
+  int descriptor_;
+  ::sockaddr_in address_{};
+  ::sockaddr_in client_{};  // who asked last
+};
+
+Bytes packet(std::uint64_t sequence, const std::vector<Bytes>& messages, std::uint8_t session = 'S') {
+  Bytes bytes(mold::Header::kBytes, session);
   write_big_endian<8>(bytes.data() + 10, sequence);
   write_big_endian<2>(bytes.data() + 18, messages.size());
   for (const Bytes& message : messages) {
@@ -41,6 +79,12 @@ Bytes packet(std::uint64_t sequence, const std::vector<Bytes>& messages) {
     bytes.push_back(static_cast<std::uint8_t>(message.size()));
     bytes.insert(bytes.end(), message.begin(), message.end());
   }
+  return bytes;
+}
+
+Bytes end_of_session(std::uint64_t next) {
+  Bytes bytes = packet(next, {});
+  write_big_endian<2>(bytes.data() + 18, mold::Header::kEndOfSession);
   return bytes;
 }
 
@@ -88,7 +132,11 @@ class PacketFeedTest : public testing::Test {
     if (is_polled) config_.packet_feeds[0].dpdk = "";
     PacketInput input;
     input.sources.push_back(std::make_unique<Scripted>(bursts_));
-    input.server = server_;
+    if (server_) {
+      auto server = std::make_unique<UdpSocket>(UdpSocket::connected(*server_));
+      input.server = server.get();
+      input.sources.push_back(std::move(server));
+    }
     return std::make_unique<PacketFeed>(config_.packet_feeds[0], config_, metrics_.venues.emplace_back(),
                                         metrics_.packets.emplace_back(), std::move(input));
   }
@@ -112,7 +160,7 @@ class PacketFeedTest : public testing::Test {
   Config config_;
   Metrics metrics_;
   std::deque<std::vector<Bytes>> bursts_;
-  UdpSocket* server_ = nullptr;
+  std::optional<UdpAddress> server_;
 };
 
 TEST_F(PacketFeedTest, PublishesAtOnceAndThenFillsKafkasRing) {
@@ -159,9 +207,7 @@ TEST_F(PacketFeedTest, IsHeardThoughItsSessionEndsAtOnce) {
   const auto polled = feed(true);
   Told published;
   polled->publish_by([&](const Message& message) { published.push_back(told(message)); });
-  Bytes end = packet(3, {});
-  write_big_endian<2>(end.data() + 18, mold::Header::kEndOfSession);
-  bursts_.push_back({packet(1, {directory(), trade(7)}), end});
+  bursts_.push_back({packet(1, {directory(), trade(7)}), end_of_session(3)});
   (void)polled->poll();
   EXPECT_TRUE(polled->has_ended());
   EXPECT_EQ(published, (Told{"7", "clock"}));
@@ -199,12 +245,32 @@ TEST_F(PacketFeedTest, TellsWhatIsLostBeforeWhatComesBehindIt) {
   EXPECT_EQ(published, (Told{"7", "3 to 4, from 1000 to 3000", "9"}));
   EXPECT_EQ(metrics_.venues[0].gaps, 1U);
   bursts_.push_back({packet(8, {})});  // a heartbeat: two more are known to be
-  Bytes end = packet(8, {});
-  write_big_endian<2>(end.data() + 18, mold::Header::kEndOfSession);
-  bursts_.push_back({end});
+  bursts_.push_back({end_of_session(8)});
   while (!polled->has_ended()) (void)polled->poll();
   ASSERT_EQ(published.size(), 4U);
   EXPECT_EQ(published.back(), "6 to 7, from 3000 to 3000") << "nothing comes behind it";
+}
+
+TEST_F(PacketFeedTest, ReadsNoAnswerThatWasLateForTheSessionBefore) {
+  config_.clock_interval = std::chrono::hours(1);
+  Server server;
+  server_ = server.address();
+  const auto polled = feed(true);
+  Told published;
+  polled->publish_by([&](const Message& message) { published.push_back(told(message)); });
+  bursts_.push_back({packet(1, {directory(), trade(7)}), packet(4, {trade(9)})});
+  while (server.asked() != 'S') (void)polled->poll();
+  server.answer(packet(3, {trade(8)}));
+  while (published.size() < 3) (void)polled->poll();
+  EXPECT_EQ(published, (Told{"7", "8", "9"}));
+  server.answer(packet(3, {trade(8)}));
+  bursts_.push_back({end_of_session(5)});
+  bursts_.push_back({packet(1, {directory(), trade(17)}, 'T'), packet(4, {trade(19)}, 'T')});
+  while (server.asked() != 'T') (void)polled->poll();
+  server.answer(packet(3, {trade(18)}, 'T'));
+  while (published.size() < 6) (void)polled->poll();
+  EXPECT_EQ(published, (Told{"7", "8", "9", "17", "18", "19"}));
+  EXPECT_EQ(metrics_.packets[0].receiver.packets, 7U);
 }
 
 TEST_F(PacketFeedTest, TellsAGapAtATimeThatCanBeBelieved) {
@@ -251,8 +317,7 @@ TEST_F(PacketFeedTest, KeepsTheDayOfItsSessionForTheNextRun) {
   mold::Session session;
   session.fill('S');
   config_.packet_feeds[0].midnight_ns.reset();
-  UdpSocket server = UdpSocket::connected(parse_udp_address("127.0.0.1:9"));  // nothing is asked for
-  server_ = &server;
+  server_ = parse_udp_address("127.0.0.1:9");  // nothing is asked for
   const auto last_trade_of_a_run = [&](std::uint64_t first_ns) {
     const auto polled = feed(true);
     std::int64_t event_time_ns = 0;
