@@ -1,8 +1,10 @@
 #include "nic/packet_input.hpp"
 
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "core/log.hpp"
 #include "nic/dpdk.hpp"
 
 namespace livetape::bridge {
@@ -23,11 +25,20 @@ UdpSocket* add_socket(PacketInput& input, UdpSocket socket) {
   return at;
 }
 
-/// The groups are joined by the kernel, so that the network sends them here.
+/// Has the kernel join a group, so that the network sends it here. A port that DPDK has alone is no interface of the
+/// kernel's, and is read all the same.
+void join(PacketInput& input, const PacketFeedConfig& config, const UdpAddress& group) {
+  try {
+    input.memberships.emplace_back(group, config.interface);
+  } catch (const std::system_error& error) {
+    log(config.venue, std::string(error.what()) + "; DPDK reads it where the network sends it without that");
+  }
+}
+
 void add_dpdk(PacketInput& input, const PacketFeedConfig& config, const std::vector<UdpAddress>& addresses,
               PacketMetrics& metrics) {
   for (const UdpAddress& address : addresses) {
-    if (address.is_multicast()) input.memberships.emplace_back(address, config.interface);
+    if (address.is_multicast()) join(input, config, address);
   }
   input.sources.push_back(make_dpdk_source(*config.dpdk, addresses, metrics));
 }

@@ -25,8 +25,7 @@ std::string as_text(const UdpAddress& address) {
 }
 
 [[noreturn]] void fail(const std::string& what, const UdpAddress& address) {
-  throw std::runtime_error(what + " " + as_text(address) + ": " +
-                           std::error_code(errno, std::generic_category()).message());
+  throw std::system_error(errno, std::generic_category(), what + " " + as_text(address));
 }
 
 ::sockaddr_in as_sockaddr(const UdpAddress& address) {

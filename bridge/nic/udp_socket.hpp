@@ -60,7 +60,8 @@ class UdpSocket final : public PacketSource {
 /// Keeps a multicast group joined, so that the network sends it here, and reads nothing of it.
 class MulticastMembership {
  public:
-  /// Throws std::runtime_error that names the group when it cannot be joined.
+  /// Throws std::system_error that names the group when it cannot be joined, and std::runtime_error for an interface
+  /// that is none.
   MulticastMembership(const UdpAddress& group, const std::string& interface);
   ~MulticastMembership();
   MulticastMembership(MulticastMembership&& other) noexcept;

@@ -229,6 +229,20 @@ def test_a_capture_gives_the_same_bytes_as_the_feed(tmp_path: Path) -> None:
     assert len(live) > MESSAGES // 20
 
 
+def test_a_group_that_the_kernel_cannot_join_is_read_by_dpdk(tmp_path: Path) -> None:
+    _, messages = itch_file(tmp_path)
+    capture = tmp_path / "feed.pcap"
+    write_pcap(capture, packets_of(messages), GROUPS[0])
+    nowhere = "192.0.2.1"  # of no machine
+    feed = Addresses((GROUPS[0], GROUPS[1]), "127.0.0.1:9").feed(
+        interface=nowhere, dpdk=f"{DPDK}net_pcap0,rx_pcap={capture}", day=DAY
+    )
+    records, said = read_feed(config_file(tmp_path, feed))
+    assert len(records) > MESSAGES // 20
+    for group in GROUPS:
+        assert f"{VENUE}: no interface joins {group}: No such device; DPDK reads it where" in said
+
+
 def test_a_bridge_that_comes_late_asks_for_what_was_before(tmp_path: Path) -> None:
     file, _ = itch_file(tmp_path)
     addresses = free_addresses()
