@@ -28,28 +28,42 @@ class Captured(NamedTuple):
 
 
 class CaptureSource:
-    """The messages of a capture of MoldUDP64 as a source of a packet feed; what no line had is a hole.
+    """The messages of captures of MoldUDP64 as a source of a packet feed; what no line had is a hole.
 
-    Raises BadRecording for a file of another kind, and for one of several sessions.
+    Several captures are parts of one session, in the order of their times. Raises BadRecording for a file of another
+    kind, and where there are several sessions.
     """
 
-    def __init__(self, path: Path, speed: float | None) -> None:
+    def __init__(self, paths: Sequence[Path], speed: float | None) -> None:
         self._speed = speed
         self._came: dict[int, Captured] = {}
-        sessions = set()
+        self._end = 1
+        """Behind the last message that is known of: packets without one tell of it as well."""
+        self._over_at = 0
+        sessions = {session for path in paths for session in self._read(path)}
+        names = ", ".join(map(str, paths))
+        if not sessions:
+            raise BadRecording(f"{names}: no packet of MoldUDP64 that is whole")
+        if len(sessions) != 1:
+            raise BadRecording(f"{names}: {len(sessions)} sessions of MoldUDP64, and one can be played")
+        self.session = sessions.pop().decode()
+        self.has_end = self._over_at == self._end
+        """Whether the session was heard to end."""
+
+    def _read(self, path: Path) -> Iterator[bytes]:
+        """Keep what a file has; the session of each packet."""
         for datagram in read_capture(path):
             session, first, count = _header(path, datagram)
-            messages = _messages(datagram.payload, count)
+            is_over = count == END_OF_SESSION
+            messages = _messages(datagram.payload, 0 if is_over else count)
             if messages is None:
                 continue  # a re-request, which is a header of this kind alone, or damaged
-            sessions.add(session)
             for number, message in enumerate(messages, first):
                 self._came.setdefault(number, Captured(datagram.time_ns, message))
-        if not sessions:
-            raise BadRecording(f"{path} has no packet of MoldUDP64 that is whole")
-        if len(sessions) != 1:
-            raise BadRecording(f"{path} has {len(sessions)} sessions of MoldUDP64, and one can be played")
-        self.session = sessions.pop().decode()
+            self._end = max(self._end, first + len(messages))
+            if is_over:
+                self._over_at = max(self._over_at, first)
+            yield session
 
     async def __aiter__(self) -> AsyncIterator[Sequence[bytes] | Hole]:
         """Each message when its time has come, in the order of their numbers."""
@@ -67,7 +81,7 @@ def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:
     if len(datagram.payload) < HEADER.size:
         raise BadRecording(f"{path} has a datagram of {len(datagram.payload)} bytes, which is none of MoldUDP64")
     session, first, count = HEADER.unpack_from(datagram.payload)
-    return session, first, 0 if count == END_OF_SESSION else count
+    return session, first, count
 
 
 def _messages(payload: bytes, count: int) -> list[bytes] | None:

@@ -107,9 +107,11 @@ def packets(  # noqa: PLR0917 - each an option of the command line
         str, typer.Option(help="IPv4 address of the interface that groups are sent by.")
     ] = "127.0.0.1",
     file: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            exists=True, help="An ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), in place of a market."
+            exists=True,
+            help="An ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), in place of a market; "
+            "captures that are one session as often as there are.",
         ),
     ] = None,
     speed: Annotated[str, typer.Option(help="Of a capture: 1 for its own pace, N times as fast, or max.")] = "1",
@@ -133,25 +135,35 @@ def packets(  # noqa: PLR0917 - each an option of the command line
             addresses, way = [read_address("--line", each) for each in line], read_host("--interface", interface)
             server = None if rerequest is None else read_address("--rerequest", rerequest)
             source: MarketSource | FileSource | CaptureSource
-            if file is None:
+            if not file:
                 zone = read_as("--timezone", check_timezone, timezone)
                 source = MarketSource(names, seed, zone, rate=pace, messages=messages, ledger=book)
-            elif file.name.endswith(SUFFIXES):
-                source = CaptureSource(file, factor)
             else:
-                source = FileSource(file, pace)
+                source = _source_of(file, pace, factor)
             lines = [Line(each, way, faults, f"{seed} line {number}") for number, each in enumerate(addresses)]
         # Each start counts from 1: that of a session which was heard already would be taken for what has come.
-        session = source.session if isinstance(source, CaptureSource) else f"{int(time.time()):010d}"
-        feed = PacketFeed(source, lines, session=session, rerequest=server, server_faults=faults, seed=seed)
-        _serve(_send(feed, line))
+        session, has_end = f"{int(time.time()):010d}", True
+        if isinstance(source, CaptureSource):
+            session, has_end = source.session, source.has_end
+        feed = PacketFeed(
+            source, lines, session=session, has_end=has_end, rerequest=server, server_faults=faults, seed=seed
+        )
+        _serve(_send(feed, line, "the end of the session is told" if has_end else "the session goes on by heartbeats"))
 
 
-async def _send(feed: PacketFeed, lines: Sequence[str]) -> None:
+def _source_of(files: Sequence[Path], rate: int | None, speed: float | None) -> FileSource | CaptureSource:
+    if all(file.name.endswith(SUFFIXES) for file in files):
+        return CaptureSource(files, speed)
+    if len(files) > 1:
+        raise ValueError("--file: one ITCH file can be played, or several captures, *.pcap(.gz), of one session")
+    return FileSource(files[0], rate)
+
+
+async def _send(feed: PacketFeed, lines: Sequence[str], told: str) -> None:
     async with feed:
         console.print(f"ITCH at {' and '.join(lines)}")
         await feed.wait()
-        console.print("played to the end; the end of the session is told until you stop it")
+        console.print(f"played to the end; {told} until you stop it")
         await asyncio.Event().wait()
 
 

@@ -95,7 +95,10 @@ class _Server(asyncio.DatagramProtocol):
 
 
 class PacketFeed:
-    """Sends a source of messages, packs of them that belong together at once, and the end of the session behind it."""
+    """Sends a source of messages, packs of them that belong together at once, and heartbeats.
+
+    The end of the session is told behind the source where that has it; else the session goes on.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class PacketFeed:
         lines: Sequence[Line],
         *,
         session: str,
+        has_end: bool,
         rerequest: Address | None,
         server_faults: LineFaults,
         seed: int,
@@ -110,6 +114,7 @@ class PacketFeed:
         self._source = source
         self._lines = lines
         self._session = session.encode().ljust(10)
+        self._has_end = has_end
         self._rerequest = rerequest
         self._server_faults = server_faults
         self._chance = random.Random(f"server {seed}")  # noqa: S311 - as above
@@ -163,7 +168,7 @@ class PacketFeed:
                 first = len(self._messages) + 1
                 self._messages.extend(pack)
                 self._send(self._packet(first, pack))
-        self._is_over = True
+        self._is_over = self._has_end
         self._send(self._beat_packet())
 
     async def _beat(self) -> None:

@@ -229,6 +229,56 @@ def test_a_capture_gives_the_same_bytes_as_the_feed(tmp_path: Path) -> None:
     assert len(live) > MESSAGES // 20
 
 
+def test_captures_of_one_session_give_the_same_bytes_as_one(tmp_path: Path) -> None:
+    _, messages = itch_file(tmp_path)
+    packets = [*packets_of(messages)]
+    files = captures(tmp_path, packets, packets[:1_000], packets[1_000:])
+    whole, parts = [
+        played(tmp_path, "--speed", "max", *(part for file in each for part in ("--file", str(file))))
+        for each in (files[:1], files[1:])
+    ]
+    assert parts == whole
+    assert len(whole) > MESSAGES // 20
+
+
+def captures(folder: Path, *parts: list[bytes]) -> list[Path]:
+    """A file of each."""
+    files = [folder / f"{number}.pcap" for number in range(len(parts))]
+    for file, part in zip(files, parts, strict=True):
+        write_pcap(file, part, "10.1.2.3:26400")
+    return files
+
+
+def played(folder: Path, *options: str) -> list[str]:
+    """What the bridge reads of a feed."""
+    addresses = free_addresses()
+    with sending(addresses, *options, log=folder / "feed.log"):
+        records, said = read_feed(config_file(folder, addresses.feed(day=DAY)))
+    assert 'packet_lost_messages_total{venue="nasdaq"} 0' in said
+    return records
+
+
+async def test_a_capture_goes_on_with_the_session_of_the_one_before(settings: Settings, tmp_path: Path) -> None:
+    _, messages = itch_file(tmp_path)
+    packets = [*packets_of(messages)]
+    files = captures(tmp_path, packets[:1_000], packets[1_000:])
+    addresses = free_addresses()
+    feed = addresses.feed(day=DAY)
+    settings = bridge_settings(settings, tmp_path).model_copy(update={"packet_feeds": {VENUE: feed}})
+    log = tmp_path / "feed.log"
+    with bridging(settings) as bridge:
+        with sending(addresses, "--speed", "max", "--file", str(files[0]), log=log):
+            await bridge.counts(f'packet_messages_total{{venue="{VENUE}"}}', 1_000 * 20)
+            await bridge.until(lambda: "the session goes on by heartbeats" in log.read_text(), "its end")
+        assert bridge.metric(f'packet_ended_sessions_total{{venue="{VENUE}"}}') == 0
+        with sending(addresses, "--speed", "max", "--file", str(files[1]), log=log):
+            await bridge.counts(f'packet_ended_sessions_total{{venue="{VENUE}"}}', 1)
+        assert bridge.metric(f'packet_sessions_total{{venue="{VENUE}"}}') == 1
+        assert bridge.metric(f'packet_lost_messages_total{{venue="{VENUE}"}}') == 0
+        assert bridge.metric(f'packet_messages_total{{venue="{VENUE}"}}') == len(messages)
+        assert await bridge.stop() == 0, bridge.log
+
+
 def test_a_group_that_the_kernel_cannot_join_is_read_by_dpdk(tmp_path: Path) -> None:
     _, messages = itch_file(tmp_path)
     capture = tmp_path / "feed.pcap"

@@ -1,6 +1,7 @@
 """What the options of `livetape replay` take, and what they refuse by name."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -65,3 +66,14 @@ def test_a_packet_feed_does_not_begin_with_what_it_cannot_follow(options: tuple[
     ended = CliRunner().invoke(app, ["packets", "--line", "127.0.0.1:9", *options])
     assert ended.exit_code == 1
     assert ended.stderr.startswith(said)
+
+
+def test_several_files_of_a_packet_feed_are_captures(tmp_path: Path) -> None:
+    files = [tmp_path / "day.itch", tmp_path / "day.pcap"]
+    options = []
+    for file in files:
+        file.write_bytes(b"")
+        options += ["--file", str(file)]
+    ended = CliRunner().invoke(app, ["packets", "--line", "127.0.0.1:9", *options])
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("--file: one ITCH file can be played, or several captures")

@@ -104,23 +104,43 @@ def test_lines_are_one_stream_whose_holes_are_told(tmp_path: Path) -> None:
     end = HEADER.pack(SESSION, 8, END_OF_SESSION)
     packets = [packet(3, b"c"), packet(2, b"b", b"c"), packet(3, b"c"), packet(6, b"f", b"g"), end]
     file.write_bytes(gzip.compress(capture(*((number, each) for number, each in enumerate(packets)))))
-    source = CaptureSource(file, None)
+    source = CaptureSource([file], None)
     assert source.session == SESSION.decode()
+    assert source.has_end
     assert asyncio.run(played(source)) == [Hole(1), [b"b"], [b"c"], Hole(2), [b"f"], [b"g"]]
+
+
+def test_an_end_that_was_said_too_early_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture((1, HEADER.pack(SESSION, 2, END_OF_SESSION)), (2, packet(1, b"a", b"b"))))
+    assert not CaptureSource([file], None).has_end
+
+
+def test_captures_of_one_session_are_played_as_one(tmp_path: Path) -> None:
+    files = [tmp_path / "1.pcap", tmp_path / "2.pcap.gz"]
+    files[0].write_bytes(capture((1, packet(1, b"a", b"b")), (2, packet(4, b"d"))))
+    behind = capture((3, packet(4, b"d")), (4, packet(5, b"e")), (5, HEADER.pack(SESSION, 6, END_OF_SESSION)))
+    files[1].write_bytes(gzip.compress(behind))
+    source = CaptureSource(files, None)
+    assert asyncio.run(played(source)) == [[b"a"], [b"b"], Hole(1), [b"d"], [b"e"]]
+    assert source.has_end
+    files[1].write_bytes(gzip.compress(capture((3, packet(1, b"a", session=b"SESSION002")))))
+    with pytest.raises(BadRecording, match=r"1\.pcap, .*2\.pcap\.gz: 2 sessions"):
+        CaptureSource(files, None)
 
 
 def test_a_request_for_messages_takes_the_place_of_none(tmp_path: Path) -> None:
     file = tmp_path / "day.pcap"
     request = HEADER.pack(SESSION, 2, 2)
     file.write_bytes(capture((1, packet(1, b"a")), (2, request), (3, packet(2, b"b", b"c")), (4, request)))
-    assert asyncio.run(played(CaptureSource(file, None))) == [[b"a"], [b"b"], [b"c"]]
+    assert asyncio.run(played(CaptureSource([file], None))) == [[b"a"], [b"b"], [b"c"]]
 
 
 def test_a_packet_that_lacks_some_of_its_messages_takes_the_place_of_none(tmp_path: Path) -> None:
     file = tmp_path / "day.pcap"
     whole = packet(1, b"a", b"long")
     file.write_bytes(capture((1, whole[:-1]), (2, whole[:-5]), (3, whole), (4, packet(4, b"d")[:-1])))
-    assert asyncio.run(played(CaptureSource(file, None))) == [[b"a"], [b"long"]]
+    assert asyncio.run(played(CaptureSource([file], None))) == [[b"a"], [b"long"]]
 
 
 def test_frames_that_were_kept_in_part_are_passed_over(tmp_path: Path) -> None:
@@ -128,7 +148,7 @@ def test_frames_that_were_kept_in_part_are_passed_over(tmp_path: Path) -> None:
     bytes_of_b = len(ethernet_frame(packet(2, b"b"), *ADDRESS))
     file.write_bytes(capture((1, packet(1, b"too long")), (2, packet(2, b"b")), kept=bytes_of_b))
     assert [each.time_ns for each in read_capture(file)] == [2]
-    assert asyncio.run(played(CaptureSource(file, None))) == [Hole(1), [b"b"]]
+    assert asyncio.run(played(CaptureSource([file], None))) == [Hole(1), [b"b"]]
 
 
 @pytest.mark.parametrize("tags", ["81000001", "88a80002", "88a8000281000001"])
@@ -153,12 +173,12 @@ def test_a_capture_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path)
     [
         (b"no capture at all, but long enough", "is no capture"),
         (capture((1, b"short")), "a datagram of 5 bytes"),
-        (capture((1, packet(1, b"a")), kept=50), "has no packet of MoldUDP64 that is whole"),
-        (capture((1, packet(1, b"a")), (2, packet(1, b"a", session=b"SESSION002"))), "has 2 sessions"),
+        (capture((1, packet(1, b"a")), kept=50), "day.pcap: no packet of MoldUDP64 that is whole"),
+        (capture((1, packet(1, b"a")), (2, packet(1, b"a", session=b"SESSION002"))), "day.pcap: 2 sessions"),
     ],
 )
 def test_what_is_no_capture_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
     file = tmp_path / "day.pcap"
     file.write_bytes(content)
     with pytest.raises(BadRecording, match=reason):
-        CaptureSource(file, None)
+        CaptureSource([file], None)
