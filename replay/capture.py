@@ -75,6 +75,8 @@ class CaptureSource:
             await pace.until(self._came[number].time_ns)
             yield [self._came[number].payload]
             next_number = number + 1
+        if self._end > next_number:
+            yield Hole(self._end - next_number)
 
 
 def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:

@@ -110,6 +110,15 @@ def test_lines_are_one_stream_whose_holes_are_told(tmp_path: Path) -> None:
     assert asyncio.run(played(source)) == [Hole(1), [b"b"], [b"c"], Hole(2), [b"f"], [b"g"]]
 
 
+@pytest.mark.parametrize("count", [0, END_OF_SESSION])
+def test_what_no_line_had_at_the_end_is_a_hole_too(tmp_path: Path, count: int) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture((1, packet(1, b"a")), (2, HEADER.pack(SESSION, 5, count)), (3, packet(2, b"b"))))
+    source = CaptureSource([file], None)
+    assert asyncio.run(played(source)) == [[b"a"], [b"b"], Hole(2)]
+    assert source.has_end is (count == END_OF_SESSION)
+
+
 def test_an_end_that_was_said_too_early_is_none(tmp_path: Path) -> None:
     file = tmp_path / "day.pcap"
     file.write_bytes(capture((1, HEADER.pack(SESSION, 2, END_OF_SESSION)), (2, packet(1, b"a", b"b"))))
