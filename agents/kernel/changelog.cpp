@@ -195,11 +195,12 @@ void ChangelogWriter::page_gone(std::int64_t minute_ns, std::size_t number) {
   put_tombstone();
 }
 
-void ChangelogWriter::corrections(const Series& series) {
+void ChangelogWriter::corrections(const Series& series, std::int64_t stretch, std::span<const CarriedOut> part) {
   key(StateKind::corrections).text(series.home.name).text(series.instrument);
-  if (series.corrections.empty()) return put_tombstone();
+  if (stretch != Corrections::kWholeLog) key_.number(stretch);
+  if (part.empty()) return put_tombstone();
   value();
-  for (const CarriedOut& correction : series.corrections) value_.number(correction.offset).number(correction.newest_ns);
+  for (const CarriedOut& correction : part) value_.number(correction.offset).number(correction.newest_ns);
   put();
 }
 
@@ -248,6 +249,10 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
     case StateKind::corrections:
       found.venue = in.prefixed_text();
       found.instrument = in.prefixed_text();
+      found.stretch = Corrections::kWholeLog;
+      if (in.remaining() == 0) break;
+      found.stretch = in.varlong();
+      if (found.stretch < 0) return std::nullopt;
       break;
     case StateKind::page:
       found.start_ns = in.varlong();

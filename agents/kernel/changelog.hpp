@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,8 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 /// are. A page has base bars that became final before the changelog had them, all of one minute. `whole_from` is there
 /// where the log had lost its beginning: from when on its windows are whole. `patience` says how long the state waited,
 /// `forgotten` of which venues it has forgotten ids since, `hours` what an exchange's hours were about its time,
-/// `rules` by which rules of its venue a trade counted.
+/// `rules` by which rules of its venue a trade counted. A record of corrections has those of one stretch of the log;
+/// one of a release before, whose key names no stretch, has all of its instrument, and ends with the first flush.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -87,7 +89,8 @@ struct StateKey {
   std::string_view interval = {};  // or its name
   std::int64_t start_ns = 0;       // of a bar, of a bucket of ids, or of a page's minute
   IdKind id_kind = IdKind::ranges;
-  std::size_t chunk = 0;  // or which page of its minute
+  std::size_t chunk = 0;     // or which page of its minute
+  std::int64_t stretch = 0;  // of the log, that corrections are of
 };
 
 struct JoinProgress;
@@ -114,8 +117,8 @@ class ChangelogWriter {
   /// A page's text, which begins with its format's version.
   void page(std::int64_t minute_ns, std::size_t number, Bytes text);
   void page_gone(std::int64_t minute_ns, std::size_t number);
-  /// All corrections of the series that were carried out; a tombstone when there are none any more.
-  void corrections(const Series& series);
+  /// The series' corrections of a stretch that were carried out; a tombstone when there are none any more.
+  void corrections(const Series& series, std::int64_t stretch, std::span<const CarriedOut> part);
   [[nodiscard]] std::vector<PackedBatch> take() { return out_.take(); }
 
  private:

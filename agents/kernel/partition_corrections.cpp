@@ -132,7 +132,7 @@ void PartitionFold::reread_trade(const Record& record, const Decoded& decoded) {
   if (home == nullptr || !series.is(*home, decoded.instrument) || flaw(record, decoded) != nullptr) return;
   const bool was_accepted = decoded.action == Action::trade
                                 ? series.ids.contains(decoded.trade_id, decoded.event_time_ns)
-                                : series.has_carried_out(record.offset);
+                                : series.corrections.contains(record.offset);
   if (!was_accepted) return;
   const Trade trade = trade_of(record, decoded, *home);
   switch (decoded.action) {

@@ -438,7 +438,9 @@ void PartitionFold::take_state(Flush& flush) {
   });
   for (Series* changed : changes_.corrections) {
     changed->are_corrections_listed = false;
-    changelog_.corrections(*changed);
+    changed->corrections.take_changed([&](std::int64_t stretch, std::span<const CarriedOut> part) {
+      changelog_.corrections(*changed, stretch, part);
+    });
   }
   for (const EvictedRef& ref : changes_.evicted) {
     if (ref.is_logged) changelog_.bar_gone(*ref.series, ref.series->level(ref.level), ref.start_ns);

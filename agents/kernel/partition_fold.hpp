@@ -164,6 +164,7 @@ class PartitionFold final : private FinalBars {
   void restore_page(const StateKey& key, const Record& record);
   void end_pages(std::int64_t minute_ns);
   void restore_ids(const StateKey& key, const Record& record);
+  void restore_corrections(const StateKey& key, const Record& record);
   void restore_progress(const Record& record);
   void check_levels() const;
   void check_patience() const;
@@ -174,6 +175,7 @@ class PartitionFold final : private FinalBars {
   void check_parents(Series& restored) const;
   void join_chunks();
   void join_runs();
+  void join_corrections();
 
   void write_live_of(Series& changed);
   Bytes take_final(Series& series, std::size_t level, Bar& bar) override;
@@ -265,6 +267,7 @@ class PartitionFold final : private FinalBars {
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
     std::map<ChunkKey, std::vector<IdRuns::Run>> runs;
+    std::map<std::pair<Series*, std::int64_t>, std::vector<CarriedOut>> corrections;  // by stretch
     std::map<std::pair<std::int64_t, std::size_t>, std::int64_t> pages;  // how many bars, by minute and number
   };
   Restoring restoring_;

@@ -94,13 +94,8 @@ void PartitionFold::restore_record(const Record& record) {
       return restore_bar(key, record);
     case StateKind::ids:
       return restore_ids(key, record);
-    case StateKind::corrections: {
-      require_none(record, flaw_of(key, config_));
-      Series& owner = series(key.venue, key.instrument);
-      owner.corrections.clear();
-      if (record.value) owner.corrections = checked(read_corrections(*record.value), record);
-      return require_none(record, flaw_of(owner.corrections, config_));
-    }
+    case StateKind::corrections:
+      return restore_corrections(key, record);
     case StateKind::page:
       return restore_page(key, record);
   }
@@ -183,6 +178,16 @@ void PartitionFold::restore_ids(const StateKey& key, const Record& record) {
   }
 }
 
+void PartitionFold::restore_corrections(const StateKey& key, const Record& record) {
+  require_none(record, flaw_of(key, config_));
+  const std::pair<Series*, std::int64_t> at{&series(key.venue, key.instrument), key.stretch};
+  restoring_.corrections.erase(at);
+  if (!record.value) return;
+  std::vector<CarriedOut> part = checked(read_corrections(*record.value), record);
+  require_none(record, flaw_of(part, key.stretch, config_));
+  restoring_.corrections[at] = std::move(part);
+}
+
 std::optional<Progress> PartitionFold::restored() {
   if (!restoring_.progress) {
     if (!series_.all().empty() || !restoring_.pages.empty()) {
@@ -196,6 +201,7 @@ std::optional<Progress> PartitionFold::restored() {
   for (const auto& [at, bars_in_it] : restoring_.pages) pages_.restore(at.first, at.second, bars_in_it);
   join_chunks();
   join_runs();
+  join_corrections();
   for (const VenueClock& clock : restoring_.progress->clocks) venue(clock.venue).clock_ns = clock.time_ns;
   for (const std::string& name : restoring_.forgotten) venue(name).has_forgotten = true;
   logged_forgotten_ = restoring_.forgotten.size();
@@ -325,6 +331,14 @@ void PartitionFold::join_runs() {
     if (const char* flaw = flaw_of(all, config_)) throw CorruptState(std::string("the changelog has ") + flaw);
     owner->ids.runs.restore(std::move(all));
     owner->ids.logged_run_chunks = chunk + 1;
+  }
+}
+
+void PartitionFold::join_corrections() {
+  for (const auto& [at, part] : restoring_.corrections) {
+    const auto& [owner, stretch] = at;
+    if (owner->corrections.restore(stretch, part)) continue;
+    throw CorruptState("the changelog has corrections that are out of order");
   }
 }
 

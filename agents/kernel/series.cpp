@@ -404,9 +404,9 @@ void Series::evict_ids(std::int64_t watermark_ns, Changes& changes) {
 }
 
 void Series::remember(CarriedOut correction, Changes& changes) {
-  corrections.push_back(correction);
+  corrections.append(correction);
   due_ns_ = std::min(due_ns_, needed_until_ns(correction));
-  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
+  list_corrections(changes);
 }
 
 void Series::keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& changes) {
@@ -416,14 +416,8 @@ void Series::keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& ch
 }
 
 void Series::keep(std::int64_t correction_offset, std::int64_t event_time_ns, Changes& changes) {
-  const auto found = std::ranges::lower_bound(corrections, correction_offset, {}, &CarriedOut::offset);
-  if (found == corrections.end() || found->offset != correction_offset || found->newest_ns >= event_time_ns) return;
-  found->newest_ns = event_time_ns;
-  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
-}
-
-bool Series::has_carried_out(std::int64_t offset) const noexcept {
-  return std::ranges::binary_search(corrections, offset, {}, &CarriedOut::offset);
+  corrections.keep(correction_offset, event_time_ns);
+  list_corrections(changes);
 }
 
 std::int64_t Series::needed_until_ns(const CarriedOut& correction) const noexcept {
@@ -431,9 +425,12 @@ std::int64_t Series::needed_until_ns(const CarriedOut& correction) const noexcep
 }
 
 void Series::evict_corrections(std::int64_t watermark_ns, Changes& changes) {
-  const auto is_old = [&](const CarriedOut& correction) { return needed_until_ns(correction) <= watermark_ns; };
-  if (std::erase_if(corrections, is_old) == 0) return;
-  if (!std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
+  corrections.erase_if([&](const CarriedOut& each) { return needed_until_ns(each) <= watermark_ns; });
+  list_corrections(changes);
+}
+
+void Series::list_corrections(Changes& changes) {
+  if (corrections.is_changed() && !std::exchange(are_corrections_listed, true)) changes.corrections.push_back(this);
 }
 
 void Series::find_due() {
@@ -446,7 +443,7 @@ void Series::find_due() {
   if (ids.has_buckets()) {
     due_ns_ = std::min(due_ns_, ids.oldest().start_ns + IdBucket::kLengthNs + config_.horizon_ns);
   }
-  for (const CarriedOut& correction : corrections) due_ns_ = std::min(due_ns_, needed_until_ns(correction));
+  for (const CarriedOut& correction : corrections.all()) due_ns_ = std::min(due_ns_, needed_until_ns(correction));
   if (ids.runs.runs().size() > 1) {
     due_ns_ = std::min(due_ns_, ids.runs.kept_until_ns() + config_.horizon_ns + config_.levels[0].length_ns + 1);
   }
@@ -478,6 +475,7 @@ void Series::finish_restore(Changes& changes) {
   evict(watermark(), changes);  // pages have their bars until they end
   open_forming_above(changes);
   seal_restored();
+  list_corrections(changes);  // one record of them all becomes one for each stretch
   find_due();
 }
 

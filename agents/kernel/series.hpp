@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bar.hpp"
+#include "corrections.hpp"
 #include "level_bars.hpp"
 #include "names.hpp"
 #include "prefetch.hpp"
@@ -44,12 +45,6 @@ struct IdChunkRef {
   std::int64_t bucket_ns;
   IdKind kind;
   std::size_t chunk;
-};
-
-/// A correction that was carried out: when the log is read again it counts, and one that was refused does not.
-struct CarriedOut {
-  std::int64_t offset;
-  std::int64_t newest_ns;  // of the times that it moved a trade from and to
 };
 
 /// Where a page of the changelog has an instrument's names.
@@ -125,7 +120,6 @@ class Series {
   /// Keeps an id that came, and a correction that was carried out, as long as a bar of this time may change.
   void keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& changes);
   void keep(std::int64_t correction_offset, std::int64_t event_time_ns, Changes& changes);
-  [[nodiscard]] bool has_carried_out(std::int64_t offset) const noexcept;
   [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
   [[nodiscard]] std::int64_t base_length_ns() const noexcept { return config_.levels[0].length_ns; }
   /// What a bar shows: its final children and the forming ones.
@@ -159,7 +153,7 @@ class Series {
   const std::string instrument;
   Venue& home;
   TradeIds ids;
-  std::vector<CarriedOut> corrections;  // by offset
+  Corrections corrections;
   bool are_corrections_listed = false;  // in Changes::corrections
   bool is_touched = false;              // in Changes::touched
   bool is_live_listed = false;          // in Changes::live
@@ -187,6 +181,7 @@ class Series {
   void note_bucket(std::int64_t event_time_ns);
   void evict_ids(std::int64_t watermark_ns, Changes& changes);
   void evict_corrections(std::int64_t watermark_ns, Changes& changes);
+  void list_corrections(Changes& changes);
   [[nodiscard]] std::int64_t needed_until_ns(const CarriedOut& correction) const noexcept;
   void find_due();
   Bytes make_known(std::size_t level, Bar& bar, Changes& changes);

@@ -89,10 +89,15 @@ const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept
   return are_names ? nullptr : "a clock of a name that no venue may have";
 }
 
-const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept {
+const char* flaw_of(const std::vector<CarriedOut>& corrections, std::int64_t stretch,
+                    const FoldConfig& config) noexcept {
   const bool are_times =
       std::ranges::all_of(corrections, [&](const CarriedOut& each) { return is_time(each.newest_ns, config); });
   if (!are_times) return "a correction out of time";
+  const bool are_its_own = std::ranges::all_of(corrections, [&](const CarriedOut& each) {
+    return each.offset >= 0 && (stretch == Corrections::kWholeLog || stretch == stretch_of(each.offset));
+  });
+  if (!are_its_own) return "a correction of another stretch of the log";
   return std::ranges::is_sorted(corrections, {}, &CarriedOut::offset) ? nullptr : "corrections that are out of order";
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,9 @@ namespace livetape::kernel {
 [[nodiscard]] const char* flaw_of(const StateKey& key, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Bar& bar, const FoldConfig& config) noexcept;
 [[nodiscard]] const char* flaw_of(const Progress& progress, const FoldConfig& config) noexcept;
-[[nodiscard]] const char* flaw_of(const std::vector<CarriedOut>& corrections, const FoldConfig& config) noexcept;
+/// Of one stretch of the log.
+[[nodiscard]] const char* flaw_of(const std::vector<CarriedOut>& corrections, std::int64_t stretch,
+                                  const FoldConfig& config) noexcept;
 /// Of one bucket, or one series, all of its chunks together.
 [[nodiscard]] const char* flaw_of(const IdRanges& ranges) noexcept;
 [[nodiscard]] const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept;

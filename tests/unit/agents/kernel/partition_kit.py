@@ -55,6 +55,23 @@ def avro(schema: Json, record: Json) -> bytes:
     return out.getvalue()
 
 
+def long(number: int) -> bytes:
+    """A number in Avro's encoding, as in the state's keys and values."""
+    out = BytesIO()
+    fastavro.schemaless_writer(out, "long", number)
+    return out.getvalue()
+
+
+def longs(data: bytes) -> list[int]:
+    """Such numbers, one behind the other."""
+    body, found = BytesIO(data), []
+    while body.tell() < len(data):
+        number = fastavro.schemaless_reader(body, "long", None)
+        assert isinstance(number, int)
+        found.append(number)
+    return found
+
+
 @cache
 def with_plain_bytes(name: str) -> Json:
     """The schema without its logical types, to write decimals that no Decimal could be."""
