@@ -254,6 +254,10 @@ std::optional<StateKey> read_state_key(std::span<const std::uint8_t> key) {
       found.stretch = in.varlong();
       if (found.stretch < 0) return std::nullopt;
       break;
+    case StateKind::waiting:
+      found.stretch = in.varlong();
+      if (found.stretch < 0) return std::nullopt;
+      break;
     case StateKind::page:
       found.start_ns = in.varlong();
       found.chunk = static_cast<std::size_t>(in.varlong());

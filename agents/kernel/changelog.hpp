@@ -32,6 +32,7 @@ inline constexpr std::uint8_t kKeyVersion = 1;
 /// `forgotten` of which venues it has forgotten ids since, `hours` what an exchange's hours were about its time,
 /// `rules` by which rules of its venue a trade counted. A record of corrections has those of one stretch of the log;
 /// one of a release before, whose key names no stretch, has all of its instrument, and ends with the first flush.
+/// `waiting` are a join's trades that wait, of one stretch too.
 enum class StateKind : std::uint8_t {
   progress = 'P',
   levels = 'L',
@@ -44,7 +45,8 @@ enum class StateKind : std::uint8_t {
   patience = 'T',
   forgotten = 'F',
   hours = 'H',
-  rules = 'R'
+  rules = 'R',
+  waiting = 'A'
 };
 
 /// What comes next in a page: the names of one more instrument, or something of one that was named.
@@ -90,10 +92,11 @@ struct StateKey {
   std::int64_t start_ns = 0;       // of a bar, of a bucket of ids, or of a page's minute
   IdKind id_kind = IdKind::ranges;
   std::size_t chunk = 0;     // or which page of its minute
-  std::int64_t stretch = 0;  // of the log, that corrections are of
+  std::int64_t stretch = 0;  // of the log, that corrections or waiting trades are of
 };
 
 struct JoinProgress;
+struct OffsetRun;
 
 /// Puts the state's records into the batches of a flush. What is gone becomes a tombstone.
 class ChangelogWriter {
@@ -106,6 +109,8 @@ class ChangelogWriter {
   void hours(const SessionHoursOf& hours);
   void rules(const RulesByVenue& rules);
   void progress(const JoinProgress& progress);
+  /// The trades that wait of a stretch of the log; a tombstone when there are none any more.
+  void waiting(std::int64_t stretch, const std::vector<OffsetRun>& runs);
   /// Gives the bytes of the bar, until the next call.
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);

@@ -2,12 +2,35 @@
 
 #include <algorithm>
 
+#include "log_stretch.hpp"
+
 namespace livetape::kernel {
 namespace {
 
 void write_clocks(StateText& out, const std::vector<VenueClock>& clocks) {
   out.number(static_cast<std::int64_t>(clocks.size()));
   for (const VenueClock& clock : clocks) out.text(clock.venue).number(clock.time_ns);
+}
+
+// A run is written by how far it is behind the one before.
+void write_offsets(StateText& out, const std::vector<OffsetRun>& runs) {
+  out.number(static_cast<std::int64_t>(runs.size()));
+  std::int64_t behind = 0;
+  for (const OffsetRun& run : runs) {
+    out.number(run.first - behind).number(run.count);
+    behind = run.first + run.count;
+  }
+}
+
+std::vector<OffsetRun> read_offsets(ByteReader& in) {
+  std::vector<OffsetRun> runs;
+  std::int64_t behind = 0;
+  for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
+    const std::int64_t first = behind + in.varlong();
+    runs.push_back({first, in.varlong()});
+    behind = first + runs.back().count;
+  }
+  return runs;
 }
 
 std::vector<VenueClock> read_clocks(ByteReader& in) {
@@ -38,12 +61,7 @@ void JoinProgress::leave_out(std::int64_t trades_begin, std::int64_t quotes_begi
 void ChangelogWriter::progress(const JoinProgress& progress) {
   key(StateKind::progress);
   value_.begin(kJoinVersion).text(progress.trades_epoch).number(progress.trades_reached);
-  value_.number(static_cast<std::int64_t>(progress.waiting.size()));
-  std::int64_t behind = 0;
-  for (const OffsetRun& run : progress.waiting) {
-    value_.number(run.first - behind).number(run.count);
-    behind = run.first + run.count;
-  }
+  write_offsets(value_, progress.waiting);
   write_clocks(value_, progress.trade_clocks);
   value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
   write_clocks(value_, progress.quote_clocks);
@@ -54,18 +72,20 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   put();
 }
 
+void ChangelogWriter::waiting(std::int64_t stretch, const std::vector<OffsetRun>& runs) {
+  key(StateKind::waiting).number(stretch);
+  if (runs.empty()) return put_tombstone();
+  write_offsets(value_.begin(kJoinVersion), runs);
+  put();
+}
+
 std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> value) {
   if (value.empty() || value[0] < kOldestJoinVersion || value[0] > kJoinVersion) return std::nullopt;
   ByteReader in(value.subspan(1));
   JoinProgress progress;
   progress.trades_epoch = in.prefixed_text();
   progress.trades_reached = in.varlong();
-  std::int64_t behind = 0;
-  for (std::int64_t left = in.varlong(); left > 0 && in.ok(); --left) {
-    const std::int64_t first = behind + in.varlong();
-    progress.waiting.push_back({first, in.varlong()});
-    behind = first + progress.waiting.back().count;
-  }
+  progress.waiting = read_offsets(in);
   progress.trade_clocks = read_clocks(in);
   progress.quotes_epoch = in.prefixed_text();
   progress.quotes_from = in.varlong();
@@ -85,6 +105,20 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
   }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;
+}
+
+std::optional<std::vector<OffsetRun>> read_waiting(std::int64_t stretch, std::span<const std::uint8_t> value) {
+  if (value.empty() || value[0] != kJoinVersion) return std::nullopt;
+  ByteReader in(value.subspan(1));
+  std::vector<OffsetRun> runs = read_offsets(in);
+  std::int64_t behind = 0;
+  for (const OffsetRun& run : runs) {
+    if (run.first < behind || run.count < 1 || stretch_of(run.first) != stretch) return std::nullopt;
+    if (run.count > kStretchOffsets - run.first % kStretchOffsets) return std::nullopt;
+    behind = run.first + run.count;
+  }
+  if (!in.ok() || in.remaining() != 0) return std::nullopt;
+  return runs;
 }
 
 }  // namespace livetape::kernel

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,13 +19,17 @@ inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when
 struct OffsetRun {
   std::int64_t first;
   std::int64_t count;
+  friend bool operator==(const OffsetRun&, const OffsetRun&) = default;
 };
+
+/// Trades that wait, by the stretch of the log that they are of. Each stretch is a record, however many wait.
+using WaitingTrades = std::map<std::int64_t, std::vector<OffsetRun>>;
 
 /// How far the join has come, and where each log is to be read from again.
 struct JoinProgress {
   std::string trades_epoch;
   std::int64_t trades_reached = 0;       // every trade below is in `trades.joined`, refused, or waits
-  std::vector<OffsetRun> waiting;        // the trades that wait, by offset
+  std::vector<OffsetRun> waiting;        // the trades that wait, by offset; written by stretch, and here before that
   std::vector<VenueClock> trade_clocks;  // as of `trades_reached`
   std::string quotes_epoch;
   std::int64_t quotes_from = 0;             // no trade will ask for a quote below
@@ -51,7 +56,10 @@ struct JoinProgress {
   void leave_out(std::int64_t trades_begin, std::int64_t quotes_begin);
 };
 
-/// Nothing when the value is not of this version or not well formed.
+/// Nothing when the value is of no known version or not well formed.
 [[nodiscard]] std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> value);
+/// Nor when a run is not of this stretch, or not behind the one before it.
+[[nodiscard]] std::optional<std::vector<OffsetRun>> read_waiting(std::int64_t stretch,
+                                                                 std::span<const std::uint8_t> value);
 
 }  // namespace livetape::kernel

@@ -98,6 +98,8 @@ void PartitionFold::restore_record(const Record& record) {
       return restore_corrections(key, record);
     case StateKind::page:
       return restore_page(key, record);
+    case StateKind::waiting:
+      corrupt(record, "the state is of a join");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "log_stretch.hpp"
 #include "names.hpp"
 
 namespace livetape::kernel {
@@ -409,29 +410,52 @@ JoinFlush QuoteJoin::take_flush() {
   }
   for (const IdChunk& forgotten : forgotten_ids_) changelog_.ids_gone(forgotten);
   forgotten_ids_.clear();
-  changelog_.progress(JoinProgress{origin_.trades_epoch, flush.trades_reached, waiting_offsets(),
-                                   clocks(&JoinVenue::trade_clock_ns), origin_.quotes_epoch,
-                                   stretches_.front().first_offset, flush.quotes_reached, stretches_.front().clocks,
-                                   trades_.taken_ms(), stretches_.front().begun_ms, waiting_from_ms(),
-                                   quotes_.taken_ms(), quotes_passed(), clocks(&JoinVenue::ids_from_ns)});
+  write_waiting();
+  changelog_.progress(JoinProgress{origin_.trades_epoch,
+                                   flush.trades_reached,
+                                   {},  // as they are written by stretch
+                                   clocks(&JoinVenue::trade_clock_ns),
+                                   origin_.quotes_epoch,
+                                   stretches_.front().first_offset,
+                                   flush.quotes_reached,
+                                   stretches_.front().clocks,
+                                   trades_.taken_ms(),
+                                   stretches_.front().begun_ms,
+                                   waiting_from_ms(),
+                                   quotes_.taken_ms(),
+                                   quotes_passed(),
+                                   clocks(&JoinVenue::ids_from_ns)});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;
   return flush;
 }
 
-std::vector<OffsetRun> QuoteJoin::waiting_offsets() const {
+void QuoteJoin::write_waiting() {
+  WaitingTrades waiting = waiting_trades();
+  for (const auto& [stretch, runs] : logged_waiting_) {
+    if (!waiting.contains(stretch)) changelog_.waiting(stretch, {});
+  }
+  for (const auto& [stretch, runs] : waiting) {
+    const auto logged = logged_waiting_.find(stretch);
+    if (logged == logged_waiting_.end() || logged->second != runs) changelog_.waiting(stretch, runs);
+  }
+  logged_waiting_ = std::move(waiting);
+}
+
+WaitingTrades QuoteJoin::waiting_trades() const {
   std::vector<std::int64_t> offsets;
   for (const auto& [name, home] : venues_) {
     for (const Waiting& each : home->waiting) offsets.push_back(each.trade.offset);
   }
   std::ranges::sort(offsets);
-  std::vector<OffsetRun> runs;
+  WaitingTrades waiting;
   for (const std::int64_t offset : offsets) {
+    std::vector<OffsetRun>& runs = waiting[stretch_of(offset)];
     if (runs.empty() || runs.back().first + runs.back().count != offset) runs.push_back({offset, 0});
     ++runs.back().count;
   }
-  return runs;
+  return waiting;
 }
 
 std::int64_t QuoteJoin::waiting_from_ms() const noexcept {

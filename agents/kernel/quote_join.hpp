@@ -215,7 +215,8 @@ class QuoteJoin {
   [[nodiscard]] std::vector<VenueClock> clocks(std::int64_t JoinVenue::*which) const;
   /// By venue: every quote that came is before it, and no clock in `quotes` behind it.
   [[nodiscard]] std::vector<VenueClock> quotes_passed() const;
-  [[nodiscard]] std::vector<OffsetRun> waiting_offsets() const;
+  [[nodiscard]] WaitingTrades waiting_trades() const;
+  void write_waiting();
   /// When the log had taken the first trade that waits.
   [[nodiscard]] std::int64_t waiting_from_ms() const noexcept;
   void restore_record(const Record& record);
@@ -236,6 +237,7 @@ class QuoteJoin {
   std::vector<RefusedRecord> dead_;
   std::vector<Instrument*> changed_ids_;
   std::vector<IdChunk> forgotten_ids_;
+  WaitingTrades logged_waiting_;  // as the changelog has them
   std::int64_t flushed_trades_ = 0;
   std::int64_t flushed_quotes_ = 0;
 
@@ -245,6 +247,7 @@ class QuoteJoin {
     std::optional<JoinProgress> progress;
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
+    WaitingTrades waiting;
   };
   Restoring restoring_;
 };

@@ -38,6 +38,11 @@ void QuoteJoin::restore_record(const Record& record) {
     restoring_.progress = checked(record.value ? read_join_progress(*record.value) : std::nullopt, record);
     return;
   }
+  if (key.kind == StateKind::waiting) {
+    restoring_.waiting.erase(key.stretch);
+    if (record.value) restoring_.waiting[key.stretch] = checked(read_waiting(key.stretch, *record.value), record);
+    return;
+  }
   if (key.kind != StateKind::ids) checked(std::optional<StateKey>(), record);
   const Restoring::ChunkKey at{&instrument(venue(key.venue), key.instrument), key.start_ns, key.chunk};
   if (key.id_kind == IdKind::ranges) {
@@ -51,7 +56,9 @@ void QuoteJoin::restore_record(const Record& record) {
 
 std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::int64_t quotes_begin) {
   if (!restoring_.progress) {
-    if (!venues_.empty()) throw CorruptState("the changelog has state but no progress record");
+    if (!venues_.empty() || !restoring_.waiting.empty()) {
+      throw CorruptState("the changelog has state but no progress record");
+    }
     trades_.next_offset = flushed_trades_ = trades_begin;
     quotes_.next_offset = flushed_quotes_ = stretches_.front().first_offset = quotes_begin;
     return std::nullopt;
@@ -67,7 +74,11 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   for (const auto& [name, home] : venues_) {
     for (const auto& [instrument_name, each] : home->instruments) each->ids.find_newest();
   }
-  JoinProgress progress = *std::exchange(restoring_, {}).progress;
+  JoinProgress progress = *std::exchange(restoring_.progress, {});
+  for (const auto& [stretch, runs] : restoring_.waiting) {
+    progress.waiting.insert(progress.waiting.end(), runs.begin(), runs.end());
+  }
+  logged_waiting_ = std::exchange(restoring_, {}).waiting;
   progress.leave_out(trades_begin, quotes_begin);
   for (const VenueClock& clock : progress.trade_clocks) venue(clock.venue).trade_clock_ns = clock.time_ns;
   for (const VenueClock& known : progress.ids_from) {
