@@ -13,47 +13,79 @@ TIMEOUT_S: Final = 5.0
 UNKNOWN_S: Final = 1.0
 """How long the answer that there is no such schema is good for: a topic may hold many records of it."""
 NOT_FOUND: Final = 404
+OF_WHO_ASKS: Final = frozenset({401, 407, 408, 425, 429})
+"""Refusals that say nothing of the schema: who asks is not known, or is to ask again."""
+NOT_TOLD: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError)  # it may be no registry
 
 
 class RegistryAway(Exception):
-    """The registry did not answer; nothing is known about the schema, so ask again later."""
+    """The registry did not answer as one; nothing is known about the schema, so ask again later."""
 
 
 class RegistrySchemas:
     """Looks schemas up at the Confluent-compatible registry of the settings; connects on the first call."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own_id: int | None = None) -> None:
+        """`own_id` is of a schema that the registry has; without it one that was asked for tells whether it answers."""
+        self._own_id = own_id
         self._url = settings.registry_url.rstrip("/")
         # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
         none_kept = httpx.Limits(max_keepalive_connections=0)
         self._client = client_of(self._url, auth=settings.registry_auth, timeout=TIMEOUT_S, limits=none_kept)
         self._known: dict[int, str] = {}
-        self._unknown_until_s: dict[int, float] = {}
+        self._refused: dict[int, tuple[str, float]] = {}  # why, and until when that is good
 
     def __call__(self, schema_id: int) -> str:
         """JSON text of the schema.
 
         Raises:
-            BadRecord: the registry knows no such id.
+            BadRecord: the registry knows no such id, or does not tell this one.
             RegistryAway: the registry could not be asked.
         """
         if schema_id not in self._known:
-            if monotonic() < self._unknown_until_s.get(schema_id, 0.0):
-                raise BadRecord(_unknown(schema_id))
+            reason, until_s = self._refused.get(schema_id, ("", 0.0))
+            if monotonic() < until_s:
+                raise BadRecord(reason)
             self._known[schema_id] = self._ask(schema_id)
         return self._known[schema_id]
 
     def _ask(self, schema_id: int) -> str:
         try:
-            answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")
-            if answer.status_code == NOT_FOUND:
-                self._unknown_until_s[schema_id] = monotonic() + UNKNOWN_S
-                raise BadRecord(_unknown(schema_id))
-            answer.raise_for_status()
-            return str(answer.json()["schema"])
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:  # it may be no registry
-            raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error
+            return self._get(schema_id)
+        except NOT_TOLD as error:
+            reason = self._refusal(schema_id, error)
+            if reason is None:
+                raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error
+            self._refused[schema_id] = reason, monotonic() + UNKNOWN_S
+            raise BadRecord(reason) from error
 
+    def _get(self, schema_id: int) -> str:
+        answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")
+        answer.raise_for_status()
+        return str(answer.json()["schema"])
 
-def _unknown(schema_id: int) -> str:
-    return f"unknown schema id {schema_id}"
+    def _refusal(self, schema_id: int, error: Exception) -> str | None:
+        """Why there is no schema of this id; nothing where the answer, or that there is none, does not tell.
+
+        What the registry says of every id it says of who asks: that nothing may be read, or that it is no registry.
+        """
+        if isinstance(error, httpx.HTTPStatusError):
+            status = error.response.status_code
+            if status == NOT_FOUND:
+                return f"unknown schema id {schema_id}"
+            is_of_id, why = not error.response.is_server_error and status not in OF_WHO_ASKS, f"status {status}"
+        else:
+            is_of_id, why = not isinstance(error, httpx.HTTPError | httpx.InvalidURL), "an answer without it"
+        is_of_id = is_of_id and self._tells_another()
+        return f"the registry does not tell schema id {schema_id}: {why}" if is_of_id else None
+
+    def _tells_another(self) -> bool:
+        """Whether it tells a schema, now, that it has for certain."""
+        certain = next(iter(self._known), None) if self._own_id is None else self._own_id
+        if certain is None:
+            return False
+        try:
+            self._get(certain)
+        except NOT_TOLD:
+            return False
+        return True
