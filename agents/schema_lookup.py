@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+from faust.types import TP
+
 from agents.kernel import IncompatibleSchema, WriterSchemas
 from app.records import BadRecord
 from app.schema_lookup import RegistryAway, RegistrySchemas
@@ -28,22 +30,23 @@ def know_own(settings: Settings, schemas: WriterSchemas, ids: Mapping[str, int],
 class WriterSchemaLookup:
     """Asks the registry for a writer's schema once; an unknown or unusable one makes dead letters of its records."""
 
-    def __init__(self, settings: Settings, schemas: WriterSchemas) -> None:
-        self._registry = RegistrySchemas(settings)
+    def __init__(self, settings: Settings, schemas: WriterSchemas, own_id: int) -> None:
+        """`own_id` is of a schema that the registry has."""
+        self._registry = RegistrySchemas(settings, own_id)
         self._schemas = schemas
         self._asking = asyncio.Lock()
 
-    async def learn(self, schema_id: int) -> None:
-        """Add or refuse the schema. Waits while the registry is away: not knowing is no reason to refuse."""
-        async with self._asking:  # all partitions meet a schema at once, and the registry is asked for the first
-            await self._learn(schema_id)
+    async def learn(self, schema_id: int, tp: TP) -> None:
+        """Add or refuse the schema of a record of this partition.
 
-    async def _learn(self, schema_id: int) -> None:
+        Waits while the registry is away: not knowing is no reason to refuse.
+        """
         while True:
             try:
-                schema_json = await asyncio.to_thread(self._registry, schema_id)
+                schema_json = await self._ask(schema_id)
             except RegistryAway as error:
-                log.warning("schema id %d: %s; asking again in %.0f s", schema_id, error, RETRY_S)
+                waits = "%s partition %d waits for schema id %d: %s; asking again in %.0f s"
+                log.warning(waits, *tp, schema_id, error, RETRY_S)
                 await asyncio.sleep(RETRY_S)
             except BadRecord as error:
                 self._schemas.refuse(schema_id, str(error))
@@ -52,6 +55,10 @@ class WriterSchemaLookup:
             else:
                 self._add(schema_id, schema_json)
                 return
+
+    async def _ask(self, schema_id: int) -> str:
+        async with self._asking:  # all partitions meet a schema at once, and the registry is asked for the first
+            return await asyncio.to_thread(self._registry, schema_id)
 
     def _add(self, schema_id: int, schema_json: str) -> None:
         try:

@@ -23,9 +23,10 @@ from agents.fold.recovery import AggregateNotRestored, recover
 from agents.fold.setup import make_setup
 from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
+from agents.held_partitions import HeldPartitions, MustWait
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
-from agents.partition_log import THREAD_BYTES, CorruptRecords, errors_end
+from agents.partition_log import THREAD_BYTES, CorruptRecords
 from agents.schema_lookup import WriterSchemaLookup, know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced
@@ -65,6 +66,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._states: dict[int, FoldState] = {}  # of partitions that are not folded now, but may be again
         self._take_over: asyncio.Task[None] | None = None
         self._folding: dict[int, asyncio.Future[None]] = {}
+        self._held = HeldPartitions(app, self._fold)
         self._paused_since_s: float | None = None
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
         self._lag = LagWatch(settings, self._next_offsets, gauges, lambda tp: (str(tp.partition),))
@@ -90,7 +92,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         schema_ids = await asyncio.to_thread(register_all, self._settings)
         self._setup = make_setup(self._settings, schema_ids)
         know_own(self._settings, self._setup.writer_schemas, schema_ids, "livetape.Trade", "livetape.Clock")
-        self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas)
+        self._schemas = WriterSchemaLookup(self._settings, self._setup.writer_schemas, schema_ids["livetape.Trade"])
         self._live = LiveTopic(await self.add_async_context(BatchSender(self._settings, self._settings.topic(LIVE))))
         self._standbys = Standbys(self._setup, self._states)
         memory.settle()
@@ -122,6 +124,7 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         self._broken_off.clear()
         metrics.LEFT_ALONE.clear()
         kept = await asyncio.gather(*(partition.close() for partition in partitions.values()))
+        self._held.let_all_go()  # now none can begin to wait
         metrics.MISPLACED_SERIES.clear()
         self._states.update(
             (number, state) for number, state in zip(partitions, kept, strict=True) if state is not None
@@ -153,23 +156,19 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """Fold a record set of a partition that this worker has; one of any other came before a rebalance.
 
         Large ones of different partitions are folded side by side, each in its thread: this waits for the one before of
-        the same partition, and begins.
+        the same partition, and begins. One that must wait for a schema is waited for by what comes behind it alone.
         """
         if before := self._folding.pop(record_set.partition, None):
             await asyncio.wait({before})
+        if len(record_set.data) < THREAD_BYTES:
+            await self._held.take(record_set)
+        else:
+            self._folding[record_set.partition] = self.add_future(self._held.take(record_set))
+
+    async def _fold(self, record_set: RecordSet) -> None:
         partition = self._partitions.get(record_set.partition)
         if partition is None:
             return
-        if len(record_set.data) < THREAD_BYTES:
-            await self._fold_or_end(partition, record_set)
-        else:
-            self._folding[record_set.partition] = self.add_future(self._fold_or_end(partition, record_set))
-
-    async def _fold_or_end(self, partition: FoldingPartition, record_set: RecordSet) -> None:
-        async with errors_end(self.app):
-            await self._fold(partition, record_set)
-
-    async def _fold(self, partition: FoldingPartition, record_set: RecordSet) -> None:
         log_end = self.app.consumer.highwater(TP(record_set.topic, record_set.partition))
         try:
             await partition.fold(record_set, log_end or record_set.next_offset)
@@ -177,6 +176,8 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
             self._aggregate_failed(partition, error)
         except CorruptRecords as error:
             await self._log_damaged(partition, error)
+        except MustWait:
+            raise
         except Exception:
             partition.break_off()  # a record may be folded by half
             raise
@@ -266,8 +267,9 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         if self._partitions.get(partition.partition) is partition:  # else revoked meanwhile, or its last flush failed
             del self._partitions[partition.partition]
             self._break_off(partition.partition, partition.flushed_offset)
-            left = {TP(self._trades, partition.partition)}
-            self.app.consumer.pause_partitions(left & self.app.consumer.assignment())
+            left = TP(self._trades, partition.partition)
+            self._held.let_go(left)
+            self.app.consumer.pause_partitions({left} & self.app.consumer.assignment())
 
     def _break_off(self, number: int, offset: int) -> None:
         self._broken_off[number] = offset

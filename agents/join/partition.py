@@ -1,21 +1,23 @@
 """One partition number of `trades` and `quotes` while this worker has it: record sets in, joined trades out."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from confluent_kafka import KafkaException
 from faust.types import TP
 
 from agents import dead_letters
+from agents.held_partitions import MustWait
 from agents.join import metrics
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.log_bounds import appended_until, log_bounds
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, LetGo, OffsetJump
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -54,13 +56,13 @@ class JoiningPartition:
             TP(settings.topic("trades"), partition),
             recovered.trades_offset,
             self._join.take_trades,
-            WriterSchemaLookup(settings, setup.trade_schemas),
+            setup.trade_lookup,
         )
         self.quotes = Side(
             TP(settings.topic("quotes"), partition),
             recovered.quotes_offset,
             self._join.take_quotes,
-            WriterSchemaLookup(settings, setup.quote_schemas),
+            setup.quote_lookup,
         )
         self._is_broken = False
         self._lock = asyncio.Lock()
@@ -112,6 +114,7 @@ class JoiningPartition:
         """Take a record set of one of the logs, unless the partition was let go of.
 
         Raises:
+            MustWait: a schema is to be learnt first. What was taken up to there may be flushed.
             OffsetJump: it does not begin where the join is.
             CorruptRecords: it cannot be told where its next batch begins.
         """
@@ -122,21 +125,16 @@ class JoiningPartition:
             if record_set.start_offset != side.next_offset:
                 expected = f"the join expects offset {side.next_offset}"
                 raise OffsetJump(*side.tp, expected, record_set.start_offset)
-            with contextlib.suppress(LetGo):  # the last flush has what was taken so far
-                await self._take_all(side, record_set)
-
-    async def _take_all(self, side: Side, record_set: RecordSet) -> None:
-        while True:
             outcome = await self._take_once(side, record_set)
             self._count(outcome)
             side.next_offset = outcome.next_offset
-            if outcome.corrupt:
-                raise CorruptRecords(
-                    f"{side.tp.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
-                )
-            if outcome.needs_schema is None:
-                return
-            await self._closing.outrun_by(side.schemas.learn(outcome.needs_schema))
+        if outcome.corrupt:
+            raise CorruptRecords(
+                f"{side.tp.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
+            )
+        if outcome.needs_schema is not None and not self._closing.has_begun:
+            rest = replace(record_set, start_offset=side.next_offset)
+            raise MustWait(rest, partial(side.schemas.learn, outcome.needs_schema, side.tp))
 
     async def _take_once(self, side: Side, record_set: RecordSet) -> JoinOutcome:
         arguments = (record_set.data, record_set.aborted, side.next_offset)

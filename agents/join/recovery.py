@@ -8,6 +8,7 @@ reset would find either, so the join goes on without it and says so; records tha
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from faust.types import TP
@@ -17,6 +18,7 @@ from agents.join import metrics
 from agents.kernel import QUOTES, CorruptState, JoinConfig, JoinFlush, JoinProgress, QuoteJoin, WriterSchemas
 from agents.log_bounds import log_bounds
 from agents.partition_reader import partition_reader, read_changelog
+from agents.schema_lookup import WriterSchemaLookup
 from agents.transaction import TransactionWriter
 from agents.transport import RecordSet
 from app.intervals import read_interval
@@ -57,6 +59,16 @@ class JoinSetup:
     trade_schemas: WriterSchemas
     quote_schemas: WriterSchemas
     joined_schema_id: int
+
+    @cached_property
+    def trade_lookup(self) -> WriterSchemaLookup:
+        """Learns the schemas of trades."""
+        return WriterSchemaLookup(self.settings, self.trade_schemas, self.joined_schema_id)
+
+    @cached_property
+    def quote_lookup(self) -> WriterSchemaLookup:
+        """Learns the schemas of quotes."""
+        return WriterSchemaLookup(self.settings, self.quote_schemas, self.joined_schema_id)
 
 
 def make_join_setup(settings: Settings, schema_ids: dict[str, int]) -> JoinSetup:

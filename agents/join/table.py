@@ -10,12 +10,13 @@ from faust.types import TP
 
 from agents import memory
 from agents.epoch import RecordsGone
+from agents.held_partitions import HeldPartitions, MustWait
 from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, INPUTS, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
 from agents.metrics_server import serve_metrics
-from agents.partition_log import CorruptRecords, errors_end
+from agents.partition_log import CorruptRecords
 from agents.schema_lookup import know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced
@@ -41,6 +42,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         super().__init__(app, name="quotes", default=None, **options)
         self._settings = settings
         self._partitions: dict[int, JoiningPartition] = {}
+        self._held = HeldPartitions(app, self._take)
         self._paused: set[TP] = set()
         self._broken_off: dict[TP, int] = {}  # logs of partitions that are joined no further than these offsets
         gauges = metrics.LAG_RECORDS, metrics.LAG_S
@@ -86,6 +88,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
         self._broken_off.clear()
         metrics.LEFT_ALONE.clear()
         await asyncio.gather(*(partition.close() for partition in partitions.values()))
+        self._held.let_all_go()  # now none can begin to wait
 
     def position(self, tp: TP) -> int | None:
         """Where fetching of a partition goes on."""
@@ -100,17 +103,18 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
 
     async def take(self, record_set: RecordSet) -> None:
         """Take a record set of a partition that this worker has; one of any other came before a rebalance."""
+        await self._held.take(record_set)
+
+    async def _take(self, record_set: RecordSet) -> None:
         partition = self._partitions.get(record_set.partition)
         if partition is None:
             return
-        async with errors_end(self.app):
-            await self._take(partition, record_set)
-
-    async def _take(self, partition: JoiningPartition, record_set: RecordSet) -> None:
         try:
             await partition.take(record_set)
         except CorruptRecords as error:
             await self._log_damaged(partition, error)
+        except MustWait:
+            raise
         except Exception:
             partition.break_off()  # a record may be taken by half
             raise
@@ -128,14 +132,16 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
             del self._partitions[partition.partition]
             left = {side.tp: side.flushed_offset for side in (partition.trades, partition.quotes)}
             self._break_off(partition.partition, left)
+            self._held.let_go(*left)
             self.app.consumer.pause_partitions(left.keys() & self.app.consumer.assignment())
             self._paused |= left.keys()
 
     def _pace(self, partition: JoiningPartition) -> None:
         """Fetch no more of a log that is far ahead of the other."""
-        now = partition.paused
-        was = self._paused & {partition.trades.tp, partition.quotes.tp}
-        self.app.consumer.pause_partitions(now - was)
+        both = {partition.trades.tp, partition.quotes.tp}
+        now = partition.paused | self._held.paused & both
+        was = self._paused & both
+        self.app.consumer.pause_partitions(now)  # of these one may be fetched again since it need not wait any more
         self.app.consumer.resume_partitions((was - now) & self.app.consumer.assignment())
         self._paused = self._paused - was | now
 

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from agents.fold.history import History
 from agents.fold.partition import FoldingPartition
+from agents.held_partitions import MustWait
 from agents.kernel import Flush, WriterSchemas, end_of
 from agents.transport import RecordSet
 from app.settings import Settings
@@ -76,7 +77,7 @@ class Registry:
         self._schemas = schemas
         self.asked: list[int] = []
 
-    async def learn(self, schema_id: int) -> None:
+    async def learn(self, schema_id: int, _: TP) -> None:
         self.asked.append(schema_id)
         self._schemas.add(schema_id, schema_text("trade"))
 
@@ -129,7 +130,11 @@ async def cancelled_after_a_restart(
     live: Any = SimpleNamespace(changed=lambda _: None)
     partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock(), partitions=1)  # type: ignore[arg-type]
     async with asyncio.timeout(GUARD_S):
-        await partition.fold(new, 5)
+        try:
+            await partition.fold(new, 5)
+        except MustWait as wait:
+            await wait.until()
+            await partition.fold(wait.rest, 5)
     return registry, fold.take_flush()
 
 

@@ -23,7 +23,7 @@ from agents.worker import build_worker
 from app.partitions import partition_of
 from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
-from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of, wire
+from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ GUARD_S = 120.0
 """Longer than anything here takes: a wait that nothing ends fails by it."""
 TRADES = TP("trades", 0)
 RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
-OF_A_FOREIGN_SCHEMA = KafkaRecord(b"binance:BTC-USDT", wire(999_999, b""))
 
 
 class Written:
@@ -51,19 +50,13 @@ class Written:
 
 
 class Endless:
-    """Stands where schemas are learnt and the log is read again, and comes to no end with it."""
+    """Stands where the log is read again, and comes to no end with it."""
 
     def __init__(self) -> None:
         self.has_begun = asyncio.Event()
         self.was_cancelled = False
 
-    async def learn(self, _schema_id: int) -> None:
-        await self._wait()
-
     async def reread(self, *_: object, **__: object) -> None:
-        await self._wait()
-
-    async def _wait(self) -> None:
         self.has_begun.set()
         try:
             await asyncio.Event().wait()
@@ -104,22 +97,9 @@ async def within(work: Awaitable[Any]) -> Any:
         return await work
 
 
-@pytest.mark.parametrize(
-    ("records", "folded"),
-    [
-        ([*of_events(a_trade(0, 0)), OF_A_FOREIGN_SCHEMA, *of_events(a_trade(2, 1))], 1),
-        (
-            of_events(
-                a_trade(0, 0), a_trade(1, 1), Correction(2, "binance", "BTC-USDT", "0", None, NOON), a_trade(3, 2)
-            ),
-            2,
-        ),
-    ],
-    ids=["a schema is asked for", "the log is read again"],
-)
-async def test_one_that_is_let_go_of_waits_for_nothing_and_flushes_what_it_has_folded(
-    records: list[KafkaRecord], folded: int
-) -> None:
+async def test_one_that_is_let_go_of_waits_for_nothing_and_flushes_what_it_has_folded() -> None:
+    correction = Correction(2, "binance", "BTC-USDT", "0", None, NOON)
+    records = of_events(a_trade(0, 0), a_trade(1, 1), correction, a_trade(3, 2))
     written, endless = Written(), Endless()
     partition = folding(new_fold(RULES), written, endless)
     failures: list[Exception] = []
@@ -130,8 +110,8 @@ async def test_one_that_is_let_go_of_waits_for_nothing_and_flushes_what_it_has_f
     await within(taking)
     assert (state, failures) == (None, []), "nobody knows what the kernel still waits for"
     assert endless.was_cancelled
-    assert [flush.next_offset for flush in written.flushes] == [folded]
-    assert partition.flushed_offset == folded
+    assert [flush.next_offset for flush in written.flushes] == [2]
+    assert partition.flushed_offset == 2
 
 
 @pytest.mark.parametrize("start", [0, 5, 11])

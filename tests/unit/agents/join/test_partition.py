@@ -21,7 +21,7 @@ from app.settings import Settings
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import batches_of, new_join, read_joined
 from tests.unit.agents.kernel.join_oracle import Fields, Log
-from tests.unit.agents.kernel.partition_kit import NOON, records_in, wire
+from tests.unit.agents.kernel.partition_kit import NOON, new_schemas, records_in, wire
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_join_by_hand import APPENDED_MS, MINUTE_MS, RULES, clock, quote, tick
 
@@ -149,33 +149,162 @@ async def test_what_came_before_a_damaged_batch_is_written_and_nothing_behind_it
     assert (partition.trades.next_offset, partition.quotes.flushed_offset, failures) == (2, 2, [])
 
 
-async def test_one_that_is_let_go_of_waits_for_no_schema_and_writes_what_it_has_joined() -> None:
-    written = Written()
-    partition = joining(Settings(), new_join(RULES), written)
-    is_asked, cancelled = asyncio.Event(), []
+class JoinWorker:
+    """The join's table with no broker, and a registry that does not tell a schema yet."""
 
-    async def learn(schema_id: int) -> None:
-        is_asked.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.append(schema_id)
-            raise
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        app = build_join(Settings())
+        self.crashes: list[BaseException] = []
+        self.paused: set[TP] = set()
+        self._futures: list[asyncio.Task[None]] = []
+        consumer = SimpleNamespace(
+            assignment=lambda: {TP(Settings().topic(name), 0) for name in ("trades", "quotes")},
+            pause_partitions=self.paused.update,
+            resume_partitions=self.paused.difference_update,
+        )
+        monkeypatch.setattr(app, "consumer", consumer)
+        monkeypatch.setattr(app, "add_future", lambda work: self._futures.append(asyncio.create_task(work)))
+        self.table = cast("JoinTable", app.tables["quotes"])
+        self.written = Written()
+        self.schemas = new_schemas()
+        self.is_told = asyncio.Event()
+        self.asked: list[tuple[int, TP]] = []
+        self.partition = self.table._partitions[0] = joining(Settings(), new_join(RULES, self.schemas), self.written)
+        self.partition.trades.schemas = cast("Any", SimpleNamespace(learn=self._learn))
 
-    partition.quotes.schemas = cast("Any", SimpleNamespace(learn=learn))
+    async def take(self, side: Side, data: bytes, first: int, count: int) -> None:
+        await asyncio.wait_for(self.table.take(RecordSet(*side.tp, data, first, first + count)), WAIT_S)
+
+    async def come_to_an_end(self) -> None:
+        await asyncio.wait_for(asyncio.gather(*self._futures), WAIT_S)
+
+    async def _learn(self, schema_id: int, tp: TP) -> None:
+        self.asked.append((schema_id, tp))
+        await self.is_told.wait()
+        self.schemas.refuse(schema_id, "unknown")
+
+
+FOREIGN = KafkaRecord(b"binance:BTC-USDT", wire(999, b""))
+
+
+async def test_a_log_that_waits_for_a_schema_holds_up_no_other_one_and_what_was_joined_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = JoinWorker(monkeypatch)
+    partition, written = worker.partition, worker.written
+    trades = Log([tick(0, 10), clock(1, 20), tick(3, 30), clock(4, 100)], [APPENDED_MS] * 5)
+    quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
+    await worker.take(partition.trades, batches_of(trades, 0, 2, NONE) + record_batch(2, [FOREIGN]), 0, 3)
+    await worker.take(partition.trades, batches_of(trades, 2, 2, NONE), 3, 2)
+    await worker.take(partition.quotes, batches_of(quotes, 0, 2, NONE), 0, 2)
+    await asyncio.wait_for(partition.flush(), WAIT_S)
+    assert [fields["seq"] for fields in written.joined] == [0]
+    assert (partition.trades.flushed_offset, partition.quotes.flushed_offset) == (2, 2)
+    worker.is_told.set()
+    await worker.come_to_an_end()
+    await partition.flush()
+    assert [fields["seq"] for fields in written.joined] == [0, 3]
+    assert worker.asked == [(999, partition.trades.tp)]
+
+
+async def test_a_log_that_waits_for_a_schema_is_fetched_again_once_it_is_told_unless_it_is_ahead_of_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
+    worker = JoinWorker(monkeypatch)
+    trades = worker.partition.trades
+    log = Log([tick(1, 10), tick(2, 11), clock(3, 100)], [APPENDED_MS] * 4)
+    await worker.take(trades, record_batch(0, [FOREIGN]), 0, 1)
+    await worker.take(trades, batches_of(log, 0, 1, NONE), 1, 1)
+    worker.table._pace(worker.partition)
+    assert worker.paused == {trades.tp}
+    worker.is_told.set()
+    await worker.come_to_an_end()
+    worker.table._pace(worker.partition)
+    assert worker.paused == set()
+    await worker.take(trades, batches_of(log, 1, 2, NONE), 2, 2)
+    assert worker.paused == {trades.tp}, "two trades wait for quotes"
+
+
+async def test_a_log_that_waits_for_a_schema_while_it_is_ahead_of_the_other_is_fetched_no_sooner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
+    worker = JoinWorker(monkeypatch)
+    trades = worker.partition.trades
+    log = Log([tick(0, 10), tick(1, 11), clock(2, 100), tick(4, 101)], [APPENDED_MS] * 5)
+    await worker.take(trades, batches_of(log, 0, 3, NONE), 0, 3)
+    await worker.take(trades, record_batch(3, [FOREIGN]), 3, 1)
+    await worker.take(trades, batches_of(log, 3, 1, NONE), 4, 1)
+    worker.is_told.set()
+    await worker.come_to_an_end()
+    worker.table._pace(worker.partition)
+    assert worker.paused == {trades.tp}
+
+
+async def test_a_log_that_waits_for_a_schema_is_not_fetched_again_because_the_other_one_caught_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
+    worker = JoinWorker(monkeypatch)
+    partition = worker.partition
+    trades = Log([tick(0, 10), tick(1, 11), clock(2, 100), tick(4, 101)], [APPENDED_MS] * 5)
+    quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
+    await worker.take(partition.trades, batches_of(trades, 0, 3, NONE), 0, 3)
+    await worker.take(partition.trades, record_batch(3, [FOREIGN]), 3, 1)
+    await worker.take(partition.trades, batches_of(trades, 3, 1, NONE), 4, 1)
+    await worker.take(partition.quotes, batches_of(quotes, 0, 2, NONE), 0, 2)
+    assert (partition.paused, worker.paused) == (set(), {partition.trades.tp})
+    worker.is_told.set()
+    await worker.come_to_an_end()
+    assert worker.paused == set()
+
+
+async def test_a_log_that_is_damaged_behind_what_it_waited_for_is_fetched_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    worker = JoinWorker(monkeypatch)
+    trades, both = worker.partition.trades, {worker.partition.trades.tp, worker.partition.quotes.tp}
+    await worker.take(trades, record_batch(0, [FOREIGN]), 0, 1)
+    await worker.take(trades, bytes(100), 1, 0)
+    await worker.take(trades, batches_of(Log([tick(1, 10)], []), 0, 1, NONE), 1, 1)
+    worker.is_told.set()
+    await worker.come_to_an_end()
+    assert (trades.next_offset, worker.paused) == (1, both)
+
+
+async def test_one_whose_flush_failed_begins_to_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = JoinWorker(monkeypatch)
+    take = worker.partition.trades.take
+
+    def fails_meanwhile(*arguments: Any) -> JoinOutcome:
+        worker.partition.drop()
+        return take(*arguments)
+
+    worker.partition.trades.take = fails_meanwhile
+    await worker.take(worker.partition.trades, record_batch(0, [FOREIGN]), 0, 1)
+    await worker.come_to_an_end()
+    assert worker.asked == []
+
+
+async def test_one_that_is_let_go_of_waits_for_no_schema_and_writes_what_it_has_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = JoinWorker(monkeypatch)
+    partition = worker.partition
     trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS] * 2)
     quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
-    foreign = record_batch(2, [KafkaRecord(b"binance:BTC-USDT", wire(999, b""))])
-    await partition.take(RecordSet(partition.trades.tp.topic, 0, batches_of(trades, 0, 2, NONE), 0, 2))
-    failures: list[Exception] = []
-    partition.start(WAIT_S, lambda _, error: failures.append(error))
-    whole = batches_of(quotes, 0, 2, NONE) + foreign
-    taking = asyncio.create_task(partition.take(RecordSet(partition.quotes.tp.topic, 0, whole, 0, 3)))
-    await asyncio.wait_for(is_asked.wait(), WAIT_S)
-    await asyncio.wait_for(partition.close(), WAIT_S)
-    await asyncio.wait_for(taking, WAIT_S)
-    assert [(fields["match"], fields["seq"]) for fields in written.joined] == [("quoted", 0)]
-    assert (cancelled, partition.quotes.flushed_offset, failures) == ([999], 2, [])
+    await worker.take(partition.quotes, batches_of(quotes, 0, 2, NONE), 0, 2)
+    partition.start(WAIT_S, lambda _, error: worker.crashes.append(error))
+    await worker.take(partition.trades, batches_of(trades, 0, 2, NONE) + record_batch(2, [FOREIGN]), 0, 3)
+    await asyncio.wait_for(worker.table.revoked(), WAIT_S)
+    await worker.come_to_an_end()
+    assert [(fields["match"], fields["seq"]) for fields in worker.written.joined] == [("quoted", 0)]
+    assert (partition.trades.flushed_offset, worker.crashes) == (2, [])
 
 
 async def test_nothing_of_a_record_that_was_taken_by_half_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

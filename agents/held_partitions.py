@@ -1,0 +1,100 @@
+"""Partitions that wait, as for a schema while the registry is away, and hold up no other one."""
+
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from faust.types import TP
+
+from agents.partition_log import Closing, LetGo, errors_end
+from agents.transport import BatchApp, RecordSet
+
+MOST_KEPT: Final = 8
+"""Record sets of a partition that waits, before no more are fetched. A registry that answers is faster than that, and
+once fetching has stopped it may take a second to begin again."""
+
+
+class MustWait(Exception):
+    """A record set cannot be taken to its end now. The rest of it can be, once what `until` begins has ended."""
+
+    def __init__(self, rest: RecordSet, until: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        super().__init__(f"{rest.topic} partition {rest.partition} waits at offset {rest.start_offset}")
+        self.rest = rest
+        self.until = until
+
+
+class _Held:
+    """What is left of a record set, and those that came behind it."""
+
+    def __init__(self, rest: RecordSet) -> None:
+        self.record_sets = deque([rest])
+        self.closing = Closing()
+
+
+class HeldPartitions:
+    """Takes record sets, those of a partition in order. One that must wait is taken up again by itself.
+
+    An agent has one stream for all partitions of a topic: if it waited for one, it would wait for all.
+    """
+
+    def __init__(self, app: BatchApp, take: Callable[[RecordSet], Awaitable[None]]) -> None:
+        """`take` may raise MustWait. Any other error ends the worker."""
+        self._app = app
+        self._take = take
+        self._held: dict[TP, _Held] = {}
+        self.paused: set[TP] = set()
+        """Those of which no more is fetched meanwhile."""
+
+    async def take(self, record_set: RecordSet) -> None:
+        """Take a record set, or keep it as long as one before it waits."""
+        tp = TP(record_set.topic, record_set.partition)
+        if held := self._held.get(tp):
+            self._keep(tp, held, record_set)
+            return
+        async with errors_end(self._app):
+            try:
+                await self._take(record_set)
+            except MustWait as wait:
+                held = self._held[tp] = _Held(wait.rest)
+                self._app.add_future(self._go_on(tp, held, wait))
+
+    def let_go(self, *partitions: TP) -> None:
+        """Wait no more, and drop what is kept: it is fetched again by whoever has the partition then."""
+        for tp in partitions:
+            if held := self._held.pop(tp, None):
+                held.closing.begin()
+        if resumed := self.paused.intersection(partitions):
+            self.paused -= resumed
+            self._app.consumer.resume_partitions(resumed & self._app.consumer.assignment())
+
+    def let_all_go(self) -> None:
+        """The same with every partition that waits."""
+        self.let_go(*self._held)
+
+    def _keep(self, tp: TP, held: _Held, record_set: RecordSet) -> None:
+        held.record_sets.append(record_set)
+        if len(held.record_sets) > MOST_KEPT:
+            self.paused.add(tp)
+            self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
+
+    async def _go_on(self, tp: TP, held: _Held, first: MustWait) -> None:
+        wait: MustWait | None = first
+        async with errors_end(self._app):
+            with contextlib.suppress(LetGo):
+                while wait is not None:
+                    await held.closing.outrun_by(wait.until())
+                    wait = await self._take_kept(held)
+                self.let_go(tp)
+
+    async def _take_kept(self, held: _Held) -> MustWait | None:
+        """Take what is kept up to what must wait as well. Raises LetGo."""
+        while not held.closing.has_begun:
+            if not held.record_sets:
+                return None
+            try:
+                await self._take(held.record_sets.popleft())
+            except MustWait as wait:
+                held.record_sets.appendleft(wait.rest)
+                return wait
+        raise LetGo
