@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from faust.types import TP
 
+from agents.held_partitions import HeldPartitions, MustWait
 from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
 from agents.metrics_server import serve_metrics
-from agents.partition_log import OffsetJump, errors_end
+from agents.partition_log import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.minutes import Amounts, Bar, Candle, Why
 from agents.reconciliation.pairs import Reconciliation, Series, Verdict
@@ -55,6 +56,7 @@ class CandleCheck:
         declared = read_venues(settings.venues_file)
         self._venues = {name: venue.candles for name, venue in declared.items() if venue.candles is not None}
         self._check = Reconciliation(settings.reconcile_patience_ms / 1_000, self._venues)
+        self._held = HeldPartitions(app, self._take)
         self._positions: dict[TP, int] = {}  # of this assignment: the next one has another dict
         self._is_started = False
         app.read_batches_from(self)
@@ -74,6 +76,7 @@ class CandleCheck:
     async def revoked(self) -> None:
         """Let go of what waits: whoever has the partition then reads it again."""
         self._positions = {}
+        self._held.let_all_go()
         metrics.LEFT_ALONE.clear()
         self._check.forget_waiting()
 
@@ -83,8 +86,7 @@ class CandleCheck:
 
     async def take(self, record_set: RecordSet) -> None:
         """Compare the records of a record set of a partition that this worker has."""
-        async with errors_end(self._app):
-            await self._take(record_set)
+        await self._held.take(record_set)
 
     async def _take(self, record_set: RecordSet) -> None:
         tp = TP(record_set.topic, record_set.partition)
@@ -96,6 +98,10 @@ class CandleCheck:
             raise OffsetJump(*tp, f"offset {position} is next", record_set.start_offset)
         try:
             records = await self._read(record_set, position)
+        except RegistryAway as away:
+            if self._positions is not positions:
+                return
+            raise MustWait(record_set, lambda: self._until_told(record_set, position)) from away
         except CorruptBatch as error:
             if self._positions is positions:
                 self._leave_off(tp, error)
@@ -109,6 +115,7 @@ class CandleCheck:
     def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
         log.critical("%s partition %d is compared no further: %s", *tp, error)
         self._positions.pop(tp, None)
+        self._held.let_go(tp)
         metrics.LEFT_ALONE.labels(*tp).set(1)
         self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
@@ -130,13 +137,20 @@ class CandleCheck:
             metrics.WAITING.set(self._check.waiting)
 
     async def _read(self, record_set: RecordSet, position: int) -> list[tuple[str, Fields]]:
-        """The wanted records at a position and behind it, once the registry answers."""
+        """The wanted records at a position and behind it. Raises RegistryAway, CorruptBatch."""
+        return await asyncio.to_thread(lambda: list(self._wanted(record_set, position)))
+
+    async def _until_told(self, record_set: RecordSet, position: int) -> None:
+        """Wait until the registry tells all schemas of a record set."""
         while True:
             try:
-                return await asyncio.to_thread(lambda: list(self._wanted(record_set, position)))
+                await self._read(record_set, position)
             except RegistryAway as error:
-                log.warning("waiting %.0f s: %s", REGISTRY_PAUSE_S, error)
+                waits = "%s partition %d waits %.0f s: %s"
+                log.warning(waits, record_set.topic, record_set.partition, REGISTRY_PAUSE_S, error)
                 await asyncio.sleep(REGISTRY_PAUSE_S)
+            else:
+                return
 
     def _wanted(self, record_set: RecordSet, position: int) -> Iterable[tuple[str, Fields]]:
         records, damaged = read_records(record_set.data, record_set.aborted)

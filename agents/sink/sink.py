@@ -10,22 +10,22 @@ from faust.types import TP
 
 from agents import crash_points
 from agents.epoch import RecordsGone, check_progress, epoch_of
+from agents.held_partitions import HeldPartitions, MustWait
 from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
 from agents.metrics_server import serve_metrics
-from agents.partition_log import errors_end
 from agents.sink import metrics
 from agents.sink.gathered import Gathered, Place
 from agents.sink.patience import patiently
-from agents.sink.rows import RowMaker
+from agents.sink.rows import RowMaker, Rows
 from agents.sink.writer import Pending, SqlWriter
 from agents.topic_check import partitions_of
 from agents.transport import BatchApp, RecordSet
 from app.aggregates import load_aggregates
 from app.database import migrate, tables
 from app.records import RecordReader
-from app.schema_lookup import RegistrySchemas
+from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class SqlSink:
         reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings), aggregates)
         self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
         self._gathered = Gathered()
+        self._held = HeldPartitions(app, self._take)
         self._has_rows = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -87,6 +88,7 @@ class SqlSink:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         self._gathered.clear()
+        self._held.let_all_go()
         metrics.LEFT_ALONE.clear()
         self._has_room.set()
 
@@ -101,8 +103,7 @@ class SqlSink:
 
     async def take(self, record_set: RecordSet) -> None:
         """Gather the rows of a record set; waits while too much is gathered already."""
-        async with errors_end(self._app):
-            await self._take(record_set)
+        await self._held.take(record_set)
 
     async def _start(self) -> None:
         self._is_started = True
@@ -117,7 +118,12 @@ class SqlSink:
         if place is None:
             return
         try:
-            rows = await patiently(lambda: asyncio.to_thread(self._maker.rows, record_set, place.offset, place.epoch))
+            rows = await self._rows(record_set, place)
+        except RegistryAway as away:
+            if not self._gathered.is_at(tp, place):
+                return
+            log.warning("%s partition %d waits: %s", *tp, away)
+            raise MustWait(record_set, lambda: patiently(lambda: self._rows(record_set, place))) from away
         except CorruptBatch as error:
             if self._gathered.is_at(tp, place):
                 self._leave_off(tp, error)
@@ -128,6 +134,9 @@ class SqlSink:
             self._has_room.clear()
             metrics.FULL.inc()
 
+    async def _rows(self, record_set: RecordSet, place: Place) -> Rows:
+        return await asyncio.to_thread(self._maker.rows, record_set, place.offset, place.epoch)
+
     def _leave_alone(self, tp: TP, error: RecordsGone) -> None:
         """Store nothing of a partition that was left off for longer than its records are kept; the others go on."""
         log.critical("%s partition %d is not stored: %s", *tp, error)
@@ -137,6 +146,7 @@ class SqlSink:
     def _leave_off(self, tp: TP, error: CorruptBatch) -> None:
         log.critical("%s partition %d is stored no further: %s", *tp, error)
         self._gathered.leave_off(tp)
+        self._held.let_go(tp)
         metrics.LEFT_ALONE.labels(*tp).set(1)
         self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 

@@ -1,5 +1,6 @@
 """Which record sets the check of bars takes."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,15 +8,20 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
+from agents.kernel import CorruptBatch
 from agents.partition_log import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.check import CandleCheck
 from agents.reconciliation.minutes import Why
 from agents.reconciliation.pairs import Series, Verdict
 from agents.transport import RecordSet
+from app.schema_lookup import RegistryAway
 from app.settings import Settings
 
 BARS = TP("test.bars", 0)
+CANDLES = TP("test.candles", 0)
+WAIT_S = 120.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
 BTC = Series("binance-usdm", "BTC-USDT")
 
 
@@ -25,13 +31,21 @@ class App:
     def __init__(self) -> None:
         self.crashes: list[Exception] = []
         self.paused: set[TP] = set()
-        self.consumer = SimpleNamespace(assignment=lambda: {BARS}, pause_partitions=self.paused.update)
+        self.consumer = SimpleNamespace(
+            assignment=lambda: {BARS},
+            pause_partitions=self.paused.update,
+            resume_partitions=self.paused.difference_update,
+        )
+        self.futures: list[asyncio.Task[None]] = []
 
     def read_batches_from(self, _source: CandleCheck) -> None:
         """Ask it for no positions."""
 
     async def crash(self, error: Exception) -> None:
         self.crashes.append(error)
+
+    def add_future(self, work: Any) -> None:
+        self.futures.append(asyncio.create_task(work))
 
 
 def begun(at: int) -> tuple[App, CandleCheck]:
@@ -80,6 +94,84 @@ async def test_a_set_that_was_being_read_when_its_partition_came_back_at_the_sam
     assert (app.paused, check.position(BARS)) == (set(), 10)
     await check.take(RecordSet(*BARS, b"", 10, 12))
     assert (check.position(BARS), app.crashes) == (12, [])
+
+
+async def test_a_partition_whose_schema_is_not_told_now_holds_up_no_other_and_is_compared_once_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.reconciliation.check.REGISTRY_PAUSE_S", 0)
+    app, check = begun(10)
+    check._positions[CANDLES] = 20
+    is_back = False
+    read = check._read
+
+    async def once_back(record_set: RecordSet, position: int) -> Any:
+        if record_set.topic == BARS.topic and not is_back:
+            raise RegistryAway("503")
+        return await read(record_set, position)
+
+    monkeypatch.setattr(check, "_read", once_back)
+    for record_set in (RecordSet(*BARS, b"", 10, 12), RecordSet(*BARS, b"", 12, 15), RecordSet(*CANDLES, b"", 20, 21)):
+        await check.take(record_set)
+    assert (check.position(BARS), check.position(CANDLES)) == (10, 21)
+    is_back = True
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (check.position(BARS), app.crashes) == (15, [])
+
+
+async def test_a_partition_that_is_let_go_of_waits_for_no_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, check = begun(10)
+    asked = asyncio.Event()
+
+    async def read(*_: object) -> Any:
+        asked.set()
+        raise RegistryAway("503")
+
+    monkeypatch.setattr(check, "_read", read)
+    await check.take(RecordSet(*BARS, b"", 10, 12))
+    asked.clear()
+    await asyncio.wait_for(asked.wait(), WAIT_S)
+    await check.revoked()
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (check.position(BARS), app.crashes) == (None, [])
+
+
+async def test_a_set_whose_schema_was_asked_for_across_a_rebalance_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, check = begun(10)
+
+    async def read_across_a_rebalance(*_: object) -> Any:
+        await check.revoked()
+        check._positions[BARS] = 10
+        raise RegistryAway("503")
+
+    monkeypatch.setattr(check, "_read", read_across_a_rebalance)
+    await check.take(RecordSet(*BARS, b"", 10, 12))
+    assert (app.futures, app.crashes) == ([], [])
+
+
+async def test_a_partition_that_is_damaged_behind_what_it_waited_for_is_fetched_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.reconciliation.check.REGISTRY_PAUSE_S", 0)
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    app, check = begun(10)
+    is_back = False
+
+    async def read(record_set: RecordSet, _position: int) -> Any:
+        if record_set.start_offset == 12:
+            raise CorruptBatch
+        if not is_back:
+            raise RegistryAway("503")
+        return []
+
+    monkeypatch.setattr(check, "_read", read)
+    for first, end in ((10, 12), (12, 15), (15, 16)):
+        await check.take(RecordSet(*BARS, b"", first, end))
+    is_back = True
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (check.position(BARS), app.paused, app.crashes) == (None, {BARS}, [])
 
 
 def test_a_minute_that_is_cut_by_a_trade_is_counted_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """What the sink does where the database is not where it left it."""
 
+import asyncio
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,13 @@ from agents.sink.rows import Rows
 from agents.sink.sink import SqlSink
 from agents.sink.writer import Pending
 from agents.transport import RecordSet
+from app.schema_lookup import RegistryAway
 from app.settings import Settings
 
 TRADES = TP("test.trades", 0)
 BARS = TP("test.bars", 0)
+WAIT_S = 120.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
 
 
 class App:
@@ -29,7 +33,12 @@ class App:
         self.crashes: list[Exception] = []
         self.rejoined = 0
         self.paused: set[TP] = set()
-        self.consumer = SimpleNamespace(assignment=lambda: {TRADES}, pause_partitions=self.paused.update)
+        self.consumer = SimpleNamespace(
+            assignment=lambda: {TRADES},
+            pause_partitions=self.paused.update,
+            resume_partitions=self.paused.difference_update,
+        )
+        self.futures: list[asyncio.Task[None]] = []
 
     def read_batches_from(self, source: object) -> None:
         pass
@@ -42,6 +51,9 @@ class App:
 
     async def crash(self, error: Exception) -> None:
         self.crashes.append(error)
+
+    def add_future(self, work: Any) -> None:
+        self.futures.append(asyncio.create_task(work))
 
 
 def left_alone() -> float | None:
@@ -132,3 +144,91 @@ async def test_a_partition_that_is_stored_no_further_is_told_until_it_is_another
     assert (sink.position(TRADES), left_alone()) == (None, 1)
     await sink.revoked()
     assert left_alone() is None
+
+
+class Registry:
+    """Stands where rows are made, and knows the schema of one topic; of the other's once it is back."""
+
+    def __init__(self) -> None:
+        self.is_back = False
+        self.asked = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def rows(self, record_set: RecordSet, *_: object) -> Rows:
+        if record_set.topic == TRADES.topic and not self.is_back:
+            self._loop.call_soon_threadsafe(self.asked.set)
+            raise RegistryAway("503")
+        return Rows()
+
+
+async def test_a_partition_whose_schema_is_not_told_now_holds_up_no_other_and_is_stored_in_order_once_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("agents.sink.patience.FIRST_PAUSE_S", 0)
+    app: Any = App()
+    sink, registry = SqlSink(app, Settings()), Registry()
+    sink._has_room.set()
+    for tp in (TRADES, BARS):
+        sink._gathered.begin(tp, Place("epoch", 10))
+    monkeypatch.setattr(sink._maker, "rows", registry.rows)
+    for record_set in (RecordSet(*TRADES, b"", 10, 12), RecordSet(*TRADES, b"", 12, 15), RecordSet(*BARS, b"", 10, 14)):
+        await asyncio.wait_for(sink.take(record_set), WAIT_S)
+    assert (sink.position(TRADES), sink.position(BARS)) == (10, 14)
+    assert "test.trades partition 0 waits: 503" in caplog.text
+    registry.is_back = True
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (sink.position(TRADES), app.crashes) == (15, [])
+
+
+async def test_a_partition_that_is_damaged_behind_what_it_waited_for_is_fetched_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.sink.patience.FIRST_PAUSE_S", 0)
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    app: Any = App()
+    sink, registry = SqlSink(app, Settings()), Registry()
+    sink._has_room.set()
+    sink._gathered.begin(TRADES, Place("epoch", 10))
+
+    def rows(record_set: RecordSet, *_: object) -> Rows:
+        if record_set.start_offset == 12:
+            raise CorruptBatch
+        return registry.rows(record_set)
+
+    monkeypatch.setattr(sink._maker, "rows", rows)
+    for first, end in ((10, 12), (12, 15), (15, 16)):
+        await sink.take(RecordSet(*TRADES, b"", first, end))
+    registry.is_back = True
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (sink.position(TRADES), app.paused, app.crashes) == (None, {TRADES}, [])
+
+
+async def test_a_partition_that_is_let_go_of_waits_for_no_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    app: Any = App()
+    sink, registry = SqlSink(app, Settings()), Registry()
+    sink._has_room.set()
+    sink._gathered.begin(TRADES, Place("epoch", 10))
+    monkeypatch.setattr(sink._maker, "rows", registry.rows)
+    await sink.take(RecordSet(*TRADES, b"", 10, 12))
+    registry.asked.clear()
+    await asyncio.wait_for(registry.asked.wait(), WAIT_S)
+    await sink.revoked()
+    await asyncio.wait_for(asyncio.gather(*app.futures), WAIT_S)
+    assert (sink.position(TRADES), app.crashes) == (None, [])
+
+
+async def test_a_set_whose_schema_was_asked_for_across_a_rebalance_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app: Any = App()
+    sink = SqlSink(app, Settings())
+    sink._has_room.set()
+    sink._gathered.begin(TRADES, Place("epoch", 10))
+
+    def away_across_a_rebalance(*_: object) -> Rows:
+        sink._gathered.begin(TRADES, Place("epoch", 10))
+        raise RegistryAway("503")
+
+    monkeypatch.setattr(sink._maker, "rows", away_across_a_rebalance)
+    await sink.take(RecordSet(*TRADES, b"", 10, 12))
+    assert (app.futures, app.crashes) == ([], [])
