@@ -72,7 +72,7 @@ struct TradeIdView {
 /// Room for the digits of a number.
 using TradeIdText = std::array<char, 20>;
 
-/// The same, kept. Nearly all venues have numbers: those cost no string.
+/// The same, kept. Nearly all venues have numbers: those cost no string, and neither does an id that is not there.
 class TradeId {
  public:
   TradeId() = default;
@@ -88,7 +88,7 @@ class TradeId {
   }
   [[gnu::always_inline]] TradeId& operator=(TradeIdView id) {
     number_ = id.number;
-    if (!id.is_number() || text_) text_ = id.is_number() ? nullptr : std::make_unique<std::string>(id.text);
+    if (!id.is_number() || text_) text_ = id.text.empty() ? nullptr : std::make_unique<std::string>(id.text);
     return *this;
   }
   friend bool operator==(const TradeId& a, const TradeId& b) noexcept {

@@ -102,6 +102,19 @@ def test_the_same_cancellation_again_changes_nothing() -> None:
     assert once.bars == twice.bars
 
 
+def test_the_same_correction_again_changes_no_bar_without_a_price_wherever_a_flush_falls() -> None:
+    rules = replace(RULES, conditions={"binance": {"@": ("volume",)}})
+    by = a_trade(0, 1, price="6")
+    once: list[Event] = [a_trade(0, 1), a_clock(1, 100), a_clock(2, 100), correct(3, "0", by)]
+    events = [*once, a_clock(4, 100), a_clock(5, 100), correct(6, "0", by)]
+    at_once, one_by_one = folded(events, rules), Partition(rules)
+    for event in events:
+        one_by_one.take(event)
+    assert dict(one_by_one.bars) == dict(at_once.bars)
+    bar = minute(at_once)
+    assert (bar.open, bar.notional, bar.revision, bar.seq) == (Decimal(0), Decimal(6), 1, 3)
+
+
 def test_a_bar_whose_trades_are_all_cancelled_says_so() -> None:
     bar = minute(folded([*MINUTE, cancel(4, "0"), cancel(5, "1"), cancel(6, "2")]))
     assert (bar.trade_count, bar.first_trade_id, bar.revision) == (0, "", 3)
