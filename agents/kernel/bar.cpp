@@ -48,7 +48,9 @@ void Aggregate::merge(const Aggregate& other, bool is_anew) {
   if (other.has_high_low) take_range(other.high, other.low);
   if (other.has_open_close) {
     if (!has_open_close) starts_count = other.starts_count;
-    is_recounted |= is_anew;
+    // One that goes over to the newer count itself begins with this sum's: its first trade may be the first of all.
+    const bool begins_anew = is_anew && (other.starts_count || !other.is_recounted);
+    is_recounted |= begins_anew;
     take_first(other.first_order, other.open, other.first_id);
     if (is_anew) set_last(other.last_order, other.close, other.last_id);
     take_last(other.last_order, other.close, other.last_id);

@@ -121,6 +121,13 @@ def ends(partition: Partition, interval: str) -> list[tuple[str, str]]:
     return [(bar.first_trade_id, bar.last_trade_id) for _, bar in sorted(newest.items())]
 
 
+def forming_ends(partition: Partition, interval: str) -> tuple[str, str]:
+    """First and last trade of the interval's one bar that still forms."""
+    live = read_live(partition.live_all()[b"binance:BTC-USDT"])
+    (bar,) = [bar for window, bar in live.items() if window.interval == interval]
+    return bar["first_trade_id"], bar["last_trade_id"]
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 @pytest.mark.parametrize("rules", [FIVE_MINUTES, replace(MINUTES, intervals=(("5m", 300 * SECOND),))])
 def test_a_bar_in_which_its_venue_counts_anew_opens_with_the_old_numbers_and_closes_with_the_new(
@@ -129,9 +136,7 @@ def test_a_bar_in_which_its_venue_counts_anew_opens_with_the_old_numbers_and_clo
     partition = folded(ordered([*OLD, *ANEW]), rules)
     if is_restarted:
         partition.crash_and_restore(is_compacted=True)
-    live = read_live(partition.live_all()[b"binance:BTC-USDT"])
-    (forming,) = [bar for window, bar in live.items() if window.interval == "5m"]
-    assert (forming["first_trade_id"], forming["last_trade_id"]) == ("4000000", "4")
+    assert forming_ends(partition, "5m") == ("4000000", "4")
     more = [a_trade(6, 80, trade_id="5"), a_trade(7, 2.5, trade_id="4000001"), a_trade(8, 65.5, trade_id="3")]
     partition.fold(record_batch(6, records_of(ordered([*more, a_clock(9, 400)]))))
     partition.flush()
@@ -160,6 +165,23 @@ def test_a_correction_leaves_a_bar_its_first_and_last_trade_where_its_venue_coun
     partition.fold(record_batch(7, records_of([gone])))
     partition.flush()
     assert ends(partition, "5m") == [("4000000", "2")]
+
+
+@pytest.mark.parametrize("horizon_s", [2, 600])
+def test_a_bar_opens_with_the_lowest_of_the_old_numbers_though_the_next_part_of_it_has_that_and_new_ones(
+    horizon_s: int,
+) -> None:
+    """Once former numbers are forgotten the parts alone tell, as where they are kept."""
+    lengths = (("1s", 1), ("1m", 60), ("5m", 300), ("10m", 600))
+    intervals = tuple((name, length * SECOND) for name, length in lengths)
+    old = [(299, "997"), (299.5, "1000"), (300.2, "996"), (301, "999")]
+    trades = [a_trade(at, seconds, trade_id=number) for at, (seconds, number) in enumerate([*old, (400, "3")])]
+    rules = replace(MINUTES, intervals=intervals, horizon_ns=horizon_s * SECOND)
+    partition = folded(ordered([*trades, a_clock(5, 500)]), rules)
+    assert forming_ends(partition, "10m") == ("996", "3")
+    partition.take(a_clock(6, 700))
+    assert ends(partition, "5m") == [("997", "1000"), ("996", "3")]
+    assert ends(partition, "10m") == [("996", "3")]
 
 
 def numbered(offset: int, seconds: float, number: int, price: str) -> Trade:
@@ -275,6 +297,25 @@ def tapes(draw: st.DrawFn) -> list[Event]:
         if draw(st.integers(0, 5)) == 0:
             tape.append(Clock(len(tape), "binance", at_ns - draw(st.integers(0, 3)) * SECOND))
     return tape
+
+
+@given(
+    old=st.permutations(range(1_000, 1_006)),
+    new=st.permutations(range(1, 5)),
+    lengths_s=st.sets(st.sampled_from([5, 60, 100, 300])),
+    since_s=st.sampled_from([197, 199, 297, 299, 302]),
+    horizon_s=st.sampled_from([2, 600]),
+)
+def test_by_any_tree_of_intervals_a_bar_opens_with_the_lowest_old_number_and_closes_with_the_highest_new_one(
+    old: Sequence[int], new: Sequence[int], lengths_s: set[int], since_s: int, horizon_s: int
+) -> None:
+    intervals = tuple((f"{length_s}s", length_s * SECOND) for length_s in (1, *sorted(lengths_s), 600))
+    times_s = [since_s + 0.4 * at for at in range(len(old))] + [since_s + 100 + 0.4 * at for at in range(len(new))]
+    numbers = zip(times_s, [*old, *new], strict=True)
+    trades = [a_trade(at, time_s, trade_id=str(number)) for at, (time_s, number) in enumerate(numbers)]
+    clocks = [a_clock(len(trades), 500), a_clock(len(trades) + 1, 700)]
+    rules = replace(MINUTES, intervals=intervals, horizon_ns=horizon_s * SECOND)
+    assert ends(folded(ordered([*trades, *clocks]), rules), "600s") == [("1000", "4")]
 
 
 @st.composite
