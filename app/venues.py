@@ -81,7 +81,10 @@ class Hours(BaseModel):
     pre_ns: Annotated[Duration | None, Field(alias="pre", gt=0)] = None
     """How long before regular hours pre-market hours begin; as the calendar says when nothing is said."""
     post_ns: Annotated[Duration | None, Field(alias="post", gt=0)] = None
-    """How long after regular hours post-market hours end; likewise."""
+    """How long after the calendar's close post-market hours end; likewise."""
+    closing_auction_ns: Annotated[Duration | None, Field(alias="closing_auction", gt=0)] = None
+    """How long after the calendar's close the closing auction's trades may come: regular hours end so much later, and
+    post-market hours begin then."""
     bars: dict[IntervalName, Sessions]
     """By interval: what its bars are made of."""
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from pandas_market_calendars import get_calendar, get_calendar_names
 
+from app.intervals import SECOND_NS
 from app.venues import Hours, Session, Venue, VenuesFileError
 
 Edges = dict[str, list[int]]
@@ -17,8 +18,10 @@ FIRST_DAY: Final = date(2010, 1, 1)
 YEARS_AHEAD: Final = 10
 """How far calendars reach when the worker starts."""
 PRE, OPEN, CLOSE, POST = "pre", "market_open", "market_close", "post"
-BEGIN: Final = {Session.PRE: PRE, Session.REGULAR: OPEN, Session.POST: CLOSE}
-END: Final = {Session.PRE: OPEN, Session.REGULAR: CLOSE, Session.POST: POST}
+REGULAR_END: Final = "regular_end"
+"""The calendar's close, or when the closing auction is over that comes behind it."""
+BEGIN: Final = {Session.PRE: PRE, Session.REGULAR: OPEN, Session.POST: REGULAR_END}
+END: Final = {Session.PRE: OPEN, Session.REGULAR: REGULAR_END, Session.POST: POST}
 
 
 class NoSuchHours(VenuesFileError):
@@ -44,6 +47,7 @@ def _tables(hours: Hours, whose: str) -> dict[str, list[tuple[int, int]]]:
         days[PRE] = [opens - hours.pre_ns for opens in days[OPEN]]
     if hours.post_ns is not None:
         days[POST] = [closes + hours.post_ns for closes in days[CLOSE]]
+    days[REGULAR_END] = _regular_ends(hours, days, whose)
     tables = {}
     for interval, sessions in hours.bars.items():
         begin, end = BEGIN[sessions[0]], END[sessions[-1]]
@@ -56,6 +60,23 @@ def _tables(hours: Hours, whose: str) -> dict[str, list[tuple[int, int]]]:
         windows = zip(days[begin], days[end], strict=True)
         tables[interval] = [(start, stop) for start, stop in windows if start < stop]
     return tables
+
+
+def _regular_ends(hours: Hours, days: Edges, whose: str) -> list[int]:
+    """When each day's regular hours end: with the calendar's close, or the closing auction that comes behind it."""
+    if hours.closing_auction_ns is None:
+        return days[CLOSE]
+    ends = [closes + hours.closing_auction_ns for closes in days[CLOSE]]
+    next_days = [*days.get(PRE, days[OPEN])[1:], ends[-1] + 1]
+    edges = zip(days[CLOSE], ends, days.get(POST, days[CLOSE]), next_days, strict=True)
+    for closes, auction_ends, post_ends, next_begins in edges:
+        if auction_ends >= (post_ends if post_ends > closes else next_begins):
+            day = datetime.fromtimestamp(closes // SECOND_NS, UTC).date()
+            raise NoSuchHours(
+                f"{whose}: by `closing_auction` regular hours of {day} end no sooner than post-market hours do, or the "
+                "next day begins: say in venues.yaml a shorter time, `closing_auction: 5m`"
+            )
+    return ends
 
 
 def _days(calendar: str, whose: str) -> Edges:

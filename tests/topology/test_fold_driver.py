@@ -1,6 +1,7 @@
 """The fold from trades to topics with no broker, and with time in the test's hand."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,22 @@ def test_the_table_lets_go_of_bars_that_nothing_can_change_any_more() -> None:
     driver.flush()
     # the newest id tells how many are missing before the next
     assert state_kinds(driver) == {"trade ids", "intervals", "patience", "rules"}
+
+
+def test_a_closing_auction_is_in_its_exchanges_day_and_not_in_the_hours_behind_it(tmp_path: Path) -> None:
+    path = tmp_path / "venues.yaml"
+    hours = "{calendar: NASDAQ, closing_auction: 5s, bars: {1d: [regular], post: [post]}}"
+    path.write_text(f"nasdaq: {{hours: {hours}}}")
+    driver = FoldDriver(Settings(venues_file=path, intervals=("1s", "5s", "1d")))
+    closes_ns = int(datetime(2025, 11, 4, 21, tzinfo=UTC).timestamp()) * SECOND_NS
+    opens_ns = closes_ns - 390 * MINUTE_NS
+    times_ns = [opens_ns + SECOND_NS // 3, closes_ns - 1, closes_ns + SECOND_NS // 7, closes_ns + 5 * SECOND_NS]
+    for number, time_ns in enumerate(times_ns, start=1):
+        times = {"event_time_ns": time_ns, "receive_time_ns": time_ns}
+        driver.pipe_trade(trade(number, str(100 + number), 0, venue="nasdaq", **times))
+    driver.pipe_clock("nasdaq", closes_ns + 300 * MINUTE_NS)
+    driver.flush()
+    fields = [driver.decoded(record.value) for record in driver.read("bars") if record.value is not None]
+    closed = {bar["interval"]: (bar["start_ns"], bar["trade_count"], bar["close"]) for bar in fields}
+    assert closed["1d"] == (opens_ns, 3, Decimal(103))
+    assert closed["post"] == (closes_ns + 5 * SECOND_NS, 1, Decimal(104))

@@ -17,12 +17,13 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_hours_are_of_a_venue_and_of_single_instruments(tmp_path: Path) -> None:
     text = """
     nasdaq:
-      hours: {calendar: NASDAQ, post: 90m, bars: {1d: [regular], extended: [pre, regular, post]}}
+      hours: {calendar: NASDAQ, closing_auction: 5s, post: 90m, bars: {1d: [regular], extended: [pre, regular, post]}}
       instrument_hours: {NQ-USD: {calendar: CME_Equity, bars: {globex: [regular]}}}
     """
     venues = read_venues(written(tmp_path, text))
     hours = venues["nasdaq"].all_hours
     assert (hours[""].calendar, hours[""].pre_ns, hours[""].post_ns) == ("NASDAQ", None, 5_400_000_000_000)
+    assert hours[""].closing_auction_ns == 5_000_000_000
     assert hours["NQ-USD"].calendar == "CME_Equity"
     assert all_intervals(("1s", "1d"), venues.values()) == ("1s", "1d", "globex", "extended")
 
@@ -36,6 +37,7 @@ def test_hours_are_of_a_venue_and_of_single_instruments(tmp_path: Path) -> None:
         ("{calendar: NYSE, bars: {1h: [regular]}}", "'1h': bars by an exchange's hours are 1d, or a name"),
         ("{calendar: NYSE, bars: {1d: [lunch]}}", "'pre', 'regular' or 'post'"),
         ("{calendar: NYSE, pre: soon, bars: {1d: [pre]}}", "'soon' is not a duration"),
+        ("{calendar: NYSE, closing_auction: 0m, bars: {1d: [regular]}}", "greater than 0"),
         ("{bars: {1d: [regular]}}", "calendar"),
     ],
 )

@@ -13,6 +13,7 @@ from app.venues import Hours, Session, Venue
 
 NEW_YORK, CHICAGO, LONDON = (ZoneInfo(name) for name in ("America/New_York", "America/Chicago", "Europe/London"))
 SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 ALL = (Session.PRE, Session.REGULAR, Session.POST)
 
 
@@ -80,6 +81,44 @@ def test_hours_that_a_calendar_does_not_know_are_as_long_as_venues_yaml_says() -
     daily = tables_of(**hours, bars={"1d": ALL})["1d"]
     assert windows_of(LONDON, "2026-03-30", daily) == ["07:50-16:45"]
     assert windows_of(LONDON, "2026-12-24", daily) == ["07:50-12:45"]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        ("2026-03-06", ["09:30-16:05", "16:05-20:00", "04:00-20:00"]),
+        ("2025-11-28", ["09:30-13:05", "13:05-17:00", "04:00-17:00"]),
+    ],
+)
+def test_a_closing_auction_is_in_regular_hours_which_end_behind_it(day: str, hours: list[str]) -> None:
+    bars = {"regular": [Session.REGULAR], "post": [Session.POST], "extended": ALL}
+    tables = tables_of(calendar="NASDAQ", closing_auction=5 * MINUTE_NS, bars=bars)
+    assert [window for table in tables.values() for window in windows_of(NEW_YORK, day, table)] == hours
+
+
+def test_post_market_hours_end_as_long_after_the_close_as_they_do_without_a_closing_auction() -> None:
+    hours = {"calendar": "LSE", "closing_auction": 10 * MINUTE_NS, "post": 45 * MINUTE_NS}
+    tables = tables_of(**hours, bars={"1d": [Session.REGULAR], "post": [Session.POST]})
+    assert windows_of(LONDON, "2026-03-30", tables["1d"]) == ["08:00-16:40"]
+    assert windows_of(LONDON, "2026-03-30", tables["post"]) == ["16:40-17:15"]
+    assert windows_of(LONDON, "2026-12-24", tables["1d"]) == ["08:00-12:40"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "day"),
+    [
+        ({"calendar": "NASDAQ", "closing_auction": 240 * MINUTE_NS}, "2010-01-04"),
+        ({"calendar": "LSE", "closing_auction": 10 * MINUTE_NS, "post": 10 * MINUTE_NS}, "2010-01-04"),
+        ({"calendar": "LSE", "closing_auction": 16 * 60 * MINUTE_NS}, "2010-01-04"),
+        ({"calendar": "LSE", "closing_auction": 15 * 60 * MINUTE_NS, "pre": 31 * MINUTE_NS}, "2010-01-04"),
+        ({"calendar": "CME_Equity", "closing_auction": 60 * MINUTE_NS}, "2010-01-04"),
+    ],
+)
+def test_a_closing_auction_that_leaves_no_post_market_hours_or_reaches_the_next_day_is_refused(
+    hours: dict[str, object], day: str
+) -> None:
+    with pytest.raises(NoSuchHours, match=f"venue venue: by `closing_auction` regular hours of {day} end no sooner"):
+        tables_of(**hours, bars={"1d": [Session.REGULAR]})
 
 
 def test_no_window_overlaps_another_and_all_have_a_length(nasdaq: dict[str, list[tuple[int, int]]]) -> None:
