@@ -17,7 +17,8 @@
 
 /// The fold's state as records of its changelog. Every key and value begins with its format's version; a key's second
 /// byte is its kind. Numbers and text are in Avro's encoding. The key's format never changes, or a newer record would
-/// not take an older one's place; a value of an earlier version is still read.
+/// not take an older one's place: where it had to, as of corrections, the first flush ends the older record. A value of
+/// an earlier version is still read.
 namespace livetape::kernel {
 
 inline constexpr std::uint8_t kKeyVersion = 1;

@@ -61,7 +61,7 @@ void JoinProgress::leave_out(std::int64_t trades_begin, std::int64_t quotes_begi
 void ChangelogWriter::progress(const JoinProgress& progress) {
   key(StateKind::progress);
   value_.begin(kJoinVersion).text(progress.trades_epoch).number(progress.trades_reached);
-  write_offsets(value_, progress.waiting);
+  value_.number(0);  // the trades that wait, which have records of their own now
   write_clocks(value_, progress.trade_clocks);
   value_.text(progress.quotes_epoch).number(progress.quotes_from).number(progress.quotes_reached);
   write_clocks(value_, progress.quote_clocks);
@@ -108,7 +108,7 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
 }
 
 std::optional<std::vector<OffsetRun>> read_waiting(std::int64_t stretch, std::span<const std::uint8_t> value) {
-  if (value.empty() || value[0] != kJoinVersion) return std::nullopt;
+  if (value.empty() || value[0] < kFirstWithWaiting || value[0] > kJoinVersion) return std::nullopt;
   ByteReader in(value.subspan(1));
   std::vector<OffsetRun> runs = read_offsets(in);
   std::int64_t behind = 0;

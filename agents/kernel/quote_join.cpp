@@ -17,7 +17,7 @@ constexpr std::int64_t kForgetEveryNs = 5'000'000'000;  // all instruments are l
 constexpr std::int64_t kForgetEveryMs = 60'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::max();
-constexpr std::size_t kStretchRecords = 4096;
+constexpr std::size_t kPartRecords = 4096;
 constexpr std::int64_t kDayNs = 86'400'000'000'000;
 
 /// When the log took a record, 0 where it does not say: far from what could overflow.
@@ -38,7 +38,7 @@ QuoteJoin::QuoteJoin(JoinConfig config, std::shared_ptr<const WriterSchemas> tra
       origin_(std::move(origin)),
       trades_{std::move(trade_schemas)},
       quotes_{std::move(quote_schemas)},
-      stretches_(1) {}
+      parts_(1) {}
 
 JoinOutcome QuoteJoin::take_trades(Bytes record_set, std::vector<AbortedTransaction> aborted,
                                    std::int64_t start_offset) {
@@ -52,7 +52,7 @@ JoinOutcome QuoteJoin::take_trades(Bytes record_set, std::vector<AbortedTransact
 
 JoinOutcome QuoteJoin::take_quotes(Bytes record_set, std::vector<AbortedTransaction> aborted,
                                    std::int64_t start_offset) {
-  if (stretches_.front().records == 0 && stretches_.size() == 1) stretches_.front().first_offset = start_offset;
+  if (parts_.front().records == 0 && parts_.size() == 1) parts_.front().first_offset = start_offset;
   return take(
       quotes_, record_set, std::move(aborted), start_offset,
       [this](const Record& record, const Read& read, JoinOutcome& outcome) {
@@ -215,10 +215,10 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
 }
 
 void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome) {
-  if (++stretches_.back().records > kStretchRecords) {
-    stretches_.push_back({record.offset, clocks(&JoinVenue::quote_clock_ns), {}, 1, quotes_.appended_ms});
+  if (++parts_.back().records > kPartRecords) {
+    parts_.push_back({record.offset, clocks(&JoinVenue::quote_clock_ns), {}, 1, quotes_.appended_ms});
   }
-  stretches_.back().ended_ms = quotes_.appended_ms;
+  parts_.back().ended_ms = quotes_.appended_ms;
   if (read.flaw != nullptr) return refuse_quote(record, read.flaw, outcome);
   if (read.kind == RecordKind::quote) return take_quote(record, outcome);
   if (const char* flaw = clock_flaw(quotes_, record)) return refuse_quote(record, flaw, outcome);
@@ -243,7 +243,7 @@ void QuoteJoin::take_quote(const Record& record, JoinOutcome& outcome) {
       .quotes.insert({decoded_.event_time_ns, decoded_.has_trade_seq ? decoded_.trade_seq : record.offset,
                       record.offset, quotes_.appended_ms, decoded_.price, decoded_.size, decoded_.ask_price,
                       decoded_.ask_size});
-  const auto [newest, is_first] = stretches_.back().newest_ns.try_emplace(&home, decoded_.event_time_ns);
+  const auto [newest, is_first] = parts_.back().newest_ns.try_emplace(&home, decoded_.event_time_ns);
   if (!is_first) newest->second = std::max(newest->second, decoded_.event_time_ns);
   home.passed_quotes_ns = std::max(home.passed_quotes_ns, decoded_.event_time_ns + 1);
 }
@@ -274,7 +274,7 @@ void QuoteJoin::settle() {
     publish_decided(*home);
     forget(*home);
   }
-  forget_stretches();
+  forget_parts();
 }
 
 std::int64_t QuoteJoin::decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept {
@@ -385,14 +385,14 @@ void QuoteJoin::forget_ids(Instrument& instrument, std::int64_t before_ns) {
   }
 }
 
-void QuoteJoin::forget_stretches() {
-  const auto is_asked_for = [this](const Stretch& stretch) {
-    return std::ranges::any_of(stretch.newest_ns, [&](const auto& newest) {
+void QuoteJoin::forget_parts() {
+  const auto is_asked_for = [this](const Part& part) {
+    return std::ranges::any_of(part.newest_ns, [&](const auto& newest) {
       const auto& [home, newest_ns] = newest;
-      return newest_ns >= asked_from_ns(*home) && stretch.ended_ms >= asked_appended_ms(*home);
+      return newest_ns >= asked_from_ns(*home) && part.ended_ms >= asked_appended_ms(*home);
     });
   };
-  while (stretches_.size() > 1 && !is_asked_for(stretches_.front())) stretches_.pop_front();
+  while (parts_.size() > 1 && !is_asked_for(parts_.front())) parts_.pop_front();
 }
 
 JoinFlush QuoteJoin::take_flush() {
@@ -416,11 +416,11 @@ JoinFlush QuoteJoin::take_flush() {
                                    {},  // as they are written by stretch
                                    clocks(&JoinVenue::trade_clock_ns),
                                    origin_.quotes_epoch,
-                                   stretches_.front().first_offset,
+                                   parts_.front().first_offset,
                                    flush.quotes_reached,
-                                   stretches_.front().clocks,
+                                   parts_.front().clocks,
                                    trades_.taken_ms(),
-                                   stretches_.front().begun_ms,
+                                   parts_.front().begun_ms,
                                    waiting_from_ms(),
                                    quotes_.taken_ms(),
                                    quotes_passed(),

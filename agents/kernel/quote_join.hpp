@@ -143,7 +143,7 @@ class QuoteJoin {
     std::deque<Waiting> waiting;  // by event time and offset
   };
   /// A part of `quotes`, and the clocks before it: it can be read again as it was.
-  struct Stretch {
+  struct Part {
     std::int64_t first_offset = 0;
     std::vector<VenueClock> clocks{};
     std::map<const JoinVenue*, std::int64_t> newest_ns{};  // of the quotes accepted from it
@@ -197,7 +197,7 @@ class QuoteJoin {
   static void wait(Instrument& instrument, JoinTrade trade);
   void forget(JoinVenue& home);
   void forget_ids(Instrument& instrument, std::int64_t before_ns);
-  void forget_stretches();
+  void forget_parts();
   /// A trade of this time is decided if it came to its log before: always, once the venue's clocks have passed it.
   [[nodiscard]] std::int64_t decided_before_ms(const JoinVenue& home, std::int64_t time_ns) const noexcept;
   /// Whether what trades of the venue wait for is still to be read from `quotes`.
@@ -228,7 +228,7 @@ class QuoteJoin {
   Input quotes_;
   Decoded decoded_;
   ByName<JoinVenue> venues_;
-  std::deque<Stretch> stretches_;
+  std::deque<Part> parts_;
   std::size_t kept_quotes_ = 0;
   std::deque<OffsetRun> waiting_again_;  // the trades below `trades_.reached` that wait, and are not read again yet
 

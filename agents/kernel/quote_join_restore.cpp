@@ -60,7 +60,7 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
       throw CorruptState("the changelog has state but no progress record");
     }
     trades_.next_offset = flushed_trades_ = trades_begin;
-    quotes_.next_offset = flushed_quotes_ = stretches_.front().first_offset = quotes_begin;
+    quotes_.next_offset = flushed_quotes_ = parts_.front().first_offset = quotes_begin;
     return std::nullopt;
   }
   for (const auto& [at, part] : restoring_.ranges) {
@@ -94,7 +94,7 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   trades_.next_offset = progress.trades_from();
   quotes_.next_offset = flushed_quotes_ = progress.quotes_from;
   waiting_again_ = {progress.waiting.begin(), progress.waiting.end()};
-  stretches_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_from_ms};
+  parts_.front() = {progress.quotes_from, progress.quote_clocks, {}, 0, progress.quotes_from_ms};
   trades_.appended_ms = progress.trades_from_ms;
   trades_.reached_ms = progress.trades_reached_ms;
   quotes_.appended_ms = progress.quotes_from_ms;

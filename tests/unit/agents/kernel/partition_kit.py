@@ -24,6 +24,7 @@ from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Correction, Event,
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 Json: TypeAlias = Any
+Changelog: TypeAlias = list[tuple[bytes, bytes | None]]
 
 SCHEMAS: Final = Path(__file__).parents[4] / "schemas"
 TRADE_ID, CLOCK_ID, BAR_ID, LIVE_ID = 11, 12, 13, 14
@@ -70,6 +71,15 @@ def longs(data: bytes) -> list[int]:
         assert isinstance(number, int)
         found.append(number)
     return found
+
+
+def numbers_behind(prefix: bytes, changelog: Changelog) -> list[tuple[list[int], list[int] | None]]:
+    """Of each record whose key begins so the numbers behind that, and those of its value; none of a tombstone."""
+    return [
+        (longs(key.removeprefix(prefix)), None if value is None else longs(value[1:]))
+        for key, value in changelog
+        if key.startswith(prefix)
+    ]
 
 
 @cache

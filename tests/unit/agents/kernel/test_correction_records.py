@@ -2,15 +2,21 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 
 from agents.kernel import CorruptState
-from tests.unit.agents.kernel.partition_kit import Partition, a_clock, a_trade, compacted, long, longs
+from tests.unit.agents.kernel.partition_kit import (
+    Changelog,
+    Partition,
+    a_clock,
+    a_trade,
+    compacted,
+    long,
+    numbers_behind,
+)
 from tests.unit.agents.kernel.test_corrections import RULES, cancel, correct, last_bar, minute
-
-Changelog: TypeAlias = list[tuple[bytes, bytes | None]]
 
 KEY: Final = b"\1C\x0ebinance\x10BTC-USDT"
 STRETCH: Final = 8_192
@@ -20,11 +26,7 @@ FAR: Final = STRETCH + 10
 
 def told(changelog: Changelog) -> list[tuple[list[int], list[int] | None]]:
     """Of each record of corrections the stretch that its key names, and its offsets; none of a tombstone."""
-    return [
-        (longs(key.removeprefix(KEY)), None if value is None else longs(value[1:])[::2])
-        for key, value in changelog
-        if key.startswith(KEY)
-    ]
+    return [(stretch, numbers and numbers[::2]) for stretch, numbers in numbers_behind(KEY, changelog)]
 
 
 def in_one_record(changelog: Changelog) -> Changelog:

@@ -1,17 +1,15 @@
 """The join's changelog has the trades that wait by stretches of the log, each a record that every broker takes."""
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
 
 from agents.kernel import CorruptState, JoinProgress, QuoteJoin
 from tests.unit.agents.kernel.join_kit import TRADES_EPOCH, batch_of, new_join, read_joined
-from tests.unit.agents.kernel.partition_kit import long, longs, new_fold, records_in
+from tests.unit.agents.kernel.partition_kit import Changelog, long, new_fold, numbers_behind, records_in
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_corrections import RULES as FOLD_RULES
 from tests.unit.agents.kernel.test_join_by_hand import RULES, clock, tick
-
-Changelog: TypeAlias = list[tuple[bytes, bytes | None]]
 
 WAITING: Final = b"\1A"
 FAR: Final = 9_000
@@ -31,18 +29,21 @@ def flushed(join: QuoteJoin) -> Changelog:
 
 
 def told(changelog: Changelog) -> list[tuple[list[int], list[int] | None]]:
-    """Of each record of trades that wait the stretch that its key names, and its numbers; none of a tombstone."""
-    return [
-        (longs(key.removeprefix(WAITING)), None if value is None else longs(value[1:]))
-        for key, value in changelog
-        if key.startswith(WAITING)
-    ]
+    """Of each record of trades that wait the stretch that its key names, and its runs; none of a tombstone."""
+    return numbers_behind(WAITING, changelog)
 
 
 def restored(changelog: Changelog) -> tuple[QuoteJoin, JoinProgress | None]:
     join = new_join(RULES)
     join.restore(record_batch(0, [KafkaRecord(*record) for record in changelog]), [], 0)
     return join, join.restored(0, 0)
+
+
+def with_runs(changelog: Changelog, runs: list[int]) -> Changelog:
+    """The same state with other trades that wait in the first stretch."""
+    version = (dict(changelog)[WAITING + long(0)] or b"")[:1]
+    changed = version + b"".join(map(long, runs))
+    return [(key, changed if key == WAITING + long(0) else value) for key, value in changelog]
 
 
 def with_waiting(progress: bytes | None) -> bytes:
@@ -92,9 +93,12 @@ def test_trades_that_wait_by_the_progress_of_a_release_before_get_their_records(
 )
 def test_waiting_trades_that_cannot_be_are_refused(runs: list[int]) -> None:
     changelog = flushed(waiting_join())
-    flawed = b"\3" + b"".join(map(long, runs))
-    with pytest.raises(CorruptState):
-        restored([(key, flawed if key == WAITING + long(0) else value) for key, value in changelog])
+    with pytest.raises(CorruptState, match="of no known format"):
+        restored(with_runs(changelog, runs))
+
+
+def test_waiting_trades_of_such_a_form_that_can_be_are_taken() -> None:
+    restored(with_runs(flushed(waiting_join()), [2, 0, 1, 5, 1]))
 
 
 def test_waiting_trades_without_progress_are_refused() -> None:
