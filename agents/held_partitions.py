@@ -2,7 +2,8 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Set
+from dataclasses import replace
 from typing import Any, Final
 
 from faust.types import TP
@@ -13,6 +14,8 @@ from agents.transport import BatchApp, RecordSet
 MOST_KEPT: Final = 8
 """Record sets of a partition that waits, before no more are fetched. A registry that answers is faster than that, and
 once fetching has stopped it may take a second to begin again."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of all partitions that wait, before no more is fetched of one of which more comes."""
 
 
 class MustWait(Exception):
@@ -28,7 +31,7 @@ class _Held:
     """What is left of a record set, and those that came behind it."""
 
     def __init__(self, rest: RecordSet) -> None:
-        self.record_sets = deque([rest])
+        self.record_sets = deque([_own(rest)])
         self.closing = Closing()
 
 
@@ -45,6 +48,11 @@ class HeldPartitions:
         self._held: dict[TP, _Held] = {}
         self.paused: set[TP] = set()
         """Those of which no more is fetched meanwhile."""
+
+    @property
+    def waiting(self) -> Set[TP]:
+        """Those that wait, of which more may be fetched or not."""
+        return self._held.keys()
 
     async def take(self, record_set: RecordSet) -> None:
         """Take a record set, or keep it as long as one before it waits."""
@@ -73,8 +81,9 @@ class HeldPartitions:
         self.let_go(*self._held)
 
     def _keep(self, tp: TP, held: _Held, record_set: RecordSet) -> None:
-        held.record_sets.append(record_set)
-        if len(held.record_sets) > MOST_KEPT:
+        held.record_sets.append(_own(record_set))
+        kept = sum(len(each.data) for waiting in self._held.values() for each in waiting.record_sets)
+        if len(held.record_sets) > MOST_KEPT or kept > MOST_BYTES:
             self.paused.add(tp)
             self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
@@ -98,3 +107,8 @@ class HeldPartitions:
                 held.record_sets.appendleft(wait.rest)
                 return wait
         raise LetGo
+
+
+def _own(record_set: RecordSet) -> RecordSet:
+    """With bytes of its own: a view would keep the whole response, of all partitions, for as long as it waits."""
+    return replace(record_set, data=bytes(record_set.data))

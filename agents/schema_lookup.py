@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
@@ -34,7 +35,7 @@ class WriterSchemaLookup:
         """`own_id` is of a schema that the registry has."""
         self._registry = RegistrySchemas(settings, own_id)
         self._schemas = schemas
-        self._asking = asyncio.Lock()
+        self._asking: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def learn(self, schema_id: int, tp: TP) -> None:
         """Add or refuse the schema of a record of this partition.
@@ -57,7 +58,7 @@ class WriterSchemaLookup:
                 return
 
     async def _ask(self, schema_id: int) -> str:
-        async with self._asking:  # all partitions meet a schema at once, and the registry is asked for the first
+        async with self._asking[schema_id]:  # all partitions meet it at once; once it is told the next ones know it
             return await asyncio.to_thread(self._registry, schema_id)
 
     def _add(self, schema_id: int, schema_json: str) -> None:

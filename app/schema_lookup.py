@@ -81,7 +81,8 @@ class RegistrySchemas:
 
     def _tells_another(self) -> bool:
         """Whether it tells a schema, now, that it has for certain."""
-        certain = next(iter(self._known), None) if self._own_id is None else self._own_id
+        known = tuple(self._known)  # at once: another thread may learn one meanwhile
+        certain = next(iter(known), None) if self._own_id is None else self._own_id
         if certain is None:
             return False
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -97,18 +97,19 @@ class JoiningPartition:
         """Whether a thread may be in the join: nothing is asked of it then."""
         return self._lock.locked()
 
-    @property
-    def paused(self) -> set[TP]:
+    def paused(self, held: Set[TP]) -> set[TP]:
         """Logs that are too far ahead of the other one: fetching more would only fill the memory.
 
-        Never both: trades wait only where quotes are behind, and quotes that trades wait for are always fetched.
+        Never both: trades wait only where quotes are behind, and quotes that trades wait for are always fetched. But no
+        quote decides the trades of a log that is `held` until a schema is told.
         """
         waiting = self._join.waiting_for_quotes
         metrics.WAITING_TRADES.labels(self.partition).set(waiting)
         metrics.KEPT_QUOTES.labels(self.partition).set(self._join.kept_quotes)
         if waiting > MOST_WAITING:
             return {self.trades.tp}
-        return {self.quotes.tp} if waiting == 0 and self._join.kept_quotes > MOST_QUOTES else set()
+        are_quotes_awaited = waiting > 0 and self.trades.tp not in held
+        return {self.quotes.tp} if not are_quotes_awaited and self._join.kept_quotes > MOST_QUOTES else set()
 
     async def take(self, record_set: RecordSet) -> None:
         """Take a record set of one of the logs, unless the partition was let go of.

@@ -139,7 +139,7 @@ class JoinTable(SelfRecovering, faust.Table[Any, Any]):
     def _pace(self, partition: JoiningPartition) -> None:
         """Fetch no more of a log that is far ahead of the other."""
         both = {partition.trades.tp, partition.quotes.tp}
-        now = partition.paused | self._held.paused & both
+        now = partition.paused(self._held.waiting) | self._held.paused & both
         was = self._paused & both
         self.app.consumer.pause_partitions(now)  # of these one may be fetched again since it need not wait any more
         self.app.consumer.resume_partitions((was - now) & self.app.consumer.assignment())

@@ -57,6 +57,7 @@ class CandleCheck:
         self._venues = {name: venue.candles for name, venue in declared.items() if venue.candles is not None}
         self._check = Reconciliation(settings.reconcile_patience_ms / 1_000, self._venues)
         self._held = HeldPartitions(app, self._take)
+        self._asking = asyncio.Lock()  # threads are few, and many partitions wait for the same schema
         self._positions: dict[TP, int] = {}  # of this assignment: the next one has another dict
         self._is_started = False
         app.read_batches_from(self)
@@ -144,7 +145,8 @@ class CandleCheck:
         """Wait until the registry tells all schemas of a record set."""
         while True:
             try:
-                await self._read(record_set, position)
+                async with self._asking:
+                    await self._read(record_set, position)
             except RegistryAway as error:
                 waits = "%s partition %d waits %.0f s: %s"
                 log.warning(waits, record_set.topic, record_set.partition, REGISTRY_PAUSE_S, error)

@@ -52,6 +52,7 @@ class SqlSink:
         self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
         self._gathered = Gathered()
         self._held = HeldPartitions(app, self._take)
+        self._asking = asyncio.Lock()  # threads are few, and many partitions wait for the same schema
         self._has_rows = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -123,7 +124,7 @@ class SqlSink:
             if not self._gathered.is_at(tp, place):
                 return
             log.warning("%s partition %d waits: %s", *tp, away)
-            raise MustWait(record_set, lambda: patiently(lambda: self._rows(record_set, place))) from away
+            raise MustWait(record_set, lambda: patiently(lambda: self._ask(record_set, place))) from away
         except CorruptBatch as error:
             if self._gathered.is_at(tp, place):
                 self._leave_off(tp, error)
@@ -136,6 +137,10 @@ class SqlSink:
 
     async def _rows(self, record_set: RecordSet, place: Place) -> Rows:
         return await asyncio.to_thread(self._maker.rows, record_set, place.offset, place.epoch)
+
+    async def _ask(self, record_set: RecordSet, place: Place) -> None:
+        async with self._asking:
+            await self._rows(record_set, place)
 
     def _leave_alone(self, tp: TP, error: RecordsGone) -> None:
         """Store nothing of a partition that was left off for longer than its records are kept; the others go on."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.held_partitions import MOST_KEPT, HeldPartitions, MustWait
+from agents.held_partitions import MOST_BYTES, MOST_KEPT, HeldPartitions, MustWait
 from agents.transport import RecordSet
 
 GUARD_S = 120.0
@@ -75,6 +75,10 @@ def a_set(tp: TP, first: int, end: int) -> RecordSet:
     return RecordSet(*tp, b"", first, end)
 
 
+def a_large_set(tp: TP, first: int) -> RecordSet:
+    return RecordSet(*tp, memoryview(bytes(MOST_BYTES // 2)), first, first + 1)
+
+
 def holding(taker: Taker) -> tuple[App, HeldPartitions]:
     app: Any = App()
     return app, HeldPartitions(app, taker.take)
@@ -91,11 +95,25 @@ async def test_others_go_on_while_a_partition_waits_and_then_it_goes_on_in_order
     for tp, first, end in ((FIRST, 0, 4), (SECOND, 0, 3), (FIRST, 4, 6), (SECOND, 3, 5), (FIRST, 6, 8)):
         await at_once(held.take(a_set(tp, first, end)))
     assert (taker.of(FIRST), taker.of(SECOND)) == ([0, 1], [0, 1, 2, 3, 4])
-    for told in taker.told.values():
+    for place, told in taker.told.items():
+        async with asyncio.timeout(GUARD_S):
+            assert await taker.waiting.get() == place
         told.set()
     await app.come_to_an_end()
     await at_once(held.take(a_set(FIRST, 8, 9)))
     assert taker.of(FIRST) == list(range(9))
+
+
+async def test_no_more_is_fetched_of_those_that_wait_once_they_fill_the_memory() -> None:
+    taker = Taker((FIRST, 0), (SECOND, 0))
+    app, held = holding(taker)
+    for tp, offset in (FIRST, 0), (SECOND, 0):
+        await held.take(a_large_set(tp, offset))
+    assert app.paused == set()
+    await held.take(a_large_set(SECOND, 1))
+    assert app.paused == held.paused == {SECOND}
+    held.let_all_go()
+    await app.come_to_an_end()
 
 
 async def test_no_more_is_fetched_of_a_partition_that_waits_for_long_until_it_goes_on() -> None:

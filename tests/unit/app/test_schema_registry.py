@@ -68,7 +68,7 @@ def test_ids_that_may_be_of_something_else_do_not(
         register_all(settings)
     if change == "other schema":
         file = settings.schemas_dir / "trade.avsc"
-        file.write_text(file.read_text().replace("Trade", "Deal"))
+        file.write_text(file.read_text().replace("No unit.", "A name."))
     if change == "wiped":
         kept_schema_ids.forget(settings.home)
     changed = {"other registry": {"registry_url": "http://127.0.0.1:9"}, "other namespace": {"namespace": "other"}}
