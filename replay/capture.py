@@ -1,8 +1,9 @@
 """Captures of a packet feed, played back: what its lines had together, each message when it first came."""
 
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from io import BufferedIOBase
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,6 +12,10 @@ from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.recording import BadRecording, Pace
 
 SUFFIXES: Final = (".pcap", ".pcap.gz")
+MOST_AHEAD: Final = 65_536
+"""Messages that a single packet is believed of: as many as by the bridge."""
+_NUMBERS: Final = range(1, 1 << 62)
+"""What numbers of a packet the bridge takes for some."""
 _MAGICS: Final = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}
 """What a capture begins with, and the nanoseconds of its records' smaller unit."""
 _HEADER_BYTES, _RECORD_BYTES = 24, 16
@@ -37,9 +42,10 @@ class CaptureSource:
     def __init__(self, paths: Sequence[Path], speed: float | None) -> None:
         self._speed = speed
         self._came: dict[int, Captured] = {}
-        self._end = 1
-        """Behind the last message that is known of: packets without one tell of it as well."""
-        self._over_at = 0
+        self._told: list[int] = []
+        """The next message's number, as packets without one tell it."""
+        self._over_at: set[int] = set()
+        """Those among them that were told for the session's end."""
         sessions = {session for path in paths for session in self._read(path)}
         names = ", ".join(map(str, paths))
         if not sessions:
@@ -47,7 +53,8 @@ class CaptureSource:
         if len(sessions) != 1:
             raise BadRecording(f"{names}: {len(sessions)} sessions of MoldUDP64, and one can be played")
         self.session = sessions.pop().decode()
-        self.has_end = self._over_at == self._end
+        self._end = _believed(max(self._came, default=0) + 1, self._told)
+        self.has_end = self._end in self._over_at
         """Whether the session was heard to end."""
 
     def _read(self, path: Path) -> Iterator[bytes]:
@@ -56,13 +63,14 @@ class CaptureSource:
             session, first, count = _header(path, datagram)
             is_over = count == END_OF_SESSION
             messages = _messages(datagram.payload, 0 if is_over else count)
-            if messages is None:
+            if messages is None or first not in _NUMBERS:
                 continue  # a re-request, which is a header of this kind alone, or damaged
             for number, message in enumerate(messages, first):
                 self._came.setdefault(number, Captured(datagram.time_ns, message))
-            self._end = max(self._end, first + len(messages))
+            if not messages:
+                self._told.append(first)
             if is_over:
-                self._over_at = max(self._over_at, first)
+                self._over_at.add(first)
             yield session
 
     async def __aiter__(self) -> AsyncIterator[Sequence[bytes] | Hole]:
@@ -77,6 +85,15 @@ class CaptureSource:
             next_number = number + 1
         if self._end > next_number:
             yield Hole(self._end - next_number)
+
+
+def _believed(end: int, told: Iterable[int]) -> int:
+    """The furthest of what is told, or the end that is known: one far ahead is wrong, unless another agrees with it."""
+    ahead = sorted(number for number in told if number > end)
+    for number, after in pairwise([*ahead, _NUMBERS.stop + MOST_AHEAD]):
+        if min(number - end, after - number) <= MOST_AHEAD:
+            end = number
+    return end
 
 
 def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:

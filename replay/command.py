@@ -111,7 +111,7 @@ def packets(  # noqa: PLR0917 - each an option of the command line
         typer.Option(
             exists=True,
             help="An ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), in place of a market; "
-            "captures that are one session as often as there are.",
+            "give it once for each of several captures of one session.",
         ),
     ] = None,
     speed: Annotated[str, typer.Option(help="Of a capture: 1 for its own pace, N times as fast, or max.")] = "1",

@@ -11,9 +11,10 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from types import TracebackType
 from typing import Final, Self, cast
+
+from replay.kept_messages import KeptMessages
 
 Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
@@ -118,7 +119,7 @@ class PacketFeed:
         self._rerequest = rerequest
         self._server_faults = server_faults
         self._chance = random.Random(f"server {seed}")  # noqa: S311 - as above
-        self._messages: list[bytes | None] = []
+        self._kept = KeptMessages()
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
@@ -150,8 +151,8 @@ class PacketFeed:
         if len(request) != HEADER.size:
             return None
         session, first, count = HEADER.unpack(request)
-        wanted = _whole(self._messages[first - 1 : first - 1 + count])
-        if session != self._session or first == 0 or not wanted or self._chance.random() < self._server_faults.loss:
+        wanted = self._kept.stretch(first, count)
+        if session != self._session or not wanted or self._chance.random() < self._server_faults.loss:
             return None
         return self._packet(first, next(_packs(wanted)))
 
@@ -162,11 +163,11 @@ class PacketFeed:
             if played % YIELD_EVERY == 0:
                 await asyncio.sleep(0)  # the re-request server has its turn however fast the source is
             if isinstance(messages, Hole):
-                self._messages.extend([None] * messages.messages)
+                self._kept.skip(messages.messages)
                 continue
             for pack in _packs(messages):
-                first = len(self._messages) + 1
-                self._messages.extend(pack)
+                first = self._kept.next_number
+                self._kept.add(pack)
                 self._send(self._packet(first, pack))
         self._is_over = self._has_end
         self._send(self._beat_packet())
@@ -178,7 +179,7 @@ class PacketFeed:
 
     def _beat_packet(self) -> bytes:
         count = END_OF_SESSION if self._is_over else 0
-        return HEADER.pack(self._session, len(self._messages) + 1, count)
+        return HEADER.pack(self._session, self._kept.next_number, count)
 
     def _packet(self, first: int, messages: Sequence[bytes]) -> bytes:
         blocks = b"".join(len(each).to_bytes(2) + each for each in messages)
@@ -187,11 +188,6 @@ class PacketFeed:
     def _send(self, packet: bytes) -> None:
         for line in self._lines:
             line.send(packet)
-
-
-def _whole(messages: Sequence[bytes | None]) -> list[bytes]:
-    """The messages before the first that nobody has."""
-    return [each for each in takewhile(lambda each: each is not None, messages) if each is not None]
 
 
 def _packs(messages: Sequence[bytes]) -> Iterator[list[bytes]]:

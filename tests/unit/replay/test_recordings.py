@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.capture import CaptureSource, read_capture
+from replay.capture import MOST_AHEAD, CaptureSource, read_capture
 from replay.market import MarketSpec, trades
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.quotes import SimulatedQuote, quoted
@@ -117,6 +117,27 @@ def test_what_no_line_had_at_the_end_is_a_hole_too(tmp_path: Path, count: int) -
     source = CaptureSource([file], None)
     assert asyncio.run(played(source)) == [[b"a"], [b"b"], Hole(2)]
     assert source.has_end is (count == END_OF_SESSION)
+
+
+@pytest.mark.parametrize("count", [0, END_OF_SESSION])
+@pytest.mark.parametrize("number", [3 + MOST_AHEAD, (1 << 62) - 1, (1 << 64) - 1])
+def test_what_one_packet_alone_tells_far_ahead_is_no_hole(tmp_path: Path, number: int, count: int) -> None:
+    file = tmp_path / "day.pcap"
+    far = HEADER.pack(SESSION, number, count)
+    end = HEADER.pack(SESSION, 2, END_OF_SESSION)
+    file.write_bytes(capture((1, far), (2, packet(1, b"a")), (3, end)))
+    source = CaptureSource([file], None)
+    assert asyncio.run(played(source)) == [[b"a"]]
+    assert source.has_end
+
+
+def test_what_packets_agree_in_far_ahead_is_a_hole(tmp_path: Path) -> None:
+    file = tmp_path / "day.pcap"
+    told = [HEADER.pack(SESSION, number, count) for number, count in ((200_000, 0), (200_001, END_OF_SESSION))]
+    file.write_bytes(capture((1, packet(1, b"a")), (2, told[0]), (3, told[1])))
+    source = CaptureSource([file], None)
+    assert asyncio.run(played(source)) == [[b"a"], Hole(199_999)]
+    assert source.has_end
 
 
 def test_an_end_that_was_said_too_early_is_none(tmp_path: Path) -> None:
