@@ -31,6 +31,7 @@ void join(PacketInput& input, const PacketFeedConfig& config, const UdpAddress& 
   try {
     input.memberships.emplace_back(group, config.interface);
   } catch (const std::system_error& error) {
+    if (error.code() != std::errc::no_such_device) throw;
     log(config.venue, std::string(error.what()) + "; DPDK reads it where the network sends it without that");
   }
 }
