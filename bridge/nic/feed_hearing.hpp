@@ -32,7 +32,7 @@ class FeedHearing {
     if (current_ns_ && now_ns - *current_ns_ < kSilenceNs) return Hearing::current;
     return is_past_ ? Hearing::past : Hearing::silence;
   }
-  /// Whether packets of the past are of no line that lags.
+  /// Whether nothing that is current was heard for some heartbeats.
   [[nodiscard]] bool is_stale(std::int64_t now_ns) const noexcept {
     return current_ns_ && now_ns - *current_ns_ >= kPastNs;
   }

@@ -9,10 +9,7 @@ namespace livetape::bridge::mold {
 void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival) {
   const auto packet = read(payload);
   if (!packet) return;
-  if (is_refused(*packet)) {
-    ++metrics_.other_session;
-    return;
-  }
+  if (is_refused(*packet)) return refuse(*packet);
   take(*packet, payload, now_ns, arrival);
 }
 
@@ -56,7 +53,15 @@ void Receiver::take(const Packet& packet, std::span<const std::uint8_t> payload,
 /// for long, saying so, and gives its place to any that has not.
 bool Receiver::is_refused(const Packet& packet) const noexcept {
   if (!session_ || packet.header.session == *session_ || is_silent()) return false;
+  if (!has_messages_ && !packet.messages.empty()) return false;  // heartbeats alone hold no place against messages
   return !has_ended_ || packet.header.count == Header::kEndOfSession;
+}
+
+/// Packets without messages are worth no word: nothing is missed, and those of a session that ended go on for long.
+void Receiver::refuse(const Packet& packet) {
+  ++metrics_.other_session;
+  if (packet.messages.empty() || std::exchange(has_told_other_, true)) return;
+  listener_.on_other_session(packet.header.session);
 }
 
 /// By what was taken until the last tick: behind a pause of our own, what waits to be read is not missing.
@@ -131,7 +136,7 @@ void Receiver::begin(const Header& header) {
   ends_.clear();
   next_ = end_ = 1;
   over_at_.reset();
-  has_ended_ = is_server_silent_ = false;
+  has_messages_ = has_told_other_ = has_ended_ = is_server_silent_ = false;
   ++metrics_.sessions;
   listener_.on_session(header.session);
   if (!has_server_ && header.sequence > 1) lose_until(header.sequence);
@@ -141,7 +146,11 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   const Header& header = packet.header;
   std::uint64_t sequence = header.sequence;
   Messages messages = packet.messages;
-  if (messages.empty()) ++metrics_.heartbeats;
+  if (messages.empty()) {
+    ++metrics_.heartbeats;
+  } else {
+    has_messages_ = true;
+  }
   const std::uint64_t end = end_of(packet);
   // Messages behind it show that whoever said that it ended was wrong; a number alone may be anybody's.
   if (over_at_ && !messages.empty() && end > std::max(*over_at_, next_)) {

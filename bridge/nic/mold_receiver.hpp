@@ -30,6 +30,8 @@ class Listener {
   virtual void on_lost(std::uint64_t first, std::uint64_t end) = 0;
   /// The session has ended, and all of it came or was given up.
   virtual void on_end() = 0;
+  /// Messages of another session come while ours is heard, and are left out. Told once in a session.
+  virtual void on_other_session(const Session& session) = 0;
   /// A packet to be sent to the re-request server.
   virtual void on_request(std::span<const std::uint8_t> packet) = 0;
 };
@@ -55,8 +57,9 @@ struct ReceiverMetrics {
 /// what came too early, asks the re-request server for what no line brought, and gives up what that has not either. It
 /// has neither socket nor clock of its own, so that tests bring both.
 ///
-/// A session that is heard is left for no other before it ends: whoever else sends there may go on for long. One that
-/// is silent on every line for some heartbeats is, for one that was before as for a new one.
+/// A session that is heard is left for no other before it ends: whoever else sends there may go on for long. One of
+/// which nothing new has come for some heartbeats, on any line or from the server, is, for one that was before as for a
+/// new one; and one of which there are heartbeats alone is for one that has messages.
 ///
 /// A packet of such another session, or further ahead than messages are held, is believed once a second one agrees with
 /// it: a single one of a faulty sender would silence the feed, whose own packets would all be of the past. So is one of
@@ -132,6 +135,7 @@ class Receiver {
   [[nodiscard]] std::optional<Packet> read(std::span<const std::uint8_t> payload);
   void take(const Packet& packet, std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival);
   [[nodiscard]] bool is_refused(const Packet& packet) const noexcept;
+  void refuse(const Packet& packet);
   [[nodiscard]] bool is_silent() const noexcept;
   [[nodiscard]] bool is_doubtful(const Packet& packet) const noexcept;
   [[nodiscard]] bool begins_again(const Packet& packet) const noexcept;
@@ -177,6 +181,8 @@ class Receiver {
   std::uint64_t end_ = 1;                 // behind the last that is known to be
   std::optional<std::uint64_t> over_at_;  // where the session is over, as the sender said
   bool has_ended_ = false;                // and the listener was told
+  bool has_messages_ = false;             // of the session, some have come
+  bool has_told_other_ = false;           // that messages of another session come beside it
   std::deque<KnownEnd> ends_;             // while we are behind; the first is that of the next message
   std::vector<Request> requests_;
   std::int64_t answered_ns_ = 0;   // when what was asked for came last

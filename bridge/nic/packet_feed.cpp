@@ -32,6 +32,8 @@ std::string_view what_is_heard(mold::Hearing hearing) noexcept {
   return "the feed is silent on every line";
 }
 
+std::string name_of(const mold::Session& session) { return {session.data(), session.size()}; }
+
 }  // namespace
 
 PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, VenueMetrics& venue_metrics,
@@ -132,7 +134,7 @@ void PacketFeed::watch(std::int64_t now_ns) {
 void PacketFeed::on_session(const mold::Session& session) {
   end_gaps();
   drop_answers();
-  log(venue_, "session " + std::string(session.data(), session.size()) + " begins");
+  log(venue_, "session " + name_of(session) + " begins");
   session_ = session;
   kept_day_ = session_file_ ? session_file_->day_of(session) : std::nullopt;
   trades_.begin_session(kept_day_);
@@ -201,6 +203,11 @@ void PacketFeed::on_lost(std::uint64_t first, std::uint64_t end) {
 void PacketFeed::on_end() {
   end_gaps();
   log(venue_, "the session has ended");
+}
+
+void PacketFeed::on_other_session(const mold::Session& session) {
+  log(venue_,
+      "messages of session " + name_of(session) + " are left out while session " + name_of(session_) + " is heard");
 }
 
 /// At the time of the first message that tells one.

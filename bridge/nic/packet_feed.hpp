@@ -54,6 +54,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   void on_messages(mold::Messages messages, const mold::Arrival& arrival) override;
   void on_lost(std::uint64_t first, std::uint64_t end) override;
   void on_end() override;
+  void on_other_session(const mold::Session& session) override;
   void on_request(std::span<const std::uint8_t> packet) override;
   void on_trade(const Trade& trade) override;
 

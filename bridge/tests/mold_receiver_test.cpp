@@ -63,6 +63,9 @@ class Log final : public Listener {
     heard.push_back("lost " + std::to_string(first) + " to " + std::to_string(end));
   }
   void on_end() override { heard.emplace_back("end"); }
+  void on_other_session(const Session& session) override {
+    heard.push_back("messages of " + std::string(session.data(), session.size()) + " left out");
+  }
   void on_request(std::span<const std::uint8_t> bytes) override {
     EXPECT_EQ(bytes.size(), Header::kBytes);
     EXPECT_TRUE(std::equal(kSession.begin(), kSession.end(), bytes.begin()));
@@ -427,7 +430,7 @@ TEST_F(MoldReceiver, GoesOnWithTheNextSessionAndLeavesTheOneBefore) {
   EXPECT_EQ(log_.take(), (Heard{"session SESSION002", "message 1"}));
   alone_.take(packet(2, 5), kLater);
   alone_.take(heartbeat(2, kNextSession), kLater);
-  EXPECT_EQ(log_.take(), Heard{});
+  EXPECT_EQ(log_.take(), Heard{"messages of SESSION001 left out"});
   EXPECT_EQ(metrics_.other_session, 3U);
 }
 
@@ -451,9 +454,43 @@ TEST_F(MoldReceiver, LeavesASessionThatItHearsForNoOther) {
     const bool is_quiet = now_ns > 30 * kSecond;
     alone_.take(is_quiet ? heartbeat(next) : packet(next, next + 1), now_ns);
     alone_.tick(now_ns);
-    EXPECT_EQ(log_.take(), is_quiet ? Heard{} : Heard{message(next++)});
+    Heard expected = now_ns == 0 ? Heard{"messages of SESSION002 left out"} : Heard{};
+    if (!is_quiet) expected.push_back(message(next++));
+    EXPECT_EQ(log_.take(), expected) << "the other one is told of once";
   }
   EXPECT_EQ(metrics_.doubted, 0U);
+}
+
+TEST_F(MoldReceiver, LeavesASessionOfHeartbeatsAloneForOneThatHasMessages) {
+  for (Receiver* receiver : {&alone_, &served_}) {
+    receiver->take(heartbeat(9, kNextSession), 0);
+    receiver->take(heartbeat(1), 0);
+    receiver->take(heartbeat(1), 0);
+    log_.take();
+    receiver->take(packet(1, 2), 0);
+    EXPECT_EQ(log_.take(), Heard{}) << "it may be anybody's";
+    receiver->take(heartbeat(9, kNextSession), 0);
+    receiver->take(packet(2, 3), 0);
+    const Heard heard = log_.take();
+    ASSERT_GE(heard.size(), 3U);
+    EXPECT_EQ(Heard(heard.end() - 3, heard.end()), (Heard{"session SESSION001", "message 1", "message 2"}));
+    for (int times = 0; times < 3; ++times) receiver->take(heartbeat(9, kNextSession), 0);
+    receiver->take(packet(3, 4), 0);
+    EXPECT_EQ(log_.take(), Heard{"message 3"});
+  }
+}
+
+TEST_F(MoldReceiver, ComesBackFromHeartbeatsOfAnotherSessionOnceItHasMessagesAgain) {
+  constexpr std::int64_t kLater = FeedHearing::kPastNs;
+  begin(alone_);
+  alone_.tick(kLater);
+  for (int times = 0; times < 2; ++times) alone_.take(heartbeat(1, kNextSession), kLater);
+  EXPECT_EQ(log_.take(), Heard{"session SESSION002"});
+  alone_.take(packet(2, 3), kLater);
+  alone_.take(packet(3, 4), kLater);
+  EXPECT_EQ(log_.take(), (Heard{"session SESSION001", "lost 1 to 2", "message 2", "message 3"}));
+  for (int times = 0; times < 2; ++times) alone_.take(packet(1, 2, kNextSession), kLater);
+  EXPECT_EQ(log_.take(), Heard{"messages of SESSION002 left out"});
 }
 
 TEST_F(MoldReceiver, ComesBackToASessionThatItLeft) {
@@ -578,6 +615,7 @@ TEST_F(MoldReceiver, StaysAtItsEndThoughOneHeartbeatIsAhead) {
   alone_.tick(kMs + Receiver::kPatienceNs);
   log_.take();
   for (std::int64_t now_ns = kMs; now_ns < 5 * FeedHearing::kPastNs; now_ns += FeedHearing::kPastNs / 2) {
+    alone_.tick(kMs + Receiver::kPatienceNs + now_ns);
     alone_.take(end_of_session(2), kMs + Receiver::kPatienceNs + now_ns);
   }
   EXPECT_TRUE(alone_.has_ended());

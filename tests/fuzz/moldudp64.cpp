@@ -7,8 +7,9 @@
 #include "nic/udp_frame.hpp"
 
 /// What a receiver makes of packets: the first byte says whether there is a re-request server, then come packets, each
-/// behind two bytes of length and one of the milliseconds before it. Whatever comes, the numbers delivered and lost are
-/// those from 1 on, each once; every packet is read as an Ethernet frame as well.
+/// behind two bytes of length and one of the milliseconds before it, whose highest bit says that the server sent it,
+/// where there is one. Whatever comes, the numbers delivered and lost are those from 1 on, each once; every packet is
+/// read as an Ethernet frame as well.
 using namespace livetape::bridge;
 using livetape::fuzz::expect;
 
@@ -37,6 +38,9 @@ class Listener final : public mold::Listener {
     next = end;
   }
   void on_end() override {}
+  void on_other_session(const mold::Session& /*session*/) override {
+    expect(has_session, "no session is left out for none");
+  }
   void on_request(std::span<const std::uint8_t> packet) override {
     expect(has_server, "nobody is asked where nobody is");
     const auto wanted = mold::parse({packet.data(), packet.size()});
@@ -56,10 +60,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::int64_t now_ns = 0;
   for (std::size_t at = 1; at + 3 <= size;) {
     const std::size_t length = std::min<std::size_t>(read_big_endian<2>(data + at), size - at - 3);
-    now_ns += std::int64_t{data[at + 2]} * 1'000'000;
+    now_ns += std::int64_t{data[at + 2] & 0x7F} * 1'000'000;
+    const bool is_answer = listener.has_server && (data[at + 2] & 0x80) != 0;
     const std::span packet(data + at + 3, length);
     at += 3 + length;
-    receiver.take(packet, now_ns);
+    if (is_answer) {
+      receiver.take_answer(packet, now_ns);
+    } else {
+      receiver.take(packet, now_ns);
+    }
     receiver.tick(now_ns);
     expect(!listener.has_session || receiver.next_sequence() == listener.next, "what was told is what was taken");
     const UdpFrame frame = parse_udp_frame(packet);
