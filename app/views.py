@@ -16,7 +16,7 @@ EVER_NS = -(2**63)
 NEVER_NS = 2**63
 """No bar starts before that."""
 MAX_SERIES = 20_000
-"""Bound of the view's memory: bars of a series beyond it are counted and left out."""
+"""Of those that have bars, and of those that are awaited: bars of a series beyond it are counted and left out."""
 
 
 class BarListener(Protocol):
@@ -148,7 +148,7 @@ class BarView:
     def apply(self, bars: Iterable[tuple[SeriesKey, Bar]]) -> None:
         """Take bars in their log's order and tell the listeners of each that is news."""
         for key, bar in bars:
-            series = self._series.get(key) or self._new_series(key)
+            series = self._series.get(key) or self._begin(key)
             if series is None:
                 self.left_out += 1
             elif series.offer(bar) and series.listeners:
@@ -182,7 +182,7 @@ class BarView:
 
     def subscribe(self, key: SeriesKey, listener: BarListener) -> str | None:
         """Begin to tell a listener of a series' changes; the snapshot message they follow on, None beyond the bound."""
-        series = self._series.get(key) or self._awaited_series(key)
+        series = self._series.get(key) or self._awaited.get(key) or self._await(key)
         if series is None:
             return None
         series.listeners.add(listener)
@@ -197,15 +197,25 @@ class BarView:
         if not series.listeners:
             self._awaited.pop(key, None)
 
-    def _new_series(self, key: SeriesKey) -> Series | None:
+    @property
+    def _is_full(self) -> bool:
+        return len(self._series) >= self._max_series
+
+    def _begin(self, key: SeriesKey) -> Series | None:
+        """Give a series its place: one that is awaited has it also where there is no room, since it was promised."""
         self._instruments[Instrument(key.venue, key.instrument)] = None
-        series = self._awaited_series(key)
+        series = self._awaited.pop(key, None)
+        if series is None and not self._is_full:
+            series = self._made(key)
         if series is not None:
-            self._series[key] = self._awaited.pop(key)
+            self._series[key] = series
         return series
 
-    def _awaited_series(self, key: SeriesKey) -> Series | None:
-        if len(self._series) >= self._max_series:
+    def _await(self, key: SeriesKey) -> Series | None:
+        if self._is_full or len(self._awaited) >= self._max_series:
             return None
-        begins_late = any(partition.has(key) for partition in self._late)
-        return self._awaited.setdefault(key, Series(key, self.depth, begins_late=begins_late))
+        series = self._awaited[key] = self._made(key)
+        return series
+
+    def _made(self, key: SeriesKey) -> Series:
+        return Series(key, self.depth, begins_late=any(partition.has(key) for partition in self._late))

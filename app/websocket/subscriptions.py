@@ -86,7 +86,7 @@ class Subscriptions:
         self._check_room(request)
         snapshot = view.subscribe(key, self)
         if snapshot is None:
-            reason = "more series have come than are kept live, and this is one too many; REST has what is stored"
+            reason = "more series are kept live, or waited for, than there is room for; REST has what is stored"
             raise RequestRefused(Code.TOO_MANY_SERIES, reason)
         self._hold(request, partial(view.unsubscribe, key, self), key)
         return snapshot

@@ -228,16 +228,34 @@ def test_series_beyond_the_bound_are_counted_and_left_out() -> None:
     assert view.left_out == 1
 
 
-def test_series_that_are_subscribed_to_before_their_first_bar_leave_the_room_to_others() -> None:
+def test_series_that_are_subscribed_to_before_their_first_bar_take_no_room_from_others_and_have_their_own() -> None:
     view, client = BarView(max_series=2), Heard()
     others = [KEY._replace(instrument=f"{name}-USDT") for name in ("ETH", "SOL")]
-    for key in (KEY, *others):
+    for key in (KEY, others[0]):
         assert json.loads(view.subscribe(key, client) or "")["bars"] == []
-    view.unsubscribe(others[1], client)
     view.apply([(others[0], final(1, seq=1)), (others[1], final(1, seq=2)), (KEY, final(1, seq=3))])
-    assert [series.key for series in view.all_series()] == others
-    assert view.left_out == 1
-    assert [bar["seq"] for bar in client.bars] == [1]
+    assert [series.key for series in view.all_series()] == [*others, KEY]
+    assert view.left_out == 0
+    assert [bar["seq"] for bar in client.bars] == [1, 3]
+
+
+def test_a_series_that_somebody_awaits_is_there_for_others_though_the_view_is_full() -> None:
+    view, other = BarView(max_series=1), Heard()
+    view.subscribe(KEY, Heard())
+    view.apply([(KEY._replace(instrument="ETH-USDT"), final(1, seq=1))])
+    assert view.subscribe(KEY, other) is not None
+    view.apply([(KEY, final(1, seq=2))])
+    assert [bar["seq"] for bar in other.bars] == [2]
+
+
+def test_no_more_series_are_awaited_than_may_have_bars() -> None:
+    view, client = BarView(max_series=2), Heard()
+    keys = [KEY._replace(instrument=f"{name}-USDT") for name in ("ADA", "ETH", "SOL")]
+    assert [view.subscribe(key, client) is None for key in keys] == [False, False, True]
+    view.apply([(KEY, final(1, seq=1))])
+    assert view.series(KEY) is not None
+    view.unsubscribe(keys[0], client)
+    assert view.subscribe(keys[2], client) is not None
 
 
 def test_a_series_that_is_awaited_while_its_partition_begins_late_begins_late_itself() -> None:
