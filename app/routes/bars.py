@@ -76,7 +76,8 @@ async def bars(shared: Shared, query: Annotated[BarsQuery, Query()]) -> Response
     """The newest bars of a series that start in [start_ns, end_ns), oldest first, forming ones among them.
 
     Bars older than the view's ring come from Postgres. While it is away or behind, an answer that would lack some is
-    refused. A view that never had Postgres answers a request that names no times with what the topics hold.
+    refused. A view that never had Postgres answers a request that names no times, or none before its oldest bar, with
+    what the topics hold.
     """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval)
     return json_text(f'{{"bars":[{",".join(bar.text for bar in await found_bars(shared, key, query))}]}}')
@@ -121,6 +122,17 @@ def _has_all(shared: Services, series: Series | None, query: BarsQuery) -> bool:
     return is_whole and not series.is_full  # none was ever left out of it
 
 
+def _is_of_memory(series: Series | None, query: BarsQuery) -> bool:
+    """Whether a query is for no bars but those that a view holds which never had Postgres."""
+    if query.start_ns is None and query.end_ns is None:
+        return True
+    if series is None or series.oldest_ns is None:
+        return False
+    if query.start_ns is not None and query.start_ns >= series.oldest_ns:
+        return True
+    return len(series.between(query.start_ns, query.end_ns, query.limit)) == query.limit
+
+
 def _unread(shared: Services, key: SeriesKey) -> Positions:
     """Before which offset of the partition that has this series the view has not read what was not stored."""
     unread = shared.status.now.unread
@@ -158,7 +170,7 @@ async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before:
     try:
         return await run_in_threadpool(ask)
     except HistoryUnavailable as error:
-        if shared.status.now.history is Origin.TOPIC and query.start_ns is None and query.end_ns is None:
+        if shared.status.now.history is Origin.TOPIC and _is_of_memory(shared.view.series(key), query):
             return []
         remedy = f"Ask for {len(before)} at most, or again later" if before else "Ask again later"
         raise RequestRefused(

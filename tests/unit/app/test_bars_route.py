@@ -130,3 +130,31 @@ async def test_what_may_be_final_by_now_is_refused_as_forming_while_the_database
         await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))
     services.view.apply([(KEY, final(9, seq=10))])
     assert [bar.order.seq for bar in await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))] == [10]
+
+
+async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks_for_nothing_older(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.TOPIC, "no answer")
+    services.view.begin_late(Partition("bars", 0, 1))
+    services.view.apply([(KEY, forming(start, seq=start)) for start in (8, 9)])
+    services.status.set(State.READY)
+
+    def bars(*_asked: object, **_how: object) -> list[Bar]:
+        raise HistoryUnavailable("no answer")
+
+    async def found(start: int | None, end: int | None, limit: int = 500) -> list[int]:
+        times = {"start_ns": start, "end_ns": end}
+        named = {name: None if time is None else time * MINUTE_NS for name, time in times.items()}
+        query = BarsQuery(**NAMES, **named, limit=limit)
+        return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
+
+    monkeypatch.setattr(services.history, "bars", bars)
+    assert await found(None, None) == [8, 9]
+    assert await found(8, None) == [8, 9]
+    assert await found(9, 11) == [9]
+    assert await found(None, 9, limit=1) == [8]
+    for start, end in ((7, None), (7, 9), (None, 9)):
+        with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
+            await found(start, end)
