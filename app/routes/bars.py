@@ -140,9 +140,12 @@ def _unread(shared: Services, key: SeriesKey) -> Positions:
 
 
 def _read_up_to(shared: Services, key: SeriesKey) -> Positions:
-    """Up to where the view has read final bars of a series that it holds: none where all of them came from Postgres."""
-    read = shared.status.read_up_to(key)
-    if read is None or shared.view.series(key) is None:
+    """Up to where the view has read final bars of a series that it holds: none where all of them came from Postgres.
+
+    Nor of one that has not begun: it had revisions alone, of bars that the view does not hold.
+    """
+    read, series = shared.status.read_up_to(key), shared.view.series(key)
+    if read is None or series is None or not series.has_begun:
         return {}
     partition, position = read
     return {(partition.topic, partition.number): position}

@@ -158,3 +158,22 @@ async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks
     for start, end in ((7, None), (7, 9), (None, 9)):
         with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
             await found(start, end)
+
+
+async def test_a_revision_of_a_bar_that_the_view_does_not_hold_makes_no_answer_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = build_api(Settings()).state.services
+    services.status.set_history(Origin.POSTGRES)
+    own = Partition("bars", 0, 1)
+    services.view.begin_late(own)
+    services.view.apply([(KEY, final(7, seq=9, revision=1)), (KEY, forming(9, seq=9))])
+    services.status.set_read(own, 102, KEY)
+    services.status.set(State.READY)
+
+    def bars(*_asked: object, read_up_to: Positions, **_how: object) -> list[Bar]:
+        assert read_up_to == {}
+        return [final(8, seq=8)]
+
+    monkeypatch.setattr(services.history, "bars", bars)
+    assert await minutes(services, end=None) == [8, 9]
