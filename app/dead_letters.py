@@ -204,6 +204,8 @@ def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
     topics = [settings.topic(source) for source in SOURCES]
     if letter.topic not in topics:
         raise CannotSend(f"{where}: not of {' or '.join(topics)}, the logs of this namespace")
+    if letter.partition < 0:
+        raise CannotSend(f"{where}: the topic has no such partition")
     if letter.key is None and letter.reason.startswith("the record batch "):
         raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
     key_bytes, value_bytes = len(letter.key or "") // 2, len(letter.value or "") // 2
