@@ -15,24 +15,26 @@ Headers: TypeAlias = list[tuple[str, bytes | None]]
 _NUMBERS: Final = re.compile(r" ?[0-9]+")
 
 
-def kept(key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """As much of a record as fits a dead letter, its value first of all: what does not fit would be tried for ever."""
-    value = None if value is None else value[:MAX_BYTES]
-    room = MAX_BYTES - len(value or b"")
-    return None if key is None else key[:room], value
+def dead_letter(
+    topic: str, partition: int, offset: int, reason: str, *, key: bytes | None, value: bytes | None
+) -> tuple[bytes | None, bytes | None, Headers]:
+    """Key, value and headers of the dead letter of a record: as text where it was and why it is here.
 
-
-def dead_letter_headers(topic: str, partition: int, offset: int, reason: str, value: bytes | None) -> Headers:
-    """Where the record was and why it is here, as text; and how long its value was, when that had to be cut."""
+    As much of the record as fits is kept, its value first of all: what does not fit would be tried for ever. How long
+    key and value were is told of what had to be cut.
+    """
     headers: Headers = [
         ("topic", topic.encode()),
         ("partition", str(partition).encode()),
         ("offset", str(offset).encode()),
         ("reason", reason.encode()),
     ]
-    if value is not None and len(value) > MAX_BYTES:
-        headers.append(("value_bytes", str(len(value)).encode()))
-    return headers
+    kept_value = None if value is None else value[:MAX_BYTES]
+    kept_key = None if key is None else key[: MAX_BYTES - len(kept_value or b"")]
+    for name, whole, kept in (("key_bytes", key, kept_key), ("value_bytes", value, kept_value)):
+        if whole != kept:
+            headers.append((name, str(len(whole or b"")).encode()))
+    return kept_key, kept_value, headers
 
 
 def report(topic: str, partition: int, flush: Flush | JoinFlush, counter: Counter) -> None:

@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents import crash_points
-from agents.dead_letters import dead_letter_headers, kept
+from agents.dead_letters import dead_letter
 from agents.kernel import PackedBatch, RecordBatchWriter
 from agents.left_undecided import left_open, was_committed
 from agents.log_bounds import undecided
@@ -180,8 +180,8 @@ class TransactionWriter:
         """Records of a topic that could not be taken, with where they were and why."""
         dead = RecordBatchWriter()
         for key, value, offset, reason in letters:
-            headers = dead_letter_headers(self._settings.topic(source), self._partition, offset, reason, value)
-            dead.append(*kept(key, value), headers)
+            place = (self._settings.topic(source), self._partition, offset)
+            dead.append(*dead_letter(*place, reason, key=key, value=value))
         return dead.take()
 
 

@@ -52,8 +52,10 @@ class DeadLetter(BaseModel):
     reason: str
     key: HexBytes | None
     value: HexBytes | None
+    key_bytes: int | None = None
+    """How long the key was, where it is kept only in part."""
     value_bytes: int | None = None
-    """How long the value was, where it is kept only in part."""
+    """The same of the value."""
 
 
 class _Placed(NamedTuple):
@@ -101,6 +103,7 @@ def _letter(message: Message) -> DeadLetter:
         reason=said["reason"],
         key=None if key is None else key.hex(),
         value=None if value is None else value.hex(),
+        key_bytes=int(said["key_bytes"]) if "key_bytes" in said else None,
         value_bytes=int(said["value_bytes"]) if "value_bytes" in said else None,
     )
 
@@ -209,11 +212,12 @@ def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
     if letter.key is None and letter.reason.startswith("the record batch "):
         raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
     key_bytes, value_bytes = len(letter.key or "") // 2, len(letter.value or "") // 2
-    if letter.value_bytes is not None and value_bytes < letter.value_bytes:
-        raise CannotSend(
-            f"{where}: only the first part of its {letter.value_bytes} bytes was kept; put a whole record of at most "
-            f'{MAX_BYTES} there, and leave "value_bytes" out'
-        )
+    for part, length, whole in (("key", key_bytes, letter.key_bytes), ("value", value_bytes, letter.value_bytes)):
+        if whole is not None and length < whole:
+            raise CannotSend(
+                f"{where}: of its {part} only the first part of {whole} bytes was kept; put a whole record of at most "
+                f'{MAX_BYTES} there, and leave "{part}_bytes" out'
+            )
     if key_bytes + value_bytes > MAX_BYTES:
         raise CannotSend(
             f"{where}: its key and value have {key_bytes + value_bytes} bytes, and at most {MAX_BYTES} are taken"

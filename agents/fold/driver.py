@@ -15,7 +15,7 @@ import fastavro
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from agents.aggregates import AggregateFailed, AggregateOutput, Origin, PartitionAggregates
-from agents.dead_letters import Headers, dead_letter_headers, kept
+from agents.dead_letters import Headers, dead_letter
 from agents.epoch import FIRST_GENERATION
 from agents.fold.setup import make_setup, new_fold
 from agents.kernel import CorruptBatch, PackedBatch, PartitionFold, read_records
@@ -189,8 +189,9 @@ class FoldDriver:
         self._add("bars", partition, unpacked(flush.bars))
         self._outputs["late"] += [Output(partition.number, key, value, []) for key, value, _, _ in flush.late]
         for key, value, offset, reason in flush.dead:
-            headers = dead_letter_headers(self._settings.topic("trades"), partition.number, offset, reason, value)
-            self._outputs["trades.dead"].append(Output(partition.number, *kept(key, value), headers))
+            place = (self._settings.topic("trades"), partition.number, offset)
+            letter = dead_letter(*place, reason, key=key, value=value)
+            self._outputs["trades.dead"].append(Output(partition.number, *letter))
         partition.take(unpacked(flush.changelog))
         for topic, records in aggregates.records.items():
             self._add(topic, partition, records)

@@ -128,7 +128,7 @@ def test_nothing_is_sent_when_one_line_cannot_be(settings: Settings) -> None:
     for bad, reason in (
         (good | {"value": "0"}, "line 2"),
         (good | {"topic": "another.trades"}, "not of"),
-        (good | {"value_bytes": 2_000_000}, "only the first part of its 2000000 bytes was kept"),
+        (good | {"value_bytes": 2_000_000}, "of its value only the first part of 2000000 bytes was kept"),
         (good | {"key": None, "reason": "the record batch up to offset 6 cannot be read: CRC mismatch"}, "one by one"),
         (good | {"key": None, "reason": "the record batch cannot be read: CRC mismatch"}, "one by one"),
     ):

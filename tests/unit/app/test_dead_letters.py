@@ -78,13 +78,17 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Callable[[Broker], Broker]:
         ),
         (
             a_letter(3, value_bytes=900_001),
-            "900001 bytes was kept; put a whole record of at most 900000 there, and leave",
+            'value .* 900001 bytes was kept; put a whole record of at most 900000 there, and leave "value_bytes" out',
+        ),
+        (
+            a_letter(3, key_bytes=900_001),
+            'key .* 900001 bytes was kept; put a whole record of at most 900000 there, and leave "key_bytes" out',
         ),
         (a_letter(3, partition=PARTITIONS), "the topic has no such partition"),
         (a_letter(3, partition=-1), "the topic has no such partition"),
         (a_letter(3, partition=-2), "the topic has no such partition"),
     ],
-    ids=["too large", "kept in part", "no such partition", "any partition", "no partition"],
+    ids=["too large", "value kept in part", "key kept in part", "no such partition", "any partition", "no partition"],
 )
 def test_one_that_would_be_refused_is_told_before_the_first_is_sent(
     broker: Callable[[Broker], Broker], bad: DeadLetter, reason: str
