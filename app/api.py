@@ -2,20 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from app.aggregates import load_aggregates
 from app.bar_feed.feed import Feed
-from app.bars import KeyedBars
+from app.bars import KeyedBars, SeriesKey
 from app.catalogue import Catalogue
 from app.history import History
 from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
-from app.partitions import Partition
+from app.partitions import Partition, Position
 from app.records import RecordReader
 from app.routes import aggregates, bars, errors, head, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
@@ -93,12 +93,12 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
 def _feed(services: Services, reader: RecordReader) -> Feed:
     loop = asyncio.get_running_loop()
 
-    def deliver(keyed: KeyedBars, applied: Callable[[], None]) -> None:
-        loop.call_soon_threadsafe(apply, keyed, applied)
+    def deliver(keyed: KeyedBars, read: Mapping[SeriesKey, Position], applied: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(apply, keyed, read, applied)
 
-    def apply(keyed: KeyedBars, applied: Callable[[], None]) -> None:
+    def apply(keyed: KeyedBars, read: Mapping[SeriesKey, Position], applied: Callable[[], None]) -> None:
         try:
-            services.view.apply(keyed)
+            services.view.apply(keyed, read)
         finally:
             applied()
 

@@ -22,6 +22,13 @@ class Partition(NamedTuple):
         return key.topic == self.topic and _kept_home(key.venue, key.instrument, self.of) == self.number
 
 
+class Position(NamedTuple):
+    """How far a partition is read."""
+
+    partition: Partition
+    next_offset: int
+
+
 def home_of(venue: str, instrument: str, count: int) -> int:
     """The partition, of so many, that an instrument's trades belong into, and all that is made of them."""
     return partition_of(f"{venue}:{instrument}".encode(), count)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from app.bars import SeriesKey
 from app.partitions import Partition
 
 logger = logging.getLogger(__name__)
@@ -55,7 +54,6 @@ class Status:
         self.now = Standing()
         self.was_ready = False
         """Whether the view ever held all that was there: before that, what it lacks may be anywhere."""
-        self._read_up_to: dict[SeriesKey, tuple[Partition, int]] = {}
 
     def set(self, state: State, reason: str | None = None) -> None:
         """Say how far the view is, and why it is not further."""
@@ -75,14 +73,6 @@ class Status:
         place = (partition, interval)
         if place not in self.now.begins:
             self.now = replace(self.now, begins={**self.now.begins, place: start_ns})
-
-    def set_read(self, partition: Partition, offset: int, key: SeriesKey) -> None:
-        """Say where a final or revised bar of a series was read."""
-        self._read_up_to[key] = (partition, offset + 1)
-
-    def read_up_to(self, key: SeriesKey) -> tuple[Partition, int] | None:
-        """Before which offset every final or revised bar of a series was read; None where none was."""
-        return self._read_up_to.get(key)
 
     def set_history(self, history: Origin, reason: str | None = None) -> None:
         """Say where older bars come from, and why not from Postgres."""

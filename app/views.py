@@ -5,11 +5,12 @@ told twice between them.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from app.bars import Bar, Instrument, SeriesKey, encode
-from app.partitions import Partition
+from app.partitions import Partition, Position
 
 RING_BARS = 500
 EVER_NS = -(2**63)
@@ -17,6 +18,8 @@ NEVER_NS = 2**63
 """No bar starts before that."""
 MAX_SERIES = 20_000
 """Of those that have bars, and of those that are awaited: bars of a series beyond it are counted and left out."""
+
+NOWHERE: Final[Mapping[SeriesKey, Position]] = MappingProxyType({})
 
 
 class BarListener(Protocol):
@@ -37,6 +40,8 @@ class Series:
         self.key = key
         self._since_ns = None if begins_late else EVER_NS
         """From where on no bar is missing; None while that is not known."""
+        self.read_up_to: Position | None = None
+        """Before which every final or revised bar of it was read; None where none was."""
         self.listeners: set[BarListener] = set()
         self._depth = depth
         self._bars: dict[int, Bar] = {}
@@ -145,14 +150,20 @@ class BarView:
             if partition.has(series.key):
                 series.begin_late()
 
-    def apply(self, bars: Iterable[tuple[SeriesKey, Bar]]) -> None:
-        """Take bars in their log's order and tell the listeners of each that is news."""
+    def apply(self, bars: Iterable[tuple[SeriesKey, Bar]], read: Mapping[SeriesKey, Position] = NOWHERE) -> None:
+        """Take bars in their log's order and tell the listeners of each that is news.
+
+        `read` is how far the log was read of those series of which bars are final or revised.
+        """
         for key, bar in bars:
             series = self._series.get(key) or self._begin(key)
             if series is None:
                 self.left_out += 1
             elif series.offer(bar) and series.listeners:
                 series.tell(bar)
+        for key, position in read.items():
+            if (held := self._series.get(key)) is not None:
+                held.read_up_to = position
 
     def series(self, key: SeriesKey) -> Series | None:
         """A series, or None while it had no bar, or beyond the bound."""

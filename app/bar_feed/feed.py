@@ -16,15 +16,16 @@ from app.bar_feed.decoding import BarDecoder
 from app.bar_feed.meter import Meter
 from app.bar_feed.reading import Reading
 from app.bar_feed.start import Place, committed_start, live_start
-from app.bars import KeyedBars
+from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end
 from app.metrics import Metrics
-from app.partitions import Partition
+from app.partitions import Partition, Position
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
 from app.status import Origin, State, Status
+from app.views import NOWHERE
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ MAX_UNDELIVERED = 16
 class Feed:
     """Reads the topics from the positions of a history until it is stopped.
 
-    `deliver` is called from the feed's thread with bars and a function to call once they are applied, `begin_late` with
-    a partition of which bars are missing between those delivered and those to come.
+    `deliver` is called from the feed's thread with bars, how far the topics are read of their series, and a function to
+    call once both are applied; `begin_late` with a partition of which bars are missing between those delivered and
+    those to come.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Feed:
         reader: RecordReader,
         history: History,
         depth: int,
-        deliver: Callable[[KeyedBars, Callable[[], None]], None],
+        deliver: Callable[[KeyedBars, Mapping[SeriesKey, Position], Callable[[], None]], None],
         begin_late: Callable[[Partition], None],
         status: Status,
         metrics: Metrics,
@@ -213,31 +215,35 @@ class Feed:
                 records.append((reading, message))
             if reading is not None and reading.ends_with(message):
                 ended.append(reading)
-        bars = [keyed for reading, message in records for keyed in self._bars(reading, message)]
+        bars, read = self._decoded(records)
         if records:
             self._meter.read((reading.partition.topic, message) for reading, message in records)
         if bars:
-            self._hand_over(bars)
+            self._hand_over(bars, read)
         for reading in ended:
             self._catch_up(reading)
+
+    def _decoded(self, records: Iterable[tuple[Reading, Message]]) -> tuple[KeyedBars, Mapping[SeriesKey, Position]]:
+        """The bars of records, and how far the topics were read of those that are final or revised."""
+        bars: list[tuple[SeriesKey, Bar]] = []
+        read: dict[SeriesKey, Position] = {}
+        for reading, message in records:
+            found = self._bars(reading, message)
+            bars += found
+            position = Position(reading.partition, (message.offset() or 0) + 1)
+            read |= {key: position for key, bar in found if bar.order.committed}
+        return bars, read
 
     def _bars(self, reading: Reading, message: Message) -> KeyedBars:
         if reading.keep(message):
             return ()
         bars = self._decoder.bars(reading.partition.topic, message)
-        offset = message.offset() or 0
-        self._note_begin(reading, offset, bars)
-        self._note_read(reading, offset, bars)
+        self._note_begin(reading, message.offset() or 0, bars)
         return bars
 
     def _note_begin(self, reading: Reading, offset: int, bars: KeyedBars) -> None:
         for interval, start_ns in reading.whole_from(offset, bars):
             self._status.set_begin(reading.partition, interval, start_ns)
-
-    def _note_read(self, reading: Reading, offset: int, bars: KeyedBars) -> None:
-        for key, bar in bars:
-            if bar.order.committed:
-                self._status.set_read(reading.partition, offset, key)
 
     def _read_value(self, value: bytes | None) -> tuple[str, Mapping[str, Any]]:
         try:
@@ -260,19 +266,18 @@ class Feed:
                 away = still
         raise BadRecord("not read: stopping") from away
 
-    def _hand_over(self, bars: KeyedBars) -> None:
+    def _hand_over(self, bars: KeyedBars, read: Mapping[SeriesKey, Position] = NOWHERE) -> None:
         self._room.acquire()
         if self._stopping.is_set():
             self._room.release()
         else:
-            self._deliver(bars, self._room.release)
+            self._deliver(bars, read, self._room.release)
 
     def _catch_up(self, reading: Reading) -> None:
         """Take what was kept of a partition while it was read to its end."""
         kept = reading.take_kept()
         for first in range(0, len(kept), BATCH):
-            batch = kept[first : first + BATCH]
-            self._hand_over([keyed for message in batch for keyed in self._bars(reading, message)])
+            self._hand_over(*self._decoded((reading, message) for message in kept[first : first + BATCH]))
         reading.is_behind = False
         self._say_standing()
 
@@ -281,7 +286,7 @@ class Feed:
         if self._behind:
             self._say_behind()
         else:
-            self._deliver((), self._applied_all)
+            self._deliver((), NOWHERE, self._applied_all)
 
     def _applied_all(self) -> None:
         """Called behind the last batch of the start, when the view holds all of it."""

@@ -139,16 +139,15 @@ def _unread(shared: Services, key: SeriesKey) -> Positions:
     return {(partition.topic, partition.number): before for partition, before in unread.items() if partition.has(key)}
 
 
-def _read_up_to(shared: Services, key: SeriesKey) -> Positions:
+def _read_up_to(series: Series | None) -> Positions:
     """Up to where the view has read final bars of a series that it holds: none where all of them came from Postgres.
 
     Nor of one that has not begun: it had revisions alone, of bars that the view does not hold.
     """
-    read, series = shared.status.read_up_to(key), shared.view.series(key)
-    if read is None or series is None or not series.has_begun:
+    if series is None or series.read_up_to is None or not series.has_begun:
         return {}
-    partition, position = read
-    return {(partition.topic, partition.number): position}
+    partition, next_offset = series.read_up_to
+    return {(partition.topic, partition.number): next_offset}
 
 
 async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before: list[Bar]) -> list[Bar]:
@@ -167,7 +166,7 @@ async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before:
         first_ns,
         end_ns,
         query.limit - len(before),
-        read_up_to=_read_up_to(shared, key),
+        read_up_to=_read_up_to(shared.view.series(key)),
         needed=_unread(shared, key),
     )
     try:

@@ -55,7 +55,7 @@ def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tup
     delivered: list[tuple[str, int, int]] = []
     status = Status()
 
-    def deliver(keyed: KeyedBars, applied: Callable[[], None]) -> None:
+    def deliver(keyed: KeyedBars, _read: object, applied: Callable[[], None]) -> None:
         delivered.extend((key.instrument, each.start_ns // 10**9, each.order.seq) for key, each in keyed)
         applied()
 

@@ -6,7 +6,7 @@ from app.api import build_api
 from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable, Positions
-from app.partitions import Partition
+from app.partitions import Partition, Position
 from app.routes.bars import FIRST_NS, BarsQuery, found_bars
 from app.services import Services
 from app.settings import Settings
@@ -41,8 +41,7 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
     services.status.set_history(Origin.POSTGRES)
     services.status.set(State.READY)
     monkeypatch.setattr(services.view, "_max_series", 0)
-    services.view.apply([(KEY, final(9, seq=9))])
-    services.status.set_read(Partition("bars", 0, 1), 9, KEY)
+    services.view.apply([(KEY, final(9, seq=9))], {KEY: Position(Partition("bars", 0, 1), 10)})
     stored = [final(7, seq=7), final(8, seq=8)]
 
     def bars(
@@ -65,8 +64,8 @@ async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatc
     services.status.set_unread(own, before=100)
     services.status.set_unread(other, before=200)
     services.view.begin_late(own)
-    services.view.apply([(KEY, final(5, seq=6, revision=1)), (KEY, final(7, seq=7)), (KEY, final(8, seq=8))])
-    services.status.set_read(own, 102, KEY)
+    read = [(KEY, final(5, seq=6, revision=1)), (KEY, final(7, seq=7)), (KEY, final(8, seq=8))]
+    services.view.apply(read, {KEY: Position(own, 103)})
     services.status.set(State.READY)
 
     def bars(*asked: object, read_up_to: Positions, needed: Positions) -> list[Bar]:
@@ -167,8 +166,7 @@ async def test_a_revision_of_a_bar_that_the_view_does_not_hold_makes_no_answer_w
     services.status.set_history(Origin.POSTGRES)
     own = Partition("bars", 0, 1)
     services.view.begin_late(own)
-    services.view.apply([(KEY, final(7, seq=9, revision=1)), (KEY, forming(9, seq=9))])
-    services.status.set_read(own, 102, KEY)
+    services.view.apply([(KEY, final(7, seq=9, revision=1)), (KEY, forming(9, seq=9))], {KEY: Position(own, 103)})
     services.status.set(State.READY)
 
     def bars(*_asked: object, read_up_to: Positions, **_how: object) -> list[Bar]:

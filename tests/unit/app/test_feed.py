@@ -1,7 +1,7 @@
 """What the view's feed does with no servers."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from app.bar_feed.start import LIVE_S, TOPIC_TAIL, Start
 from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, Positions
 from app.metrics import Metrics
-from app.partitions import Partition
+from app.partitions import Partition, Position
 from app.records import RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -42,7 +42,9 @@ def a_feed(
     settings: Settings,
     history: History,
     status: Status,
-    deliver: Callable[[KeyedBars, Callable[[], None]], None] = lambda _keyed, applied: applied(),
+    deliver: Callable[[KeyedBars, Mapping[SeriesKey, Position], Callable[[], None]], None] = (
+        lambda _keyed, _read, applied: applied()
+    ),
     begin_late: Callable[[Partition], None] = lambda _partition: None,
 ) -> Feed:
     return Feed(
@@ -60,7 +62,7 @@ def a_feed(
 def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
     handed_over = threading.Semaphore(0)
 
-    def deliver(_keyed: KeyedBars, _applied: Callable[[], None]) -> None:
+    def deliver(_keyed: KeyedBars, _read: object, _applied: Callable[[], None]) -> None:
         handed_over.release()  # an event loop that ends applies nothing more
 
     settings = Settings(kafka_bootstrap="127.0.0.1:1")
@@ -169,16 +171,16 @@ class Message:
         return self._offset
 
 
-def test_where_the_newest_final_bar_of_a_series_was_read_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, status = Settings(), Status()
-    feed = a_feed(settings, History(settings), status)
+def test_how_far_a_series_was_read_is_told_with_its_final_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    feed = a_feed(settings, History(settings), Status())
     committed, live = (Reading(Partition(topic, 3, 4), Start(0, 900)) for topic in ("bars", "bars.live"))
     kinds = {50: [(KEY, final(7, seq=50))], 51: [(KEY, final(6, seq=51, revision=1))], 99: [(KEY, forming(8, seq=52))]}
     monkeypatch.setattr(feed._decoder, "bars", lambda _topic, message: kinds[message.offset()])
-    for reading, offset in ((committed, 50), (committed, 51), (live, 99)):
-        feed._bars(reading, cast("Any", Message(offset)))
-    assert status.read_up_to(KEY) == (committed.partition, 52)
-    assert status.read_up_to(KEY._replace(interval="1h")) is None
+    records = [(committed, 50), (committed, 51), (live, 99)]
+    bars, read = feed._decoded((reading, cast("Any", Message(offset))) for reading, offset in records)
+    assert bars == [*kinds[50], *kinds[51], *kinds[99]]
+    assert read == {KEY: Position(committed.partition, 52)}
 
 
 @pytest.mark.parametrize(

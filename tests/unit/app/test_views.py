@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bars import Bar, SeriesKey
-from app.partitions import Partition
+from app.partitions import Partition, Position
 from app.views import BarView
 
 KEY = SeriesKey("binance", "BTC-USDT", "1m")
@@ -226,6 +226,14 @@ def test_series_beyond_the_bound_are_counted_and_left_out() -> None:
     assert (view.left_out, view.series(other)) == (1, None)
     assert view.subscribe(other, Heard()) is None
     assert view.left_out == 1
+
+
+def test_how_far_the_log_was_read_is_kept_of_the_series_that_are_held_alone() -> None:
+    view = BarView(max_series=1)
+    other, position = KEY._replace(instrument="ETH-USDT"), Position(Partition("bars", 0, 1), 8)
+    view.apply([(KEY, final(1, seq=7)), (other, final(1, seq=8))], {KEY: position, other: position})
+    view.apply([(KEY, forming(2, seq=9))])
+    assert {series.key: series.read_up_to for series in view.all_series()} == {KEY: position}
 
 
 def test_series_that_are_subscribed_to_before_their_first_bar_take_no_room_from_others_and_have_their_own() -> None:
