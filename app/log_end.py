@@ -21,6 +21,14 @@ def is_read_to(end: int, message: Message) -> bool:
     return (message.offset() or 0) + 1 >= end if error is None else is_end(error)
 
 
+def next_offset(message: Message) -> int | None:
+    """Up to where a message shows that its partition is read; None of an error."""
+    error, offset = message.error(), message.offset() or 0
+    if error is None:
+        return offset + 1
+    return offset if is_end(error) else None
+
+
 def committed_reader(settings: Settings, group: str) -> Consumer:
     """A consumer for `records_to_end`; nothing is committed in the group's name."""
     return Consumer(

@@ -15,7 +15,7 @@ from app.aggregates import load_aggregates
 from app.bar_feed.decoding import BarDecoder
 from app.bar_feed.meter import Meter
 from app.bar_feed.reading import Reading
-from app.bar_feed.start import Place, committed_start, live_start
+from app.bar_feed.start import Place, bounds, committed_start, live_start
 from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end
@@ -166,6 +166,8 @@ class Feed:
                 for number in range(count)
                 if (place := (topic, number)) not in self._readings
             }
+            if self._away is not None:
+                self._go_on(consumer)
         except KafkaException as error:
             self._away = self._kafka_says(error.args[0])
             return
@@ -174,6 +176,12 @@ class Feed:
         unknown = ", ".join(sorted(self._names.keys() - {topic for topic, _ in self._readings}))
         # At last: the event loop takes the view for ready once nothing is away, nor behind.
         self._away = f"Kafka at {self._settings.kafka_bootstrap} does not know of {unknown} now" if unknown else None
+
+    def _go_on(self, consumer: Consumer) -> None:
+        """Be behind by what came while Kafka was away."""
+        for place, reading in self._readings.items():
+            _, end = bounds(consumer, place)
+            reading.go_on_to(end)
 
     def _reading(self, consumer: Consumer, partition: Partition, positions: Positions) -> Reading:
         place = (self._settings.topic(partition.topic), partition.number)
@@ -193,7 +201,7 @@ class Feed:
 
     @property
     def _behind(self) -> int:
-        """How many partitions are still being read to where they ended when they were begun with."""
+        """How many partitions are still being read to where they ended when they were begun with, or Kafka was back."""
         return sum(reading.is_behind for reading in self._readings.values())
 
     def _say_behind(self) -> None:
@@ -213,7 +221,7 @@ class Feed:
                 self._away = self._kafka_says(error)
             elif error is None and reading is not None:
                 records.append((reading, message))
-            if reading is not None and reading.ends_with(message):
+            if reading is not None and reading.reach(message):
                 ended.append(reading)
         bars, read = self._decoded(records)
         if records:

@@ -6,7 +6,7 @@ from confluent_kafka import Message
 
 from app.bar_feed.start import Start
 from app.bars import KeyedBars
-from app.log_end import is_read_to
+from app.log_end import is_read_to, next_offset
 from app.partitions import Partition
 from app.views import EVER_NS
 
@@ -15,6 +15,7 @@ class Reading:
     """One partition that is read from its start on; at first to where it ended then, behind which it is up to date.
 
     Until then one of `bars.live` keeps the newest message of each instrument alone, which has all that is forming.
+    A broker that was away may bring a partition that is behind once more.
     """
 
     def __init__(self, partition: Partition, start: Start, *, keeps_newest: bool = False) -> None:
@@ -22,6 +23,8 @@ class Reading:
         self.start = start
         self.is_behind = True
         """Whether it is still being read to where it ended; set by who reads it."""
+        self._end = start.end
+        self._next_offset = start.first
         self._newest: dict[str | bytes | None, Message] | None = {} if keeps_newest else None
 
     def keep(self, message: Message) -> bool:
@@ -36,9 +39,17 @@ class Reading:
         kept, self._newest = self._newest or {}, None
         return list(kept.values())
 
-    def ends_with(self, message: Message) -> bool:
-        """Whether a message is the one with which it ceases to be behind."""
-        return self.is_behind and is_read_to(self.start.end, message)
+    def go_on_to(self, end: int) -> None:
+        """Be behind until it is read to where it ends now; one that is there already is told of no end again."""
+        if self._next_offset < end:
+            self._end, self.is_behind = end, True
+
+    def reach(self, message: Message) -> bool:
+        """Note how far a message shows it to be read; whether it need not be behind any more."""
+        reached = next_offset(message)
+        if reached is not None:
+            self._next_offset = reached
+        return self.is_behind and is_read_to(self._end, message)
 
     def whole_from(self, offset: int, bars: KeyedBars) -> Iterator[tuple[str, int]]:
         """By the bars of a record: from where on the view has all of an interval, though it began late.

@@ -34,13 +34,23 @@ class Start(NamedTuple):
     """Whether the log still has more of that."""
 
 
+def bounds(consumer: Consumer, place: Place) -> tuple[int, int]:
+    """Where a partition's log begins and ends now.
+
+    Raises:
+        KafkaException: the broker refuses or does not answer.
+    """
+    low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
+    return low, high
+
+
 def live_start(consumer: Consumer, place: Place) -> Start:
     """Behind which every instrument's forming bars are sent again.
 
     Raises:
         KafkaException: the broker refuses or does not answer.
     """
-    low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
+    low, high = bounds(consumer, place)
     since = TopicPartition(*place, int((time.time() - LIVE_S) * 1_000))
     (found,) = consumer.offsets_for_times([since], timeout=REQUEST_S)
     return Start(max(low, high - LIVE_TAIL, found.offset), high)  # it is negative where all is older: no fold runs
@@ -52,7 +62,7 @@ def committed_start(consumer: Consumer, place: Place, stored: int | None) -> Sta
     Raises:
         KafkaException: the broker refuses or does not answer.
     """
-    low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
+    low, high = bounds(consumer, place)
     if stored is not None and low <= stored <= high:
         return Start(stored, high)
     if stored is not None:

@@ -119,3 +119,13 @@ def test_a_view_is_ready_though_forming_bars_never_cease_to_come(settings: Setti
     writer.live(bar(0, seq=2, of=BUSY))
     with begun(settings, Restless) as (_, bars):
         assert sorted(bars) == [("BUSY-USDT", 0, 2), ("QUIET-USDT", 0, 1)]
+
+
+def test_a_view_that_has_read_all_is_ready_again_once_kafka_is_back(settings: Settings) -> None:
+    apply(settings)
+    writer = Writer(settings)
+    writer.flush([bar(0, seq=1)])  # its transaction's marker is the last record, which no consumer is handed
+    writer.live(bar(60, seq=2))
+    with begun(settings, Feed) as (feed, _):
+        feed._broker_error(KafkaError(KafkaError._TRANSPORT))
+        eventually(lambda: feed._away is None and feed._status.now.state is State.READY, lambda: feed._status.now)

@@ -6,7 +6,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from agents.fold.live import RESEND_S
 from app.bar_feed.feed import MAX_UNDELIVERED, Feed
@@ -84,11 +84,11 @@ class Logs:
     """A consumer of a broker whose partitions all begin and end at the same offsets."""
 
     def __init__(self, low: int, high: int) -> None:
-        self._ends = low, high
+        self.ends = low, high
         self.assigned: list[tuple[str, int, int]] = []
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
-        return self._ends
+        return self.ends
 
     def incremental_assign(self, partitions: list[TopicPartition]) -> None:
         self.assigned += [(each.topic, each.partition, each.offset) for each in partitions]
@@ -121,6 +121,40 @@ def test_a_view_goes_on_behind_its_history_though_the_broker_does_not_know_of_al
     assert begun == [(seconds, 0, 400), (seconds, 1, 401), (bars, 0, 400), (bars, 1, 401)]
     assert status.now.state is State.CATCHING_UP
     assert status.now.unread == {}
+
+
+def test_a_view_that_kafka_came_back_to_is_behind_until_it_has_read_what_came_meanwhile() -> None:
+    settings, status = Settings(), Status()
+    names = [settings.topic(name) for name in ("bars", "bars.1s", "bars.live")]
+    feed = a_feed(settings, History(settings), status)
+    broker: Any = ReturningBroker(names, names, names)
+    _, end = broker.ends
+    feed._assign(broker, {})
+    feed._take(ends_of(names, end))
+    states = [status.now.state]
+    for came in (0, 2):
+        broker.ends = 0, end + came
+        feed._away = "Kafka does not answer"
+        feed._ask_again(broker, {})
+        states.append(status.now.state)
+    for some in (names[1:], names[:1]):
+        feed._take(ends_of(some, end + 2))
+        states.append(status.now.state)
+    assert states == [State.READY, State.READY, State.CATCHING_UP, State.CATCHING_UP, State.READY]
+
+
+def ends_of(topics: list[str], offset: int) -> list[Any]:
+    """What a consumer tells when it has read two partitions of each topic to their end."""
+    return [
+        SimpleNamespace(
+            topic=lambda topic=topic: topic,
+            partition=lambda number=number: number,
+            offset=lambda: offset,
+            error=lambda: KafkaError(KafkaError._PARTITION_EOF),
+        )
+        for topic in topics
+        for number in (0, 1)
+    ]
 
 
 @pytest.mark.parametrize(
