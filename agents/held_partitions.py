@@ -4,7 +4,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Set
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from faust.types import TP
 
@@ -18,10 +18,13 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 """Of all partitions that wait, before no more is fetched of one of which more comes."""
 
 
-class MustWait(Exception):
-    """A record set cannot be taken to its end now. The rest of it can be, once what `until` begins has ended."""
+Until: TypeAlias = Callable[[RecordSet], Coroutine[Any, Any, object]]
 
-    def __init__(self, rest: RecordSet, until: Callable[[], Coroutine[Any, Any, object]]) -> None:
+
+class MustWait(Exception):
+    """A record set cannot be taken to its end now. The rest can be, once what `until` begins with it has ended."""
+
+    def __init__(self, rest: RecordSet, until: Until) -> None:
         super().__init__(f"{rest.topic} partition {rest.partition} waits at offset {rest.start_offset}")
         self.rest = rest
         self.until = until
@@ -65,7 +68,7 @@ class HeldPartitions:
                 await self._take(record_set)
             except MustWait as wait:
                 held = self._held[tp] = _Held(wait.rest)
-                self._app.add_future(self._go_on(tp, held, wait))
+                self._app.add_future(self._go_on(tp, held, wait.until))  # the error itself keeps the whole response
 
     def let_go(self, *partitions: TP) -> None:
         """Wait no more, and drop what is kept: it is fetched again by whoever has the partition then."""
@@ -87,17 +90,17 @@ class HeldPartitions:
             self.paused.add(tp)
             self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
-    async def _go_on(self, tp: TP, held: _Held, first: MustWait) -> None:
-        wait: MustWait | None = first
+    async def _go_on(self, tp: TP, held: _Held, first: Until) -> None:
+        until: Until | None = first
         async with errors_end(self._app):
             with contextlib.suppress(LetGo):
-                while wait is not None:
-                    await held.closing.outrun_by(wait.until())
-                    wait = await self._take_kept(held)
+                while until is not None:
+                    await held.closing.outrun_by(until(held.record_sets[0]))
+                    until = await self._take_kept(held)
                 self.let_go(tp)
 
-    async def _take_kept(self, held: _Held) -> MustWait | None:
-        """Take what is kept up to what must wait as well. Raises LetGo."""
+    async def _take_kept(self, held: _Held) -> Until | None:
+        """Take what is kept, and tell for what it must wait again. Raises LetGo."""
         while not held.closing.has_begun:
             if not held.record_sets:
                 return None
@@ -105,7 +108,7 @@ class HeldPartitions:
                 await self._take(held.record_sets.popleft())
             except MustWait as wait:
                 held.record_sets.appendleft(wait.rest)
-                return wait
+                return wait.until
         raise LetGo
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
+from weakref import WeakValueDictionary
 
 from faust.types import TP
 
@@ -17,6 +17,8 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
+ASKING: Final = 2
+"""How many questions a registry is asked at once: each holds a thread for as long as it hangs, and threads are few."""
 UNKNOWN_S: Final = 3.0
 """How long an id that the registry did not know stays refused: it may be registered after its first record came."""
 
@@ -35,7 +37,8 @@ class WriterSchemaLookup:
         """`own_id` is of a schema that the registry has."""
         self._registry = RegistrySchemas(settings, own_id)
         self._schemas = schemas
-        self._asking: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._asking = asyncio.Semaphore(ASKING)
+        self._asking_for: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def learn(self, schema_id: int, tp: TP) -> None:
         """Add or refuse the schema of a record of this partition.
@@ -58,7 +61,8 @@ class WriterSchemaLookup:
                 return
 
     async def _ask(self, schema_id: int) -> str:
-        async with self._asking[schema_id]:  # all partitions meet it at once; once it is told the next ones know it
+        lock = self._asking_for.setdefault(schema_id, asyncio.Lock())
+        async with lock, self._asking:  # all partitions meet it at once; once it is told the next ones know it
             return await asyncio.to_thread(self._registry, schema_id)
 
     def _add(self, schema_id: int, schema_json: str) -> None:

@@ -13,7 +13,7 @@ from replay.recording import BadRecording, Pace
 
 SUFFIXES: Final = (".pcap", ".pcap.gz")
 MOST_AHEAD: Final = 65_536
-"""Messages that a single packet is believed of: as many as by the bridge."""
+"""Messages that a single packet which has none itself is believed of: as many as by the bridge."""
 _NUMBERS: Final = range(1, 1 << 62)
 """What numbers of a packet the bridge takes for some."""
 _MAGICS: Final = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}

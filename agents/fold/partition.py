@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from faust.types import TP
@@ -117,7 +116,7 @@ class FoldingPartition:
             self._live.changed(self._behind_records)
         if unknown is not None and not self._closing.has_begun:
             rest = replace(record_set, start_offset=self.next_offset)
-            raise MustWait(rest, partial(self._schemas.learn, unknown, TP(self.topic, self.partition)))
+            raise MustWait(rest, lambda _: self._schemas.learn(unknown, TP(self.topic, self.partition)))
 
     async def _fold_all(self, record_set: RecordSet) -> int | None:
         """Fold it to its end, or up to where the schema of this id is to be known.

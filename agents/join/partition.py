@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable, Set
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -100,8 +99,9 @@ class JoiningPartition:
     def paused(self, held: Set[TP]) -> set[TP]:
         """Logs that are too far ahead of the other one: fetching more would only fill the memory.
 
-        Never both: trades wait only where quotes are behind, and quotes that trades wait for are always fetched. But no
-        quote decides the trades of a log that is `held` until a schema is told.
+        Never both: trades wait only where quotes are behind, and quotes that trades wait for are always fetched. But
+        the clocks of a log that is `held` until a schema is told stand still, so that no number of quotes may decide
+        its trades: then these are bounded too.
         """
         waiting = self._join.waiting_for_quotes
         metrics.WAITING_TRADES.labels(self.partition).set(waiting)
@@ -133,9 +133,10 @@ class JoiningPartition:
             raise CorruptRecords(
                 f"{side.tp.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
             )
-        if outcome.needs_schema is not None and not self._closing.has_begun:
+        needed = outcome.needs_schema
+        if needed is not None and not self._closing.has_begun:
             rest = replace(record_set, start_offset=side.next_offset)
-            raise MustWait(rest, partial(side.schemas.learn, outcome.needs_schema, side.tp))
+            raise MustWait(rest, lambda _: side.schemas.learn(needed, side.tp))
 
     async def _take_once(self, side: Side, record_set: RecordSet) -> JoinOutcome:
         arguments = (record_set.data, record_set.aborted, side.next_offset)

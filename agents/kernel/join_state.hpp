@@ -8,9 +8,8 @@
 
 #include "changelog.hpp"
 
-/// The join's state as records of its changelog: trade ids as the fold has them, which
-/// trades wait, and how far it has come. Quotes and trades themselves are not in it: they are read from their logs
-/// again.
+/// The join's state as records of its changelog: trade ids as the fold has them, which trades wait, and how far it has
+/// come. Quotes and trades themselves are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
 inline constexpr std::uint8_t kJoinVersion = 3;        // 2 said less of when that was, and of what had come

@@ -18,6 +18,7 @@ from agents.partition_log import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.minutes import Amounts, Bar, Candle, Why
 from agents.reconciliation.pairs import Reconciliation, Series, Verdict
+from agents.schema_lookup import ASKING
 from agents.topic_check import check_topics
 from agents.transport import BatchApp, RecordSet
 from app.amounts import PRICE_SCALE, plain, unscaled
@@ -57,7 +58,7 @@ class CandleCheck:
         self._venues = {name: venue.candles for name, venue in declared.items() if venue.candles is not None}
         self._check = Reconciliation(settings.reconcile_patience_ms / 1_000, self._venues)
         self._held = HeldPartitions(app, self._take)
-        self._asking = asyncio.Lock()  # threads are few, and many partitions wait for the same schema
+        self._asking = asyncio.Semaphore(ASKING)
         self._positions: dict[TP, int] = {}  # of this assignment: the next one has another dict
         self._is_started = False
         app.read_batches_from(self)
@@ -102,7 +103,7 @@ class CandleCheck:
         except RegistryAway as away:
             if self._positions is not positions:
                 return
-            raise MustWait(record_set, lambda: self._until_told(record_set, position)) from away
+            raise MustWait(record_set, lambda rest: self._until_told(rest, position)) from away
         except CorruptBatch as error:
             if self._positions is positions:
                 self._leave_off(tp, error)

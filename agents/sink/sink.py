@@ -15,6 +15,7 @@ from agents.kernel import CorruptBatch
 from agents.lag import LagWatch
 from agents.log_bounds import log_bounds
 from agents.metrics_server import serve_metrics
+from agents.schema_lookup import ASKING
 from agents.sink import metrics
 from agents.sink.gathered import Gathered, Place
 from agents.sink.patience import patiently
@@ -52,7 +53,7 @@ class SqlSink:
         self._maker = RowMaker(reader, settings.max_ahead_ns, aggregates)
         self._gathered = Gathered()
         self._held = HeldPartitions(app, self._take)
-        self._asking = asyncio.Lock()  # threads are few, and many partitions wait for the same schema
+        self._asking = asyncio.Semaphore(ASKING)
         self._has_rows = asyncio.Event()
         self._has_room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,7 +125,7 @@ class SqlSink:
             if not self._gathered.is_at(tp, place):
                 return
             log.warning("%s partition %d waits: %s", *tp, away)
-            raise MustWait(record_set, lambda: patiently(lambda: self._ask(record_set, place))) from away
+            raise MustWait(record_set, lambda rest: patiently(lambda: self._ask(rest, place))) from away
         except CorruptBatch as error:
             if self._gathered.is_at(tp, place):
                 self._leave_off(tp, error)

@@ -30,7 +30,7 @@ from tests.parts import running
 
 HELD = INSTRUMENTS[0]
 ROUNDS = 2 * MOST_KEPT
-"""Each about a record set of the partition that waits, so that fetching it stops."""
+"""Each about a record set of the partition that waits, so that fetching it may stop."""
 
 
 class Front(ThreadingHTTPServer):

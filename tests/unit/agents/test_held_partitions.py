@@ -1,6 +1,7 @@
 """A partition that waits: the others go on, and it goes on itself with all that came meanwhile, in order."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
@@ -59,7 +60,8 @@ class Taker:
                 raise MustWait(replace(record_set, start_offset=offset), partial(self._wait, told, (tp, offset)))
             self.taken.append((tp, offset))
 
-    async def _wait(self, told: asyncio.Event, place: tuple[TP, int]) -> None:
+    async def _wait(self, told: asyncio.Event, place: tuple[TP, int], rest: RecordSet) -> None:
+        assert rest.start_offset == place[1]
         self.waiting.put_nowait(place)
         try:
             await told.wait()
@@ -102,6 +104,17 @@ async def test_others_go_on_while_a_partition_waits_and_then_it_goes_on_in_order
     await app.come_to_an_end()
     await at_once(held.take(a_set(FIRST, 8, 9)))
     assert taker.of(FIRST) == list(range(9))
+
+
+async def test_what_waits_keeps_nothing_of_the_response_that_it_came_in() -> None:
+    app, held = holding(Taker((FIRST, 0), (FIRST, 1)))
+    response = bytearray(b"records of all partitions")
+    for offset in range(2):
+        await held.take(RecordSet(*FIRST, memoryview(response), offset, offset + 1))
+    gc.collect()
+    response.clear()  # refused while there is a view of it
+    held.let_all_go()
+    await app.come_to_an_end()
 
 
 async def test_no_more_is_fetched_of_those_that_wait_once_they_fill_the_memory() -> None:

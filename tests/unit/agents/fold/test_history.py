@@ -133,7 +133,7 @@ async def cancelled_after_a_restart(
         try:
             await partition.fold(new, 5)
         except MustWait as wait:
-            await wait.until()
+            await wait.until(wait.rest)
             await partition.fold(wait.rest, 5)
     return registry, fold.take_flush()
 

@@ -124,7 +124,7 @@ async def test_while_the_clocks_stand_still_quotes_are_fetched_again_once_only_t
     )
     await take(partition.trades, trades, 2, 1)
     assert partition.paused(set()) == set()
-    assert partition.paused({partition.trades.tp}) == {partition.quotes.tp}, "no quote decides trades that are held"
+    assert partition.paused({partition.trades.tp}) == {partition.quotes.tp}, "no number of quotes may decide its trades"
     await take(partition.quotes, quotes, 3, 1)
     await partition.flush()
     assert [(fields["match"], fields["quote_offset"]) for fields in written.joined] == [("quoted", 2)]
