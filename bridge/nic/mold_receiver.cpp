@@ -9,7 +9,7 @@ namespace livetape::bridge::mold {
 void Receiver::take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival) {
   const auto packet = read(payload);
   if (!packet) return;
-  if (is_refused(*packet)) return refuse(*packet);
+  if (is_refused(*packet, now_ns)) return refuse(*packet);
   take(*packet, payload, now_ns, arrival);
 }
 
@@ -50,17 +50,24 @@ void Receiver::take(const Packet& packet, std::span<const std::uint8_t> payload,
 }
 
 /// Whether a packet is of a session that may not take the place of ours: ours is heard. One that has ended may be heard
-/// for long, saying so, and gives its place to any that has not.
-bool Receiver::is_refused(const Packet& packet) const noexcept {
+/// for long, saying so, and gives its place to any that has not. Heartbeats alone hold no place against messages, nor
+/// against what agrees with one that is doubted still: messages may come seldom.
+bool Receiver::is_refused(const Packet& packet, std::int64_t now_ns) const noexcept {
   if (!session_ || packet.header.session == *session_ || is_silent()) return false;
-  if (!has_messages_ && !packet.messages.empty()) return false;  // heartbeats alone hold no place against messages
+  const bool is_of_messages = !packet.messages.empty() || agrees(packet.header, now_ns);
+  if (!has_messages_ && is_of_messages && !is_over(packet)) return false;
   return !has_ended_ || packet.header.count == Header::kEndOfSession;
 }
 
-/// Packets without messages are worth no word: nothing is missed, and those of a session that ended go on for long.
+/// Whether a packet is of the session before ours and has nothing new of it, as one that comes late by a lagging line.
+bool Receiver::is_over(const Packet& packet) const noexcept {
+  return before_ && before_->session == packet.header.session && end_of(packet) <= before_->end;
+}
+
+/// Packets with nothing new are worth no word: nothing is missed, and those of a session that ended go on for long.
 void Receiver::refuse(const Packet& packet) {
   ++metrics_.other_session;
-  if (packet.messages.empty() || std::exchange(has_told_other_, true)) return;
+  if (packet.messages.empty() || is_over(packet) || std::exchange(has_told_other_, true)) return;
   listener_.on_other_session(packet.header.session);
 }
 
@@ -129,6 +136,7 @@ void Receiver::forget_ends() {
 
 void Receiver::begin(const Header& header) {
   if (session_) skip_to(next_);  // what is held is not lost
+  before_ = session_ && has_ended_ ? std::optional<Ended>({*session_, next_}) : std::nullopt;
   session_ = header.session;
   held_.clear();
   forget_requests();

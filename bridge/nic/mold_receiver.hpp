@@ -131,10 +131,16 @@ class Receiver {
     std::int64_t since_ns;
     Arrival arrival;
   };
+  /// A session that was heard to its end, which is behind its last message.
+  struct Ended {
+    Session session;
+    std::uint64_t end;
+  };
 
   [[nodiscard]] std::optional<Packet> read(std::span<const std::uint8_t> payload);
   void take(const Packet& packet, std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival);
-  [[nodiscard]] bool is_refused(const Packet& packet) const noexcept;
+  [[nodiscard]] bool is_refused(const Packet& packet, std::int64_t now_ns) const noexcept;
+  [[nodiscard]] bool is_over(const Packet& packet) const noexcept;
   void refuse(const Packet& packet);
   [[nodiscard]] bool is_silent() const noexcept;
   [[nodiscard]] bool is_doubtful(const Packet& packet) const noexcept;
@@ -176,6 +182,7 @@ class Receiver {
   FeedHearing hearing_;
   std::int64_t ticked_ns_ = 0;
   std::optional<Session> session_;
+  std::optional<Ended> before_;  // the session before this one, where it had ended
   std::optional<Doubted> doubted_;
   std::uint64_t next_ = 1;                // to be delivered
   std::uint64_t end_ = 1;                 // behind the last that is known to be

@@ -480,6 +480,26 @@ TEST_F(MoldReceiver, LeavesASessionOfHeartbeatsAloneForOneThatHasMessages) {
   }
 }
 
+TEST_F(MoldReceiver, LeavesASessionOfHeartbeatsAloneForOneWhoseMessagesAreSeldom) {
+  alone_.take(heartbeat(9, kNextSession), 0);
+  log_.take();
+  alone_.take(packet(1, 2), 0);
+  alone_.take(heartbeat(2), 1'000 * kMs);
+  EXPECT_EQ(log_.take(), (Heard{"session SESSION001", "message 1"}));
+}
+
+TEST_F(MoldReceiver, ReadsNothingAgainOfASessionThatEndedBeforeTheOneThatHasNoMessagesYet) {
+  begin(alone_);
+  alone_.take(packet(2, 3), 0);
+  alone_.take(end_of_session(3), 0);
+  for (int times = 0; times < 2; ++times) alone_.take(heartbeat(1, kNextSession), 0);
+  EXPECT_EQ(log_.take().back(), "session SESSION002");
+  for (int times = 0; times < 3; ++times) alone_.take(packet(1, 3), 0);
+  EXPECT_EQ(log_.take(), Heard{}) << "they are of a line that lags";
+  alone_.take(packet(1, 2, kNextSession), 0);
+  EXPECT_EQ(log_.take(), Heard{"message 1"});
+}
+
 TEST_F(MoldReceiver, ComesBackFromHeartbeatsOfAnotherSessionOnceItHasMessagesAgain) {
   constexpr std::int64_t kLater = FeedHearing::kPastNs;
   begin(alone_);
