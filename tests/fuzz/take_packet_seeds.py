@@ -30,8 +30,10 @@ def main() -> None:
     for seed in range(SEEDS):
         messages = market(seed)
         keep("itch", b"".join(bytes([len(each)]) + each for each in messages))
-        for has_server in (b"\0", b"\1"):
-            keep("moldudp64", has_server + b"".join(behind_length(each, seed) for each in packets(messages, seed)))
+        for has_server in (False, True):
+            told = enumerate(packets(messages, seed))
+            parts = [behind_length(each, seed, is_answer=has_server and number % 3 == 0) for number, each in told]
+            keep("moldudp64", bytes([has_server]) + b"".join(parts))
 
 
 def market(seed: int) -> list[bytes]:
@@ -42,12 +44,13 @@ def market(seed: int) -> list[bytes]:
 
 
 def packets(messages: list[bytes], seed: int) -> Iterator[bytes]:
-    """The messages in packets, some of them lost, double or late, and those of a session behind it."""
+    """The messages in packets, some of them lost, double or late, and heartbeats and packets of a session behind it."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     whole = list(in_packets(b"SESSION001", messages))
     yield from chance.sample(whole, len(whole)) if seed % 2 else [each for each in whole if chance.randrange(3)]
     yield whole[0]
     yield HEADER.pack(b"SESSION001", len(messages) + 1, END_OF_SESSION)
+    yield from 2 * [HEADER.pack(b"SESSION002", 1, 0)]
     yield from in_packets(b"SESSION002", messages[:10])
 
 
@@ -62,9 +65,9 @@ def blocks(messages: Iterable[bytes]) -> bytes:
     return b"".join(len(each).to_bytes(2) + each for each in messages)
 
 
-def behind_length(packet: bytes, milliseconds: int) -> bytes:
-    """A packet as the target `moldudp64` takes it."""
-    return len(packet).to_bytes(2) + bytes([milliseconds]) + packet
+def behind_length(packet: bytes, milliseconds: int, *, is_answer: bool) -> bytes:
+    """A packet as the target `moldudp64` takes it: of a line, or of the re-request server."""
+    return len(packet).to_bytes(2) + bytes([milliseconds | is_answer << 7]) + packet
 
 
 def keep(target: str, seed: bytes) -> None:
