@@ -59,10 +59,10 @@ class DeadLetter(BaseModel):
 
 
 class _Placed(NamedTuple):
-    """A dead letter, and the partition that it goes into."""
+    """A dead letter, and the partition that it goes into; None where its key tells."""
 
     letter: DeadLetter
-    partition: int
+    partition: int | None
 
 
 def read(settings: Settings) -> Iterator[DeadLetter]:
@@ -140,9 +140,9 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
 
 def _check_partitions(producer: Producer, placed: Sequence[_Placed]) -> None:
     topics = {letter.topic for letter, _ in placed}
-    present = {topic: {BY_KEY, *_partitions(producer, topic)} for topic in topics}
+    present = {topic: _partitions(producer, topic) for topic in topics}
     for letter, partition in placed:
-        if partition not in present[letter.topic]:
+        if partition is not None and partition not in present[letter.topic]:
             raise CannotSend(f"{_where(letter)}: the topic has no such partition")
 
 
@@ -157,7 +157,7 @@ def _send(producer: Producer, placed: Sequence[_Placed]) -> None:
             refused.append((letter, error))
 
     for letter, partition in placed:
-        at = TopicPartition(letter.topic, partition)
+        at = TopicPartition(letter.topic, BY_KEY if partition is None else partition)
         try:
             produce_in_turn(producer, at, _bytes(letter.key), _bytes(letter.value), partial(note, letter))
         except KafkaException as error:
@@ -175,7 +175,7 @@ def _bytes(digits: str | None) -> bytes | None:
     return None if digits is None else bytes.fromhex(digits)
 
 
-def _partition_of(reader: RecordReader, letter: DeadLetter) -> int:
+def _partition_of(reader: RecordReader, letter: DeadLetter) -> int | None:
     """A trade or quote that can be read is for the partition of its key, as every producer chooses it.
 
     In another one, where it may have been before its venue or instrument was mended, it would make a second bar of its
@@ -195,7 +195,7 @@ def _partition_of(reader: RecordReader, letter: DeadLetter) -> int:
             f"{_where(letter)}: its value is of {fields['venue']}:{fields['instrument']}, and its key is another: "
             f'put "key": "{key.hex()}" there'
         )
-    return BY_KEY
+    return None
 
 
 def _where(letter: DeadLetter) -> str:
@@ -207,8 +207,6 @@ def _checked(settings: Settings, letter: DeadLetter) -> DeadLetter:
     topics = [settings.topic(source) for source in SOURCES]
     if letter.topic not in topics:
         raise CannotSend(f"{where}: not of {' or '.join(topics)}, the logs of this namespace")
-    if letter.partition < 0:
-        raise CannotSend(f"{where}: the topic has no such partition")
     if letter.key is None and letter.reason.startswith("the record batch "):
         raise CannotSend(f"{where}: a whole batch that could not be read; send its records one by one")
     key_bytes, value_bytes = len(letter.key or "") // 2, len(letter.value or "") // 2

@@ -130,13 +130,15 @@ class Feed:
     def _read(self, consumer: Consumer, positions: Positions) -> None:
         self._wait_for_topics(consumer)
         self._assign(consumer, positions)
-        checked = time.monotonic()
+        checked, asked = time.monotonic(), -RETRY_S
         while not self._stopping.is_set():
             messages = consumer.consume(1, POLL_S)
             if messages:
                 self._take(messages + consumer.consume(BATCH, 0))
             if self._away is not None:
-                self._ask_again(consumer, positions)
+                if time.monotonic() - asked >= RETRY_S:  # what comes of other brokers is read in between
+                    self._ask_again(consumer, positions)
+                    asked = time.monotonic()
             elif time.monotonic() - checked > NEW_PARTITIONS_S:
                 self._assign(consumer, positions)
                 checked = time.monotonic()
@@ -180,7 +182,7 @@ class Feed:
     def _go_on(self, consumer: Consumer) -> None:
         """Be behind by what came while Kafka was away."""
         for place, reading in self._readings.items():
-            _, end = bounds(consumer, place)
+            _, end = bounds(consumer, place, timeout_s=METADATA_S)
             reading.go_on_to(end)
 
     def _reading(self, consumer: Consumer, partition: Partition, positions: Positions) -> Reading:
@@ -239,7 +241,7 @@ class Feed:
             found = self._bars(reading, message)
             bars += found
             position = Position(reading.partition, (message.offset() or 0) + 1)
-            read |= {key: position for key, bar in found if bar.order.committed}
+            read.update((key, position) for key, bar in found if bar.order.committed)
         return bars, read
 
     def _bars(self, reading: Reading, message: Message) -> KeyedBars:
@@ -287,7 +289,8 @@ class Feed:
         for first in range(0, len(kept), BATCH):
             self._hand_over(*self._decoded((reading, message) for message in kept[first : first + BATCH]))
         reading.is_behind = False
-        self._say_standing()
+        if self._away is None:
+            self._say_standing()
 
     def _say_standing(self) -> None:
         """Say that partitions are being read to their end; or that none is, behind what is not applied yet."""
@@ -297,7 +300,7 @@ class Feed:
             self._deliver((), NOWHERE, self._applied_all)
 
     def _applied_all(self) -> None:
-        """Called behind the last batch of the start, when the view holds all of it."""
+        """Called behind the last batch that the view was behind by, when it holds all of it."""
         if self._away is None and not self._behind:
             self._status.set(State.READY)
 

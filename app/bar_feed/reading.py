@@ -6,7 +6,7 @@ from confluent_kafka import Message
 
 from app.bar_feed.start import Start
 from app.bars import KeyedBars
-from app.log_end import is_read_to, next_offset
+from app.log_end import next_offset
 from app.partitions import Partition
 from app.views import EVER_NS
 
@@ -22,7 +22,7 @@ class Reading:
         self.partition = partition
         self.start = start
         self.is_behind = True
-        """Whether it is still being read to where it ended; set by who reads it."""
+        """Whether it is still being read to where it ended; who reads it says that it is no more."""
         self._end = start.end
         self._next_offset = start.first
         self._newest: dict[str | bytes | None, Message] | None = {} if keeps_newest else None
@@ -49,7 +49,7 @@ class Reading:
         reached = next_offset(message)
         if reached is not None:
             self._next_offset = reached
-        return self.is_behind and is_read_to(self._end, message)
+        return self.is_behind and self._next_offset >= self._end
 
     def whole_from(self, offset: int, bars: KeyedBars) -> Iterator[tuple[str, int]]:
         """By the bars of a record: from where on the view has all of an interval, though it began late.

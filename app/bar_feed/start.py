@@ -34,13 +34,13 @@ class Start(NamedTuple):
     """Whether the log still has more of that."""
 
 
-def bounds(consumer: Consumer, place: Place) -> tuple[int, int]:
+def bounds(consumer: Consumer, place: Place, *, timeout_s: float = REQUEST_S) -> tuple[int, int]:
     """Where a partition's log begins and ends now.
 
     Raises:
         KafkaException: the broker refuses or does not answer.
     """
-    low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REQUEST_S)
+    low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=timeout_s)
     return low, high
 
 

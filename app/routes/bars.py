@@ -169,10 +169,11 @@ async def _stored(shared: Services, key: SeriesKey, query: BarsQuery, *, before:
         read_up_to=_read_up_to(shared.view.series(key)),
         needed=_unread(shared, key),
     )
+    is_of_memory = _is_of_memory(shared.view.series(key), query)  # now: more may come before Postgres answers
     try:
         return await run_in_threadpool(ask)
     except HistoryUnavailable as error:
-        if shared.status.now.history is Origin.TOPIC and _is_of_memory(shared.view.series(key), query):
+        if shared.status.now.history is Origin.TOPIC and is_of_memory:
             return []
         remedy = f"Ask for {len(before)} at most, or again later" if before else "Ask again later"
         raise RequestRefused(

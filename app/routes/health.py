@@ -21,7 +21,10 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(shared: Shared) -> Response:
-    """200 when the view holds all that was there at its start, else 503; the body says how it stands and why."""
+    """200 when the view holds all that was there at its start, or when Kafka was back last, else 503.
+
+    The body says how it stands and why.
+    """
     standing = shared.status.now
     ready = standing.state is State.READY
     body = {
