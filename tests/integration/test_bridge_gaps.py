@@ -504,11 +504,12 @@ def trade_of_now(number: int) -> SimulatedTrade:
 async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
     here: Settings, certs: certificates.Certificates, venue: VenueName
 ) -> None:
-    script, protocol, made = Script(), protocol_of(venue, (BTC, ETH)), recent(1, 5)
+    script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
         read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
+            made = [trade_of_now(number) for number in range(1, 6)]  # later than whatever says where it began
             script.say(*made[:1])
             await bridge.counts(f'trades_total{{venue="{venue}"}}', 1)
             await bridge.stop(signal.SIGKILL)
