@@ -42,9 +42,9 @@ AbsolutePath = Annotated[Path, BeforeValidator(_said_path), AfterValidator(Path.
 
 
 def _zmq_address(text: str) -> str:
-    if re.fullmatch(r"tcp://.+:(\d+|\*)|ipc://.+", text) is None:
+    if re.fullmatch(r"tcp://.+:\d+|ipc://.+", text) is None:
         raise ValueError(f"{text!r} is no ZeroMQ address such as tcp://127.0.0.1:5556")
-    return text
+    return re.sub(r"^tcp://\*:", "tcp://0.0.0.0:", text)  # the bridge binds it, and nobody connects to `*`
 
 
 def _postgres_url(text: str) -> str:
@@ -227,9 +227,9 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=0, le=65535)
     """Port the API listens on."""
     zmq_data: ZmqAddress = "tcp://127.0.0.1:5556"
-    """Where the bridge publishes instant trades."""
+    """Where the bridge publishes instant trades, and readers connect to."""
     zmq_retry: ZmqAddress = "tcp://127.0.0.1:5557"
-    """Where the bridge answers for instant trades that were missed."""
+    """Where the bridge answers for instant trades that were missed, and readers connect to."""
     retry_mb: int = Field(default=32, ge=1)
     """How many of each venue's newest messages the bridge keeps in memory for that, in MiB; older ones are in Kafka."""
     spool_mb: int = Field(default=4096, ge=1)

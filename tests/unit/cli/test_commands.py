@@ -89,6 +89,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("sink", {"LIVETAPE_METRICS_HOST": "192.0.2.1"}, "no address of this machine: look at LIVETAPE_METRICS_HOST"),
         ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
+        ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://127.0.0.1:*"}, "LIVETAPE_ZMQ_RETRY: "),
         ("sink", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
         ("topology", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT has no.such.property"),
         ("topology", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
