@@ -14,8 +14,10 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.producer.sender import Sender, SendProduceReqHandler
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.types import Int32, String
+from aiokafka.structs import TopicPartition
 
 from agents.transport.rebinding import client_of, rebind
 
@@ -102,6 +104,17 @@ class _SenderInParts(Sender):  # type: ignore[misc]  # aiokafka has no types
     _send_produce_req = rebind(Sender._send_produce_req, SendProduceReqHandler=_Handler)  # noqa: SLF001 - pinned by a test
 
 
+class SequenceNumbers(TransactionManager):  # type: ignore[misc]  # aiokafka has no types
+    """Numbers a producer's records in a partition as brokers do: behind 2**31 - 1 comes 0.
+
+    aiokafka goes on below zero, which they refuse: a fold that writes much gets there in a day.
+    """
+
+    def increment_sequence_number(self, tp: TopicPartition, increment: int) -> None:
+        """Go on behind so many records."""
+        self._sequence_numbers[tp] = (self._sequence_numbers[tp] + increment) % 2**31
+
+
 class PartsWriter(asyncio.StreamWriter):
     """Stands where a connection has asyncio's writer: takes requests in parts as well."""
 
@@ -125,6 +138,11 @@ ClientInParts: Final = client_of(_ConnectionInParts)
 
 
 class ProducerInParts(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
-    """Sends batches from where they are."""
+    """Sends batches from where they are, however many."""
 
-    __init__ = rebind(AIOKafkaProducer.__init__, Sender=_SenderInParts, AIOKafkaClient=ClientInParts)
+    __init__ = rebind(
+        AIOKafkaProducer.__init__,
+        Sender=_SenderInParts,
+        AIOKafkaClient=ClientInParts,
+        TransactionManager=SequenceNumbers,
+    )

@@ -1,6 +1,11 @@
-"""Trades that others write in transactions of their own, through a real broker."""
+"""Transactions through a real broker: those that others write trades in, and our own producer's numbers in them."""
 
+from collections.abc import Iterable
+
+from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
+
+from agents.transport import transactional_producer
 
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
@@ -49,3 +54,23 @@ def test_committed_trades_count_and_aborted_ones_and_control_records_never(setti
         assert worker.counted("livetape_fold_trades_total") == len([1, 2, 3, 4, 7, 5, 6])
     assert differences(read_bars(settings, tape.avro), expected) == []
     assert read(settings, "trades.dead") == []
+
+
+async def test_records_are_numbered_as_the_broker_counts_them_however_many_there_were(settings: Settings) -> None:
+    """A new producer's first number may be any; its next ones must follow, and none is below 0."""
+    with_topics(settings)
+    writer = transactional_producer(settings, "numbers")
+    await writer.start()
+    at = TopicPartition(settings.topic("late"), 0)
+    writer._txn_manager._sequence_numbers[at] = 2**31 - 3
+
+    async def write(values: Iterable[bytes]) -> None:
+        async with writer.transaction():
+            for value in values:
+                await writer.send_and_wait(at.topic, value, partition=at.partition)
+
+    await write([b"1", b"2"])
+    await write([b"3", b"4", b"5"])
+    assert writer._txn_manager.sequence_number(at) == 2
+    await writer.stop()
+    assert [record.value for record in read(settings, "late")] == [b"1", b"2", b"3", b"4", b"5"]

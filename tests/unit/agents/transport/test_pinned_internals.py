@@ -57,7 +57,7 @@ def test_the_version_is_the_one_that_was_read(package: str) -> None:
         (AIOKafkaConnection._handle_frame, {"io"}),
         (AIOKafkaClient._get_conn, {"create_conn"}),
         (AIOKafkaClient._metadata_update, {"MetadataRequest"}),
-        (AIOKafkaProducer.__init__, {"Sender", "AIOKafkaClient"}),
+        (AIOKafkaProducer.__init__, {"Sender", "AIOKafkaClient", "TransactionManager"}),
         (Sender._send_produce_req, {"SendProduceReqHandler"}),
         (PartitionAssignor._perform_assignment, {"CopartitionedAssignor"}),
     ],
@@ -156,6 +156,8 @@ def test_a_producer_marks_a_batch_once_and_sends_what_it_built_again_as_it_was()
     source = source_of(MessageAccumulator._pop_batch)
     assert source.index("not_retry = batch.retry_count == 0") < source.index("batch.set_producer_state(")
     assert "self._txn_manager.increment_sequence_number(batch.tp, batch.record_count)" in source
+    assert "self._sequence_numbers[tp] = seq" in source_of(TransactionManager.increment_sequence_number)
+    assert "self._sequence_numbers[tp]" in source_of(TransactionManager.sequence_number)
 
 
 def test_a_transaction_is_not_ended_before_its_batches_are_answered_or_failed() -> None:
