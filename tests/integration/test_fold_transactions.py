@@ -1,12 +1,12 @@
 """Transactions through a real broker: those that others write trades in, and our own producer's numbers in them."""
 
+import asyncio
 from collections.abc import Iterable
 
 from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
 
 from agents.transport import transactional_producer
-
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S
 from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
@@ -69,8 +69,9 @@ async def test_records_are_numbered_as_the_broker_counts_them_however_many_there
             for value in values:
                 await writer.send_and_wait(at.topic, value, partition=at.partition)
 
-    await write([b"1", b"2"])
-    await write([b"3", b"4", b"5"])
+    async with asyncio.timeout(WAIT_S):
+        await write([b"1", b"2"])
+        await write([b"3", b"4", b"5"])
     assert writer._txn_manager.sequence_number(at) == 2
     await writer.stop()
     assert [record.value for record in read(settings, "late")] == [b"1", b"2", b"3", b"4", b"5"]
