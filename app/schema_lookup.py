@@ -56,8 +56,14 @@ class RegistrySchemas:
             reason = self._refusal(schema_id, error)
             if reason is None:
                 raise RegistryAway(f"schema registry at {self._url}: {error or type(error).__name__}") from error
-            self._refused[schema_id] = reason, monotonic() + UNKNOWN_S
+            self._refuse(schema_id, reason)
             raise BadRecord(reason) from error
+
+    def _refuse(self, schema_id: int, reason: str) -> None:
+        """Refuse it for a while; ids of bad bytes are many, and none is kept for longer."""
+        now_s = monotonic()
+        still = {refused: why for refused, why in tuple(self._refused.items()) if why[1] > now_s}
+        self._refused = {**still, schema_id: (reason, now_s + UNKNOWN_S)}
 
     def _get(self, schema_id: int) -> str:
         answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")

@@ -81,6 +81,18 @@ def test_many_records_of_an_unknown_schema_ask_for_it_once_a_second(monkeypatch:
         assert len(registry.asked) == 2
 
 
+def test_ids_of_bad_bytes_are_forgotten_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(schema_lookup, "monotonic", lambda: now_s)
+    with running() as registry:
+        schemas = schemas_of(registry)
+        for schema_id in range(100, 110):
+            now_s += 1.1
+            with pytest.raises(BadRecord):
+                schemas(schema_id)
+    assert list(schemas._refused) == [109]
+
+
 def test_a_registry_that_is_away_says_nothing_about_a_schema() -> None:
     with running() as registry:
         schemas = schemas_of(registry)
