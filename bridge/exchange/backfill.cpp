@@ -68,11 +68,14 @@ void Backfill::request(std::uint32_t instrument, milliseconds after) {
 std::vector<Backfill::Work>::iterator Backfill::next_work() {
   const auto now = Clock::now();
   return std::ranges::min_element(work_, {}, [&](const Work& work) {
-    Tape& tape = tapes_[work.instrument];
     const bool is_due = work.due <= now;
-    const bool is_urgent = tape.held_since_ns() || (tape.numbered() != nullptr && !tape.numbered()->missing().empty());
-    return std::tuple(!is_due, is_due && !is_urgent, work.due);
+    return std::tuple(!is_due, is_due && !is_urgent(work.instrument), work.due);
   });
+}
+
+bool Backfill::is_urgent(std::uint32_t instrument) {
+  Tape& tape = tapes_[instrument];
+  return tape.held_since_ns() || (tape.numbered() != nullptr && !tape.numbered()->missing().empty());
 }
 
 asio::awaitable<void> Backfill::run() {
@@ -244,7 +247,9 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   // A history that knows no pages answers a whole stretch of time at once.
   const bool has_pages = venue_.history_rules().page > 0;
   const std::size_t most_bytes = has_pages ? RestClient::kMaxAnswerBytes : RestClient::kMaxListBytes;
-  const RestAnswer answer = co_await rest_.get(venue_.history_target(query), RestClient::Turn::first, most_bytes);
+  // Thousands may be silent: candles and lists are asked for between them.
+  const auto turn = is_urgent(query.instrument) ? RestClient::Turn::first : RestClient::Turn::last;
+  const RestAnswer answer = co_await rest_.get(venue_.history_target(query), turn, most_bytes);
   const std::string trouble = read(answer, query);
   if (trouble.empty()) {
     searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has

@@ -70,6 +70,7 @@ class Backfill {
   using Again = std::optional<std::chrono::milliseconds>;
 
   std::vector<Work>::iterator next_work();
+  [[nodiscard]] bool is_urgent(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_numbered(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_unnumbered(std::uint32_t instrument);

@@ -46,11 +46,14 @@ class RestClient::Place {
  public:
   Place(RestClient& client, Turn turn, const asio::any_io_executor& executor)
       : client_(client), own_(client.waiting_.insert(client.waiting_.end(), {turn, asio::steady_timer(executor)})) {}
-  ~Place() { client_.waiting_.erase(own_); }
+  ~Place() {
+    client_.waiting_.erase(own_);
+    client_.wake();
+  }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
-  [[nodiscard]] asio::steady_timer& timer() const { return own_->timer; }
+  [[nodiscard]] std::list<Waiting>::iterator own() const { return own_; }
 
  private:
   RestClient& client_;
@@ -69,15 +72,17 @@ asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn, std::
   is_asking_ = false;
   next_ = Clock::now() + pace_;
   left_alone_until_ = Clock::now() + answer.wait;
-  for (Waiting& waiting : waiting_) waiting.timer.cancel();
+  wake();
   co_return answer;
 }
 
-bool RestClient::may_ask(Turn turn) const {
-  const bool is_first = turn == Turn::first || std::ranges::none_of(waiting_, [](const Waiting& waiting) {
-                          return waiting.turn == Turn::first;
-                        });
-  return !is_asking_ && is_first;
+/// Whose turn it is may have changed.
+void RestClient::wake() {
+  for (Waiting& waiting : waiting_) waiting.timer.cancel();
+}
+
+bool RestClient::may_ask(std::list<Waiting>::const_iterator own) const {
+  return !is_asking_ && std::ranges::min_element(waiting_, {}, &Waiting::turn) == own;
 }
 
 std::chrono::milliseconds RestClient::left_alone() const {
@@ -89,9 +94,11 @@ std::chrono::milliseconds RestClient::left_alone() const {
 asio::awaitable<bool> RestClient::wait_for_turn(Turn turn) {
   const Place place(*this, turn, co_await asio::this_coro::executor);
   while (left_alone().count() == 0) {
-    if (may_ask(turn) && Clock::now() >= next_) co_return true;
-    place.timer().expires_at(may_ask(turn) ? next_ : Clock::time_point::max());
-    co_await place.timer().async_wait(kCodes);
+    const bool is_next = may_ask(place.own());
+    if (is_next && Clock::now() >= next_) co_return true;
+    asio::steady_timer& timer = place.own()->timer;
+    timer.expires_at(is_next ? next_ : Clock::time_point::max());
+    co_await timer.async_wait(kCodes);
   }
   co_return false;
 }

@@ -25,7 +25,7 @@ struct RestAnswer {
 /// last for days. An answer is bounded in size and time. It knows no venue's name. For one thread.
 class RestClient {
  public:
-  /// Whose request goes when several wait.
+  /// Whose request goes when several wait: those who go first, and of these who has waited longest.
   enum class Turn : std::uint8_t { first, last };
 
   /// Throws std::runtime_error for an address or a file that is of no use.
@@ -52,7 +52,8 @@ class RestClient {
   };
   class Place;
 
-  [[nodiscard]] bool may_ask(Turn turn) const;
+  [[nodiscard]] bool may_ask(std::list<Waiting>::const_iterator own) const;
+  void wake();
   boost::asio::awaitable<bool> wait_for_turn(Turn turn);
   boost::asio::awaitable<RestAnswer> exchange(const std::string& target, std::size_t most_bytes);
 
