@@ -46,10 +46,7 @@ class RestClient::Place {
  public:
   Place(RestClient& client, Turn turn, const asio::any_io_executor& executor)
       : client_(client), own_(client.waiting_.insert(client.waiting_.end(), {turn, asio::steady_timer(executor)})) {}
-  ~Place() {
-    client_.waiting_.erase(own_);
-    client_.wake();
-  }
+  ~Place() { client_.waiting_.erase(own_); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
@@ -72,13 +69,8 @@ asio::awaitable<RestAnswer> RestClient::get(std::string target, Turn turn, std::
   is_asking_ = false;
   next_ = Clock::now() + pace_;
   left_alone_until_ = Clock::now() + answer.wait;
-  wake();
-  co_return answer;
-}
-
-/// Whose turn it is may have changed.
-void RestClient::wake() {
   for (Waiting& waiting : waiting_) waiting.timer.cancel();
+  co_return answer;
 }
 
 bool RestClient::may_ask(std::list<Waiting>::const_iterator own) const {

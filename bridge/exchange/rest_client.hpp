@@ -53,7 +53,6 @@ class RestClient {
   class Place;
 
   [[nodiscard]] bool may_ask(std::list<Waiting>::const_iterator own) const;
-  void wake();
   boost::asio::awaitable<bool> wait_for_turn(Turn turn);
   boost::asio::awaitable<RestAnswer> exchange(const std::string& target, std::size_t most_bytes);
 
