@@ -17,7 +17,6 @@ once fetching has stopped it may take a second to begin again."""
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of all partitions that wait, before no more is fetched of one of which more comes."""
 
-
 Until: TypeAlias = Callable[[RecordSet], Coroutine[Any, Any, object]]
 
 

@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.status import Origin, State
 from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
 
+LATE = Partition("bars", 0, 1)
 NAMES = {"venue": KEY.venue, "instrument": KEY.instrument, "interval": KEY.interval}
 
 
@@ -20,6 +21,21 @@ async def minutes(services: Services, end: int | None) -> list[int]:
     """The starts, in minutes, of the bars that are found before a minute."""
     query = BarsQuery(**NAMES, end_ns=None if end is None else end * MINUTE_NS)
     return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
+
+
+def begun_late(*bars: Bar, history: Origin = Origin.POSTGRES) -> Services:
+    """Those of an API that is ready, whose view lacks what was before these bars."""
+    services: Services = build_api(Settings()).state.services
+    services.status.set_history(history)
+    services.view.begin_late(LATE)
+    services.view.apply([(KEY, bar) for bar in bars])
+    services.status.set(State.READY)
+    return services
+
+
+def away(*_asked: object, **_how: object) -> list[Bar]:
+    """In place of a database that does not answer."""
+    raise HistoryUnavailable("no answer")
 
 
 async def test_bars_that_may_still_come_are_refused_until_the_view_was_ready_once() -> None:
@@ -80,11 +96,7 @@ async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatc
 async def test_what_forms_behind_bars_that_the_view_did_not_read_is_not_taken_for_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services = build_api(Settings()).state.services
-    services.status.set_history(Origin.POSTGRES)
-    services.view.begin_late(Partition("bars", 0, 1))
-    services.view.apply([(KEY, forming(9, seq=9))])
-    services.status.set(State.READY)
+    services = begun_late(forming(9, seq=9))
     monkeypatch.setattr(services.history, "bars", lambda *_asked, **_how: [final(8, seq=8)])
     assert await minutes(services, end=None) == [8, 9]
 
@@ -92,11 +104,7 @@ async def test_what_forms_behind_bars_that_the_view_did_not_read_is_not_taken_fo
 async def test_a_bar_that_still_forms_by_what_the_view_read_is_final_where_the_database_has_it_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services = build_api(Settings()).state.services
-    services.status.set_history(Origin.POSTGRES)
-    services.view.begin_late(Partition("bars", 0, 1))
-    services.view.apply([(KEY, forming(7, seq=6)), (KEY, forming(8, seq=7)), (KEY, forming(10, seq=10))])
-    services.status.set(State.READY)
+    services = begun_late(forming(7, seq=6), forming(8, seq=7), forming(10, seq=10))
     stored = [final(start, seq=start) for start in (6, 7, 8, 9)]
 
     def bars(_key: SeriesKey, start_ns: int, end_ns: int, limit: int, **_how: object) -> list[Bar]:
@@ -115,16 +123,8 @@ async def test_a_bar_that_still_forms_by_what_the_view_read_is_final_where_the_d
 async def test_what_may_be_final_by_now_is_refused_as_forming_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services = build_api(Settings()).state.services
-    services.status.set_history(Origin.POSTGRES)
-    services.view.begin_late(Partition("bars", 0, 1))
-    services.view.apply([(KEY, forming(9, seq=9))])
-    services.status.set(State.READY)
-
-    def bars(*_asked: object, **_how: object) -> list[Bar]:
-        raise HistoryUnavailable("no answer")
-
-    monkeypatch.setattr(services.history, "bars", bars)
+    services = begun_late(forming(9, seq=9))
+    monkeypatch.setattr(services.history, "bars", away)
     with pytest.raises(RequestRefused, match=r"no answer. Ask again later"):
         await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))
     services.view.apply([(KEY, final(9, seq=10))])
@@ -134,14 +134,7 @@ async def test_what_may_be_final_by_now_is_refused_as_forming_while_the_database
 async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks_for_nothing_older(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services = build_api(Settings()).state.services
-    services.status.set_history(Origin.TOPIC, "no answer")
-    services.view.begin_late(Partition("bars", 0, 1))
-    services.view.apply([(KEY, forming(start, seq=start)) for start in (8, 9)])
-    services.status.set(State.READY)
-
-    def bars(*_asked: object, **_how: object) -> list[Bar]:
-        raise HistoryUnavailable("no answer")
+    services = begun_late(forming(8, seq=8), forming(9, seq=9), history=Origin.TOPIC)
 
     async def found(start: int | None, end: int | None, limit: int = 500) -> list[int]:
         times = {"start_ns": start, "end_ns": end}
@@ -149,7 +142,7 @@ async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks
         query = BarsQuery(**NAMES, **named, limit=limit)
         return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
 
-    monkeypatch.setattr(services.history, "bars", bars)
+    monkeypatch.setattr(services.history, "bars", away)
     assert await found(None, None) == [8, 9]
     assert await found(8, None) == [8, 9]
     assert await found(9, 11) == [9]
@@ -162,12 +155,8 @@ async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks
 async def test_a_revision_of_a_bar_that_the_view_does_not_hold_makes_no_answer_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services = build_api(Settings()).state.services
-    services.status.set_history(Origin.POSTGRES)
-    own = Partition("bars", 0, 1)
-    services.view.begin_late(own)
-    services.view.apply([(KEY, final(7, seq=9, revision=1)), (KEY, forming(9, seq=9))], {KEY: Position(own, 103)})
-    services.status.set(State.READY)
+    services = begun_late(forming(9, seq=9))
+    services.view.apply([(KEY, final(7, seq=9, revision=1))], {KEY: Position(LATE, 103)})
 
     def bars(*_asked: object, read_up_to: Positions, **_how: object) -> list[Bar]:
         assert read_up_to == {}

@@ -176,6 +176,14 @@ class JoinWorker:
     async def take(self, side: Side, data: bytes, first: int, count: int) -> None:
         await asyncio.wait_for(self.table.take(RecordSet(*side.tp, data, first, first + count)), WAIT_S)
 
+    async def take_ahead_and_hold(self) -> None:
+        """Take two trades that wait for quotes; then hold one of a schema that is not told, and one behind it."""
+        side = self.partition.trades
+        log = Log([tick(0, 10), tick(1, 11), clock(2, 100), tick(4, 101)], [APPENDED_MS] * 5)
+        await self.take(side, batches_of(log, 0, 3, NONE), 0, 3)
+        await self.take(side, record_batch(3, [FOREIGN]), 3, 1)
+        await self.take(side, batches_of(log, 3, 1, NONE), 4, 1)
+
     async def come_to_an_end(self) -> None:
         await asyncio.wait_for(asyncio.gather(*self._futures), WAIT_S)
 
@@ -188,10 +196,21 @@ class JoinWorker:
 FOREIGN = KafkaRecord(b"binance:BTC-USDT", wire(999, b""))
 
 
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> JoinWorker:
+    return JoinWorker(monkeypatch)
+
+
+@pytest.fixture
+def little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetching stops soon: at a second record set that is held, and at a second trade that waits for quotes."""
+    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
+    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
+
+
 async def test_a_log_that_waits_for_a_schema_holds_up_no_other_one_and_what_was_joined_is_written(
-    monkeypatch: pytest.MonkeyPatch,
+    worker: JoinWorker,
 ) -> None:
-    worker = JoinWorker(monkeypatch)
     partition, written = worker.partition, worker.written
     trades = Log([tick(0, 10), clock(1, 20), tick(3, 30), clock(4, 100)], [APPENDED_MS] * 5)
     quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
@@ -208,12 +227,10 @@ async def test_a_log_that_waits_for_a_schema_holds_up_no_other_one_and_what_was_
     assert worker.asked == [(999, partition.trades.tp)]
 
 
+@pytest.mark.usefixtures("little_is_kept")
 async def test_a_log_that_waits_for_a_schema_is_fetched_again_once_it_is_told_unless_it_is_ahead_of_the_other(
-    monkeypatch: pytest.MonkeyPatch,
+    worker: JoinWorker,
 ) -> None:
-    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
-    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
-    worker = JoinWorker(monkeypatch)
     trades = worker.partition.trades
     log = Log([tick(1, 10), tick(2, 11), clock(3, 100)], [APPENDED_MS] * 4)
     await worker.take(trades, record_batch(0, [FOREIGN]), 0, 1)
@@ -228,35 +245,24 @@ async def test_a_log_that_waits_for_a_schema_is_fetched_again_once_it_is_told_un
     assert worker.paused == {trades.tp}, "two trades wait for quotes"
 
 
+@pytest.mark.usefixtures("little_is_kept")
 async def test_a_log_that_waits_for_a_schema_while_it_is_ahead_of_the_other_is_fetched_no_sooner(
-    monkeypatch: pytest.MonkeyPatch,
+    worker: JoinWorker,
 ) -> None:
-    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
-    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
-    worker = JoinWorker(monkeypatch)
-    trades = worker.partition.trades
-    log = Log([tick(0, 10), tick(1, 11), clock(2, 100), tick(4, 101)], [APPENDED_MS] * 5)
-    await worker.take(trades, batches_of(log, 0, 3, NONE), 0, 3)
-    await worker.take(trades, record_batch(3, [FOREIGN]), 3, 1)
-    await worker.take(trades, batches_of(log, 3, 1, NONE), 4, 1)
+    await worker.take_ahead_and_hold()
     worker.is_told.set()
     await worker.come_to_an_end()
     worker.table._pace(worker.partition)
-    assert worker.paused == {trades.tp}
+    assert worker.paused == {worker.partition.trades.tp}
 
 
+@pytest.mark.usefixtures("little_is_kept")
 async def test_a_log_that_waits_for_a_schema_is_not_fetched_again_because_the_other_one_caught_up(
-    monkeypatch: pytest.MonkeyPatch,
+    worker: JoinWorker,
 ) -> None:
-    monkeypatch.setattr("agents.held_partitions.MOST_KEPT", 1)
-    monkeypatch.setattr("agents.join.partition.MOST_WAITING", 1)
-    worker = JoinWorker(monkeypatch)
     partition = worker.partition
-    trades = Log([tick(0, 10), tick(1, 11), clock(2, 100), tick(4, 101)], [APPENDED_MS] * 5)
     quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
-    await worker.take(partition.trades, batches_of(trades, 0, 3, NONE), 0, 3)
-    await worker.take(partition.trades, record_batch(3, [FOREIGN]), 3, 1)
-    await worker.take(partition.trades, batches_of(trades, 3, 1, NONE), 4, 1)
+    await worker.take_ahead_and_hold()
     await worker.take(partition.quotes, batches_of(quotes, 0, 2, NONE), 0, 2)
     assert (partition.paused(set()), worker.paused) == (set(), {partition.trades.tp})
     worker.is_told.set()
@@ -278,8 +284,7 @@ async def test_a_log_that_is_damaged_behind_what_it_waited_for_is_fetched_no_mor
     assert (trades.next_offset, worker.paused) == (1, both)
 
 
-async def test_one_whose_flush_failed_begins_to_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = JoinWorker(monkeypatch)
+async def test_one_whose_flush_failed_begins_to_wait_for_nothing(worker: JoinWorker) -> None:
     take = worker.partition.trades.take
 
     def fails_meanwhile(*arguments: Any) -> JoinOutcome:
@@ -293,9 +298,8 @@ async def test_one_whose_flush_failed_begins_to_wait_for_nothing(monkeypatch: py
 
 
 async def test_one_that_is_let_go_of_waits_for_no_schema_and_writes_what_it_has_joined(
-    monkeypatch: pytest.MonkeyPatch,
+    worker: JoinWorker,
 ) -> None:
-    worker = JoinWorker(monkeypatch)
     partition = worker.partition
     trades = Log([tick(0, 10), clock(1, 100)], [APPENDED_MS] * 2)
     quotes = Log([quote(0, 9), clock(1, 100)], [APPENDED_MS] * 2)
