@@ -5,11 +5,17 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
+
+#include "core/time.hpp"
+#include "nic/card_clock.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -55,6 +61,54 @@ void check(int result, const std::string& what, std::uint16_t port) {
   }
 }
 
+/// The clock of a port's card, read as often as its packets' times need it.
+class PortClock {
+ public:
+  explicit PortClock(std::uint16_t port) noexcept : port_(port) {}
+
+  void read_if_due() noexcept {
+    const std::int64_t now_ns = steady_now_ns();
+    if (now_ns < due_ns_) return;
+    due_ns_ = now_ns + wait_ns_;
+    wait_ns_ = std::min(2 * wait_ns_, kLongestWaitNs);
+    read();
+  }
+  [[nodiscard]] std::int64_t utc_ns(std::uint64_t ticks) const noexcept { return clock_.utc_ns(ticks); }
+
+ private:
+  static constexpr std::int64_t kFirstWaitNs = 100'000'000;
+  static constexpr std::int64_t kLongestWaitNs = 1'000'000'000;
+
+  void read() noexcept {
+    CardClock::Reading reading;
+    reading.before_ns = utc_now_ns();
+    const int result = ::rte_eth_read_clock(port_, &reading.ticks);
+    reading.after_ns = utc_now_ns();
+    if (result == 0) clock_.see(reading);
+  }
+
+  std::uint16_t port_;
+  CardClock clock_;
+  std::int64_t due_ns_ = 0;
+  std::int64_t wait_ns_ = kFirstWaitNs;
+};
+
+struct Port {
+  std::uint16_t id = 0;
+  std::optional<PortClock> clock;  // where its card stamps packets by a clock that can be read
+};
+
+/// Where DPDK has a packet's ticks of its card's clock, and the flag of a packet that has them.
+struct TicksField {
+  int offset = 0;
+  std::uint64_t flag = 0;  // 0: DPDK has no room for them
+};
+
+TicksField register_ticks() noexcept {
+  TicksField field;
+  return ::rte_mbuf_dyn_rx_timestamp_register(&field.offset, &field.flag) == 0 ? field : TicksField{};
+}
+
 class DpdkSource final : public PacketSource {
  public:
   DpdkSource(const std::string& arguments, std::vector<UdpAddress> addresses, PacketMetrics& metrics);
@@ -68,13 +122,16 @@ class DpdkSource final : public PacketSource {
   static constexpr std::uint16_t kBurst = 64;
 
   void start_port(std::uint16_t port);
+  [[nodiscard]] bool has_clock(std::uint16_t port, const rte_eth_dev_info& info) const;
   void release();
-  void take(const rte_mbuf& packet, Payloads& out);
+  void take(const rte_mbuf& packet, const Port& port, Payloads& out);
+  [[nodiscard]] std::int64_t hardware_time_ns(const rte_mbuf& packet, const Port& port) const;
 
   std::vector<UdpAddress> addresses_;
   PacketMetrics& metrics_;
   rte_mempool* pool_;
-  std::vector<std::uint16_t> ports_;
+  TicksField ticks_ = register_ticks();
+  std::vector<Port> ports_;
   std::size_t turn_ = 0;  // the port that is polled next
   std::array<rte_mbuf*, kBurst> held_{};
   std::uint16_t held_count_ = 0;
@@ -91,7 +148,7 @@ DpdkSource::DpdkSource(const std::string& arguments, std::vector<UdpAddress> add
 
 DpdkSource::~DpdkSource() {
   release();
-  for (const std::uint16_t port : ports_) (void)::rte_eth_dev_stop(port);
+  for (const Port& port : ports_) (void)::rte_eth_dev_stop(port.id);
   (void)::rte_eal_cleanup();
 }
 
@@ -100,6 +157,11 @@ void DpdkSource::start_port(std::uint16_t port) {
   check(::rte_eth_dev_info_get(port, &info), "does not say what it is", port);
   ::rte_eth_conf conf{};
   conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+  std::optional<PortClock> clock;
+  if (has_clock(port, info)) {
+    conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+    clock.emplace(port);
+  }
   std::uint16_t receive = kDescriptors;
   std::uint16_t send = 0;
   // Devices that want a queue to send by get one that nothing is sent by.
@@ -111,7 +173,14 @@ void DpdkSource::start_port(std::uint16_t port) {
   check(::rte_eth_dev_start(port), "does not start", port);
   (void)::rte_eth_allmulticast_enable(port);  // devices that filter nothing do not know of it
   (void)::rte_eth_promiscuous_enable(port);
-  ports_.push_back(port);
+  ports_.push_back({port, clock});
+}
+
+/// A card's ticks are of no unit that DPDK tells: where its clock cannot be read as well, nobody knows what they mean.
+bool DpdkSource::has_clock(std::uint16_t port, const rte_eth_dev_info& info) const {
+  std::uint64_t now = 0;
+  return ticks_.flag != 0 && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP) != 0 &&
+         ::rte_eth_read_clock(port, &now) == 0;
 }
 
 void DpdkSource::release() {
@@ -123,12 +192,14 @@ void DpdkSource::receive(Payloads& out) {
   release();
   for (std::size_t tried = 0; tried < ports_.size() && held_count_ == 0; ++tried) {
     turn_ = (turn_ + 1) % ports_.size();
-    held_count_ = ::rte_eth_rx_burst(ports_[turn_], 0, held_.data(), kBurst);
+    Port& port = ports_[turn_];
+    if (port.clock) port.clock->read_if_due();
+    held_count_ = ::rte_eth_rx_burst(port.id, 0, held_.data(), kBurst);
   }
-  for (std::uint16_t i = 0; i < held_count_; ++i) take(*held_[i], out);
+  for (std::uint16_t i = 0; i < held_count_; ++i) take(*held_[i], ports_[turn_], out);
 }
 
-void DpdkSource::take(const rte_mbuf& packet, Payloads& out) {
+void DpdkSource::take(const rte_mbuf& packet, const Port& port, Payloads& out) {
   const auto* const bytes = static_cast<const std::uint8_t*>(packet.buf_addr) + packet.data_off;
   UdpFrame frame = parse_udp_frame({bytes, packet.data_len});
   if ((packet.ol_flags & kBadChecksum) != 0) frame.error = FrameError::bad_checksum;
@@ -137,8 +208,16 @@ void DpdkSource::take(const rte_mbuf& packet, Payloads& out) {
   } else if (std::ranges::find(addresses_, frame.destination) == addresses_.end()) {
     ++metrics_.other_datagrams;
   } else {
-    out.push_back({frame.payload});
+    out.push_back({frame.payload, hardware_time_ns(packet, port)});
   }
+}
+
+/// Drivers set the flag by themselves as well: a capture's packets have the times that are written there.
+std::int64_t DpdkSource::hardware_time_ns(const rte_mbuf& packet, const Port& port) const {
+  if (!port.clock || (packet.ol_flags & ticks_.flag) == 0) return 0;
+  rte_mbuf_timestamp_t ticks = 0;
+  std::memcpy(&ticks, reinterpret_cast<const std::uint8_t*>(&packet) + ticks_.offset, sizeof ticks);
+  return port.clock->utc_ns(ticks);
 }
 
 }  // namespace
