@@ -132,7 +132,7 @@ class DpdkSource final : public PacketSource {
   rte_mempool* pool_;
   TicksField ticks_ = register_ticks();
   std::vector<Port> ports_;
-  std::size_t turn_ = 0;  // the port that is polled next
+  std::size_t turn_ = 0;  // the port that was polled last
   std::array<rte_mbuf*, kBurst> held_{};
   std::uint16_t held_count_ = 0;
 };
