@@ -124,8 +124,7 @@ void read_history(const Names& names, std::string_view body) {
   const HistoryQuery query{1, 0, std::nullopt, 0, kReceived};
   std::vector<Trade> first, again;
   const DecodeError error = venue->read_history(body, query, kReceived, first);
-  expect_sane(first);
-  for (const Trade& trade : first) expect(trade.instrument == query.instrument, "a history has what was asked for");
+  expect_sane(first);  // of whichever instrument: the backfill refuses a page that has another's
   if (!first.empty()) (void)venue->complete_since_ns(query, first);
   expect(venue->read_history(body, query, kReceived, again) == error, "an answer is the same when it comes again");
   expect(parts_of(first) == parts_of(again), "its trades are the same");
