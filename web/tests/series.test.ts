@@ -135,6 +135,28 @@ describe("bars of a series", () => {
     expect(at(700)?.state).toBe("revised");
   });
 
+  it("begin with one that a late trade makes before the first, be it before or after history has come so far", async () => {
+    serve(bars(5, 8));
+    const { series, shown } = watching();
+    series.takeSnapshot(bars(6, 8));
+    series.takeUpdate(aBar(3));
+    expect(shown()).toEqual([6, 7]);
+    await series.loadOlder();
+    expect(shown()).toEqual([3, 5, 6, 7]);
+    series.takeUpdate(aBar(1));
+    series.takeUpdate(aBar(2, { state: "revised", revision: 1 }));
+    expect(shown()).toEqual([1, 2, 3, 5, 6, 7]);
+  });
+
+  it("begin with one that a late trade makes before the first where history has none older", async () => {
+    serve(bars(6, 8));
+    const { series, shown } = watching();
+    series.takeSnapshot(bars(6, 8));
+    series.takeUpdate(aBar(3));
+    await series.loadOlder();
+    expect(shown()).toEqual([3, 6, 7]);
+  });
+
   it("of before a reset give way to what history has of after it, or go with what it does not have", async () => {
     const after = (bar: Bar): Bar => ({ ...bar, epoch: "log.1", close: "7", seq: 0 });
     const of = (epoch: string, some: readonly Bar[]): Bar[] => some.map((bar) => ({ ...bar, epoch }));

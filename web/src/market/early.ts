@@ -22,9 +22,11 @@ export class EarlyUpdates {
     if (heardFirst !== undefined && this.bars.size > this.most) this.bars.delete(heardFirst);
   }
 
-  /** Those that start then or later, oldest first; they are remembered no longer. */
-  takeFrom(start_ns: string): Bar[] {
-    const taken = [...this.bars.values()].filter((bar) => compareTimes(bar.start_ns, start_ns) >= 0);
+  /** Those that start then or later, all where no time is given, oldest first; they are remembered no longer. */
+  takeFrom(start_ns?: string): Bar[] {
+    const taken = [...this.bars.values()].filter(
+      (bar) => start_ns === undefined || compareTimes(bar.start_ns, start_ns) >= 0,
+    );
     for (const bar of taken) this.bars.delete(bar.start_ns);
     return taken.sort((a, b) => compareTimes(a.start_ns, b.start_ns));
   }

@@ -73,7 +73,7 @@ export class SeriesBars {
 
   takeUpdate(bar: Bar): void {
     const oldest = this.bars[0];
-    if (oldest && compareTimes(bar.start_ns, oldest.start_ns) < 0) {
+    if (oldest && !this.isComplete && compareTimes(bar.start_ns, oldest.start_ns) < 0) {
       this.early.add(bar);
       return;
     }
@@ -119,9 +119,8 @@ export class SeriesBars {
     const page = await fetchBars(this.key, range, signal);
     signal.throwIfAborted();
     const oldest = page[0];
-    if (!oldest) return page;
-    const told = page.length < PAGE_BARS ? range : { ...range, start_ns: oldest.start_ns };
-    const held = merge(this.early.takeFrom(oldest.start_ns), this.bars);
+    const told = oldest && page.length >= PAGE_BARS ? { ...range, start_ns: oldest.start_ns } : range;
+    const held = merge(this.early.takeFrom(told.start_ns), this.bars);
     this.set(merge(page, remaining(held, page, told)));
     return page;
   }
