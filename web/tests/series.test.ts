@@ -225,6 +225,34 @@ describe("bars of a series", () => {
     ]);
   });
 
+  it("are asked for again where an answer took too long, and say so", async () => {
+    const limit = new AbortController();
+    const timeout = vi.spyOn(AbortSignal, "timeout").mockReturnValueOnce(limit.signal);
+    const unanswered = (_: string, { signal }: { signal: AbortSignal }): Promise<Response> =>
+      Promise.resolve(
+        new Response(
+          new ReadableStream({
+            start: (body) => {
+              signal.onabort = () => {
+                body.error(signal.reason);
+              };
+            },
+          }),
+        ),
+      );
+    vi.stubGlobal("fetch", unanswered);
+    const { series, shown, problems } = watching();
+    series.takeSnapshot(bars(5, 8));
+    const loading = series.loadOlder();
+    limit.abort();
+    await loading;
+    expect(timeout).toHaveBeenCalledWith(60_000);
+    expect(problems).toEqual(["the API did not answer within 60 s"]);
+    serve(bars(0, 8));
+    await series.loadOlder();
+    expect(shown()).toEqual(range(0, 8));
+  });
+
   it("say nothing more once another series was chosen", async () => {
     serve(bars(0, 10));
     const { series, shown, problems } = watching();
