@@ -182,6 +182,93 @@ describe("a server that has no new bars", () => {
   });
 });
 
+describe("bars that do not come", () => {
+  const forming = (minute: number): Bar => aBar(minute, { state: "forming", seq: minute * 10 + 1 });
+  const at = (minute: number): string => aBar(minute).start_ns;
+  const update = (bar: Bar): void => {
+    newest().say({ type: "update", ...KEY, bar });
+  };
+  /** What the page says is wrong, one after the other, in so many seconds, in each of which the server does something. */
+  const said = (market: Market, seconds: number, each?: (second: number) => void): string[] => {
+    const all = Array.from({ length: seconds }, (_, second) => {
+      each?.(second);
+      newest().say({ type: "heartbeat", time_ns: "1", list_version: 1 });
+      vi.advanceTimersByTime(1_000);
+      return market.problem.value;
+    });
+    return all.filter((problem, second) => problem !== all[second - 1]);
+  };
+
+  it("are told by how far they are behind the trades, until they come", () => {
+    const market = told([forming(9)]);
+    hear(aTrade(1, at(10)));
+    expect(said(market, 20)).toEqual(["", "Bars are less than 1 min behind the trades."]);
+    hear(aTrade(2, at(13)));
+    expect(said(market, 3)).toEqual(["Bars are 3 min behind the trades."]);
+    update(forming(12));
+    expect(said(market, 1)).toEqual([""]);
+    expect(said(market, 20)).toEqual(["", "Bars are less than 1 min behind the trades."]);
+    update(forming(13));
+    expect(said(market, 30)).toEqual([""]);
+  });
+
+  it("are told where a server's are behind from the start", () => {
+    const market = told([forming(9)]);
+    const hearNext = (second: number): void => {
+      hear(aTrade(second, at(310)));
+    };
+    expect(said(market, 20, hearNext)).toEqual(["", "Bars are 5 h behind the trades."]);
+  });
+
+  it("are told where they come steadily, and too late", () => {
+    const market = told([forming(9)]);
+    const both = (second: number): void => {
+      hear(aTrade(second, at(101 + second)));
+      update(forming(80 + second));
+    };
+    expect(said(market, 40, both)).toEqual(["", "Bars are 20 min behind the trades."]);
+  });
+
+  it.each([1, 3_600])(
+    "are not missed while they follow in some seconds the trades of a market, which come each %i s",
+    (between_s) => {
+      const market = told([]);
+      const start_ns = (second: number): string => String(BigInt(second * between_s) * 1_000_000_000n);
+      const follow = (second: number): void => {
+        hear(aTrade(second, start_ns(second)));
+        if (second < 3) return;
+        update({ ...forming(0), interval: "1s", start_ns: start_ns(second - 3), seq: second });
+      };
+      expect(said(market, 60, follow)).toEqual([""]);
+    },
+  );
+
+  it("are not missed for a trade of the newest one, nor for one that closes none", () => {
+    const market = told([forming(9)]);
+    hear(aTrade(1, String(BigInt(at(10)) - 1n)));
+    hear({ ...aTrade(2, at(50)), counts_for: ["volume"] });
+    expect(said(market, 30)).toEqual([""]);
+  });
+
+  it("are not missed where it is not known when the newest one ends", () => {
+    const market = told([{ ...forming(9), interval: "regular" }]);
+    hear(aTrade(1, at(50)));
+    expect(said(market, 30)).toEqual([""]);
+  });
+
+  it("are not told while the connection is lost, nor at once when it is back", () => {
+    const market = told([forming(9)]);
+    hear(aTrade(1, at(10)));
+    said(market, 20);
+    newest().hangUp();
+    expect(market.problem.value).toBe("");
+    market.reconnect();
+    greet([forming(9)]);
+    expect(said(market, 9)).toEqual([""]);
+    expect(said(market, 9)).toEqual(["", "Bars are less than 1 min behind the trades."]);
+  });
+});
+
 describe("the provisional price", () => {
   const forming = (last: number): Bar =>
     aBar(9, { state: "forming", last_trade_id: String(last), seq: last });

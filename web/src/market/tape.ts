@@ -33,10 +33,15 @@ export function provisionalTrades(
   newest: Bar | undefined,
   confirmed: readonly Trade[] = [],
 ): readonly Trade[] {
-  const priced = tape.filter(({ counts_for }) => counts_for.includes("open_close"));
+  const priced = tape.filter(closesBars);
   const last = priced[0];
   const isOld = last && newest && compareTimes(last.event_time_ns, toldUpTo(newest)) < 0;
   return isOld || (last && confirmed.includes(last)) ? [] : priced;
+}
+
+/** Whether a trade counts for the close of its bar, which is then not older than it. */
+export function closesBars({ counts_for }: Trade): boolean {
+  return counts_for.includes("open_close");
 }
 
 /**
@@ -66,7 +71,7 @@ function toldUpTo(bar: Bar): string {
 }
 
 /** Null where it is not known. */
-function endNs({ interval, start_ns }: Bar): string | null {
+export function endNs({ interval, start_ns }: Bar): string | null {
   const length = lengthNs(interval);
   return length === null ? null : String(BigInt(start_ns) + length);
 }

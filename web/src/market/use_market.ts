@@ -3,8 +3,10 @@ import { computed, onScopeDispose, ref, shallowRef, type Ref } from "vue";
 
 import { Connection, type ConnectionState } from "../feed/connection";
 import type { Bar, Listing, SeriesKey, ServerMessage, Trade } from "../feed/protocol";
+import { duration } from "../duration";
 import { refByFrame, useFrame } from "../frames";
 import { milliseconds } from "../time";
+import { BarLag, LOOK_MS } from "./bar_lag";
 import {
   choose,
   fromAddress,
@@ -19,6 +21,7 @@ import { SeriesBars } from "./series";
 import { confirmsAll, heard, TRADES_SHOWN } from "./tape";
 
 const RETRY_MS = 1_000;
+const MINUTE_MS = 60_000;
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
@@ -64,6 +67,8 @@ export function useMarket(address: string): Market {
   const refusal = ref("");
   const historyProblem = ref("");
   const standstill = ref<string | null>(null);
+  const barLag = new BarLag();
+  const barLagMs = ref<number | null>(null);
   let series: SeriesBars | null = null;
   const showBars = useFrame(() => {
     bars.value = series?.list() ?? [];
@@ -77,6 +82,7 @@ export function useMarket(address: string): Market {
       retryAt.value = at;
       isSubscribed = false;
       standstill.value = null;
+      forgetBarLag();
       if (state === "open") askAgain(0);
     },
     messageReceived: take,
@@ -159,6 +165,11 @@ export function useMarket(address: string): Market {
     if (tape.value[0] === trade) lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
   }
 
+  function forgetBarLag(): void {
+    barLag.forget();
+    barLagMs.value = null;
+  }
+
   function look(key: SeriesKey): void {
     if (!isSame(selection.value, key)) {
       leave(key);
@@ -200,7 +211,9 @@ export function useMarket(address: string): Market {
     isTold.value = false;
     refusal.value = "";
     historyProblem.value = "";
+    barLagMs.value = null;
     if (keepsTrades) return;
+    barLag.forget();
     tape.value = [];
     lagMs.value = null;
   }
@@ -215,7 +228,11 @@ export function useMarket(address: string): Market {
     if (listing.value) takeListing(listing.value);
   }
 
+  const looks = setInterval(() => {
+    if (connection.value === "open") barLagMs.value = barLag.look(tape.value, series?.newest);
+  }, LOOK_MS);
   onScopeDispose(() => {
+    clearInterval(looks);
     clearTimeout(retry);
     series?.drop();
     socket.close();
@@ -239,6 +256,7 @@ export function useMarket(address: string): Market {
       [
         selection.value && unmet(wanted.value, selection.value),
         standstill.value && `No new bars come: ${standstill.value}.`,
+        barLagMs.value !== null && `Bars are ${inMinutes(barLagMs.value)} behind the trades.`,
         refusal.value,
         historyProblem.value,
       ]
@@ -254,6 +272,11 @@ export function useMarket(address: string): Market {
       socket.open();
     },
   };
+}
+
+/** Seconds would change with each look, and what changes in a problem is read aloud again. */
+function inMinutes(ms: number): string {
+  return ms < MINUTE_MS ? "less than 1 min" : duration(ms);
 }
 
 /** The venue's instruments, by name. */
