@@ -300,6 +300,27 @@ def test_a_trade_of_zeromq_is_a_provisional_price_at_once(served: Settings, writ
         expect(page.last_price).to_be_hidden()
 
 
+def test_the_tape_says_who_took_and_where_trades_may_be_missing(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 3))
+    with publishing(served) as publish:
+        with serving(served) as api:
+            page.open(url(served))
+            expect(page.bars).to_have_count(2)
+            for _ in publish(writer.value("Trade", trade(1, price="103.25", at_s=3 * MINUTE_S))):
+                if page.trades.count() > 0:
+                    break
+            api.kill()
+        lost = "The connection was lost: trades may be missing here"
+        expect(page.trades).to_have_text([lost, "00:03:00.000buy103.250.1"])
+        with serving(served):
+            for _ in publish(writer.value("Trade", trade(2, price="103.5", at_s=4 * MINUTE_S))):
+                if page.trades.count() > 2:
+                    break
+            expect(page.trades).to_have_text(["00:04:00.000buy103.500.1", lost, "00:03:00.000buy103.250.1"])
+
+
 def test_a_long_amount_of_a_trade_is_shown_whole(served: Settings, writer: Writer, page: MarketPage) -> None:
     long = trade(1, price="0.000009123", size="1234567.12345678", at_s=3 * MINUTE_S)
     writer.flush(minutes(1, 3))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Trade } from "../src/feed/protocol";
-import { confirmsAll, heard, provisionalTrades, TRADES_KEPT } from "../src/market/tape";
+import { confirmsAll, heard, provisionalTrades, TRADES_KEPT, withHole, type Holes } from "../src/market/tape";
 import { aBar, aTrade } from "./bars";
 
 const tapeOf = (numbers: readonly number[]): readonly Trade[] =>
@@ -37,6 +37,36 @@ describe("the tape", () => {
     const tape = tapeOf(Array.from({ length: TRADES_KEPT + 40 }, (_, i) => i));
     expect(tape).toHaveLength(TRADES_KEPT);
     expect(tape.at(-1)?.trade_id).toBe("40");
+  });
+});
+
+describe("a hole in the tape", () => {
+  const tape = tapeOf([1, 2]);
+  const [last, first] = tape;
+  /** What is known of the size after so many were missed, one hole after the other. */
+  const size = (...counts: readonly (number | null)[]): unknown => {
+    const holes = counts.reduce<Holes>((found, count) => withHole(found, tape, count), new Map());
+    return [...holes.values()];
+  };
+
+  it("is behind the newest trade, and stays there as others come, until that trade is forgotten", () => {
+    const holes = withHole(new Map(), tape.slice(1), null);
+    expect([...withHole(holes, tape, 5)]).toEqual([
+      [first, null],
+      [last, 5],
+    ]);
+    expect([...withHole(holes, tape.slice(0, 1), 5)]).toEqual([[last, 5]]);
+  });
+
+  it("is as large as all that were not heard there, or of a size that is not known", () => {
+    expect(size(5, 3)).toEqual([8]);
+    expect(size(null)).toEqual([null]);
+    expect(size(5, null)).toEqual([null]);
+    expect(size(null, 5)).toEqual([null]);
+  });
+
+  it("is none where nothing was heard before it", () => {
+    expect([...withHole(new Map(), [], 5)]).toEqual([]);
   });
 });
 

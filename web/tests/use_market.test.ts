@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 
 import { PAGE_BARS } from "../src/feed/history";
-import type { Bar, Trade } from "../src/feed/protocol";
+import type { Bar, Instrument, Trade } from "../src/feed/protocol";
 import { BARS_KEPT } from "../src/market/series";
 import { provisionalTrades, TRADES_SHOWN } from "../src/market/tape";
 import { useMarket, type Market } from "../src/market/use_market";
@@ -146,6 +146,56 @@ describe("the lag", () => {
     hear(aTrade(1, "10000000000"));
     expect(await shownTrades(market)).toEqual(["2", "1"]);
     expect(market.lagMs.value).toBe(100);
+  });
+});
+
+describe("trades that are not heard", () => {
+  const skip = (instrument: Instrument, count: number): void => {
+    const { venue, instrument: name } = instrument;
+    newest().say({ type: "skipped", channel: "trades", venue, instrument: name, count });
+  };
+  /** Behind which trades some are missing, and how many, once that is shown. */
+  const holes = async (market: Market): Promise<[string, number | null][]> => {
+    await vi.advanceTimersByTimeAsync(40);
+    return [...market.holes.value].map(([{ trade_id }, count]) => [trade_id, count]);
+  };
+
+  it("are told where the server has skipped some of this instrument", async () => {
+    const market = told([aBar(9)]);
+    hear(aTrade(1));
+    skip(OTHER, 7);
+    expect(await holes(market)).toEqual([]);
+    skip(KEY, 3);
+    hear(aTrade(5));
+    skip(KEY, 2);
+    hear(aTrade(8));
+    expect(await shownTrades(market)).toEqual(["8", "5", "1"]);
+    expect(await holes(market)).toEqual([
+      ["1", 3],
+      ["5", 2],
+    ]);
+  });
+
+  it("are told where the connection was lost, from then on", async () => {
+    const market = told([aBar(9)]);
+    hear(aTrade(1));
+    newest().hangUp();
+    expect(await holes(market)).toEqual([["1", null]]);
+    market.reconnect();
+    greet([aBar(9)]);
+    hear(aTrade(5));
+    expect(await holes(market)).toEqual([["1", null]]);
+  });
+
+  it("are another instrument's once that is chosen, and this one's in another interval", async () => {
+    const market = told([aBar(9)]);
+    newest().say({ type: "list", ...LISTING, intervals: ["1m", "5m"], instruments: [KEY, OTHER] });
+    hear(aTrade(1));
+    skip(KEY, 3);
+    market.select({ interval: "5m" });
+    expect(await holes(market)).toEqual([["1", 3]]);
+    market.select(OTHER);
+    expect(await holes(market)).toEqual([]);
   });
 });
 

@@ -32,7 +32,7 @@ export function parseMessage(data: unknown): ServerMessage {
     case "trade":
       return { type: "trade", ...instrument(fields), trade: trade(fields.trade) };
     case "skipped":
-      return { type: "skipped", count: number(fields, "count") };
+      return { type: "skipped", ...instrument(fields), count: number(fields, "count") };
     case "heartbeat":
       return {
         type: "heartbeat",

@@ -64,7 +64,7 @@ export type ServerMessage =
   | ({ type: "snapshot"; bars: readonly Bar[] } & SeriesKey)
   | ({ type: "update"; bar: Bar } & SeriesKey)
   | ({ type: "trade"; trade: Trade } & Instrument)
-  | { type: "skipped"; count: number }
+  | ({ type: "skipped"; count: number } & Instrument)
   | { type: "heartbeat"; time_ns: string; list_version: number; standstill: string | null }
   | { type: "error"; code: string; reason: string; id: string | null }
   | { type: "other" };

@@ -18,6 +18,21 @@ export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
   return tape.toSpliced(place < 0 ? tape.length : place, 0, trade).slice(0, TRADES_KEPT);
 }
 
+/**
+ * Trades of the tape behind which others were not heard: how many, or null where that is not known, as while a connection
+ * was lost.
+ */
+export type Holes = ReadonlyMap<Trade, number | null>;
+
+/** The holes with one more, behind all that is on the tape; none is told before the first trade. */
+export function withHole(holes: Holes, tape: readonly Trade[], count: number | null): Holes {
+  const last = tape[0];
+  if (!last) return holes;
+  const before = holes.get(last);
+  const all = before === null || count === null ? null : (before ?? 0) + count;
+  return new Map([...holes].filter(([trade]) => tape.includes(trade))).set(last, all);
+}
+
 function isAgain(known: Trade, trade: Trade): boolean {
   if (known.trade_id !== trade.trade_id) return false;
   return BigInt(trade.event_time_ns) - BigInt(known.event_time_ns) <= RECOUNT_NS;

@@ -18,7 +18,7 @@ import {
   withShown,
 } from "./selection";
 import { SeriesBars } from "./series";
-import { confirmsAll, heard, TRADES_SHOWN } from "./tape";
+import { confirmsAll, heard, TRADES_SHOWN, withHole, type Holes } from "./tape";
 
 const RETRY_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -38,6 +38,8 @@ export interface Market {
   readonly bars: Readonly<Ref<readonly Bar[]>>;
   /** Newest first. */
   readonly trades: Readonly<Ref<readonly Trade[]>>;
+  /** Where trades were not heard. */
+  readonly holes: Readonly<Ref<Holes>>;
   /** Trades that the bars have, or have gone past. */
   readonly confirmed: Readonly<Ref<readonly Trade[]>>;
   /** How long after its event time the newest trade was heard of, in milliseconds; null before the first. */
@@ -62,6 +64,7 @@ export function useMarket(address: string): Market {
   const bars = shallowRef<readonly Bar[]>([]);
   const tape = shallowRef<readonly Trade[]>([]);
   const shownTape = refByFrame(tape);
+  const holes = shallowRef<Holes>(new Map());
   const confirmed = shallowRef<readonly Trade[]>([]);
   const lagMs = ref<number | null>(null);
   const refusal = ref("");
@@ -84,6 +87,7 @@ export function useMarket(address: string): Market {
       standstill.value = null;
       forgetBarLag();
       if (state === "open") askAgain(0);
+      else holes.value = withHole(holes.value, tape.value, null);
     },
     messageReceived: take,
     messageRefused(error) {
@@ -114,6 +118,10 @@ export function useMarket(address: string): Market {
         break;
       case "trade":
         if (isSameInstrument(selection.value, message)) takeTrade(message.trade);
+        break;
+      case "skipped":
+        if (isSameInstrument(selection.value, message))
+          holes.value = withHole(holes.value, tape.value, message.count);
         break;
       case "error":
         if (message.code === "not_subscribed") break; // one was left that had been refused
@@ -215,6 +223,7 @@ export function useMarket(address: string): Market {
     if (keepsTrades) return;
     barLag.forget();
     tape.value = [];
+    holes.value = new Map();
     lagMs.value = null;
   }
 
@@ -249,6 +258,7 @@ export function useMarket(address: string): Market {
     selection,
     isTold,
     bars,
+    holes: refByFrame(holes),
     trades: computed(() => shownTape.value.slice(0, TRADES_SHOWN)),
     confirmed: refByFrame(confirmed),
     lagMs: refByFrame(lagMs),
