@@ -47,6 +47,9 @@ class InLoopConsumer(AIOKafkaConsumerThread):
         # The class decides only what `start` builds, and that comes later: nothing is lost by changing it here.
         consumer.__class__ = undecoding_consumer(frozenset(self.app.batch_topics))
         consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust knows no setting for it
+        # Faust has aiokafka's assignor choose where it sees neither changelogs nor standbys, and that one gives the two
+        # logs of a join's partition to different workers.
+        consumer._partition_assignment_strategy = [self.app.assignor]  # noqa: SLF001 - pinned by a test
         consumer._fetch_max_wait_ms = IDLE_FETCH_MS  # noqa: SLF001
         if self.app.fetch_wait_ms is not None:
             consumer._fetch_min_bytes = consumer._max_partition_fetch_bytes  # noqa: SLF001 - nor for these

@@ -298,11 +298,11 @@ def oracles(settings: Settings, avro: Avro, dead: Collection[tuple[int, int]] = 
 
 
 class Group:
-    """The fold's consumer group."""
+    """The fold's consumer group, or another worker's that reads `trades`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, name: str = "fold") -> None:
         self.settings = settings
-        self._name = f"{settings.namespace}.fold"
+        self._name = f"{settings.namespace}.{name}"
         self._admin = AdminClient({**settings.kafka_config, "log_level": 0})
 
     def has_flushed_all(self) -> bool:

@@ -197,6 +197,27 @@ def test_each_trade_is_joined_with_the_quote_of_its_time_once_whatever_kills_the
     assert read(joined, "quotes.dead") == []
 
 
+def test_three_workers_join_all_trades_of_four_partitions(joined: Settings) -> None:
+    joined = joined.model_copy(update={"session_timeout_ms": 10_000})  # a worker that rests is none that has gone
+    tape = Tape(joined)
+    feed = Feed(tape)
+    with folding(joined, app=APP) as first, folding(joined, app=APP) as second, folding(joined, app=APP) as third:
+        group, workers = Group(joined, "join"), (first, second, third)
+
+        def logs() -> str:
+            return "".join(worker.log for worker in workers)
+
+        eventually(lambda: group.partitions_of_each() == [2, 2, 4], logs)  # both logs of each
+        feed.write(400)
+        feed.end()
+        wanted = by_place(list(expected(joined, tape.avro)))
+        eventually(lambda: len(written(joined, tape.avro)) >= len(wanted), logs)
+        assert [worker.stop() for worker in workers] == [0, 0, 0], logs()
+        assert "fenced" not in logs()
+    assert by_place([comparable(fields) for fields in written(joined, tape.avro)]) == wanted
+    assert len({fields["of"] for fields in wanted.values()}) > 2
+
+
 def test_a_quote_that_was_mended_and_sent_again_is_joined(joined: Settings) -> None:
     tape = Tape(joined)
     fields = quote_fields(SimulatedQuote("BTC-USDT", 1, "99", "1", "101", "1", START_NS))

@@ -1,15 +1,19 @@
 """Who gets which partitions, through workers that come and go."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from faust.assignor.client_assignment import CopartitionedAssignment
 
+from agents.quote_join import build_join
 from agents.transport import BatchApp
 from agents.transport.assignor import Assignor, FairAssignor
+from app.settings import Settings
 
 Group = dict[str, CopartitionedAssignment]
+Logs = dict[str, dict[str, set[int]]]
+"""The partitions of each log that each worker has."""
 SEEDS = range(50)
 
 
@@ -118,3 +122,58 @@ def test_partitions_that_are_no_more_are_forgotten() -> None:
     group = assigned({"a": CopartitionedAssignment(actives={0, 9}, standbys={8})}, 2, 1)
     assert group["a"].actives == {0, 1}
     assert group["a"].standbys == set()
+
+
+class Brokers:
+    """As much of a cluster as an assignor asks for."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+
+    def partitions_for_topic(self, _topic: str) -> set[int]:
+        return set(range(self.partitions))
+
+
+class Joins:
+    """Workers of the join by name, each with an assignor of its own."""
+
+    def __init__(self, partitions: int) -> None:
+        self._brokers = Brokers(partitions)
+        self._assignors: dict[str, Assignor] = {}
+
+    def rebalance(self, workers: Iterable[str]) -> Logs:
+        """What each of these workers has from now on; of one that was not there before all is new."""
+        self._assignors = {worker: self._assignors.get(worker) or new_assignor() for worker in workers}
+        leader = self._assignors[min(self._assignors)]
+        asked = {worker: each.metadata({"trades", "quotes"}) for worker, each in self._assignors.items()}
+        told = leader.assign(self._brokers, asked)
+        for worker, each in self._assignors.items():
+            each.on_assignment(told[worker])
+        return {worker: {topic: set(has) for topic, has in told[worker].assignment} for worker in told}
+
+
+def new_assignor() -> Assignor:
+    app = build_join(Settings())
+    app.finalize()
+    assignor = app.assignor
+    assert isinstance(assignor, Assignor)
+    return assignor
+
+
+@pytest.mark.parametrize(("partitions", "workers"), [(4, "ab"), (4, "abc"), (6, "abcd"), (3, "ab"), (2, "abc")])
+def test_both_logs_of_a_partition_are_one_workers_and_each_worker_has_its_share(partitions: int, workers: str) -> None:
+    given = Joins(partitions).rebalance(workers)
+    owned = [logs.get("trades", set()) for logs in given.values()]
+    assert owned == [logs.get("quotes", set()) for logs in given.values()]
+    assert sorted(number for each in owned for number in each) == list(range(partitions))
+    assert max(map(len, owned)) - min(map(len, owned)) <= 1
+
+
+def test_a_worker_keeps_both_logs_of_its_partitions_when_others_come_and_go() -> None:
+    joins = Joins(6)
+    two = joins.rebalance("ab")
+    three = joins.rebalance("abc")
+    assert all(three[worker]["trades"] < two[worker]["trades"] for worker in "ab")
+    left = joins.rebalance("bc")
+    assert all(left[worker]["trades"] > three[worker]["trades"] for worker in "bc")
+    assert all(logs["trades"] == logs["quotes"] for given in (two, three, left) for logs in given.values())

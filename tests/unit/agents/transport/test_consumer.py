@@ -8,7 +8,11 @@ import pytest
 from aiokafka.structs import TopicPartition
 from faust.types import TP, Message
 
+from agents.quote_join import build_join
+from agents.reconcile import build_reconcile
+from agents.sql_sink import build_sink
 from agents.transport import BatchApp, RecordSet
+from agents.transport.assignor import Assignor
 from agents.transport.consumer import Consumer, InLoopConsumer
 from agents.transport.fetch import UndecodedRecords
 from agents.worker import build_worker
@@ -258,3 +262,16 @@ async def test_faust_waits_for_room_where_an_agent_has_none_and_drops_nothing(co
     assert consumer.handed_over == []
     assert [each.start_offset for each in consumer.left_to_faust] == [7]
     assert consumer._read_offset[tp] is None
+
+
+@pytest.mark.parametrize("standbys", [0, 1])
+@pytest.mark.parametrize("build", [build_worker, build_join, build_reconcile, build_sink])
+async def test_every_workers_group_is_given_its_partitions_by_our_assignor_alone(
+    build: Callable[[Settings], BatchApp], standbys: int
+) -> None:
+    app = build(Settings(standbys=standbys))
+    transport: Any = app.transport
+    made = Assigned(app).broker._create_worker_consumer(transport)
+    await made.stop()
+    assert made._partition_assignment_strategy == [app.assignor]
+    assert isinstance(app.assignor, Assignor)

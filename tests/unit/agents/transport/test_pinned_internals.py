@@ -172,6 +172,13 @@ def test_partitions_are_chosen_by_an_object_that_is_made_and_asked_so() -> None:
     assert "assignor.get_assignment().items()" in source
 
 
+def test_a_group_chooses_by_the_assignors_that_its_consumer_has_when_it_starts() -> None:
+    start = source_of(AIOKafkaConsumer.start)
+    assert "assignors=self._partition_assignment_strategy" in start
+    assert "_partition_assignment_strategy" in source_of(AIOKafkaConsumer.__init__)
+    assert "for assignor in self._assignors" in source_of(GroupCoordinator._lookup_assignor)
+
+
 def test_the_group_can_be_told_to_rebalance() -> None:
     assert inspect.isfunction(GroupCoordinator.request_rejoin), "GroupCoordinator.request_rejoin has moved"
     assert "self._coordinator = GroupCoordinator(" in source_of(AIOKafkaConsumer.start)
