@@ -1,13 +1,16 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import faust
 from aiokafka.client import AIOKafkaClient
 from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
 from faust.types import TP, TopicT
+from mode.utils.objects import qualname
 
 from agents.transport.assignor import Assignor
 from agents.transport.connection import once_reached
@@ -15,6 +18,11 @@ from agents.transport.table_manager import BatchTableManager
 
 if TYPE_CHECKING:
     from agents.transport.consumer import Consumer, Transport
+
+log = logging.getLogger(__name__)
+
+Function: TypeAlias = Callable[..., Awaitable[Any]]
+Decorator: TypeAlias = Callable[[Function], Function]
 
 
 class BatchSource(Protocol):
@@ -96,6 +104,20 @@ class BatchApp(faust.App):
         self.batch_topics.add(name)
         return super().topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
 
+    # Faust shadows decorators of `Service` by these, which are other ones.
+    def task(self, fun: Function | None = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Faust's `task`, of which one that fails ends alone: Faust would end the worker."""
+        decorate = failing_alone(super().task(**options))
+        return decorate if fun is None else decorate(fun)
+
+    def timer(self, *args: Any, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
+        """Faust's `timer`. After a call that fails the next one comes at its time."""
+        return failing_alone(super().timer(*args, **options))
+
+    def crontab(self, *args: Any, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
+        """Faust's `crontab`, and the same."""
+        return failing_alone(super().crontab(*args, **options))
+
     def read_batches_from(self, source: BatchSource) -> None:
         """Let `source` decide where batch topics are read from after each rebalance."""
         self.batch_source = source
@@ -133,3 +155,19 @@ class BatchApp(faust.App):
     async def _release_batches(self, *_args: Any, **_options: Any) -> None:  # noqa: ANN401 - a signal's
         if self.batch_source is not None:
             await self.batch_source.revoked()
+
+
+def failing_alone(decorate: Decorator) -> Decorator:
+    """The same decorator, for functions of a user's own: an error ends the call that it is raised in, and is told."""
+
+    def decorated(function: Function) -> Function:
+        @wraps(function)
+        async def call(*args: Any) -> Any:  # noqa: ANN401 - the function's own
+            try:
+                return await function(*args)
+            except Exception:
+                log.exception("%s failed; the worker goes on", qualname(function))
+
+        return decorate(call)
+
+    return decorated

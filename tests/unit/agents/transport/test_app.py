@@ -1,9 +1,15 @@
 """What an app does with its batch topics beside ordinary ones."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from faust.exceptions import ImproperlyConfigured
 
 from agents.transport import BatchApp
+
+GUARD_S = 120.0
+"""Longer than anything here takes: a wait that nothing ends fails by it."""
 
 
 def test_no_agent_can_have_one_event_a_record_of_a_topic_that_is_read_in_batches() -> None:
@@ -12,3 +18,76 @@ def test_no_agent_can_have_one_event_a_record_of_a_topic_that_is_read_in_batches
     with pytest.raises(ImproperlyConfigured, match="trades: this app reads it as whole record batches"):
         app.topic("orders", "trades")
     assert list(app.topic("orders").topics) == ["orders"]
+
+
+class Ending(Exception):
+    """What a worker is ended by."""
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> BatchApp:
+    """An app that has begun with nothing, and tells what would end its worker."""
+    made = BatchApp("test")
+
+    async def crash(error: BaseException) -> None:
+        raise Ending from error
+
+    monkeypatch.setattr(made, "crash", crash)
+    return made
+
+
+async def started(app: BatchApp) -> list[asyncio.Future[None]]:
+    """What runs once the app has started its tasks and timers."""
+    await app.on_started_init_extra_tasks()
+    return list(app._futures)
+
+
+@pytest.mark.parametrize("kind", ["timer", "crontab"])
+async def test_a_timer_that_fails_is_told_and_called_again(
+    app: BatchApp, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("faust.app.base.cron.secs_for_next", lambda *_: 0)
+    calls: asyncio.Queue[None] = asyncio.Queue()
+
+    @(app.timer(0.001) if kind == "timer" else app.crontab("* * * * *"))
+    async def ask_the_page() -> None:
+        calls.put_nowait(None)
+        raise ValueError("no answer")
+
+    (running,) = await started(app)
+    three: asyncio.Future[Any] = asyncio.gather(*(calls.get() for _ in range(3)))
+    async with asyncio.timeout(GUARD_S):
+        await asyncio.wait({running, three}, return_when=asyncio.FIRST_COMPLETED)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running)
+    told = caplog.records[0]
+    assert (told.levelname, "ask_the_page failed" in told.message) == ("ERROR", True)
+    assert told.exc_info is not None
+    assert str(told.exc_info[1]) == "no answer"
+
+
+@pytest.mark.parametrize("with_parens", [False, True])
+async def test_a_task_that_fails_is_told_and_ends_alone(
+    app: BatchApp, caplog: pytest.LogCaptureFixture, *, with_parens: bool
+) -> None:
+    given: list[BatchApp] = []
+
+    async def load_names(given_app: BatchApp) -> None:
+        given.append(given_app)
+        raise ValueError("no such file")
+
+    app.task()(load_names) if with_parens else app.task(load_names)
+    async with asyncio.timeout(GUARD_S):
+        await asyncio.gather(*await started(app))
+    assert given == [app]
+    (told,) = caplog.records
+    assert "load_names failed" in told.message
+
+
+async def test_an_error_of_the_apps_own_work_ends_the_worker(app: BatchApp) -> None:
+    async def fold() -> None:
+        raise ValueError("a record that was folded by half")
+
+    with pytest.raises(Ending):
+        await app.add_future(fold())
