@@ -2,24 +2,24 @@
 
 import os
 import pwd
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import psycopg
 
-from local import folders
+from local import folders, postgres_roles
 from local.errors import ServerFailed, SoftwareMissing
 from local.process import Command
 from local.server import SERVERS, Server
 
 FOLDER = SERVERS / "postgres"
-ROLE = "livetape"
 UNPRIVILEGED = "nobody"
 
 
 class Postgres(Server):
-    """Listens on 127.0.0.1 only; the role `livetape` owns everything and needs no password."""
+    """Listens on 127.0.0.1 only; the role `livetape` makes its databases, and needs no password."""
 
     name = "postgres"
     title = "Postgres"
@@ -27,26 +27,50 @@ class Postgres(Server):
 
     def __init__(self, home: Path, port: int) -> None:
         super().__init__(home, {"sql": port})
+        self._access = self.data / "access.conf"
 
     def prepare(self) -> None:
-        """Make the database cluster once.
+        """Make the database cluster once; one from before `livetape` ceased to be superuser is brought to the same."""
+        if not self.data.exists():
+            self._make()
+        elif not self._access.exists():
+            self._divide_roles()
 
-        It takes its place when it is whole: initdb writes most of what one could tell it by first, and may be killed.
-        """
-        if self.data.exists():
-            return
+    def _make(self) -> None:
+        """It takes its place when it is whole: initdb writes most of what would tell it first, and may be killed."""
         unfinished = self.data.with_name(f"{self.data.name}.new")
         folders.remove(unfinished)
         unfinished.mkdir(parents=True, mode=0o700)
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
             os.chown(unfinished, user.pw_uid, user.pw_gid)
-        options = ["--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-instructions"]
-        command = [*_unprivileged(), str(_program("initdb")), "--pgdata", str(unfinished), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        options = ["--username", postgres_roles.SUPERUSER, "--auth", "reject", "--encoding", "UTF8", "--no-locale"]
+        self._run("initdb", "--pgdata", unfinished, *options, "--no-instructions")
+        self._run_single(unfinished, "postgres", postgres_roles.MAKE)
+        _write_access(unfinished / self._access.name)
+        unfinished.rename(self.data)
+
+    def _divide_roles(self) -> None:
+        """Who may come in is written last: what was cut off before is done again, as far as it is not done."""
+        self._run_single(self.data, "postgres", postgres_roles.DIVIDE)
+        owned = self._run_single(self.data, "postgres", postgres_roles.OWNED)
+        for database in re.findall(r'datname = "(.*)"\t\(typeid', owned):
+            self._run_single(self.data, database, postgres_roles.TAKE_OVER)
+        unfinished = self._access.with_suffix(".new")
+        _write_access(unfinished)
+        unfinished.rename(self._access)
+
+    def _run_single(self, folder: Path, database: str, statement: str) -> str:
+        """Run a statement as superuser by a server that lets nobody in; what it prints is returned."""
+        strict = ["-c", "exit_on_error=on"]
+        return self._run("postgres", "--single", "-j", "-D", folder, *strict, database, given=f"{statement};\n\n")
+
+    def _run(self, program: str, *options: str | Path, given: str = "") -> str:
+        command = [*_unprivileged(), str(_program(program)), *map(str, options)]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode:
             raise ServerFailed(self.title, "could not make its data folder", self.log, done.stdout + done.stderr)
-        unfinished.rename(self.data)
+        return done.stdout
 
     def command(self) -> Command:
         """The server; SIGINT is its fast shutdown, which does not wait for clients."""
@@ -54,6 +78,7 @@ class Postgres(Server):
             "port": self.ports["sql"],
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
+            "hba_file": self._access,
             "max_connections": 200,
             "shared_buffers": "128MB",
             "max_wal_size": "512MB",
@@ -69,7 +94,7 @@ class Postgres(Server):
         """Whether it answers a query."""
         try:
             with psycopg.connect(
-                host="127.0.0.1", port=self.ports["sql"], user=ROLE, dbname="postgres", connect_timeout=2
+                host="127.0.0.1", port=self.ports["sql"], user=postgres_roles.ROLE, dbname="postgres", connect_timeout=2
             ):
                 return True
         except psycopg.OperationalError:
@@ -83,6 +108,13 @@ def _program(name: str) -> Path:
     return program
 
 
+def _write_access(file: Path) -> None:
+    """Anew: its folder is another user's, and root follows no link of theirs."""
+    file.unlink(missing_ok=True)
+    with file.open("x") as made:
+        made.write(postgres_roles.ACCESS)
+
+
 def _unprivileged() -> list[str]:
     """What to put before a command so that root runs it as nobody, yet able to enter a folder that only root may.
 
@@ -92,5 +124,5 @@ def _unprivileged() -> list[str]:
         return []
     user = pwd.getpwnam(UNPRIVILEGED)
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return ["setpriv", *capability, *ids, "--"]

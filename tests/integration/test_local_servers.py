@@ -1,20 +1,26 @@
 """The local servers answer their own protocols."""
 
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg
+import pytest
 from confluent_kafka.admin import AdminClient
 
+from app.database import migrate
 from app.settings import PROJECT, Settings
 from local import ports, stack
 from local.postgres import Postgres
+from local.process import Command
 from local.stack import Stack
 from tests.integration.api_kit import WAIT_S
+from tests.own_server import launched
 
 
 def test_kafka_answers_with_one_broker(servers: Settings) -> None:
@@ -29,6 +35,72 @@ def test_postgres_18_lets_the_role_livetape_in(servers: Settings) -> None:
     with psycopg.connect(servers.postgres_url.replace("+psycopg", "") + "/postgres") as connection:
         row = connection.execute("select current_user, current_setting('server_version_num')::int / 10000").fetchone()
     assert row == ("livetape", 18)
+
+
+PROGRAM = "CREATE TEMP TABLE told (line text); COPY told FROM PROGRAM 'id'"
+
+
+def address(server: Postgres, database: str, role: str = "livetape") -> str:
+    return f"host=127.0.0.1 port={server.ports['sql']} user={role} dbname={database}"
+
+
+def assert_runs_no_programs(server: Postgres) -> None:
+    with (
+        psycopg.connect(address(server, "postgres")) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="external program"),
+    ):
+        connection.execute(PROGRAM)
+    for role in ("postgres", "apart", "nobody"):
+        with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry for host"):
+            psycopg.connect(address(server, "postgres", role))
+
+
+def test_nobody_who_comes_into_postgres_may_run_programs(tmp_path: Path) -> None:
+    with launched(Postgres(tmp_path, ports.free_ports(1)[0])) as server:
+        assert_runs_no_programs(server)
+
+
+class FormerPostgres(Postgres):
+    """One whose role `livetape` is superuser, as it was."""
+
+    def prepare(self) -> None:
+        """Make the folder as it was made."""
+        self.data.mkdir(parents=True, mode=0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self.data, "nobody", "nogroup")
+        options = ["--username", "livetape", "--auth", "trust", "--encoding", "UTF8", "--no-locale"]
+        self._run("initdb", "--pgdata", self.data, *options)
+
+    def command(self) -> Command:
+        """The server, which lets in whom initdb's own file says."""
+        now = super().command()
+        return replace(now, arguments=[*now.arguments, "-c", f"hba_file={self.data / 'pg_hba.conf'}"])
+
+
+def test_a_former_cluster_keeps_its_tables_and_its_role_runs_no_programs_any_more(tmp_path: Path) -> None:
+    (port,) = ports.free_ports(1)
+    settings = Settings(namespace="kept", postgres_url=f"postgresql+psycopg://livetape@127.0.0.1:{port}")
+    with launched(FormerPostgres(tmp_path, port)) as server:
+        migrate(settings)
+        with psycopg.connect(address(server, "kept")) as connection:
+            connection.execute("INSERT INTO stream_offset VALUES ('trades', 0, 'log-0', 7)")
+            connection.execute("CREATE SCHEMA own CREATE VIEW offsets AS SELECT next_offset FROM public.stream_offset")
+            connection.execute("CREATE TABLE own.note (id serial, number int GENERATED ALWAYS AS IDENTITY)")
+            connection.execute("CREATE FUNCTION own.seven() RETURNS int RETURN 7")
+    now = Postgres(tmp_path, port)
+    for _ in range(2):
+        with launched(now) as server:
+            assert_runs_no_programs(server)
+            migrate(settings)
+            with psycopg.connect(address(server, "kept")) as connection:
+                assert connection.execute("SELECT next_offset, own.seven() FROM own.offsets").fetchone() == (7, 7)
+                connection.execute("INSERT INTO own.note DEFAULT VALUES")
+                others = "SELECT count(*) FROM pg_class WHERE oid >= 16384 AND pg_get_userbyid(relowner) <> 'livetape'"
+                toast = " AND relnamespace <> 'pg_toast'::regnamespace"
+                assert connection.execute(others + toast).fetchone() == (0,)
+                connection.execute("DROP FUNCTION own.seven()")
+                connection.rollback()
+        (now.data / "access.conf").unlink()  # as when it was cut off before its end
 
 
 def test_postgres_starts_after_its_data_folder_was_left_half_made(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class SecuredPostgres(Postgres):
             copied = Path(shutil.copy(file, self.data))
             os.chown(copied, owner.st_uid, owner.st_gid)
             copied.chmod(0o600)
-        (self.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
+        (self.data / "access.conf").write_text("hostssl all livetape 127.0.0.1/32 trust\n")
 
     def command(self) -> Command:
         """The server, with TLS."""
