@@ -111,7 +111,7 @@ def _state(server: Server) -> str:
     if server.running() is not None:
         if server.started_for() != server.ports:
             return f"[yellow]started for port {_first(server.started_for())}[/]"
-        return "[green]ready[/]" if server.is_ready() else "[yellow]not answering[/]"
+        return "[green]ready[/]" if server.serves() else "[yellow]not answering[/]"
     port = _first(server.ports)
     return "[dim]stopped[/]" if ports.is_free(port) else f"[red]port taken by {ports.holder(port)}[/]"
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,17 @@ class Child:
         with contextlib.suppress(psutil.NoSuchProcess):
             return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
         return False
+
+    def listens_on(self, ports: Iterable[int]) -> bool:
+        """Whether it, or a process that it began, listens on all these ports; True where we may not look."""
+        try:
+            family = [self._process, *self._process.children(recursive=True)]
+            sockets = [each for process in family for each in process.net_connections("tcp")]
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:  # another user's, for root without the right to trace (a container's)
+            return True
+        return {each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN}.issuperset(ports)
 
     def ask_to_stop(self) -> None:
         """Send its stop signal; return at once.

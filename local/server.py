@@ -80,6 +80,11 @@ class Server(ABC):
         process.save(self._child, self.pid_file)
         self.ports_file.write_text(json.dumps(self.ports))
 
+    def serves(self) -> bool:
+        """Whether our process serves: not what answers on its ports though it is another's."""
+        child = self.running()
+        return child is not None and child.is_alive() and self.is_ready() and child.listens_on(self.ports.values())
+
     def wait_ready(self) -> None:
         """Wait until it serves.
 
@@ -88,7 +93,7 @@ class Server(ABC):
         """
         deadline = time.monotonic() + self.ready_timeout_s
         child = self.running()
-        while not self.is_ready():
+        while not self.serves():
             if child is None or not child.is_alive():
                 raise ServerFailed(self.title, "ended while starting", self.log, process.tail(self.log))
             if time.monotonic() > deadline:

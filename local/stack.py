@@ -1,5 +1,6 @@
 """All servers of one machine together: start in parallel, stop in reverse, clean."""
 
+import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -71,6 +72,10 @@ class Stack:
                 ports.
         """
         _check_room(self.home)
+        with self._alone():
+            self._start_all(report, detached=detached)
+
+    def _start_all(self, report: Report, *, detached: bool) -> None:
         running = [server for server in self.servers if server.running() is not None]
         for server in running:
             server.check_started_for()
@@ -83,6 +88,14 @@ class Stack:
             except BaseException:
                 self.stop_started()  # before the pool ends: it waits for those who wait for a server
                 raise
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for another command that starts or cleans the servers of this home: each would start its own."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "servers.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _start_in(self, pool: ThreadPoolExecutor, running: Sequence[Server], report: Report, *, detached: bool) -> None:
         preparing = {pool.submit(server.prepare): server for server in self._started}
@@ -120,7 +133,7 @@ class Stack:
             BridgeRuns: a bridge writes there; nothing was stopped.
             OSError: something cannot be removed, as it is of another user; its folder is named.
         """
-        with bridge_files.unused(self.home):
+        with self._alone(), bridge_files.unused(self.home):
             self.stop(report)
             with ExitStack() as removed:  # all that can be, though something cannot
                 for server in self.servers:

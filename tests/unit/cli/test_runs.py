@@ -15,7 +15,7 @@ from local.errors import LocalError
 from local.kafka import Kafka
 from local.process import Command
 
-LISTENING = "import socket, sys; socket.create_server(('127.0.0.1', int(sys.argv[1]))).accept()"
+LISTENING = "import socket, sys; s = [socket.create_server(('127.0.0.1', int(n))) for n in sys.argv[1:]]; s[0].accept()"
 
 
 @pytest.fixture
@@ -31,12 +31,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def kafka_of_a_demo(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kafka]:
     """A demo's Kafka, as far as its port and its process go."""
     port = int(settings.kafka_bootstrap.rpartition(":")[2])
-    monkeypatch.setattr(Kafka, "command", lambda _: Command([sys.executable, "-c", LISTENING, str(port)], {}))
+    monkeypatch.setattr(
+        Kafka, "command", lambda _: Command([sys.executable, "-c", LISTENING, str(port), str(port + 1)], {})
+    )
     monkeypatch.setattr(Kafka, "is_ready", lambda _: True)
     home = demo_home(settings)
     with alone(home):
         kafka = Kafka(home, port, port + 1)
         kafka.launch(detached=False)
+        kafka.wait_ready()
         yield kafka
         kafka.stop()
 

@@ -6,9 +6,12 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -20,6 +23,7 @@ from local.process import Child, Command
 from local.registry import Registry
 from local.server import Server
 from local.stack import Stack
+from tests.integration.api_kit import eventually
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -44,14 +48,29 @@ class Waiting(Server):
 
 
 class Serving(Waiting):
-    """A server that runs, and is ready when it is asked for the second time."""
+    """A server that is ready when it is asked for the second time."""
 
     asked = 0
+
+    def command(self) -> Command:
+        """Listen, by a process that this one begins."""
+        listen = (
+            f"import socket, time; s = socket.create_server(('127.0.0.1', {self.ports['clients']})); time.sleep(600)"
+        )
+        return Command(["sh", "-c", f'{sys.executable} -c "{listen}"; exit'], {})
 
     def is_ready(self) -> bool:
         """Be ready soon."""
         self.asked += 1
         return self.asked > 1
+
+
+class Deaf(Waiting):
+    """A server that listens nowhere, and takes whatever answers on its port for itself."""
+
+    def is_ready(self) -> bool:
+        """Be ready when the port answers."""
+        return ports.answers(self.ports["clients"])
 
 
 class Missing(Waiting):
@@ -134,7 +153,7 @@ def stack_of(tmp_path: Path, *servers: Server) -> Stack:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Server]:
     """A server that another command left running."""
-    server = Waiting(tmp_path, {"clients": ports.free_ports(1)[0]})
+    server = Serving(tmp_path, {"clients": ports.free_ports(1)[0]})
     server.launch(detached=True)
     yield server
     server.stop()
@@ -142,10 +161,10 @@ def running(tmp_path: Path) -> Iterator[Server]:
 
 def test_a_server_that_runs_already_is_told_once_it_answers(tmp_path: Path, running: Server) -> None:
     again = Serving(tmp_path, running.ports)
-    said: list[tuple[str, int]] = []
+    said: list[tuple[str, bool]] = []
     servers = stack_of(tmp_path, again)
-    servers.start(detached=True, report=lambda _, state: said.append((state, again.asked)))
-    assert said == [("already running", 2)]
+    servers.start(detached=True, report=lambda _, state: said.append((state, again.asked > 1)))
+    assert said == [("already running", True)]
     servers.stop_started()
     assert again.running() is not None
 
@@ -156,6 +175,43 @@ def test_a_server_that_runs_at_another_port_is_not_taken_for_the_wanted_one(tmp_
     with pytest.raises(OtherPorts, match=f"started for port {there} and not for 1: `livetape down` comes first"):
         stack_of(tmp_path, again).start(detached=True)
     assert again.asked == 0
+
+
+def test_what_answers_on_a_servers_port_is_not_taken_for_it(tmp_path: Path) -> None:
+    server = Deaf(tmp_path, {"clients": ports.free_ports(1)[0]})
+    server.launch(detached=False)
+    with socket.create_server(("127.0.0.1", server.ports["clients"])):
+        assert server.is_ready()
+        assert not server.serves()
+        child = server.running()
+        assert child is not None
+        child.stop()
+        with pytest.raises(ServerFailed, match="Waiting ended while starting"):
+            server.wait_ready()
+
+
+def test_one_command_at_a_time_starts_the_servers_of_a_home(tmp_path: Path) -> None:
+    (port,) = ports.free_ports(1)
+    stacks = [stack_of(tmp_path, Serving(tmp_path, {"clients": port})) for _ in range(2)]
+    said: list[str] = []
+    with ThreadPoolExecutor() as pool, (tmp_path / "servers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = [
+            pool.submit(each.start, detached=True, report=lambda _, state: said.append(state)) for each in stacks
+        ]
+        eventually(lambda: Path("/proc/locks").read_text().count(f":{lock_number(lock)} ") == 1 + len(stacks))
+        assert said == []
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        for each in started:
+            each.result()
+    assert sorted(said) == ["already running", "ready", "starting"]
+    stacks[0].stop()
+    eventually(lambda: ports.is_free(port))  # it is no other one that was stopped
+
+
+def lock_number(lock: IO[str]) -> int:
+    """By which /proc/locks knows a file."""
+    return os.fstat(lock.fileno()).st_ino
 
 
 def kept_by_bridges(home: Path) -> list[Path]:
