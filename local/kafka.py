@@ -1,5 +1,6 @@
 """Apache Kafka on one machine: a single KRaft node, broker and controller in one process."""
 
+import os
 import signal
 import struct
 import subprocess
@@ -8,8 +9,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from local import java
 from local.errors import ServerFailed, SoftwareMissing
-from local.java import QUICK_START, java
 from local.process import Command
 from local.server import SERVERS, Server
 
@@ -45,7 +46,7 @@ class Kafka(Server):
         if (self._logs / "meta.properties").exists():
             return
         tool = [
-            *self._java("-Xmx128m", QUICK_START),
+            *self._java("-Xmx128m"),
             "kafka.tools.StorageTool",
             "format",
             "-t",
@@ -53,15 +54,15 @@ class Kafka(Server):
             "-c",
             str(self._configuration),
         ]
-        done = subprocess.run(tool, capture_output=True, text=True, check=False)
+        done = subprocess.run(tool, env={**os.environ, **java.ENVIRONMENT}, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ServerFailed(self.title, "could not format its data folder", self.log, done.stdout + done.stderr)
 
     def command(self) -> Command:
         """The broker, in a modest heap."""
         return Command(
-            [*self._java(QUICK_START, *HEAP), "kafka.Kafka", str(self._configuration)],
-            {},
+            [*self._java(*HEAP), "kafka.Kafka", str(self._configuration)],
+            java.ENVIRONMENT,
             orphan_signal=signal.SIGTERM,
         )
 
@@ -86,7 +87,7 @@ class Kafka(Server):
     def _java(self, *options: str) -> list[str]:
         if not JARS.is_dir():
             raise SoftwareMissing("Kafka", "run `make servers`")
-        return [str(java()), *options, *LOGGING, "-cp", f"{JARS}/*"]
+        return [*java.server(*options), *LOGGING, "-cp", f"{JARS}/*"]
 
     def _properties(self) -> dict[str, object]:
         clients, controller = self.ports["clients"], self.ports["controller"]

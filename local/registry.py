@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 
 from app.http_client import ask
+from local import java
 from local.errors import ServerFailed, SoftwareMissing
-from local.java import QUICK_START, java
 from local.process import Command, tail
 from local.server import SERVERS, Server
 
@@ -46,7 +46,8 @@ class Registry(Server):
             "apicurio.datasource.jdbc.min-size": 2,
         }
         options = [f"-D{key}={value}" for key, value in settings.items()]
-        return Command([java(), "-Xmx384m", QUICK_START, *options, "-jar", jar], {}, orphan_signal=signal.SIGTERM)
+        command = [*java.server("-Xmx384m", *options), "-jar", str(jar)]
+        return Command(command, java.ENVIRONMENT, orphan_signal=signal.SIGTERM)
 
     def is_ready(self) -> bool:
         """Whether it lists its subjects."""

@@ -16,8 +16,10 @@ from confluent_kafka.admin import AdminClient
 from app.database import migrate
 from app.settings import PROJECT, Settings
 from local import ports, stack
+from local.kafka import Kafka
 from local.postgres import Postgres
 from local.process import Command
+from local.registry import Registry
 from local.stack import Stack
 from tests.integration.api_kit import WAIT_S
 from tests.own_server import launched
@@ -35,6 +37,18 @@ def test_postgres_18_lets_the_role_livetape_in(servers: Settings) -> None:
     with psycopg.connect(servers.postgres_url.replace("+psycopg", "") + "/postgres") as connection:
         row = connection.execute("select current_user, current_setting('server_version_num')::int / 10000").fetchone()
     assert row == ("livetape", 18)
+
+
+def test_kafka_and_the_registry_run_whatever_language_and_letters_the_user_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=tr -Duser.country=TR")
+    monkeypatch.setenv("LC_ALL", "C")
+    home = tmp_path / "jürgen"
+    kafka, controller, registry = ports.free_ports(3)
+    with launched(Kafka(home, kafka, controller)), launched(Registry(home, registry)):
+        assert {file.parent.name for file in home.rglob("meta.properties")} == {"log"}
+        assert list((home / "data" / "registry").glob("*.db"))
 
 
 PROGRAM = "CREATE TEMP TABLE told (line text); COPY told FROM PROGRAM 'id'"
