@@ -1,19 +1,21 @@
 """What Postgres holds, for the view's start and for what is older than its rings.
 
 A slow or absent database costs its own answers only: it is asked with a short timeout, and left alone for a while
-after it did not answer.
+after it did not answer. What it refuses it refuses of one question: all others are still asked.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.aggregate_bars import READ, from_row
 from app.aggregates import Declared, load_aggregates
@@ -28,10 +30,11 @@ LEFT_ALONE_S = 5.0
 """How long an absent database is not asked again."""
 CHUNK = 1_000
 
-BAR_COLUMNS = """
-    venue, instrument, interval, start_ns, open, high, low, close, volume, buy_volume, sell_volume, notional,
-    squared_returns, trade_count, missing, state, revision, seq, epoch, generation, first_trade_id, last_trade_id
-"""
+BAR_COLUMNS = (
+    *("venue", "instrument", "interval", "start_ns", "open", "high", "low", "close", "volume", "buy_volume"),
+    *("sell_volume", "notional", "squared_returns", "trade_count", "missing", "state", "revision", "seq", "epoch"),
+    *("generation", "first_trade_id", "last_trade_id"),
+)
 
 
 def _newest_bars(table: str, columns: str) -> TextClause:
@@ -77,8 +80,12 @@ class _Stored(NamedTuple):
 
     channel: str
     table: str
-    columns: str
+    columns: tuple[str, ...]
     bar: Callable[[Mapping[str, Any]], Bar]
+
+    def selected(self, present: Container[str]) -> str:
+        """Its columns in SQL; one that the table gets only when the sink meets the new field has no value yet."""
+        return ", ".join(f'"{name}"' if name in present else f'NULL AS "{name}"' for name in self.columns)
 
 
 NEWEST_TRADES = text("""
@@ -86,7 +93,9 @@ NEWEST_TRADES = text("""
     WHERE venue = :venue AND instrument = :instrument
     ORDER BY event_time_ns DESC, trade_seq DESC NULLS LAST, "offset" DESC LIMIT :limit
 """)
-IS_THERE = text("SELECT to_regclass(:table) IS NOT NULL")
+COLUMNS = text("""
+    SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+""")
 OFFSETS = text("SELECT topic, partition, next_offset FROM stream_offset")
 
 Positions = Mapping[tuple[str, int], int]
@@ -119,7 +128,8 @@ class History:
     ) -> Positions:
         """Hand out the newest `depth` bars of every series in chunks; the offsets from which the topics go on.
 
-        Both are one snapshot of the database. It ends early when `goes_on` no longer says so.
+        Both are one snapshot of the database. An aggregate whose table cannot be read has no offsets: what its topic
+        holds has to do. It ends early when `goes_on` no longer says so.
 
         Raises:
             HistoryUnavailable: what was handed out by then is true, but not all.
@@ -127,14 +137,17 @@ class History:
         with self._snapshot() as connection:
             positions = self._positions(connection)
             for stored in self._stored.values():
-                if not _has_table(connection, stored):
-                    continue
-                newest = _newest_bars(stored.table, stored.columns)
-                bars = connection.execution_options(yield_per=CHUNK).execute(newest, {"depth": depth})
-                for chunk in bars.mappings().partitions():
-                    if not goes_on():
-                        return positions
-                    take([(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None])
+                try:
+                    with connection.begin_nested():
+                        for chunk in _newest(connection, stored, depth):
+                            if not goes_on():
+                                return positions
+                            take(chunk)
+                except SQLAlchemyError as error:
+                    if stored is self._stored["bars"] or _is_away(error):
+                        raise
+                    logger.warning("no history of %s: %s", stored.channel, _first_line(error))
+                    positions = {place: after for place, after in positions.items() if place[0] != stored.channel}
         return positions
 
     def bars(
@@ -150,16 +163,16 @@ class History:
         wanted: dict[str, str | int] = {"venue": key.venue, "instrument": key.instrument, "interval": key.interval}
         wanted |= {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
         with self._snapshot() as connection:
-            has_table = _has_table(connection, stored)
+            columns = _columns_of(connection, stored)
             stored_up_to = self._positions(connection) if needed or read_up_to else {}
             if _is_behind(stored_up_to, needed):
                 raise HistoryUnavailable(f"{self._where()}, is behind: what the topics had is still to be stored")
             is_behind = _is_behind(stored_up_to, read_up_to)
-            if is_behind and not (has_table and connection.scalar(_bars_from(stored.table), wanted)):
+            if is_behind and not (columns and connection.scalar(_bars_from(stored.table), wanted)):
                 raise HistoryUnavailable(f"{self._where()}, is behind: the bars that follow are still to be stored")
-            if not has_table:
+            if not columns:
                 return []
-            rows = connection.execute(_older_bars(stored.table, stored.columns), wanted).mappings().all()
+            rows = connection.execute(_older_bars(stored.table, stored.selected(columns)), wanted).mappings().all()
         return [bar for row in reversed(rows) if (bar := _bar(stored, row)) is not None]
 
     def trades(self, key: Instrument, limit: int) -> list[Mapping[str, Any]]:
@@ -178,8 +191,8 @@ class History:
 
     def _ask(self) -> None:
         with self._snapshot() as connection:
-            is_made = _has_table(connection, self._stored["bars"])
-        self.is_away = not is_made  # the sink makes the database first
+            columns = _columns_of(connection, self._stored["bars"])
+        self.is_away = not columns  # the sink makes the database first
 
     def close(self) -> None:
         """Close every connection."""
@@ -194,10 +207,11 @@ class History:
                 yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 self.is_away = False
         except SQLAlchemyError as error:
-            self._reason = f"{self._where()}: {_first_line(error)}"
-            self._left_alone_until = time.monotonic() + LEFT_ALONE_S
-            self.is_away = True
-            raise HistoryUnavailable(self._reason) from error
+            reason = f"{self._where()}: {_first_line(error)}"
+            self.is_away = _is_away(error)
+            if self.is_away:
+                self._reason, self._left_alone_until = reason, time.monotonic() + LEFT_ALONE_S
+            raise HistoryUnavailable(reason) from error
 
     def _positions(self, connection: Connection) -> Positions:
         prefix = f"{self._settings.namespace}."
@@ -208,27 +222,44 @@ class History:
         return f"Postgres at {self._engine.url.host}:{self._engine.url.port}, database {self._engine.url.database}"
 
 
+def _is_away(error: SQLAlchemyError) -> bool:
+    """Whether no other question would be answered either: nobody is there, or the sink has not made the tables yet."""
+    cause = getattr(error, "orig", None)
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or isinstance(cause, UndefinedTable)
+
+
 def _is_behind(stored: Positions, wanted: Positions) -> bool:
     return any(stored.get(place, -1) < position for place, position in wanted.items())
 
 
 def _stored(declared: Declared) -> _Stored:
-    columns = ", ".join(f'"{name}"' for name in (*READ, *(field.name for field in declared.fields)))
+    columns = (*READ, *(field.name for field in declared.fields))
     return _Stored(declared.topic, declared.table, columns, partial(from_row, declared))
+
+
+def _newest(connection: Connection, stored: _Stored, depth: int) -> Iterator[list[tuple[SeriesKey, Bar]]]:
+    """The newest `depth` bars of every series of a channel, in chunks."""
+    columns = _columns_of(connection, stored)
+    if not columns:
+        return
+    newest = _newest_bars(stored.table, stored.selected(columns))
+    rows = connection.execute(newest, {"depth": depth}, execution_options={"yield_per": CHUNK})
+    for chunk in rows.mappings().partitions():
+        yield [(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None]
 
 
 def _bar(stored: _Stored, row: Mapping[Any, Any]) -> Bar | None:
     """A row as a bar; none of one that has an amount which nobody can write down."""
     try:
         return stored.bar(dict(row))
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, TypeError) as error:  # of a field whose column has another type, too
         logger.warning("a row of %s cannot be shown: %s: %s", stored.table, _key(row, stored.channel), error)
         return None
 
 
-def _has_table(connection: Connection, stored: _Stored) -> bool:
-    """There is none of an aggregate that no sink has met yet."""
-    return bool(connection.scalar(IS_THERE, {"table": stored.table}))
+def _columns_of(connection: Connection, stored: _Stored) -> frozenset[str]:
+    """What the channel's table has; nothing of an aggregate that no sink has met yet."""
+    return frozenset(connection.scalars(COLUMNS, {"table": stored.table}))
 
 
 def _key(row: Mapping[Any, Any], channel: str) -> SeriesKey:

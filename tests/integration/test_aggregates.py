@@ -7,17 +7,22 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import date
 from decimal import Decimal, localcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import fastavro
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 
-from app.database import migrate
+from app.aggregate_bars import READ
+from app.database import conninfo, migrate
+from app.database.partitions import ensure_days
 from app.settings import CRASH_AT, PROJECT, Settings
-from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Writer, bar, eventually, serving
+from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Writer, bar, eventually, serving, shown
 from tests.integration.fold_kit import (
     Group,
     Tape,
@@ -177,6 +182,63 @@ def test_an_aggregate_has_no_windows_before_any_sink_made_its_table(declared: Se
     with serving(declared) as api:
         answer = api.get("/api/v1/aggregates/vwap", **BINANCE_BTC, interval="1m")
         assert (answer.status_code, answer.json()) == (200, {"windows": []})
+
+
+def test_windows_from_before_a_field_are_shown_while_no_sink_has_met_it_yet(declared: Settings, tmp_path: Path) -> None:
+    store(declared)
+    field = "    notional: Annotated[int"
+    added = f'    last: Annotated[int | None, Amount("Last price.")] = None\n{field}'
+    with changed(declared, tmp_path, field, added), serving(declared) as api:
+        (window,) = windows_shown(api, "vwap").json()["windows"]
+        assert (window["start_ns"], window["volume"], window["last"]) == (str(60 * 10**9), "2", None)
+        assert api.bars() == [shown(bar(60, seq=1))]
+        assert api.get("/readyz").json()["history"] == "postgres"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DROP TABLE aggregate_vwap; CREATE TABLE aggregate_vwap (whose integer)",
+        "ALTER TABLE aggregate_vwap ALTER COLUMN trade_count TYPE numeric",
+    ],
+)
+def test_an_aggregate_whose_table_cannot_be_read_costs_nobody_else_what_is_stored(
+    declared: Settings, damage: LiteralString
+) -> None:
+    store(declared)
+    Database(declared).rows(damage)
+    with serving(declared) as api:
+        assert api.get("/readyz").json()["history"] == "postgres"
+        assert api.bars() == [shown(bar(60, seq=1))]
+        windows_shown(api, "vwap")
+        assert api.get("/api/v1/trades", **BINANCE_BTC).status_code == 200
+        assert len(windows_shown(api, "largest_trade").json()["windows"]) == 1
+
+
+def store(settings: Settings) -> None:
+    """Have Postgres hold a bar, and its windows of the page's aggregates."""
+    migrate(settings)
+    final, day = bar(60, seq=1), date(1970, 1, 1)
+    window = {"day": day, **{name: final[name] for name in (*READ, "partition")}}
+    vwap = {"notional": Decimal(6), "volume": Decimal(2), "vwap": Decimal(3)}
+    largest = {"size": Decimal(1), "trade_id": "17", "records": 1}
+    rows = {
+        "bar": {"day": day, **final},
+        "aggregate_vwap": window | vwap,
+        "aggregate_largest_trade": window | largest,
+    }
+    with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+        for table, row in rows.items():
+            ensure_days(connection, table, {day})
+            columns, values = map(sql.Identifier, row), map(sql.Placeholder, row)
+            insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})")
+            joined = (sql.SQL(", ").join(parts) for parts in (columns, values))
+            connection.execute(insert.format(sql.Identifier(table), *joined), row)
+
+
+def windows_shown(api: Api, name: str) -> httpx.Response:
+    """The answer to who asks for more windows than memory has."""
+    return api.get(f"/api/v1/aggregates/{name}", **BINANCE_BTC, interval="1m", limit=600)
 
 
 def test_workers_killed_at_every_named_point_leave_every_window_right(declared: Settings) -> None:
