@@ -47,6 +47,14 @@ def _zmq_address(text: str) -> str:
     return re.sub(r"^tcp://\*:", "tcp://0.0.0.0:", text)  # the bridge binds it, and nobody connects to `*`
 
 
+def _registry_url(text: str) -> str:
+    if re.match(r"([^/?#]*//)?[^/?#]*@", text):  # the address is in messages that every client of the API is told
+        raise ValueError(
+            "it has a user or a password: say them by LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD"
+        )
+    return text
+
+
 def _postgres_url(text: str) -> str:
     named = re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?(\?(?P<tls>[^?#@]*))?", text)
     if named is None:
@@ -66,6 +74,7 @@ def _ip_address(text: str) -> str:
 ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
 _LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
 """libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
+RegistryUrl = Annotated[str, AfterValidator(_registry_url)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
@@ -185,7 +194,12 @@ class Settings(BaseSettings):
     """What a run of livetape needs to know. Times ending in `_ns` are nanoseconds, in `_ms` milliseconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it may be a password
     )
 
     namespace: Namespace = "live"
@@ -211,8 +225,8 @@ class Settings(BaseSettings):
     min_insync_replicas: int = Field(default=1, ge=1)
     """Replicas that must have a record before a write counts; 2 on a cluster."""
 
-    registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
-    """Confluent-compatible schema registry."""
+    registry_url: RegistryUrl = "http://127.0.0.1:8081/apis/ccompat/v7"
+    """Confluent-compatible schema registry; user and password are settings of their own."""
     registry_user: str | None = None
     """User of the registry, when it wants one."""
     registry_password: SecretStr | None = None

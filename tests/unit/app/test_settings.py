@@ -52,6 +52,28 @@ def test_what_an_address_of_postgres_may_not_say_is_refused_by_name(end: str, sa
         Settings(postgres_url=f"postgresql+psycopg://u@h:1{end}")
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://u:s3cret@h:8081/apis", "https://s3cret@h", "u:s3cret@h:8081", "//u:s3cret@h", "http://u:s3cret@"],
+)
+def test_an_address_of_the_registry_with_a_password_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(ValidationError, match="LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD") as refused:
+        Settings(registry_url=address)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["http://h:8081/apis/@v7", "https://h?by=a@b", "http://[::1]:8081"])
+def test_any_other_address_of_the_registry_is_taken(address: str) -> None:
+    assert Settings(registry_url=address).registry_url == address
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:s3cret@h:1", "postgresql+psycopg://u:s3cret@h:1/live"])
+def test_the_password_of_a_wrong_address_of_postgres_is_not_told(address: str) -> None:
+    with pytest.raises(ValidationError, match="it must name server and role, and no database") as refused:
+        Settings(postgres_url=address)
+    assert "s3cret" not in str(refused.value)
+
+
 def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(
         namespace="test-1",
