@@ -23,6 +23,7 @@ class Code(StrEnum):
     NOT_READY = "not_ready"
     NOT_FOUND = "not_found"
     WRONG_METHOD = "wrong_method"
+    WRONG_ORIGIN = "wrong_origin"
     NOT_SUBSCRIBED = "not_subscribed"
     TOO_MANY = "too_many_subscriptions"
     TOO_MANY_SERIES = "too_many_series"

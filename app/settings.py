@@ -55,6 +55,12 @@ def _registry_url(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@A-Z\s]+", text) is None:
+        raise ValueError(f"{text!r} is no origin such as https://charts.example, as browsers say it")
+    return text
+
+
 def _postgres_url(text: str) -> str:
     named = re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?(\?(?P<tls>[^?#@]*))?", text)
     if named is None:
@@ -74,6 +80,7 @@ def _ip_address(text: str) -> str:
 ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
 _LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
 """libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
+Origin = Annotated[str, AfterValidator(_origin)]
 RegistryUrl = Annotated[str, AfterValidator(_registry_url)]
 IpAddress = Annotated[str, AfterValidator(_ip_address)]
 PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
@@ -240,6 +247,9 @@ class Settings(BaseSettings):
     """Address the API listens on."""
     api_port: int = Field(default=8000, ge=0, le=65535)
     """Port the API listens on."""
+    api_origins: tuple[Origin, ...] = ()
+    """Whose pages may open /ws beside those of the address that it is asked at: `["https://charts.example"]`. Behind a
+    proxy that asks for another `Host` than the browser does, its own public address is one."""
     zmq_data: ZmqAddress = "tcp://127.0.0.1:5556"
     """Where the bridge publishes instant trades, and readers connect to."""
     zmq_retry: ZmqAddress = "tcp://127.0.0.1:5557"

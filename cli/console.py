@@ -49,6 +49,7 @@ EXPECTED = (
 """Errors whose message says it all; any other keeps its traceback."""
 EXAMPLES = {
     "intervals": '["1s", "1m", "1h"]',
+    "api_origins": '["https://charts.example"]',
     "kafka_client": '{"security.protocol": "SASL_SSL"}',
     "venues": '{"kraken": {"url": "wss://ws.kraken.com/v2", "rest_url": "https://api.kraken.com", '
     '"instruments": ["BTC-USD"]}}',

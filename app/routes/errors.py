@@ -21,6 +21,7 @@ STATUS = {
     Code.UNKNOWN_CHANNEL: 404,
     Code.NOT_FOUND: 404,
     Code.WRONG_METHOD: 405,
+    Code.WRONG_ORIGIN: 403,
     Code.BAD_PARAMETER: 400,
     Code.NOT_READY: 503,
     Code.NO_DATABASE: 503,

@@ -3,8 +3,12 @@
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from app.routes.context import Shared
+from app.bars import encode
+from app.catalogue import Code
+from app.routes.context import Shared, json_text
+from app.routes.errors import STATUS
 from app.websocket.connection import Connection
+from app.websocket.origin import may_open
 
 router = APIRouter()
 
@@ -12,4 +16,11 @@ router = APIRouter()
 @router.websocket("/ws")
 async def ws(websocket: WebSocket, shared: Shared) -> None:
     """Snapshots and updates of bars, and instant trades."""
-    await Connection(websocket, shared).serve()
+    origin, host = websocket.headers.get("origin"), websocket.headers.get("host", "")
+    if may_open(origin, host, shared.settings.api_origins):
+        await Connection(websocket, shared).serve()
+        return
+    code = Code.WRONG_ORIGIN
+    reason = f"a page of {origin} may not open /ws at {host}: name that origin in LIVETAPE_API_ORIGINS if it may"
+    shared.metrics.errors.labels("ws", code).inc()
+    await websocket.send_denial_response(json_text(encode({"error": {"code": code, "reason": reason}}), STATUS[code]))

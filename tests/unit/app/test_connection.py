@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from app.api import build_api
 from app.bars import Instrument, encode
@@ -233,3 +234,18 @@ async def test_a_series_beyond_the_bound_is_refused_and_is_no_subscription(monke
         monkeypatch.setattr(services.view, "_max_series", 1)
         for op, code in (("subscribe", "too_many_series"), ("unsubscribe", "not_subscribed")):
             assert (await answer(client, json.dumps({**beyond, "op": op})))["code"] == code
+
+
+async def test_the_page_of_another_site_is_refused_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVETAPE_API_ORIGINS", '["https://charts.example"]')
+    async with asyncio.timeout(120), serving() as (url, services):
+        own = Origin(url.removesuffix("/ws").replace("ws://", "http://"))
+        for origin in (None, own, Origin("https://charts.example")):
+            async with connect(url, origin=origin) as client:
+                assert json.loads(await client.recv())["type"] == "hello"
+        forwarded = {"X-Forwarded-Host": "evil.example"}
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, origin=Origin("https://evil.example"), additional_headers=forwarded)
+        response = refused.value.response
+        assert (response.status_code, json.loads(response.body)["error"]["code"]) == (403, "wrong_origin")
+        assert services.metrics.errors.labels("ws", "wrong_origin")._value.get() == 1

@@ -141,6 +141,15 @@ def test_a_horizon_that_trades_of_forming_bars_are_behind_is_refused_with_the_le
     assert Settings().horizon_ns == least_s * SECOND_NS
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["", "charts.example", "https://", "https://charts.example/", "https://Charts.example", "https://u@h", "null"],
+)
+def test_what_no_browser_says_as_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match="is no origin such as https://charts"):
+        Settings(api_origins=(origin,))
+
+
 @pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])
 def test_a_namespace_that_topics_or_databases_could_not_carry_is_refused(namespace: str) -> None:
     with pytest.raises(ValidationError):
