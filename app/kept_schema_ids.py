@@ -1,8 +1,7 @@
-"""The registry's ids of our schemas as they were last told, for a start while the registry is away."""
+"""The registry's ids of our schemas, and of the user's, as they were last told: for a start while it is away."""
 
 import contextlib
 import fcntl
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ FOLDER = "run"
 
 def keep(settings: Settings, schemas: Mapping[str, str], ids: Mapping[str, int]) -> None:
     """Note what the registry told of these schemas, texts by record name, beside what it told of others."""
-    _keep(settings, "schemas", {name: {"digest": _digest(text), "id": ids[name]} for name, text in schemas.items()})
+    _keep(settings, "schemas", {name: {"text": text, "id": ids[name]} for name, text in schemas.items()})
 
 
 def keep_versions(settings: Settings, ids: Mapping[str, Collection[int]]) -> None:
@@ -39,9 +38,15 @@ def _keep(settings: Settings, what: str, told: Mapping[str, object]) -> None:
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:
     """The ids as they were noted; nothing where it was of another registry, or of schemas that have changed since."""
     noted = _noted(settings).get("schemas", {})
-    if any(noted.get(name, {}).get("digest") != _digest(text) for name, text in schemas.items()):
+    if any(noted.get(name, {}).get("text") != text for name, text in schemas.items()):
         return None
     return {name: int(noted[name]["id"]) for name in schemas}
+
+
+def kept_schema(settings: Settings, schema_id: int) -> str | None:
+    """The text of the schema that was noted with an id; nothing where this registry told none of it."""
+    noted = _noted(settings).get("schemas", {}).values()
+    return next((each.get("text") for each in noted if each["id"] == schema_id), None)
 
 
 def kept_versions(settings: Settings, records: Collection[str]) -> dict[str, set[int]] | None:
@@ -63,10 +68,6 @@ def _noted(settings: Settings) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return dict(noted) if noted.get("registry") == settings.registry_url else {}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(settings: Settings) -> Path:

@@ -1,4 +1,4 @@
-"""Schemas by id from the registry, each asked for once."""
+"""Schemas by id from the registry, each asked for once; those of the last start while it is away."""
 
 from time import monotonic
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 import httpx
 
 from app.http_client import client_of
+from app.kept_schema_ids import kept_schema
 from app.records import BadRecord
 from app.settings import Settings
 
@@ -27,6 +28,7 @@ class RegistrySchemas:
 
     def __init__(self, settings: Settings, own_id: int | None = None) -> None:
         """`own_id` is of a schema that the registry has; without it one that was asked for tells whether it answers."""
+        self._settings = settings
         self._own_id = own_id
         self._url = settings.registry_url.rstrip("/")
         # Made once: reading the certificates takes longer than all else. No connection is kept for the rare new schema.
@@ -40,14 +42,23 @@ class RegistrySchemas:
 
         Raises:
             BadRecord: the registry knows no such id, or does not tell this one.
-            RegistryAway: the registry could not be asked.
+            RegistryAway: the registry could not be asked, and had not told it at the last start of this home.
         """
         if schema_id not in self._known:
             reason, until_s = self._refused.get(schema_id, ("", 0.0))
             if monotonic() < until_s:
                 raise BadRecord(reason)
-            self._known[schema_id] = self._ask(schema_id)
+            self._known[schema_id] = self._ask_or_remember(schema_id)
         return self._known[schema_id]
+
+    def _ask_or_remember(self, schema_id: int) -> str:
+        try:
+            return self._ask(schema_id)
+        except RegistryAway:
+            schema = kept_schema(self._settings, schema_id)
+            if schema is None:
+                raise
+            return schema
 
     def _ask(self, schema_id: int) -> str:
         try:

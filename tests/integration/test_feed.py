@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,10 +18,12 @@ from app.metrics import Metrics
 from app.partitions import Partition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
+from app.schema_registry import register_own
 from app.settings import Settings
 from app.status import State, Status
 from app.topic_admin import apply
 from tests.integration.api_kit import Writer, bar, eventually
+from tests.integration.test_schema_waits import behind_front
 
 QUIET = {"venue": "binance", "instrument": "QUIET-USDT"}
 BUSY = {"venue": "binance", "instrument": "BUSY-USDT"}
@@ -84,6 +87,17 @@ def test_a_view_whose_broker_goes_away_at_the_start_is_ready_only_when_it_has_re
         assert isinstance(feed, Interrupted)
         assert feed.was_away
         assert [start for _, start, _ in bars] == [0, 60, 120]
+
+
+def test_a_view_is_loaded_while_the_registry_is_away_by_what_it_told_at_the_last_start(
+    settings: Settings, tmp_path: Path
+) -> None:
+    apply(settings)
+    Writer(settings).flush([bar(60, seq=1)])
+    with behind_front(settings.model_copy(update={"home": tmp_path}), kept_id=0) as (_, behind):
+        register_own(behind)
+    with begun(behind, Feed) as (_, bars):
+        assert bars == [("BTC-USDT", 60, 1)]
 
 
 def test_a_view_begins_with_the_last_forming_bars_of_every_instrument_however_busy_others_are(

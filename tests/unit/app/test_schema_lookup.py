@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from types import MappingProxyType
 
 import pytest
 
 from app import schema_lookup
+from app.kept_schema_ids import keep
 from app.records import BadRecord
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -98,6 +100,20 @@ def test_a_registry_that_is_away_says_nothing_about_a_schema() -> None:
         schemas = schemas_of(registry)
     with pytest.raises(RegistryAway):
         schemas(7)
+
+
+def test_while_the_registry_is_away_what_it_told_at_the_last_start_is_known(tmp_path: Path) -> None:
+    with running() as registry:
+        settings = Settings(home=tmp_path, registry_url=f"http://127.0.0.1:{registry.server_port}")
+        texts = {"livetape.Bar": json.dumps("bytes"), "livetape.aggregates.mean": json.dumps("int")}
+        keep(settings, texts, {"livetape.Bar": 7, "livetape.aggregates.mean": 11})
+        assert RegistrySchemas(settings)(7) == SCHEMA  # as it is told now
+    schemas = RegistrySchemas(settings)
+    assert [schemas(7), schemas(11)] == list(texts.values())
+    with pytest.raises(RegistryAway):
+        schemas(8)
+    with pytest.raises(RegistryAway):
+        RegistrySchemas(settings.model_copy(update={"registry_url": "http://127.0.0.1:1"}))(7)
 
 
 def test_what_answers_as_no_registry_does_says_nothing_about_a_schema() -> None:
