@@ -1,4 +1,4 @@
-"""Partitions that wait, as for a schema while the registry is away, and hold up no other one."""
+"""Partitions that wait, for a schema or until their log is read again, and hold up no other one."""
 
 import contextlib
 from collections import deque

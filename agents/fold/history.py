@@ -24,33 +24,36 @@ class History:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def reread(self, tp: TP, fold: PartitionFold, *, first: int, end: int) -> int | None:
+    async def reread(self, tp: TP, fold: PartitionFold, lock: asyncio.Lock, *, first: int, end: int) -> int | None:
         """Give the records of the partition's offsets [first, end) to the fold again, or say that they are gone.
 
         The id of a schema that the fold has not met, since they may be older than the worker: it has to know it first.
-        It may be cancelled, between two record sets.
+        It may be cancelled, between two record sets. `lock` is held while the fold is used, and not while the broker
+        is waited for.
 
         Raises:
             KafkaError: the broker refuses or does not answer.
         """
         metrics.REREADS.labels(tp.partition).inc()
         async with partition_reader(self._settings, *tp) as (consumer, partition):
-            if await _is_gone(consumer, partition, first):
-                fold.history_is_gone()
-                return None
-            try:
-                async for record_set in record_sets(consumer, partition, first, end):
-                    unknown = await uninterrupted(asyncio.to_thread(fold.reread, record_set.data, record_set.aborted))
-                    if unknown is not None:
-                        return unknown
-            except CorruptRecords as error:
-                log.warning("%s partition %d: a correction needs offsets %d to %d: %s", *tp, first, end - 1, error)
-                fold.history_is_gone()
-            except OffsetOutOfRangeError:
-                if not await _is_gone(consumer, partition, first):
-                    raise  # it is the log's end that is lost
-                fold.history_is_gone()
-            return None
+            if not await _is_gone(consumer, partition, first):
+                try:
+                    async for record_set in record_sets(consumer, partition, first, end):
+                        async with lock:
+                            reading = asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
+                            unknown = await uninterrupted(reading)
+                        if unknown is not None:
+                            return unknown
+                except CorruptRecords as error:
+                    log.warning("%s partition %d: a correction needs offsets %d to %d: %s", *tp, first, end - 1, error)
+                except OffsetOutOfRangeError:
+                    if not await _is_gone(consumer, partition, first):
+                        raise  # it is the log's end that is lost
+                else:
+                    return None
+        async with lock:
+            fold.history_is_gone()
+        return None
 
 
 async def _is_gone(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from faust.types import TP
@@ -14,9 +15,9 @@ from agents.fold import metrics
 from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.fold.placement import tell_misplaced
 from agents.fold.recovery import Recovered
-from agents.held_partitions import MustWait
+from agents.held_partitions import MustWait, Until
 from agents.kernel import Flush, FoldOutcome, PartitionFold
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, LetGo, OffsetJump
+from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
@@ -57,7 +58,6 @@ class FoldingPartition:
         self._is_broken = False
         self._behind_records = 0
         self._is_cut_short = False  # in the middle of a record set: nobody knows what the kernel still waits for
-        self._stretch: tuple[int, int] | None = None  # of the log, for the correction at its end, until it is read
         self._is_kept = False
         self._live = live
         self._schemas = schemas
@@ -95,7 +95,8 @@ class FoldingPartition:
         """Fold a record set, unless the partition was let go of.
 
         Raises:
-            MustWait: a schema is to be learnt first. What was folded up to there may be flushed.
+            MustWait: a schema is to be learnt first, or the log to be read again. What was folded up to there may be
+                flushed.
             OffsetJump: it does not begin where the fold is.
             CorruptRecords: it cannot be told where its next batch begins.
             AggregateFailed: a user's aggregate did; the partition must be broken off.
@@ -107,49 +108,35 @@ class FoldingPartition:
                 expected = f"the fold expects offset {self.next_offset}"
                 raise OffsetJump(self.topic, self.partition, expected, record_set.start_offset)
             self._is_cut_short = True
-            try:
-                unknown = await self._fold_all(record_set)
-            except LetGo:
-                return  # the last flush has what was folded so far
-            self._is_cut_short = unknown is not None
+            until = await self._fold_all(record_set)
+            self._is_cut_short = until is not None
             self._behind_records = log_end - self.next_offset
             self._live.changed(self._behind_records)
-        if unknown is not None and not self._closing.has_begun:
-            rest = replace(record_set, start_offset=self.next_offset)
-            raise MustWait(rest, lambda _: self._schemas.learn(unknown, TP(self.topic, self.partition)))
+        if until is not None and not self._closing.has_begun:
+            raise MustWait(replace(record_set, start_offset=self.next_offset), until)
 
-    async def _fold_all(self, record_set: RecordSet) -> int | None:
-        """Fold it to its end, or up to where the schema of this id is to be known.
+    async def _fold_all(self, record_set: RecordSet) -> Until | None:
+        """Fold it to its end, or up to where something is to be done first."""
+        outcome = await self._fold_once(record_set)
+        self._count(outcome)
+        self.next_offset = outcome.next_offset
+        await self._look_at(outcome.new_series)
+        if outcome.corrupt:
+            raise CorruptRecords(
+                f"{self.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
+            )
+        if outcome.needs_history is not None:
+            return partial(self._read_again, outcome.needs_history, outcome.next_offset)
+        return None if outcome.needs_schema is None else partial(self._learn, outcome.needs_schema)
 
-        Raises:
-            LetGo: the partition was let go of first.
-        """
-        while True:
-            unknown = await self._read_again()
-            if unknown is not None:
-                return unknown
-            outcome = await self._fold_once(record_set)
-            self._count(outcome)
-            self.next_offset = outcome.next_offset
-            await self._look_at(outcome.new_series)
-            if outcome.corrupt:
-                raise CorruptRecords(
-                    f"{self.topic} partition {self.partition} offset {outcome.next_offset}: {outcome.corrupt}"
-                )
-            if outcome.needs_history is None:
-                return outcome.needs_schema
-            self._stretch = outcome.needs_history, outcome.next_offset
-
-    async def _read_again(self) -> int | None:
-        """Give the fold the stretch of the log that it needs, or tell the id of a schema that it lacks for that."""
-        if self._stretch is None:
-            return None
-        first, end = self._stretch
+    async def _read_again(self, first: int, end: int, _rest: RecordSet) -> None:
+        """Give the fold a stretch of the log that it needs for the correction at its end."""
         tp = TP(self.topic, self.partition)
-        unknown = await self._closing.outrun_by(self._history.reread(tp, self._fold, first=first, end=end))
-        if unknown is None:
-            self._stretch = None
-        return unknown
+        while (unknown := await self._history.reread(tp, self._fold, self._lock, first=first, end=end)) is not None:
+            await self._schemas.learn(unknown, tp)
+
+    async def _learn(self, schema_id: int, _rest: RecordSet) -> None:
+        await self._schemas.learn(schema_id, TP(self.topic, self.partition))
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
         arguments = (record_set.data, record_set.aborted, self.next_offset)

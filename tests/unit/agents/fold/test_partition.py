@@ -22,8 +22,8 @@ from agents.transport import RecordSet
 from agents.worker import build_worker
 from app.partitions import partition_of
 from app.settings import Settings
-from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
-from tests.unit.agents.kernel.partition_kit import NOON, a_trade, new_fold, records_of
+from tests.unit.agents.kernel.bar_oracle import Event, Rules
+from tests.unit.agents.kernel.partition_kit import a_trade, new_fold, records_of
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 if TYPE_CHECKING:
@@ -49,39 +49,25 @@ class Written:
         """Nothing is held."""
 
 
-class Endless:
-    """Stands where the log is read again, and comes to no end with it."""
-
-    def __init__(self) -> None:
-        self.has_begun = asyncio.Event()
-        self.was_cancelled = False
-
-    async def reread(self, *_: object, **__: object) -> None:
-        self.has_begun.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.was_cancelled = True
-            raise
-
-
 def state_of(fold: Any) -> "FoldState":
     """A state whose changelog is known."""
     return cast("FoldState", SimpleNamespace(fold=fold, misplaced_series=0, flushed=lambda *_: None))
 
 
-def folding(fold: Any, written: Written, endless: Endless | None = None, at: int = 0) -> FoldingPartition:
-    return going_on(state_of(fold), written, endless, at)
+def folding(fold: Any, written: Written, asked: Any = None, at: int = 0) -> FoldingPartition:
+    return going_on(state_of(fold), written, asked, at)
 
 
 def going_on(
-    state: "FoldState", written: Written, endless: Endless | None = None, at: int = 0, partitions: int = 1
+    state: "FoldState", written: Written, asked: Any = None, at: int = 0, partitions: int = 1
 ) -> FoldingPartition:
-    """A partition, of so many, that goes on at an offset; its forming bars are nobody's."""
-    stand_in: Any = endless
-    recovered = Recovered(state, cast("Any", ()), cast("Any", written), stand_in, at, Warmth.COLD)
+    """A partition, of so many, that goes on at an offset; its forming bars are nobody's.
+
+    `asked` stands where schemas are learnt, and where the log is read again.
+    """
+    recovered = Recovered(state, cast("Any", ()), cast("Any", written), asked, at, Warmth.COLD)
     live: Any = SimpleNamespace(close=lambda: None, changed=lambda _: None)
-    return FoldingPartition(TRADES, recovered, live, stand_in, asyncio.Lock(), partitions=partitions)
+    return FoldingPartition(TRADES, recovered, live, asked, asyncio.Lock(), partitions=partitions)
 
 
 def set_of(first: int, *records: KafkaRecord) -> RecordSet:
@@ -95,23 +81,6 @@ def of_events(*events: Event) -> list[KafkaRecord]:
 async def within(work: Awaitable[Any]) -> Any:
     async with asyncio.timeout(GUARD_S):
         return await work
-
-
-async def test_one_that_is_let_go_of_waits_for_nothing_and_flushes_what_it_has_folded() -> None:
-    correction = Correction(2, "binance", "BTC-USDT", "0", None, NOON)
-    records = of_events(a_trade(0, 0), a_trade(1, 1), correction, a_trade(3, 2))
-    written, endless = Written(), Endless()
-    partition = folding(new_fold(RULES), written, endless)
-    failures: list[Exception] = []
-    partition.start(GUARD_S, lambda _, error: failures.append(error))
-    taking = asyncio.create_task(partition.fold(set_of(0, *records), len(records)))
-    await within(endless.has_begun.wait())
-    state = await within(partition.close())
-    await within(taking)
-    assert (state, failures) == (None, []), "nobody knows what the kernel still waits for"
-    assert endless.was_cancelled
-    assert [flush.next_offset for flush in written.flushes] == [2]
-    assert partition.flushed_offset == 2
 
 
 @pytest.mark.parametrize("start", [0, 5, 11])

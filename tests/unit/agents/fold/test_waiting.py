@@ -1,4 +1,4 @@
-"""A partition of the fold that waits for a schema: the others are folded, and what it has folded is flushed."""
+"""A partition of the fold that waits, for a schema or its log: others are folded, and it flushes what it has folded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.kernel import Flush, PartitionFold, WriterSchemas
@@ -38,23 +39,34 @@ LARGE = "agents.fold.table.THREAD_BYTES", "agents.fold.partition.THREAD_BYTES"
 
 
 class Registry:
-    """Tells a schema once it is back; and a log that is read again."""
+    """Tells a schema once it is back; and a log that can be read again once its broker is."""
 
     def __init__(self, schemas: WriterSchemas, *log: RecordSet) -> None:
         self._schemas = schemas
         self._log = log
         self.is_back = asyncio.Event()
         self.asked: list[TP] = []
+        self.has_log = asyncio.Event()
+        self.has_log.set()
+        self.left_unread = False
 
     async def learn(self, schema_id: int, tp: TP) -> None:
         self.asked.append(tp)
         await self.is_back.wait()
         self._schemas.add(schema_id, schema_text("trade"))
 
-    async def reread(self, _: TP, fold: PartitionFold, *, first: int, end: int) -> int | None:
+    async def reread(self, _: TP, fold: PartitionFold, lock: asyncio.Lock, *, first: int, end: int) -> int | None:
+        try:
+            await self.has_log.wait()
+        except asyncio.CancelledError:
+            self.left_unread = True
+            raise
         for each in self._log:
-            if first <= each.start_offset < end and (unknown := fold.reread(each.data, [])) is not None:
-                return unknown
+            if first <= each.start_offset < end:
+                async with lock:
+                    unknown = fold.reread(each.data, [])
+                if unknown is not None:
+                    return unknown
         return None
 
 
@@ -79,8 +91,7 @@ class Folding:
         self.crashes: list[BaseException] = []
 
     def have(self, number: int, fold: PartitionFold, registry: Registry, at: int = 0) -> "FoldingPartition":
-        stand_in: Any = registry
-        partition = self.table._partitions[number] = folding(fold, self.written[number], stand_in, at)
+        partition = self.table._partitions[number] = folding(fold, self.written[number], registry, at)
         partition.topic, partition.partition = TRADES.topic, number
         return partition
 
@@ -188,6 +199,72 @@ async def test_what_is_flushed_while_a_correction_waits_for_a_schema_of_its_stre
     at_once += folded_at_once(new[1], fold=knowing)
     assert [contents(flush) for flush in worker.written[WAITING].flushes] == at_once
     assert worker.crashes == []
+
+
+TRADED = records_of([a_trade(0, 1), a_trade(1, 2)])
+CANCELLED = records_of([cancel(2, "0"), a_trade(3, 4), a_clock(4, 100)])
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+async def test_a_log_that_cannot_be_read_again_now_holds_up_its_partition_alone_and_changes_nothing_of_what_is_written(
+    monkeypatch: pytest.MonkeyPatch, *, is_large: bool
+) -> None:
+    if is_large:
+        for name in LARGE:
+            monkeypatch.setattr(name, 0)
+    worker, schemas = Folding(monkeypatch), new_schemas()
+    log = Registry(schemas, set_of(0, TRADED))
+    log.has_log.clear()
+    waiting, other = (worker.have(number, new_fold(RULES, schemas), log) for number in (WAITING, OTHER))
+    later = records_of([a_trade(5, 101), a_clock(6, 200)])
+    await worker.take(set_of(0, [*TRADED, *CANCELLED]))
+    await worker.take(set_of(5, later))
+    await worker.take(set_of(0, TRADED, OTHER))
+    await within(waiting.flush())
+    assert (waiting.flushed_offset, other.next_offset) == (2, 2)
+    log.has_log.set()
+    await worker.come_to_an_end()
+    await within(waiting.flush())
+
+    knowing = new_fold(RULES, schemas)
+    at_once = folded_at_once(set_of(0, TRADED), fold=knowing)
+    behind = set_of(2, [*CANCELLED, *later])
+    assert knowing.fold(behind.data, [], 2).needs_history == 0
+    knowing.reread(set_of(0, TRADED).data, [])
+    at_once += folded_at_once(behind, fold=knowing)
+    assert [contents(flush) for flush in worker.written[WAITING].flushes] == at_once
+    assert worker.crashes == []
+
+
+async def test_a_partition_that_is_let_go_of_while_its_log_is_read_again_flushes_what_it_has_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker, schemas = Folding(monkeypatch), new_schemas()
+    log = Registry(schemas, set_of(0, TRADED))
+    log.has_log.clear()
+    waiting = worker.have(WAITING, new_fold(RULES, schemas), log)
+    waiting.start(GUARD_S, lambda _, error: worker.crashes.append(error))
+    await worker.take(set_of(0, [*TRADED, *CANCELLED]))
+    await within(worker.table.revoked())
+    await worker.come_to_an_end()
+    assert [flush.next_offset for flush in worker.written[WAITING].flushes] == [2]
+    assert WAITING not in worker.table._states, "nobody knows what the kernel still waits for"
+    assert (log.left_unread, worker.crashes) == (True, [])
+
+
+async def test_a_log_that_is_refused_when_it_is_read_again_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, schemas = Folding(monkeypatch), new_schemas()
+    log = Registry(schemas)
+
+    async def refused(*_: object, **__: object) -> None:
+        raise KafkaError
+
+    monkeypatch.setattr(log, "reread", refused)
+    worker.have(WAITING, new_fold(RULES, schemas), log)
+    await worker.take(set_of(0, [*TRADED, *CANCELLED]))
+    with pytest.raises(KafkaError):
+        await worker.come_to_an_end()
+    assert [type(error) for error in worker.crashes] == [KafkaError]
 
 
 async def test_a_partition_that_is_let_go_of_waits_no_more_and_flushes_what_it_has_folded(
