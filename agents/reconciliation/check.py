@@ -122,7 +122,6 @@ class CandleCheck:
         self._app.consumer.pause_partitions({tp} & self._app.consumer.assignment())
 
     async def _start(self) -> None:
-        self._is_started = True
         await asyncio.to_thread(check_topics, self._settings, *SOURCES)
         if self._settings.reconcile_metrics_port:
             serve_metrics(self._settings.metrics_host, self._settings.reconcile_metrics_port)
@@ -130,6 +129,7 @@ class CandleCheck:
             watch = LagWatch(self._settings, lambda: self._positions, gauges, lambda tp: (tp.topic, str(tp.partition)))
             self._app.add_future(watch.run())
         self._app.add_future(self._look_always())
+        self._is_started = True  # not before it is: a rebalance may cancel it
 
     async def _look_always(self) -> None:
         while True:

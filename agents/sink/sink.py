@@ -108,11 +108,11 @@ class SqlSink:
         await self._held.take(record_set)
 
     async def _start(self) -> None:
-        self._is_started = True
         await asyncio.to_thread(partitions_of, self._settings, sorted(self._app.batch_topics))
         if self._settings.sink_metrics_port:
             serve_metrics(self._settings.metrics_host, self._settings.sink_metrics_port)
             self._app.add_future(self._lag_watch().run())
+        self._is_started = True  # not before it is: a rebalance may cancel it
 
     async def _take(self, record_set: RecordSet) -> None:
         await self._has_room.wait()

@@ -1,6 +1,7 @@
 """Which record sets the check of bars takes."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -182,3 +183,34 @@ def test_a_minute_that_is_cut_by_a_trade_is_counted_and_not_logged(caplog: pytes
     assert (counted._value.get() - before, caplog.messages) == (1, [])
     check._tell(Verdict(BTC, 0, Why.OPEN, None, None))
     assert caplog.messages == ["binance-usdm BTC-USDT at 1970-01-01T00:00:00Z: open; bar none; candle none"]
+
+
+async def test_a_check_whose_first_start_a_rebalance_cancels_is_started_by_the_next_one_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asks, is_told = threading.Event(), threading.Event()
+    running: list[str] = []
+    served: list[int] = []
+
+    def check_topics(*_: object) -> None:
+        asks.set()
+        assert is_told.wait(WAIT_S)
+
+    def add_future(work: Any) -> None:
+        running.append(work.__qualname__)
+        work.close()
+
+    monkeypatch.setattr("agents.reconciliation.check.check_topics", check_topics)
+    monkeypatch.setattr("agents.reconciliation.check.offsets_since", lambda *_: {})
+    monkeypatch.setattr("agents.reconciliation.check.serve_metrics", lambda _, port: served.append(port))
+    app: Any = App()
+    app.add_future = add_future
+    check = CandleCheck(app, Settings(reconcile_metrics_port=9_999))
+    first = asyncio.create_task(check.assigned({BARS}))
+    assert await asyncio.to_thread(asks.wait, WAIT_S)
+    first.cancel()
+    await asyncio.wait({first})
+    is_told.set()
+    for _ in range(2):
+        await check.assigned({BARS})
+    assert (running, served) == (["LagWatch.run", "CandleCheck._look_always"], [9_999])

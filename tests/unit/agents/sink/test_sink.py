@@ -1,6 +1,7 @@
 """What the sink does where the database is not where it left it."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -232,3 +233,36 @@ async def test_a_set_whose_schema_was_asked_for_across_a_rebalance_is_not_waited
     monkeypatch.setattr(sink._maker, "rows", away_across_a_rebalance)
     await sink.take(RecordSet(*TRADES, b"", 10, 12))
     assert (app.futures, app.crashes) == ([], [])
+
+
+async def test_a_sink_whose_first_start_a_rebalance_cancels_is_started_by_the_next_one_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asks, is_told = threading.Event(), threading.Event()
+    running: list[str] = []
+    served: list[int] = []
+
+    def partitions_of(*_: object) -> None:
+        asks.set()
+        assert is_told.wait(WAIT_S)
+
+    def add_future(work: Any) -> None:
+        running.append(work.__qualname__)
+        work.close()
+
+    monkeypatch.setattr("agents.sink.sink.partitions_of", partitions_of)
+    monkeypatch.setattr("agents.sink.sink.migrate", lambda _: None)
+    monkeypatch.setattr("agents.sink.sink.log_bounds", lambda *_: {})
+    monkeypatch.setattr("agents.sink.sink.serve_metrics", lambda _, port: served.append(port))
+    app: Any = App()
+    app.add_future, app.batch_topics = add_future, {TRADES.topic}
+    sink = SqlSink(app, Settings(sink_metrics_port=9_999))
+    first = asyncio.create_task(sink.assigned(set()))
+    assert await asyncio.to_thread(asks.wait, WAIT_S)
+    first.cancel()
+    await asyncio.wait({first})
+    is_told.set()
+    for _ in range(2):
+        await sink.assigned(set())
+    await sink.revoked()
+    assert (running, served) == (["LagWatch.run"], [9_999])
