@@ -12,6 +12,9 @@ NEVER_S: Final = 365 * 86_400.0
 """How long a worker may fetch nothing. After that aiokafka would leave the group until the next fetch, which then never
 comes: a spare worker has nothing to fetch, one that waits for Postgres no room. Heartbeats, which the loop that does
 the work sends, tell whether it lives."""
+REQUEST_S: Final = 90.0
+"""How long a broker may take to answer, which is Faust's own. It may not be shorter than a session."""
+SLACK_S: Final = 10.0
 
 
 def worker_app(
@@ -39,6 +42,7 @@ def worker_app(
         consumer_max_fetch_size=fetch_bytes,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=session_s,
+        broker_request_timeout=max(REQUEST_S, session_s + SLACK_S),
         broker_heartbeat_interval=min(session_s / 4, most_heartbeat_s),
         broker_max_poll_interval=NEVER_S,
         stream_buffer_maxsize=record_sets,

@@ -264,14 +264,27 @@ async def test_faust_waits_for_room_where_an_agent_has_none_and_drops_nothing(co
     assert consumer._read_offset[tp] is None
 
 
+async def consumer_of(app: BatchApp) -> Any:
+    """The consumer that a worker of it would start."""
+    transport: Any = app.transport
+    made = Assigned(app).broker._create_worker_consumer(transport)
+    await made.stop()
+    return made
+
+
 @pytest.mark.parametrize("standbys", [0, 1])
 @pytest.mark.parametrize("build", [build_worker, build_join, build_reconcile, build_sink])
 async def test_every_workers_group_is_given_its_partitions_by_our_assignor_alone(
     build: Callable[[Settings], BatchApp], standbys: int
 ) -> None:
     app = build(Settings(standbys=standbys))
-    transport: Any = app.transport
-    made = Assigned(app).broker._create_worker_consumer(transport)
-    await made.stop()
+    made = await consumer_of(app)
     assert made._partition_assignment_strategy == [app.assignor]
     assert isinstance(app.assignor, Assignor)
+
+
+@pytest.mark.parametrize("session_ms", [1_000, 90_000, 90_001, 600_000])
+async def test_a_session_may_last_longer_than_a_broker_usually_has_for_an_answer(session_ms: int) -> None:
+    made = await consumer_of(build_worker(Settings(session_timeout_ms=session_ms)))
+    assert made._session_timeout_ms == session_ms
+    assert made._request_timeout_ms > session_ms
