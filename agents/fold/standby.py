@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from agents.fold import metrics
 from agents.fold.flush import CHANGELOG
 from agents.fold.setup import FoldSetup
-from agents.fold.state import FoldState, Logs, Warmth
+from agents.fold.state import FoldState, Logs
 from agents.kernel import CorruptState
 from agents.partition_reader import POLL_MS, topic_reader
 from agents.transport import RecordSet
@@ -64,7 +64,7 @@ class Standbys:
         logs = await asyncio.to_thread(Logs.of, self._setup.settings)
         for partition in left:
             state = self._states.get(partition)
-            if state is None or state.warmth is Warmth.KEPT or state.logs != logs:
+            if state is None or not state.takes_more_of(logs):
                 self._states[partition] = FoldState(self._setup, partition, logs)
         async with topic_reader(self._setup.settings, self._changelog, left, **FETCH) as consumer:
             await self._seek(consumer)

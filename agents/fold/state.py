@@ -73,6 +73,10 @@ class FoldState:
             return Warmth.KEPT
         return Warmth.COLD if self.changelog_offset is None else Warmth.STANDBY
 
+    def takes_more_of(self, logs: Logs) -> bool:
+        """Whether it can take what comes next in their changelog."""
+        return self.logs == logs and not self._is_spoiled and not self.is_finished
+
     def leads_to(self, logs: Logs, end: int) -> bool:
         """Whether it is what the changelog says up to its end, or can become it by taking records."""
         if self.logs != logs or self._is_spoiled:
