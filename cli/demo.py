@@ -1,5 +1,6 @@
 """`livetape demo` and `livetape live`: the whole way of a trade on one machine, in one command."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,7 +16,6 @@ from cli.servers import start as start_servers
 from cli.signals import interrupt_on_signals
 from cli.supervisor import Part, PartFailed, Supervisor
 from local import ports
-from local.process import tail
 from local.stack import Stack
 
 READY_TIMEOUT_S = 180.0
@@ -31,29 +31,33 @@ def demo(seconds: Seconds = None) -> None:
     with alone(home):
         stack = Stack(settings)
         stack.clean()  # the same market comes again with the same trade ids
-        _run(settings, stack, [simulated_exchanges.exchanges(settings, venue_ports)], seconds)
+        _run(settings, stack, Supervisor(), [simulated_exchanges.exchanges(settings, venue_ports)], seconds)
 
 
 def live(seconds: Seconds = None) -> None:
-    """Run everything with the real exchanges; what was stored before is kept."""
+    """Run everything with the real exchanges; what was stored before is kept.
+
+    What ends by itself is told and started again for as long as it takes, beside all that goes on.
+    """
     settings = Settings()
     with alone(settings.home):
-        _run(settings, Stack(settings), [], seconds)
+        _run(settings, Stack(settings), Supervisor(for_good=True), [], seconds)
 
 
-def _run(settings: Settings, stack: Stack, sources: list[Part], seconds: float | None) -> None:
+def _run(settings: Settings, stack: Stack, supervisor: Supervisor, sources: list[Part], seconds: float | None) -> None:
     """Start the servers, prepare topics and database, start the parts, tell when it is ready, and end everything."""
-    supervisor = Supervisor()
     interrupt_on_signals()
     console.print(f"[bold]livetape {settings.namespace}[/]")
     ports.check_here(settings.api_host, "the API", "LIVETAPE_API_HOST")
     ports.check_free(settings.api_port, "the API", "LIVETAPE_API_PORT", settings.api_host)
     start_servers(stack, detached=False)
     try:
+        for server, child in stack.children():
+            supervisor.keep(server.title, server.log, child, partial(stack.restart, server))
         prepare(settings)
         _start_parts(settings, supervisor, sources)
         _announce(settings, seconds)
-        supervisor.run(seconds, lambda: _watch_servers(stack))
+        supervisor.run(seconds)
     except KeyboardInterrupt:
         console.print()
     except PartFailed as error:
@@ -70,7 +74,7 @@ def _start_parts(settings: Settings, supervisor: Supervisor, sources: list[Part]
     for part in parts:
         supervisor.start(part)
     for part in parts:
-        with step(part.name):
+        with supervisor.tolerating(), step(part.name):
             supervisor.wait_ready(part.name, READY_TIMEOUT_S)
     wait_for_bars(settings, supervisor)
 
@@ -79,10 +83,3 @@ def _announce(settings: Settings, seconds: float | None) -> None:
     end = "Ctrl-C stops everything" if seconds is None else f"stops by itself in {seconds:.0f} s"
     console.print(f"\n[bold green]ready[/]: [bold]{api_url(settings)}[/]")
     console.print(f"[dim]{end}; logs are in {settings.logs_dir}[/]\n")
-
-
-def _watch_servers(stack: Stack) -> None:
-    for server in stack.servers:
-        child = server.running()
-        if child is None or not child.is_alive():
-            raise PartFailed(f"{server.title} ended\n{tail(server.log)}\nThe whole log: {server.log}")

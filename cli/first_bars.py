@@ -28,7 +28,7 @@ def wait_for_bars(settings: Settings, supervisor: Supervisor) -> None:
 
 
 def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: Arrivals) -> set[str]:
-    """The venues of which no new bar came, once one of another did and a while has passed."""
+    """The venues of which no new bar came, a while after the first of another, or after none came for long."""
     late = set(settings.venues)
 
     def has_traded(name: str) -> bool:
@@ -39,7 +39,7 @@ def _venues_without_bars(settings: Settings, supervisor: Supervisor, arrivals: A
         return len(late) < len(settings.venues)
 
     bridge_log, worker_log = (settings.logs_dir / f"{part}.log" for part in ("bridge", "worker"))
-    with step("first bar"):
+    with supervisor.tolerating(), step("first bar"):
         supervisor.wait_until(has_come, FIRST_BAR_S, f"no bar came, and {bridge_log} may say why,", worker_log)
     deadline = time.monotonic() + OTHER_VENUES_S
     while late and time.monotonic() < deadline:

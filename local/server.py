@@ -73,12 +73,13 @@ class Server(ABC):
             if port != self.ports[purpose]:
                 raise OtherPorts(self.title, port, self.ports[purpose])
 
-    def launch(self, *, detached: bool) -> None:
+    def launch(self, *, detached: bool) -> Child:
         """Start the process from the main thread; `wait_ready` tells when it serves."""
         self.check_ports()
         self._child = process.spawn(self.command(), self.log, detached=detached)
         process.save(self._child, self.pid_file)
         self.ports_file.write_text(json.dumps(self.ports))
+        return self._child
 
     def serves(self) -> bool:
         """Whether our process serves: not what answers on its ports though it is another's."""

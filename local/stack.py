@@ -14,6 +14,7 @@ from local import bridge_files, ports
 from local.errors import DiskFull, NotLocal
 from local.kafka import Kafka
 from local.postgres import Postgres
+from local.process import Child
 from local.registry import Registry
 from local.server import Server
 
@@ -109,6 +110,18 @@ class Stack:
         for ready in as_completed(waiting):
             ready.result()
             report(*waiting[ready])
+
+    def children(self) -> Iterator[tuple[Server, Child]]:
+        """Each server that runs, with its process."""
+        for server in self.servers:
+            child = server.running()
+            if child is not None:
+                yield server, child
+
+    def restart(self, server: Server) -> Child:
+        """Start one again that has ended, and go on meanwhile; it is stopped by whom it was to be stopped by."""
+        with self._alone():
+            return server.launch(detached=server not in self._started)
 
     def stop(self, report: Report = _silent) -> None:
         """Stop every server of ours that runs, whichever command started it."""

@@ -121,6 +121,30 @@ def test_a_run_is_ready_though_one_of_its_exchanges_cannot_be_reached(tmp_path: 
     assert any(re.match(r"  ✗ kraken +no bar came yet; .*bridge\.log may say why", line) for line in told)
 
 
+def test_a_live_run_outlives_its_postgres(tmp_path: Path) -> None:
+    settings = stack.on_free_ports(Settings(), tmp_path)
+    with simulated_binance(tmp_path) as binance:
+        settings = settings.model_copy(update={"venues": {"binance": binance}})
+        with start(settings, "live") as run:
+            address = read_until_ready(run)
+            postgres = Stack(settings).servers[0]
+            former = postgres.running()
+            assert former is not None
+            psutil.Process(former.pid).kill()
+            eventually(lambda: serves_anew(settings, former.pid))
+            eventually(partial(has_bars, address, "binance"))
+            interrupt(run)
+    assert run.returncode == 0
+    assert taken_ports(settings) == []
+
+
+def serves_anew(settings: Settings, former: int) -> bool:
+    """Whether Postgres serves as another process."""
+    postgres = Stack(settings).servers[0]
+    now = postgres.running()
+    return now is not None and now.pid != former and postgres.serves()
+
+
 def test_a_killed_demo_leaves_no_process_and_no_port_behind(tmp_path: Path) -> None:
     settings = stack.on_free_ports(Settings(), tmp_path)
     with start(settings, "demo") as demo:
