@@ -16,7 +16,7 @@ BYTES: Final = {
 """How long a message of each type is."""
 _LENGTH_BYTES: Final = 2
 MOST_BYTES: Final = 1 << 30
-"""Of messages that are read of a file: all are kept in memory, where they take three times as much."""
+"""Of messages in memory, where they take three times as much: those of a file, and the newest of a feed."""
 HEADER: Final = struct.Struct(">cHH6s")
 
 

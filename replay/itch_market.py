@@ -10,6 +10,8 @@ from replay.trade import Side, TapeEntry, decimal_text
 
 ROUND_LOT: Final = 100
 MOST_ORDERS: Final = 5_000
+MOST_PRINTED: Final = 1_000
+"""Trades that may still be broken; only young ones are."""
 PRICE_PLACES: Final = 4
 _TICK: Final = 100
 """A cent, in the feed's units."""
@@ -105,6 +107,7 @@ class ItchMarket:
         """The same, with the trade that it tells of; `side` is that of the order that rested."""
         locate, since_ns = int.from_bytes(told.message[1:3]), int.from_bytes(told.message[5:11])
         self._printed.append((locate, match_number))
+        del self._printed[:-MOST_PRINTED]
         entry = TapeEntry(
             self._instrument(locate),
             match_number,

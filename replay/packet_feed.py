@@ -1,6 +1,6 @@
 """A simulated MoldUDP64 sender: the same packets on every line, each line with its own faults, and a re-request server.
 
-What it sends is kept, so that the server has a session from its first message on.
+The newest GiB of what it sends is kept, so that the server has a session of no more from its first message on.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, cast
 
+from replay.itch import MOST_BYTES
 from replay.kept_messages import KeptMessages
 
 Address = tuple[str, int]
@@ -119,7 +120,7 @@ class PacketFeed:
         self._rerequest = rerequest
         self._server_faults = server_faults
         self._chance = random.Random(f"server {seed}")  # noqa: S311 - as above
-        self._kept = KeptMessages()
+        self._kept = KeptMessages(MOST_BYTES)
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
