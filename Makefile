@@ -89,5 +89,8 @@ bench-rebalance: setup ## How long partitions stand still when workers join and 
 bench-recovery: setup ## A worker's state back from a million bars; the last line is JSON
 	@python -m bench.recovery
 
-clean: ## Remove all that was built, downloaded or stored
+clean: ## Remove all that was built, downloaded or stored, once its servers are stopped; no run or bridge may be on
+	@for home in .livetape/demo .livetape; do \
+	  test ! -x .venv/bin/livetape || env -i PATH="$$PATH" LIVETAPE_HOME=$$home .venv/bin/livetape down --clean || exit 1; \
+	done
 	rm -rf build .livetape .venv web/dist web/node_modules
