@@ -2,15 +2,17 @@
 
 The change is that of the newest price against the first one traded within the interval, which ends with the venue's
 newest bar and is made of the finest bars that the view holds so many of. An instrument of which the view has not read
-all bars of it, as where its venue stands still, is left out. Nothing is kept: each ranking reads the view.
+all bars of it, as where its venue stands still, is left out. All clients wait while a ranking reads the view, so
+that it is good for whoever asks until /ws tells the next one.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from operator import neg
-from typing import NamedTuple
+from time import monotonic
+from typing import Final, NamedTuple
 
 from app.amounts import PRICE_SCALE, divided, plain, unscaled_text
 from app.bars import Bar, SeriesKey, encode
@@ -24,7 +26,7 @@ CHANNEL = "movers"
 PUBLISHED = 20
 """How many of them /ws tells."""
 PERIOD_S = 1.0
-"""How often /ws tells, where something changed."""
+"""How often /ws tells, where something changed, and how long a ranking is good for."""
 
 
 class Direction(StrEnum):
@@ -33,6 +35,13 @@ class Direction(StrEnum):
     BOTH = "both"
     UP = "up"
     DOWN = "down"
+
+
+_SIZES: Final[Mapping[Direction, Callable[[int], int]]] = {
+    Direction.BOTH: abs,
+    Direction.UP: int,
+    Direction.DOWN: neg,
+}
 
 
 class Mover(NamedTuple):
@@ -55,6 +64,23 @@ class Mover(NamedTuple):
         }
 
 
+class _Ranking:
+    """The movers of an interval at one time, in the order of each direction that was asked for."""
+
+    def __init__(self, movers: Iterable[Mover], until_s: float) -> None:
+        self.until_s = until_s
+        """How long it is good for."""
+        self._movers = tuple(movers)
+        self._ordered: dict[Direction, list[Mover]] = {}
+
+    def first(self, direction: Direction, limit: int) -> list[Mover]:
+        """The first so many; of equal ones by name."""
+        if direction not in self._ordered:
+            size = _SIZES[direction]
+            self._ordered[direction] = sorted(self._movers, key=lambda mover: (-size(mover.change), mover.key))
+        return self._ordered[direction][:limit]
+
+
 class Movers:
     """Ranks the view's instruments, and tells listeners of changes in the ranking."""
 
@@ -65,6 +91,7 @@ class Movers:
         self._lengths = {each.name: each.length_ns for each in read if each.hop_ns == each.length_ns}
         self._listeners: dict[str, set[BarListener]] = {name: set() for name in self._lengths}
         self._told: dict[str, str] = {}
+        self._rankings: dict[str, _Ranking] = {}
 
     def check_interval(self, interval: str) -> None:
         """Raise RequestRefused where there is no such interval, or its windows overlap."""
@@ -89,11 +116,7 @@ class Movers:
             RequestRefused: there is no such interval, or its windows overlap.
         """
         self.check_interval(interval)
-        sizes: dict[Direction, Callable[[int], int]] = {Direction.BOTH: abs, Direction.UP: int, Direction.DOWN: neg}
-        size = sizes[direction]
-        movers = self._all(interval)
-        movers.sort(key=lambda mover: (-size(mover.change), mover.key))
-        return movers[:limit]
+        return self._ranking(interval).first(direction, limit)
 
     def subscribe(self, interval: str, listener: BarListener) -> str:
         """Begin to tell a listener; the message that says how it stands. Raises RequestRefused."""
@@ -113,6 +136,7 @@ class Movers:
             for interval, listeners in self._listeners.items():
                 if listeners:
                     self._tell(interval)
+                    await asyncio.sleep(0)  # others' turn: of thousands of instruments each ranking takes long
 
     def _tell(self, interval: str) -> None:
         message = self._message(interval)
@@ -124,6 +148,13 @@ class Movers:
     def _message(self, interval: str) -> str:
         movers = [mover.as_json() for mover in self.ranked(interval, Direction.BOTH, PUBLISHED)]
         return encode({"type": "movers", "channel": CHANNEL, "interval": interval, "movers": movers})
+
+    def _ranking(self, interval: str) -> _Ranking:
+        now_s = monotonic()
+        ranking = self._rankings.get(interval)
+        if ranking is None or now_s >= ranking.until_s:
+            ranking = self._rankings[interval] = _Ranking(self._all(interval), now_s + PERIOD_S)
+        return ranking
 
     def _all(self, interval: str) -> list[Mover]:
         part = self._part(interval)
@@ -139,8 +170,7 @@ class Movers:
             begin_ns = begins.get(one.key.venue, EVER_NS)
             if begin_ns < self._whole_from(part, (late for late in self._status.now.unread if late.has(one.key))):
                 continue
-            bars = one.between(begin_ns, None, self._view.depth)
-            first, last = _price(bars, "open"), _price(reversed(bars), "close")
+            first, last = _price(one.since(begin_ns), "open"), _price(one.since(begin_ns, newest_first=True), "close")
             if first is not None and last is not None:
                 movers.append(_mover(one.key, *first, last[1]))
         return movers

@@ -108,6 +108,12 @@ class Series:
         last = len(self._starts) if end_ns is None else bisect_left(self._starts, end_ns)
         return [self._bars[start] for start in self._starts[max(first, last - limit) : last]]
 
+    def since(self, start_ns: int, *, newest_first: bool = False) -> Iterator[Bar]:
+        """The bars that start at that time or later, one by one for who needs few of them."""
+        first, end = bisect_left(self._starts, start_ns), len(self._starts)
+        places = range(end - 1, first - 1, -1) if newest_first else range(first, end)
+        return (self._bars[self._starts[place]] for place in places)
+
     def snapshot(self) -> str:
         """The snapshot message: every bar of the ring, oldest first."""
         return self._snapshot_head + ",".join(self._bars[start].text for start in self._starts) + "]}"

@@ -58,10 +58,15 @@ async def trades(shared: Shared, query: Annotated[TradesQuery, Query()]) -> Resp
     """The newest trades of an instrument that Postgres holds, oldest first."""
     key = shared.catalogue.instrument(query.venue, query.instrument)
     try:
-        rows = await run_in_threadpool(shared.history.trades, key, query.limit)
+        text = await run_in_threadpool(_stored, shared, key, query.limit)
     except HistoryUnavailable as error:
         raise RequestRefused(Code.NO_DATABASE, f"trades are kept in Postgres only, which is away: {error}") from error
-    return json_text(encode({"trades": [_as_json(shared, key, row) for row in rows]}))
+    return json_text(text)
+
+
+def _stored(shared: Services, key: Instrument, limit: int) -> str:
+    """The answer as JSON, made in the thread that asks: of thousands of trades all clients would wait for it."""
+    return encode({"trades": [_as_json(shared, key, row) for row in shared.history.trades(key, limit)]})
 
 
 def _as_json(shared: Services, key: Instrument, row: Mapping[str, Any]) -> dict[str, object]:

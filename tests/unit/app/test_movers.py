@@ -1,7 +1,8 @@
 """Instruments ranked by their change over an interval of event time."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app import movers as movers_module
 from app.api import build_api
 from app.bars import Bar, Order, SeriesKey, encode
 from app.catalogue import Code, RequestRefused
@@ -119,6 +121,57 @@ def test_an_interval_that_is_none_or_whose_windows_overlap_is_refused(interval: 
         movers.subscribe(interval, listener)
 
 
+def later(second: int, opened: str, closed: str) -> Bar:
+    return Bar(
+        second * SECOND, Order(0, second, committed=True, revision=0), text=encode({"open": opened, "close": closed})
+    )
+
+
+def test_a_ranking_serves_all_who_ask_within_the_period_and_reads_no_bar_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr(movers_module, "monotonic", lambda: now_s)
+    view = view_of({("v", "A"): {5: ("1", "2")}, ("v", "B"): {5: ("4", "2")}})
+    movers = Movers(view, Status(), INTERVALS)
+    before = movers.ranked("1m", Direction.BOTH, 10)
+    now_s += 0.99
+    with monkeypatch.context() as patched:
+        patched.setattr(Bar, "text", property(lambda _: pytest.fail("a bar is read")))
+        assert movers.ranked("1m", Direction.BOTH, 10) == before
+        assert movers.ranked("1m", Direction.DOWN, 1) == [before[1]]
+        assert json.loads(movers.subscribe("1m", Listener()))["movers"] == [mover.as_json() for mover in before]
+    view.apply([(SeriesKey("v", "A", "1s"), later(6, "2", "9"))])
+    now_s += 0.01
+    assert [mover.as_json()["close"] for mover in movers.ranked("1m", Direction.BOTH, 1)] == ["9"]
+
+
+amounts = st.sampled_from(["0", "1", "2.5", "3", "40"])
+venues = st.tuples(st.sampled_from("vw"), st.sampled_from("ABC"))
+tapes = st.dictionaries(
+    venues, st.dictionaries(st.integers(0, 130), st.tuples(amounts, amounts), max_size=8), max_size=6
+)
+
+
+@given(tapes, st.sampled_from(["1s", "5s", "1m"]), st.sampled_from(Direction))
+def test_movers_are_those_of_all_bars_looked_at_one_by_one(tape: Any, interval: str, direction: Direction) -> None:
+    length = {"1s": 1, "5s": 5, "1m": 60}[interval]
+    expected = []
+    for (venue, name), bars in tape.items():
+        newest = max((second for (other, _), theirs in tape.items() if other == venue for second in theirs), default=0)
+        within = [bars[second] for second in sorted(bars) if newest - length < second]
+        opens = [Fraction(opened) for opened, _ in within if opened != "0"]
+        closes = [Fraction(closed) for _, closed in within if closed != "0"]
+        if opens and closes:
+            expected.append((venue, name, opens[0], closes[-1]))
+    sizes: dict[Direction, Callable[[Fraction], Fraction]]
+    sizes = {Direction.BOTH: abs, Direction.UP: lambda change: change, Direction.DOWN: lambda change: -change}
+    size = sizes[direction]
+    expected.sort(key=lambda mover: (-size(mover[3] / mover[2] - 1), *mover[:2]))
+    ranked = Movers(view_of(tape), Status(), INTERVALS).ranked(interval, direction, 10)
+    assert [(*each.key[:2], Fraction(each.open, 10**18), Fraction(each.close, 10**18)) for each in ranked] == expected
+
+
 prices = st.integers(1, 10**30).map(lambda unscaled: f"{unscaled // 10**18}.{unscaled % 10**18:018}")
 
 
@@ -138,7 +191,8 @@ class Listener:
         self.heard.append((key, json.loads(message)))
 
 
-def test_listeners_hear_of_a_change_once_and_of_none_not() -> None:
+def test_listeners_hear_of_a_change_once_and_of_none_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movers_module, "PERIOD_S", 0)
     view = view_of({("v", "A"): {5: ("1", "1")}})
     movers, listener = Movers(view, Status(), INTERVALS), Listener()
     first = json.loads(movers.subscribe("1m", listener))
@@ -151,7 +205,36 @@ def test_listeners_hear_of_a_change_once_and_of_none_not() -> None:
     assert (key, [each["change"] for each in told["movers"]]) == (movers_key("1m"), ["1"])
 
 
-def test_a_ranking_that_is_again_as_it_was_told_is_told_after_another_one_was_shown_to_who_came_between() -> None:
+async def test_others_have_their_turn_between_two_rankings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movers_module, "PERIOD_S", 0)
+    came: list[str] = []
+    came_all = asyncio.Event()
+
+    def another() -> None:
+        came.append("another")
+        if len(came) == 4:
+            came_all.set()
+
+    class Noting(Listener):
+        def bar_changed(self, key: SeriesKey, start_ns: int, message: str) -> None:
+            super().bar_changed(key, start_ns, message)
+            came.append(key.interval)
+            asyncio.get_running_loop().call_soon(another)
+
+    movers = Movers(FOUR, Status(), INTERVALS)
+    for interval in ("5s", "1m"):
+        movers.subscribe(interval, Noting())
+    running = asyncio.create_task(movers.run())
+    async with asyncio.timeout(60):
+        await came_all.wait()
+    running.cancel()
+    assert came == ["5s", "another", "1m", "another"]
+
+
+def test_a_ranking_that_is_again_as_it_was_told_is_told_after_another_one_was_shown_to_who_came_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(movers_module, "PERIOD_S", 0)
     movers, early, late = Movers(BarView(), Status(), INTERVALS), Listener(), Listener()
     movers.subscribe("1m", early)
     movers._tell("1m")
