@@ -1,21 +1,37 @@
-"""Who leads a group gives out its partitions, and has to know of them all."""
+"""A worker joins its group as soon as the others let it, and who leads the group has to know of all partitions."""
 
 import asyncio
+import logging
 from typing import Any, Final
 
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import InconsistentGroupProtocolError
+
+log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = 1.0
 
 
-class TopicSeekingCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no types
-    """Looks for topics that the brokers did not tell of when the partitions were given out.
+class PatientCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no types
+    """Waits for workers of another release to go, and for topics that the brokers did not tell of.
+
+    While a group has workers that are given their partitions in another way, Kafka refuses one of ours. aiokafka keeps
+    that for who reads from it next, whom Faust has nobody for before it has partitions, and never asks again.
 
     A broker that has just come back knows of no topic for a moment. aiokafka takes one for a topic without partitions
     then, gives everybody none, and looks again in five minutes.
     """
 
     _seeking: asyncio.Task[None] | None = None
+
+    async def ensure_active_group(self, subscription: Any, prev_assignment: Any) -> Any:  # noqa: ANN401 - aiokafka's
+        """Join the group once; None where that is to be tried anew."""
+        try:
+            return await super().ensure_active_group(subscription, prev_assignment)
+        except InconsistentGroupProtocolError:
+            log.warning("group %s has workers of another release: this one waits until they are gone", self.group_id)
+            await asyncio.wait({self._closing}, timeout=LOOK_AGAIN_S)
+            return None
 
     async def _perform_assignment(self, response: Any) -> Any:  # noqa: ANN401 - aiokafka's
         assignments = await super()._perform_assignment(response)

@@ -20,7 +20,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.kernel import end_of
 from agents.transport.connection import once_reached
-from agents.transport.coordinator import TopicSeekingCoordinator
+from agents.transport.coordinator import PatientCoordinator
 from agents.transport.rebinding import client_of, rebind
 from agents.transport.record_set import RecordSet, has_whole_batch
 from agents.transport.response_stream import ResponseStream, response_reader
@@ -140,7 +140,7 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
             )
         },
     )
-    start = rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher, GroupCoordinator=TopicSeekingCoordinator)
+    start = rebind(consumer_module.AIOKafkaConsumer.start, Fetcher=fetcher, GroupCoordinator=PatientCoordinator)
 
     async def start_receiving(consumer: AIOKafkaConsumer) -> None:
         consumer._client.__class__ = ReceivingClient  # noqa: SLF001 - it connects in `start`, not before

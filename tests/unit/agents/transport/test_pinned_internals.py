@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher as fetcher_module
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
@@ -131,6 +131,15 @@ def test_a_leader_gives_out_partitions_by_the_topics_that_it_keeps_count_of_and_
     assert "self.request_rejoin()" in source_of(coordinator._on_metadata_change)
     assert "self._closing.set_result(None)" in source_of(coordinator.close)
     assert "self._coordinator = GroupCoordinator(" in source_of(AIOKafkaConsumer.start)
+
+
+def test_who_has_no_assignment_after_joining_joins_anew_and_an_error_waits_for_a_reader() -> None:
+    routine = source_of(GroupCoordinator._GroupCoordinator__coordination_routine)
+    joining = routine[routine.index("if auto_assigned and self.need_rejoin(subscription):") :]
+    assert "new_assignment = await self.ensure_active_group( subscription, assignment )" in joining
+    assert "if new_assignment is None or not new_assignment.active: continue" in joining
+    assert "except Errors.KafkaError as exc: await self._push_error_to_user(exc)" in joining
+    assert "raise err" in source_of(CoordinatorGroupRebalance.perform_group_join)
 
 
 def test_rebinding_leaves_the_original_alone() -> None:
