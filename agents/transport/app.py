@@ -1,5 +1,6 @@
 """A Faust app with batch topics beside its ordinary ones."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
@@ -10,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth, server_list
 from faust.types import TP, TopicT
+from faust.utils import cron
 from mode.utils.objects import qualname
 
 from agents.transport.assignor import Assignor
@@ -114,9 +116,14 @@ class BatchApp(faust.App):
         """Faust's `timer`. After a call that fails the next one comes at its time."""
         return failing_alone(super().timer(*args, **options))
 
-    def crontab(self, *args: Any, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
-        """Faust's `crontab`, and the same."""
-        return failing_alone(super().crontab(*args, **options))
+    def crontab(self, cron_format: str, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
+        """Faust's `crontab`, and the same.
+
+        Raises:
+            ValueError: `cron_format` is no time that ever comes, which Faust would first find once the worker runs.
+        """
+        cron.secs_for_next(cron_format)
+        return failing_alone(super().crontab(cron_format, **options))
 
     def read_batches_from(self, source: BatchSource) -> None:
         """Let `source` decide where batch topics are read from after each rebalance."""
@@ -165,9 +172,17 @@ def failing_alone(decorate: Decorator) -> Decorator:
         async def call(*args: Any) -> Any:  # noqa: ANN401 - the function's own
             try:
                 return await function(*args)
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled_by(error):
+                    raise
                 log.exception("%s failed; the worker goes on", qualname(function))
 
         return decorate(call)
 
     return decorated
+
+
+def is_cancelled_by(error: BaseException) -> bool:
+    """Whether the running task was cancelled itself, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

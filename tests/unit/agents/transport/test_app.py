@@ -42,6 +42,17 @@ async def started(app: BatchApp) -> list[asyncio.Future[None]]:
     return list(app._futures)
 
 
+async def three_calls(app: BatchApp, calls: asyncio.Queue[None]) -> None:
+    """Start the app's timer, and stop it once it has been called three times."""
+    (running,) = await started(app)
+    three: asyncio.Future[Any] = asyncio.gather(*(calls.get() for _ in range(3)))
+    async with asyncio.timeout(GUARD_S):
+        await asyncio.wait({running, three}, return_when=asyncio.FIRST_COMPLETED)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running)
+
+
 @pytest.mark.parametrize("kind", ["timer", "crontab"])
 async def test_a_timer_that_fails_is_told_and_called_again(
     app: BatchApp, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -54,17 +65,53 @@ async def test_a_timer_that_fails_is_told_and_called_again(
         calls.put_nowait(None)
         raise ValueError("no answer")
 
-    (running,) = await started(app)
-    three: asyncio.Future[Any] = asyncio.gather(*(calls.get() for _ in range(3)))
-    async with asyncio.timeout(GUARD_S):
-        await asyncio.wait({running, three}, return_when=asyncio.FIRST_COMPLETED)
-    assert not running.done()
-    running.cancel()
-    await asyncio.gather(running)
+    await three_calls(app, calls)
     told = caplog.records[0]
     assert (told.levelname, "ask_the_page failed" in told.message) == ("ERROR", True)
     assert told.exc_info is not None
     assert str(told.exc_info[1]) == "no answer"
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"), [("61 * * * *", "out of range"), ("* * * *", "columns"), ("0 0 30 2 *", "next date")]
+)
+def test_a_crontab_that_never_comes_is_refused_where_it_is_written(expression: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        BatchApp("test").crontab(expression)
+
+
+async def test_a_timer_that_waits_for_what_somebody_cancels_is_told_and_called_again(
+    app: BatchApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    calls: asyncio.Queue[None] = asyncio.Queue()
+
+    @app.timer(0.001)
+    async def ask_the_page() -> None:
+        calls.put_nowait(None)
+        await cancelled
+
+    await three_calls(app, calls)
+    assert "ask_the_page failed" in caplog.messages[0]
+
+
+async def test_a_timer_that_is_stopped_within_a_call_ends_untold(
+    app: BatchApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    called = asyncio.Event()
+
+    @app.timer(0.001)
+    async def ask_the_page() -> None:
+        called.set()
+        await asyncio.get_running_loop().create_future()
+
+    (running,) = await started(app)
+    async with asyncio.timeout(GUARD_S):
+        await called.wait()
+        running.cancel()
+        await asyncio.gather(running)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("with_parens", [False, True])
