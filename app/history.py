@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import psycopg
+from psycopg.abc import PQGen
 from psycopg.errors import UndefinedTable
-from sqlalchemy import Connection, Engine, TextClause, create_engine, text
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -26,8 +29,12 @@ logger = logging.getLogger(__name__)
 
 CONNECT_S = 2
 STATEMENT_MS = 10_000
+ANSWER_S = 12.0
+"""How long an answer is waited for: longer than a server that is there takes to break a statement off."""
 LEFT_ALONE_S = 5.0
 """How long an absent database is not asked again."""
+INTERVAL_S = 0.1
+"""How often psycopg looks up from waiting."""
 CHUNK = 1_000
 
 BAR_COLUMNS = (
@@ -98,6 +105,23 @@ COLUMNS = text("""
 """)
 OFFSETS = text("SELECT topic, partition, next_offset FROM stream_offset")
 
+T = TypeVar("T")
+
+
+class _Connection(psycopg.Connection[Any]):
+    """One that ends when an answer does not come: a frozen server's machine acknowledges all that is sent to it."""
+
+    def wait(self, gen: PQGen[T], interval: float = INTERVAL_S, timeout: float | None = None) -> T:
+        """Let psycopg ask one thing of the server; raise OperationalError where it does not answer in time."""
+        try:
+            return super().wait(gen, interval, ANSWER_S if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.info.transaction_status is TransactionStatus.ACTIVE:  # it was not the server who told of an error
+                self.close()
+            raise
+
+
+Take = Callable[[list[tuple[SeriesKey, Bar]]], None]
 Positions = Mapping[tuple[str, int], int]
 """Next offset by (topic name without namespace, partition)."""
 
@@ -116,6 +140,7 @@ class History:
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"},
         )
+        event.listen(self._engine, "do_connect", _connect)
         bars = _Stored("bars", "bar", BAR_COLUMNS, Bar.stored)
         self._stored = {each.channel: each for each in (bars, *map(_stored, load_aggregates(settings)))}
         self.is_away = False
@@ -123,9 +148,7 @@ class History:
         self._left_alone_until = 0.0
         self._reason = ""
 
-    def load(
-        self, depth: int, take: Callable[[list[tuple[SeriesKey, Bar]]], None], goes_on: Callable[[], bool]
-    ) -> Positions:
+    def load(self, depth: int, take: Take, goes_on: Callable[[], bool]) -> Positions:
         """Hand out the newest `depth` bars of every series in chunks; the offsets from which the topics go on.
 
         Both are one snapshot of the database. An aggregate whose table cannot be read has no offsets: what its topic
@@ -139,10 +162,8 @@ class History:
             for stored in self._stored.values():
                 try:
                     with connection.begin_nested():
-                        for chunk in _newest(connection, stored, depth):
-                            if not goes_on():
-                                return positions
-                            take(chunk)
+                        if not _hand_out(connection, stored, depth, take, goes_on):
+                            return positions
                 except SQLAlchemyError as error:
                     if stored is self._stored["bars"] or _is_away(error):
                         raise
@@ -222,6 +243,11 @@ class History:
         return f"Postgres at {self._engine.url.host}:{self._engine.url.port}, database {self._engine.url.database}"
 
 
+def _connect(_dialect: object, _record: object, arguments: list[Any], parameters: dict[str, Any]) -> _Connection:
+    """Connect in SQLAlchemy's place."""
+    return _Connection.connect(*arguments, **parameters)
+
+
 def _is_away(error: SQLAlchemyError) -> bool:
     """Whether no other question would be answered either: nobody is there, or the sink has not made the tables yet."""
     cause = getattr(error, "orig", None)
@@ -237,15 +263,18 @@ def _stored(declared: Declared) -> _Stored:
     return _Stored(declared.topic, declared.table, columns, partial(from_row, declared))
 
 
-def _newest(connection: Connection, stored: _Stored, depth: int) -> Iterator[list[tuple[SeriesKey, Bar]]]:
-    """The newest `depth` bars of every series of a channel, in chunks."""
+def _hand_out(connection: Connection, stored: _Stored, depth: int, take: Take, goes_on: Callable[[], bool]) -> bool:
+    """Hand out the newest `depth` bars of every series of a channel in chunks; whether it went on to the last."""
     columns = _columns_of(connection, stored)
     if not columns:
-        return
+        return True
     newest = _newest_bars(stored.table, stored.selected(columns))
-    rows = connection.execute(newest, {"depth": depth}, execution_options={"yield_per": CHUNK})
-    for chunk in rows.mappings().partitions():
-        yield [(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None]
+    with connection.execute(newest, {"depth": depth}, execution_options={"stream_results": True}) as rows:
+        for chunk in rows.mappings().partitions(CHUNK):  # of a statement that is text, `yield_per` would be forgotten
+            if not goes_on():
+                return False
+            take([(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None])
+    return True
 
 
 def _bar(stored: _Stored, row: Mapping[Any, Any]) -> Bar | None:

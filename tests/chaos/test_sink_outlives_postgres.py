@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from app.settings import Settings
@@ -13,6 +12,7 @@ from local.postgres import Postgres
 from tests.chaos.sink_kit import Market, finish, wait_until
 from tests.integration.api_kit import LOCAL
 from tests.integration.sql_kit import Database
+from tests.own_server import frozen
 from tests.parts import Part, running
 
 SEED = 20_261_124
@@ -42,22 +42,6 @@ def stopped(postgres: Postgres) -> Iterator[None]:
     yield
     postgres.launch(detached=False)
     postgres.wait_ready()
-
-
-@contextmanager
-def frozen(postgres: Postgres) -> Iterator[None]:
-    """Postgres does not answer, and its connections stay open."""
-    child = postgres.running()
-    assert child is not None
-    main = psutil.Process(child.pid)
-    processes = [main, *main.children(recursive=True)]
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.resume()
 
 
 @pytest.mark.parametrize("away", [stopped, frozen])

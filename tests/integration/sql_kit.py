@@ -14,6 +14,8 @@ import psycopg
 from confluent_kafka import Producer
 from psycopg import sql
 
+from app.database import conninfo
+from app.database.partitions import ensure_days
 from app.settings import Settings
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Fields, Writer, bar
 
@@ -96,6 +98,14 @@ class Tape:
         for value in values:
             self._producer.produce(self._settings.topic(topic), value, b"binance:BTC-USDT", partition)
         assert self._producer.flush(WAIT_S) == 0
+
+
+def insert(settings: Settings, table: str, row: Fields) -> None:
+    """Insert a row into a table by day, which has a place for that day from then on."""
+    names = (sql.SQL(", ").join(map(kind, row)) for kind in (sql.Identifier, sql.Placeholder))
+    with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+        ensure_days(connection, table, {row["day"]})
+        connection.execute(sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), *names), row)
 
 
 class Database:

@@ -14,13 +14,10 @@ from typing import Any, LiteralString
 
 import fastavro
 import httpx
-import psycopg
 import pytest
-from psycopg import sql
 
 from app.aggregate_bars import READ
-from app.database import conninfo, migrate
-from app.database.partitions import ensure_days
+from app.database import migrate
 from app.settings import CRASH_AT, PROJECT, Settings
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Writer, bar, eventually, serving, shown
 from tests.integration.fold_kit import (
@@ -35,7 +32,7 @@ from tests.integration.fold_kit import (
     with_topics,
 )
 from tests.integration.fold_oracle import Fields
-from tests.integration.sql_kit import Database
+from tests.integration.sql_kit import Database, insert
 from tests.parts import running
 
 PAGE = (PROJECT / "docs" / "aggregates.md").read_text()
@@ -222,18 +219,9 @@ def store(settings: Settings) -> None:
     window = {"day": day, **{name: final[name] for name in (*READ, "partition")}}
     vwap = {"notional": Decimal(6), "volume": Decimal(2), "vwap": Decimal(3)}
     largest = {"size": Decimal(1), "trade_id": "17", "records": 1}
-    rows = {
-        "bar": {"day": day, **final},
-        "aggregate_vwap": window | vwap,
-        "aggregate_largest_trade": window | largest,
-    }
-    with psycopg.connect(conninfo(settings), autocommit=True) as connection:
-        for table, row in rows.items():
-            ensure_days(connection, table, {day})
-            columns, values = map(sql.Identifier, row), map(sql.Placeholder, row)
-            insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})")
-            joined = (sql.SQL(", ").join(parts) for parts in (columns, values))
-            connection.execute(insert.format(sql.Identifier(table), *joined), row)
+    insert(settings, "bar", {"day": day, **final})
+    insert(settings, "aggregate_vwap", window | vwap)
+    insert(settings, "aggregate_largest_trade", window | largest)
 
 
 def windows_shown(api: Api, name: str) -> httpx.Response:
