@@ -16,6 +16,7 @@ from app.aggregates import load_aggregates
 from app.aggregates.schema import field_types, schema_text
 from app.http_client import client_of
 from app.schema_files import schema_files
+from app.schema_lookup import NOT_TOLD
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class RegistryError(Exception):
 
 
 class RegistryUnreachable(RegistryError):
-    """The registry does not answer, or says that it cannot now."""
+    """The registry does not answer as one, or says that it cannot now."""
 
 
 class Schema(NamedTuple):
@@ -96,7 +97,7 @@ def other_ids(settings: Settings, ids: Mapping[str, int]) -> dict[str, list[int]
 def _version_ids(client: httpx.Client, record: str) -> list[int]:
     try:
         return [version.id for version in _versions(client, record)]
-    except httpx.HTTPError as error:
+    except NOT_TOLD as error:
         raise _failure(client, f"did not tell the versions of {record}", error) from error
 
 
@@ -152,11 +153,11 @@ def _register(client: httpx.Client, schema: Schema) -> int:
             )
         answer.raise_for_status()
         return int(answer.json()["id"])
-    except httpx.HTTPError as error:
+    except NOT_TOLD as error:
         raise _failure(client, f"did not take {schema.source}", error) from error
 
 
-def _failure(client: httpx.Client, what: str, error: httpx.HTTPError) -> RegistryError:
+def _failure(client: httpx.Client, what: str, error: Exception) -> RegistryError:
     is_refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
     return (RegistryError if is_refused else RegistryUnreachable)(
         f"the schema registry at {client.base_url} {what}: {error or type(error).__name__}. "

@@ -28,6 +28,9 @@ class TradeListener(Protocol):
     def trade_happened(self, key: Instrument, message: str) -> None:
         """Take one trade, already encoded; must not wait."""
 
+    def trades_lost(self, message: str) -> None:
+        """Take that messages of a venue are lost, already encoded; must not wait."""
+
 
 class Ticks:
     """Receives the bridge's messages and passes trades on to who listens for their instrument."""
@@ -77,10 +80,13 @@ class Ticks:
             await self._tell(instrument, tick.value, listeners)
 
     def _lost(self, lost: Lost) -> None:
-        count = 0 if lost.last is None else lost.last - lost.first + 1
+        count = _count(lost) or 0
         logger.warning("%s: trades from number %d on were not told: %s", lost.venue, lost.first, lost.reason)
         self._metrics.tick_holes.labels(lost.venue).inc()
         self._metrics.ticks_missing.labels(lost.venue).inc(count)
+        of_venue = (each for instrument, each in self._listeners.items() if instrument.venue == lost.venue)
+        for listener in set().union(*of_venue):
+            listener.trades_lost(lost_message(lost))
 
     def _instrument(self, key: str) -> Instrument | None:
         """The instrument of a message's key; a clock's key is the venue alone, a packet feed's gap may be of any."""
@@ -95,14 +101,14 @@ class Ticks:
     async def _tell(self, instrument: Instrument, value: bytes, listeners: set[TradeListener]) -> None:
         try:
             name, fields = await self._read(value)
-        except BadRecord as error:
+            parts = self._counts_for(fields) if name == "livetape.Trade" else []
+            message = trade_message(fields, parts) if parts else None
+        except (BadRecord, ValueError, ArithmeticError) as error:  # an amount that nobody can write down
             self._metrics.bad_ticks.inc()
             logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
-        parts = self._counts_for(fields) if name == "livetape.Trade" else []
-        if not parts:
+        if message is None:
             return
-        message = trade_message(fields, parts)
         for listener in listeners:
             listener.trade_happened(instrument, message)
 
@@ -121,6 +127,16 @@ class Ticks:
                 logger.warning("trades over ZeroMQ wait: %s", error)
                 await asyncio.sleep(REGISTRY_RETRY_S)
         return self._reader.read(value)
+
+
+def lost_message(lost: Lost) -> str:
+    """The /ws message that messages of a venue are lost: nobody knows whose trades are among them."""
+    told = {"venue": lost.venue, "count": _count(lost), "reason": lost.reason}
+    return encode({"type": "lost", "channel": "trades", **told})
+
+
+def _count(lost: Lost) -> int | None:
+    return None if lost.last is None else lost.last - lost.first + 1
 
 
 def trade_message(fields: Mapping[str, Any], parts: Iterable[Part]) -> str:

@@ -75,6 +75,10 @@ class Subscriptions:
         """Take a trade from the ticks."""
         self._outbox.put_trade(key, message)
 
+    def trades_lost(self, message: str) -> None:
+        """Take from the ticks that trades were lost."""
+        self._outbox.put(message)
+
     def row_changed(self, table: str, key: str, message: str) -> None:
         """Take a row's update from a user's table."""
         self._outbox.put_bar(_table_key(table), key, message)

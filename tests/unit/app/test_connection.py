@@ -18,6 +18,7 @@ from app.bars import Instrument, encode
 from app.services import Services
 from app.settings import Settings
 from app.status import State
+from app.tick_stream import Lost
 from app.views import RING_BARS
 from app.websocket import connection, protocol
 from app.websocket.outbox import MAX_TRADES
@@ -211,6 +212,15 @@ async def test_a_client_that_reads_too_slowly_can_unsubscribe(monkeypatch: pytes
         await slow.send(json.dumps({"op": "unsubscribe", **TRADES}))
         await ended.wait()
         assert services.metrics.clients._value.get() == 1
+
+
+async def test_a_client_of_trades_is_told_which_messages_of_the_venue_are_lost() -> None:
+    async with asyncio.timeout(120), serving() as (url, services), connect(url) as client:
+        assert (await answer(client, json.dumps({"op": "subscribe", **TRADES})))["type"] == "subscribed"
+        services.ticks._lost(Lost(KEY.venue, b"session", 3, 9, "nobody has them"))
+        while (told := json.loads(await client.recv()))["type"] == "heartbeat":
+            pass
+        assert (told["type"], told["venue"], told["count"]) == ("lost", KEY.venue, 7)
 
 
 @pytest.mark.parametrize(

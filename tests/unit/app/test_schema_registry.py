@@ -10,7 +10,7 @@ import pytest
 
 from app import kept_schema_ids, schema_registry
 from app.schema_files import RECORDS, SchemasUnfit
-from app.schema_registry import RegistryError, other_ids, register_all, register_own
+from app.schema_registry import RegistryError, RegistryUnreachable, other_ids, register_all, register_own
 from app.settings import PROJECT, Settings
 
 AGGREGATES = "tests.unit.app.mean:ALL"
@@ -57,6 +57,23 @@ def test_ids_of_the_last_start_serve_while_the_registry_is_away(
     for answer in away, lambda _: httpx.Response(503):
         registry(answer)
         assert register_all(settings) == ids
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}", '{"id": null}'])
+def test_what_answers_as_no_registry_does_is_as_one_that_is_away(
+    settings: Settings, registry: Callable[[Answer], None], body: str
+) -> None:
+    def no_registry(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=body)
+
+    registry(no_registry)
+    with pytest.raises(RegistryUnreachable, match=r"did not take bar\.avsc: .* is LIVETAPE_REGISTRY_URL right\?"):
+        register_all(settings)
+    registry(numbering)
+    ids = register_all(settings)
+    others = other_ids(settings, ids)
+    registry(no_registry)
+    assert (register_all(settings), other_ids(settings, ids)) == (ids, others)
 
 
 @pytest.mark.parametrize("change", ["never there", "other schema", "other registry", "other namespace", "wiped"])

@@ -20,6 +20,7 @@ from app.metrics import Metrics
 from app.records import RecordReader
 from app.settings import PROJECT, Settings
 from app.status import Status
+from app.tick_stream import Lost
 from app.tick_stream.sessions import mark_of_namespace
 from app.ticks import Ticks
 from app.venues import Part, Venue
@@ -59,11 +60,15 @@ class Told:
 
     def __init__(self) -> None:
         self.trades: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self.lost: list[Mapping[str, Any]] = []
 
     def trade_happened(self, key: Instrument, message: str) -> None:
         told = json.loads(message)
         assert (told["type"], told["venue"], told["instrument"]) == ("trade", *key)
         self.trades.put_nowait(told["trade"])
+
+    def trades_lost(self, message: str) -> None:
+        self.lost.append(json.loads(message))
 
 
 class Bridge:
@@ -142,6 +147,29 @@ async def test_a_trade_tells_what_it_counts_for(
         await bridge.publish("trade", {**TRADE, **instrument._asdict(), "conditions": conditions})
         trade = await told.trades.get()
     assert trade["counts_for"] == parts
+
+
+async def test_a_trade_of_an_amount_that_nobody_can_write_down_costs_none_of_the_others(catalogue: Catalogue) -> None:
+    told = Told()
+    async with asyncio.timeout(60), bridge_of(told, catalogue) as bridge:
+        await bridge.publish("trade", {**TRADE, "trade_id": "16", "price": b"\x7f" * 2_000})
+        await bridge.publish("trade", TRADE)
+        trade = await told.trades.get()
+    assert trade["trade_id"] == "17"
+
+
+@pytest.mark.parametrize(("last", "count"), [(9, 7), (None, None)])
+def test_who_listens_to_a_venue_is_told_once_what_was_lost_of_it(
+    catalogue: Catalogue, last: int | None, count: int | None
+) -> None:
+    settings, both, other = Settings(), Told(), Told()
+    reader = RecordReader(settings.schemas_dir, schema)
+    ticks = Ticks(settings, venues=VENUES, reader=reader, catalogue=catalogue, metrics=Metrics())
+    for instrument, told in ((APPLE, both), (Instrument("nasdaq", "MSFT"), both), (APPLE_ELSEWHERE, other)):
+        ticks.subscribe(instrument, told)
+    ticks._lost(Lost("nasdaq", b"session", 3, last, "nobody has them"))
+    message = {"type": "lost", "channel": "trades", "venue": "nasdaq", "count": count, "reason": "nobody has them"}
+    assert (both.lost, other.lost) == ([message], [])
 
 
 async def test_a_trade_that_counts_for_nothing_is_not_told(catalogue: Catalogue) -> None:
