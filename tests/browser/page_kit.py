@@ -74,7 +74,7 @@ class MarketPage:
         self.page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def told_bars(self) -> list[list[str]]:
-        """Start, open, high, low, close, volume, imbalance, VWAP, trades and state of the newest bars, newest first."""
+        """Start, prices, volume, imbalance, VWAP, trades, missing and state of the newest bars, newest first."""
         rows: list[list[str]] = self.bars.evaluate_all(
             "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
         )

@@ -114,12 +114,13 @@ def row(fields: Fields, state: str | None = None) -> list[str]:
         "0.666…",
         "105.666666666666666667",
         str(fields["trade_count"]),
+        "unknown" if fields["missing"] is None else str(fields["missing"]),
         (state or fields["state"]) + revision,
     ]
 
 
 def test_bars_are_told_as_they_are_and_a_candle_moves(served: Settings, writer: Writer, page: MarketPage) -> None:
-    known = minutes(1, 4)
+    known = [{**fields, "missing": missing} for fields, missing in zip(minutes(1, 4), (None, 0, 7), strict=True)]
     writer.flush(known)
     writer.live(bar(4 * MINUTE_S, seq=100, close="101"))
     with serving(served):

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { appended, changes, needed } from "../src/chart/market_chart";
-import { candle, precision, PriceLabels, volume, vwap } from "../src/chart/points";
+import { candle, markers, precision, PriceLabels, volume, vwap } from "../src/chart/points";
 import { dark } from "../src/chart/theme";
+import type { Bar } from "../src/feed/protocol";
 import { aBar } from "./bars";
 
 describe("what is drawn anew", () => {
@@ -100,6 +101,18 @@ describe("a bar as it is drawn", () => {
 
   it("without volume has no VWAP", () => {
     expect(vwap(aBar(2, { volume: "0", vwap: null }))).toEqual({ time: 120 });
+  });
+
+  it("has a dot above it once it is revised, and a square below while trades are known to be missing", () => {
+    const marks = (changed: Partial<Bar>): string[] =>
+      markers(aBar(2, changed), dark).map(
+        ({ position, shape, time }) => `${shape} ${position} ${String(time)}`,
+      );
+    expect(marks({ missing: 0 })).toEqual([]);
+    expect(marks({ missing: null })).toEqual([]);
+    expect(marks({ state: "revised" })).toEqual(["circle aboveBar 120"]);
+    expect(marks({ missing: 1 })).toEqual(["square belowBar 120"]);
+    expect(marks({ missing: 7, state: "revised" })).toEqual(["circle aboveBar 120", "square belowBar 120"]);
   });
 
   it("has its volume in the colour of its direction", () => {

@@ -18,7 +18,8 @@ import {
 import { forDrawing } from "../decimal";
 import type { Bar } from "../feed/protocol";
 import { lastClose } from "../prices";
-import { candle, hasBlank, marker, precision, PriceLabels, time, volume, vwap } from "./points";
+import { barAt } from "../series/search";
+import { candle, hasBlank, markers, precision, PriceLabels, time, volume, vwap } from "./points";
 import type { Theme } from "./theme";
 
 /** Bars left of the screen below which older ones are asked for. */
@@ -98,7 +99,8 @@ export class MarketChart {
     this.setPrecision(precision(bars));
     if (changed) {
       for (const bar of changed) this.draw(bar, before.at(-1));
-      if (changed.some((bar) => bar.state === "revised")) this.markRevised();
+      if (changed.some((bar) => this.isMarked(bar) || this.isMarked(barAt(before, bar.start_ns))))
+        this.mark();
     } else {
       this.drawAll();
     }
@@ -217,7 +219,7 @@ export class MarketChart {
     this.candles.setData(this.drawn.map((bar) => candle(bar, this.theme)));
     this.vwaps.setData(this.drawn.map(vwap));
     this.volumes.setData(this.drawn.map((bar) => volume(bar, this.theme)));
-    this.markRevised();
+    this.mark();
   }
 
   /** Draw a bar that is new, or in the place of an older version; `newest` is the newest one drawn before the change. */
@@ -228,8 +230,12 @@ export class MarketChart {
     this.volumes.update(volume(bar, this.theme), isHistorical);
   }
 
-  private markRevised(): void {
-    this.markers.setMarkers(this.drawn.flatMap((bar) => marker(bar, this.theme)));
+  private isMarked(bar: Bar | undefined): boolean {
+    return bar !== undefined && markers(bar, this.theme).length > 0;
+  }
+
+  private mark(): void {
+    this.markers.setMarkers(this.drawn.flatMap((bar) => markers(bar, this.theme)));
   }
 
   private setPrecision(digits: number): void {

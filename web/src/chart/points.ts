@@ -9,6 +9,7 @@ import type {
 
 import { forDrawing, leadingZeros, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
+import { isIncomplete } from "../missing";
 import { hasAllPrices, isThere } from "../prices";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
@@ -49,9 +50,14 @@ export function vwap(bar: Bar): LineData<UTCTimestamp> | WhitespaceData<UTCTimes
   return bar.vwap === null ? { time: time(bar) } : { time: time(bar), value: forDrawing(bar.vwap) };
 }
 
-export function marker(bar: Bar, theme: Theme): SeriesMarker<UTCTimestamp>[] {
-  if (bar.state !== "revised") return [];
-  return [{ time: time(bar), position: "aboveBar", shape: "circle", color: theme.revised, size: 0.5 }];
+/** A dot above a revised bar, and a square below one that is known to lack trades. */
+export function markers(bar: Bar, theme: Theme): SeriesMarker<UTCTimestamp>[] {
+  const marks: SeriesMarker<UTCTimestamp>[] = [];
+  if (bar.state === "revised")
+    marks.push({ time: time(bar), position: "aboveBar", shape: "circle", color: theme.revised, size: 0.5 });
+  if (isIncomplete(bar))
+    marks.push({ time: time(bar), position: "belowBar", shape: "square", color: theme.missing, size: 0.5 });
+  return marks;
 }
 
 const USUAL_PLACES = 8;

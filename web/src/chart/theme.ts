@@ -11,6 +11,7 @@ export interface Theme {
   readonly hollow: string;
   readonly vwap: string;
   readonly revised: string;
+  readonly missing: string;
   readonly provisional: string;
 }
 
@@ -26,6 +27,7 @@ export const dark: Theme = {
   hollow: "#0d1117",
   vwap: "#e3b341",
   revised: "#b58bf8",
+  missing: "#e3b341",
   provisional: "#2f6fc0",
 };
 
@@ -41,5 +43,6 @@ export const light: Theme = {
   hollow: "#ffffff",
   vwap: "#9a6700",
   revised: "#7c4ddb",
+  missing: "#9a6700",
   provisional: "#0969da",
 };
