@@ -263,6 +263,16 @@ def test_an_unknown_interval_is_told_and_another_shown(served: Settings, writer:
         expect(page.problem).to_be_hidden()
 
 
+def test_many_intervals_make_the_page_no_wider_than_a_phone(served: Settings, writer: Writer, page: MarketPage) -> None:
+    writer.flush(minutes(1, 3))
+    overlapping = tuple(f"{length}m/1m" for length in (2, 3, 4, 6, 8, 10, 12))
+    page.page.set_viewport_size({"width": 360, "height": 740})
+    with serving(served.model_copy(update={"intervals": served.intervals + overlapping})):
+        page.open(url(served))
+        expect(page.page.get_by_role("button", name="12m/1m", exact=True)).to_be_in_viewport(ratio=1)
+        assert page.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give(
     served: Settings, writer: Writer, page: MarketPage
 ) -> None:
