@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -38,7 +39,7 @@ def _keep(settings: Settings, what: str, told: Mapping[str, object]) -> None:
 def kept(settings: Settings, schemas: Mapping[str, str]) -> dict[str, int] | None:
     """The ids as they were noted; nothing where it was of another registry, or of schemas that have changed since."""
     noted = _noted(settings).get("schemas", {})
-    if any(noted.get(name, {}).get("text") != text for name, text in schemas.items()):
+    if not all(_is_of(noted.get(name, {}), text) for name, text in schemas.items()):
         return None
     return {name: int(noted[name]["id"]) for name in schemas}
 
@@ -68,6 +69,13 @@ def _noted(settings: Settings) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return dict(noted) if noted.get("registry") == settings.registry_url else {}
+
+
+def _is_of(entry: Mapping[str, Any], text: str) -> bool:
+    """Whether it was noted of this schema; a digest was noted in the place of its text once."""
+    if "text" in entry:
+        return bool(entry["text"] == text)
+    return entry.get("digest") == hashlib.sha256(text.encode()).hexdigest()
 
 
 def _file(settings: Settings) -> Path:

@@ -1,5 +1,6 @@
 """Registering schemas, and starting while the registry is away."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -92,6 +93,29 @@ def test_ids_that_may_be_of_something_else_do_not(
     registry(away)
     with pytest.raises(RegistryError, match=r"did not take bar\.avsc: nobody listens"):
         register_all(settings.model_copy(update=changed.get(change, {})))
+
+
+def test_ids_that_the_release_before_noted_serve_until_a_schema_changes(
+    settings: Settings, registry: Callable[[Answer], None]
+) -> None:
+    registry(numbering)
+    ids = register_all(settings)
+    note_digests(settings)
+    registry(away)
+    assert register_all(settings) == ids
+    file = settings.schemas_dir / "trade.avsc"
+    file.write_text(file.read_text().replace("No unit.", "A name."))
+    with pytest.raises(RegistryError, match="nobody listens"):
+        register_all(settings)
+
+
+def note_digests(settings: Settings) -> None:
+    """Have a digest noted of each schema in its text's place."""
+    (file,) = (settings.home / kept_schema_ids.FOLDER).glob("schema-ids-*.json")
+    noted = json.loads(file.read_text())
+    for entry in noted["schemas"].values():
+        entry["digest"] = hashlib.sha256(entry.pop("text").encode()).hexdigest()
+    file.write_text(json.dumps(noted))
 
 
 def test_a_registry_that_refuses_is_not_away(settings: Settings, registry: Callable[[Answer], None]) -> None:
