@@ -48,9 +48,10 @@ def _zmq_address(text: str) -> str:
 
 
 def _registry_url(text: str) -> str:
-    if re.match(r"([^/?#]*//)?[^/?#]*@", text):  # the address is in messages that every client of the API is told
+    if "@" in text:  # every client of the API is told the address, and a password may have `/`, `?` and `#`
         raise ValueError(
-            "it has a user or a password: say them by LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD"
+            "it has an @: user and password are LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD, and an @ of its "
+            "path is %40"
         )
     return text
 

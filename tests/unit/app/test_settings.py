@@ -54,7 +54,10 @@ def test_what_an_address_of_postgres_may_not_say_is_refused_by_name(end: str, sa
 
 @pytest.mark.parametrize(
     "address",
-    ["http://u:s3cret@h:8081/apis", "https://s3cret@h", "u:s3cret@h:8081", "//u:s3cret@h", "http://u:s3cret@"],
+    [
+        *("http://u:s3cret@h:8081/apis", "https://s3cret@h", "u:s3cret@h:8081", "//u:s3cret@h", "http://u:s3cret@"),
+        *("http://u:12#s3cret@h/apis", "http://u:12/s3cret@h", "http://u:12?s3cret@h"),
+    ],
 )
 def test_an_address_of_the_registry_with_a_password_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(ValidationError, match="LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD") as refused:
@@ -62,7 +65,7 @@ def test_an_address_of_the_registry_with_a_password_is_refused_and_not_repeated(
     assert "s3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("address", ["http://h:8081/apis/@v7", "https://h?by=a@b", "http://[::1]:8081"])
+@pytest.mark.parametrize("address", ["http://h:8081/apis/%40v7", "http://[::1]:8081"])
 def test_any_other_address_of_the_registry_is_taken(address: str) -> None:
     assert Settings(registry_url=address).registry_url == address
 
