@@ -57,8 +57,12 @@ def _registry_url(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    if re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@A-Z\s]+", text) is None:
-        raise ValueError(f"{text!r} is no origin such as https://charts.example, as browsers say it")
+    named = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d*))?", text)
+    if named is None or named.groups() in (("http", "80"), ("https", "443")):
+        raise ValueError(
+            f"{text!r} is no origin such as https://charts.example, as browsers say it: all in small ASCII letters "
+            "(xn--...), of one host without *, and without the port that http (80) or https (443) has anyway"
+        )
     return text
 
 

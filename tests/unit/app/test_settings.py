@@ -146,11 +146,26 @@ def test_a_horizon_that_trades_of_forming_bars_are_behind_is_refused_with_the_le
 
 @pytest.mark.parametrize(
     "origin",
-    ["", "charts.example", "https://", "https://charts.example/", "https://Charts.example", "https://u@h", "null"],
+    [
+        *("", "charts.example", "https://", "https://charts.example/", "https://Charts.example", "https://u@h", "null"),
+        *("*", "https://*", "https://*.example", "https://börse.example", "https://charts.example:"),
+        *("https://charts.example:443", "http://charts.example:80", "https://[::1]:443", "https://charts.example:0443"),
+    ],
 )
 def test_what_no_browser_says_as_an_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValidationError, match="is no origin such as https://charts"):
         Settings(api_origins=(origin,))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://charts.example", "https://charts.example:80", "http://charts.example:443", "http://[::1]:8000"),
+        *("http://10.0.0.7:5173", "https://xn--brse-5qa.example", "chrome-extension://abcdefghijklmnop"),
+    ],
+)
+def test_what_a_browser_says_as_an_origin_is_taken(origin: str) -> None:
+    assert Settings(api_origins=(origin,)).api_origins == (origin,)
 
 
 @pytest.mark.parametrize("namespace", ["", "Live", "a/b", "1st", "a_b", "x" * 49])
