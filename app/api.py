@@ -17,6 +17,7 @@ from app.metrics import Metrics
 from app.movers import Movers
 from app.partitions import Partition, Position
 from app.records import RecordReader
+from app.refusals import Refusals
 from app.routes import aggregates, bars, errors, head, health, instruments, movers, page, trades, websocket
 from app.schema_lookup import RegistrySchemas
 from app.services import Services
@@ -53,7 +54,9 @@ def build_api(settings: Settings) -> FastAPI:
     )
     history = History(settings)
     listing = Listing(settings, catalogue, history, status)
-    services = Services(settings, venues, view, catalogue, ranking, tables, ticks, history, status, listing, metrics)
+    services = Services(
+        settings, venues, view, catalogue, ranking, tables, ticks, history, status, listing, metrics, Refusals()
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from app.history import History
 from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
+from app.refusals import Refusals
 from app.settings import Settings
 from app.status import Status
 from app.table_views import TableViews
@@ -31,3 +32,4 @@ class Services:
     status: Status
     listing: Listing
     metrics: Metrics
+    refusals: Refusals

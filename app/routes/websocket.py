@@ -23,4 +23,5 @@ async def ws(websocket: WebSocket, shared: Shared) -> None:
     code = Code.WRONG_ORIGIN
     reason = f"a page of {origin} may not open /ws at {host}: name that origin in LIVETAPE_API_ORIGINS if it may"
     shared.metrics.errors.labels("ws", code).inc()
+    shared.refusals.tell(origin, host, reason)
     await websocket.send_denial_response(json_text(encode({"error": {"code": code, "reason": reason}}), STATUS[code]))

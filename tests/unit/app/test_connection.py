@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
+from app import refusals
 from app.api import build_api
 from app.bars import Instrument, encode
 from app.services import Services
@@ -259,3 +260,22 @@ async def test_the_page_of_another_site_is_refused_unless_it_is_named(monkeypatc
         response = refused.value.response
         assert (response.status_code, json.loads(response.body)["error"]["code"]) == (403, "wrong_origin")
         assert services.metrics.errors.labels("ws", "wrong_origin")._value.get() == 1
+
+
+async def test_each_page_that_is_refused_is_told_in_the_log_once_and_so_many_at_the_most(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(refusals, "PAIRS", 2)
+    async with asyncio.timeout(120), serving() as (url, _):
+        for page in (
+            "https://charts.example",
+            "https://charts.example",
+            "https://evil.example",
+            "https://more.example",
+        ):
+            with pytest.raises(InvalidStatus):
+                await connect(url, origin=Origin(page))
+    host = url.removeprefix("ws://").removesuffix("/ws")
+    assert [record.getMessage().partition(": name ")[0] for record in caplog.records] == [
+        f"a page of {page} may not open /ws at {host}" for page in ("https://charts.example", "https://evil.example")
+    ]
