@@ -56,14 +56,18 @@ class Child:
 
     def listens_on(self, ports: Iterable[int]) -> bool:
         """Whether it, or a process that it began, listens on all these ports; True where we may not look."""
+        left = set(ports)
         try:
-            family = [self._process, *self._process.children(recursive=True)]
-            sockets = [each for process in family for each in process.net_connections("tcp")]
+            for each in (self._process, *self._process.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since, as a Postgres backend does
+                    left -= _listened_on(each)
+                if not left:
+                    return True
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:  # another user's, for root without the right to trace (a container's)
             return True
-        return {each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN}.issuperset(ports)
+        return False
 
     def ask_to_stop(self) -> None:
         """Send its stop signal; return at once.
@@ -138,6 +142,11 @@ def spawn(command: Command, log: Path, *, detached: bool) -> Child:
         )
     started.returncode = 0  # psutil reaps it: silences the warning of a Popen object dropped while its child runs
     return Child(psutil.Process(started.pid), command)
+
+
+def _listened_on(process: psutil.Process) -> set[int]:
+    sockets = process.net_connections("tcp")
+    return {each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN}
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

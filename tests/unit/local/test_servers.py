@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 
 from app.settings import Settings
@@ -188,6 +189,17 @@ def test_what_answers_on_a_servers_port_is_not_taken_for_it(tmp_path: Path) -> N
         child.stop()
         with pytest.raises(ServerFailed, match="Waiting ended while starting"):
             server.wait_ready()
+
+
+def test_a_server_serves_though_a_process_that_it_began_ends_meanwhile(
+    running: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.wait_ready()
+    with subprocess.Popen(["true"]) as brief:
+        ended = psutil.Process(brief.pid)
+    children = psutil.Process.children
+    monkeypatch.setattr(psutil.Process, "children", lambda *told, **how: [ended, *children(*told, **how)])
+    assert running.serves()
 
 
 def test_one_command_at_a_time_starts_the_servers_of_a_home(tmp_path: Path) -> None:
