@@ -70,9 +70,10 @@ class Database:
         server, name = self._settings.postgres_url.replace("+psycopg", ""), self._settings.namespace
         barred = psycopg.sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(psycopg.sql.Identifier(name))
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        ours = " AND usename = current_user"  # autovacuum is the superuser's
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(barred)
-            connection.execute(others, [name, self._connection.info.backend_pid])
+            connection.execute(others + ours, [name, self._connection.info.backend_pid])
 
     def read_up_to(self, topic: str, next_offset: int, partition: int = 0) -> None:
         """Say how far a partition of a topic is stored."""
