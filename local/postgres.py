@@ -16,6 +16,7 @@ from local.server import SERVERS, Server
 
 FOLDER = SERVERS / "postgres"
 UNPRIVILEGED = "nobody"
+CAP_DAC_READ_SEARCH = 1 << 2  # linux/capability.h
 
 
 class Postgres(Server):
@@ -124,5 +125,12 @@ def _unprivileged() -> list[str]:
         return []
     user = pwd.getpwnam(UNPRIVILEGED)
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    capability = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    return ["setpriv", *capability, *ids, "--"]
+    capability = _reading_capability()
+    options = ["--securebits=+no_setuid_fixup", f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
+    return ["setpriv", *options, *ids, "--"]
+
+
+def _reading_capability() -> str:
+    """To read whatever there is; where we lack it, as root does in a container, the one to write as well."""
+    (permitted,) = re.findall(r"^CapPrm:\s*(\w+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return "dac_read_search" if int(permitted, 16) & CAP_DAC_READ_SEARCH else "dac_override"

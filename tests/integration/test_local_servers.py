@@ -127,6 +127,17 @@ def test_postgres_starts_after_its_data_folder_was_left_half_made(tmp_path: Path
     assert not unfinished.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to lack")
+def test_root_makes_a_cluster_without_the_right_to_read_everything_as_in_a_container(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from local.postgres import Postgres\n"
+        "Postgres(Path(sys.argv[1]), 0).prepare()"
+    )
+    lacking = ["setpriv", "--bounding-set=-dac_read_search", sys.executable, "-c", script, str(tmp_path)]
+    subprocess.run(lacking, cwd=PROJECT, check=True)
+    assert (Postgres(tmp_path, 0).data / "global" / "pg_control").exists()
+
+
 def test_no_server_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     settings = stack.on_free_ports(Settings(), tmp_path)
     script = (
