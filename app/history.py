@@ -1,13 +1,14 @@
 """What Postgres holds, for the view's start and for what is older than its rings.
 
 A slow or absent database costs its own answers only: it is asked with a short timeout, and left alone for a while
-after it did not answer. What it refuses it refuses of one question: all others are still asked.
+after nobody answered. What a server refuses, or breaks off since it takes too long, is one question: all others are
+still asked.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +18,7 @@ from psycopg.abc import PQGen
 from psycopg.errors import UndefinedTable
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.aggregate_bars import READ, from_row
@@ -36,6 +37,8 @@ LEFT_ALONE_S = 5.0
 INTERVAL_S = 0.1
 """How often psycopg looks up from waiting."""
 CHUNK = 1_000
+GONE = ("08", "57P01", "57P02", "57P03")
+"""How the codes of errors begin by which a server tells that it stops, crashed, starts or lost the connection."""
 
 BAR_COLUMNS = (
     *("venue", "instrument", "interval", "start_ns", "open", "high", "low", "close", "volume", "buy_volume"),
@@ -130,6 +133,10 @@ class HistoryUnavailable(Exception):
     """Postgres did not answer, or does not have all of it yet; the message says where and why."""
 
 
+class _NoneShown(Exception):
+    """A table has rows, and none of the first can be shown."""
+
+
 class History:
     """Reads the namespace's database; connects on first use. Its methods wait: call them outside the event loop."""
 
@@ -164,7 +171,7 @@ class History:
                     with connection.begin_nested():
                         if not _hand_out(connection, stored, depth, take, goes_on):
                             return positions
-                except SQLAlchemyError as error:
+                except (SQLAlchemyError, _NoneShown) as error:
                     if stored is self._stored["bars"] or _is_away(error):
                         raise
                     logger.warning("no history of %s: %s", stored.channel, _first_line(error))
@@ -194,7 +201,7 @@ class History:
             if not columns:
                 return []
             rows = connection.execute(_older_bars(stored.table, stored.selected(columns)), wanted).mappings().all()
-        return [bar for row in reversed(rows) if (bar := _bar(stored, row)) is not None]
+        return [bar for _, bar in _shown(stored, reversed(rows), may_be_none=True)]
 
     def trades(self, key: Instrument, limit: int) -> list[Mapping[str, Any]]:
         """The newest `limit` trades, oldest first, as rows of the table `trade`; raise HistoryUnavailable."""
@@ -227,7 +234,7 @@ class History:
             with self._engine.connect() as connection:
                 yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 self.is_away = False
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, _NoneShown) as error:
             reason = f"{self._where()}: {_first_line(error)}"
             self.is_away = _is_away(error)
             if self.is_away:
@@ -248,10 +255,14 @@ def _connect(_dialect: object, _record: object, arguments: list[Any], parameters
     return _Connection.connect(*arguments, **parameters)
 
 
-def _is_away(error: SQLAlchemyError) -> bool:
+def _is_away(error: Exception) -> bool:
     """Whether no other question would be answered either: nobody is there, or the sink has not made the tables yet."""
-    cause = getattr(error, "orig", None)
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or isinstance(cause, UndefinedTable)
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
+    if error.connection_invalidated or isinstance(error.orig, UndefinedTable):
+        return True
+    state = getattr(error.orig, "sqlstate", None)  # none where it was no server that told of it
+    return isinstance(error, OperationalError | InterfaceError) and (state is None or state.startswith(GONE))
 
 
 def _is_behind(stored: Positions, wanted: Positions) -> bool:
@@ -269,21 +280,35 @@ def _hand_out(connection: Connection, stored: _Stored, depth: int, take: Take, g
     if not columns:
         return True
     newest = _newest_bars(stored.table, stored.selected(columns))
+    some_shown = False
     with connection.execute(newest, {"depth": depth}, execution_options={"stream_results": True}) as rows:
         for chunk in rows.mappings().partitions(CHUNK):  # of a statement that is text, `yield_per` would be forgotten
             if not goes_on():
                 return False
-            take([(_key(row, stored.channel), bar) for row in chunk if (bar := _bar(stored, row)) is not None])
+            take(_shown(stored, chunk, may_be_none=some_shown))
+            some_shown = True
     return True
 
 
-def _bar(stored: _Stored, row: Mapping[Any, Any]) -> Bar | None:
-    """A row as a bar; none of one that has an amount which nobody can write down."""
-    try:
-        return stored.bar(dict(row))
-    except (ValueError, ArithmeticError, TypeError) as error:  # of a field whose column has another type, too
-        logger.warning("a row of %s cannot be shown: %s: %s", stored.table, _key(row, stored.channel), error)
-        return None
+def _shown(stored: _Stored, rows: Iterable[Mapping[Any, Any]], *, may_be_none: bool) -> list[tuple[SeriesKey, Bar]]:
+    """Rows as bars, but for those that have an amount which nobody can write down.
+
+    Raises:
+        _NoneShown: that is so of all of them, and may not be.
+    """
+    shown: list[tuple[SeriesKey, Bar]] = []
+    flaws: list[str] = []
+    for row in rows:
+        key = _key(row, stored.channel)
+        try:
+            shown.append((key, stored.bar(dict(row))))
+        except (ValueError, ArithmeticError, TypeError) as error:  # of a field whose column has another type, too
+            flaws.append(f"{key}: {error}")
+    if flaws and not shown and not may_be_none:
+        raise _NoneShown(f"none of {len(flaws)} rows of {stored.table} can be shown, as {flaws[0]}")
+    if flaws:
+        logger.warning("%d rows of %s cannot be shown, as %s", len(flaws), stored.table, flaws[0])
+    return shown
 
 
 def _columns_of(connection: Connection, stored: _Stored) -> frozenset[str]:
@@ -295,6 +320,6 @@ def _key(row: Mapping[Any, Any], channel: str) -> SeriesKey:
     return SeriesKey(row["venue"], row["instrument"], row["interval"], channel)
 
 
-def _first_line(error: SQLAlchemyError) -> str:
+def _first_line(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().partition("\n")[0]
