@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "load_word.hpp"
 #include "varint.hpp"
 
 namespace livetape::kernel {
@@ -28,11 +29,9 @@ class ByteReader {
 
   /// A big-endian integer of the width of `T`.
   template <typename T>
-  T big_endian() noexcept {
+  [[gnu::always_inline]] T big_endian() noexcept {
     const auto raw = bytes(sizeof(T));
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : raw) value = (value << 8) | byte;
-    return static_cast<T>(value);
+    return raw.empty() ? T{} : big_endian_word<T>(raw.data());
   }
 
   /// Zig-zag and 7 bits a byte: Avro's long and Kafka's varint and varlong.
@@ -95,8 +94,8 @@ class ByteReader {
     std::memcpy(&word, at, sizeof word);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     const std::uint64_t ends = ~word & kMore;
-    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, joined_groups(word & (ends ^ (ends - 1)))};
-    const std::uint64_t low = joined_groups(word) | static_cast<std::uint64_t>(at[8] & 0x7f) << 56;
+    if (ends != 0) return {at + std::countr_zero(ends) / 8 + 1, joined_groups(word & (ends ^ (ends - 1)) & ~kMore)};
+    const std::uint64_t low = joined_groups(word & ~kMore) | static_cast<std::uint64_t>(at[8] & 0x7f) << 56;
     if (at[8] < 0x80) return {at + 9, low};
     if (at[9] >= 0x80) return {nullptr, 0};
     return {at + 10, low | static_cast<std::uint64_t>(at[9]) << 63};

@@ -346,54 +346,36 @@ bool DecodePlan::has_usual_shape() const noexcept {
 
 namespace {
 
-/// A price or size of 15 bytes or fewer, which is always in range; false for any other.
-[[gnu::always_inline]] inline bool read_short_decimal(UncheckedReader& in, Int128& out) noexcept {
-  const std::string_view bytes = in.decimal_bytes();
-  if (bytes.empty()) return false;
-  decode_padded_decimal({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, out);
-  return true;
-}
-
 /// Reads a trade of schemas/trade.avsc that is no correction and has no conditions; false where it is another, or is
 /// not well formed.
 bool read_usual_trade(std::span<const std::uint8_t> body, Decoded& out) noexcept {
   constexpr std::uint8_t kFirstBranch = 0;
   constexpr std::uint8_t kSecondBranch = 2;
-  const std::uint8_t* const end = body.data() + body.size();
+  constexpr std::uint8_t kLastAggressor = 2 * static_cast<std::uint8_t>(Aggressor::sell);
   UncheckedReader in(body.data());
-  out.venue = in.short_text();
-  out.instrument = in.short_text();
-  out.trade_id = TradeIdView::parse_padded(in.short_text());
+  std::string_view text;
+  if (!in.short_text(out.venue) || !in.short_text(out.instrument) || !in.short_text(text)) return false;
+  out.trade_id = TradeIdView::parse_padded(text);
   const std::uint8_t seq_branch = in.byte();
   out.has_trade_seq = seq_branch == kSecondBranch;
-  if (out.has_trade_seq) out.trade_seq = in.varlong();
-  if (!read_short_decimal(in, out.price) || !read_short_decimal(in, out.size)) return false;
+  if (out.has_trade_seq ? !in.long_varlong(out.trade_seq) : seq_branch != kFirstBranch) return false;
+  if (!in.short_decimal(out.price) || !in.short_decimal(out.size)) return false;
   const std::uint8_t aggressor = in.byte();
+  if (aggressor > kLastAggressor || (aggressor & 1) != 0) return false;
   out.aggressor = static_cast<Aggressor>(aggressor >> 1);
-  out.event_time_ns = in.varlong();
-  out.receive_time_ns = in.varlong();
+  if (!in.time(out.event_time_ns) || !in.time(out.receive_time_ns)) return false;
   const std::uint8_t action = in.byte();
   const std::uint8_t refers_branch = in.byte();
   const std::uint8_t conditions = in.byte();
-  const std::uint8_t source = in.byte();
-  in.short_text();  // the bridge's session
-  in.varlong();     // and sequence
-  // When it was published, and when the card had it.
-  for (int times = 0; times < 2; ++times) {
-    const std::uint8_t branch = in.byte();
-    if (branch == kSecondBranch) {
-      in.varlong();
-    } else if (branch != kFirstBranch) {
-      return false;
-    }
-  }
+  if ((action | refers_branch | conditions) != kFirstBranch) return false;
   out.action = Action::trade;
   out.refers_to = {};
   out.conditions = {};
-  const bool are_bytes_usual = seq_branch <= kSecondBranch && (seq_branch & 1) == 0 && aggressor <= 4 &&
-                               (aggressor & 1) == 0 && (action | refers_branch | conditions) == kFirstBranch &&
-                               source < 0x80;
-  return in.is_usual() && are_bytes_usual && in.at() == end;
+  const std::uint8_t source = in.byte();
+  if (source >= 0x80 || !in.short_text(text) || !in.skip_varlong()) return false;  // the bridge's session and sequence
+  if (!in.skip_maybe_time()) return false;                                         // when it was published
+  if (!in.skip_maybe_time()) return false;                                         // when the card had it
+  return in.at() == body.data() + body.size();
 }
 
 }  // namespace

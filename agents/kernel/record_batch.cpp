@@ -175,25 +175,30 @@ bool RecordSetReader::find_end(Bytes batch, ByteReader behind, bool is_sound) {
 /// Reads a record that is as nearly all are; false, with nothing done, where it is not.
 bool RecordSetReader::read_usual(Record& record) {
   constexpr std::ptrdiff_t kMost = UncheckedReader::kMargin;
-  if (records_.remaining() == 0 || readable_end_ - records_.at() < kMost) return false;
+  if (readable_end_ - records_.at() < kMost) return false;
   UncheckedReader in(records_.at());
-  const std::int64_t length = in.varlong();
-  if (length < 0 || readable_end_ - in.at() - length < kMost || length > records_.end() - in.at()) return false;
-  const std::uint8_t* const end = in.at() + length;
+  std::size_t length = 0;
+  if (!in.length(length)) return false;
+  const auto bytes = static_cast<std::ptrdiff_t>(length);
+  if (readable_end_ - in.at() - bytes < kMost || bytes > records_.end() - in.at()) return false;
+  const std::uint8_t* const end = in.at() + bytes;
   in.byte();  // attributes, unused
-  const std::int64_t timestamp_delta_ms = in.varlong();
-  const std::int64_t offset_delta = in.varlong();
-  const std::string_view key = in.short_text();
-  const std::int64_t value_bytes = in.varlong();
-  if (!in.is_usual() || value_bytes < 0 || value_bytes >= end - in.at()) return false;  // the headers' count is left
-  if (offset_delta < next_offset_ - base_offset_ || offset_delta >= batch_end_ - base_offset_) return false;
-  record.key = Bytes(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
-  record.value = Bytes(in.at(), static_cast<std::size_t>(value_bytes));
+  std::int64_t timestamp_delta_ms = 0;
+  std::int64_t offset_delta = 0;
+  std::string_view key;
+  std::size_t value_bytes = 0;
+  const bool is_usual =
+      in.varlong(timestamp_delta_ms) && in.varlong(offset_delta) && in.short_text(key) && in.length(value_bytes);
+  if (!is_usual || end - in.at() <= static_cast<std::ptrdiff_t>(value_bytes)) return false;  // headers' count is left
+  const std::int64_t offset = sum(base_offset_, offset_delta);
+  if (offset < next_offset_ || offset >= batch_end_) return false;
+  record.key.emplace(reinterpret_cast<const std::uint8_t*>(key.data()), key.size());
+  record.value.emplace(in.at(), value_bytes);
   record.readable_end = readable_end_;
-  record.offset = base_offset_ + offset_delta;
+  record.offset = offset;
   record.appended_ms = log_append_time_ms_;
   record.timestamp_ms = log_append_time_ms_ >= 0 ? log_append_time_ms_ : sum(base_timestamp_ms_, timestamp_delta_ms);
-  next_offset_ = record.offset + 1;
+  next_offset_ = offset + 1;
   records_.go_on_at(end);
   return true;
 }

@@ -18,16 +18,16 @@ namespace detail {
 inline constexpr std::size_t kWord = sizeof(std::uint64_t);
 inline constexpr std::uint64_t kZeros = 0x3030303030303030;
 
-/// Eight digits, the first in the lowest byte, as a number: pairs, then pairs of pairs, then both halves.
+/// Eight digits, a byte each and the first in the lowest, as a number: pairs, then pairs of pairs, then both halves.
 constexpr std::uint64_t eight_digits(std::uint64_t digits) noexcept {
-  digits = (digits & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+  digits = digits * 2561 >> 8;
   digits = (digits & 0x00ff00ff00ff00ff) * 6553601 >> 16;
   return (digits & 0x0000ffff0000ffff) * 42949672960001 >> 32;
 }
 
+/// Whether each byte is below 10.
 constexpr bool are_digits(std::uint64_t bytes) noexcept {
-  return ((bytes & 0xf0f0f0f0f0f0f0f0) | ((bytes + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) ==
-         0x3333333333333333;
+  return ((bytes | (bytes + 0x0606060606060606)) & 0xf0f0f0f0f0f0f0f0) == 0;
 }
 
 inline bool is_canonical(std::string_view id) noexcept {
@@ -51,17 +51,16 @@ struct TradeIdView {
 
 [[gnu::always_inline]] inline TradeIdView TradeIdView::parse_padded(std::string_view id) noexcept {
   if constexpr (std::endian::native == std::endian::little) {
-    if (detail::is_canonical(id) && id.size() <= 2 * detail::kWord) {
-      // Zeros before it fill the number up to 8 or 16 digits.
-      const std::size_t missing =
-          8 * (id.size() <= detail::kWord ? detail::kWord - id.size() : 2 * detail::kWord - id.size());
-      const std::uint64_t first =
-          missing == 0 ? load_word(id.data()) : load_word(id.data()) << missing | detail::kZeros >> (64 - missing);
-      if (id.size() <= detail::kWord) {
+    constexpr std::size_t kWord = detail::kWord;
+    if (id.size() - 1 < 2 * kWord && (id[0] != '0' || id.size() == 1)) {
+      // What comes in below the first digits are zeros, which fill the number up to 8 or 16 digits.
+      const std::size_t missing = (id.size() <= kWord ? kWord : 2 * kWord) - id.size();
+      const std::uint64_t first = (load_word(id.data()) ^ detail::kZeros) << (8 * missing);
+      if (id.size() <= kWord) {
         if (!detail::are_digits(first)) return {-1, id};
         return {static_cast<std::int64_t>(detail::eight_digits(first)), {}};
       }
-      const std::uint64_t last = load_word(id.data() + id.size() - detail::kWord);
+      const std::uint64_t last = load_word(id.data() + id.size() - kWord) ^ detail::kZeros;
       if (!detail::are_digits(first) || !detail::are_digits(last)) return {-1, id};
       return {static_cast<std::int64_t>(detail::eight_digits(first) * 100'000'000 + detail::eight_digits(last)), {}};
     }
@@ -86,7 +85,7 @@ class TradeId {
     text_ = other.text_ ? std::make_unique<std::string>(*other.text_) : nullptr;
     return *this;
   }
-  [[gnu::always_inline]] TradeId& operator=(TradeIdView id) {
+  [[gnu::always_inline]] TradeId& operator=(const TradeIdView& id) {
     number_ = id.number;
     if (!id.is_number() || text_) text_ = id.text.empty() ? nullptr : std::make_unique<std::string>(id.text);
     return *this;

@@ -18,11 +18,12 @@ constexpr std::int64_t unzigzag(std::uint64_t value) noexcept {
   return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
 }
 
-/// Eight groups of 7 bits side by side, each from its byte.
+/// Eight groups of 7 bits side by side, each from its byte, of which the highest bit is clear. The upper one of two
+/// comes down by what is subtracted.
 constexpr std::uint64_t joined_groups(std::uint64_t bytes) noexcept {
-  bytes = (bytes & 0x7f007f007f007f00) >> 1 | (bytes & 0x007f007f007f007f);
-  bytes = (bytes & 0x3fff00003fff0000) >> 2 | (bytes & 0x00003fff00003fff);
-  return (bytes & 0x0fffffff00000000) >> 4 | (bytes & 0x000000000fffffff);
+  bytes -= (bytes & 0x7f007f007f007f00) >> 1;
+  bytes -= ((bytes & 0x3fff00003fff0000) >> 2) * 3;
+  return bytes >> 32 << 28 | static_cast<std::uint32_t>(bytes);
 }
 
 /// Writes a number where there is room for `kMaxVarintBytes`; returns where the next byte goes. Of eight bytes or fewer

@@ -70,17 +70,24 @@ class Digits {
   int last_exponent_ = 0;
 };
 
+template <typename Word>
+[[gnu::always_inline]] inline Word big_endian_word(const std::uint8_t* at) noexcept {
+  Word word = 0;
+  std::memcpy(&word, at, sizeof word);
+  if constexpr (std::endian::native == std::endian::big) return word;
+  return sizeof word == sizeof(std::uint64_t) ? static_cast<Word>(__builtin_bswap64(word))
+                                              : static_cast<Word>(__builtin_bswap32(static_cast<std::uint32_t>(word)));
+}
+
 /// A big-endian number of 1 to 8 bytes: two loads that overlap, instead of one for each byte.
 inline std::uint64_t big_endian(std::span<const std::uint8_t> bytes) noexcept {
-  const auto load = [&]<typename Word>(Word word, std::size_t at) {
-    std::memcpy(&word, bytes.data() + at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) return std::uint64_t{word};
-    return sizeof word == 8 ? __builtin_bswap64(word)
-                            : std::uint64_t{__builtin_bswap32(static_cast<std::uint32_t>(word))};
-  };
   const std::size_t size = bytes.size();
-  if (size == 8) return load(std::uint64_t{}, 0);
-  if (size >= 4) return load(std::uint32_t{}, 0) << (8 * (size - 4)) | load(std::uint32_t{}, size - 4);
+  if (size == sizeof(std::uint64_t)) return big_endian_word<std::uint64_t>(bytes.data());
+  if (size >= sizeof(std::uint32_t)) {
+    const std::uint64_t first = big_endian_word<std::uint32_t>(bytes.data());
+    return first << (8 * (size - sizeof(std::uint32_t))) |
+           big_endian_word<std::uint32_t>(bytes.data() + size - sizeof(std::uint32_t));
+  }
   std::uint64_t value = 0;
   for (const std::uint8_t byte : bytes) value = (value << 8) | byte;
   return value;
@@ -214,9 +221,10 @@ inline bool decode_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled
 
 /// The same for 1 to 16 bytes behind which so many may be read that there are 16, whatever those are: no step of it
 /// depends on the length.
-inline bool decode_padded_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled) noexcept {
-  const UInt128 high = detail::big_endian(std::span(bytes.data(), 8));
-  const UInt128 low = detail::big_endian(std::span(bytes.data() + 8, 8));
+[[gnu::always_inline]] inline bool decode_padded_decimal(std::span<const std::uint8_t> bytes,
+                                                         Int128& unscaled) noexcept {
+  const UInt128 high = detail::big_endian_word<std::uint64_t>(bytes.data());
+  const UInt128 low = detail::big_endian_word<std::uint64_t>(bytes.data() + sizeof(std::uint64_t));
   unscaled = static_cast<Int128>(high << 64 | low) >> (8 * (kMaxDecimalBytes - bytes.size()));
   const auto value = static_cast<UInt128>(unscaled);
   return (unscaled < 0 ? -value : value) < kDecimalLimit;
