@@ -21,8 +21,11 @@ inline constexpr UInt256 kNotionalLimit = UInt256::product(kDecimalLimit, kDecim
 struct OrderKey {
   std::int64_t first = 0;
   std::int64_t second = 0;
-  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that it means is in what the compiler writes for it
-  friend constexpr auto operator<=>(const OrderKey&, const OrderKey&) noexcept = default;
+  friend constexpr bool operator==(const OrderKey&, const OrderKey&) noexcept = default;
+  [[gnu::always_inline]] friend constexpr std::strong_ordering operator<=>(const OrderKey& a,
+                                                                           const OrderKey& b) noexcept {
+    return a.first != b.first ? a.first <=> b.first : a.second <=> b.second;
+  }
 };
 
 /// A trade that is to be folded.
@@ -73,17 +76,15 @@ struct Aggregate {
   /// Takes a trade; returns stay as they are.
   void add(const Trade& trade, Count count_of_it = Count::same);
   /// The same of a trade that counts for everything, by its parts.
-  [[gnu::always_inline]] void add_plain(const OrderKey& order, Int128 price, UInt128 size, const UInt256& amount,
-                                        std::int64_t event_time_ns, std::int64_t offset, Aggressor aggressor,
-                                        const TradeIdView& id) {
+  [[gnu::always_inline]] void add_plain(const OrderKey& order, Int128 price, UInt128 size, std::int64_t event_time_ns,
+                                        std::int64_t offset, Aggressor aggressor, const TradeIdView& id) {
     take_range(price, price);
     take_first(order, price, id);
     take_last(order, price, id);
     has_open_close = true;
     volume += size;
-    notional += amount;
-    if (aggressor == Aggressor::buy) buy_volume += size;
-    if (aggressor == Aggressor::sell) sell_volume += size;
+    notional += UInt256::product(static_cast<UInt128>(price), size);
+    if (aggressor != Aggressor::unknown) (aggressor == Aggressor::buy ? buy_volume : sell_volume) += size;
     count(event_time_ns, offset);
   }
   /// Takes what follows in time; `is_anew` says that its last trade is of a newer count.
@@ -93,8 +94,8 @@ struct Aggregate {
 
  private:
   [[gnu::always_inline]] void take_range(Int128 its_high, Int128 its_low) noexcept {
-    high = has_high_low ? std::max(high, its_high) : its_high;
-    low = has_high_low ? std::min(low, its_low) : its_low;
+    if (!has_high_low || its_high > high) high = its_high;
+    if (!has_high_low || its_low < low) low = its_low;
     has_high_low = true;
   }
   /// `Id` is a TradeId or a TradeIdView.
@@ -120,9 +121,9 @@ struct Aggregate {
   void take_former(const Trade& trade);
   [[gnu::always_inline]] void count(std::int64_t event_time_ns, std::int64_t offset) noexcept {
     ++trade_count;
-    first_offset = std::min(first_offset, offset);
-    last_offset = std::max(last_offset, offset);
-    newest_event_ns = std::max(newest_event_ns, event_time_ns);
+    if (offset < first_offset) first_offset = offset;
+    if (offset > last_offset) last_offset = offset;
+    if (event_time_ns > newest_event_ns) newest_event_ns = event_time_ns;
   }
 };
 

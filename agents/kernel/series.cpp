@@ -8,13 +8,6 @@
 #include "venue.hpp"
 
 namespace livetape::kernel {
-namespace {
-
-// 2^30 trades of less than 2^90 each: volumes stay below 2^120 and notionals below 2^210, far inside of their limits.
-constexpr std::int64_t kManyTrades = std::int64_t{1} << 30;
-constexpr UInt128 kLarge = UInt128{1} << 90;
-
-}  // namespace
 
 Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config, BarStore& store)
     : instrument(std::move(instrument_name)),
@@ -23,23 +16,18 @@ Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig&
       config_(config),
       tree_(config.levels_of(venue_home.name, instrument)),
       store_(store),
+      base_length_ns_(config.levels[0].length_ns),
       base_(store),
       coarser_(tree_.size() - 1, LevelBars(store)),
       is_forming_in_time_(config.horizon_ns >= config.grace_ns + base_length_ns()) {}
-
-std::int64_t Series::watermark() const noexcept {
-  const std::int64_t own_ns = newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
-  return std::max(own_ns, home.clock_ns);
-}
 
 bool Series::is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept {
   return config_.is_late(base_start(event_time_ns), watermark_ns);
 }
 
 std::int64_t Series::base_start(std::int64_t event_time_ns) const noexcept {
-  const std::int64_t length_ns = config_.levels[0].length_ns;
-  if (event_time_ns < base_start_ns_ || event_time_ns - length_ns >= base_start_ns_) {
-    base_start_ns_ = floor_to(event_time_ns, length_ns);
+  if (event_time_ns < base_start_ns_ || event_time_ns - base_length_ns_ >= base_start_ns_) {
+    base_start_ns_ = floor_to(event_time_ns, base_length_ns_);
   }
   return base_start_ns_;
 }
@@ -74,26 +62,6 @@ void Series::prefetch_bar_at(std::int64_t event_time_ns) const noexcept {
 void Series::prefetch_ends() const noexcept {
   base_.prefetch_slots();
   ids.prefetch_buckets();
-}
-
-bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes) {
-  Bar* const bar = base_.newest();
-  if (bar == nullptr || bar->is_final || !is_forming_in_time_ || !decoded.conditions.empty()) return false;
-  const std::int64_t event_ns = decoded.event_time_ns;
-  if (event_ns < bar->start_ns || event_ns - base_length_ns() >= bar->start_ns) return false;
-  const auto price = static_cast<UInt128>(decoded.price);
-  const auto size = static_cast<UInt128>(decoded.size);
-  if ((price | size) >= kLarge || has_large_ || folded_ + 1 >= kManyTrades) return false;
-  if (!decoded.trade_id.is_number() || !ids.insert_next(decoded.trade_id.number, event_ns)) return false;
-  ++folded_;
-  const OrderKey order{decoded.has_trade_seq ? decoded.trade_seq : event_ns, offset};
-  bar->sum.add_plain(order, decoded.price, size, UInt256::product(price, size), event_ns, offset, decoded.aggressor,
-                     decoded.trade_id);
-  bar->is_dirty = true;
-  touch(changes);
-  if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
-  newest_event_ns_ = std::max(newest_event_ns_, event_ns);
-  return true;
 }
 
 void Series::fold(const Trade& trade, std::int64_t watermark_ns, Changes& changes) {
@@ -524,10 +492,6 @@ void Series::mark_dirty(std::size_t level, Bar& bar, Changes& changes) {
   if (bar.is_announced) return;  // by which it is stored as well
   if (level == 0 && !bar.is_final) return touch(changes);
   if (!std::exchange(bar.is_listed, true)) changes.dirty.push_back({this, level, &bar});
-}
-
-void Series::touch(Changes& changes) {
-  if (!std::exchange(is_touched, true)) changes.touched.push_back(this);
 }
 
 void Series::announce(std::size_t level, Bar& bar, Changes& changes) {

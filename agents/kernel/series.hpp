@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bar.hpp"
@@ -121,7 +123,7 @@ class Series {
   void keep(const TradeIdView& id, std::int64_t event_time_ns, Changes& changes);
   void keep(std::int64_t correction_offset, std::int64_t event_time_ns, Changes& changes);
   [[nodiscard]] std::int64_t base_start(std::int64_t event_time_ns) const noexcept;
-  [[nodiscard]] std::int64_t base_length_ns() const noexcept { return config_.levels[0].length_ns; }
+  [[nodiscard]] std::int64_t base_length_ns() const noexcept { return base_length_ns_; }
   /// What a bar shows: its final children and the forming ones.
   [[nodiscard]] Aggregate total(std::size_t level, const Bar& bar);
 
@@ -186,7 +188,9 @@ class Series {
   void find_due();
   Bytes make_known(std::size_t level, Bar& bar, Changes& changes);
   void let_go(std::size_t level, const LevelBars::Slot& slot, Changes& changes);
-  void touch(Changes& changes);
+  void touch(Changes& changes) {
+    if (!std::exchange(is_touched, true)) changes.touched.push_back(this);
+  }
   void mark_dirty(std::size_t level, Bar& bar, Changes& changes);
   void announce(std::size_t level, Bar& bar, Changes& changes);
   template <typename Visit>
@@ -199,16 +203,38 @@ class Series {
   const FoldConfig& config_;
   const std::vector<Level>& tree_;
   BarStore& store_;
+  const std::int64_t base_length_ns_;
   LevelBars base_;  // here, and not beside the coarser ones: each trade is of one of its bars
   std::vector<LevelBars> coarser_;
   mutable std::int64_t base_start_ns_ = 0;  // where the last trade's base window began: the next one's mostly does too
   std::int64_t newest_event_ns_ = kBeginning;
   std::int64_t due_ns_ = kNever;
+  // 2^30 trades of less than 2^90 each: volumes stay below 2^120 and notionals below 2^210, far inside of their limits.
+  static constexpr std::int64_t kManyTrades = std::int64_t{1} << 30;
+  static constexpr UInt128 kLarge = UInt128{1} << 90;
   // As long as there were few trades, and none of them large, no sum of any of them can leave its bounds.
   std::int64_t folded_ = 0;
   bool has_large_ = false;
   const bool is_forming_in_time_;  // whether a trade of a bar that forms is never too late
 };
+
+[[gnu::always_inline]] inline bool Series::fold_next(const Decoded& decoded, std::int64_t offset, Changes& changes) {
+  Bar* const bar = base_.newest();
+  if (bar == nullptr || bar->is_final || !is_forming_in_time_ || !decoded.conditions.empty()) return false;
+  const std::int64_t event_ns = decoded.event_time_ns;
+  if (event_ns < bar->start_ns || event_ns - base_length_ns() >= bar->start_ns) return false;
+  const auto size = static_cast<UInt128>(decoded.size);
+  if ((static_cast<UInt128>(decoded.price) | size) >= kLarge || has_large_ || folded_ + 1 >= kManyTrades) return false;
+  if (!decoded.trade_id.is_number() || !ids.insert_next(decoded.trade_id.number, event_ns)) return false;
+  ++folded_;
+  const OrderKey order{decoded.has_trade_seq ? decoded.trade_seq : event_ns, offset};
+  bar->sum.add_plain(order, decoded.price, size, event_ns, offset, decoded.aggressor, decoded.trade_id);
+  bar->is_dirty = true;
+  touch(changes);
+  if (!std::exchange(is_live_listed, true)) changes.live.push_back(this);
+  newest_event_ns_ = std::max(newest_event_ns_, event_ns);
+  return true;
+}
 
 /// Visits series, and brings what they will need near in two steps.
 template <typename Visit>

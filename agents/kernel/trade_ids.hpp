@@ -111,7 +111,9 @@ class TradeIds {
     const std::int64_t since_ns = event_time_ns - newest_.start_ns;
     if (since_ns < 0 || since_ns >= IdBucket::kLengthNs || !newest_.numbers.insert_next(number)) return false;
     newest_number_ = number;
-    touch(newest_, IdKind::ranges, (newest_.numbers.size() - 1) / kRangesPerChunk);
+    const bool is_touched =
+        newest_.dirty_from[static_cast<int>(IdKind::ranges)] == 0 && changed_from_ns_ <= newest_.start_ns;
+    if (!is_touched) touch(newest_, IdKind::ranges, (newest_.numbers.size() - 1) / kRangesPerChunk);
     return true;
   }
   /// Adds an id that is not in the set; tells what it did to the gaps between the runs.

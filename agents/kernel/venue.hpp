@@ -19,13 +19,7 @@ struct Venue {
 
   /// Sees to it that a clock that reaches the series' due time finds it.
   void schedule(Series& series) {
-    if (series.due_ns() >= series.scheduled_ns) return;
-    series.scheduled_ns = series.due_ns();
-    if (last_due_ == nullptr || last_due_ns_ != series.due_ns()) {
-      last_due_ns_ = series.due_ns();
-      last_due_ = &due_[last_due_ns_];
-    }
-    last_due_->push_back(&series);
+    if (series.due_ns() < series.scheduled_ns) schedule_anew(series);
   }
 
   /// Visits the instruments that the clock has reached, by the times that they were scheduled for, and schedules them
@@ -55,10 +49,24 @@ struct Venue {
   bool has_forgotten = false;                 // ids of trades, in this partition
 
  private:
+  [[gnu::noinline]] void schedule_anew(Series& series) {
+    series.scheduled_ns = series.due_ns();
+    if (last_due_ == nullptr || last_due_ns_ != series.due_ns()) {
+      last_due_ns_ = series.due_ns();
+      last_due_ = &due_[last_due_ns_];
+    }
+    last_due_->push_back(&series);
+  }
+
   // By time, since the bars of an interval end together: those of all instruments are one entry.
   std::map<std::int64_t, std::vector<Series*>> due_;
   std::int64_t last_due_ns_ = 0;
   std::vector<Series*>* last_due_ = nullptr;
 };
+
+inline std::int64_t Series::watermark() const noexcept {
+  const std::int64_t own_ns = newest_event_ns_ == kBeginning ? kBeginning : newest_event_ns_ - config_.out_of_order_ns;
+  return std::max(own_ns, home.clock_ns);
+}
 
 }  // namespace livetape::kernel

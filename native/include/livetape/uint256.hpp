@@ -22,11 +22,12 @@ class UInt256 {
   [[gnu::always_inline]] static constexpr UInt256 product(UInt128 a, UInt128 b) noexcept {
     const auto a0 = static_cast<std::uint64_t>(a), a1 = static_cast<std::uint64_t>(a >> 64);
     const auto b0 = static_cast<std::uint64_t>(b), b1 = static_cast<std::uint64_t>(b >> 64);
+    // As on paper: a product of two limbs, with one limb or two added to it, leaves 128 bits no carry.
     const UInt128 low = static_cast<UInt128>(a0) * b0;
-    const UInt128 cross1 = static_cast<UInt128>(a1) * b0;
-    const UInt128 cross2 = static_cast<UInt128>(a0) * b1;
-    const UInt128 middle = (low >> 64) + static_cast<std::uint64_t>(cross1) + static_cast<std::uint64_t>(cross2);
-    const UInt128 high = static_cast<UInt128>(a1) * b1 + (cross1 >> 64) + (cross2 >> 64) + (middle >> 64);
+    const UInt128 cross = static_cast<UInt128>(a1) * b0 + static_cast<std::uint64_t>(low >> 64);
+    const UInt128 middle = static_cast<UInt128>(a0) * b1 + static_cast<std::uint64_t>(cross);
+    const UInt128 high = static_cast<UInt128>(a1) * b1 + static_cast<std::uint64_t>(cross >> 64) +
+                         static_cast<std::uint64_t>(middle >> 64);
     return {high, (middle << 64) | static_cast<std::uint64_t>(low)};
   }
 
