@@ -114,13 +114,13 @@ std::optional<std::int32_t> PartitionFold::reread_record(const Record& record) {
   Upcoming again;
   again.record = record;
   decode_ahead(again);
-  if (again.unknown_schema &&
-      std::ranges::find(awaited_->asked_for, *again.unknown_schema) == awaited_->asked_for.end()) {
-    awaited_->asked_for.push_back(*again.unknown_schema);
+  if (again.what == What::of_unknown_schema &&
+      std::ranges::find(awaited_->asked_for, again.unknown_schema) == awaited_->asked_for.end()) {
+    awaited_->asked_for.push_back(again.unknown_schema);
     return again.unknown_schema;
   }
   awaited_->next_offset = record.offset + 1;
-  if (again.flaw == nullptr && !again.unknown_schema && again.kind == RecordKind::trade) {
+  if (again.what == What::trade || again.what == What::correction) {
     reread_trade(record, again.decoded);
   }
   return {};

@@ -79,24 +79,19 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
   std::size_t end = 0;
   const auto at = [&](std::size_t number) -> Upcoming& { return upcoming_[number % kAhead]; };
   while (true) {
-    while (!is_read && end - first < kAhead && (first == end || !reader.is_at_batch_end())) {
+    if (!reader.is_at_batch_end() || (first == end && !is_read)) {
       Upcoming& upcoming = at(end);
       is_read = !reader.next_into(upcoming.record);
       if (is_read || upcoming.record.offset < start_offset) continue;
       decode_ahead(upcoming);
       ++end;
+      if (end - first < kAhead) continue;
+    } else if (first == end) {
+      break;
     }
-    if (first == end) break;
     bring_near(first, end);
     const Upcoming& next = at(first++);
-    if (next.unknown_schema) {
-      outcome.needs_schema = next.unknown_schema;
-      return true;
-    }
-    if (next.is_correction()) {
-      outcome.needs_history = history_needed(next);
-      if (outcome.needs_history) return true;
-    }
+    if (next.what >= What::correction && must_wait(next, outcome)) return true;
     if (whole_from_ns_ == kNever) whole_from_ns_ = whole_from(next.record);
     if (is_less_patient_) catch_up(next.record.offset);
     fold_record(next, outcome);
@@ -105,6 +100,16 @@ bool PartitionFold::fold_records(RecordSetReader& reader, std::int64_t start_off
   }
   next_offset_ = std::max(next_offset_, reader.next_offset());  // there may be no record at the end of a batch
   return reader.error().empty();
+}
+
+/// Whether a record cannot be folded before its schema, or the trades of a bar that it corrects, are brought.
+bool PartitionFold::must_wait(const Upcoming& upcoming, FoldOutcome& outcome) {
+  if (upcoming.what == What::of_unknown_schema) {
+    outcome.needs_schema = upcoming.unknown_schema;
+    return true;
+  }
+  outcome.needs_history = history_needed(upcoming);
+  return outcome.needs_history.has_value();
 }
 
 /// From when on windows are whole in a log of which this is the first record: what is gone had come to the log by its
@@ -136,32 +141,30 @@ bool PartitionFold::pass_over(RecordSetReader& reader, std::int64_t start_offset
 }
 
 void PartitionFold::decode_ahead(Upcoming& upcoming) {
-  upcoming.flaw = nullptr;
-  upcoming.unknown_schema.reset();
   upcoming.home = nullptr;
   upcoming.guess = nullptr;
+  const auto is_refused = [&](const char* flaw) {
+    upcoming.what = What::refused;
+    upcoming.flaw = flaw;
+  };
   const WireHeader header = read_wire_header(upcoming.record);
-  if (header.flaw != nullptr) {
-    upcoming.flaw = header.flaw;
-    return;
-  }
+  if (header.flaw != nullptr) return is_refused(header.flaw);
   const WriterSchemas::Entry* writer = schema(header.schema_id);
   if (writer == nullptr) {
+    upcoming.what = What::of_unknown_schema;
     upcoming.unknown_schema = header.schema_id;
     return;
   }
-  if (!writer->plan) {
-    upcoming.flaw = writer->refusal.c_str();
+  if (!writer->plan) return is_refused(writer->refusal.c_str());
+  const DecodeError error = decode(*writer->plan, header.body, upcoming.decoded, upcoming.record.readable_end);
+  if (error != DecodeError::none) return is_refused(describe(error));
+  if (writer->plan->kind() != RecordKind::trade) {
+    upcoming.what = writer->plan->kind() == RecordKind::clock ? What::clock : What::quote;
     return;
   }
-  upcoming.kind = writer->plan->kind();
-  const DecodeError error = decode(*writer->plan, header.body, upcoming.decoded, upcoming.record.readable_end);
-  if (error != DecodeError::none) {
-    upcoming.flaw = describe(error);
-  } else if (upcoming.kind == RecordKind::trade) {
-    upcoming.home = find_venue(upcoming.decoded.venue);
-    if (upcoming.home != nullptr) upcoming.hash = series_.prefetch(*upcoming.home, upcoming.decoded.instrument);
-  }
+  upcoming.what = upcoming.decoded.action == Action::trade ? What::trade : What::correction;
+  upcoming.home = find_venue(upcoming.decoded.venue);
+  if (upcoming.home != nullptr) upcoming.hash = series_.prefetch(*upcoming.home, upcoming.decoded.instrument);
 }
 
 /// What the records from `first` to before `end` need comes near step by step, so many records before their turn.
@@ -191,35 +194,43 @@ void PartitionFold::catch_up(std::int64_t offset) {
 }
 
 void PartitionFold::fold_record(const Upcoming& upcoming, FoldOutcome& outcome) {
-  if (upcoming.flaw != nullptr) {
-    refuse(upcoming.record, upcoming.flaw, outcome);
-  } else if (upcoming.kind == RecordKind::clock) {
+  if (upcoming.what == What::trade || upcoming.what == What::quote) {
+    fold_trade(upcoming, outcome);
+  } else if (upcoming.what == What::clock) {
     fold_clock(upcoming.record, upcoming.decoded, outcome);
-  } else if (upcoming.is_correction()) {
+  } else if (upcoming.what == What::correction) {
     fold_correction(upcoming, outcome);
   } else {
-    fold_trade(upcoming, outcome);
+    refuse(upcoming.record, upcoming.flaw, outcome);
   }
 }
 
 void PartitionFold::fold_trade(const Upcoming& upcoming, FoldOutcome& outcome) {
   const Record& record = upcoming.record;
   const Decoded& decoded = upcoming.decoded;
-  if (const char* reason = flaw(record, decoded)) return refuse(record, reason, outcome);
-  const TradeIdView& id = decoded.trade_id;
-  if (!id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
   const Venue* home = upcoming.home != nullptr ? upcoming.home : find_venue(decoded.venue);
   Series* found = upcoming.guess;
   if (home != nullptr && (found == nullptr || !found->is(*home, decoded.instrument))) {
     found = series_.find(*home, decoded.instrument);
   }
+  const bool is_next = found != nullptr && accepted_ == nullptr && flaw(record, decoded) == nullptr &&
+                       found->fold_next(decoded, record.offset, changes_);
+  if (!is_next) return fold_other_trade(upcoming, found, outcome);
+  folded(*found, upcoming, outcome);
+}
+
+/// Folds a trade that is not the next one of the series that it was found to be of; null when there is none yet.
+void PartitionFold::fold_other_trade(const Upcoming& upcoming, Series* found, FoldOutcome& outcome) {
+  const Record& record = upcoming.record;
+  const Decoded& decoded = upcoming.decoded;
+  if (const char* reason = flaw(record, decoded)) return refuse(record, reason, outcome);
+  const TradeIdView& id = decoded.trade_id;
+  if (!id.is_number() && !is_name(id.text)) return refuse(record, name_flaw("trade_id"), outcome);
   if (found == nullptr) {
     if (!is_name(decoded.venue)) return refuse(record, name_flaw("venue"), outcome);
     if (!is_name(decoded.instrument)) return refuse(record, name_flaw("instrument"), outcome);
     found = &series(decoded.venue, decoded.instrument);
   }
-  if (accepted_ == nullptr && found->fold_next(decoded, record.offset, changes_))
-    return folded(*found, upcoming, outcome);
   const std::int64_t watermark_ns = found->watermark();
   if (found->is_late(decoded.event_time_ns, watermark_ns)) return send_late(record, outcome);
   if (found->ids.contains(id, decoded.event_time_ns)) {
@@ -265,7 +276,7 @@ void PartitionFold::send_late(const Record& record, FoldOutcome& outcome) {
 }
 
 void PartitionFold::fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome) {
-  if (decoded.event_time_ns > time_bound_ns_ || decoded.event_time_ns < -time_bound_ns_) {
+  if (is_out_of_range(decoded.event_time_ns)) {
     return refuse(record, "the clock's time is out of range", outcome);
   }
   if (is_ahead_of_log(record, decoded.event_time_ns, config_.max_ahead_ns)) {
@@ -285,11 +296,12 @@ const char* PartitionFold::flaw(const Record& record, const Decoded& decoded) co
   const bool has_amounts = decoded.action != Action::cancel;
   if (has_amounts && decoded.price <= 0) return "price is not positive";
   if (has_amounts && decoded.size <= 0) return "size is not positive";
-  if (decoded.event_time_ns > time_bound_ns_ || decoded.event_time_ns < -time_bound_ns_) {
-    return "event time is out of range";
+  if (is_out_of_range(decoded.event_time_ns)) return "event time is out of range";
+  std::int64_t ahead_ns = 0;
+  const bool is_beyond = __builtin_sub_overflow(decoded.event_time_ns, decoded.receive_time_ns, &ahead_ns);
+  if (is_beyond ? decoded.receive_time_ns < 0 : ahead_ns > config_.max_ahead_ns) {
+    return "event time is too far ahead of its receive time";
   }
-  const Int128 ahead_ns = static_cast<Int128>(decoded.event_time_ns) - decoded.receive_time_ns;
-  if (ahead_ns > config_.max_ahead_ns) return "event time is too far ahead of its receive time";
   return is_far_ahead_of_log(record, decoded.event_time_ns) ? kFarAhead : nullptr;
 }
 
@@ -302,8 +314,7 @@ std::size_t PartitionFold::TextHash::operator()(std::string_view text) const noe
   return XXH3_64bits(text.data(), text.size());
 }
 
-Venue* PartitionFold::find_venue(std::string_view name) noexcept {
-  if (last_venue_ != nullptr && is_same_name(last_venue_->name, name)) return last_venue_;
+Venue* PartitionFold::look_up_venue(std::string_view name) noexcept {
   const auto found = venues_.find(name);
   if (found != venues_.end()) last_venue_ = found->second.get();
   return found == venues_.end() ? nullptr : last_venue_;

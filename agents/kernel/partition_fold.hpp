@@ -104,42 +104,43 @@ class PartitionFold final : private FinalBars {
   Flush take_flush();
 
  private:
+  /// What a record is to the fold.
+  enum class What : std::uint8_t { trade, quote, clock, refused, correction, of_unknown_schema };
+
   /// A record that was decoded some records before it is folded, while its series comes from memory.
   struct Upcoming {
     Record record;
     Decoded decoded;
-    const char* flaw = nullptr;  // why it cannot be folded
-    std::optional<std::int32_t> unknown_schema;
-    RecordKind kind = RecordKind::trade;
+    What what = What::refused;
+    std::int32_t unknown_schema = 0;  // where it is of one
+    const char* flaw = nullptr;       // why it is refused
     Venue* home = nullptr;
     std::uint64_t hash = 0;  // of venue and instrument, where there is a home
     Series* guess = nullptr;
-
-    [[nodiscard]] bool is_correction() const noexcept {
-      return flaw == nullptr && kind == RecordKind::trade && decoded.action != Action::trade;
-    }
   };
 
   bool fold_records(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
   [[nodiscard]] std::int64_t whole_from(const Record& first) const noexcept;
   bool pass_over(RecordSetReader& reader, std::int64_t start_offset, FoldOutcome& outcome);
+  [[gnu::noinline]] bool must_wait(const Upcoming& upcoming, FoldOutcome& outcome);
   void decode_ahead(Upcoming& upcoming);
   void bring_near(std::size_t first, std::size_t end) noexcept;
   void guess_series(Upcoming& upcoming) const noexcept;
-  void catch_up(std::int64_t offset);
-  void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
-  void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
-  void folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome);
-  void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
+  [[gnu::cold]] void catch_up(std::int64_t offset);
+  [[gnu::always_inline]] inline void fold_record(const Upcoming& upcoming, FoldOutcome& outcome);
+  [[gnu::always_inline]] inline void fold_trade(const Upcoming& upcoming, FoldOutcome& outcome);
+  [[gnu::noinline]] void fold_other_trade(const Upcoming& upcoming, Series* found, FoldOutcome& outcome);
+  [[gnu::always_inline]] inline void folded(Series& target, const Upcoming& upcoming, FoldOutcome& outcome);
+  [[gnu::noinline]] void fold_clock(const Record& record, const Decoded& decoded, FoldOutcome& outcome);
 
   /// Where the log must be read again from before a correction can be folded; nothing when it need not be.
-  std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
+  [[gnu::noinline]] std::optional<std::int64_t> history_needed(const Upcoming& upcoming);
   [[nodiscard]] bool is_history_kept(const Series& series) const noexcept;
   [[nodiscard]] bool has_read_enough(const Decoded& decoded, std::int64_t offset);
   [[nodiscard]] bool is_history_whole(const Decoded& decoded);
   [[nodiscard]] bool lacks_trades();
   void keep_history();
-  void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
+  [[gnu::noinline]] void fold_correction(const Upcoming& upcoming, FoldOutcome& outcome);
   [[nodiscard]] bool is_late(const Venue& home, const Series* target, std::int64_t event_time_ns) const noexcept;
   void apply(const Upcoming& upcoming, Series& target, TradeHistory& history, FoldOutcome& outcome);
   void keep_known(Series& target, const TradeHistory& history, std::string_view id, std::int64_t event_time_ns);
@@ -147,14 +148,21 @@ class PartitionFold final : private FinalBars {
   [[nodiscard]] std::optional<std::int32_t> reread_record(const Record& record);
   void reread_trade(const Record& record, const Decoded& decoded);
   [[nodiscard]] static Trade trade_of(const Record& record, const Decoded& decoded, const Venue& home);
-  void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
+  [[gnu::cold]] void refuse(const Record& record, std::string reason, FoldOutcome& outcome);
   void tell_series(FoldOutcome& outcome);
   void send_late(const Record& record, FoldOutcome& outcome);
+  [[nodiscard]] bool is_out_of_range(std::int64_t time_ns) const noexcept {
+    return static_cast<std::uint64_t>(time_ns) + static_cast<std::uint64_t>(time_bound_ns_) >
+           2 * static_cast<std::uint64_t>(time_bound_ns_);
+  }
   /// Why a trade is refused, or null.
   [[nodiscard]] const char* flaw(const Record& record, const Decoded& decoded) const noexcept;
 
   /// The venue of this name; null when nothing came from it yet.
-  Venue* find_venue(std::string_view name) noexcept;
+  [[gnu::always_inline]] Venue* find_venue(std::string_view name) noexcept {
+    return last_venue_ != nullptr && is_same_name(last_venue_->name, name) ? last_venue_ : look_up_venue(name);
+  }
+  [[gnu::noinline]] Venue* look_up_venue(std::string_view name) noexcept;
   Venue& venue(std::string_view name);
   Series& series(std::string_view venue, std::string_view instrument);
   const WriterSchemas::Entry* schema(std::int32_t id);

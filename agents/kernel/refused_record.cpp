@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "load_word.hpp"
+
 namespace livetape::kernel {
 namespace {
 
@@ -42,11 +44,11 @@ WireHeader read_wire_header(const Record& record) noexcept {
   if (record.value->size() + (record.key ? record.key->size() : 0) > kMaxRecordBytes) {
     return {0, {}, "the record is larger than 900000 bytes"};
   }
-  ByteReader in(*record.value);
-  const auto magic = in.big_endian<std::uint8_t>();
-  const auto schema_id = in.big_endian<std::int32_t>();
-  if (!in.ok() || magic != 0) return {0, {}, "the value has no wire header"};
-  return {schema_id, in.bytes(in.remaining()), nullptr};
+  const Bytes value = *record.value;
+  constexpr std::size_t kMagicBytes = 1;
+  constexpr std::size_t kBytes = kMagicBytes + sizeof(std::int32_t);
+  if (value.size() < kBytes || value[0] != 0) return {0, {}, "the value has no wire header"};
+  return {big_endian_word<std::int32_t>(value.data() + kMagicBytes), value.subspan(kBytes), nullptr};
 }
 
 bool is_ahead_of_log(const Record& record, std::int64_t time_ns, std::int64_t max_ahead_ns) noexcept {
