@@ -54,9 +54,10 @@ class Postgres(Server):
     def _divide_roles(self) -> None:
         """Who may come in is written last: what was cut off before is done again, as far as it is not done."""
         self._run_single(self.data, "postgres", postgres_roles.DIVIDE)
-        owned = self._run_single(self.data, "postgres", postgres_roles.OWNED)
-        for database in re.findall(r'datname = "(.*)"\t\(typeid', owned):
+        databases = self._run_single(self.data, "postgres", postgres_roles.DATABASES)
+        for database in re.findall(r'datname = "(.*)"\t\(typeid', databases):
             self._run_single(self.data, database, postgres_roles.TAKE_OVER)
+        self._run_single(self.data, "postgres", postgres_roles.TAKE_OVER_DATABASES)
         unfinished = self._access.with_suffix(".new")
         _write_access(unfinished)
         unfinished.rename(self._access)

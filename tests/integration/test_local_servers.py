@@ -64,7 +64,7 @@ def assert_runs_no_programs(server: Postgres) -> None:
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="external program"),
     ):
         connection.execute(PROGRAM)
-    for role in ("postgres", "apart", "nobody"):
+    for role in ("livetape_superuser", "livetape_apart", "postgres", "nobody"):
         with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry for host"):
             psycopg.connect(address(server, "postgres", role))
 
@@ -91,30 +91,72 @@ class FormerPostgres(Postgres):
         return replace(now, arguments=[*now.arguments, "-c", f"hba_file={self.data / 'pg_hba.conf'}"])
 
 
+OWN = """
+    CREATE SCHEMA own;
+    CREATE TYPE own.mood AS ENUM ('calm');
+    CREATE TYPE own.pair AS (one int, other int);
+    CREATE TYPE own.span AS RANGE (subtype = int);
+    CREATE DOMAIN own.price AS numeric;
+    CREATE TABLE own.note (id serial, number int GENERATED ALWAYS AS IDENTITY, moods own.mood[], price own.price);
+    CREATE TABLE own.day (day date) PARTITION BY RANGE (day);
+    CREATE TABLE own.today PARTITION OF own.day DEFAULT;
+    CREATE MATERIALIZED VIEW own.ones AS SELECT 1 AS one;
+    CREATE SEQUENCE own.numbers;
+    CREATE FUNCTION own.seven() RETURNS int RETURN 7;
+    CREATE PROCEDURE own.nothing() LANGUAGE sql AS '';
+    CREATE AGGREGATE own.total (int) (sfunc = int4pl, stype = int)
+"""
+OTHERS = """
+    SELECT oid::regclass::text FROM pg_class
+    WHERE oid >= 16384 AND pg_get_userbyid(relowner) <> 'livetape' AND relnamespace <> 'pg_toast'::regnamespace
+    UNION ALL
+    SELECT oid::regtype::text FROM pg_type WHERE oid >= 16384 AND pg_get_userbyid(typowner) <> 'livetape'
+    UNION ALL
+    SELECT oid::regprocedure::text FROM pg_proc WHERE oid >= 16384 AND pg_get_userbyid(proowner) <> 'livetape'
+    UNION ALL
+    SELECT nspname FROM pg_namespace WHERE oid >= 16384 AND pg_get_userbyid(nspowner) <> 'livetape'
+    UNION ALL
+    SELECT datname FROM pg_database WHERE datname !~ '^template[01]$' AND pg_get_userbyid(datdba) <> 'livetape'
+"""
+
+
 def test_a_former_cluster_keeps_its_tables_and_its_role_runs_no_programs_any_more(tmp_path: Path) -> None:
     (port,) = ports.free_ports(1)
     settings = Settings(namespace="kept", postgres_url=f"postgresql+psycopg://livetape@127.0.0.1:{port}")
+    databases = ("kept", "postgres", "template1")
     with launched(FormerPostgres(tmp_path, port)) as server:
         migrate(settings)
-        with psycopg.connect(address(server, "kept")) as connection:
+        for name in databases:
+            with psycopg.connect(address(server, name)) as connection:
+                connection.execute(OWN)
+        with psycopg.connect(address(server, "kept"), autocommit=True) as connection:
             connection.execute("INSERT INTO stream_offset VALUES ('trades', 0, 'log-0', 7)")
-            connection.execute("CREATE SCHEMA own CREATE VIEW offsets AS SELECT next_offset FROM public.stream_offset")
-            connection.execute("CREATE TABLE own.note (id serial, number int GENERATED ALWAYS AS IDENTITY)")
-            connection.execute("CREATE FUNCTION own.seven() RETURNS int RETURN 7")
+            connection.execute("CREATE VIEW own.offsets AS SELECT next_offset FROM public.stream_offset")
+            connection.execute("CREATE ROLE postgres SUPERUSER LOGIN")
+            connection.execute("CREATE DATABASE half_removed")
+            connection.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half_removed'")
     now = Postgres(tmp_path, port)
     for _ in range(2):
         with launched(now) as server:
             assert_runs_no_programs(server)
             migrate(settings)
+            for name in databases:
+                with psycopg.connect(address(server, name)) as connection:
+                    connection.execute("INSERT INTO own.note (price) VALUES (own.seven())")
+                    assert connection.execute(OTHERS).fetchall() == []
+                    connection.execute("DROP FUNCTION own.seven()")
+                    connection.rollback()
             with psycopg.connect(address(server, "kept")) as connection:
-                assert connection.execute("SELECT next_offset, own.seven() FROM own.offsets").fetchone() == (7, 7)
-                connection.execute("INSERT INTO own.note DEFAULT VALUES")
-                others = "SELECT count(*) FROM pg_class WHERE oid >= 16384 AND pg_get_userbyid(relowner) <> 'livetape'"
-                toast = " AND relnamespace <> 'pg_toast'::regnamespace"
-                assert connection.execute(others + toast).fetchone() == (0,)
-                connection.execute("DROP FUNCTION own.seven()")
-                connection.rollback()
+                assert connection.execute("SELECT next_offset FROM own.offsets").fetchall() == [(7,)]
         (now.data / "access.conf").unlink()  # as when it was cut off before its end
+
+
+def test_a_namespace_may_have_the_name_of_the_database_postgres(tmp_path: Path) -> None:
+    (port,) = ports.free_ports(1)
+    with launched(Postgres(tmp_path, port)) as server:
+        migrate(Settings(namespace="postgres", postgres_url=f"postgresql+psycopg://livetape@127.0.0.1:{port}"))
+        with psycopg.connect(address(server, "postgres")) as connection:
+            assert connection.execute("SELECT * FROM stream_offset").fetchall() == []
 
 
 def test_postgres_starts_after_its_data_folder_was_left_half_made(tmp_path: Path) -> None:
