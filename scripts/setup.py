@@ -12,18 +12,22 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOME = PROJECT / ".livetape"
@@ -44,6 +48,9 @@ class SetupError(Exception):
 
 def main() -> int:
     """Run the steps named on the command line, or all of them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # Latin-1 has no …
     if sys.version_info < OLDEST_PYTHON:
         print("setup: Python 3.11 or newer is needed; Debian 12 has it as python3", file=sys.stderr)
         return 1
@@ -143,7 +150,7 @@ class Log:
 
     def call(self, *command: str | Path, cwd: Path = PROJECT, env: dict[str, str] | None = None) -> None:
         """Run a command to its end; raise SetupError with the end of its output when it fails."""
-        line = " ".join(str(part) for part in command)
+        line = re.sub("//[^/@ ]*@", "//…@", " ".join(str(part) for part in command))  # a proxy's password
         with self.path.open("ab") as log:
             log.write(f"$ {line}\n".encode())
             log.flush()
@@ -174,7 +181,8 @@ class Log:
                     return
         finally:
             if child.poll() is None:
-                child.terminate()
+                with suppress(PermissionError):  # root's, by sudo: Ctrl-C on the terminal reaches that too
+                    child.terminate()
                 child.wait()
 
     def _show(self, seconds: float) -> None:
@@ -254,10 +262,29 @@ def install_packages(log: Log) -> None:
         raise SetupError(
             f"this is no Debian system, on which livetape is untested. Install what these packages hold: {wanted}"
         )
-    apt = [*as_root(wanted), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    told = ["DEBIAN_FRONTEND=noninteractive", *(f"{name}_proxy={value}" for name, value in proxies().items())]
+    apt = [*as_root(wanted), "env", *told, "apt-get", "-o", "DPkg::Lock::Timeout=120"]
     print(f"  installing {len(missing)} Debian packages: {wanted}", flush=True)
     log.download(*apt, "update")
     log.download(*apt, "install", "--yes", "--no-install-recommends", *missing)
+
+
+def proxies() -> dict[str, str]:
+    """The proxies that the environment names for `http` and `https`, and those that `no` proxy is for."""
+    return {name: value for name, value in getproxies_environment().items() if name in {"http", "https", "no"}}
+
+
+def maven_options(proxies: Mapping[str, str]) -> list[str]:
+    """Options that name proxies to Maven, which reads no variable; a password it takes from its settings.xml alone."""
+    options: dict[str, object] = {}
+    for scheme in sorted({"http", "https"} & proxies.keys()):
+        address = urlsplit(proxies[scheme] if "//" in proxies[scheme] else f"//{proxies[scheme]}")
+        options[f"{scheme}.proxyHost"] = address.hostname
+        options[f"{scheme}.proxyPort"] = address.port or 80
+    direct = [host.strip().lstrip(".") for host in proxies.get("no", "").split(",") if host.strip()]
+    if direct:
+        options["http.nonProxyHosts"] = "|".join(each for host in direct for each in dict.fromkeys((host, f"*.{host}")))
+    return [f"-D{name}={value}" for name, value in options.items()]
 
 
 def as_root(wanted: str) -> list[str]:
@@ -342,7 +369,8 @@ def install_servers(log: Log) -> None:
     new = servers / "new"
     shutil.rmtree(new, ignore_errors=True)
     quiet = ["--batch-mode", "--no-transfer-progress", "--update-snapshots"]
-    log.download("mvn", *quiet, "--file", "local/pom.xml", f"-Dservers={new}", "prepare-package")
+    asked = ["--file", "local/pom.xml", f"-Dservers={new}", "prepare-package"]
+    log.download("mvn", *quiet, *maven_options(proxies()), *asked)
     with tarfile.open(new / "postgres" / "postgres-linux-x86_64.txz") as archive:
         archive.extractall(new / "postgres")  # noqa: S202 - pinned by Maven's checksums
     for made in sorted(new.iterdir()):

@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -206,3 +207,71 @@ def test_a_file_that_may_not_be_written_is_told_with_its_owner(
     assert setup.main() == 1
     owner = log.parent.owner()
     assert f"setup: {log}: Permission denied. {log.parent} belongs to {owner}: run this as" in capsys.readouterr().err
+
+
+def test_maven_is_told_the_proxies_of_the_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "proxy.example")
+    monkeypatch.setenv("https_proxy", "http://user:secret@proxy.example:3128/")
+    monkeypatch.setenv("no_proxy", "localhost, .corp.example")
+    assert setup.maven_options(setup.proxies()) == [
+        "-Dhttp.proxyHost=proxy.example",
+        "-Dhttp.proxyPort=80",
+        "-Dhttps.proxyHost=proxy.example",
+        "-Dhttps.proxyPort=3128",
+        "-Dhttp.nonProxyHosts=localhost|*.localhost|corp.example|*.corp.example",
+    ]
+    assert setup.maven_options({}) == []
+
+
+def test_sudo_keeps_the_proxies_and_the_log_keeps_no_password(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:secret@proxy.example:3128")
+    sudo = tmp_path / "bin" / "sudo"
+    sudo.parent.mkdir()
+    sudo.write_text(f'#!/bin/sh\nshift\nexec env -i PATH="{sudo.parent}:/usr/bin:/bin" "$@"\n')
+    (sudo.parent / "apt-get").write_text(f"#!/bin/sh\necho $https_proxy >{tmp_path}/asked_by\n")
+    for program in sudo.parent.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sudo.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(setup, "missing_packages", lambda: ["g++"])
+    log = setup.Log(setup.STEPS["packages"])
+    setup.install_packages(log)
+    assert (tmp_path / "asked_by").read_text() == "http://user:secret@proxy.example:3128\n"
+    assert "https_proxy=http://…@proxy.example:3128" in log.path.read_text()
+    assert "secret" not in log.path.read_text()
+
+
+def test_ctrl_c_waits_for_a_command_that_runs_as_root(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = subprocess.Popen.wait
+    ended: list[int] = []
+
+    def interrupted(child: "subprocess.Popen[bytes]", timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise KeyboardInterrupt
+        ended.append(wait(child))
+        return ended[0]
+
+    def refuse(_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    monkeypatch.setattr(subprocess.Popen, "terminate", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        setup.Log(setup.STEPS["packages"]).call("sleep", "0.5")
+    assert ended == [0]
+
+
+def test_letters_that_the_locale_lacks_end_no_set_up(tmp_path: Path) -> None:
+    script = PROJECT / "scripts" / "setup.py"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    code = (
+        f"import pathlib, runpy, sys; place = pathlib.Path({str(tmp_path)!r}); sys.argv = ['setup', 'x']\n"
+        f"main = runpy.run_path({str(script)!r})['main']; its = main.__globals__\n"
+        "its.update(HOME=place, STAMPS=place / 'stamps', LOGS=place / 'logs')\n"
+        "its['STEPS'] = {'x': its['Step']('x', 'C++ kernel', [], lambda log: None)}; sys.exit(main())"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert b"setup: C++ kernel ?" in ended.stdout
