@@ -250,7 +250,7 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     """Address the API listens on."""
-    api_port: int = Field(default=8000, ge=0, le=65535)
+    api_port: int = Field(default=8000, ge=1, le=65535)
     """Port the API listens on."""
     api_origins: tuple[Origin, ...] = ()
     """Whose pages may open /ws beside those of the address that it is asked at: `["https://charts.example"]`. Behind a

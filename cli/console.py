@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from confluent_kafka import KafkaException
 from httpx import InvalidURL
@@ -57,6 +58,13 @@ EXAMPLES = {
 }
 """Of every setting that is JSON."""
 NAME_WIDTH = 26
+
+
+def print_any_letter() -> None:
+    """Print a question mark for each letter that the user's locale lacks, as Latin-1 does the ✓ of `done`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def explain(error: Exception) -> None:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cli import demo, doctor, parts, servers, state
-from cli.console import EXPECTED, explain
+from cli.console import EXPECTED, explain, print_any_letter
 from cli.dead_letters import dead_letters
 from cli.topics import topics
 from replay.command import app as replay
@@ -44,6 +44,7 @@ app.add_typer(replay, name="replay", rich_help_panel="Parts")
 
 def main() -> None:
     """Run a command; an expected error ends it with a plain message and exit code 1."""
+    print_any_letter()
     try:
         app()
     except EXPECTED as error:

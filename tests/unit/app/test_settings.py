@@ -85,7 +85,7 @@ def test_a_child_process_given_the_environment_has_the_same_settings(monkeypatch
         intervals=("1s", "1m"),
         registry_user="u",
         registry_password=SecretStr("p"),
-        api_port=0,
+        api_port=8001,
     )
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)

@@ -87,6 +87,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("serve", {"LIVETAPE_POSTGRES_URL": "postgres://livetape@db"}, "LIVETAPE_POSTGRES_URL: "),
         ("sink", {"LIVETAPE_METRICS_HOST": "worker"}, "LIVETAPE_METRICS_HOST: "),
         ("sink", {"LIVETAPE_METRICS_HOST": "192.0.2.1"}, "no address of this machine: look at LIVETAPE_METRICS_HOST"),
+        ("serve", {"LIVETAPE_API_PORT": "0"}, "LIVETAPE_API_PORT: "),
         ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://127.0.0.1:*"}, "LIVETAPE_ZMQ_RETRY: "),
@@ -104,6 +105,13 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_letters_that_the_locale_lacks_are_printed_as_question_marks(tmp_path: Path) -> None:
+    home = str(tmp_path / "ж")
+    ended = livetape("down", "--clean", LIVETAPE_HOME=home, PYTHONIOENCODING="latin-1")
+    assert ended.returncode == 0, ended.stderr
+    assert f"? data                       removed from {tmp_path}/?" in ended.stdout
 
 
 @pytest.mark.parametrize(
