@@ -29,12 +29,17 @@ STATUS = {
 }
 
 
+def error_response(code: Code, reason: str, status: int) -> Response:
+    """A refusal or failure in the one form."""
+    return json_text(encode({"error": {"code": code, "reason": reason}}), status)
+
+
 def install(application: FastAPI, metrics: Metrics) -> None:
     """Answer every kind of error in the one form, and count it."""
 
     def answer(code: Code, reason: str, status: int) -> Response:
         metrics.errors.labels("rest", code).inc()
-        return json_text(encode({"error": {"code": code, "reason": reason}}), status)
+        return error_response(code, reason, status)
 
     def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestRefused)  # noqa: S101 - tells the type checker what the framework guarantees

@@ -3,10 +3,9 @@
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from app.bars import encode
 from app.catalogue import Code
-from app.routes.context import Shared, json_text
-from app.routes.errors import STATUS
+from app.routes.context import Shared
+from app.routes.errors import STATUS, error_response
 from app.websocket.connection import Connection
 from app.websocket.origin import may_open
 
@@ -24,4 +23,4 @@ async def ws(websocket: WebSocket, shared: Shared) -> None:
     reason = f"a page of {origin} may not open /ws at {host}: name that origin in LIVETAPE_API_ORIGINS if it may"
     shared.metrics.errors.labels("ws", code).inc()
     shared.refusals.tell(origin, host, reason)
-    await websocket.send_denial_response(json_text(encode({"error": {"code": code, "reason": reason}}), STATUS[code]))
+    await websocket.send_denial_response(error_response(code, reason, STATUS[code]))
