@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 WAITING, OTHER = 0, 1
 TRADES = TP(Settings().topic("trades"), WAITING)
 NEW_IDS = range(NEW_ID, NEW_ID + 3)
-LARGE = "agents.fold.table.THREAD_BYTES", "agents.fold.partition.THREAD_BYTES"
+
+
+@pytest.fixture(params=[False, True])
+def each_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Record sets as small as they are, and all taken for large ones."""
+    if request.param:
+        for module in "agents.fold.table", "agents.fold.partition":
+            monkeypatch.setattr(f"{module}.THREAD_BYTES", 0)
 
 
 class Registry:
@@ -138,13 +145,10 @@ def folded_at_once(*sets: RecordSet, fold: PartitionFold | None = None) -> list[
     return flushes
 
 
-@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.usefixtures("each_size")
 async def test_a_schema_that_is_not_told_now_holds_up_its_partition_alone_and_changes_nothing_of_what_is_written(
-    monkeypatch: pytest.MonkeyPatch, *, is_large: bool
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if is_large:
-        for name in LARGE:
-            monkeypatch.setattr(name, 0)
     worker, schemas = Folding(monkeypatch), new_schemas()
     registry = Registry(schemas)
     waiting, other = (worker.have(number, new_fold(RULES, schemas), registry) for number in (WAITING, OTHER))
@@ -205,13 +209,10 @@ TRADED = records_of([a_trade(0, 1), a_trade(1, 2)])
 CANCELLED = records_of([cancel(2, "0"), a_trade(3, 4), a_clock(4, 100)])
 
 
-@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.usefixtures("each_size")
 async def test_a_log_that_cannot_be_read_again_now_holds_up_its_partition_alone_and_changes_nothing_of_what_is_written(
-    monkeypatch: pytest.MonkeyPatch, *, is_large: bool
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if is_large:
-        for name in LARGE:
-            monkeypatch.setattr(name, 0)
     worker, schemas = Folding(monkeypatch), new_schemas()
     log = Registry(schemas, set_of(0, TRADED))
     log.has_log.clear()
