@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "load_word.hpp"
+#include "livetape/big_endian.hpp"
 #include "varint.hpp"
 
 namespace livetape::kernel {

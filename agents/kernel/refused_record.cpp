@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "load_word.hpp"
+#include "livetape/big_endian.hpp"
 
 namespace livetape::kernel {
 namespace {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "livetape/big_endian.hpp"
 #include "livetape/int128.hpp"
 #include "livetape/uint256.hpp"
 
@@ -69,15 +70,6 @@ class Digits {
   int zeros_ = 0;  // zeros since then
   int last_exponent_ = 0;
 };
-
-template <typename Word>
-[[gnu::always_inline]] inline Word big_endian_word(const std::uint8_t* at) noexcept {
-  Word word = 0;
-  std::memcpy(&word, at, sizeof word);
-  if constexpr (std::endian::native == std::endian::big) return word;
-  return sizeof word == sizeof(std::uint64_t) ? static_cast<Word>(__builtin_bswap64(word))
-                                              : static_cast<Word>(__builtin_bswap32(static_cast<std::uint32_t>(word)));
-}
 
 /// A big-endian number of 1 to 8 bytes: two loads that overlap, instead of one for each byte.
 inline std::uint64_t big_endian(std::span<const std::uint8_t> bytes) noexcept {
@@ -223,8 +215,8 @@ inline bool decode_decimal(std::span<const std::uint8_t> bytes, Int128& unscaled
 /// depends on the length.
 [[gnu::always_inline]] inline bool decode_padded_decimal(std::span<const std::uint8_t> bytes,
                                                          Int128& unscaled) noexcept {
-  const UInt128 high = detail::big_endian_word<std::uint64_t>(bytes.data());
-  const UInt128 low = detail::big_endian_word<std::uint64_t>(bytes.data() + sizeof(std::uint64_t));
+  const UInt128 high = big_endian_word<std::uint64_t>(bytes.data());
+  const UInt128 low = big_endian_word<std::uint64_t>(bytes.data() + sizeof(std::uint64_t));
   unscaled = static_cast<Int128>(high << 64 | low) >> (8 * (kMaxDecimalBytes - bytes.size()));
   const auto value = static_cast<UInt128>(unscaled);
   return (unscaled < 0 ? -value : value) < kDecimalLimit;
