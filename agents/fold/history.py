@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -16,6 +17,8 @@ from agents.uninterrupted import uninterrupted
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 1.0
 
 
 class History:
@@ -29,12 +32,22 @@ class History:
 
         The id of a schema that the fold has not met, since they may be older than the worker: it has to know it first.
         It may be cancelled, between two record sets. `lock` is held while the fold is used, and not while the broker
-        is waited for.
+        is waited for, for as long as it is away.
 
         Raises:
-            KafkaError: the broker refuses or does not answer.
+            KafkaError: the broker refuses.
         """
         metrics.REREADS.labels(tp.partition).inc()
+        while True:
+            try:
+                return await self._reread_once(tp, fold, lock, first=first, end=end)
+            except (KafkaConnectionError, KafkaTimeoutError) as error:
+                log.warning("%s partition %d: a correction waits for offset %d: %r", *tp, first, error)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _reread_once(
+        self, tp: TP, fold: PartitionFold, lock: asyncio.Lock, *, first: int, end: int
+    ) -> int | None:
         async with partition_reader(self._settings, *tp) as (consumer, partition):
             if not await _is_gone(consumer, partition, first):
                 try:

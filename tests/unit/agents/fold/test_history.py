@@ -1,14 +1,14 @@
 """A correction reads the log again: by schemas that the worker has not met, and where the log was damaged or cut."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -44,15 +44,24 @@ GUARD_S = 120.0
 class Log:
     """One partition of `trades` as its consumer gives it, a batch at a time."""
 
-    def __init__(self, *batches: RecordSet, loses: int | None = None, begins_then: int = 0) -> None:
+    def __init__(
+        self,
+        *batches: RecordSet,
+        loses: int | None = None,
+        begins_then: int = 0,
+        first_answer: KafkaError | None = None,
+    ) -> None:
         """`loses` is an offset that it lacks once it is asked for it: then it begins at another one."""
         self._batches = batches
         self._position = 0
         self._loses = loses
         self._begins_then = begins_then
         self._begins = 0
+        self._first_answer = first_answer
 
     async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if self._first_answer is not None:
+            raise self._first_answer
         return dict.fromkeys(partitions, self._begins)
 
     def seek(self, _: TopicPartition, offset: int) -> None:
@@ -94,7 +103,12 @@ def rotten(sound: RecordSet) -> RecordSet:
 
 
 async def cancelled_after_a_restart(
-    monkeypatch: pytest.MonkeyPatch, *, rotten_at: int | None = None, loses: int | None = None, begins_then: int = 0
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    rotten_at: int | None = None,
+    loses: int | None = None,
+    begins_then: int = 0,
+    first_answers: Sequence[KafkaError] = (),
 ) -> tuple[Registry, Flush]:
     """Three trades, of another schema, are folded; a worker that has their bar alone then takes a cancellation."""
     values = [
@@ -110,9 +124,12 @@ async def cancelled_after_a_restart(
     changelog = [KafkaRecord(key, value) for key, value in records_in(before.take_flush().changelog)]
     log = [rotten(batch) if batch.start_offset == rotten_at else batch for batch in old]
 
+    answers = iter(first_answers)
+
     @asynccontextmanager
     async def reader(*_: Any) -> AsyncIterator[tuple[Log, TopicPartition]]:
-        yield Log(*log, new, loses=loses, begins_then=begins_then), TopicPartition(*TRADES)
+        answer = next(answers, None)
+        yield Log(*log, new, loses=loses, begins_then=begins_then, first_answer=answer), TopicPartition(*TRADES)
 
     monkeypatch.setattr("agents.fold.history.partition_reader", reader)
     schemas = new_schemas()
@@ -148,6 +165,14 @@ async def test_a_cancellation_after_a_restart_over_a_change_of_schema_leaves_the
 ) -> None:
     registry, flush = await cancelled_after_a_restart(monkeypatch)
     assert registry.asked == [NEW_ID]
+    bar = minute_of(flush)
+    assert (bar.volume, bar.trade_count) == (Decimal(5), 2)
+
+
+async def test_a_correction_waits_for_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.fold.history.AGAIN_S", 0)
+    away = (KafkaConnectionError("no broker"), KafkaTimeoutError("no answer"))
+    _, flush = await cancelled_after_a_restart(monkeypatch, first_answers=away)
     bar = minute_of(flush)
     assert (bar.volume, bar.trade_count) == (Decimal(5), 2)
 
