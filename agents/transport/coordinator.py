@@ -13,10 +13,11 @@ LOOK_AGAIN_S: Final = 1.0
 
 
 class PatientCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has no types
-    """Waits for workers of another release to go, and for topics that the brokers did not tell of.
+    """Waits until its group takes it, and for topics that the brokers did not tell of.
 
-    While a group has workers that are given their partitions in another way, Kafka refuses one of ours. aiokafka keeps
-    that for who reads from it next, whom Faust has nobody for before it has partitions, and never asks again.
+    While a group has workers that are given their partitions in another way, Kafka refuses one of ours, as it does one
+    that may not use the group. aiokafka keeps that for who reads from it next, whom Faust has nobody for before it has
+    partitions, and never asks again.
 
     A broker that has just come back knows of no topic for a moment. aiokafka takes one for a topic without partitions
     then, gives everybody none, and looks again in five minutes.
@@ -32,6 +33,15 @@ class PatientCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka ha
             log.warning("group %s has workers of another release: this one waits until they are gone", self.group_id)
             await asyncio.wait({self._closing}, timeout=LOOK_AGAIN_S)
             return None
+
+    async def _push_error_to_user(self, exc: Exception) -> None:
+        """Keep an error for who reads next, or try again while there is nobody."""
+        subscription = self._subscription.subscription
+        if subscription is not None and subscription.assignment is not None:
+            await super()._push_error_to_user(exc)
+            return
+        log.error("group %s cannot be joined, and it is tried again: %s", self.group_id, exc)
+        await asyncio.wait({self._closing}, timeout=LOOK_AGAIN_S)
 
     async def _perform_assignment(self, response: Any) -> Any:  # noqa: ANN401 - aiokafka's
         assignments = await super()._perform_assignment(response)

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import InconsistentGroupProtocolError
+from aiokafka.errors import BrokerResponseError, GroupAuthorizationFailedError, InconsistentGroupProtocolError
 from aiokafka.structs import TopicPartition
 
 from agents.transport import coordinator as coordinator_module
@@ -21,11 +21,11 @@ TRADES = TopicPartition("trades", 0)
 
 
 class Kafka:
-    """Leads groups, and refuses who wants to join one while it has workers of another release."""
+    """Leads groups, and refuses who wants to join one for as long as there is a reason."""
 
     def __init__(self) -> None:
         self.cluster = ClusterMetadata()
-        self.has_old_workers = True
+        self.reason: type[BrokerResponseError] | None = InconsistentGroupProtocolError
         self.refused: asyncio.Queue[None] = asyncio.Queue()
 
     async def coordinator_lookup(self, *_: object) -> int:
@@ -43,9 +43,9 @@ class Kafka:
         return answer[type(request).__name__]()
 
     def _joined(self) -> SimpleNamespace:
-        if self.has_old_workers:
+        if self.reason is not None:
             self.refused.put_nowait(None)
-            return SimpleNamespace(error_code=InconsistentGroupProtocolError.errno)
+            return SimpleNamespace(error_code=self.reason.errno)
         return SimpleNamespace(
             error_code=0,
             member_id="this",
@@ -81,21 +81,35 @@ async def worker(kafka: Kafka, subscription: SubscriptionState) -> AsyncIterator
     await made.close()
 
 
-async def test_a_worker_joins_once_those_of_another_release_are_gone(
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (
+            InconsistentGroupProtocolError,
+            "group sink has workers of another release: this one waits until they are gone",
+        ),
+        (GroupAuthorizationFailedError, "group sink cannot be joined, and it is tried again: [Error 30] "),
+    ],
+)
+async def test_a_worker_joins_once_its_group_takes_it(
+    *,
     kafka: Kafka,
     subscription: SubscriptionState,
     worker: PatientCoordinator,  # noqa: ARG001 - it joins by itself
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    reason: type[BrokerResponseError],
+    told: str,
 ) -> None:
     monkeypatch.setattr(coordinator_module, "LOOK_AGAIN_S", 0.001)
+    kafka.reason = reason
     async with asyncio.timeout(GUARD_S):
         for _ in range(3):
             await kafka.refused.get()
-        kafka.has_old_workers = False
+        kafka.reason = None
         await subscription.wait_for_assignment()
     assert subscription.assigned_partitions() == {TRADES}
-    assert "group sink has workers of another release: this one waits until they are gone" in caplog.messages
+    assert any(message.startswith(told) for message in caplog.messages)
 
 
 async def test_a_worker_that_is_refused_can_be_stopped(
