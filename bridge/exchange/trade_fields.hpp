@@ -22,6 +22,12 @@ struct TimeFields {
   void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
     set_ns(time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt);
   }
+  /// Of a venue that tells one or the other: milliseconds come to 10^14 in the year 5138, microseconds did in 1973.
+  void set_milliseconds_or_microseconds(std::optional<std::int64_t> time) noexcept {
+    constexpr std::int64_t kFirstMicroseconds = 100'000'000'000'000;
+    if (!time || *time < kFirstMicroseconds) return set_milliseconds(time);
+    set_ns(units_as_ns(*time, 1'000));
+  }
   void set_rfc3339(std::optional<std::string_view> time) noexcept {
     has_time = time.has_value();
     time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;

@@ -48,6 +48,14 @@ TEST_F(BinanceTest, TradeFrameGivesTheTradeExactly) {
   EXPECT_EQ(trade.receive_time_ns, kReceived);
 }
 
+TEST_F(BinanceTest, AnAddressWithTimeUnitMicrosecondGivesTimesOfMicroseconds) {
+  std::string text = kTrade;
+  text.replace(text.rfind("1723161240122"), 13, "1723161240122345");
+  decode(text);
+  ASSERT_EQ(trades_.size(), 1U);
+  EXPECT_EQ(trades_[0].event_time_ns, 1'723'161'240'122'345'000);
+}
+
 TEST_F(BinanceTest, AggressorIsTheSideThatWasNotTheMaker) {
   decode(kTrade);
   EXPECT_EQ(trades_[0].aggressor, Aggressor::sell);
@@ -64,9 +72,12 @@ TEST_F(BinanceTest, FramesWithoutTradesAreNoErrors) {
 }
 
 TEST_F(BinanceTest, RefusedSubscriptionIsTold) {
-  const FrameResult result = decode(R"({"error":{"code":2,"msg":"Invalid request"},"id":1})");
-  EXPECT_EQ(result.kind, FrameKind::refused);
-  EXPECT_EQ(result.reason, "Invalid request");
+  for (const char* frame : {R"({"error":{"code":2,"msg":"Invalid request"},"id":1})",
+                            R"({"code":2,"msg":"Invalid request","id":1})", R"({"code":2,"msg":"Invalid request"})"}) {
+    const FrameResult result = decode(frame);
+    EXPECT_EQ(result.kind, FrameKind::refused) << frame;
+    EXPECT_EQ(result.reason, "Invalid request") << frame;
+  }
 }
 
 TEST_F(BinanceTest, EachFlawHasItsName) {

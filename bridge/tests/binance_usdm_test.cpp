@@ -36,9 +36,12 @@ TEST_F(BinanceUsdmTest, AggregateGivesTheTradeExactly) {
 }
 
 TEST_F(BinanceUsdmTest, OtherFramesHoldNoTrade) {
-  const FrameResult refused = decode(R"({"error":{"code":2,"msg":"Invalid request"},"id":1})");
-  EXPECT_EQ(refused.kind, FrameKind::refused);
-  EXPECT_EQ(refused.reason, "Invalid request");
+  for (const char* frame : {R"({"error":{"code":2,"msg":"Invalid request"},"id":1})",
+                            R"({"code":2,"msg":"Invalid request","id":1})", R"({"code":2,"msg":"Invalid request"})"}) {
+    const FrameResult refused = decode(frame);
+    EXPECT_EQ(refused.kind, FrameKind::refused) << frame;
+    EXPECT_EQ(refused.reason, "Invalid request") << frame;
+  }
 }
 
 TEST_F(BinanceUsdmTest, EachFlawHasItsName) {

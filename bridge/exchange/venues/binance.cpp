@@ -59,20 +59,20 @@ DecodeError Binance::read_history(std::string_view body, const HistoryQuery& que
 FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) {
   out.clear();
   Fields fields;
+  BinanceAnswer answer;
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
     if (key == "data") {
       fields.has_data = true;
       read_data(field, fields);
-    } else if (key == "error") {
-      fields.has_error = true;
-      fields.error = binance_error(field);
-    } else {
+    } else if (key.size() == 1) {
       read_field(key, field, fields);
+    } else {
+      answer.read(key, field);
     }
   });
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
-  if (fields.has_error) return {FrameKind::refused, DecodeError::none, std::string(fields.error)};
-  if (!fields.has_data && fields.has_request_id) return {FrameKind::subscribed};
+  if (!fields.has_data && answer.is_refusal) return answer.refusal();
+  if (!fields.has_data && answer.is_answer) return {FrameKind::subscribed};
   // bookTicker is the one stream whose frames have no event type; it has an update id instead.
   if (fields.event.empty() && fields.quote.seq) {
     fields.quote.symbol = fields.symbol;
@@ -93,7 +93,6 @@ void Binance::read_data(value& data, Fields& fields) {
 }
 
 void Binance::read_field(std::string_view key, value& field, Fields& fields) {
-  if (key == "id") fields.has_request_id = true;
   if (key.size() != 1) return;
   switch (key[0]) {
     case 'e':
@@ -112,7 +111,7 @@ void Binance::read_field(std::string_view key, value& field, Fields& fields) {
       fields.size = as<std::string_view>(field);
       break;
     case 'T':
-      fields.set_milliseconds(as<std::int64_t>(field));
+      fields.set_milliseconds_or_microseconds(as<std::int64_t>(field));
       break;
     case 'm':
       fields.set_buyer_is_maker(as<bool>(field));

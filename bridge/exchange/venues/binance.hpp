@@ -47,10 +47,7 @@ class Binance final : public Venue {
   struct Fields : TradeFields {
     QuoteFields quote;
     std::string_view event;
-    std::string_view error;
     bool has_data = false;
-    bool has_request_id = false;
-    bool has_error = false;
   };
 
   static void read_data(simdjson::ondemand::value& data, Fields& fields);

@@ -10,6 +10,7 @@
 
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
+#include "exchange/venue.hpp"
 
 /// What the APIs of Binance spot and of its futures have alike.
 namespace livetape::bridge {
@@ -32,14 +33,26 @@ namespace livetape::bridge {
   return query.first_id ? "&fromId=" + std::to_string(*query.first_id) : std::string();
 }
 
-/// What an error says.
-[[nodiscard]] inline std::string_view binance_error(simdjson::ondemand::value& error) {
-  std::string_view message;
-  (void)each_field_of(error, [&](std::string_view key, simdjson::ondemand::value& field) {
-    if (key == "msg") message = as<std::string_view>(field).value_or("");
-  });
-  return message;
-}
+/// What a frame says of a request. An error is seen as an object of its own; the documents have code and message beside
+/// each other.
+/// Source: "WebSocket Streams for Binance", section "Live Subscribing/Unsubscribing to streams", "Error Messages".
+struct BinanceAnswer {
+  bool is_answer = false;
+  bool is_refusal = false;
+  std::string_view reason;
+
+  void read(std::string_view key, simdjson::ondemand::value& field) {
+    if (key == "id") is_answer = true;
+    if (key == "code") is_refusal = true;
+    if (key == "msg") reason = as<std::string_view>(field).value_or("");
+    if (key != "error") return;
+    is_refusal = true;
+    (void)each_field_of(field, [this](std::string_view name, simdjson::ondemand::value& part) {
+      if (name == "msg") reason = as<std::string_view>(part).value_or("");
+    });
+  }
+  [[nodiscard]] FrameResult refusal() const { return {FrameKind::refused, DecodeError::none, std::string(reason)}; }
+};
 
 /// Whether an answer says that there is no such symbol.
 [[nodiscard]] inline bool binance_says_unlisted(simdjson::ondemand::parser& parser, std::string_view body) {

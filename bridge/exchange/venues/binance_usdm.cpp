@@ -68,16 +68,10 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
   out.clear();
   TradeFields fields;
   QuoteFields quote;
-  std::string_view event, refusal;
-  bool has_answer = false;
-  bool has_error = false;
+  std::string_view event;
+  BinanceAnswer answer;
   const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
-    if (key == "id") has_answer = true;
-    if (key == "error") {
-      has_error = true;
-      refusal = binance_error(field);
-    }
-    if (key != "data") return;
+    if (key != "data") return answer.read(key, field);
     (void)each_field_of(field, [&](std::string_view name, value& part) {
       if (name == "e") event = as<std::string_view>(part).value_or("");
       if (event == "bookTicker") return read_quote(name, part, quote);
@@ -85,8 +79,8 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
     });
   });
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
-  if (has_error) return {FrameKind::refused, DecodeError::none, std::string(refusal)};
-  if (event.empty() && has_answer) return {FrameKind::subscribed};
+  if (event.empty() && answer.is_refusal) return answer.refusal();
+  if (event.empty() && answer.is_answer) return {FrameKind::subscribed};
   if (event == "bookTicker") {
     // What an aggTrade left has its millisecond: so had all 68 quotes of the recording of 2021 that can be told, but 3.
     quote.stand_behind();
