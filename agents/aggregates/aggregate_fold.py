@@ -8,10 +8,10 @@ from typing import Any
 from agents.aggregates import changelog
 from agents.aggregates.changelog import Birth, Kind, Place, StateRecord
 from agents.aggregates.records import Published, RecordWriter
-from agents.aggregates.user_code import AggregateFailed, call, logged, values
+from agents.aggregates.user_code import call, logged, restored, values
 from agents.aggregates.windows import InstrumentWindows
 from agents.kernel import FoldConfig
-from app.aggregates import Aggregate, Declared, Trades
+from app.aggregates import Declared, Trades
 
 HasBar = Callable[[str, str, int, int], bool]
 """Whether the kernel has a bar: by venue, instrument, level and start."""
@@ -35,13 +35,12 @@ class AggregateFold:
         self._born = offset
 
     def go_on(self, birth: Birth, windows: Iterable[tuple[Place, list[Any]]], has_bar: HasBar) -> None:
-        """Take the state of the changelog."""
+        """Take the state of the changelog; raise AggregateFailed."""
         self._born, self._birth_is_logged = birth.offset, True
-        for place, restored in windows:
+        for place, fields in windows:
             whose = (place.venue, place.instrument)
-            self._windows(*whose).restore(
-                place.interval, place.start_ns, self._state(restored), partial(has_bar, *whose)
-            )
+            settled = restored(self.declared, fields)
+            self._windows(*whose).restore(place.interval, place.start_ns, settled, partial(has_bar, *whose))
 
     def take(self, trades: Trades) -> None:
         """Fold a batch; raise AggregateFailed."""
@@ -101,12 +100,6 @@ class AggregateFold:
             found = InstrumentWindows(self.declared, levels, f"{venue}:{instrument}")
             self._instruments[venue, instrument] = found
         return found
-
-    def _state(self, restored: list[Any]) -> Aggregate:
-        try:
-            return self.declared.restored(restored)
-        except Exception as error:
-            raise AggregateFailed(self.declared.name, "its state in the changelog cannot be restored", error) from error
 
     def _key(self, venue: str, instrument: str, level: int, start_ns: int) -> bytes:
         interval = self._windows(venue, instrument).levels[level].name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from faust.types import TP
 
 from agents import dead_letters
-from agents.aggregates import AggregateFailed, AggregateOutput
+from agents.aggregates import AggregateOutput
 from agents.fold import metrics
 from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.fold.placement import tell_misplaced
@@ -150,7 +150,7 @@ class FoldingPartition:
         if self._aggregates:
             try:
                 self._aggregates.take(self._fold.take_accepted())
-            except AggregateFailed:
+            except BaseException:  # whatever ends it half-way, an interrupt too
                 self._is_broken = True  # the bars are ahead of it: not even the last flush may write them
                 raise
         return outcome

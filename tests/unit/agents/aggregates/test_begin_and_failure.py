@@ -1,9 +1,10 @@
 """When an aggregate begins, begins anew, and fails: never a wrong number."""
 
+import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NoReturn
 
 import pytest
 
@@ -168,6 +169,54 @@ def test_a_failure_says_which_aggregate_where_and_why(monkeypatch: pytest.Monkey
     with pytest.raises(AggregateFailed, match=told) as failed:
         take_and_flush(partition, a_trade(0, 0), a_trade(1, 0.5), a_trade(2, 1), a_clock(3, 9))
     assert failed.value.aggregate == "count"
+
+
+class Panic(BaseException):
+    """As a library in Rust panics: what it raises is no Exception."""
+
+
+def raising(error: type[BaseException]) -> Callable[..., NoReturn]:
+    def raise_it(*_: object, **__: object) -> NoReturn:
+        raise error("a bug of the user's")
+
+    return raise_it
+
+
+def close_windows(partition: AggregatePartition) -> None:
+    take_and_flush(partition, a_trade(1, 0.5), a_trade(2, 1), a_clock(3, 9))
+
+
+def restore(partition: AggregatePartition) -> None:
+    partition.crash_and_restore(is_compacted=False)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError, GeneratorExit, Panic])
+@pytest.mark.parametrize(
+    ("method", "act", "told"),
+    [
+        ("fold", close_windows, r"fold of binance:BTC-USDT, 1s window \d+"),
+        ("merge", close_windows, r"merge into binance:BTC-USDT, 5s window \d+"),
+        ("__init__", restore, "its state in the changelog cannot be restored"),
+    ],
+)
+def test_whatever_an_aggregate_raises_is_its_failure(
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    act: Callable[[AggregatePartition], None],
+    told: str,
+    error: type[BaseException],
+) -> None:
+    partition = AggregatePartition(RULES, [COUNT])
+    take_and_flush(partition, a_trade(0, 0))
+    monkeypatch.setattr(Count, method, raising(error))
+    with pytest.raises(AggregateFailed, match=rf"aggregate count: {told}: {error.__name__}: a bug of the user's"):
+        act(partition)
+
+
+def test_who_interrupts_a_test_of_an_aggregate_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Count, "fold", raising(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        take(AggregatePartition(RULES, [COUNT]), a_trade(0, 0))
 
 
 def test_an_amount_of_too_many_digits_is_an_error() -> None:

@@ -1,7 +1,7 @@
 """A partition of the fold that is let go of, breaks, or has what belongs to another one."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +10,7 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
-from agents.aggregates import AggregateFailed
+from agents.aggregates import AggregateFailed, AggregateOutput
 from agents.epoch import RecordsGone
 from agents.fold import metrics
 from agents.fold.partition import FoldingPartition
@@ -41,7 +41,7 @@ class Written:
     def __init__(self) -> None:
         self.flushes: list[Flush] = []
 
-    async def write(self, flush: Flush, _aggregates: None) -> int:
+    async def write(self, flush: Flush, _aggregates: AggregateOutput | None) -> int:
         self.flushes.append(flush)
         return 0
 
@@ -54,18 +54,18 @@ def state_of(fold: Any) -> "FoldState":
     return cast("FoldState", SimpleNamespace(fold=fold, misplaced_series=0, flushed=lambda *_: None))
 
 
-def folding(fold: Any, written: Written, asked: Any = None, at: int = 0) -> FoldingPartition:
-    return going_on(state_of(fold), written, asked, at)
+def folding(fold: Any, written: Written, asked: Any = None, at: int = 0, aggregates: Any = ()) -> FoldingPartition:
+    return going_on(state_of(fold), written, asked, at, aggregates=aggregates)
 
 
 def going_on(
-    state: "FoldState", written: Written, asked: Any = None, at: int = 0, partitions: int = 1
+    state: "FoldState", written: Written, asked: Any = None, at: int = 0, *, partitions: int = 1, aggregates: Any = ()
 ) -> FoldingPartition:
     """A partition, of so many, that goes on at an offset; its forming bars are nobody's.
 
     `asked` stands where schemas are learnt, and where the log is read again.
     """
-    recovered = Recovered(state, cast("Any", ()), cast("Any", written), asked, at, Warmth.COLD)
+    recovered = Recovered(state, aggregates, cast("Any", written), asked, at, Warmth.COLD)
     live: Any = SimpleNamespace(close=lambda: None, changed=lambda _: None)
     return FoldingPartition(TRADES, recovered, live, asked, asyncio.Lock(), partitions=partitions)
 
@@ -116,6 +116,37 @@ async def test_nothing_of_a_record_that_was_folded_by_half_is_written(monkeypatc
     assert await within(partition.close()) is None
     assert [type(error) for error in crashes] == [CorruptState]
     assert written.flushes == []
+
+
+class Ending:
+    """Aggregates that take the trades of one record set, and end in the middle of the next one's."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self._errors = iter((None, error))
+
+    def take(self, batches: Iterable[object]) -> None:
+        for _ in batches:
+            if error := next(self._errors):
+                raise error
+
+    def flush(self, _: Flush) -> AggregateOutput:
+        return AggregateOutput()
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError, KeyboardInterrupt])
+async def test_no_trade_is_written_that_the_aggregates_did_not_take(error: type[BaseException]) -> None:
+    written = Written()
+    fold = new_fold(RULES)
+    fold.hand_out_trades()
+    partition = folding(fold, written, aggregates=Ending(error))
+    partition.start(GUARD_S, lambda _, failure: pytest.fail(str(failure)))
+    await partition.fold(set_of(0, *of_events(a_trade(0, 0))), 2)
+    await partition.flush()
+    with pytest.raises(error):
+        await partition.fold(set_of(1, *of_events(a_trade(1, 0))), 2)
+    await partition.flush()
+    assert await within(partition.close()) is None
+    assert [flush.next_offset for flush in written.flushes] == [1]
 
 
 def left_alone() -> dict[int, float]:
