@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents import crash_points
-from agents.dead_letters import dead_letter
+from agents.dead_letters import Refused, pack
 from agents.kernel import PackedBatch, RecordBatchWriter
 from agents.left_undecided import left_open, was_committed
 from agents.log_bounds import undecided
@@ -20,8 +20,6 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Refused: TypeAlias = tuple[bytes | None, bytes | None, int, str]
-"""Key and value of a record as they came, its offset, and why it is refused."""
 Batches: TypeAlias = Mapping[str, Sequence[PackedBatch]]
 """What is to be written, by topic without namespace."""
 _WAIT_S: Final = 10.0
@@ -176,13 +174,9 @@ class TransactionWriter:
             await self._producer.send_batch(PreparedBatch(batch), topic, partition=self._partition) for batch in batches
         ]
 
-    def dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
+    async def dead_letters(self, source: str, letters: Sequence[Refused]) -> Sequence[PackedBatch]:
         """Records of a topic that could not be taken, with where they were and why."""
-        dead = RecordBatchWriter()
-        for key, value, offset, reason in letters:
-            place = (self._settings.topic(source), self._partition, offset)
-            dead.append(*dead_letter(*place, reason, key=key, value=value))
-        return dead.take()
+        return await pack(self._settings.topic(source), self._partition, letters)
 
 
 def packed(records: Iterable[tuple[bytes | None, bytes | None]]) -> Sequence[PackedBatch]:

@@ -34,7 +34,7 @@ class FlushWriter(TransactionWriter):
             Fenced, FlushFailed: as `write_batches` does.
         """
         late = packed((key, value) for key, value, _offset, _reason in flush.late)
-        outputs = (flush.bars_1s, flush.bars, late, self.dead_letters("trades", flush.dead))
+        outputs = (flush.bars_1s, flush.bars, late, await self.dead_letters("trades", flush.dead))
         of_aggregates = aggregates or AggregateOutput()
         records = {topic: packed(each) for topic, each in of_aggregates.records.items()}
         state = {CHANGELOG: flush.changelog, AGGREGATES_CHANGELOG: packed(of_aggregates.changelog)}

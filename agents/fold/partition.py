@@ -207,7 +207,9 @@ class FoldingPartition:
         started = time.monotonic()
         changelog_end = await uninterrupted(self._writer.write(flush, aggregates))
         metrics.FLUSH_S.observe(time.monotonic() - started)
-        self._flushed(flush, changelog_end)
+        self.flushed_offset = flush.next_offset
+        self._state.flushed(flush.next_offset, changelog_end)
+        await dead_letters.report(self.topic, self.partition, flush.dead, metrics.DEAD)
 
     async def _take_flush(self) -> Flush:
         if self.next_offset - self.flushed_offset < THREAD_RECORDS:
@@ -218,8 +220,3 @@ class FoldingPartition:
         if not self._aggregates:
             return None
         return await uninterrupted(asyncio.to_thread(self._aggregates.flush, flush))
-
-    def _flushed(self, flush: Flush, changelog_end: int | None) -> None:
-        self.flushed_offset = flush.next_offset
-        self._state.flushed(flush.next_offset, changelog_end)
-        dead_letters.report(self.topic, self.partition, flush, metrics.DEAD)

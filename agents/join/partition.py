@@ -205,4 +205,4 @@ class JoiningPartition:
         await uninterrupted(self._writer.write(flush))
         metrics.FLUSH_S.observe(time.monotonic() - started)
         self.trades.flushed_offset, self.quotes.flushed_offset = reached
-        dead_letters.report(self.quotes.tp.topic, self.partition, flush, metrics.DEAD)
+        await dead_letters.report(self.quotes.tp.topic, self.partition, flush.dead, metrics.DEAD)

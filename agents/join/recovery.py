@@ -46,7 +46,7 @@ class JoinWriter(TransactionWriter):
 
     async def write(self, flush: JoinFlush) -> None:
         """Write one flush in one transaction. Raises Fenced and FlushFailed."""
-        outputs = (flush.joined, self.dead_letters("quotes", flush.dead))
+        outputs = (flush.joined, await self.dead_letters("quotes", flush.dead))
         await self.write_batches(dict(zip(OUTPUTS, outputs, strict=True)), {CHANGELOG: flush.changelog})
 
 

@@ -1,6 +1,7 @@
 """A partition of the fold that is let go of, breaks, or has what belongs to another one."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,13 +12,16 @@ from faust.types import TP
 from prometheus_client import REGISTRY
 
 from agents.aggregates import AggregateFailed, AggregateOutput
+from agents.dead_letters import dead_letter
 from agents.epoch import RecordsGone
 from agents.fold import metrics
+from agents.fold.flush import FlushWriter
 from agents.fold.partition import FoldingPartition
 from agents.fold.recovery import AggregateNotRestored, Recovered
 from agents.fold.state import FoldState, Warmth
-from agents.kernel import CorruptState, Flush
+from agents.kernel import CorruptState, Flush, PackedBatch, read_records
 from agents.partition_log import CorruptRecords, OffsetJump
+from agents.transaction import Batches
 from agents.transport import RecordSet
 from agents.worker import build_worker
 from app.partitions import partition_of
@@ -202,6 +206,69 @@ async def test_partitions_that_are_left_alone_are_told_until_they_are_another_wo
     assert left_alone() == {0: 1, 1: 1}
     await table.revoked()
     assert left_alone() == {}
+
+
+class KeptWriter(FlushWriter):
+    """Writes to no broker: what would be on the topics is kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(cast("Any", SimpleNamespace(settings=settings, aggregates=())), TRADES.partition)
+        self.outputs: list[Batches] = []
+
+    def _new_producer(self) -> None:
+        """Nothing is sent."""
+
+    async def write_batches(self, outputs: Batches, state: Batches) -> dict[str, int | None]:
+        self.outputs.append(outputs)
+        return dict.fromkeys(state)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def letters_of(batches: Iterable[PackedBatch]) -> list[tuple[Any, Any, dict[str, bytes | None]]]:
+    """Key, value and headers of each record."""
+    read = [read_records(batch.stamped(0)) for batch in batches]
+    return [(record.key, record.value, dict(record.headers)) for records, _ in read for record in records]
+
+
+STORM = 10_000
+HEADERLESS = "the value has no wire header"
+
+
+def counted() -> float:
+    return REGISTRY.get_sample_value("livetape_fold_dead_letters_total", {"reason": HEADERLESS}) or 0.0
+
+
+async def test_a_storm_of_dead_letters_is_written_and_counted_whole_and_told_in_few_lines(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    packing = set()
+
+    def seen(*args: Any, **options: Any) -> Any:
+        packing.add(threading.get_ident())
+        return dead_letter(*args, **options)
+
+    monkeypatch.setattr("agents.dead_letters.dead_letter", seen)
+    writer = KeptWriter(Settings(namespace="test"))
+    partition = folding(new_fold(RULES), cast("Any", writer))
+    garbage = [KafkaRecord(b"binance:BTC-USDT", b"no Avro: %d" % number) for number in range(STORM)]
+    before = counted()
+    await partition.fold(set_of(0, *garbage), STORM)
+    await partition.flush()
+    (outputs,) = writer.outputs
+    assert letters_of(outputs["trades.dead"]) == [
+        (
+            record.key,
+            record.value,
+            {"topic": b"test.trades", "partition": b"0", "offset": b"%d" % offset, "reason": HEADERLESS.encode()},
+        )
+        for offset, record in enumerate(garbage)
+    ]
+    assert counted() - before == STORM
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert f"trades partition 0: {STORM} in one flush, the first of them at offset 0: {HEADERLESS}" in line
+    assert threading.get_ident() not in packing, "other partitions, and heartbeats, have the event loop meanwhile"
 
 
 PARTITIONS = 4
