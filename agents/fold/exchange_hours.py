@@ -48,6 +48,8 @@ def _tables(hours: Hours, whose: str) -> dict[str, list[tuple[int, int]]]:
     if hours.post_ns is not None:
         days[POST] = [closes + hours.post_ns for closes in days[CLOSE]]
     days[REGULAR_END] = _regular_ends(hours, days, whose)
+    if POST in days:  # on a day without post-market hours it is the close: a bar with them ends with regular hours then
+        days[POST] = [max(ends) for ends in zip(days[POST], days[REGULAR_END], strict=True)]
     tables = {}
     for interval, sessions in hours.bars.items():
         begin, end = BEGIN[sessions[0]], END[sessions[-1]]

@@ -11,7 +11,9 @@ from agents.fold.setup import make_setup
 from app.settings import Settings
 from app.venues import Hours, Session, Venue
 
-NEW_YORK, CHICAGO, LONDON = (ZoneInfo(name) for name in ("America/New_York", "America/Chicago", "Europe/London"))
+NEW_YORK, CHICAGO, LONDON, FRANKFURT = (
+    ZoneInfo(name) for name in ("America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin")
+)
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 ALL = (Session.PRE, Session.REGULAR, Session.POST)
@@ -94,6 +96,17 @@ def test_a_closing_auction_is_in_regular_hours_which_end_behind_it(day: str, hou
     bars = {"regular": [Session.REGULAR], "post": [Session.POST], "extended": ALL}
     tables = tables_of(calendar="NASDAQ", closing_auction=5 * MINUTE_NS, bars=bars)
     assert [window for table in tables.values() for window in windows_of(NEW_YORK, day, table)] == hours
+
+
+def test_a_closing_auction_of_a_day_without_post_market_hours_is_in_the_bars_that_have_them() -> None:
+    regular_and_post = (Session.REGULAR, Session.POST)
+    bars = {"regular": [Session.REGULAR], "post": [Session.POST], "extended": ALL, "evening": regular_and_post}
+    tables = tables_of(calendar="EUREX_PrePost", closing_auction=5 * MINUTE_NS, bars=bars)
+    for day, hours in (
+        ("2024-12-30", ["09:00-17:35", "17:35-22:00", "01:15-22:00", "09:00-22:00"]),
+        ("2024-12-31", ["09:00-12:35", "01:15-12:35", "09:00-12:35"]),
+    ):
+        assert [window for table in tables.values() for window in windows_of(FRANKFURT, day, table)] == hours
 
 
 def test_post_market_hours_end_as_long_after_the_close_as_they_do_without_a_closing_auction() -> None:
