@@ -20,7 +20,8 @@ std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcomi
     if (awaited_->next_offset < offset) return awaited_->next_offset;
   }
   if (has_read_enough(decoded, offset)) return {};
-  bool is_wide = awaited_ && awaited_->offset == offset;
+  const bool has_looked = awaited_ && awaited_->offset == offset;
+  bool is_wide = has_looked || target->ids.bucket_of(id) == nullptr;  // runs tell no time: no look is narrower
   auto from = target->history_from(id, is_wide, target->watermark());
   if (!from && !is_wide) {  // none of the bars that the id came in may change: it was moved to another, or is late
     is_wide = true;

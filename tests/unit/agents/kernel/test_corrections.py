@@ -365,6 +365,12 @@ def test_a_correction_of_a_forgotten_instrument_is_late_before_a_restart_and_aft
     assert (partition.late, partition.dead) == ([5, 6], [])
 
 
+def test_a_late_correction_reads_the_log_once_where_ids_tell_no_time() -> None:
+    rules = replace(RULES, contiguous=frozenset({"binance"}))
+    partition = folded([a_trade(0, 1), a_trade(1, 100), a_clock(2, 650), cancel(3, "0", seconds=650)], rules)
+    assert (partition.rereads, partition.late) == ([(1, 3)], [3])
+
+
 HALF_AN_HOUR: list[Event] = [a_trade(0, 0, trade_id="100"), a_trade(1, 600), a_trade(2, 1200)]
 
 
