@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "correction_identity.hpp"
 #include "names.hpp"
 #include "partition_fold.hpp"
 
@@ -141,7 +142,7 @@ void PartitionFold::reread_trade(const Record& record, const Decoded& decoded) {
       awaited_->history.add(trade, decoded.trade_id.as_text(), series.ids.runs.numbering(decoded.event_time_ns));
       return;
     case Action::correct:
-      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text());
+      awaited_->history.correct(decoded.refers_to, trade, decoded.trade_id.as_text(), identity_of(decoded));
       return;
     case Action::cancel:
       awaited_->history.cancel(decoded.refers_to, record.offset);
@@ -196,6 +197,11 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   const std::int64_t old_ns = *history.time_of(decoded.refers_to);
   const std::int64_t new_ns = is_cancel ? old_ns : decoded.event_time_ns;
   if (target.is_late(std::min(old_ns, new_ns), watermark_ns)) return send_late(record, outcome);
+  std::string identity = identity_of(decoded);
+  if (history.has_correction(identity)) {
+    ++outcome.duplicates;
+    return;
+  }
   if (history.is_cancelled(decoded.refers_to)) {
     if (!is_cancel) return refuse(record, "refers_to names a trade that was cancelled", outcome);
     ++outcome.duplicates;
@@ -210,7 +216,7 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   if (is_cancel) {
     history.cancel(decoded.refers_to, record.offset);
   } else {
-    history.correct(decoded.refers_to, trade_of(record, decoded, target.home), id.as_text());
+    history.correct(decoded.refers_to, trade_of(record, decoded, target.home), id.as_text(), std::move(identity));
   }
   const std::int64_t length_ns = target.base_length_ns();
   const std::int64_t old_start_ns = target.base_start(old_ns);
@@ -228,10 +234,9 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
     if (accepted_ != nullptr) accepted_->replace(target, old_start_ns, history);
   }
   if (is_new_id) target.learn(id, new_ns, record.offset, changes_);
-  if (is_changed || is_new_id) {
-    target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
-    if (new_ns > old_ns) keep_known(target, history, decoded.refers_to, new_ns);
-  }
+  // Of one that changed nothing as well: it may come again behind another that does.
+  target.remember({record.offset, std::max(old_ns, new_ns)}, changes_);
+  if (new_ns > old_ns) keep_known(target, history, decoded.refers_to, new_ns);
   ++(is_changed ? outcome.corrections : outcome.duplicates);
   const std::int64_t moved_ns = target.watermark();
   if (moved_ns >= target.due_ns()) target.advance(moved_ns, record.offset, changes_);

@@ -63,16 +63,17 @@ bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggreg
   return false;
 }
 
-bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id) {
+bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, std::string identity) {
   Entry* entry = standing(id);
   if (entry == nullptr) return false;
+  identities_.insert(std::move(identity));
   const auto number = static_cast<std::size_t>(entry - entries_.data());
   const Trade before = entry->trade;
   if (known(by_id) == nullptr) by_id_.emplace(std::string(by_id), number);
   entry->corrections.push_back(by.offset);
   if (is_alike(before, by)) {
     entry->other_ids.emplace_back(by_id);
-    return true;  // the same correction once more
+    return true;  // it names the trade alone
   }
   entry->trade = in_place_of(before, by);
   entry->touches.push_back({before.event_time_ns, by.offset});

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "bar.hpp"
@@ -25,12 +26,14 @@ class TradeHistory {
   /// Puts another in a trade's place, from now on known by both ids; false when there is no such trade. Its place in
   /// the venue's order is its own number's, or else the number's that the first had; where neither has one its time's,
   /// and among trades of that time where the first came.
-  bool correct(std::string_view id, const Trade& by, std::string_view by_id);
+  bool correct(std::string_view id, const Trade& by, std::string_view by_id, std::string identity);
   /// Takes a trade away; false when there is no such trade.
   bool cancel(std::string_view id, std::int64_t offset);
 
   /// Whether no two records that differ had one id, so that there was none to choose.
   [[nodiscard]] bool is_certain() const noexcept { return !has_others_; }
+  /// Whether the correction of this identity was carried out.
+  [[nodiscard]] bool has_correction(const std::string& identity) const { return identities_.contains(identity); }
   [[nodiscard]] bool is_cancelled(std::string_view id) const;
   /// Whether two ids name one trade of the stretch.
   [[nodiscard]] bool are_one(std::string_view id, std::string_view other_id) const;
@@ -73,6 +76,7 @@ class TradeHistory {
 
   std::vector<Entry> entries_;
   std::unordered_multimap<std::string, std::size_t> by_id_;
+  std::unordered_set<std::string> identities_;  // of corrections
   bool has_others_ = false;
 };
 

@@ -181,6 +181,8 @@ class Tape:
     accepted: list[Trade] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     corrected: list[int] = field(default_factory=list)
+    carried_out: set[Correction] = field(default_factory=set)
+    """What the corrections that found their trade said, wherever in the log."""
     clocks: dict[str, int] = field(default_factory=dict)
     dead: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
@@ -304,6 +306,8 @@ class Tape:
             (self.late if is_late else self.dead).append(correction.offset)
         elif self._is_late(min(entry.touches[-1][0], by.event_time_ns if by else entry.touches[-1][0]), watermark):
             self.late.append(correction.offset)
+        elif _anywhere(correction) in self.carried_out:
+            self.duplicates.append(correction.offset)
         elif by is not None and self._is_known(by, watermark) and by.trade_id not in entry.ids:
             self.dead.append(correction.offset)
         elif entry.now is None:
@@ -314,6 +318,8 @@ class Tape:
     def _correct(self, entry: Entry, correction: Correction, watermark: int | None) -> None:
         before, by = entry.now, correction.by
         assert before is not None
+        if by is not None:
+            self.carried_out.add(_anywhere(correction))
         if by is not None and _told(before) == _told(by):
             self.duplicates.append(correction.offset)
             entry.ids.setdefault(by.trade_id, by.event_time_ns)
@@ -500,6 +506,11 @@ def _in_place_of(before: Trade, by: Trade) -> Trade:
     place = by.event_time_ns if before.trade_seq is None else before.trade_seq
     own_order = (before.count, place, before.order[-1])
     return replace(by, trade_seq=before.trade_seq, own_order=own_order, count=before.count)
+
+
+def _anywhere(correction: Correction) -> Correction:
+    """What a record says, wherever in the log it is."""
+    return replace(correction, offset=0, by=correction.by and replace(correction.by, offset=0))
 
 
 def _told(trade: Trade) -> tuple[Decimal, Decimal, int, str]:

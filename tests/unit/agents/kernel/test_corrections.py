@@ -115,6 +115,60 @@ def test_the_same_correction_again_changes_no_bar_without_a_price_wherever_a_flu
     assert (bar.open, bar.notional, bar.revision, bar.seq) == (Decimal(0), Decimal(6), 1, 3)
 
 
+TO_12 = a_trade(0, 1, price="12", trade_id="first")
+TO_13 = a_trade(0, 1, price="13", trade_id="second")
+CORRECTED_TWICE: list[Event] = [*MINUTE, correct(4, "0", TO_12), correct(5, "first", TO_13)]
+
+
+def gone_on_with(partition: Partition, then: str) -> Partition:
+    match then:
+        case "flush":
+            partition.flush()
+        case "crash":
+            partition.flush()
+            partition.crash_and_restore(is_compacted=True)
+        case "take over":
+            partition.flush()
+            partition.crash_and_take_over()
+    return partition
+
+
+@pytest.mark.parametrize("then", ["nothing", "flush", "crash", "take over"])
+def test_an_earlier_correction_that_is_delivered_again_leaves_a_later_one_as_it_is(then: str) -> None:
+    partition = Partition(RULES)
+    partition.fold(record_batch(0, records_of(CORRECTED_TWICE)))
+    gone_on_with(partition, then)
+    counts = partition.fold(record_batch(6, records_of([correct(6, "0", TO_12), correct(7, "first", TO_13)])))
+    gone_on_with(partition, then)
+    assert (counts["duplicates"], counts["corrections"]) == (2, 0)
+    partition.take(cancel(8, "1"))
+    bar = minute(partition)
+    assert (bar.open, bar.revision, bar.first_trade_id) == (Decimal(13), 3, "second")
+
+
+def test_a_correction_back_to_what_an_earlier_one_said_is_heard_at_another_time_and_counts() -> None:
+    back = replace(TO_12, receive_time_ns=TO_12.receive_time_ns + 1)
+    bar = minute(folded([*CORRECTED_TWICE, correct(6, "second", back), correct(7, "first", TO_13)]))
+    assert (bar.open, bar.revision, bar.seq) == (Decimal(12), 3, 6)
+    assert minute(folded([*CORRECTED_TWICE, correct(6, "0", back)])).open == Decimal(12)
+
+
+@pytest.mark.parametrize("then", ["nothing", "crash"])
+def test_a_correction_that_changed_nothing_changes_nothing_behind_another_either(then: str) -> None:
+    same = correct(4, "0", a_trade(0, 1))
+    partition = gone_on_with(folded([*MINUTE, same]), then)
+    partition.take(correct(5, "0", TO_12))
+    gone_on_with(partition, then)
+    counts = partition.fold(record_batch(6, records_of([correct(6, "0", a_trade(0, 1))])))
+    partition.flush()
+    assert (counts["duplicates"], minute(partition).open) == (1, Decimal(12))
+
+
+def test_a_correction_that_is_delivered_again_behind_a_cancellation_is_no_dead_letter() -> None:
+    partition = folded([*CORRECTED_TWICE, cancel(6, "second"), correct(7, "0", TO_12)])
+    assert (partition.dead, minute(partition).trade_count, minute(partition).seq) == ([], 2, 6)
+
+
 def test_a_bar_whose_trades_are_all_cancelled_says_so() -> None:
     bar = minute(folded([*MINUTE, cancel(4, "0"), cancel(5, "1"), cancel(6, "2")]))
     assert (bar.trade_count, bar.first_trade_id, bar.revision) == (0, "", 3)
