@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "correction_identity.hpp"
 #include "log_stretch.hpp"
 #include "names.hpp"
 
@@ -184,20 +185,16 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
   const bool has_clock = home.trade_clock_ns != kBeginning;
   const bool is_behind = has_clock && floor_to(time_ns, config_.base_ns) < home.trade_clock_ns - config_.horizon_ns;
   // A shorter horizon may have had it forgotten: nobody could tell whether it was published.
-  const bool is_unknown = decoded_.action == Action::trade && time_ns < home.ids_from_ns;
+  const bool is_unknown = time_ns < home.ids_from_ns;
   if (!is_again && (is_behind || is_unknown)) {
     ++outcome.late;
     return;
   }
   Instrument& target = instrument(home, decoded_.instrument);
   if (has_clock) forget_ids(target, home.trade_clock_ns - config_.horizon_ns);  // by the log, not by when it was read
-  if (!is_again && decoded_.action == Action::trade) {
-    if (target.ids.contains(decoded_.trade_id)) {
-      ++outcome.duplicates;
-      return;
-    }
-    target.ids.insert(decoded_.trade_id, time_ns);
-    if (!std::exchange(target.are_ids_listed, true)) changed_ids_.push_back(&target);
+  if (!is_again && !learn(target)) {
+    ++outcome.duplicates;
+    return;
   }
   if (!is_again) ++outcome.trades;
   JoinTrade trade{.event_time_ns = time_ns,
@@ -212,6 +209,16 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
   const bool is_late = !is_again && has_clock && time_ns < home.trade_clock_ns - config_.quote_horizon_ns;
   if (is_late && home.has_quotes) return publish(target, trade, true);
   wait(target, std::move(trade));
+}
+
+/// Counts the decoded trade, correction or cancellation as come; false where it came before.
+bool QuoteJoin::learn(Instrument& target) {
+  const std::string identity = decoded_.action == Action::trade ? std::string() : identity_of(decoded_);
+  const TradeIdView id = identity.empty() ? decoded_.trade_id : TradeIdView{.text = identity};
+  if (target.ids.contains(id)) return false;
+  target.ids.insert(id, decoded_.event_time_ns);
+  if (!std::exchange(target.are_ids_listed, true)) changed_ids_.push_back(&target);
+  return true;
 }
 
 void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome) {

@@ -138,7 +138,7 @@ class QuoteJoin {
     std::int64_t forgot_appended_ms = 0;
     std::int64_t waiting_since_ms = 0;  // no trade that waits came to its log before
     std::int64_t forgot_ids_ns = kBeginning;
-    std::int64_t ids_from_ns = kBeginning;  // the id of every trade that came, and was not before this, is known
+    std::int64_t ids_from_ns = kBeginning;  // whatever came, and was not before this, is known when it comes again
     ByName<Instrument> instruments;
     std::deque<Waiting> waiting;  // by event time and offset
   };
@@ -181,6 +181,7 @@ class QuoteJoin {
   void take_trade_record(const Record& record, const Read& read, JoinOutcome& outcome);
   bool waits_again(std::int64_t offset);
   void take_trade(const Record& record, JoinOutcome& outcome);
+  bool learn(Instrument& target);
   void take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome);
   void take_quote(const Record& record, JoinOutcome& outcome);
   [[nodiscard]] const char* time_flaw(bool has_receive_time) const noexcept;

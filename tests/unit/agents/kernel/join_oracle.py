@@ -1,7 +1,7 @@
 """What a trade must be joined with, computed anew from the whole of both logs and in no clever way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -143,17 +143,19 @@ def accepted_trades(rules: JoinRules, trades: Log) -> Iterator[Accepted]:
         clock_ns = clocks_of(trades.events[:place]).get(event.venue, LONG_AGO)
         if event.event_time_ns // rules.base_ns * rules.base_ns < clock_ns - rules.horizon_ns:
             continue
-        if event.action == "trade":
-            if any(is_same(each, event) and is_remembered(rules, each, clock_ns) for each in known):
-                continue
-            known.append(event)
+        if any(is_same(each, event) and is_remembered(rules, each, clock_ns) for each in known):
+            continue
+        known.append(event)
         time_ns = event.event_time_ns
         appended_ms = trades.taken_ms(place)
         yield Accepted(event, appended_ms, time_ns < clock_ns - rules.quote_horizon_ns, time_ns < clock_ns)
 
 
 def is_same(one: Tick, other: Tick) -> bool:
-    return (one.venue, one.instrument, one.trade_id) == (other.venue, other.instrument, other.trade_id)
+    """A trade is known by its id; what corrects or cancels one by all that it says."""
+    if {one.action, other.action} == {"trade"}:
+        return (one.venue, one.instrument, one.trade_id) == (other.venue, other.instrument, other.trade_id)
+    return replace(one, offset=other.offset) == other
 
 
 def is_remembered(rules: JoinRules, tick: Tick, clock_ns: int) -> bool:

@@ -71,6 +71,26 @@ def test_a_quote_of_the_trade_s_own_time_counts_and_one_after_it_does_not() -> N
     assert fields["quote_offset"] == 1
 
 
+CANCELLED = replace(tick(1, 11), action="cancel", refers_to="0", trade_id="0")
+CORRECTED = replace(tick(1, 10, Decimal(2)), action="correct", refers_to="0", trade_id="0c")
+
+
+@pytest.mark.parametrize("told", [CANCELLED, CORRECTED], ids=["cancelled", "corrected"])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_correction_or_cancellation_that_is_delivered_again_is_published_once(
+    told: Tick, *, is_restarted: bool
+) -> None:
+    heard_later = replace(told, offset=3, receive_time_ns=told.receive_time_ns + 1)
+    trades: list[TradeEvent] = [tick(0, 10), told, replace(told, offset=2), heard_later, clock(4, 100)]
+    partition = JoinedPartition(RULES, trades, [quote(0, 9), clock(1, 100)])
+    partition.take_trades(2, NONE)
+    partition.flush()
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    partition.take_all()
+    assert [fields["seq"] for fields in partition.joined] == [0, 1, 3]
+
+
 def test_quotes_that_cannot_be_are_dead_letters() -> None:
     flawed = [
         quote(0, 1, bid=Decimal(-1)),
