@@ -11,7 +11,14 @@ bool IdRuns::begins_anew(std::size_t run) const noexcept {
 }
 
 bool IdRuns::is_counted_anew(std::int64_t id, std::int64_t time_ns) const noexcept {
-  return !runs_.empty() && id < runs_.back().last && time_ns - kCountedAnewNs > runs_.back().last_ns;
+  return !runs_.empty() && id < runs_.back().last && is_much_newer(time_ns, numbers_before(runs_.size()));
+}
+
+/// Whether a time is so much newer than all trades of these numbers. The highest of them need not be the newest: a
+/// correction may give the next number to a trade of long ago.
+bool IdRuns::is_much_newer(std::int64_t time_ns, Numbers numbers) const noexcept {
+  while (numbers.end > numbers.first && runs_[numbers.end - 1].newest_ns < time_ns - kCountedAnewNs) --numbers.end;
+  return numbers.end == numbers.first;
 }
 
 /// The numbers whose last run is the one before this.
@@ -25,7 +32,7 @@ IdRuns::Numbers IdRuns::numbers_before(std::size_t end) const noexcept {
 /// The numbers that a trade of this time is of: former ones where it is not as new as it takes to begin anew.
 IdRuns::Numbers IdRuns::numbers_at(std::int64_t time_ns) const noexcept {
   const auto is_former = [&](const Numbers& now) {
-    return time_ns < runs_[now.first].first_ns && time_ns - kCountedAnewNs <= runs_[now.first - 1].last_ns;
+    return time_ns < runs_[now.first].first_ns && !is_much_newer(time_ns, numbers_before(now.first));
   };
   Numbers found = numbers_before(runs_.size());
   while (found.first > 0 && is_former(found)) found = numbers_before(found.first);
@@ -122,7 +129,9 @@ bool IdRuns::is_past(std::size_t run, std::int64_t time_ns) const noexcept {
 
 bool IdRuns::forget_before(std::int64_t time_ns) {
   std::size_t old = 0;
-  while (old + 1 < runs_.size() && is_past(old, time_ns)) ++old;
+  for (; old + 1 < runs_.size() && is_past(old, time_ns); ++old) {
+    if (!begins_anew(old + 1)) runs_[old + 1].newest_ns = std::max(runs_[old + 1].newest_ns, runs_[old].newest_ns);
+  }
   if (old == 0) return false;
   runs_.erase(runs_.begin(), runs_.begin() + static_cast<std::ptrdiff_t>(old));
   find_former();

@@ -45,7 +45,8 @@ class IdRuns {
     std::int64_t last;
     std::int64_t first_ns;
     std::int64_t last_ns;
-    std::int64_t newest_ns;  // of all its trades: the venue's clock need not follow its ids
+    // Of all its trades, and of those of its numbers that are forgotten: the venue's clock need not follow its ids.
+    std::int64_t newest_ns;
   };
 
   /// What an id that came did to the gaps: one may be gone, and up to two may be new.
@@ -105,6 +106,7 @@ class IdRuns {
 
   [[nodiscard]] bool begins_anew(std::size_t run) const noexcept;
   [[nodiscard]] Numbers numbers_before(std::size_t end) const noexcept;
+  [[nodiscard]] bool is_much_newer(std::int64_t time_ns, Numbers numbers) const noexcept;
   [[nodiscard]] Numbers numbers_at(std::int64_t time_ns) const noexcept;
   [[nodiscard]] Numbers numbers_with(std::int64_t id) const noexcept;
   [[nodiscard]] std::size_t run_behind(const Numbers& numbers, std::int64_t id) const noexcept;

@@ -174,6 +174,22 @@ class Entry:
 
 
 @dataclass
+class Numbering:
+    """The numbers that came since a venue began to count, and when each of them was."""
+
+    times: dict[int, int] = field(default_factory=dict)
+    newest_ns: int = LONG_AGO
+    """The latest time that one of their trades ever had."""
+
+    def learn(self, number: int, time_ns: int) -> None:
+        self.times.setdefault(number, time_ns)
+        self.newest_ns = max(self.newest_ns, time_ns)
+
+    def is_much_older(self, time_ns: int) -> bool:
+        return time_ns > self.newest_ns + COUNTED_ANEW_NS
+
+
+@dataclass
 class Tape:
     """The records so far, and what was made of each: offsets by fate, and the publications in order."""
 
@@ -191,8 +207,8 @@ class Tape:
     published: list[Published] = field(default_factory=list)
     finals: set[Window] = field(default_factory=set)
     missing: dict[Window, int] = field(default_factory=dict)
-    numberings: dict[tuple[str, str], list[dict[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    """By venue and instrument: the numbers that came since a venue began to count, and when each of them was."""
+    numberings: dict[tuple[str, str], list[Numbering]] = field(default_factory=lambda: defaultdict(list))
+    """By venue and instrument: one each time that the venue began to count."""
 
     def take_all(self, events: Iterable[Event]) -> "Tape":
         for event in events:
@@ -322,23 +338,26 @@ class Tape:
             self.carried_out.add(_anywhere(correction))
         if by is not None and _told(before) == _told(by):
             self.duplicates.append(correction.offset)
-            entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            self._learn_name(entry, by)
             return
         changed = set(self._windows(before))
         entry.now = by and _in_place_of(before, by)
         entry.touches.append((before.event_time_ns, correction.offset))
         if by is not None:
             changed |= set(self._windows(by))
-            if by.trade_id not in entry.ids:
-                self._learn(by)
-            entry.ids.setdefault(by.trade_id, by.event_time_ns)
+            self._learn_name(entry, by)
             if by.event_time_ns > before.event_time_ns:
-                entry.moved = {known: max(by.event_time_ns, entry.moved.get(known, LONG_AGO)) for known in entry.ids}
+                self._learn_move(entry, by.event_time_ns)
             entry.touches.append((by.event_time_ns, entry.original.offset))
             entry.touches.append((by.event_time_ns, correction.offset))
         self.corrected.append(correction.offset)
         self._revise(changed, correction, watermark)
         self._finalise(correction.offset)
+
+    def _learn_name(self, entry: Entry, by: Trade) -> None:
+        if by.trade_id not in entry.ids:
+            self._learn(by)
+        entry.ids.setdefault(by.trade_id, by.event_time_ns)
 
     def _remembered(self, correction: Correction, watermark: int | None) -> Entry | None:
         return next(
@@ -362,37 +381,41 @@ class Tape:
     def _learn(self, trade: Trade) -> None:
         if trade.venue not in self.rules.contiguous:
             return
-        numbers = self._numbers_of(trade)
-        if not numbers:
-            self.numberings[trade.venue, trade.instrument].append(numbers)
-        numbers.setdefault(int(trade.trade_id), trade.event_time_ns)
+        numbering = self._numbering_of(trade)
+        if not numbering.times:
+            self.numberings[trade.venue, trade.instrument].append(numbering)
+        numbering.learn(int(trade.trade_id), trade.event_time_ns)
+
+    def _learn_move(self, entry: Entry, time_ns: int) -> None:
+        """A trade that is known by these ids was moved to a later time."""
+        entry.moved = {known: max(time_ns, entry.moved.get(known, LONG_AGO)) for known in entry.ids}
+        numberings = self.numberings[entry.original.venue, entry.original.instrument]
+        for number in (int(known) for known in entry.ids if numberings):
+            newest = next(numbering for numbering in reversed(numberings) if number in numbering.times)
+            newest.learn(number, time_ns)
 
     def _count_of(self, trade: Trade) -> int:
         """Which of its venue's counts a trade is to be numbered in."""
         if trade.venue not in self.rules.contiguous:
             return 0
-        numberings, numbers = self.numberings[trade.venue, trade.instrument], self._numbers_of(trade)
-        return next((at for at, each in enumerate(numberings) if each is numbers), len(numberings))
+        numberings, numbering = self.numberings[trade.venue, trade.instrument], self._numbering_of(trade)
+        return next((at for at, each in enumerate(numberings) if each is numbering), len(numberings))
 
-    def _numbers_of(self, trade: Trade) -> dict[int, int]:
-        """The numbers that a trade's is one of: none where it is much newer than the highest, and yet lower."""
-        numberings = self.numberings[trade.venue, trade.instrument]
+    def _numbering_of(self, trade: Trade) -> Numbering:
+        """The numbers that a trade's is one of: new ones where it is much newer than all, and yet not the highest."""
+        numberings, time_ns = self.numberings[trade.venue, trade.instrument], trade.event_time_ns
         if not numberings:
-            return {}
-
-        def is_much_newer(than: dict[int, int]) -> bool:
-            return trade.event_time_ns > than[max(than)] + COUNTED_ANEW_NS
-
-        if int(trade.trade_id) < max(numberings[-1]) and is_much_newer(numberings[-1]):
-            return {}
+            return Numbering()
+        if int(trade.trade_id) < max(numberings[-1].times) and numberings[-1].is_much_older(time_ns):
+            return Numbering()
         for before, after in reversed(list(pairwise(numberings))):
-            if is_much_newer(before) or trade.event_time_ns >= after[min(after)]:
+            if before.is_much_older(time_ns) or time_ns >= after.times[min(after.times)]:
                 return after
         return numberings[0]
 
     def _is_known(self, trade: Trade, watermark: int | None) -> bool:
         if trade.venue in self.rules.contiguous:
-            return int(trade.trade_id) in self._numbers_of(trade)
+            return int(trade.trade_id) in self._numbering_of(trade).times
         return any(
             self._is_remembered(entry, trade.trade_id, watermark)
             for entry in self._entries_of(trade.venue, trade.instrument)
@@ -453,8 +476,8 @@ class Tape:
         end_ns = self.rules.end_ns(window)
         return sum(
             after - before - 1
-            for numbers in self.numberings[window.venue, window.instrument]
-            for (before, before_ns), (after, after_ns) in pairwise(sorted(numbers.items()))
+            for numbering in self.numberings[window.venue, window.instrument]
+            for (before, before_ns), (after, after_ns) in pairwise(sorted(numbering.times.items()))
             if min(before_ns, after_ns) < end_ns and max(before_ns, after_ns) >= window.start_ns
         )
 

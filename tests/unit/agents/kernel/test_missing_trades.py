@@ -216,6 +216,51 @@ def test_a_trade_that_is_moved_far_keeps_its_place_in_the_venues_count(
     assert (bar.open, bar.close) == tuple(map(Decimal, prices))
 
 
+TEN_AND_ONE_MUCH_LATER: list[Event] = [
+    *(numbered(at, at + 1, at + 1, "10") for at in range(10)),
+    numbered(10, 500, 11, "20"),
+]
+
+
+def renumbered(offset: int, number: int, by: Trade) -> Correction:
+    return replace(corrected(offset, by), refers_to=str(number))
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(
+    "events",
+    [
+        [renumbered(11, 1, numbered(11, 1, 12, "11"))],
+        [
+            renumbered(11, 1, numbered(11, 1, 12, "11")),
+            renumbered(12, 2, numbered(12, 2, 14, "12")),
+            numbered(13, 501, 13, "21"),
+            numbered(14, 502, 15, "22"),
+        ],
+    ],
+    ids=["the next number", "a number behind a gap"],
+)
+def test_a_correction_of_long_ago_that_has_a_number_of_now_begins_no_new_count(
+    events: list[Event], *, is_restarted: bool
+) -> None:
+    partition = folded([*TEN_AND_ONE_MUCH_LATER, *events])
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    sent = [event for event in [*TEN_AND_ONE_MUCH_LATER, *events] if isinstance(event, Trade)]
+    counts = partition.fold(record_batch(partition.next_offset, records_of(sent)))
+    partition.take(a_clock(partition.next_offset, 900))
+    assert (counts["duplicates"], counts["trades"]) == (len(sent), 0)
+    assert {start_s: said[-1] for start_s, said in missing(partition, "1m").items()} == {0: 0, 480: 0}
+
+
+def test_a_number_that_fills_a_gap_is_of_its_count_though_the_newest_trade_of_that_is_forgotten() -> None:
+    rules = replace(MINUTES, intervals=(("1s", SECOND), ("10m", 600 * SECOND)), horizon_ns=10 * SECOND)
+    not_by_time = [numbered(0, 30, 1, "10"), numbered(1, 29, 4, "10"), numbered(2, 90, 2, "10")]
+    partition = folded([*not_by_time, a_clock(3, 105)], rules)
+    partition.take(numbered(4, 100, 3, "10"), a_clock(5, 700))
+    assert ends(partition, "10m") == [("1", "4")]
+
+
 def test_a_lower_number_that_is_not_much_newer_is_of_the_same_count() -> None:
     partition = folded([a_trade(0, 1, trade_id="50"), a_trade(1, 61, trade_id="48"), a_clock(2, 200)])
     assert missing(partition, "1m") == {0: [1], 60: [1]}
@@ -320,7 +365,10 @@ def test_by_any_tree_of_intervals_a_bar_opens_with_the_lowest_old_number_and_clo
 
 @st.composite
 def corrected_tapes(draw: st.DrawFn) -> list[Event]:
-    """What a venue that numbers its trades on and on sent, some late, and some moved far from where they were."""
+    """What a venue that numbers its trades on and on sent, some late or twice, and some moved far from where they were.
+
+    A correction may have the number of what it corrects, or the next.
+    """
     now_ns = NOON
     has_order = draw(st.booleans())
     events: list[Event] = []
@@ -329,16 +377,19 @@ def corrected_tapes(draw: st.DrawFn) -> list[Event]:
     for offset in range(draw(st.integers(1, 30))):
         now_ns += draw(st.sampled_from([0, 1, SECOND // 3, SECOND, 8 * SECOND, 45 * SECOND, 70 * SECOND]))
         sent = [event for event in events if isinstance(event, Trade)]
-        kind = draw(st.sampled_from(["trade"] * 4 + ["late", "clock", "move", "move", "cancel"]))
+        kind = draw(st.sampled_from(["trade"] * 4 + ["late", "again", "clock", "move", "move", "cancel"]))
         if kind == "clock":
             events.append(Clock(offset, "binance", now_ns - draw(st.integers(0, 3)) * SECOND))
         elif kind in ("move", "cancel") and sent:
             of = draw(st.sampled_from(sent))
             to_ns = of.event_time_ns + draw(st.sampled_from([-200, -1, 0, 1, 65, 85, 300])) * SECOND
-            seq = draw(st.sampled_from([of.trade_seq, None]))
+            number = draw(st.just(of.trade_id) | st.builds(lambda: str(next(numbers))))
+            seq = draw(st.sampled_from([of.trade_seq, None, int(number) if has_order else None]))
             by = replace(of, price=draw(prices), event_time_ns=to_ns, receive_time_ns=to_ns, trade_seq=seq)
-            moved = corrected(offset, by)
+            moved = renumbered(offset, int(of.trade_id), replace(by, trade_id=number))
             events.append(moved if kind == "move" else replace(moved, by=None, event_time_ns=now_ns))
+        elif kind == "again" and sent:
+            events.append(replace(draw(st.sampled_from(sent)), offset=offset))
         elif kind == "late" and waiting:
             events.append(replace(waiting.pop(), offset=offset))
         else:
