@@ -86,20 +86,22 @@ bool Series::starts_count(const Trade& trade) const noexcept {
 /// Whether a trade or a bar of this order and time is of a newer count than a sum: by the ids, as long as those of the
 /// count before it are kept, else by what is remembered of it, and by the rule that the ids go by. That rule knows
 /// nothing of trades that were corrected: one may have a much newer time, and its number of before.
-bool Series::is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns, bool starts_it,
-                            bool is_corrected) const noexcept {
+/// Its newest time tells the ids, and that rule the time of which its last trade is at the least.
+bool Series::is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns, std::int64_t since_ns,
+                            bool starts_it, bool is_corrected) const noexcept {
   if (!ids.are_contiguous() || !sum.has_open_close) return false;
   const std::size_t numbering = ids.runs.numbering(newest_ns);
   if (numbering > 0) return ids.runs.numbering(sum.newest_event_ns) < numbering;
   const bool is_lower = order.first < sum.last_order.first;
   const bool is_as_it_came = !is_corrected && !sum.is_corrected;
-  return starts_it || (is_as_it_came && is_lower && newest_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns);
+  return starts_it || (is_as_it_came && is_lower && since_ns - IdRuns::kCountedAnewNs > sum.newest_event_ns);
 }
 
 Count Series::count_of(const Aggregate& sum, const Trade& trade) const noexcept {
-  if (starts_count(trade) || is_newer_count(sum, trade.order, trade.event_time_ns, false, false)) return Count::newer;
+  const std::int64_t time_ns = trade.event_time_ns;
+  if (starts_count(trade) || is_newer_count(sum, trade.order, time_ns, time_ns, false, false)) return Count::newer;
   const bool is_former = sum.has_open_close && ids.runs.has_former() &&
-                         ids.runs.numbering(trade.event_time_ns) < ids.runs.numbering(sum.newest_event_ns);
+                         ids.runs.numbering(time_ns) < ids.runs.numbering(sum.newest_event_ns);
   return is_former ? Count::former : Count::same;
 }
 
@@ -110,10 +112,12 @@ void Series::add(Aggregate& sum, const Trade& trade) const {
   if (is_first && sum.has_open_close) sum.starts_count = starts_count(trade);
 }
 
-/// Adds what follows a sum in time.
-void Series::append(Aggregate& sum, const Aggregate& next) const {
-  const bool is_anew = next.has_open_close &&
-                       is_newer_count(sum, next.last_order, next.newest_event_ns, next.starts_count, next.is_corrected);
+/// Adds what follows a sum in time, from a bar that starts then. The newest of its trades need not be the last: it may
+/// count for volume alone, or be gone.
+void Series::append(Aggregate& sum, const Aggregate& next, std::int64_t start_ns) const {
+  const std::int64_t since_ns = next.is_recounted ? next.newest_event_ns : start_ns;
+  const bool is_anew = next.has_open_close && is_newer_count(sum, next.last_order, next.newest_event_ns, since_ns,
+                                                             next.starts_count, next.is_corrected);
   sum.merge(next, is_anew);
 }
 
@@ -121,7 +125,8 @@ void Series::append(Aggregate& sum, const Aggregate& next) const {
 Aggregate Series::sum_of_final(std::size_t level, const Bar& bar) {
   Aggregate sum;
   const LevelBars& children = bars(tree_[level].child);
-  children.read(children.final(bar.start_ns, end_ns(level, bar)), [&](const Bar& child) { append(sum, child.sum); });
+  children.read(children.final(bar.start_ns, end_ns(level, bar)),
+                [&](const Bar& child) { append(sum, child.sum, child.start_ns); });
   return sum;
 }
 
@@ -310,7 +315,7 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
       const Bytes stored = make_known(level, bar, changes);
       each_above(level, bar, [&](std::size_t parent, Bar& above) {
         if (tree_[parent].is_hopping()) return;
-        append(above.sum, bar.sum);
+        append(above.sum, bar.sum, bar.start_ns);
         mark_dirty(parent, above, changes);
       });
       if (!stored.empty()) here.seal_last_final(bar, stored);
@@ -425,7 +430,7 @@ Aggregate Series::total(std::size_t level, const Bar& bar) {
   const LevelBars& parts = bars(child);
   const LevelBars::Slots missing_parts =
       tree_[level].is_hopping() ? parts.all(bar.start_ns, end) : parts.forming(bar.start_ns, end);
-  parts.read(missing_parts, [&](const Bar& part) { append(sum, total(child, part)); });
+  parts.read(missing_parts, [&](const Bar& part) { append(sum, total(child, part), part.start_ns); });
   return sum;
 }
 

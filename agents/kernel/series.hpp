@@ -166,11 +166,11 @@ class Series {
 
  private:
   [[nodiscard]] bool starts_count(const Trade& trade) const noexcept;
-  [[nodiscard]] bool is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns, bool starts_it,
-                                    bool is_corrected) const noexcept;
+  [[nodiscard]] bool is_newer_count(const Aggregate& sum, const OrderKey& order, std::int64_t newest_ns,
+                                    std::int64_t since_ns, bool starts_it, bool is_corrected) const noexcept;
   [[nodiscard]] Count count_of(const Aggregate& sum, const Trade& trade) const noexcept;
   void add(Aggregate& sum, const Trade& trade) const;
-  void append(Aggregate& sum, const Aggregate& next) const;
+  void append(Aggregate& sum, const Aggregate& next, std::int64_t start_ns) const;
   [[nodiscard]] Aggregate sum_of_final(std::size_t level, const Bar& bar);
   Bar& open(std::size_t level, std::int64_t start_ns, std::int64_t watermark_ns, Changes& changes);
   void fold_late(std::size_t level, Bar& bar, const Trade& trade, bool has_new_returns, Changes& changes);

@@ -19,8 +19,9 @@ from tests.unit.agents.kernel.partition_kit import (
     read_bar,
     read_live,
     records_of,
+    trade_value,
 )
-from tests.unit.agents.kernel.record_sets import record_batch
+from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
 MINUTES = Rules(
     (("1s", SECOND), ("1m", 60 * SECOND)),
@@ -259,6 +260,28 @@ def test_a_number_that_fills_a_gap_is_of_its_count_though_the_newest_trade_of_th
     partition = folded([*not_by_time, a_clock(3, 105)], rules)
     partition.take(numbered(4, 100, 3, "10"), a_clock(5, 700))
     assert ends(partition, "10m") == [("1", "4")]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("newest", ["counts for volume alone", "is cancelled"])
+def test_a_bar_closes_with_the_highest_number_whatever_came_behind_it_that_is_no_close(
+    newest: str, *, is_restarted: bool
+) -> None:
+    lengths = (("1s", 1), ("1m", 60), ("5m", 300), ("15m", 900))
+    conditions = {"binance": {"odd lot": ("volume",)}}
+    intervals = tuple((name, length * SECOND) for name, length in lengths)
+    partition = Partition(replace(MINUTES, intervals=intervals, conditions=conditions))
+    over_the_edge = [numbered(0, 1, 8, "100"), numbered(1, 300.1, 9, "90"), numbered(2, 299.9, 10, "101")]
+    last = numbered(3, 400, 11, "102")
+    value = trade_value(last, conditions=["odd lot"] if newest == "counts for volume alone" else [])
+    partition.fold(record_batch(0, [*records_of(over_the_edge), KafkaRecord(b"key", value)]))
+    if newest == "is cancelled":
+        partition.fold(record_batch(4, records_of([Correction(4, "binance", "BTC-USDT", "11", None, NOON)])))
+    partition.flush()
+    if is_restarted:
+        partition.crash_and_restore(is_compacted=True)
+    partition.take(a_clock(partition.next_offset, 1_000))
+    assert ends(partition, "15m") == [("8", "10")]
 
 
 def test_a_lower_number_that_is_not_much_newer_is_of_the_same_count() -> None:
