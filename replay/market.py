@@ -1,4 +1,7 @@
-"""A seeded market: the same seed, instruments and rate make the same trades at the same times after its start."""
+"""A seeded market: the same seed, instruments and rate make the same trades at the same times after its start.
+
+Their ids are of the start too: a market that begins again later has others, as an exchange gives no id twice.
+"""
 
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,6 +17,9 @@ SECOND_NS: Final = 1_000_000_000
 PRICE_PLACES: Final = 2
 SIZE_PLACES: Final = 5
 _LOWEST_TICKS: Final = 100
+_ID_STEP_NS: Final = 1_000
+"""Ids of an instrument are seldom taken faster than one a microsecond: a market that begins with its start in
+microseconds has them above those of all that began before it."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,15 @@ class MarketSpec:
 
 
 def trades(spec: MarketSpec, start_ns: int) -> Iterator[SimulatedTrade]:
-    """The market's trades without end, in event-time order, from its start on."""
+    """The market's trades without end, in event-time order, from its start on.
+
+    Ids of an instrument have no holes, and are above those that a market had which began earlier.
+    """
     chance = random.Random(f"{spec.seed}")  # noqa: S311 - no secret, and the same market in every run
     weights = list(accumulate(1 / rank for rank in range(1, len(spec.instruments) + 1)))
     every = range(len(spec.instruments))
     ticks = [chance.randrange(10_000, 10_000_000) for _ in every]
-    counts = [chance.randrange(1, 1_000_000) for _ in every]
+    ids = [start_ns // _ID_STEP_NS + chance.randrange(1, 1_000_000) for _ in every]
     mean_gap_ns = SECOND_NS // spec.rate
     time_ns = start_ns
     while True:
@@ -40,10 +49,10 @@ def trades(spec: MarketSpec, start_ns: int) -> Iterator[SimulatedTrade]:
         which = chance.choices(every, cum_weights=weights)[0]
         widest_step = ticks[which] // 20_000 + 1
         ticks[which] = max(_LOWEST_TICKS, ticks[which] + chance.randint(-widest_step, widest_step))
-        counts[which] += 1
+        ids[which] += 1
         yield SimulatedTrade(
             instrument=spec.instruments[which],
-            trade_id=counts[which],
+            trade_id=ids[which],
             price=decimal_text(ticks[which], PRICE_PLACES),
             size=decimal_text(chance.randrange(1, 200_000), SIZE_PLACES),
             aggressor="buy" if chance.randrange(2) else "sell",

@@ -5,6 +5,7 @@ import gzip
 import json
 import ssl
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from local import certificates
 from replay.binance import BinanceProtocol
+from replay.bitstamp import BETWEEN_IDS
 from replay.exchange import SETTLED_S, Exchange
 from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger, read_ledger
@@ -218,6 +220,19 @@ def test_the_same_seed_makes_the_same_market() -> None:
 
     assert first(SPEC) == first(MarketSpec(INSTRUMENTS, rate=100, seed=7))
     assert first(SPEC) != first(MarketSpec(INSTRUMENTS, rate=100, seed=8))
+
+
+def test_a_market_that_begins_again_gives_no_id_twice() -> None:
+    def ids_from(start_ns: int) -> dict[str, set[int]]:
+        ids: dict[str, set[int]] = {instrument: set() for instrument in INSTRUMENTS}
+        for made in islice(trades(SPEC, start_ns), 2_000):
+            ids[made.instrument].add(made.trade_id)
+        return ids
+
+    before, again = ids_from(START_NS), ids_from(START_NS + SECOND_NS)
+    for instrument in INSTRUMENTS:
+        assert max(before[instrument]) < min(again[instrument])
+    assert max(map(max, again.values())) * BETWEEN_IDS < 2**53, "JSON numbers of every venue stay exact"
 
 
 def test_trade_ids_of_an_instrument_have_no_holes_and_times_never_go_back() -> None:
