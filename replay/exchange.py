@@ -30,6 +30,9 @@ YIELD_EVERY: Final = 100
 SETTLED_S: Final = 1.0
 """How long after a subscription no other one follows: several times what any venue wants between two messages."""
 
+SLOWEST_READER_S: Final = 5.0
+"""How long all others wait for a client that does not read, which is then cut, as real venues do."""
+
 
 class Subscriptions:
     """Who listens to which stream."""
@@ -199,8 +202,7 @@ class Exchange:
     async def drop_connections(self) -> None:
         """Cut every connection without a closing handshake, as a lost network does."""
         for connection in list(self._server.connections if self._server else ()):
-            connection.transport.abort()
-            self._subscriptions.drop(connection)
+            self._cut(connection)
 
     def deafen(self, instrument: str, *, stubborn: bool = False) -> None:
         """Let an instrument's subscriptions die, until they are made again; or until the next connection."""
@@ -279,9 +281,16 @@ class Exchange:
     async def _send(self, stream: str, frame: str) -> None:
         for connection in self._subscriptions.listeners(stream):
             try:
-                await connection.send(frame)
+                async with asyncio.timeout(SLOWEST_READER_S):
+                    await connection.send(frame)
+            except TimeoutError:
+                self._cut(connection)
             except ConnectionClosed:
                 self._subscriptions.drop(connection)
+
+    def _cut(self, connection: ServerConnection) -> None:
+        connection.transport.abort()
+        self._subscriptions.drop(connection)
 
 
 def _response(status: HTTPStatus, text: str, more: Mapping[str, str] | None = None) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import ssl
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -45,12 +46,26 @@ def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> S
     return SimulatedTrade(instrument, number, price, "0.50", "buy", START_NS + number * SECOND_NS)
 
 
+class Waiting:
+    """Trades that are made once a test lets them begin."""
+
+    def __init__(self, *made: SimulatedTrade) -> None:
+        self._made = made
+        self.begin = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+        await self.begin.wait()
+        for one in self._made:
+            yield one
+
+
 def recorded(*some: SimulatedTrade) -> TradeRecording:
     return TradeRecording(list(some), None)
 
 
-def dial(exchange: Exchange, path: str, client: ssl.SSLContext) -> connect:
-    return connect(f"wss://{exchange.address}{path}", ssl=client, server_hostname="localhost")
+def dial(exchange: Exchange, path: str, client: ssl.SSLContext, *, max_queue: int = 16) -> connect:
+    """A plain client; it takes no more from the network while `max_queue` frames wait to be received."""
+    return connect(f"wss://{exchange.address}{path}", ssl=client, server_hostname="localhost", max_queue=max_queue)
 
 
 async def receive(socket: ClientConnection) -> Any:
@@ -212,6 +227,27 @@ async def test_a_dropped_connection_can_come_back(tls: tuple[ssl.SSLContext, ssl
         async with dial(exchange, path, tls[1]) as again:
             clock.advance(SECOND_NS)
             assert (await receive(again))["data"]["e"] == "trade"
+
+
+async def test_a_client_that_does_not_read_is_cut_and_the_others_are_sent_all(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replay.exchange.SLOWEST_READER_S", 2.0)
+    path = "/stream?streams=btcusdt@trade"
+    long = "1" * 100_000
+    made = [trade(number, price=long) for number in range(1, 201)]  # more than the sockets of both ends have room for
+    source = Waiting(*made)
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, path, tls[1], max_queue=1) as silent,
+        dial(exchange, path, tls[1]) as reading,
+    ):
+        for each in (silent, reading):
+            await ask(each, method="LIST_SUBSCRIPTIONS", id=1)
+        source.begin.set()
+        assert [(await receive(reading))["data"]["t"] for _ in made] == [one.trade_id for one in made]
+        with pytest.raises(ConnectionClosed):
+            await receive_until_closed(silent)
 
 
 def test_the_same_seed_makes_the_same_market() -> None:
