@@ -10,6 +10,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import ClassVar, Final, Protocol, Self
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -41,6 +42,7 @@ class Subscriptions:
         self._listeners: defaultdict[str, set[ServerConnection]] = defaultdict(set)
         self._deaf: set[tuple[str, ServerConnection]] = set()
         self._stubborn = False
+        self._sent_s: WeakKeyDictionary[ServerConnection, float] = WeakKeyDictionary()
         self.first = asyncio.Event()
         """Set by the first subscription of all."""
         self.added = asyncio.Event()
@@ -68,6 +70,14 @@ class Subscriptions:
         for listeners in self._listeners.values():
             listeners.discard(connection)
         self._deaf = {deaf for deaf in self._deaf if deaf[1] is not connection}
+
+    def note_sent(self, connection: ServerConnection) -> None:
+        """Remember that the connection is sent something of a stream now."""
+        self._sent_s[connection] = asyncio.get_running_loop().time()
+
+    def last_sent_s(self, connection: ServerConnection) -> float:
+        """When the connection was last sent something of a stream, by the event loop's clock; 0 if never."""
+        return self._sent_s.get(connection, 0.0)
 
     def of(self, connection: ServerConnection) -> list[str]:
         """The streams that a connection listens to."""
@@ -283,6 +293,7 @@ class Exchange:
             try:
                 async with asyncio.timeout(SLOWEST_READER_S):
                     await connection.send(frame)
+                self._subscriptions.note_sent(connection)
             except TimeoutError:
                 self._cut(connection)
             except ConnectionClosed:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -36,9 +37,8 @@ class OkxProtocol:
         self._instruments = set(instruments)
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
-        """Answer requests; a client that says nothing for half a minute is cut."""
-        while True:
-            message = await asyncio.wait_for(connection.recv(), SILENCE_S)
+        """Answer requests; a connection on which neither side says anything for half a minute is cut."""
+        while (message := await _heard(connection, subscriptions)) is not None:
             if message == "ping":
                 await connection.send("pong")
                 continue
@@ -119,6 +119,16 @@ class OkxProtocol:
         name = argument["instId"]
         change(connection, name if argument["channel"] == CHANNEL else f"{BOOK} {name}")
         return {"event": operation, "arg": argument, "connId": "1"}
+
+
+async def _heard(connection: ServerConnection, subscriptions: Subscriptions) -> str | bytes | None:
+    """The client's next message; nothing where it comes in no time, and the client was sent nothing meanwhile."""
+    clock = asyncio.get_running_loop().time
+    since_s = clock()
+    while (left_s := max(since_s, subscriptions.last_sent_s(connection)) + SILENCE_S - clock()) > 0:
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(connection.recv(), left_s)
+    return None
 
 
 def _candles(query: Mapping[str, str], history: History) -> str:

@@ -22,6 +22,7 @@ from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger, read_ledger
 from replay.market import Market, MarketSpec, trades
 from replay.market_clock import SteppedClock
+from replay.okx import OkxProtocol
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
 from replay.trade import SimulatedTrade, rfc3339
 
@@ -46,17 +47,20 @@ def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> S
     return SimulatedTrade(instrument, number, price, "0.50", "buy", START_NS + number * SECOND_NS)
 
 
-class Waiting:
-    """Trades that are made once a test lets them begin."""
+class Script:
+    """Trades that a test says while the exchange plays them."""
 
-    def __init__(self, *made: SimulatedTrade) -> None:
-        self._made = made
-        self.begin = asyncio.Event()
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[SimulatedTrade] = asyncio.Queue()
+
+    def say(self, *made: SimulatedTrade) -> None:
+        """Make these next."""
+        for one in made:
+            self._items.put_nowait(one)
 
     async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
-        await self.begin.wait()
-        for one in self._made:
-            yield one
+        while True:
+            yield await self._items.get()
 
 
 def recorded(*some: SimulatedTrade) -> TradeRecording:
@@ -65,7 +69,8 @@ def recorded(*some: SimulatedTrade) -> TradeRecording:
 
 def dial(exchange: Exchange, path: str, client: ssl.SSLContext, *, max_queue: int = 16) -> connect:
     """A plain client; it takes no more from the network while `max_queue` frames wait to be received."""
-    return connect(f"wss://{exchange.address}{path}", ssl=client, server_hostname="localhost", max_queue=max_queue)
+    address = f"wss://{exchange.address}{path}"
+    return connect(address, ssl=client, server_hostname="localhost", max_queue=max_queue, ping_interval=None)
 
 
 async def receive(socket: ClientConnection) -> Any:
@@ -236,7 +241,7 @@ async def test_a_client_that_does_not_read_is_cut_and_the_others_are_sent_all(
     path = "/stream?streams=btcusdt@trade"
     long = "1" * 100_000
     made = [trade(number, price=long) for number in range(1, 201)]  # more than the sockets of both ends have room for
-    source = Waiting(*made)
+    source = Script()
     async with (
         Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
         dial(exchange, path, tls[1], max_queue=1) as silent,
@@ -244,10 +249,39 @@ async def test_a_client_that_does_not_read_is_cut_and_the_others_are_sent_all(
     ):
         for each in (silent, reading):
             await ask(each, method="LIST_SUBSCRIPTIONS", id=1)
-        source.begin.set()
+        source.say(*made)
         assert [(await receive(reading))["data"]["t"] for _ in made] == [one.trade_id for one in made]
         with pytest.raises(ConnectionClosed):
             await receive_until_closed(silent)
+
+
+async def test_okx_cuts_only_a_connection_on_which_neither_side_says_anything(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    now_s = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now_s)
+    source, path = Script(), OkxProtocol.path
+    async with (
+        Exchange(OkxProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, path, tls[1]) as listening,
+        dial(exchange, path, tls[1]) as pinging,
+        dial(exchange, path, tls[1]) as idle,
+    ):
+        for socket, instrument in ((listening, "BTC-USDT"), (pinging, "ETH-USDT"), (idle, "ETH-USDT")):
+            answer = await ask(socket, op="subscribe", args=[{"channel": "trades-all", "instId": instrument}])
+            assert answer["event"] == "subscribe"
+        for number in range(1, 4):
+            now_s += 20
+            source.say(trade(number))
+            assert (await receive(listening))["data"][0]["tradeId"] == str(number)
+            await pinging.send("ping")
+            assert await pinging.recv() == "pong"
+        with pytest.raises(ConnectionClosed):
+            await receive_until_closed(idle)
+        for socket in (listening, pinging):
+            await socket.send("ping")
+            assert await socket.recv() == "pong"
 
 
 def test_the_same_seed_makes_the_same_market() -> None:
