@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from replay.trade import SimulatedTrade
 MAX_TRADES: Final = 1_000
 POLICY_VIOLATION: Final = 1008
 MILLISECOND_NS: Final = 1_000_000
+_COMBINED: Final = re.compile(r'\{"stream":\s*"[^"\\]+",\s*"data":\s*(.*)\}', re.DOTALL)
 _INVALID_JSON: Final = {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
 _UNKNOWN_METHOD: Final = "Invalid request: unknown variant, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
 
@@ -31,6 +33,7 @@ class BinanceProtocol:
     """Combined streams at `/stream`, raw ones at `/ws`; a ping each 20 s, five requests a second, 1,024 streams."""
 
     path: ClassVar[str] = "/stream"
+    other_paths: ClassVar[Sequence[str]] = ("/ws", "/ws/*")
     resolution_ns: ClassVar[int] = 1_000_000
     ping_interval_s: float | None = 20.0
     max_streams: ClassVar[int] = 1_024
@@ -43,7 +46,10 @@ class BinanceProtocol:
         """Subscribe to what the address names, then answer requests."""
         request = connection.request
         address = urlsplit(request.path if request is not None else "/")
-        for stream in _streams_of(address.path, address.query):
+        _, raw, names = address.path.partition("/ws")
+        if raw:
+            subscriptions.translate(connection, _raw_event)
+        for stream in _split(names) if raw else _streams_of(address.query):
             subscriptions.add(connection, stream)
         recent: deque[float] = deque(maxlen=self.max_messages_per_s)
         async for message in connection:
@@ -141,10 +147,18 @@ def _refusal(message: str, identifier: object) -> dict[str, Any]:
     return {"error": {"code": 2, "msg": message}, "id": identifier}
 
 
-def _streams_of(path: str, query: str) -> list[str]:
-    if path.startswith("/ws/"):
-        return path.removeprefix("/ws/").split("/")
-    return [stream for names in parse_qs(query).get("streams", []) for stream in names.split("/")]
+def _streams_of(query: str) -> list[str]:
+    return [stream for names in parse_qs(query).get("streams", []) for stream in _split(names)]
+
+
+def _split(names: str) -> list[str]:
+    return [stream for stream in names.split("/") if stream]
+
+
+def _raw_event(frame: str) -> str:
+    """What a combined stream's frame is the envelope of; frames that are broken stay so."""
+    combined = _COMBINED.fullmatch(frame)
+    return combined[1] if combined else frame
 
 
 def _symbol(instrument: str) -> str:

@@ -5,7 +5,7 @@ List" of the documentation of USDS-margined futures. Connection and requests are
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from replay.binance import BinanceProtocol, book, history_page
@@ -20,6 +20,13 @@ class BinanceUsdmProtocol(BinanceProtocol):
     """The `aggTrade` streams of the endpoint `/market`, and `bookTicker` of `/public`."""
 
     path: ClassVar[str] = "/market/stream"
+    other_paths: ClassVar[Sequence[str]] = (
+        "/market/ws",
+        "/market/ws/*",
+        "/public/stream",
+        "/public/ws",
+        "/public/ws/*",
+    )
     ping_interval_s: float | None = PING_S
     max_streams: ClassVar[int] = 200
     max_messages_per_s: ClassVar[int] = 10

@@ -30,6 +30,7 @@ class BitstampProtocol:
     """The channels `live_trades_…` and `order_book_…`."""
 
     path: ClassVar[str] = "/"
+    other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MICROSECOND_NS
     ping_interval_s: float | None = None
 

@@ -32,6 +32,7 @@ class BybitProtocol:
     """
 
     path: ClassVar[str] = "/v5/public/spot"
+    other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MILLISECOND_NS
     ping_interval_s: float | None = None
 

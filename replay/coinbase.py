@@ -33,6 +33,7 @@ class CoinbaseProtocol:
     """The channels `matches`, `heartbeat` and `ticker`. `side` is the maker's, on the feed and in the REST API."""
 
     path: ClassVar[str] = "/"
+    other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MICROSECOND_NS
     ping_interval_s: float | None = None
 

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from http import HTTPStatus
 from types import TracebackType
 from typing import ClassVar, Final, Protocol, Self
@@ -42,6 +43,7 @@ class Subscriptions:
         self._listeners: defaultdict[str, set[ServerConnection]] = defaultdict(set)
         self._deaf: set[tuple[str, ServerConnection]] = set()
         self._stubborn = False
+        self._translators: WeakKeyDictionary[ServerConnection, Callable[[str], str]] = WeakKeyDictionary()
         self._sent_s: WeakKeyDictionary[ServerConnection, float] = WeakKeyDictionary()
         self.first = asyncio.Event()
         """Set by the first subscription of all."""
@@ -70,6 +72,15 @@ class Subscriptions:
         for listeners in self._listeners.values():
             listeners.discard(connection)
         self._deaf = {deaf for deaf in self._deaf if deaf[1] is not connection}
+
+    def translate(self, connection: ServerConnection, translator: Callable[[str], str]) -> None:
+        """Send the connection what this makes of each frame."""
+        self._translators[connection] = translator
+
+    def translated(self, connection: ServerConnection, frame: str) -> str:
+        """A frame as the connection is sent it."""
+        translator = self._translators.get(connection)
+        return frame if translator is None else translator(frame)
 
     def note_sent(self, connection: ServerConnection) -> None:
         """Remember that the connection is sent something of a stream now."""
@@ -101,6 +112,8 @@ class VenueProtocol(Protocol):
 
     path: ClassVar[str]
     """Where its WebSocket is served."""
+    other_paths: ClassVar[Sequence[str]]
+    """Where else, `*` standing for anything."""
     resolution_ns: ClassVar[int]
     """How exactly it tells the time of a trade."""
     ping_interval_s: float | None
@@ -236,10 +249,13 @@ class Exchange:
         return all(self._subscriptions.listeners(stream) for stream in streams)
 
     def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
-        """REST on the same port: whatever does not want to become a WebSocket."""
-        if "Upgrade" in request.headers:
-            return None
+        """REST on the same port, whatever does not want to become a WebSocket; and which path has none."""
         address = urlsplit(request.path)
+        if "Upgrade" in request.headers:
+            is_served = any(
+                fnmatchcase(address.path, path) for path in (self._protocol.path, *self._protocol.other_paths)
+            )
+            return None if is_served else _response(HTTPStatus.NOT_FOUND, "{}")
         refusal = self.faults.refuses()
         if refusal is not None:
             return _response(refusal.status, refusal.text, {"Retry-After": "1"})
@@ -292,7 +308,7 @@ class Exchange:
         for connection in self._subscriptions.listeners(stream):
             try:
                 async with asyncio.timeout(SLOWEST_READER_S):
-                    await connection.send(frame)
+                    await connection.send(self._subscriptions.translated(connection, frame))
                 self._subscriptions.note_sent(connection)
             except TimeoutError:
                 self._cut(connection)

@@ -35,6 +35,7 @@ class KrakenProtocol:
     """The channels `trade` and `ticker`. Numbers are written by their own digits, never through a float."""
 
     path: ClassVar[str] = "/v2"
+    other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = 1_000
     ping_interval_s: float | None = None
 

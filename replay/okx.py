@@ -30,6 +30,7 @@ class OkxProtocol:
     """The channels `trades-all`, a trade a frame, and `bbo-tbt`."""
 
     path: ClassVar[str] = "/ws/v5/business"
+    other_paths: ClassVar[Sequence[str]] = ("/ws/v5/public",)
     resolution_ns: ClassVar[int] = MILLISECOND_NS
     ping_interval_s: float | None = None
 

@@ -6,16 +6,18 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from local import certificates
 from replay.binance import BinanceProtocol
+from replay.binance_usdm import BinanceUsdmProtocol
 from replay.bitstamp import BETWEEN_IDS
 from replay.exchange import SETTLED_S, Exchange
 from replay.kraken import KrakenProtocol
@@ -23,8 +25,10 @@ from replay.ledger import Ledger, read_ledger
 from replay.market import Market, MarketSpec, trades
 from replay.market_clock import SteppedClock
 from replay.okx import OkxProtocol
+from replay.quotes import SimulatedQuote
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
 from replay.trade import SimulatedTrade, rfc3339
+from replay.venues import VenueName, protocol_of
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -48,17 +52,17 @@ def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> S
 
 
 class Script:
-    """Trades that a test says while the exchange plays them."""
+    """Trades and quotes that a test says while the exchange plays them."""
 
     def __init__(self) -> None:
-        self._items: asyncio.Queue[SimulatedTrade] = asyncio.Queue()
+        self._items: asyncio.Queue[SimulatedTrade | SimulatedQuote] = asyncio.Queue()
 
-    def say(self, *made: SimulatedTrade) -> None:
-        """Make these next."""
-        for one in made:
-            self._items.put_nowait(one)
+    def say(self, *items: SimulatedTrade | SimulatedQuote) -> None:
+        """Play these next."""
+        for item in items:
+            self._items.put_nowait(item)
 
-    async def __aiter__(self) -> AsyncIterator[SimulatedTrade]:
+    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | SimulatedQuote]:
         while True:
             yield await self._items.get()
 
@@ -125,6 +129,66 @@ async def test_binance_takes_streams_from_the_address(tls: tuple[ssl.SSLContext,
         assert [(await receive(socket))["stream"] for _ in range(2)] == ["btcusdt@trade", "ethusdt@trade"]
         listed = await ask(socket, method="LIST_SUBSCRIPTIONS", id=2)
     assert listed == {"result": ["btcusdt@trade", "ethusdt@trade"], "id": 2}
+
+
+async def test_raw_binance_streams_have_no_envelope(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    event = (
+        '{"e":"trade","E":1700000001000,"s":"BTCUSDT","t":1,'
+        '"p":"100.10","q":"0.50","T":1700000001000,"m":false,"M":true}'
+    )
+    source, stream = Script(), "btcusdt@trade"
+    async with (
+        Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, f"/ws/{stream}", tls[1]) as of_address,
+        dial(exchange, "/ws", tls[1]) as of_request,
+        dial(exchange, f"/stream?streams={stream}", tls[1]) as combined,
+    ):
+        assert await ask(of_request, method="SUBSCRIBE", params=[stream], id=1) == {"result": None, "id": 1}
+        for socket in (of_address, combined):
+            assert await ask(socket, method="LIST_SUBSCRIPTIONS", id=1) == {"result": [stream], "id": 1}
+        source.say(trade(1))
+        frames = [await asyncio.wait_for(socket.recv(), 120) for socket in (of_address, of_request, combined)]
+    assert frames == [event, event, f'{{"stream":"{stream}","data":{event}}}']
+
+
+async def test_raw_quotes_of_binance_usdm_have_no_envelope(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    source = Script()
+    async with (
+        Exchange(BinanceUsdmProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, "/public/ws/btcusdt@bookTicker", tls[1]) as socket,
+    ):
+        await ask(socket, method="LIST_SUBSCRIPTIONS", id=1)
+        source.say(SimulatedQuote("BTC-USDT", 4, "1.0", "2.0", "1.5", "3.0", START_NS + 1))
+        event = await receive(socket)
+    amounts = {"b": "1.0", "B": "2.0", "a": "1.5", "A": "3.0"}
+    times = {"T": 1_700_000_000_000, "E": 1_700_000_000_000}
+    assert event == {"e": "bookTicker", "u": 4, "s": "BTCUSDT", **amounts, **times}
+
+
+PATHS = {
+    VenueName.BINANCE: ("/stream", "/ws", "/ws/btcusdt@trade/ethusdt@trade"),
+    VenueName.BINANCE_USDM: ("/market/stream", "/market/ws/btcusdt@aggTrade", "/public/stream", "/public/ws"),
+    VenueName.BITSTAMP: ("", "/"),
+    VenueName.BYBIT: ("/v5/public/spot",),
+    VenueName.COINBASE: ("", "/"),
+    VenueName.KRAKEN: ("/v2",),
+    VenueName.OKX: ("/ws/v5/public", "/ws/v5/business"),
+}
+
+
+@pytest.mark.parametrize("venue", list(VenueName))
+async def test_a_websocket_is_served_at_the_venues_own_paths_alone(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], venue: VenueName
+) -> None:
+    async with Exchange(protocol_of(venue, INSTRUMENTS), recorded(), tls[0]) as exchange:
+        for path in PATHS[venue]:
+            async with dial(exchange, path, tls[1]):
+                pass
+        for path in ("/nope", f"{PATHS[venue][0]}/nope"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with dial(exchange, path, tls[1]):
+                    pass
+            assert refused.value.response.status_code == HTTPStatus.NOT_FOUND
 
 
 async def test_binance_refuses_what_it_does_not_know(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
