@@ -6,7 +6,8 @@ Pages "WebSocket Overview", "WebSocket Channels", "Get product trades" and "Pagi
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, Final
@@ -27,6 +28,8 @@ MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 300
 MICROSECOND_NS: Final = 1_000
 SECOND_NS: Final = 1_000_000_000
+_CHANNELS: Final = {"matches": "", "heartbeat": "heartbeat ", "ticker": "ticker "}
+"""What comes before the product in the names of their streams."""
 
 
 class CoinbaseProtocol:
@@ -49,9 +52,9 @@ class CoinbaseProtocol:
             return
         heartbeat = asyncio.create_task(self._beat(connection, subscriptions))
         try:
-            await connection.send(json.dumps(self._take(first, connection, subscriptions)))
+            await self._take(first, connection, subscriptions)
             async for message in connection:
-                await connection.send(json.dumps(self._take(message, connection, subscriptions)))
+                await self._take(message, connection, subscriptions)
         finally:
             heartbeat.cancel()
 
@@ -61,9 +64,7 @@ class CoinbaseProtocol:
 
     def encode(self, trade: SimulatedTrade) -> str:
         """A match."""
-        return json.dumps(
-            {"type": "match", "sequence": trade.trade_id, "product_id": trade.instrument, **self._old(trade)}
-        )
+        return self._match("match", trade)
 
     def trade_id(self, trade: SimulatedTrade) -> str:
         """Its number within the product."""
@@ -71,7 +72,7 @@ class CoinbaseProtocol:
 
     def quote_stream_of(self, instrument: str) -> str:
         """The product's ticker."""
-        return f"ticker {instrument}"
+        return _CHANNELS["ticker"] + instrument
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
         """A ticker, with the time of the match that left the book so."""
@@ -94,7 +95,7 @@ class CoinbaseProtocol:
             case {"type": "match" | "last_match", "product_id": str(product)}:
                 return product
             case {"type": "ticker", "product_id": str(product)}:
-                return f"ticker {product}"
+                return self.quote_stream_of(product)
             case _:
                 return ""
 
@@ -122,27 +123,83 @@ class CoinbaseProtocol:
             "time": rfc3339(trade.event_time_ns),
         }
 
-    def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> dict[str, Any]:
+    def _match(self, kind: str, trade: SimulatedTrade) -> str:
+        return json.dumps(
+            {"type": kind, "sequence": trade.trade_id, "product_id": trade.instrument, **self._old(trade)}
+        )
+
+    async def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> None:
+        """Change what a client is sent, and tell it all that it is sent now; then the last match of what is new."""
+        before = subscriptions.of(connection)
         try:
-            request = json.loads(message)
-            kind, products, channels = request["type"], request["product_ids"], request["channels"]
-        except (ValueError, TypeError, KeyError):
-            return {"type": "error", "message": "Malformed JSON", "reason": ""}
-        unknown = [product for product in products if product not in self._instruments]
-        if unknown or kind not in ("subscribe", "unsubscribe"):
-            reason = f"{unknown[0]} is not a valid product" if unknown else f"{kind} is not a valid type"
-            return {"type": "error", "message": "Failed to subscribe", "reason": reason}
+            self._change(json.loads(message), connection, subscriptions)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            await connection.send(_error("Malformed JSON", ""))
+            return
+        except _Refused as refused:
+            await connection.send(_error("Failed to subscribe", str(refused)))
+            return
+        held = set(subscriptions.of(connection))
+        await connection.send(json.dumps({"type": "subscriptions", "channels": self._channels(held)}))
+        for product in self._instruments:
+            newest = subscriptions.history.newest(product)
+            if newest is not None and product in held.difference(before):
+                await connection.send(self._match("last_match", newest))
+
+    def _change(self, request: dict[str, Any], connection: ServerConnection, subscriptions: Subscriptions) -> None:
+        """Change all that a request names, or nothing; a channel that ends without a product ends for all."""
+        kind, channels, products = request["type"], request["channels"], request.get("product_ids", [])
+        if kind not in ("subscribe", "unsubscribe"):
+            raise _Refused(f"{kind} is not a valid type")
         change = subscriptions.add if kind == "subscribe" else subscriptions.remove
-        for product in products:
-            change(connection, f"ticker {product}" if "ticker" in channels else product)
-        return {"type": "subscriptions", "channels": [{"name": name, "product_ids": products} for name in channels]}
+        every = [] if kind == "subscribe" else self._instruments
+        named = [channel if isinstance(channel, dict) else {"name": channel} for channel in channels]
+        streams = [
+            self._stream(channel["name"], product)
+            for channel in named
+            for product in [*products, *channel.get("product_ids", [])] or every
+        ]
+        for stream in streams:
+            change(connection, stream)
+
+    def _stream(self, channel: str, product: str) -> str:
+        if channel not in _CHANNELS:
+            raise _Refused(f"{channel} is not a valid channel")
+        if product not in self._instruments:
+            raise _Refused(f"{product} is not a valid product")
+        return _CHANNELS[channel] + product
+
+    def _channels(self, held: Set[str]) -> list[dict[str, object]]:
+        products = {
+            name: [product for product in self._instruments if prefix + product in held]
+            for name, prefix in _CHANNELS.items()
+        }
+        return [{"name": name, "product_ids": ids} for name, ids in products.items() if ids]
 
     async def _beat(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await asyncio.sleep(HEARTBEAT_S)
-                for product in set(subscriptions.of(connection)) & set(self._instruments):
-                    await connection.send(f'{{"type":"heartbeat","product_id":"{product}","sequence":1}}')
+                held = set(subscriptions.of(connection))
+                for product in self._instruments:
+                    if _CHANNELS["heartbeat"] + product in held:
+                        await connection.send(_heartbeat(product, subscriptions.history.newest(product)))
+
+
+class _Refused(Exception):
+    """What is wrong in a subscription."""
+
+
+def _error(message: str, reason: str) -> str:
+    return json.dumps({"type": "error", "message": message, "reason": reason})
+
+
+def _heartbeat(product: str, newest: SimulatedTrade | None) -> str:
+    number = newest.trade_id if newest else 0
+    now = rfc3339(time.time_ns())
+    return json.dumps(
+        {"type": "heartbeat", "sequence": number, "last_trade_id": number, "product_id": product, "time": now}
+    )
 
 
 def _candles(product: str, query: Mapping[str, str], history: History) -> str:

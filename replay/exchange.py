@@ -37,9 +37,10 @@ SLOWEST_READER_S: Final = 5.0
 
 
 class Subscriptions:
-    """Who listens to which stream."""
+    """Who listens to which stream, and the history of what was on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, history: History) -> None:
+        self.history = history
         self._listeners: defaultdict[str, set[ServerConnection]] = defaultdict(set)
         self._deaf: set[tuple[str, ServerConnection]] = set()
         self._stubborn = False
@@ -177,7 +178,7 @@ class Exchange:
         """What its REST API can give back."""
         self._quiet_s = quiet_s
         self._played = 0
-        self._subscriptions = Subscriptions()
+        self._subscriptions = Subscriptions(self.history)
         self._server: Server | None = None
         self._player: asyncio.Task[None] | None = None
 

@@ -28,6 +28,10 @@ class History:
         """The trades of an instrument, oldest first."""
         return self._trades[instrument]
 
+    def newest(self, instrument: str) -> SimulatedTrade | None:
+        """The newest trade of an instrument."""
+        return next(reversed(self.of(instrument)), None)
+
     def page(self, instrument: str, first_id: int | None, most: int) -> list[SimulatedTrade]:
         """Trades from an id on, oldest first; without one the newest."""
         trades = self.of(instrument)

@@ -272,6 +272,22 @@ async def test_quotes_that_are_refused_for_the_sake_of_another_instruments_are_s
     assert [(one.fields["instrument"], one.fields["quote_seq"]) for one in quotes] == [(BTC, 1)]
 
 
+async def test_the_last_match_before_a_subscription_is_no_trade(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    async with Exchange(CoinbaseProtocol((BTC,)), script, server_tls(certs)) as exchange:
+        exchange.history.add(trade(7))  # of long ago
+        venue = venue_of(VenueName.COINBASE, exchange, (BTC,), certs.ca)
+        with bridging(here.model_copy(update={"venues": {VenueName.COINBASE: venue}})) as bridge:
+            await bridge.until(lambda: exchange.is_heard((BTC,)), "a subscription")
+            await bridge.counts('frames_total{venue="coinbase"}', 2)
+            script.say(replace(trade(8), event_time_ns=time.time_ns()))
+            await bridge.counts('trades_total{venue="coinbase"}', 1)
+            assert await bridge.stop() == 0
+    assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [8]
+
+
 def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
     """A certificate for a name that ends at a time from now, signed by itself."""
     now = datetime.datetime.now(datetime.UTC)

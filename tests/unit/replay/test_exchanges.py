@@ -19,6 +19,7 @@ from local import certificates
 from replay.binance import BinanceProtocol
 from replay.binance_usdm import BinanceUsdmProtocol
 from replay.bitstamp import BETWEEN_IDS
+from replay.coinbase import CoinbaseProtocol
 from replay.exchange import SETTLED_S, Exchange
 from replay.kraken import KrakenProtocol
 from replay.ledger import Ledger, read_ledger
@@ -346,6 +347,70 @@ async def test_okx_cuts_only_a_connection_on_which_neither_side_says_anything(
         for socket in (listening, pinging):
             await socket.send("ping")
             assert await socket.recv() == "pong"
+
+
+async def test_coinbase_subscribes_by_channel_and_tells_the_last_match_first(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    source = Script()
+    async with (
+        Exchange(CoinbaseProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, "", tls[1]) as quotes,
+        dial(exchange, "", tls[1]) as all_of_it,
+    ):
+        ticker = {"name": "ticker", "product_ids": ["ETH-USDT"]}
+        answer = await ask(quotes, type="subscribe", channels=[ticker])
+        assert answer == {"type": "subscriptions", "channels": [ticker]}
+        exchange.history.add(trade(7))
+        both = await ask(all_of_it, type="subscribe", product_ids=["BTC-USDT"], channels=["matches", ticker])
+        assert both == {
+            "type": "subscriptions",
+            "channels": [
+                {"name": "matches", "product_ids": ["BTC-USDT"]},
+                {"name": "ticker", "product_ids": ["BTC-USDT", "ETH-USDT"]},
+            ],
+        }
+        assert await receive(all_of_it) == {
+            "type": "last_match",
+            "trade_id": 7,
+            "side": "sell",
+            "size": "0.50",
+            "price": "100.10",
+            "product_id": "BTC-USDT",
+            "sequence": 7,
+            "time": "2023-11-14T22:13:27.000000000Z",
+        }
+        source.say(trade(8), SimulatedQuote("ETH-USDT", 1, "1.0", "2.0", "1.5", "3.0", START_NS))
+        told = [await receive(all_of_it), await receive(all_of_it), await receive(quotes)]
+        assert [(each["type"], each["product_id"]) for each in told] == [
+            ("match", "BTC-USDT"),
+            ("ticker", "ETH-USDT"),
+            ("ticker", "ETH-USDT"),
+        ]
+        ended = await ask(all_of_it, type="unsubscribe", channels=["ticker"])
+        assert ended == {"type": "subscriptions", "channels": [{"name": "matches", "product_ids": ["BTC-USDT"]}]}
+        again = await ask(all_of_it, type="subscribe", product_ids=["BTC-USDT"], channels=["matches", "heartbeat"])
+        assert [channel["name"] for channel in again["channels"]] == ["matches", "heartbeat"]
+        beat = await receive(all_of_it)
+        assert beat.pop("time") > "2023"
+        assert beat == {"type": "heartbeat", "sequence": 8, "last_trade_id": 8, "product_id": "BTC-USDT"}
+
+
+async def test_coinbase_beats_only_for_those_who_asked_it_to(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replay.coinbase.HEARTBEAT_S", 0.001)
+    source = Script()
+    async with (
+        Exchange(CoinbaseProtocol(INSTRUMENTS), source, tls[0]) as exchange,
+        dial(exchange, "", tls[1]) as quiet,
+        dial(exchange, "", tls[1]) as beaten,
+    ):
+        await ask(quiet, type="subscribe", product_ids=["BTC-USDT"], channels=["matches"])
+        await ask(beaten, type="subscribe", product_ids=["ETH-USDT"], channels=["heartbeat"])
+        assert [(await receive(beaten))["product_id"] for _ in range(10)] == ["ETH-USDT"] * 10
+        source.say(trade(1))
+        assert (await receive(quiet))["type"] == "match"
 
 
 def test_the_same_seed_makes_the_same_market() -> None:
