@@ -9,6 +9,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,14 +17,23 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import combined_stream
 from replay.trade import SimulatedTrade
 
+DEFAULT_TRADES: Final = 500
 MAX_TRADES: Final = 1_000
+DEFAULT_CANDLES: Final = 500
+MAX_CANDLES: Final = 1_000
 POLICY_VIOLATION: Final = 1008
 MILLISECOND_NS: Final = 1_000_000
+_UNKNOWN_SYMBOL: Final = Refusal(HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
+_BAD_REQUEST: Final = Refusal(
+    HTTPStatus.BAD_REQUEST, '{"code":-1102,"msg":"A mandatory parameter was not sent, was empty/null, or malformed."}'
+)
 _COMBINED: Final = re.compile(r'\{"stream":\s*"[^"\\]+",\s*"data":\s*(.*)\}', re.DOTALL)
 _INVALID_JSON: Final = {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}
 _UNKNOWN_METHOD: Final = "Invalid request: unknown variant, expected one of SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS"
@@ -36,6 +46,7 @@ class BinanceProtocol:
     other_paths: ClassVar[Sequence[str]] = ("/ws", "/ws/*")
     resolution_ns: ClassVar[int] = 1_000_000
     ping_interval_s: float | None = 20.0
+    bad_request: ClassVar[Refusal] = _BAD_REQUEST
     max_streams: ClassVar[int] = 1_024
     max_messages_per_s: ClassVar[int] = 5
 
@@ -99,14 +110,25 @@ class BinanceProtocol:
             return self._klines(query, history)
         if path != "/api/v3/historicalTrades":
             return None
-        trades = history_page(self._instruments[query["symbol"]], query, history)
+        trades = history_page(self._instrument(query), query, history)
         return json.dumps([self._old(trade) for trade in trades])
 
     def _klines(self, query: Mapping[str, str], history: History) -> str:
-        """Minutes as lists, oldest first, with the number of trades among what follows the volume."""
-        first_ns, last_ns = (int(query[name]) * MILLISECOND_NS for name in ("startTime", "endTime"))
-        candles = history.candles.of(self._instruments[query["symbol"]], first_ns, last_ns)
-        return json.dumps([_kline(candle) for candle in candles[: int(query["limit"])]])
+        """Minutes as lists, oldest first, with the number of trades among what follows the volume.
+
+        They are the first from `startTime` on, or the newest where it is not given.
+        """
+        first_ms, last_ms = (optional_integer(query, name) for name in ("startTime", "endTime"))
+        limit = limit_of(query, DEFAULT_CANDLES, MAX_CANDLES)
+        last_ns = None if last_ms is None else last_ms * MILLISECOND_NS
+        candles = history.candles.of(self._instrument(query), (first_ms or 0) * MILLISECOND_NS, last_ns)
+        return json.dumps([_kline(candle) for candle in (candles[-limit:] if first_ms is None else candles[:limit])])
+
+    def _instrument(self, query: Mapping[str, str]) -> str:
+        symbol = query["symbol"]
+        if symbol not in self._instruments:
+            raise Refused(_UNKNOWN_SYMBOL)
+        return self._instruments[symbol]
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {
@@ -126,6 +148,8 @@ class BinanceProtocol:
             method, identifier, params = request["method"], request.get("id"), request.get("params", [])
         except (ValueError, TypeError, KeyError):
             return {"error": _INVALID_JSON, "id": None}
+        if not (isinstance(params, list) and all(isinstance(stream, str) for stream in params)):
+            return _refusal("Invalid request: params must be a list of strings", identifier)
         held = subscriptions.of(connection)
         match method:
             case "SUBSCRIBE" if len({*held, *params}) > self.max_streams:
@@ -184,8 +208,8 @@ def book(quote: SimulatedQuote) -> dict[str, object]:
 
 def history_page(instrument: str, query: Mapping[str, str], history: History) -> list[SimulatedTrade]:
     """What a question for trades asks for: from `fromId` on, or the newest."""
-    first_id = int(query["fromId"]) if "fromId" in query else None
-    return history.page(instrument, first_id, min(int(query.get("limit", "500")), MAX_TRADES))
+    limit = limit_of(query, DEFAULT_TRADES, MAX_TRADES)
+    return history.page(instrument, optional_integer(query, "fromId"), limit)
 
 
 def _listed(instrument: str) -> dict[str, str]:

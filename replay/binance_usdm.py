@@ -61,7 +61,7 @@ class BinanceUsdmProtocol(BinanceProtocol):
             return self._klines(query, history)
         if path != "/fapi/v1/aggTrades":
             return None
-        trades = history_page(self._instruments[query["symbol"]], query, history)
+        trades = history_page(self._instrument(query), query, history)
         return json.dumps([self._old(trade) for trade in trades])
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:

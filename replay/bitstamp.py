@@ -6,13 +6,16 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
@@ -20,10 +23,15 @@ from replay.trade import SimulatedTrade
 MICROSECOND_NS: Final = 1_000
 SECOND_NS: Final = 1_000_000_000
 WINDOWS_NS: Final = {"minute": 60 * SECOND_NS, "hour": 3_600 * SECOND_NS, "day": 86_400 * SECOND_NS}
+MAX_CANDLES: Final = 1_000
 PREFIX: Final = "live_trades_"
 BOOK: Final = "order_book_"
 BETWEEN_IDS: Final = 3
 """Ids are those of all instruments: between two trades of one there are others'."""
+
+
+def _refusal(status: HTTPStatus, reason: str) -> Refusal:
+    return Refusal(status, json.dumps({"status": "error", "reason": reason}))
 
 
 class BitstampProtocol:
@@ -33,6 +41,7 @@ class BitstampProtocol:
     other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MICROSECOND_NS
     ping_interval_s: float | None = None
+    bad_request: ClassVar[Refusal] = _refusal(HTTPStatus.BAD_REQUEST, "Invalid parameters")
 
     def __init__(self, instruments: Sequence[str], *, answer_age_ns: int = 0) -> None:
         """`answer_age_ns` is how old an answer of the REST API is: real ones are kept for some seconds."""
@@ -93,14 +102,17 @@ class BitstampProtocol:
             case ["api", "v2", "transactions", symbol]:
                 until_ns = time.time_ns() - self._answer_age_ns
                 since_ns = until_ns - WINDOWS_NS[query.get("time", "hour")]
-                trades = reversed(history.of(self._instruments[symbol]))
+                trades = reversed(history.of(self._instrument(symbol)))
                 return json.dumps([self._old(one) for one in trades if since_ns <= one.event_time_ns <= until_ns])
             case ["api", "v2", "ohlc", symbol]:
-                candles = history.candles.of(self._instruments[symbol], int(query["start"]) * SECOND_NS)
-                rows = [_candle(candle) for candle in candles[: int(query["limit"])]]
-                return json.dumps({"data": {"pair": self._instruments[symbol].replace("-", "/"), "ohlc": rows}})
+                return _candles(self._instrument(symbol), query, history)
             case _:
                 return None
+
+    def _instrument(self, symbol: str) -> str:
+        if symbol not in self._instruments:
+            raise Refused(_refusal(HTTPStatus.NOT_FOUND, "Currency pair not found"))
+        return self._instruments[symbol]
 
     def _old(self, trade: SimulatedTrade) -> dict[str, str]:
         return {
@@ -112,16 +124,32 @@ class BitstampProtocol:
         }
 
     def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> dict[str, Any]:
-        request = json.loads(message)
-        event, channel = request["event"], request.get("data", {}).get("channel", "")
+        try:
+            request = json.loads(message)
+            event, channel = request["event"], str(dict(request.get("data", {})).get("channel", ""))
+        except (ValueError, TypeError, KeyError):
+            return _error("Incorrect JSON format.")
         if event == "bts:heartbeat":
             return {"event": "bts:heartbeat", "channel": "", "data": {"status": "success"}}
-        if channel.removeprefix(PREFIX).removeprefix(BOOK) not in self._instruments:
-            return {"event": "bts:error", "channel": "", "data": {"code": None, "message": "Bad subscription string."}}
+        is_known = channel.removeprefix(PREFIX).removeprefix(BOOK) in self._instruments
+        if not is_known or event not in ("bts:subscribe", "bts:unsubscribe"):
+            return _error("Bad subscription string.")
         change = subscriptions.add if event == "bts:subscribe" else subscriptions.remove
         change(connection, channel)
         done = "subscription" if event == "bts:subscribe" else "unsubscription"
         return {"event": f"bts:{done}_succeeded", "channel": channel, "data": {}}
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"event": "bts:error", "channel": "", "data": {"code": None, "message": message}}
+
+
+def _candles(instrument: str, query: Mapping[str, str], history: History) -> str:
+    """The first minutes from a time on, or the newest where none is given."""
+    start_s, limit = optional_integer(query, "start"), limit_of(query, MAX_CANDLES, MAX_CANDLES)
+    candles = history.candles.of(instrument, (start_s or 0) * SECOND_NS)
+    rows = [_candle(candle) for candle in (candles[-limit:] if start_s is None else candles[:limit])]
+    return json.dumps({"data": {"pair": instrument.replace("-", "/"), "ohlc": rows}})
 
 
 def _candle(candle: SimulatedCandle) -> dict[str, str]:

@@ -6,6 +6,7 @@ Pages "Connect", "Trade", "Get Recent Public Trades", "Get Kline" and "Get Instr
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -13,16 +14,24 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
 MAX_TOPICS: Final = 10
 MAX_TRADES: Final = 60
+DEFAULT_CANDLES: Final = 200
+MAX_CANDLES: Final = 1_000
 PREFIX: Final = "publicTrade."
 BOOK: Final = "orderbook.1."
 MILLISECOND_NS: Final = 1_000_000
+
+
+def _refusal(message: str) -> Refusal:
+    return Refusal(HTTPStatus.OK, json.dumps({"retCode": 10_001, "retMsg": message, "result": {}, "time": 1}))
 
 
 class BybitProtocol:
@@ -35,6 +44,7 @@ class BybitProtocol:
     other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MILLISECOND_NS
     ping_interval_s: float | None = None
+    bad_request: ClassVar[Refusal] = _refusal("params error")
 
     def __init__(self, instruments: Sequence[str]) -> None:
         self._instruments = {instrument.replace("-", ""): instrument for instrument in instruments}
@@ -94,13 +104,24 @@ class BybitProtocol:
         if path == "/v5/market/instruments-info":
             return _answer([_listed(instrument) for instrument in self._instruments.values()])
         if path == "/v5/market/kline":
-            first_ns, last_ns = (int(query[name]) * MILLISECOND_NS for name in ("start", "end"))
-            candles = history.candles.from_last_close(self._instruments[query["symbol"]], first_ns, last_ns)
-            return _answer([_kline(candle) for candle in newest_first(candles, int(query["limit"]))])
+            return self._klines(query, history)
         if path != "/v5/market/recent-trade":
             return None
-        newest = reversed(history.of(self._instruments[query["symbol"]]))
-        return _answer([self._old(one) for one in islice(newest, min(int(query["limit"]), MAX_TRADES))])
+        newest = reversed(history.of(self._instrument(query)))
+        return _answer([self._old(one) for one in islice(newest, limit_of(query, MAX_TRADES, MAX_TRADES))])
+
+    def _klines(self, query: Mapping[str, str], history: History) -> str:
+        first_ms, last_ms = (optional_integer(query, name) for name in ("start", "end"))
+        last_ns = None if last_ms is None else last_ms * MILLISECOND_NS
+        candles = history.candles.from_last_close(self._instrument(query), (first_ms or 0) * MILLISECOND_NS, last_ns)
+        limit = limit_of(query, DEFAULT_CANDLES, MAX_CANDLES)
+        return _answer([_kline(candle) for candle in newest_first(candles, limit)])
+
+    def _instrument(self, query: Mapping[str, str]) -> str:
+        symbol = query["symbol"]
+        if symbol not in self._instruments:
+            raise Refused(_refusal("params error: symbol invalid"))
+        return self._instruments[symbol]
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {
@@ -114,18 +135,27 @@ class BybitProtocol:
         }
 
     def _take(self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions) -> dict[str, Any]:
-        request = json.loads(message)
-        operation, topics = request["op"], request.get("args", [])
+        try:
+            request = json.loads(message)
+            operation, topics = request["op"], [str(topic) for topic in request.get("args", [])]
+        except (ValueError, TypeError, KeyError):
+            return _refused("", "Params Error")
         if operation == "ping":
             return {"success": True, "ret_msg": "pong", "conn_id": "1", "op": "ping"}
+        if operation not in ("subscribe", "unsubscribe"):
+            return _refused(operation, "Params Error")
         unknown = [topic for topic in topics if topic.removeprefix(PREFIX).removeprefix(BOOK) not in self._instruments]
         if unknown or len(topics) > MAX_TOPICS:
             reason = f"Invalid symbol :[{unknown[0]}]" if unknown else "args size >10"
-            return {"success": False, "ret_msg": reason, "conn_id": "1", "op": operation}
+            return _refused(operation, reason)
         change = subscriptions.add if operation == "subscribe" else subscriptions.remove
         for topic in topics:
             change(connection, topic)
         return {"success": True, "ret_msg": operation, "conn_id": "1", "op": operation}
+
+
+def _refused(operation: str, reason: str) -> dict[str, Any]:
+    return {"success": False, "ret_msg": reason, "conn_id": "1", "op": operation}
 
 
 def _kline(candle: SimulatedCandle) -> list[str]:

@@ -62,7 +62,7 @@ class Candles:
         minutes = self._minutes[instrument].values()
         return [one for one in minutes if first_ns <= one.start_ns and (last_ns is None or one.start_ns <= last_ns)]
 
-    def from_last_close(self, instrument: str, first_ns: int, last_ns: int) -> list[SimulatedCandle]:
+    def from_last_close(self, instrument: str, first_ns: int, last_ns: int | None) -> list[SimulatedCandle]:
         """The same of a venue whose minutes open at the close before them, all but the first."""
         minutes = self.of(instrument, 0, last_ns)
         linked = [after.opened_at(before.close) for before, after in pairwise(minutes)]

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -17,7 +18,9 @@ from websockets.exceptions import ConnectionClosed
 
 from replay.candles import MINUTE_NS, SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
@@ -28,6 +31,7 @@ MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 300
 MICROSECOND_NS: Final = 1_000
 SECOND_NS: Final = 1_000_000_000
+_NOT_FOUND: Final = Refusal(HTTPStatus.NOT_FOUND, '{"message":"NotFound"}')
 _CHANNELS: Final = {"matches": "", "heartbeat": "heartbeat ", "ticker": "ticker "}
 """What comes before the product in the names of their streams."""
 
@@ -39,6 +43,7 @@ class CoinbaseProtocol:
     other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = MICROSECOND_NS
     ping_interval_s: float | None = None
+    bad_request: ClassVar[Refusal] = Refusal(HTTPStatus.BAD_REQUEST, '{"message":"Invalid request"}')
 
     def __init__(self, instruments: Sequence[str]) -> None:
         self._instruments = list(instruments)
@@ -105,12 +110,12 @@ class CoinbaseProtocol:
             case ["products"]:
                 return json.dumps([_listed(instrument) for instrument in self._instruments])
             case ["products", product, "trades"]:
-                after = int(query["after"]) if "after" in query else None
-                old = (one for one in reversed(history.of(product)) if after is None or one.trade_id < after)
-                limit = min(int(query.get("limit", MAX_TRADES)), MAX_TRADES)
+                after, limit = optional_integer(query, "after"), limit_of(query, MAX_TRADES, MAX_TRADES)
+                trades = reversed(history.of(self._listed(product)))
+                old = (one for one in trades if after is None or one.trade_id < after)
                 return json.dumps([self._old(one) for one in islice(old, limit)])
             case ["products", product, "candles"]:
-                return _candles(product, query, history)
+                return _candles(self._listed(product), query, history)
             case _:
                 return None
 
@@ -122,6 +127,11 @@ class CoinbaseProtocol:
             "price": trade.price,
             "time": rfc3339(trade.event_time_ns),
         }
+
+    def _listed(self, product: str) -> str:
+        if product not in self._instruments:
+            raise Refused(_NOT_FOUND)
+        return product
 
     def _match(self, kind: str, trade: SimulatedTrade) -> str:
         return json.dumps(
@@ -204,8 +214,9 @@ def _heartbeat(product: str, newest: SimulatedTrade | None) -> str:
 
 def _candles(product: str, query: Mapping[str, str], history: History) -> str:
     """Minutes as lists of numbers, the low before the high; one that is older than what was asked for as well."""
-    first_ns, last_ns = (_seconds(query[name]) * SECOND_NS for name in ("start", "end"))
-    candles = history.candles.of(product, first_ns - MINUTE_NS, last_ns)
+    first_ns = _time_ns(query["start"]) - MINUTE_NS if "start" in query else 0
+    last_ns = _time_ns(query["end"]) if "end" in query else None
+    candles = history.candles.of(product, first_ns, last_ns)
     return f"[{','.join(_candle_row(candle) for candle in newest_first(candles, MAX_CANDLES))}]"
 
 
@@ -214,8 +225,8 @@ def _candle_row(candle: SimulatedCandle) -> str:
     return f"[{candle.start_ns // SECOND_NS},{low},{high},{opened},{close},{volume}]"
 
 
-def _seconds(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp())
+def _time_ns(rfc3339_time: str) -> int:
+    return int(datetime.fromisoformat(rfc3339_time).timestamp()) * SECOND_NS
 
 
 def _listed(instrument: str) -> dict[str, str]:

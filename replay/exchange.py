@@ -18,7 +18,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from replay.faults import LAST_DAY_OF_2099_NS, Faults
+from replay.faults import LAST_DAY_OF_2099_NS, Faults, Refusal, Refused
 from replay.history import REMEMBERED, History
 from replay.ledger import Ledger
 from replay.quotes import SimulatedQuote
@@ -118,6 +118,8 @@ class VenueProtocol(Protocol):
     resolution_ns: ClassVar[int]
     """How exactly it tells the time of a trade."""
     ping_interval_s: float | None
+    bad_request: ClassVar[Refusal]
+    """What its REST API answers where a parameter is missing or wrong."""
 
     def __init__(self, instruments: Sequence[str]) -> None: ...
 
@@ -143,7 +145,11 @@ class VenueProtocol(Protocol):
         """The stream that a recorded frame was on; nothing for what was on none, as an answer to a request."""
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
-        """The JSON that its REST API answers; nothing for an address that it does not have."""
+        """The JSON that its REST API answers; nothing for an address that it does not have.
+
+        Raises Refused for what the venue has an error of its own, as an instrument that it does not list; KeyError or
+        ValueError for a parameter that is missing or wrong.
+        """
 
 
 class Exchange:
@@ -260,7 +266,12 @@ class Exchange:
         refusal = self.faults.refuses()
         if refusal is not None:
             return _response(refusal.status, refusal.text, {"Retry-After": "1"})
-        answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self.history)
+        try:
+            answer = self._protocol.answer(address.path, dict(parse_qsl(address.query)), self.history)
+        except Refused as refused:
+            return _response(refused.refusal.status, refused.refusal.text)
+        except (KeyError, ValueError):
+            return _response(self._protocol.bad_request.status, self._protocol.bad_request.text)
         return _response(HTTPStatus.NOT_FOUND, "{}") if answer is None else _response(HTTPStatus.OK, answer)
 
     async def _serve(self, connection: ServerConnection) -> None:

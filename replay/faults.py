@@ -18,6 +18,14 @@ class Refusal:
     text: str
 
 
+class Refused(Exception):
+    """A REST request that a venue answers with an error of its own."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.text)
+        self.refusal = refusal
+
+
 class Faults:
     """Faults that wait to happen; each is used up by the trades or frames that it strikes."""
 

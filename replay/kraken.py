@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -15,7 +16,9 @@ from websockets.exceptions import ConnectionClosed
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
@@ -25,6 +28,7 @@ MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 720
 SECOND_NS: Final = 1_000_000_000
 REST_ASSETS: Final = {"BTC": "XBT", "DOGE": "XDG"}
+_UNKNOWN_PAIR: Final = Refusal(HTTPStatus.OK, '{"error":["EQuery:Unknown asset pair"]}')
 _STATUS: Final = (
     '{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":1,"system":"online",'
     '"version":"2.0.0"}]}'
@@ -38,6 +42,7 @@ class KrakenProtocol:
     other_paths: ClassVar[Sequence[str]] = ()
     resolution_ns: ClassVar[int] = 1_000
     ping_interval_s: float | None = None
+    bad_request: ClassVar[Refusal] = Refusal(HTTPStatus.OK, '{"error":["EGeneral:Invalid arguments"]}')
 
     def __init__(self, instruments: Sequence[str]) -> None:
         self._symbols = {_symbol(instrument) for instrument in instruments}
@@ -103,35 +108,44 @@ class KrakenProtocol:
             return self._candles(query, history)
         if path != "/0/public/Trades":
             return None
-        since_ns, limit = int(query["since"]), min(int(query["count"]), MAX_TRADES)
-        trades = (trade for trade in history.of(self._pairs[query["pair"]]) if trade.event_time_ns > since_ns)
-        found = list(islice(trades, limit))
-        last_ns = found[-1].event_time_ns if found else since_ns
+        since_ns, limit = optional_integer(query, "since"), limit_of(query, MAX_TRADES, MAX_TRADES, "count")
+        trades = history.of(self._instrument(query))
+        if since_ns is None:
+            found = list(trades)[-limit:]
+        else:
+            found = list(islice((trade for trade in trades if trade.event_time_ns > since_ns), limit))
+        last_ns = found[-1].event_time_ns if found else since_ns or 0
         rows = ",".join(map(_row, found))
         return f'{{"error":[],"result":{{"X{query["pair"]}":[{rows}],"last":"{last_ns}"}}}}'
 
     def _candles(self, query: Mapping[str, str], history: History) -> str:
-        """Minutes behind a time, those without trades and the one under way among them."""
-        since_ns = int(query["since"]) * SECOND_NS
-        candles = history.candles.filled(self._pairs[query["pair"]], since_ns + 1)[-MAX_CANDLES:]
+        """Minutes behind a time, or all, those without trades and the one under way among them."""
+        since_ns = (optional_integer(query, "since") or 0) * SECOND_NS
+        candles = history.candles.filled(self._instrument(query), since_ns + 1)[-MAX_CANDLES:]
         rows = [_candle_row(candle) for candle in candles]
         last_s = candles[-2].start_ns // SECOND_NS if len(candles) > 1 else 0
         return json.dumps({"error": [], "result": {f"X{query['pair']}": rows, "last": last_s}})
+
+    def _instrument(self, query: Mapping[str, str]) -> str:
+        pair = query["pair"]
+        if pair not in self._pairs:
+            raise Refused(_UNKNOWN_PAIR)
+        return self._pairs[pair]
 
     def _answers(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions
     ) -> list[dict[str, Any]]:
         try:
             request = json.loads(message)
-            method, params = request["method"], request.get("params", {})
+            method, params = request["method"], dict(request.get("params", {}))
+            channel, symbols = params.get("channel"), [str(symbol) for symbol in params.get("symbol", [])]
         except (ValueError, TypeError, KeyError):
             return [{"error": "Malformed request", "success": False}]
         if method == "ping":
             return [{"method": "pong", "req_id": request.get("req_id")}]
-        if method not in ("subscribe", "unsubscribe") or params.get("channel") not in ("trade", "ticker"):
+        if method not in ("subscribe", "unsubscribe") or channel not in ("trade", "ticker"):
             return [{"error": "Unsupported method or channel", "method": method, "success": False}]
-        channel = params["channel"]
-        return [self._answer(method, channel, symbol, connection, subscriptions) for symbol in params.get("symbol", [])]
+        return [self._answer(method, channel, symbol, connection, subscriptions) for symbol in symbols]
 
     def _answer(
         self, method: str, channel: str, symbol: str, connection: ServerConnection, subscriptions: Subscriptions

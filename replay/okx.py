@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -14,16 +15,28 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
+from replay.faults import Refusal, Refused
 from replay.history import History
+from replay.parameters import limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
 SILENCE_S: Final = 30.0
 MAX_TRADES: Final = 100
+DEFAULT_CANDLES: Final = 100
+MAX_CANDLES: Final = 300
 CHANNEL: Final = "trades-all"
 BOOK: Final = "bbo-tbt"
 MILLISECOND_NS: Final = 1_000_000
+_INVALID_REQUEST: Final = {"event": "error", "code": "60012", "msg": "Invalid request", "connId": "1"}
+
+
+def _refusal(status: HTTPStatus, code: str, message: str) -> Refusal:
+    return Refusal(status, json.dumps({"code": code, "msg": message, "data": []}))
+
+
+_UNKNOWN_INSTRUMENT: Final = _refusal(HTTPStatus.OK, "51001", "Instrument ID doesn't exist.")
 
 
 class OkxProtocol:
@@ -33,6 +46,7 @@ class OkxProtocol:
     other_paths: ClassVar[Sequence[str]] = ("/ws/v5/public",)
     resolution_ns: ClassVar[int] = MILLISECOND_NS
     ping_interval_s: float | None = None
+    bad_request: ClassVar[Refusal] = _refusal(HTTPStatus.BAD_REQUEST, "51000", "Parameter error")
 
     def __init__(self, instruments: Sequence[str]) -> None:
         self._instruments = set(instruments)
@@ -87,12 +101,12 @@ class OkxProtocol:
         if path == "/api/v5/public/instruments":
             return _answer([_listed(instrument) for instrument in sorted(self._instruments)])
         if path == "/api/v5/market/candles":
-            return _candles(query, history)
+            return _candles(self._instrument(query), query, history)
         if path != "/api/v5/market/history-trades":
             return None
-        after = int(query["after"]) if "after" in query else None
-        old = (one for one in reversed(history.of(query["instId"])) if after is None or one.trade_id < after)
-        return _answer([self._old(one) for one in islice(old, min(int(query["limit"]), MAX_TRADES))])
+        after, limit = optional_integer(query, "after"), limit_of(query, MAX_TRADES, MAX_TRADES)
+        old = (one for one in reversed(history.of(self._instrument(query))) if after is None or one.trade_id < after)
+        return _answer([self._old(one) for one in islice(old, limit)])
 
     def _old(self, trade: SimulatedTrade) -> dict[str, str]:
         return {
@@ -107,19 +121,30 @@ class OkxProtocol:
     def _answers(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions
     ) -> list[dict[str, Any]]:
-        request = json.loads(message)
-        return [self._take(request["op"], argument, connection, subscriptions) for argument in request["args"]]
+        try:
+            request = json.loads(message)
+            operation, named = request["op"], [(str(each["channel"]), str(each["instId"])) for each in request["args"]]
+        except (ValueError, TypeError, KeyError):
+            return [_INVALID_REQUEST]
+        if operation not in ("subscribe", "unsubscribe"):
+            return [_INVALID_REQUEST]
+        return [self._take(operation, *each, connection, subscriptions) for each in named]
 
     def _take(
-        self, operation: str, argument: dict[str, str], connection: ServerConnection, subscriptions: Subscriptions
+        self, operation: str, channel: str, name: str, connection: ServerConnection, subscriptions: Subscriptions
     ) -> dict[str, Any]:
-        if argument["channel"] not in (CHANNEL, BOOK) or argument["instId"] not in self._instruments:
-            message = f"Wrong URL or channel:{argument['channel']},instId:{argument['instId']} doesn't exist."
+        if channel not in (CHANNEL, BOOK) or name not in self._instruments:
+            message = f"Wrong URL or channel:{channel},instId:{name} doesn't exist."
             return {"event": "error", "code": "60018", "msg": message, "connId": "1"}
         change = subscriptions.add if operation == "subscribe" else subscriptions.remove
-        name = argument["instId"]
-        change(connection, name if argument["channel"] == CHANNEL else f"{BOOK} {name}")
-        return {"event": operation, "arg": argument, "connId": "1"}
+        change(connection, name if channel == CHANNEL else f"{BOOK} {name}")
+        return {"event": operation, "arg": {"channel": channel, "instId": name}, "connId": "1"}
+
+    def _instrument(self, query: Mapping[str, str]) -> str:
+        name = query["instId"]
+        if name not in self._instruments:
+            raise Refused(_UNKNOWN_INSTRUMENT)
+        return name
 
 
 async def _heard(connection: ServerConnection, subscriptions: Subscriptions) -> str | bytes | None:
@@ -132,11 +157,15 @@ async def _heard(connection: ServerConnection, subscriptions: Subscriptions) -> 
     return None
 
 
-def _candles(query: Mapping[str, str], history: History) -> str:
+def _candles(instrument: str, query: Mapping[str, str], history: History) -> str:
     """Minutes as lists of texts; the last one says whether the minute is over, by a 1."""
-    first_ns, last_ns = int(query["before"]) * MILLISECOND_NS + 1, int(query["after"]) * MILLISECOND_NS - 1
-    newest = history.candles.of(query["instId"], 0)[-1:]
-    candles = newest_first(history.candles.of(query["instId"], first_ns, last_ns), int(query["limit"]))
+    before_ms, after_ms = (optional_integer(query, name) for name in ("before", "after"))
+    first_ns = 0 if before_ms is None else before_ms * MILLISECOND_NS + 1
+    last_ns = None if after_ms is None else after_ms * MILLISECOND_NS - 1
+    newest = history.candles.of(instrument, 0)[-1:]
+    candles = newest_first(
+        history.candles.of(instrument, first_ns, last_ns), limit_of(query, DEFAULT_CANDLES, MAX_CANDLES)
+    )
     return _answer([_candle_row(candle, is_over=candle not in newest) for candle in candles])
 
 

@@ -192,6 +192,46 @@ async def test_a_websocket_is_served_at_the_venues_own_paths_alone(
             assert refused.value.response.status_code == HTTPStatus.NOT_FOUND
 
 
+NO_STREAMS = {"error": {"code": 2, "msg": "Invalid request: params must be a list of strings"}, "id": 1}
+KRAKEN_INVALID = {"error": "Malformed request", "success": False}
+OKX_INVALID = {"event": "error", "code": "60012", "msg": "Invalid request", "connId": "1"}
+BYBIT_INVALID = {"success": False, "ret_msg": "Params Error", "conn_id": "1"}
+NO_JSON = {"event": "bts:error", "channel": "", "data": {"code": None, "message": "Incorrect JSON format."}}
+SENSELESS = [
+    (VenueName.BINANCE, '{"method":"SUBSCRIBE","params":null,"id":1}', NO_STREAMS),
+    (VenueName.BINANCE, '{"method":"SUBSCRIBE","params":[7],"id":1}', NO_STREAMS),
+    (VenueName.BINANCE_USDM, '{"method":"UNSUBSCRIBE","params":"btcusdt@aggTrade","id":1}', NO_STREAMS),
+    (VenueName.KRAKEN, "{", KRAKEN_INVALID),
+    (VenueName.KRAKEN, '{"method":"subscribe","params":null}', KRAKEN_INVALID),
+    (VenueName.KRAKEN, '{"method":"subscribe","params":{"channel":"trade","symbol":null}}', KRAKEN_INVALID),
+    (VenueName.OKX, "{", OKX_INVALID),
+    (VenueName.OKX, '{"op":"subscribe","args":null}', OKX_INVALID),
+    (VenueName.OKX, '{"op":"subscribe","args":["trades"]}', OKX_INVALID),
+    (VenueName.OKX, '{"op":"dance","args":[{"channel":"trades-all","instId":"BTC-USDT"}]}', OKX_INVALID),
+    (VenueName.BYBIT, "{", BYBIT_INVALID | {"op": ""}),
+    (VenueName.BYBIT, '{"op":"subscribe","args":null}', BYBIT_INVALID | {"op": ""}),
+    (VenueName.BYBIT, '{"op":"dance","args":["publicTrade.BTCUSDT"]}', BYBIT_INVALID | {"op": "dance"}),
+    (VenueName.BITSTAMP, "{", NO_JSON),
+    (VenueName.BITSTAMP, '{"event":"bts:subscribe","data":null}', NO_JSON),
+    (VenueName.COINBASE, "{", {"type": "error", "message": "Malformed JSON"}),
+    (VenueName.COINBASE, '{"type":"subscribe","channels":null}', {"type": "error", "message": "Malformed JSON"}),
+]
+
+
+@pytest.mark.parametrize(("venue", "request_text", "expected"), SENSELESS)
+async def test_a_request_without_sense_is_answered_and_the_connection_goes_on(
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], venue: VenueName, request_text: str, expected: dict[str, object]
+) -> None:
+    protocol = protocol_of(venue, INSTRUMENTS)
+    async with Exchange(protocol, recorded(), tls[0]) as exchange, dial(exchange, protocol.path, tls[1]) as socket:
+        if venue is VenueName.KRAKEN:
+            await receive(socket)
+        for _ in range(2):
+            await socket.send(request_text)
+            answer = await receive(socket)
+            assert answer.items() >= expected.items()
+
+
 async def test_binance_refuses_what_it_does_not_know(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     async with (
         Exchange(BinanceProtocol(INSTRUMENTS), recorded(), tls[0]) as exchange,
