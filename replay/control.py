@@ -1,4 +1,7 @@
-"""Faults by HTTP: `POST /control/drop`, and with `?n=3` `/control/skip`, `lose`, `repeat`, `garbage`, `refuse`."""
+"""Faults by HTTP: `POST /control/drop`, and with `?n=3` `/control/skip`, `lose`, `repeat`, `garbage`, `refuse`.
+
+Status 400 where `n` is no number above 0.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +15,7 @@ async def serve_control(exchanges: Sequence[Exchange], port: int) -> web.AppRunn
 
     async def control(request: web.Request) -> web.Response:
         fault = request.match_info["fault"]
-        count = int(request.query.get("n", "1"))
+        count = _count(request.query.get("n", "1"))
         for exchange in exchanges:
             if fault == "drop":
                 await exchange.drop_connections()
@@ -26,3 +29,9 @@ async def serve_control(exchanges: Sequence[Exchange], port: int) -> web.AppRunn
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     return runner
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise web.HTTPBadRequest(text="n is a number above 0")
+    return int(text)
