@@ -30,13 +30,18 @@ class SimulatedQuote:
 
 
 def quoted(trades: Iterable[SimulatedTrade], seed: int) -> Iterator[SimulatedTrade | SimulatedQuote]:
-    """The trades, each behind the quote it met: a buyer paid the ask or more, a seller took the bid or less."""
+    """The trades, each behind the quote it met: a buyer paid the ask or more, a seller took the bid or less.
+
+    A quote of an instrument is behind its trade before, which left it, unless the next trade is of the same time.
+    """
     chance = random.Random(f"quotes {seed}")  # noqa: S311 - no secret, and the same quotes in every run
     counts: Counter[str] = Counter()
+    left: dict[str, int] = {}
     for trade in trades:
         counts[trade.instrument] += 1
         width = TICK * chance.randint(1, _WIDEST_TICKS)
         slipped = TICK * chance.randint(0, _MOST_SLIPPED_TICKS)
+        time_ns, left_ns = trade.event_time_ns, left.get(trade.instrument, 0)
         price = Decimal(trade.price)
         bid = price - slipped - width if trade.aggressor == "buy" else price + slipped
         yield SimulatedQuote(
@@ -46,6 +51,7 @@ def quoted(trades: Iterable[SimulatedTrade], seed: int) -> Iterator[SimulatedTra
             bid_size=decimal_text(chance.randrange(1, 200_000), SIZE_PLACES),
             ask_price=str(max(TICK, bid) + width),
             ask_size=decimal_text(chance.randrange(1, 200_000), SIZE_PLACES),
-            event_time_ns=trade.event_time_ns - chance.randrange(LONGEST_STANDING_NS),
+            event_time_ns=min(max(left_ns, time_ns - chance.randrange(LONGEST_STANDING_NS)), time_ns),
         )
+        left[trade.instrument] = time_ns + 1
         yield trade

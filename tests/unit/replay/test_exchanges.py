@@ -26,7 +26,7 @@ from replay.ledger import Ledger, read_ledger
 from replay.market import Market, MarketSpec, trades
 from replay.market_clock import SteppedClock
 from replay.okx import OkxProtocol
-from replay.quotes import SimulatedQuote
+from replay.quotes import SimulatedQuote, quoted
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
 from replay.trade import SimulatedTrade, rfc3339
 from replay.venues import VenueName, protocol_of
@@ -482,6 +482,15 @@ def test_trade_ids_of_an_instrument_have_no_holes_and_times_never_go_back() -> N
     times = [each.event_time_ns for each in made]
     assert times == sorted(times)
     assert times[-1] - START_NS == pytest.approx(20 * SECOND_NS, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [100, 1_000])
+def test_an_instruments_quotes_and_trades_never_go_back_in_time(rate: int) -> None:
+    times: dict[str, list[int]] = {instrument: [] for instrument in INSTRUMENTS}
+    for item in islice(quoted(trades(MarketSpec(INSTRUMENTS, rate, seed=7), START_NS), seed=7), 4_000):
+        times[item.instrument].append(item.event_time_ns)
+    for instrument in INSTRUMENTS:
+        assert times[instrument] == sorted(times[instrument])
 
 
 async def test_a_ledger_has_every_trade_also_those_skipped(
