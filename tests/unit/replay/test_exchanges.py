@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import ssl
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from http import HTTPStatus
 from itertools import islice
@@ -30,6 +29,7 @@ from replay.quotes import SimulatedQuote, quoted
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
 from replay.trade import SimulatedTrade, rfc3339
 from replay.venues import VenueName, protocol_of
+from tests.unit.replay.script import Script
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -50,22 +50,6 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.S
 
 def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> SimulatedTrade:
     return SimulatedTrade(instrument, number, price, "0.50", "buy", START_NS + number * SECOND_NS)
-
-
-class Script:
-    """Trades and quotes that a test says while the exchange plays them."""
-
-    def __init__(self) -> None:
-        self._items: asyncio.Queue[SimulatedTrade | SimulatedQuote] = asyncio.Queue()
-
-    def say(self, *items: SimulatedTrade | SimulatedQuote) -> None:
-        """Play these next."""
-        for item in items:
-            self._items.put_nowait(item)
-
-    async def __aiter__(self) -> AsyncIterator[SimulatedTrade | SimulatedQuote]:
-        while True:
-            yield await self._items.get()
 
 
 def recorded(*some: SimulatedTrade) -> TradeRecording:
