@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from replay.compressed import opened, read
+from replay.compressed import BadRecording, opened, read
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
-from replay.recording import BadRecording, Pace
+from replay.recording import Pace
 
 SUFFIXES: Final = (".pcap", ".pcap.gz")
 MOST_AHEAD: Final = 65_536

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Container, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,8 +14,9 @@ from rich.console import Console
 from app.intervals import duration_ns
 from app.time_zones import check_timezone
 from replay.capture import SUFFIXES, CaptureSource
+from replay.compressed import BadRecording
 from replay.control import serve_control
-from replay.exchange import SETTLED_S, Exchange
+from replay.exchange import SETTLED_S, Exchange, Source
 from replay.ledger import Ledger
 from replay.market import Market, MarketSpec
 from replay.market_clock import HistoryClock, WallClock
@@ -32,7 +33,7 @@ from replay.options import (
 )
 from replay.packet_feed import Line, LineFaults, PacketFeed
 from replay.packet_sources import FileSource, MarketSource
-from replay.recording import BadRecording, FrameRecording, TradeRecording, read_kraken_trades
+from replay.recording import FrameRecording, RecordedFrame, TradeRecording, read_kraken_trades
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
@@ -88,13 +89,15 @@ def recording(  # noqa: PLR0917 - each an option of the command line
 ) -> None:
     """Serve a recording."""
     with _failing_plainly():
-        factor = read_speed(speed)
-        protocol = protocol_of(venue, read_instruments("--instrument", instrument))
+        factor, names = read_speed(speed), read_instruments("--instrument", instrument)
+        protocol = protocol_of(venue, names)
+        source: Source
         if file.suffix == ".json":
-            source: FrameRecording | TradeRecording = TradeRecording(read_kraken_trades(file, instrument), factor)
+            source = TradeRecording(read_kraken_trades(file, instrument), factor)
         else:
-            file.open("rb").close()
-            source = FrameRecording(file, factor, protocol.recorded_stream)
+            streams = {*map(protocol.stream_of, names), *map(protocol.quote_stream_of, names)}
+            frames = FrameRecording(file, factor, protocol.recorded_stream)
+            source = _counted(frames, streams, f"{venue}'s streams of {', '.join(names)}")
     exchange = Exchange(protocol, source, _tls(cert, key), port=port, quiet_s=SETTLED_S)
     _run([exchange], [venue], control)
 
@@ -149,6 +152,18 @@ def packets(  # noqa: PLR0917 - each an option of the command line
             source, lines, session=session, has_end=has_end, rerequest=server, server_faults=faults, seed=seed
         )
         _serve(_send(feed, line, "the end of the session is told" if has_end else "the session goes on by heartbeats"))
+
+
+async def _counted(
+    frames: AsyncIterable[RecordedFrame], streams: Container[str], what: str
+) -> AsyncIterator[RecordedFrame]:
+    """The frames; told at their end is how many were on these streams: another venue's can be read and play nothing."""
+    played = heard = 0
+    async for frame in frames:
+        played += 1
+        heard += frame.stream in streams
+        yield frame
+    console.print(f"{heard:,} of {played:,} frames were on {what}", style=None if heard else "red")
 
 
 def _source_of(files: Sequence[Path], rate: int | None, speed: float | None) -> FileSource | CaptureSource:

@@ -8,9 +8,13 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-from replay.recording import BadRecording
-
 _GZIP: Final = b"\x1f\x8b"
+_BAD_END: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What who was killed leaves: a file without its end, or with a bad one."""
+
+
+class BadRecording(Exception):
+    """The file is missing or is no recording; the message says which and why."""
 
 
 @contextmanager
@@ -32,8 +36,17 @@ def opened(path: Path) -> Iterator[BufferedIOBase]:
 
 
 def read(file: BufferedIOBase, count: int) -> bytes:
-    """So many bytes, or what there is of them: who was killed leaves a file without its end, or with a bad one."""
+    """So many bytes, or what there is of them."""
     try:
         return file.read(count)
-    except (EOFError, zlib.error):
+    except _BAD_END:
         return b""
+
+
+def read_lines(file: BufferedIOBase) -> Iterator[bytes]:
+    """The lines without their ends, each as soon as it is asked for; half a line at the end is none."""
+    try:
+        while (line := file.readline()).endswith(b"\n"):
+            yield line[:-1]
+    except _BAD_END:
+        return

@@ -6,8 +6,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-from replay.compressed import opened, read
-from replay.recording import BadRecording
+from replay.compressed import BadRecording, opened, read
 
 BYTES: Final = {
     "S": 12, "R": 39, "H": 25, "Y": 20, "L": 26, "V": 35, "W": 12, "K": 28, "J": 35, "h": 21, "A": 36, "F": 40,

@@ -1,26 +1,21 @@
 """Recordings of real exchanges, played back: frames as they were, at their own pace, faster, or as fast as they go."""
 
 import asyncio
-import gzip
 import json
 import re
 import time
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
+from replay.compressed import BadRecording, opened, read_lines
 from replay.trade import SimulatedTrade
 
 _SIDES: Final = {"b": "buy", "s": "sell"}
 _NS_PLACES: Final = 9
 _STREAM_FIRST: Final = re.compile(r'\{"stream":"([^"\\]+)"')
-
-
-class BadRecording(Exception):
-    """The file is missing or is no recording; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +51,27 @@ def fields_of(frame: str) -> dict[str, Any]:
 
 
 def read_frames(path: Path, stream_of: Callable[[str], str] = combined_stream) -> Iterator[RecordedFrame]:
-    """The frames of a `*.frames.gz`: a line has the receive time in ns and the frame, whose stream `stream_of` tells.
+    """The frames of a `*.frames`: a line has the receive time in ns and the frame, whose stream `stream_of` tells.
 
-    A recorder that was killed leaves a file without its end, or with a bad one, and maybe half a line: it is read as
-    far as it is whole.
+    It may be compressed by gzip. A recorder that was killed leaves a file without its end, or with a bad one, and maybe
+    half a line: it is read as far as it is whole. Blank lines are passed over.
 
     Raises:
         BadRecording: the file is missing or a line is no frame.
     """
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(_whole_lines(file), 1):
-                received, _, text = line.rstrip("\n").partition(" ")
+    with opened(path) as file:
+        for number, line in enumerate(read_lines(file), 1):
+            if line.strip():
                 try:
-                    yield RecordedFrame(int(received), stream_of(text), text)
+                    frame = _frame(line.decode(), stream_of)
                 except (ValueError, AttributeError) as error:
                     raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of the venue") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRecording(f"{path} cannot be read: {error}") from error
+                yield frame
 
 
-def _whole_lines(file: IO[str]) -> Iterator[str]:
-    try:
-        for line in file:
-            if line.endswith("\n"):
-                yield line
-    except (EOFError, zlib.error):
-        return
+def _frame(line: str, stream_of: Callable[[str], str]) -> RecordedFrame:
+    received, _, text = line.partition(" ")
+    return RecordedFrame(int(received), stream_of(text), text)
 
 
 def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
@@ -131,9 +120,11 @@ class Pace:
 
 
 class FrameRecording:
-    """A recording of frames as a source of an exchange."""
+    """A recording of frames as a source of an exchange. Raises BadRecording where it does not begin with a frame."""
 
     def __init__(self, path: Path, speed: float | None, stream_of: Callable[[str], str] = combined_stream) -> None:
+        if next(read_frames(path, stream_of), None) is None:
+            raise BadRecording(f"{path} has no frame")
         self._path = path
         self._speed = speed
         self._stream_of = stream_of

@@ -17,10 +17,11 @@ import pytest
 from app.settings import PROJECT, Settings, VenueConfig
 from local import certificates, ports
 from replay.capture import read_capture
+from replay.compressed import BadRecording
 from replay.exchange import Exchange
 from replay.ledger import read_tape
 from replay.market import MarketSpec, trades
-from replay.recording import BadRecording, RecordedFrame, read_frames
+from replay.recording import RecordedFrame, read_frames
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration import test_packets

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from replay import itch
+from replay.compressed import BadRecording
 from replay.itch import message, read_file, symbol
-from replay.recording import BadRecording
 
 DAY = [
     message("S", 0, 1, "c", b"O"),
@@ -49,6 +49,11 @@ def test_a_message_that_a_file_ends_in_is_left_out(file: Path, cut: int) -> None
 def test_a_compressed_file_without_its_end_is_read_as_far_as_it_is_whole(file: Path) -> None:
     packer = zlib.compressobj(wbits=31)
     file.write_bytes(packer.compress(content(*DAY)) + packer.flush(zlib.Z_SYNC_FLUSH))
+    assert read_file(file) == DAY
+
+
+def test_a_compressed_file_with_a_bad_end_is_read_as_far_as_it_is_whole(file: Path) -> None:
+    file.write_bytes(gzip.compress(content(*DAY))[:-8] + bytes(8))
     assert read_file(file) == DAY
 
 

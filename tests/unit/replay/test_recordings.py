@@ -2,21 +2,31 @@
 
 import asyncio
 import gzip
+import ssl
 import struct
+import sys
 from collections.abc import AsyncIterable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
+from typer.testing import CliRunner
+from websockets.asyncio.client import connect
 
+from app.settings import PROJECT
+from local.certificates import Certificates
 from replay.capture import MOST_AHEAD, CaptureSource, read_capture
+from replay.command import app
+from replay.compressed import BadRecording
 from replay.market import MarketSpec, trades
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.quotes import SimulatedQuote, quoted
-from replay.recording import BadRecording, read_frames
+from replay.recording import read_frames
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.packet_kit import ethernet_frame
 
-BTC = "BTC-USDT"
+BTC, ETH = "BTC-USDT", "ETH-USDT"
 ADDRESS = ("239.1.2.3", 26_400)
 SESSION = b"SESSION001"
 OTHERS = ("pong", '{"result":null,"id":1}', '{"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"}}')
@@ -66,6 +76,85 @@ def test_a_recording_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Pat
     read = [frame.receive_time_ns for frame in read_frames(file)]
     assert read == [*range(len(read))]
     assert 10_000 < len(read) < 50_000
+
+
+WHOLE = b"".join(f"{number} {{}}\n".encode() for number in range(1_000))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHOLE,
+        gzip.compress(WHOLE),
+        WHOLE + b"1000 {}",
+        WHOLE + '1000 {"s":"é'.encode()[:-1],
+        b"\n" + WHOLE.replace(b"\n500 ", b"\n\n \n500 ") + b"\n",
+        gzip.compress(WHOLE)[:-8],
+        gzip.compress(WHOLE)[:-8] + bytes(8),
+        gzip.compress(WHOLE) + b"no gzip",
+    ],
+    ids=["plain", "gzip", "half a line", "half a letter", "blank lines", "no CRC", "bad CRC", "something behind it"],
+)
+def test_a_recording_is_read_as_far_as_it_is_whole(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "some.frames"
+    file.write_bytes(content)
+    assert [frame.receive_time_ns for frame in read_frames(file)] == [*range(1_000)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "has no frame"),
+        (gzip.compress(b""), "has no frame"),
+        (b"\n\n", "has no frame"),
+        (b"no recording\n", "line 1 is no"),
+        (b"\n1 []\n", "line 2 is no"),
+        (b"1 \xff\n", "line 1 is no"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_recording_of_the_venue_is_told_before_it_is_served(
+    tmp_path: Path, certs: Certificates, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "some.frames"
+    if content is not None:
+        file.write_bytes(content)
+    options = ["--venue", "binance", "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
+    ended = CliRunner().invoke(app, ["recording", str(file), *options])
+    assert ended.exit_code == 1
+    assert f"some.frames {said}" in " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("venue", "request_", "heard"),
+    [
+        (VenueName.BINANCE, '{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}', 3),
+        (VenueName.KRAKEN, '{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USDT"]}}', 0),
+    ],
+)
+async def test_how_much_of_a_recording_was_the_venues_is_told_at_its_end(
+    tmp_path: Path, certs: Certificates, venue: VenueName, request_: str, heard: int
+) -> None:
+    protocol = protocol_of(VenueName.BINANCE, (BTC, ETH))
+    made = list(map(protocol.encode, islice(trades(MarketSpec((BTC, ETH), 100, 1, 10**6), 10**18), 50)))
+    ours, others = ([frame for frame in made if name in frame] for name in ('"btcusdt@trade"', '"ethusdt@trade"'))
+    file = tmp_path / "some.frames"
+    frames = [*OTHERS[1:], *ours[:3], *others[:2]]
+    file.write_text("".join(f"{number} {frame}\n" for number, frame in enumerate(frames)))
+    options = ["--venue", venue, "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "replay", "recording", str(file), *options, cwd=PROJECT, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        said = cast("asyncio.StreamReader", process.stderr)
+        address = (await said.readline()).decode().split(" at ")[1].strip()
+        trusted = ssl.create_default_context(cafile=str(certs.ca))
+        async with connect(address, ssl=trusted, server_hostname="localhost") as client:
+            await client.send(request_)
+            assert (await said.readline()).decode() == f"{heard} of 7 frames were on {venue}'s streams of {BTC}\n"
+    finally:
+        process.kill()
+        await process.wait()
 
 
 def capture(
