@@ -35,8 +35,8 @@ class Captured(NamedTuple):
 class CaptureSource:
     """The messages of captures of MoldUDP64 as a source of a packet feed; what no line had is a hole.
 
-    Several captures are parts of one session, in the order of their times. Raises BadRecording for a file of another
-    kind, and where there are several sessions.
+    Several captures are parts of one session, in the order of their times. Datagrams that are none of MoldUDP64 are
+    passed over. Raises BadRecording for a file of another kind, and where there is no session, or several.
     """
 
     def __init__(self, paths: Sequence[Path], speed: float | None) -> None:
@@ -60,11 +60,13 @@ class CaptureSource:
     def _read(self, path: Path) -> Iterator[bytes]:
         """Keep what a file has; the session of each packet."""
         for datagram in read_capture(path):
-            session, first, count = _header(path, datagram)
+            if len(datagram.payload) < HEADER.size:
+                continue
+            session, first, count = HEADER.unpack_from(datagram.payload)
             is_over = count == END_OF_SESSION
             messages = _messages(datagram.payload, 0 if is_over else count)
             if messages is None or first not in _NUMBERS:
-                continue  # a re-request, which is a header of this kind alone, or damaged
+                continue  # a re-request, which is a header of this kind alone, damaged, or of another protocol
             for number, message in enumerate(messages, first):
                 self._came.setdefault(number, Captured(datagram.time_ns, message))
             if not messages:
@@ -96,22 +98,15 @@ def _believed(end: int, told: Iterable[int]) -> int:
     return end
 
 
-def _header(path: Path, datagram: Captured) -> tuple[bytes, int, int]:
-    if len(datagram.payload) < HEADER.size:
-        raise BadRecording(f"{path} has a datagram of {len(datagram.payload)} bytes, which is none of MoldUDP64")
-    session, first, count = HEADER.unpack_from(datagram.payload)
-    return session, first, count
-
-
 def _messages(payload: bytes, count: int) -> list[bytes] | None:
-    """So many messages, or nothing where the payload has not all of them."""
+    """So many messages, or nothing where the payload has not all of them and no more."""
     messages = []
     at = HEADER.size
     for _ in range(count):
         begin = at + 2
         at = begin + int.from_bytes(payload[at:begin])
         messages.append(payload[begin:at])
-    return messages if at <= len(payload) else None
+    return messages if at == len(payload) else None
 
 
 def read_capture(path: Path) -> Iterator[Captured]:

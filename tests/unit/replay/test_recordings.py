@@ -262,6 +262,15 @@ def test_a_packet_that_lacks_some_of_its_messages_takes_the_place_of_none(tmp_pa
     assert asyncio.run(played(CaptureSource([file], None))) == [[b"a"], [b"long"]]
 
 
+@pytest.mark.parametrize("other", [b"", b"short", bytes(19), bytes(17) + b"\1" + bytes(30)])
+def test_datagrams_of_other_protocols_take_the_place_of_none(tmp_path: Path, other: bytes) -> None:
+    file = tmp_path / "day.pcap"
+    file.write_bytes(capture((1, other), (2, packet(1, b"a")), (3, other), (4, packet(2, b"b")), (5, other)))
+    source = CaptureSource([file], None)
+    assert source.session == SESSION.decode()
+    assert asyncio.run(played(source)) == [[b"a"], [b"b"]]
+
+
 def test_frames_that_were_kept_in_part_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "day.pcap"
     bytes_of_b = len(ethernet_frame(packet(2, b"b"), *ADDRESS))
@@ -291,7 +300,7 @@ def test_a_capture_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Path)
     ("content", "reason"),
     [
         (b"no capture at all, but long enough", "is no capture"),
-        (capture((1, b"short")), "a datagram of 5 bytes"),
+        (capture((1, b"short")), "day.pcap: no packet of MoldUDP64 that is whole"),
         (capture((1, packet(1, b"a")), kept=50), "day.pcap: no packet of MoldUDP64 that is whole"),
         (capture((1, packet(1, b"a")), (2, packet(1, b"a", session=b"SESSION002"))), "day.pcap: 2 sessions"),
     ],
