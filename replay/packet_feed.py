@@ -5,6 +5,7 @@ The newest GiB of what it sends is kept, so that the server has a session of no 
 
 import asyncio
 import ipaddress
+import logging
 import random
 import socket
 import struct
@@ -17,6 +18,7 @@ from typing import Final, Self, cast
 from replay.itch import MOST_BYTES
 from replay.kept_messages import KeptMessages
 
+logger = logging.getLogger(__name__)
 Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
 END_OF_SESSION: Final = 0xFFFF
@@ -176,7 +178,11 @@ class PacketFeed:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._send(self._beat_packet())
+            for number, line in enumerate(self._lines, 1):
+                try:
+                    line.send(self._beat_packet())
+                except OSError as error:  # its interface may be back for the next one
+                    logger.warning("no heartbeat on line %d: %s", number, error)
 
     def _beat_packet(self) -> bytes:
         count = END_OF_SESSION if self._is_over else 0
