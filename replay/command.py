@@ -75,7 +75,11 @@ def market(  # noqa: PLR0917 - each an option of the command line
 @app.command()
 def recording(  # noqa: PLR0917 - each an option of the command line
     file: Annotated[
-        Path, typer.Argument(help="*.frames.gz of `livetape record`, or an answer of Kraken's REST Trades as JSON.")
+        Path,
+        typer.Argument(
+            help="*.frames.gz of `livetape record`, a raw recording of cryptofeed, "
+            "or an answer of Kraken's REST Trades as JSON."
+        ),
     ],
     cert: Certificate,
     key: Key,

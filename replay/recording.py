@@ -16,6 +16,8 @@ from replay.trade import SimulatedTrade
 _SIDES: Final = {"b": "buy", "s": "sell"}
 _NS_PLACES: Final = 9
 _STREAM_FIRST: Final = re.compile(r'\{"stream":"([^"\\]+)"')
+_OF_CLIENT: Final = re.compile(rb"(wss?|https?)://\S+ (<->|<-|->) |configuration: ")
+"""It opened a connection, sent, got an answer by REST, or begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +53,38 @@ def fields_of(frame: str) -> dict[str, Any]:
 
 
 def read_frames(path: Path, stream_of: Callable[[str], str] = combined_stream) -> Iterator[RecordedFrame]:
-    """The frames of a `*.frames`: a line has the receive time in ns and the frame, whose stream `stream_of` tells.
+    """The frames of a `*.frames` or a `*.session`; `stream_of` tells the stream of each.
+
+    A line of the former has the receive time in ns and the frame. The latter is what cryptofeed keeps
+    (`AsyncFileCallback` of its `raw_data_collection.py`): seconds, a colon and the frame, and among them lines of what
+    the client did, which are passed over, as blank lines are.
 
     It may be compressed by gzip. A recorder that was killed leaves a file without its end, or with a bad one, and maybe
-    half a line: it is read as far as it is whole. Blank lines are passed over.
+    half a line: it is read as far as it is whole.
 
     Raises:
         BadRecording: the file is missing or a line is no frame.
     """
     with opened(path) as file:
         for number, line in enumerate(read_lines(file), 1):
-            if line.strip():
-                try:
-                    frame = _frame(line.decode(), stream_of)
-                except (ValueError, AttributeError) as error:
-                    raise BadRecording(f"{path} line {number} is no `RECEIVE_NS FRAME` of the venue") from error
-                yield frame
+            if not line.strip() or _OF_CLIENT.match(line):
+                continue
+            try:
+                frame = _frame(line.decode(), stream_of)
+            except (ValueError, ArithmeticError, AttributeError) as error:
+                kinds = "`RECEIVE_NS FRAME` or `SECONDS: FRAME`"
+                raise BadRecording(f"{path} line {number} is no {kinds} of the venue") from error
+            yield frame
 
 
 def _frame(line: str, stream_of: Callable[[str], str]) -> RecordedFrame:
     received, _, text = line.partition(" ")
-    return RecordedFrame(int(received), stream_of(text), text)
+    receive_time_ns = _in_ns(received[:-1]) if received.endswith(":") else int(received)
+    return RecordedFrame(receive_time_ns, stream_of(text), text)
+
+
+def _in_ns(seconds: Decimal | str) -> int:
+    return int(Decimal(seconds).scaleb(_NS_PLACES))
 
 
 def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
@@ -90,7 +103,7 @@ def read_kraken_trades(path: Path, instrument: str) -> list[SimulatedTrade]:
                 price,
                 size,
                 "buy" if _SIDES[side] == "buy" else "sell",
-                int(Decimal(seconds).scaleb(_NS_PLACES)),
+                _in_ns(seconds),
             )
             for price, size, seconds, side, _kind, _misc, trade_id in answer["result"][pair]
         ]

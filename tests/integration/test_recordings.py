@@ -8,9 +8,10 @@ import asyncio
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
 
 EXACT = Context(prec=100)
+BTC = "BTC-USDT"
+MILLISECOND_NS = 1_000_000
 SNAPSHOT_BARS = 500
 MINUTE_S = 60
 VALUES = (
@@ -45,6 +48,7 @@ VALUES = (
 class Told(NamedTuple):
     """A trade as the recording has it."""
 
+    instrument: str
     trade_id: int
     price: Decimal
     size: Decimal
@@ -53,13 +57,16 @@ class Told(NamedTuple):
 
 
 class Key(NamedTuple):
-    """A window of the recording's only instrument."""
+    """A window of an instrument."""
 
+    instrument: str
     interval: str
     start_ns: int
 
 
 Values = Mapping[str, Any]
+Fields = Mapping[str, Any]
+"""Of a frame."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +77,25 @@ class Everywhere:
     api: Api
     database: Database
     venue: str
-    instrument: str
+    instruments: Sequence[str]
 
     def rest_bars(self, interval: str) -> list[Values]:
         """All bars of an interval by REST, forming ones too."""
+        return [bar for instrument in self.instruments for bar in self._rest_bars(instrument, interval)]
+
+    def _rest_bars(self, instrument: str, interval: str) -> list[Values]:
         query: dict[str, str | int] = {
             "venue": self.venue,
-            "instrument": self.instrument,
+            "instrument": instrument,
             "interval": interval,
             "limit": 5_000,
         }
         answer = self.api.get("/api/v1/bars", **query)
         return list(answer.json()["bars"]) if answer.status_code == 200 else []
 
-    async def snapshot(self, interval: str) -> list[Values]:
+    async def snapshot(self, instrument: str, interval: str) -> list[Values]:
         """The snapshot of an interval on /ws."""
-        of = {"venue": self.venue, "instrument": self.instrument, "interval": interval}
+        of = {"venue": self.venue, "instrument": instrument, "interval": interval}
         async with self.api.ws() as client:
             await client.send({"op": "subscribe", "channel": "bars", **of})
             return list((await client.next("snapshot"))["bars"])
@@ -102,14 +112,25 @@ async def replayed(
     certs: certificates.Certificates,
     *,
     venue: VenueName,
-    instrument: str,
-    source: Source,
+    instruments: Sequence[str],
+    recorded: Source,
 ) -> AsyncIterator[Everywhere]:
-    """Exchange, bridge, fold, sink and API, each as it really runs."""
-    async with Exchange(protocol_of(venue, [instrument]), source, server_tls(certs)) as exchange:
-        settings = bridge_settings(settings, home, **{venue: venue_of(venue, exchange, [instrument], certs.ca)})
+    """Exchange, bridge, fold, sink and API, each as it really runs; it plays once all instruments are heard."""
+    begin = asyncio.Event()
+    source = when(begin, recorded)
+    async with Exchange(protocol_of(venue, instruments), source, server_tls(certs)) as exchange:
+        settings = bridge_settings(settings, home, **{venue: venue_of(venue, exchange, instruments, certs.ca)})
         with bridging(settings), running("worker", settings), running("sink", settings), serving(settings) as api:
-            yield Everywhere(settings, api, Database(settings), venue, instrument)
+            await exchange.heard(instruments)
+            begin.set()
+            yield Everywhere(settings, api, Database(settings), venue, instruments)
+
+
+async def when(begin: asyncio.Event, source: Source) -> Source:
+    """What a source has, once it is time to begin."""
+    await begin.wait()
+    async for item in source:
+        yield item
 
 
 def bars_of(trades: Iterable[Told], intervals: Sequence[str]) -> dict[Key, Values]:
@@ -118,7 +139,7 @@ def bars_of(trades: Iterable[Told], intervals: Sequence[str]) -> dict[Key, Value
     for trade in sorted(trades):
         for interval in intervals:
             length_ns = duration_ns(interval)
-            windows[Key(interval, trade.time_ns // length_ns * length_ns)].append(trade)
+            windows[Key(trade.instrument, interval, trade.time_ns // length_ns * length_ns)].append(trade)
     return {key: bar_of(window, duration_ns(intervals[0])) for key, window in windows.items()}
 
 
@@ -152,7 +173,7 @@ def by_key(bars: Iterable[Mapping[str, Any]]) -> dict[Key, Values]:
     """The last version of each bar, by value; JSON's texts become Decimals."""
     amounts = set(VALUES[:9])
     return {
-        Key(bar["interval"], int(bar["start_ns"])): {
+        Key(bar["instrument"], bar["interval"], int(bar["start_ns"])): {
             name: Decimal(bar[name]) if name in amounts and bar[name] is not None else bar[name] for name in VALUES
         }
         for bar in bars
@@ -161,8 +182,9 @@ def by_key(bars: Iterable[Mapping[str, Any]]) -> dict[Key, Values]:
 
 async def assert_equal_everywhere(system: Everywhere, trades: list[Told]) -> None:
     """In the topics and in Postgres every bar that is due, by REST and on /ws every bar, is as the trades say."""
+    await asyncio.to_thread(eventually, lambda: system.has_all(len(trades)))
     expected = bars_of(trades, system.settings.intervals)
-    due = due_bars(expected, max(trade.time_ns for trade in trades), system.settings)
+    due = due_bars(expected, trades, system.settings)
     avro = Avro(system.settings)
     await asyncio.to_thread(eventually, lambda: by_key(read_bars(system.settings, avro)).keys() >= due)
     final = by_key(await asyncio.to_thread(read_bars, system.settings, avro))
@@ -170,59 +192,108 @@ async def assert_equal_everywhere(system: Everywhere, trades: list[Told]) -> Non
     await asyncio.to_thread(eventually, lambda: by_key(system.database.bars()).items() >= final.items())
     assert by_key(system.database.bars()).items() <= expected.items()
     assert by_key(bar for interval in system.settings.intervals for bar in system.rest_bars(interval)) == expected
-    for interval in system.settings.intervals:
-        of_interval = {key: bar for key, bar in expected.items() if key.interval == interval}
-        newest = sorted(of_interval)[-SNAPSHOT_BARS:]
-        assert by_key(await system.snapshot(interval)) == {key: of_interval[key] for key in newest}
+    for instrument in system.instruments:
+        for interval in system.settings.intervals:
+            here = {key: bar for key, bar in expected.items() if key[:2] == (instrument, interval)}
+            newest = sorted(here)[-SNAPSHOT_BARS:]
+            assert by_key(await system.snapshot(instrument, interval)) == {key: here[key] for key in newest}
 
 
-def due_bars(expected: Iterable[Key], newest_ns: int, settings: Settings) -> set[Key]:
-    """The bars that the newest trade alone makes final, whatever clocks came after it."""
-    watermark_ns = newest_ns - settings.out_of_order_ns - settings.grace_ns
-    return {key for key in expected if key.start_ns + duration_ns(key.interval) <= watermark_ns}
+def due_bars(expected: Iterable[Key], trades: Iterable[Told], settings: Settings) -> set[Key]:
+    """The bars that their instrument's newest trade alone makes final, whatever clocks came after it."""
+    newest_ns: defaultdict[str, int] = defaultdict(int)
+    for trade in trades:
+        newest_ns[trade.instrument] = max(newest_ns[trade.instrument], trade.time_ns)
+    behind_ns = settings.out_of_order_ns + settings.grace_ns
+    return {
+        key for key in expected if key.start_ns + duration_ns(key.interval) <= newest_ns[key.instrument] - behind_ns
+    }
 
 
-def binance_trades(path: Path) -> list[Told]:
-    """The trades of a recorded combined stream; duplicates would be counted twice here."""
-    told = []
-    with gzip.open(path, "rt") as lines:
-        for line in lines:
-            frame = json.loads(line.partition(" ")[2])
-            if str(frame.get("stream", "")).endswith("@trade"):
-                of = frame["data"]
-                aggressor = "sell" if of["m"] else "buy"  # m: the buyer was the maker
-                told.append(Told(of["t"], Decimal(of["p"]), Decimal(of["q"]), of["T"] * 1_000_000, aggressor))
-    return told
+def binance(frame: Fields) -> Iterator[Told]:
+    data = frame.get("data", {})
+    if data.get("e") in ("trade", "aggTrade"):
+        instrument = data["s"].removesuffix("USDT") + "-USDT"
+        aggressor = "sell" if data["m"] else "buy"  # m: the buyer was the maker
+        number = data["t"] if data["e"] == "trade" else data["a"]
+        yield Told(instrument, number, Decimal(data["p"]), Decimal(data["q"]), data["T"] * MILLISECOND_NS, aggressor)
 
 
-@pytest.mark.parametrize("symbol", ["BTC", "ETH"])
-async def test_every_bar_of_a_binance_recording_is_what_its_frames_say(
-    settings: Settings, tmp_path: Path, certs: certificates.Certificates, symbol: str
+def okx(frame: Fields) -> Iterator[Told]:
+    if frame.get("arg", {}).get("channel") == "trades":
+        for data in frame.get("data", ()):
+            amounts = Decimal(data["px"]), Decimal(data["sz"])
+            yield Told(data["instId"], int(data["tradeId"]), *amounts, int(data["ts"]) * MILLISECOND_NS, data["side"])
+
+
+def coinbase(frame: Fields) -> Iterator[Told]:
+    if frame["type"] == "match":  # a last_match was one before
+        since = datetime.fromisoformat(frame["time"]) - datetime(1970, 1, 1, tzinfo=UTC)
+        time_ns = (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
+        taker = {"buy": "sell", "sell": "buy"}[frame["side"]]
+        amounts = Decimal(frame["price"]), Decimal(frame["size"])
+        yield Told(frame["product_id"], frame["trade_id"], *amounts, time_ns, taker)
+
+
+def bitstamp(frame: Fields) -> Iterator[Told]:
+    if frame["event"] == "trade":
+        instrument = {"live_trades_ethusd": "ETH-USD"}[frame["channel"]]
+        data, side = frame["data"], ("buy", "sell")[frame["data"]["type"]]
+        amounts = Decimal(data["price_str"]), Decimal(data["amount_str"])
+        yield Told(instrument, data["id"], *amounts, int(data["microtimestamp"]) * 1_000, side)
+
+
+@pytest.mark.parametrize(
+    ("venue", "name", "read", "count"),
+    [
+        (VenueName.BINANCE, "binance/spot-btcusdt-20240808.frames.gz", binance, 9_757),
+        (VenueName.BINANCE, "binance/spot-ethusdt-20240808.frames.gz", binance, 6_106),
+        (VenueName.BINANCE_USDM, "binance/usdm-mixed-2021.session.gz", binance, 91),
+        (VenueName.BITSTAMP, "bitstamp/mixed-2022.session.gz", bitstamp, 10),
+        (VenueName.COINBASE, "coinbase/mixed-2021.session.gz", coinbase, 97),
+        (VenueName.OKX, "okx/mixed-2022.session.gz", okx, 74),
+    ],
+)
+async def test_every_bar_of_a_recording_is_what_its_frames_say(
+    settings: Settings,
+    tmp_path: Path,
+    certs: certificates.Certificates,
+    *,
+    venue: VenueName,
+    name: str,
+    read: Callable[[Fields], Iterator[Told]],
+    count: int,
 ) -> None:
-    path = RECORDINGS / "binance" / f"spot-{symbol.lower()}usdt-20240808.frames.gz"
-    trades = binance_trades(path)
-    source = FrameRecording(path, None)
-    async with replayed(
-        settings, tmp_path, certs, venue=VenueName.BINANCE, instrument=f"{symbol}-USDT", source=source
-    ) as system:
-        await asyncio.to_thread(eventually, lambda: system.has_all(len(trades)))
+    path = RECORDINGS / name
+    trades = [trade for frame in received(path) for trade in read(frame)]
+    assert len(trades) == count  # duplicates would be counted twice here
+    instruments = sorted({trade.instrument for trade in trades})
+    recorded = FrameRecording(path, None, protocol_of(venue, instruments).recorded_stream)
+    async with replayed(settings, tmp_path, certs, venue=venue, instruments=instruments, recorded=recorded) as system:
         await assert_equal_everywhere(system, trades)
+
+
+def received(path: Path) -> Iterator[Fields]:
+    """The frames of a recording of either kind, which begin with the first brace of a line that begins with a time."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            if line[0].isdigit():
+                yield json.loads(line[line.index("{") :])
 
 
 async def test_krakens_trades_make_krakens_own_candles(
     settings: Settings, tmp_path: Path, certs: certificates.Certificates
 ) -> None:
     path = RECORDINGS / "kraken" / "rest-trades-xbtusdt.json"
-    recorded = read_kraken_trades(path, "BTC-USDT")
+    recorded = read_kraken_trades(path, BTC)
     trades = [
-        Told(each.trade_id, Decimal(each.price), Decimal(each.size), each.event_time_ns, each.aggressor)
+        Told(BTC, each.trade_id, Decimal(each.price), Decimal(each.size), each.event_time_ns, each.aggressor)
         for each in recorded
     ]
     source = TradeRecording(recorded, None)
     async with replayed(
-        settings, tmp_path, certs, venue=VenueName.KRAKEN, instrument="BTC-USDT", source=source
+        settings, tmp_path, certs, venue=VenueName.KRAKEN, instruments=[BTC], recorded=source
     ) as system:
-        await asyncio.to_thread(eventually, lambda: system.has_all(len(trades)))
         await assert_equal_everywhere(system, trades)
         made = {int(bar["start_ns"]) // SECOND_NS: bar for bar in system.rest_bars("1m")}
     candles = krakens_candles(trades)

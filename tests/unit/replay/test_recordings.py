@@ -22,7 +22,7 @@ from replay.compressed import BadRecording
 from replay.market import MarketSpec, trades
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.quotes import SimulatedQuote, quoted
-from replay.recording import read_frames
+from replay.recording import RecordedFrame, read_frames
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.packet_kit import ethernet_frame
 
@@ -78,6 +78,33 @@ def test_a_recording_without_its_end_is_read_as_far_as_it_is_whole(tmp_path: Pat
     assert 10_000 < len(read) < 50_000
 
 
+def test_what_a_client_did_is_passed_over_in_what_cryptofeed_recorded(tmp_path: Path) -> None:
+    url = "wss://ws.okx.com:8443/ws/v5/public"
+    request = '{"op":"subscribe","args":[{"channel":"trades","instId":"BTC-USDT"}]}'
+    frame = '{"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"sz":": 1"}]}'
+    lines = [
+        'configuration: {"okx": {}}',
+        f"{url} <-> 1652459224.5300605",
+        f"{url} <- 1652459225.2987883: {request}",
+        "https://www.okx.com/api/v5/public/instruments?instType=SPOT -> 1652459225.3: {}",
+        f"1652459225.5037491: {OTHERS[2]}",
+        "",
+        f"{url} <-> 1652459225.504",
+        f"1652459225.5300605: {frame}",
+        f"1652459226: {frame}",
+        f"1652459226.000000001: {frame}",
+        f"1652459227.1: {frame[:20]}",
+    ]
+    file = tmp_path / "okx.session.gz"
+    file.write_bytes(gzip.compress("\n".join(lines).encode()))
+    assert list(read_frames(file, protocol_of(VenueName.OKX, (BTC,)).recorded_stream)) == [
+        RecordedFrame(1_652_459_225_503_749_100, "", OTHERS[2]),
+        RecordedFrame(1_652_459_225_530_060_500, BTC, frame),
+        RecordedFrame(1_652_459_226_000_000_000, BTC, frame),
+        RecordedFrame(1_652_459_226_000_000_001, BTC, frame),
+    ]
+
+
 WHOLE = b"".join(f"{number} {{}}\n".encode() for number in range(1_000))
 
 
@@ -110,6 +137,10 @@ def test_a_recording_is_read_as_far_as_it_is_whole(tmp_path: Path, content: byte
         (b"no recording\n", "line 1 is no"),
         (b"\n1 []\n", "line 2 is no"),
         (b"1 \xff\n", "line 1 is no"),
+        (b"NaN: {}\n", "line 1 is no"),
+        (b"Infinity: {}\n", "line 1 is no"),
+        (b"1.5.0: {}\n", "line 1 is no"),
+        (b"wss://localhost <-> 1.5\n", "has no frame"),
         (None, "cannot be read"),
     ],
 )
