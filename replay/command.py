@@ -74,10 +74,10 @@ def market(  # noqa: PLR0917 - each an option of the command line
 
 @app.command()
 def recording(  # noqa: PLR0917 - each an option of the command line
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            help="*.frames.gz of `livetape record`, a raw recording of cryptofeed, "
+            help="*.frames.gz of `livetape record` or raw recordings of cryptofeed, several as one, "
             "or an answer of Kraken's REST Trades as JSON."
         ),
     ],
@@ -91,16 +91,18 @@ def recording(  # noqa: PLR0917 - each an option of the command line
     speed: Annotated[str, typer.Option(help="1 for its own pace, N times as fast, or max.")] = "1",
     control: Control = None,
 ) -> None:
-    """Serve a recording."""
+    """Serve a recording, or several as one."""
     with _failing_plainly():
         factor, names = read_speed(speed), read_instruments("--instrument", instrument)
         protocol = protocol_of(venue, names)
         source: Source
-        if file.suffix == ".json":
-            source = TradeRecording(read_kraken_trades(file, instrument), factor)
+        if any(each.suffix == ".json" for each in files):
+            if len(files) > 1:
+                raise ValueError("one answer of Kraken's REST Trades can be played, or several recordings of frames")
+            source = TradeRecording(read_kraken_trades(files[0], instrument), factor)
         else:
             streams = {*map(protocol.stream_of, names), *map(protocol.quote_stream_of, names)}
-            frames = FrameRecording(file, factor, protocol.recorded_stream)
+            frames = FrameRecording(files, factor, protocol.recorded_stream)
             source = _counted(frames, streams, f"{venue}'s streams of {', '.join(names)}")
     exchange = Exchange(protocol, source, _tls(cert, key), port=port, quiet_s=SETTLED_S)
     _run([exchange], [venue], control)

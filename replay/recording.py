@@ -1,12 +1,14 @@
 """Recordings of real exchanges, played back: frames as they were, at their own pace, faster, or as fast as they go."""
 
 import asyncio
+import heapq
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,19 +135,26 @@ class Pace:
 
 
 class FrameRecording:
-    """A recording of frames as a source of an exchange. Raises BadRecording where it does not begin with a frame."""
+    """Recordings of frames as one source of an exchange, in the order of their receive times.
 
-    def __init__(self, path: Path, speed: float | None, stream_of: Callable[[str], str] = combined_stream) -> None:
-        if next(read_frames(path, stream_of), None) is None:
-            raise BadRecording(f"{path} has no frame")
-        self._path = path
+    Raises BadRecording for a file that does not begin with a frame of the venue, and where no file has any.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], speed: float | None, stream_of: Callable[[str], str] = combined_stream
+    ) -> None:
+        first_frames = [next(read_frames(path, stream_of), None) for path in paths]
+        if not any(first_frames):
+            raise BadRecording(f"{', '.join(map(str, paths))}: no frame")
+        self._paths = paths
         self._speed = speed
         self._stream_of = stream_of
 
     async def __aiter__(self) -> AsyncIterator[RecordedFrame]:
         """The frames, each when its time has come."""
         pace = Pace(self._speed)
-        for frame in read_frames(self._path, self._stream_of):
+        files = [read_frames(path, self._stream_of) for path in self._paths]
+        for frame in heapq.merge(*files, key=attrgetter("receive_time_ns")):
             await pace.until(frame.receive_time_ns)
             yield frame
 

@@ -268,7 +268,7 @@ async def test_every_bar_of_a_recording_is_what_its_frames_say(
     trades = [trade for frame in received(path) for trade in read(frame)]
     assert len(trades) == count  # duplicates would be counted twice here
     instruments = sorted({trade.instrument for trade in trades})
-    recorded = FrameRecording(path, None, protocol_of(venue, instruments).recorded_stream)
+    recorded = FrameRecording([path], None, protocol_of(venue, instruments).recorded_stream)
     async with replayed(settings, tmp_path, certs, venue=venue, instruments=instruments, recorded=recorded) as system:
         await assert_equal_everywhere(system, trades)
 

@@ -496,7 +496,7 @@ async def test_a_recording_is_sent_frame_by_frame_as_it_was(tls: tuple[ssl.SSLCo
     path = RECORDINGS / "binance" / "spot-ethusdt-20240808.frames.gz"
     with gzip.open(path, "rt") as lines:
         expected = [line.split(" ", 1)[1].rstrip("\n") for line in lines if '"stream":"ethusdt@trade"' in line]
-    source = FrameRecording(path, None)
+    source = FrameRecording([path], None)
     stream = "/stream?streams=ethusdt@trade"
     async with (
         Exchange(BinanceProtocol(INSTRUMENTS), source, tls[0]) as exchange,

@@ -6,7 +6,7 @@ import ssl
 import struct
 import sys
 from collections.abc import AsyncIterable, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +22,7 @@ from replay.compressed import BadRecording
 from replay.market import MarketSpec, trades
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.quotes import SimulatedQuote, quoted
-from replay.recording import RecordedFrame, read_frames
+from replay.recording import FrameRecording, RecordedFrame, read_frames
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.packet_kit import ethernet_frame
 
@@ -131,17 +131,17 @@ def test_a_recording_is_read_as_far_as_it_is_whole(tmp_path: Path, content: byte
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "has no frame"),
-        (gzip.compress(b""), "has no frame"),
-        (b"\n\n", "has no frame"),
-        (b"no recording\n", "line 1 is no"),
-        (b"\n1 []\n", "line 2 is no"),
-        (b"1 \xff\n", "line 1 is no"),
-        (b"NaN: {}\n", "line 1 is no"),
-        (b"Infinity: {}\n", "line 1 is no"),
-        (b"1.5.0: {}\n", "line 1 is no"),
-        (b"wss://localhost <-> 1.5\n", "has no frame"),
-        (None, "cannot be read"),
+        (b"", ": no frame"),
+        (gzip.compress(b""), ": no frame"),
+        (b"\n\n", ": no frame"),
+        (b"no recording\n", " line 1 is no"),
+        (b"\n1 []\n", " line 2 is no"),
+        (b"1 \xff\n", " line 1 is no"),
+        (b"NaN: {}\n", " line 1 is no"),
+        (b"Infinity: {}\n", " line 1 is no"),
+        (b"1.5.0: {}\n", " line 1 is no"),
+        (b"wss://localhost <-> 1.5\n", ": no frame"),
+        (None, " cannot be read"),
     ],
 )
 def test_what_is_no_recording_of_the_venue_is_told_before_it_is_served(
@@ -153,7 +153,55 @@ def test_what_is_no_recording_of_the_venue_is_told_before_it_is_served(
     options = ["--venue", "binance", "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
     ended = CliRunner().invoke(app, ["recording", str(file), *options])
     assert ended.exit_code == 1
-    assert f"some.frames {said}" in " ".join(ended.stderr.split())
+    assert f"some.frames{said}" in " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("wrong.frames", b"1 []\n", "wrong.frames line 1 is no"),
+        ("answer.json", b"{}", "one answer of Kraken's REST Trades can be played, or several recordings of frames"),
+    ],
+)
+def test_a_wrong_file_among_others_is_told_before_they_are_served(
+    tmp_path: Path, certs: Certificates, name: str, content: bytes, said: str
+) -> None:
+    files = [tmp_path / "some.frames", tmp_path / name]
+    files[0].write_bytes(WHOLE)
+    files[1].write_bytes(content)
+    options = ["--venue", "binance", "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
+    ended = CliRunner().invoke(app, ["recording", *map(str, files), *options])
+    assert ended.exit_code == 1
+    assert said in " ".join(ended.stderr.split())
+
+
+async def test_recordings_of_several_instruments_are_played_as_one_in_the_order_of_their_times(tmp_path: Path) -> None:
+    protocol = protocol_of(VenueName.BINANCE, (BTC, ETH))
+    made = islice(trades(MarketSpec((BTC, ETH), 100, 1, 10**6), 10**18), 200)
+    frames = [
+        RecordedFrame(number, protocol.stream_of(each.instrument), protocol.encode(each))
+        for number, each in enumerate(made)
+    ]
+    files = [tmp_path / f"{name}.frames" for name in (BTC, ETH)]
+    for file, name in zip(files, (BTC, ETH), strict=True):
+        of_it = [frame for frame in frames if frame.stream == protocol.stream_of(name)]
+        assert 50 < len(of_it) < 150
+        file.write_bytes(gzip.compress(b"".join(map(line, of_it))))
+    assert [frame async for frame in FrameRecording(files, None)] == frames
+    assert [frame async for frame in FrameRecording(files[::-1], None)] == frames
+
+
+async def test_the_parts_of_a_recording_are_played_as_the_whole(tmp_path: Path) -> None:
+    frames = [RecordedFrame(number // 3, "s", f'{{"stream":"s","n":{number}}}') for number in range(100)]
+    parts: list[Path] = []
+    for begin, end in pairwise((0, 31, 31, 66, 100)):  # one is empty, as a recorder that was killed may leave it
+        parts.append(tmp_path / f"{len(parts)}.frames")
+        parts[-1].write_bytes(b"".join(map(line, frames[begin:end])))
+    assert [frame async for frame in FrameRecording(parts, None)] == frames
+
+
+def line(frame: RecordedFrame) -> bytes:
+    return f"{frame.receive_time_ns} {frame.text}\n".encode()
 
 
 @pytest.mark.parametrize(
