@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.error import KafkaError
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.kafka_admin import check_answers
 from app.log_end import TIMEOUT_S, committed_reader, records_to_end
 from app.producing import produce_in_turn
 from app.records import BadRecord, RecordReader
@@ -69,8 +70,10 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
     """Every dead letter that is there now: of trades and then of quotes, partition by partition in the log's order.
 
     Raises:
-        KafkaException: the broker refuses or does not answer, or lacks one of the topics.
+        KafkaAway: nobody answers.
+        KafkaException: the broker refuses or no longer answers, or lacks one of the topics.
     """
+    check_answers(settings)
     consumer = committed_reader(settings, "dead-letters")
     try:
         for source in SOURCES:
@@ -119,11 +122,13 @@ def send(settings: Settings, letters: Iterable[DeadLetter]) -> int:
         CannotSend: one is of another topic or a partition that is not there, a batch that could not be read, kept only
             in part, larger than what is folded or joined, or has a key that is not of its venue and instrument; or the
             registry does not answer.
-        KafkaException: before the first is sent, the broker does not answer, or lacks one of the topics.
+        KafkaAway: before the first is sent, nobody answers.
+        KafkaException: nor is any sent, the broker lacks one of the topics.
         NotAllSent: the broker refuses one, or no longer answers.
     """
     reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
     placed = [_Placed(letter, _partition_of(reader, _checked(settings, letter))) for letter in letters]
+    check_answers(settings)
     producer = Producer(
         {
             **settings.kafka_config,

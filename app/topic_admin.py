@@ -21,12 +21,11 @@ from confluent_kafka.admin import (
 )
 
 from app.intervals import SECOND_NS
-from app.kafka_admin import admin_client
+from app.kafka_admin import admin_client, check_answers
 from app.settings import Settings
 from app.topics import Topic, load_topics
 
 TIMEOUT_S = 30.0
-CONNECT_TIMEOUT_S = 10.0
 BASE_BAR_BYTES = 256  # one base bar in the fold's memory with its index entries, rounded up
 HASHED_ID_BYTES = 32  # one 128-bit trade id in a half-full hash set
 _ANEW = "It is empty: if a broker made it by itself (auto.create.topics.enable), delete it and apply again"
@@ -100,10 +99,12 @@ def apply(settings: Settings) -> list[Action]:
 
     Raises:
         TopicsRefused: it would lose data.
-        TopicError: the cluster cannot be reached or refuses.
+        TopicError: the cluster refuses.
+        KafkaAway: it does not answer.
         TopicsFileError: topics.yaml is wrong.
     """
     topics = load_topics(settings)
+    check_answers(settings)
     client = admin_client(settings)
     try:
         actions = plan(topics, read_cluster(client, settings, topics), settings)
@@ -115,7 +116,7 @@ def apply(settings: Settings) -> list[Action]:
 
 def read_cluster(client: AdminClient, settings: Settings, topics: Mapping[str, Topic]) -> dict[str, ClusterTopic]:
     """The namespace's declared topics as the cluster has them, by full name; missing ones are left out."""
-    present = client.list_topics(timeout=CONNECT_TIMEOUT_S).topics
+    present = client.list_topics(timeout=TIMEOUT_S).topics
     found = {settings.topic(name): topic for name, topic in topics.items() if settings.topic(name) in present}
     configs = _configs(client, {name: topic.kafka_config(settings) for name, topic in found.items()})
     return {

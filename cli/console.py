@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from app.aggregates import AggregatesUnfit
 from app.http_client import ProxyUnusable
+from app.kafka_admin import KafkaAway
 from app.schema_files import SchemasUnfit
 from app.schema_registry import RegistryError
 from app.settings import PREFIX
@@ -40,6 +41,7 @@ EXPECTED = (
     SchemasUnfit,
     RegistryError,
     ProxyUnusable,
+    KafkaAway,
     KafkaException,
     InvalidURL,
     OSError,

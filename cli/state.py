@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.kafka_admin import check_answers
 from app.settings import Settings
 from cli.console import done, fail
 
@@ -32,6 +33,7 @@ def reset(
     settings = Settings()
     if not yes:
         typer.confirm(_question(settings, join=join), abort=True)
+    check_answers(settings)
     try:
         for partition, said in _join(settings) if join else _fold(settings):
             done(f"partition {partition}", said)

@@ -63,8 +63,6 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ),
         ("status", {"LIVETAPE_BRIDGE_METRICS": "[::1"}, "LIVETAPE_BRIDGE_METRICS"),
         ("topics list", {"LIVETAPE_TOPICS_FILE": "/nowhere/topics.yaml"}, "set LIVETAPE_TOPICS_FILE to"),
-        ("topics apply", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, f"Kafka at {NOBODY}"),
-        ("reset --yes", {"LIVETAPE_KAFKA_BOOTSTRAP": NOBODY}, "LIVETAPE_KAFKA_BOOTSTRAP"),
         ("topics apply", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT"),
         ("topics apply", NO_AUTHORITY, "ssl.ca.location"),
         ("bridge", DEAD_REGISTRY, "LIVETAPE_REGISTRY_URL"),
@@ -105,6 +103,22 @@ def test_what_cannot_be_done_is_said_in_plain_words(command: str, environment: d
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+LETTER = {"topic": "live.trades", "partition": 0, "offset": 0, "time": "2026-03-09T00:00:00Z", "reason": "any"}
+
+
+@pytest.mark.parametrize(
+    "command", ["topics apply", "reset --yes", "reset --join --yes", "dead-letters list", "dead-letters send {file}"]
+)
+def test_a_kafka_that_does_not_answer_is_named_with_what_to_do(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "letters"
+    file.write_text(json.dumps(LETTER | {"key": None, "value": "00"}))
+    ended = livetape(*command.format(file=file).split(), LIVETAPE_KAFKA_BOOTSTRAP=NOBODY)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: Kafka at {NOBODY} does not answer: ")
+    assert "`livetape up`" in ended.stderr
+    assert "LIVETAPE_KAFKA_BOOTSTRAP" in ended.stderr
 
 
 def test_letters_that_the_locale_lacks_are_printed_as_question_marks(tmp_path: Path) -> None:
