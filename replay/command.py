@@ -216,8 +216,22 @@ def _serve(work: Coroutine[None, None, None]) -> None:
 
 def _tls(cert: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    with _reading_pem("--cert", cert, "it has no certificate in PEM"):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert)  # alone, to tell it from the key
+    with _reading_pem("--key", key, "it has no private key in PEM that --cert is the certificate of"):
+        context.load_cert_chain(cert, key)
     return context
+
+
+@contextlib.contextmanager
+def _reading_pem(option: str, file: Path, lacking: str) -> Iterator[None]:
+    """End with the option whose file cannot be used; OpenSSL itself names none."""
+    try:
+        yield
+    except ssl.SSLError:
+        _fail(f"{option} {file}: {lacking}")
+    except OSError as error:
+        _fail(f"{option} {file}: {error.strerror}")
 
 
 @contextlib.contextmanager

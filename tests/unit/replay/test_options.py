@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from local import certificates
 from replay.command import app
 from replay.options import (
     read_address,
@@ -64,6 +65,27 @@ def test_an_option_that_cannot_be_followed_is_named(
 )
 def test_a_packet_feed_does_not_begin_with_what_it_cannot_follow(options: tuple[str, str], said: str) -> None:
     ended = CliRunner().invoke(app, ["packets", "--line", "127.0.0.1:9", *options])
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "said"),
+    [
+        ("own/server.key", "own/server.key", "--cert own/server.key: it has no certificate"),
+        ("own/server.pem", "own/server.pem", "--key own/server.pem: it has no private key"),
+        ("own/server.pem", "other/server.key", "--key other/server.key: it has no private key"),
+        ("own", "own/server.key", "--cert own: Is a directory"),
+        ("own/server.pem", "own", "--key own: Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_certificate_or_key_is_named_with_its_option(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cert: str, key: str, said: str
+) -> None:
+    for name in ("own", "other"):
+        certificates.ensure(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(app, ["market", "--cert", cert, "--key", key, "--venue", "kraken=0"])
     assert ended.exit_code == 1
     assert ended.stderr.startswith(said)
 
