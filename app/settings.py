@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qsl
@@ -30,6 +30,7 @@ CRASH_AT = "LIVETAPE_CRASH_AT"
 _POSTGRES_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 """What of libpq's parameters may be said."""
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_LAST_PORT = 65_535
 
 
 def _said_path(path: object) -> object:
@@ -45,6 +46,18 @@ def _zmq_address(text: str) -> str:
     if re.fullmatch(r"tcp://.+:\d+|ipc://.+", text) is None:
         raise ValueError(f"{text!r} is no ZeroMQ address such as tcp://127.0.0.1:5556")
     return re.sub(r"^tcp://\*:", "tcp://0.0.0.0:", text)  # the bridge binds it, and nobody connects to `*`
+
+
+def _udp_address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    try:
+        IPv4Address(host)
+        is_one = port.isascii() and port.isdigit() and 1 <= int(port) <= _LAST_PORT
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError(f"{text!r} is no IPv4 address with its port, such as 239.77.2.1:26400")
+    return text
 
 
 def _registry_url(text: str) -> str:
@@ -83,6 +96,7 @@ def _ip_address(text: str) -> str:
 
 
 ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
+UdpAddress = Annotated[str, AfterValidator(_udp_address)]
 _LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
 """libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -123,12 +137,13 @@ class PacketFeed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    lines: tuple[str, ...] = Field(min_length=1)
-    """Where the same packets come, `HOST:PORT` each: multicast groups, or addresses of this machine."""
+    lines: tuple[UdpAddress, ...] = Field(min_length=1)
+    """Where the same packets come, IPv4 address and port each: multicast groups, or addresses of this machine, as
+    `239.77.2.1:26400`."""
     interface: str | None = None
     """IPv4 address of the interface that groups are joined on; the system's choice when there is none."""
-    rerequest: str | None = None
-    """`HOST:PORT` of the server that has what no line brought."""
+    rerequest: UdpAddress | None = None
+    """IPv4 address and port of the server that has what no line brought."""
     dpdk: str | None = None
     """Arguments of DPDK's environment layer, to read by DPDK; the kernel's sockets are read when there are none. One
     feed of a bridge may have them."""

@@ -321,7 +321,7 @@ def test_what_nobody_has_is_told_and_the_rest_comes(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_none_is_named(tmp_path: Path) -> None:
-    feed = free_addresses().feed(rerequest="nowhere")
+    feed = free_addresses().feed().model_copy(update={"rerequest": "nowhere"})
     ran = subprocess.run(
         ["build/bridge/release/livetape-bridge-packets", "--config", config_file(tmp_path, feed)],
         capture_output=True,

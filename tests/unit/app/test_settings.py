@@ -185,6 +185,16 @@ def test_other_packet_feeds_have_the_names_that_they_are_given(name: str) -> Non
     assert Settings(packet_feeds={name: FEED}).packet_feeds == {name: FEED}
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["239.77.2.1", "239.77.2.1:", "239.77.2.1:0", "239.77.2.1:65536", "239.77.2.1:1_0", ":1", "host:1", "::1"],
+)
+def test_a_packet_feed_at_an_address_that_is_none_is_refused(address: str) -> None:
+    for fields in ({"lines": [address]}, {"lines": ["239.77.2.1:26400"], "rerequest": address}):
+        with pytest.raises(ValidationError, match=re.escape(f"{address!r} is no IPv4 address with its port")):
+            PacketFeed.model_validate(fields)
+
+
 def test_a_packet_feed_of_the_name_of_an_exchange_is_refused() -> None:
     feeds = {"okx": FEED, "nasdaq": FEED, "kraken": FEED}
     with pytest.raises(ValidationError, match="LIVETAPE_PACKET_FEEDS has kraken, okx, as LIVETAPE_VENUES has: give"):

@@ -49,6 +49,7 @@ NO_SCHEMAS = {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}
 NO_VENUES = {"LIVETAPE_VENUES_FILE": "/nowhere/venues.yaml"}
 UNKNOWN_PROPERTY = {"LIVETAPE_KAFKA_CLIENT": '{"no.such.property": "1"}'}
 NO_AUTHORITY = {"LIVETAPE_KAFKA_CLIENT": '{"security.protocol": "SSL", "ssl.ca.location": "/nowhere/ca.pem"}'}
+NO_PORT = {"LIVETAPE_PACKET_FEEDS": '{"nasdaq": {"lines": ["239.77.2.1:26400", "239.77.2.2"]}}'}
 NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
 
 
@@ -89,6 +90,7 @@ NO_FOLDER = {"LIVETAPE_HOME": "/dev/null"}
         ("serve", {"LIVETAPE_ZMQ_DATA": "127.0.0.1:5556"}, "LIVETAPE_ZMQ_DATA: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://bridge"}, "LIVETAPE_ZMQ_RETRY: "),
         ("serve", {"LIVETAPE_ZMQ_RETRY": "tcp://127.0.0.1:*"}, "LIVETAPE_ZMQ_RETRY: "),
+        ("bridge", NO_PORT, "LIVETAPE_PACKET_FEEDS__NASDAQ__LINES__1: Value error, '239.77.2.2' is no IPv4 address"),
         ("sink", {"LIVETAPE_AGGREGATES": "nowhere:x:"}, "LIVETAPE_AGGREGATES=nowhere:x:"),
         ("topology", UNKNOWN_PROPERTY, "LIVETAPE_KAFKA_CLIENT has no.such.property"),
         ("topology", NO_VENUES, "set LIVETAPE_VENUES_FILE to"),
