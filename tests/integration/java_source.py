@@ -1,11 +1,11 @@
-"""Runs a Java source file of this folder with Kafka's own jars."""
+"""Runs a Java source file of this folder with the jars of Kafka and of the registry's Avro."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from local.kafka import JARS
+from local import kafka, registry
 
 
 def run_java(source: str, *arguments: str, stdin: str) -> str:
@@ -16,5 +16,8 @@ def run_java(source: str, *arguments: str, stdin: str) -> str:
     probe = subprocess.run(["/usr/bin/java", "--list-modules"], capture_output=True, text=True, check=False)
     if "jdk.compiler" not in probe.stdout:
         pytest.skip("/usr/bin/java cannot run a source file: it has no module jdk.compiler")
-    command = ["/usr/bin/java", "-cp", f"{JARS}/*", str(Path(__file__).with_name(source)), *arguments]
+    # One Avro alone: the registry's folder has other versions of what Kafka brings.
+    avro = (registry.FOLDER / "lib" / "main").glob("org.apache.avro.avro-*.jar")
+    jars = ":".join([f"{kafka.JARS}/*", *map(str, avro)])
+    command = ["/usr/bin/java", "-cp", jars, str(Path(__file__).with_name(source)), *arguments]
     return subprocess.run(command, input=stdin, text=True, check=True, stdout=subprocess.PIPE).stdout
