@@ -145,6 +145,9 @@ Config read(const element& json) {
   for (const element feed : field_as<simdjson::dom::array>(json, "packet_feeds")) {
     config.packet_feeds.push_back(read_packet_feed(feed));
   }
+  if (config.venues.empty() && config.packet_feeds.empty()) {
+    throw std::runtime_error("nothing is set to be read: LIVETAPE_VENUES and LIVETAPE_PACKET_FEEDS name no venue");
+  }
   return config;
 }
 

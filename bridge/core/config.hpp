@@ -80,7 +80,7 @@ struct Config {
   [[nodiscard]] Writer writer_of(std::string_view venue) const noexcept;
 };
 
-/// Throws std::runtime_error that names the file and what is wrong with it.
+/// Throws std::runtime_error that names the file and what is wrong with it; to have nothing to read is wrong.
 [[nodiscard]] Config read_config(const std::filesystem::path& file);
 
 }  // namespace livetape::bridge

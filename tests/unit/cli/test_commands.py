@@ -44,6 +44,7 @@ def livetape(*arguments: str, **environment: str) -> "subprocess.CompletedProces
 
 
 NOBODY = "127.0.0.1:1"
+HANGS_S = 120
 DEAD_REGISTRY = {"LIVETAPE_REGISTRY_URL": f"http://{NOBODY}"}
 NO_SCHEMAS = {"LIVETAPE_SCHEMAS_DIR": "/nowhere"}
 NO_VENUES = {"LIVETAPE_VENUES_FILE": "/nowhere/venues.yaml"}
@@ -423,6 +424,19 @@ def test_a_configuration_is_read_by_its_own_user_and_its_own_process_alone(tmp_p
         assert file.stat().st_mode & 0o777 == 0o600
         assert json.loads(file.read_text()) == written
         assert set(folder.iterdir()) == {file, of_parent, of_other}
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"), [(parts.BRIDGE, []), (parts.RELAY, []), (parts.RECORDER, ["recordings", "60", "1"])]
+)
+def test_what_has_nothing_to_read_ends_and_says_so(tmp_path: Path, program: Path, arguments: list[str]) -> None:
+    file = tmp_path / "config.json"
+    settings = Settings(venues={}, packet_feeds={}, home=tmp_path, kafka_bootstrap=NOBODY)
+    file.write_text(json.dumps(bridge_config(settings, defaultdict(int))))
+    command = [str(program), "--config", str(file), *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=HANGS_S)
+    assert ended.returncode == 1
+    assert "nothing is set to be read: LIVETAPE_VENUES and LIVETAPE_PACKET_FEEDS name no venue" in ended.stderr
 
 
 def test_a_recorder_is_told_its_venues_and_nothing_of_kafkas() -> None:
