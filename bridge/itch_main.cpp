@@ -27,18 +27,24 @@ class Printer final : public itch::Trades::Listener {
   std::uint64_t number_ = 0;
 };
 
-/// A message behind its two bytes of length; false at the end, or where the input is cut off.
-bool read(std::istream& in, std::vector<std::uint8_t>& message) {
+enum class Input : std::uint8_t { message, end, cut_off };
+
+/// Reads a message behind its two bytes of length.
+Input read(std::istream& in, std::vector<std::uint8_t>& message) {
   std::array<std::uint8_t, 2> length{};
-  if (!in.read(reinterpret_cast<char*>(length.data()), length.size())) return false;
+  if (!in.read(reinterpret_cast<char*>(length.data()), length.size())) {
+    return in.gcount() == 0 ? Input::end : Input::cut_off;
+  }
   message.resize(read_big_endian<2>(length.data()));
-  return static_cast<bool>(in.read(reinterpret_cast<char*>(message.data()), static_cast<long>(message.size())));
+  const bool is_whole(in.read(reinterpret_cast<char*>(message.data()), static_cast<long>(message.size())));
+  return is_whole ? Input::message : Input::cut_off;
 }
 
 }  // namespace
 
 /// Decodes ITCH 5.0 messages from standard input, each behind two bytes of length, and prints each trade's record in
-/// hexadecimal, or why a message was of no use. The argument is midnight of their day in nanoseconds since 1970.
+/// hexadecimal, or why a message was of no use; ends with 1 where the input is cut off in a message. The argument is
+/// midnight of their day in nanoseconds since 1970.
 int main(int argc, char** argv) {
   std::int64_t midnight_ns = 0;
   const std::string_view text = argc == 2 ? argv[1] : "";
@@ -48,9 +54,13 @@ int main(int argc, char** argv) {
   }
   Printer printer;
   itch::Trades trades(printer.instruments(), {}, "USD", ExchangeDay({{0, 0}}, midnight_ns), 1, printer);
-  for (std::vector<std::uint8_t> message; read(std::cin, message);) {
+  std::vector<std::uint8_t> message;
+  Input input = read(std::cin, message);
+  for (; input == Input::message; input = read(std::cin, message)) {
     const itch::Error error = trades.take(message, 0);
     if (error != itch::Error::none) std::cout << "error " << itch::name_of(error) << '\n';
   }
-  return 0;
+  if (input == Input::end) return 0;
+  std::cout << "error cut_off\n";
+  return 1;
 }

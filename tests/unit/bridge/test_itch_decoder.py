@@ -49,6 +49,15 @@ def assert_equal(messages: Sequence[bytes]) -> list[OracleTrade]:
     return [each for each in expected if isinstance(each, OracleTrade)]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_input_that_is_cut_off_is_told(cut: int) -> None:
+    end_of_hours = b"S" + bytes(10) + b"M"
+    data = len(end_of_hours).to_bytes(2) + end_of_hours
+    ran = subprocess.run([DECODER, str(MIDNIGHT_NS)], input=data + data[:cut], capture_output=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stdout.decode().splitlines()[-1] == "error cut_off"
+
+
 def recorded(name: str) -> bytes:
     file = RECORDINGS / name
     if not file.exists():
