@@ -120,6 +120,7 @@ class PacedPackets final : public PacketSource {
     const std::size_t count = pace_.take(times_.in_hand());
     for (std::size_t i = 0; i < count; ++i) out.emplace_back(write(packets_[i]));
   }
+  [[nodiscard]] std::uint64_t dropped() const noexcept override { return 0; }
 
  private:
   static void write_header(std::uint8_t* at, std::uint64_t sequence) {

@@ -90,6 +90,18 @@ void write_packets(PrometheusText& text, const Metrics& metrics) {
       text.sample(each.name, "{venue=\"" + feed.venue + "\"}", feed.receiver.*each.counter);
     }
   }
+  constexpr const char* kDropped = "livetape_bridge_packet_dropped_total";
+  text.declare(kDropped, "counter", "Datagrams of a feed that came, and found no room in the kernel or the card");
+  for (const PacketMetrics& feed : metrics.packets) {
+    text.sample(kDropped, "{venue=\"" + feed.venue + "\"}", feed.dropped);
+  }
+  constexpr const char* kLines = "livetape_bridge_line_packets_total";
+  text.declare(kLines, "counter", "Packets of a feed, by the line that brought them");
+  for (const PacketMetrics& feed : metrics.packets) {
+    for (const LineMetrics& line : feed.lines) {
+      text.sample(kLines, "{venue=\"" + feed.venue + "\",line=\"" + line.address + "\"}", line.packets);
+    }
+  }
   constexpr const char* kMessageErrors = "livetape_bridge_message_errors_total";
   text.declare(kMessageErrors, "counter", "Messages of a feed that could not be used, by reason");
   constexpr const char* kFrameErrors = "livetape_bridge_frame_errors_total";

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -117,6 +118,7 @@ class DpdkSource final : public PacketSource {
   DpdkSource& operator=(const DpdkSource&) = delete;
 
   void receive(Payloads& out) override;
+  [[nodiscard]] std::uint64_t dropped() const noexcept override;
 
  private:
   static constexpr std::uint16_t kBurst = 64;
@@ -125,6 +127,7 @@ class DpdkSource final : public PacketSource {
   [[nodiscard]] bool has_clock(std::uint16_t port, const rte_eth_dev_info& info) const;
   void release();
   void take(const rte_mbuf& packet, const Port& port, Payloads& out);
+  [[nodiscard]] std::span<const std::uint8_t> bytes_of(const rte_mbuf& packet);
   [[nodiscard]] std::int64_t hardware_time_ns(const rte_mbuf& packet, const Port& port) const;
 
   std::vector<UdpAddress> addresses_;
@@ -135,6 +138,7 @@ class DpdkSource final : public PacketSource {
   std::size_t turn_ = 0;  // the port that was polled last
   std::array<rte_mbuf*, kBurst> held_{};
   std::uint16_t held_count_ = 0;
+  std::vector<std::vector<std::uint8_t>> joined_;  // of the held packets, those in several buffers
 };
 
 DpdkSource::DpdkSource(const std::string& arguments, std::vector<UdpAddress> addresses, PacketMetrics& metrics)
@@ -156,7 +160,7 @@ void DpdkSource::start_port(std::uint16_t port) {
   ::rte_eth_dev_info info{};
   check(::rte_eth_dev_info_get(port, &info), "does not say what it is", port);
   ::rte_eth_conf conf{};
-  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+  conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_SCATTER);
   std::optional<PortClock> clock;
   if (has_clock(port, info)) {
     conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
@@ -186,6 +190,26 @@ bool DpdkSource::has_clock(std::uint16_t port, const rte_eth_dev_info& info) con
 void DpdkSource::release() {
   if (held_count_ > 0) ::rte_pktmbuf_free_bulk(held_.data(), held_count_);
   held_count_ = 0;
+  joined_.clear();
+}
+
+std::uint64_t DpdkSource::dropped() const noexcept {
+  std::uint64_t count = 0;
+  for (const Port& port : ports_) {
+    ::rte_eth_stats stats{};
+    if (::rte_eth_stats_get(port.id, &stats) == 0) count += stats.imissed + stats.rx_nombuf;
+  }
+  return count;
+}
+
+/// A frame that is longer than a buffer comes in several of them.
+std::span<const std::uint8_t> DpdkSource::bytes_of(const rte_mbuf& packet) {
+  if (packet.nb_segs == 1) {
+    return {static_cast<const std::uint8_t*>(packet.buf_addr) + packet.data_off, packet.data_len};
+  }
+  std::vector<std::uint8_t>& joined = joined_.emplace_back(packet.pkt_len);
+  (void)::rte_pktmbuf_read(&packet, 0, packet.pkt_len, joined.data());
+  return joined;
 }
 
 void DpdkSource::receive(Payloads& out) {
@@ -200,16 +224,19 @@ void DpdkSource::receive(Payloads& out) {
 }
 
 void DpdkSource::take(const rte_mbuf& packet, const Port& port, Payloads& out) {
-  const auto* const bytes = static_cast<const std::uint8_t*>(packet.buf_addr) + packet.data_off;
-  UdpFrame frame = parse_udp_frame({bytes, packet.data_len});
+  UdpFrame frame = parse_udp_frame(bytes_of(packet));
   if ((packet.ol_flags & kBadChecksum) != 0) frame.error = FrameError::bad_checksum;
   if (frame.error != FrameError::none) {
     ++metrics_.frame_errors[static_cast<std::size_t>(frame.error)];
-  } else if (std::ranges::find(addresses_, frame.destination) == addresses_.end()) {
-    ++metrics_.other_datagrams;
-  } else {
-    out.push_back({frame.payload, hardware_time_ns(packet, port)});
+    return;
   }
+  const auto line = std::ranges::find(addresses_, frame.destination);
+  if (line == addresses_.end()) {
+    ++metrics_.other_datagrams;
+    return;
+  }
+  const auto number = static_cast<std::size_t>(std::distance(addresses_.begin(), line));
+  out.push_back({frame.payload, hardware_time_ns(packet, port), number});
 }
 
 /// Drivers set the flag by themselves as well: a capture's packets have the times that are written there.

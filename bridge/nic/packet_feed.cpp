@@ -51,7 +51,9 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       input_(std::move(input)),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
       clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),
+      line_watch_(config.lines),
       kafka_(kafka_ring_, venue_metrics.kafka_dropped, config.venue) {
+  for (const std::string& line : config.lines) packet_metrics_.lines.emplace_back(line);
   if (input_.server != nullptr && !config.midnight_ns) session_file_.emplace(bridge.positions_dir, config.venue);
 }
 
@@ -104,12 +106,15 @@ bool PacketFeed::poll() {
       if (is_server) {
         receiver_.take_answer(payload.bytes, now_ns_, arrival);
       } else {
+        ++packet_metrics_.lines[payload.line].packets;
+        line_watch_.hear(payload.line, now_ns_);
         receiver_.take(payload.bytes, now_ns_, arrival);
       }
     }
   }
   receiver_.tick(now_ns_);
   watch(now_ns_);
+  look_at_lines(now_ns_);
   tell_clock(now_ns_);
   if (is_bell_due_ && !has_heard && now_ns_ - bell_ns_ >= kBellNs) {
     is_bell_due_ = false;
@@ -129,6 +134,18 @@ void PacketFeed::watch(std::int64_t now_ns) {
   if (is_current) ++venue_metrics_.connects;
   if (before == mold::Hearing::current) ++venue_metrics_.disconnects;
   log(venue_, what_is_heard(hearing));
+}
+
+void PacketFeed::look_at_lines(std::int64_t now_ns) {
+  if (now_ns < look_due_ns_) return;
+  look_due_ns_ = now_ns + kLookNs;
+  std::uint64_t dropped = 0;
+  for (const auto& source : input_.sources) dropped += source->dropped();
+  const std::uint64_t before = packet_metrics_.dropped.exchange(dropped);
+  if (dropped > before) {
+    log(venue_, std::to_string(dropped - before) + " datagrams came and were dropped here, before they could be read");
+  }
+  line_watch_.look(now_ns, [this](const std::string& what) { log(venue_, what); });
 }
 
 void PacketFeed::on_session(const mold::Session& session) {

@@ -14,6 +14,7 @@
 #include "core/ring_writer.hpp"
 #include "core/venue_clock.hpp"
 #include "nic/itch_trades.hpp"
+#include "nic/line_watch.hpp"
 #include "nic/mold_receiver.hpp"
 #include "nic/packet_input.hpp"
 #include "nic/session_file.hpp"
@@ -49,6 +50,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
  private:
   static constexpr std::size_t kRingMessages = std::size_t{1} << 16;
   static constexpr std::int64_t kBellNs = 1'000'000;
+  static constexpr std::int64_t kLookNs = 1'000'000'000;
 
   void on_session(const mold::Session& session) override;
   void on_messages(mold::Messages messages, const mold::Arrival& arrival) override;
@@ -69,6 +71,7 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   void end_gaps();
   void tell_clock(std::int64_t now_ns);
   void watch(std::int64_t now_ns);
+  void look_at_lines(std::int64_t now_ns);
 
   std::string venue_;
   bool is_polled_;
@@ -89,6 +92,8 @@ class PacketFeed final : mold::Listener, itch::Trades::Listener {
   std::int64_t clock_interval_ns_;
   std::int64_t clock_due_ns_ = 0;
   mold::Hearing hearing_ = mold::Hearing::silence;
+  mold::LineWatch line_watch_;
+  std::int64_t look_due_ns_ = 0;
   std::int64_t receive_time_ns_ = 0;
   mold::Arrival arrival_;                  // of the message at hand
   std::vector<Gap> gaps_;                  // that wait for the event time of what comes behind them

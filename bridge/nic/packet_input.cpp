@@ -52,7 +52,9 @@ PacketInput open_input(const PacketFeedConfig& config, PacketMetrics& metrics) {
   if (config.dpdk) {
     add_dpdk(input, config, addresses, metrics);
   } else {
-    for (const UdpAddress& address : addresses) add_socket(input, UdpSocket::listening(address, config.interface));
+    for (std::size_t line = 0; line < addresses.size(); ++line) {
+      add_socket(input, UdpSocket::listening(addresses[line], config.interface, line));
+    }
   }
   if (!config.rerequest.empty()) {
     input.server = add_socket(input, UdpSocket::connected(parse_udp_address(config.rerequest)));

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/log.hpp"
+#include "nic/dropped_datagrams.hpp"
 #include "nic/hardware_time.hpp"
 
 namespace livetape::bridge {
@@ -43,10 +45,15 @@ int open_socket(const UdpAddress& address) {
 }
 
 /// Whichever of the two is allowed; a smaller buffer only loses bursts sooner.
-void enlarge_buffer(int descriptor) {
+void enlarge_buffer(int descriptor, const UdpAddress& address) {
   const int bytes = kReceiveBufferBytes;
   if (::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0) return;
   (void)::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  int given = 0;  // twice of what may be used, by socket(7)
+  ::socklen_t size = sizeof given;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &given, &size) != 0 || given / 2 >= bytes) return;
+  log(as_text(address), "the kernel has " + std::to_string(given / 2048) + " KiB for datagrams that wait, and not " +
+                            std::to_string(bytes / 1024) + ": `sysctl net.core.rmem_max` says how many it may");
 }
 
 bool join(int descriptor, const UdpAddress& group, const std::string& interface) {
@@ -79,17 +86,20 @@ UdpSocket::UdpSocket(const UdpAddress& address)
       controls_(kBurst),
       pieces_(kBurst),
       messages_(kBurst) {
+  ask_for_dropped(descriptor_);
   for (std::size_t i = 0; i < kBurst; ++i) {
     pieces_[i] = {bytes_.data() + i * kMaxBytes, kMaxBytes};
     messages_[i].msg_hdr.msg_iov = &pieces_[i];
     messages_[i].msg_hdr.msg_iovlen = 1;
     messages_[i].msg_hdr.msg_control = controls_[i].bytes.data();
-    messages_[i].msg_hdr.msg_controllen = kHardwareTimeBytes;
+    messages_[i].msg_hdr.msg_controllen = sizeof(Control::bytes);
   }
 }
 
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
+      line_(other.line_),
+      dropped_(other.dropped_),
       bytes_(std::move(other.bytes_)),
       controls_(std::move(other.controls_)),
       pieces_(std::move(other.pieces_)),
@@ -99,9 +109,10 @@ UdpSocket::~UdpSocket() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-UdpSocket UdpSocket::listening(const UdpAddress& address, const std::string& interface) {
+UdpSocket UdpSocket::listening(const UdpAddress& address, const std::string& interface, std::size_t line) {
   UdpSocket socket(address);
-  enlarge_buffer(socket.descriptor_);
+  socket.line_ = line;
+  enlarge_buffer(socket.descriptor_, address);
   ask_for_hardware_times(socket.descriptor_);
   const int yes = 1;
   const int no = 0;
@@ -120,7 +131,7 @@ UdpSocket UdpSocket::listening(const UdpAddress& address, const std::string& int
 
 UdpSocket UdpSocket::connected(const UdpAddress& address) {
   UdpSocket socket(address);
-  enlarge_buffer(socket.descriptor_);
+  enlarge_buffer(socket.descriptor_, address);
   const ::sockaddr_in peer = as_sockaddr(address);
   if (::connect(socket.descriptor_, reinterpret_cast<const ::sockaddr*>(&peer), sizeof peer) != 0) {
     fail("there is no way to", address);
@@ -133,8 +144,10 @@ void UdpSocket::receive(Payloads& out) {
   const int count = ::recvmmsg(descriptor_, messages_.data(), kBurst, 0, nullptr);
   for (int i = 0; i < count; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    out.push_back({{bytes_.data() + at * kMaxBytes, messages_[at].msg_len}, hardware_time_ns(messages_[at].msg_hdr)});
-    messages_[at].msg_hdr.msg_controllen = kHardwareTimeBytes;  // the kernel left there how much it used
+    ::msghdr& datagram = messages_[at].msg_hdr;
+    out.push_back({{bytes_.data() + at * kMaxBytes, messages_[at].msg_len}, hardware_time_ns(datagram), line_});
+    if (const auto dropped = dropped_before(datagram)) dropped_ += *dropped - static_cast<std::uint32_t>(dropped_);
+    datagram.msg_controllen = sizeof(Control::bytes);  // the kernel left there how much it used
   }
 }
 

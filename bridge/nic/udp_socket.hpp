@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nic/dropped_datagrams.hpp"
 #include "nic/hardware_time.hpp"
 #include "nic/packet_source.hpp"
 #include "nic/udp_frame.hpp"
@@ -24,7 +25,8 @@ class UdpSocket final : public PacketSource {
   /// Hears what is sent to an address of this machine or to a multicast group, which is joined on the interface with
   /// the address `interface`, or on one of the system's choice where that is empty.
   /// Throws std::runtime_error that names the address when it cannot be had.
-  static UdpSocket listening(const UdpAddress& address, const std::string& interface);
+  /// What it hears is of the feed's line with that number.
+  static UdpSocket listening(const UdpAddress& address, const std::string& interface, std::size_t line = 0);
   /// Sends to an address, and hears what is sent from there.
   /// Throws std::runtime_error that names the address when it cannot be had.
   static UdpSocket connected(const UdpAddress& address);
@@ -36,6 +38,7 @@ class UdpSocket final : public PacketSource {
   ~UdpSocket() override;
 
   void receive(Payloads& out) override;
+  [[nodiscard]] std::uint64_t dropped() const noexcept override { return dropped_; }
   /// What cannot be sent is lost, as any datagram may be.
   void send(std::span<const std::uint8_t> payload) const noexcept;
 
@@ -45,12 +48,14 @@ class UdpSocket final : public PacketSource {
   static constexpr std::size_t kBurst = 64;
   static constexpr std::size_t kMaxBytes = 9'216;  // a jumbo frame
   struct alignas(::cmsghdr) Control {
-    std::array<std::uint8_t, kHardwareTimeBytes> bytes;
+    std::array<std::uint8_t, kHardwareTimeBytes + kDroppedBytes> bytes;
   };
 
   explicit UdpSocket(const UdpAddress& address);
 
   int descriptor_;
+  std::size_t line_ = 0;
+  std::uint64_t dropped_ = 0;
   std::vector<std::uint8_t> bytes_;
   std::vector<Control> controls_;
   std::vector<::iovec> pieces_;

@@ -81,6 +81,20 @@ void PacketRecorder::read(Line& line) {
   line.socket.receive(payloads_);
   const std::int64_t receive_time_ns = utc_now_ns();
   for (const Payload& payload : payloads_) keep(receive_time_ns, line.address, payload.bytes);
+  tell_dropped();
+}
+
+/// Once a second at the most: the recording lacks them, and nothing in it says so.
+void PacketRecorder::tell_dropped() {
+  constexpr std::int64_t kTellAgainNs = 1'000'000'000;
+  const std::int64_t now_ns = steady_now_ns();
+  if (now_ns - told_ns_ < kTellAgainNs) return;
+  std::uint64_t dropped = 0;
+  for (const Line& line : lines_) dropped += line.socket.dropped();
+  if (dropped == dropped_) return;
+  log(venue_, std::to_string(dropped - dropped_) + " datagrams came and are not in the recording: they came too fast");
+  dropped_ = dropped;
+  told_ns_ = now_ns;
 }
 
 void PacketRecorder::keep(std::int64_t receive_time_ns, const UdpAddress& address,

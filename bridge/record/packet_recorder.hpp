@@ -33,13 +33,16 @@ class PacketRecorder {
 
   void listen(Line& line);
   void read(Line& line);
+  void tell_dropped();
   void keep(std::int64_t receive_time_ns, const UdpAddress& address, std::span<const std::uint8_t> payload);
 
   std::string venue_;
   Recording recording_;
   RecordingFailed failed_;
   std::deque<Line> lines_;
-  Payloads payloads_;  // of one burst
+  Payloads payloads_;          // of one burst
+  std::uint64_t dropped_ = 0;  // as it was told last
+  std::int64_t told_ns_ = 0;   // and when
   std::vector<std::uint8_t> record_;
 };
 

@@ -23,16 +23,20 @@ constexpr std::int64_t kHardwareTimeNs = 77;
 /// Hands out what a test put in, a burst a call.
 class Scripted final : public PacketSource {
  public:
-  explicit Scripted(std::deque<std::vector<Bytes>>& bursts) : bursts_(bursts) {}
+  Scripted(std::deque<std::vector<Bytes>>& bursts, std::size_t line, const std::uint64_t& dropped)
+      : bursts_(bursts), line_(line), dropped_(dropped) {}
   void receive(Payloads& out) override {
     if (bursts_.empty()) return;
     now_ = std::move(bursts_.front());
     bursts_.pop_front();
-    for (const Bytes& payload : now_) out.push_back({payload, kHardwareTimeNs});
+    for (const Bytes& payload : now_) out.push_back({payload, kHardwareTimeNs, line_});
   }
+  [[nodiscard]] std::uint64_t dropped() const noexcept override { return dropped_; }
 
  private:
   std::deque<std::vector<Bytes>>& bursts_;
+  std::size_t line_;
+  const std::uint64_t& dropped_;
   std::vector<Bytes> now_;
 };
 
@@ -118,6 +122,7 @@ class PacketFeedTest : public testing::Test {
     config_.clock_interval = std::chrono::milliseconds(0);
     PacketFeedConfig& feed = config_.packet_feeds.emplace_back();
     feed.venue = "nasdaq";
+    feed.lines = {"239.1.2.3:26400", "239.1.2.4:26400"};
     feed.currency = "USD";
     feed.utc_offsets = {{0, 0}};
     feed.midnight_ns = 0;
@@ -131,7 +136,8 @@ class PacketFeedTest : public testing::Test {
   std::unique_ptr<PacketFeed> feed(bool is_polled) {
     if (is_polled) config_.packet_feeds[0].dpdk = "";
     PacketInput input;
-    input.sources.push_back(std::make_unique<Scripted>(bursts_));
+    input.sources.push_back(std::make_unique<Scripted>(bursts_, 0, dropped_));
+    input.sources.push_back(std::make_unique<Scripted>(bursts_of_other_, 1, kNoneDropped));
     if (server_) {
       auto server = std::make_unique<UdpSocket>(UdpSocket::connected(*server_));
       input.server = server.get();
@@ -159,7 +165,10 @@ class PacketFeedTest : public testing::Test {
       std::filesystem::temp_directory_path() / ("packet-feed-" + std::to_string(::getpid()));
   Config config_;
   Metrics metrics_;
+  static constexpr std::uint64_t kNoneDropped = 0;
   std::deque<std::vector<Bytes>> bursts_;
+  std::deque<std::vector<Bytes>> bursts_of_other_;  // by the second line
+  std::uint64_t dropped_ = 0;
   std::optional<UdpAddress> server_;
 };
 
@@ -193,6 +202,20 @@ TEST_F(PacketFeedTest, TellsWhenATradeReachedTheCardAndWhenItWasPublished) {
   ASSERT_EQ(trades.size(), 1U);
   EXPECT_EQ(trades[0].hardware_time_ns, kHardwareTimeNs);
   EXPECT_GE(trades[0].publish_time_ns, trades[0].receive_time_ns);
+}
+
+TEST_F(PacketFeedTest, CountsThePacketsOfEachLineAndWhatWasDroppedBeforeItCouldBeRead) {
+  const auto polled = feed(true);
+  polled->publish_by([](const Message&) {});
+  dropped_ = 3;
+  bursts_.push_back({packet(1, {directory()}), packet(2, {trade(7)})});
+  bursts_of_other_.push_back({packet(1, {directory()})});
+  (void)polled->poll();
+  const PacketMetrics& counted = metrics_.packets[0];
+  EXPECT_EQ(counted.lines[0].packets, 2U);
+  EXPECT_EQ(counted.lines[1].packets, 1U);
+  EXPECT_EQ(counted.dropped, 3U);
+  EXPECT_NE(as_prometheus_text(metrics_).find(R"(line="239.1.2.4:26400"} 1)"), std::string::npos);
 }
 
 TEST_F(PacketFeedTest, IsSilentForNobodyWhoStopped) {
