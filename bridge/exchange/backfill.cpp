@@ -126,7 +126,9 @@ asio::awaitable<Backfill::Again> Backfill::fill_numbered(std::uint32_t instrumen
   Tape& tape = tapes_[instrument];
   ContiguousIds& ids = *tape.numbered();
   const bool is_doubtful = tape.doubted() && !tape.is_doubt_open();
-  if (is_doubtful && !co_await fill_tail(instrument)) co_return kAfterTrouble;
+  if (is_doubtful) {
+    if (const Again again = co_await fill_tail(instrument)) co_return again;
+  }
   const bool is_newest_first = venue_.history_rules().order == HistoryRules::Order::newest_first;
   for (int pages = 0; !ids.missing().empty(); ++pages) {
     if (pages == kPagesInATurn) co_return milliseconds(0);
@@ -155,23 +157,26 @@ Backfill::Again Backfill::unsettled(const Tape& tape) const {
   return tape.doubted() && !tape.is_doubt_open() ? Again(settle_) : std::nullopt;
 }
 
-/// Asks what the history has behind the newest trade. False when it could not be asked.
-asio::awaitable<bool> Backfill::fill_tail(std::uint32_t instrument) {
+/// Asks what the history has behind the newest trade. There is doubt until that is all there.
+asio::awaitable<Backfill::Again> Backfill::fill_tail(std::uint32_t instrument) {
   Tape& tape = tapes_[instrument];
   const std::uint64_t doubts = tape.doubts();
   const HistoryRules rules = venue_.history_rules();
-  if (!tape.doubted()->has_seq && !co_await fill_beginning(instrument)) co_return false;
-  for (int pages = 0; pages < kPagesInATurn; ++pages) {
+  if (!tape.doubted()->has_seq && !co_await fill_beginning(instrument)) co_return kAfterTrouble;
+  for (int pages = 0;; ++pages) {
+    if (pages == kPagesInATurn) co_return milliseconds(0);
     const Trade newest = *tape.newest();
     if (!newest.has_seq) break;  // the history knows of none either
-    if (!co_await ask({instrument, newest.seq + 1, std::nullopt, newest.event_time_ns, utc_now_ns()})) co_return false;
+    if (!co_await ask({instrument, newest.seq + 1, std::nullopt, newest.event_time_ns, utc_now_ns()})) {
+      co_return kAfterTrouble;
+    }
     const bool may_be_full = page_.size() >= rules.page || page_flaw_ != DecodeError::none;
     const bool may_be_more = rules.order == HistoryRules::Order::oldest_first && may_be_full;
     take_page(instrument);
     if (!may_be_more || tape.newest()->seq == newest.seq) break;
   }
   tape.settle_doubt(doubts);
-  co_return true;
+  co_return std::nullopt;
 }
 
 /// Asks for what was traded since an instrument is shown of which no trade had come, page by page back to there. False

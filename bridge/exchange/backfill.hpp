@@ -76,7 +76,7 @@ class Backfill {
   boost::asio::awaitable<Again> fill_unnumbered(std::uint32_t instrument);
   Again wait_for_later(std::uint32_t instrument);
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
-  boost::asio::awaitable<bool> fill_tail(std::uint32_t instrument);
+  boost::asio::awaitable<Again> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
   std::string read(const RestAnswer& answer, const HistoryQuery& query);
   [[nodiscard]] Again unsettled(const Tape& tape) const;

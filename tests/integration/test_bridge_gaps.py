@@ -53,6 +53,8 @@ MISSED = 250
 HOUR_NS = 3_600 * SECOND_NS
 LONG = 60_000
 """Trades whose list is longer than 4 MiB."""
+IN_A_TURN = 50_000
+"""Trades of an instrument that are fetched before other instruments have their turn."""
 UNNUMBERED = (VenueName.BITSTAMP, VenueName.BYBIT)
 
 
@@ -425,6 +427,37 @@ async def test_a_bridge_without_a_connection_does_not_take_its_instruments_for_w
             await kept_again(bridge)
         assert last.event_time_ns < whole_until_ns() < away_ns
         assert await bridge.stop() == 0
+
+
+async def test_no_trade_is_behind_a_clock_however_many_pages_of_the_history_were_missed(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script, count = Script(), IN_A_TURN + 2_000
+    began_ns = time.time_ns() - 20 * HOUR_NS
+    made = [replace(trade(number), event_time_ns=began_ns + number * SECOND_NS) for number in range(1, count + 1)]
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs), remembered=2 * count) as exchange:
+        read = {BINANCE: venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}
+        with bridging(patient.model_copy(update={"venues": read})) as bridge:
+            await exchange.heard((BTC, ETH))
+            script.say(made[0])
+            await bridge.counts('trades_total{venue="binance"}', 1)
+            for one in made[1:]:  # nobody listens
+                exchange.history.add(one)
+            await exchange.drop_connections()
+            await exchange.heard((BTC, ETH))
+            script.say(replace(trade(1, ETH), event_time_ns=time.time_ns()))  # the venue's clock would go there
+            await bridge.counts('backfilled_trades_total{venue="binance"}', IN_A_TURN)
+            clocks = bridge.metric('clocks_total{venue="binance"}') or 0
+            await bridge.counts('clocks_total{venue="binance"}', clocks + 2)
+            script.say(replace(trade(count + 1), event_time_ns=time.time_ns()))
+            await bridge.counts('backfilled_trades_total{venue="binance"}', count - 1)
+            await bridge.until(lambda: bridge.metric('holding{venue="binance"}') == 0, "nothing that waits")
+            assert await bridge.stop() == 0
+    numbers = [int(one.fields["trade_id"]) for one in await written(here) if one.fields["instrument"] == BTC]
+    assert numbers == [*range(1, count + 2)]
+    assert await gaps(here) == []
+    await assert_no_trade_is_behind_a_clock(here)
 
 
 class Hesitant(BybitProtocol):
