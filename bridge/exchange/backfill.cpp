@@ -254,8 +254,10 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   const std::size_t most_bytes = has_pages ? RestClient::kMaxAnswerBytes : RestClient::kMaxListBytes;
   // Thousands may be silent: candles and lists are asked for between them.
   const auto turn = is_urgent(query.instrument) ? RestClient::Turn::first : RestClient::Turn::last;
+  const std::uint64_t count = count_of(query.instrument);
   const RestAnswer answer = co_await rest_.get(venue_.history_target(query), turn, most_bytes);
   const std::string trouble = read(answer, query);
+  if (count != count_of(query.instrument)) page_.clear();
   if (trouble.empty()) {
     searches_[query.instrument].since_ns = steady_now_ns();  // it can be read, whatever it has
     listener_.on_history_answer(query.instrument);
@@ -265,6 +267,12 @@ asio::awaitable<bool> Backfill::ask(HistoryQuery query) {
   }
   say_trouble(trouble, std::max<milliseconds>(kAfterTrouble, answer.wait));
   co_return trouble.empty();
+}
+
+/// Which of the venue's counts the ids are of, where they are contiguous: those of a former one tell nothing now.
+std::uint64_t Backfill::count_of(std::uint32_t instrument) {
+  const auto* const ids = tapes_[instrument].numbered();
+  return ids == nullptr ? 0 : ids->new_counts();
 }
 
 /// Takes an answer for the page. What makes it of no use; nothing when it is good.
@@ -308,6 +316,7 @@ void Backfill::take_page(std::uint32_t instrument) {
   std::ranges::stable_sort(page_, {}, [](const Trade& trade) { return std::pair(trade.seq, trade.event_time_ns); });
   for (Trade& trade : page_) {
     trade.source = Source::backfill;
+    if (tape.counts_anew(trade)) listener_.on_new_count(trade);
     if (tape.take(trade) == Verdict::duplicate) continue;
     searches_[instrument].since_ns = steady_now_ns();  // it goes on
     listener_.on_history_trade(trade);

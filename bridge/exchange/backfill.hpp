@@ -28,6 +28,8 @@ class BackfillListener {
   virtual void on_history_failure(std::uint32_t instrument) = 0;
   /// A trade that had not come.
   virtual void on_history_trade(const Trade& trade) = 0;
+  /// The history's next trade is the first of a count that the venue has begun anew.
+  virtual void on_new_count(const Trade& first) = 0;
   /// Trades that cannot be had.
   virtual void on_lost(const Gap& gap) = 0;
   /// What is there of the instrument was had; only what a later answer may have is looked for still.
@@ -78,6 +80,7 @@ class Backfill {
   boost::asio::awaitable<bool> fill_beginning(std::uint32_t instrument);
   boost::asio::awaitable<Again> fill_tail(std::uint32_t instrument);
   boost::asio::awaitable<bool> ask(HistoryQuery query);
+  [[nodiscard]] std::uint64_t count_of(std::uint32_t instrument);
   std::string read(const RestAnswer& answer, const HistoryQuery& query);
   [[nodiscard]] Again unsettled(const Tape& tape) const;
   void say_flaw(DecodeError flaw);

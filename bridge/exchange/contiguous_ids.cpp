@@ -1,12 +1,12 @@
 #include "exchange/contiguous_ids.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace livetape::bridge {
 
 Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
-  const bool is_counted_anew = newest_ && id < *newest_ && time_ns - newest_time_ns_ > kCountedAnewNs;
-  if (is_counted_anew) *this = ContiguousIds();
+  if (counts_anew(id, time_ns)) begin_anew();
   if (newest_ && id <= *newest_) return fill(id, time_ns);
   if (!newest_) {
     oldest_ = id;
@@ -20,6 +20,12 @@ Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
   newest_ = id;
   newest_time_ns_ = time_ns;
   return is_next ? Verdict::fresh : Verdict::after_gap;
+}
+
+void ContiguousIds::begin_anew() {
+  ContiguousIds anew;
+  anew.new_counts_ = new_counts_ + 1;
+  *this = std::move(anew);
 }
 
 void ContiguousIds::reach_back(std::int64_t first, std::int64_t from_time_ns) {

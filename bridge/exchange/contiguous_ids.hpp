@@ -31,7 +31,15 @@ class ContiguousIds {
   /// A trade that is so much newer than the newest, and has a lower id, is of a venue that has begun to count anew.
   static constexpr std::int64_t kCountedAnewNs = 60'000'000'000;
 
+  /// A trade that counts anew begins the ids anew: what is missing of the former count is forgotten.
   [[nodiscard]] Verdict take(std::int64_t id, std::int64_t time_ns);
+
+  /// Whether a trade is the first of a count that the venue has begun anew.
+  [[nodiscard]] bool counts_anew(std::int64_t id, std::int64_t time_ns) const noexcept {
+    return newest_ && id < *newest_ && time_ns - newest_time_ns_ > kCountedAnewNs;
+  }
+  /// How often that came. An answer that was asked for before tells nothing of the ids of now.
+  [[nodiscard]] std::uint64_t new_counts() const noexcept { return new_counts_; }
 
   /// Trades from this one on are missing as well, before the first that came; the one before it was not later than
   /// then.
@@ -51,6 +59,7 @@ class ContiguousIds {
   std::optional<MissingIds> give_up(std::int64_t first);
 
  private:
+  void begin_anew();
   Verdict fill(std::int64_t id, std::int64_t time_ns);
   void join_closest();
 
@@ -59,6 +68,7 @@ class ContiguousIds {
   std::optional<std::int64_t> newest_;
   std::int64_t newest_time_ns_ = 0;
   std::vector<MissingIds> missing_;
+  std::uint64_t new_counts_ = 0;
 };
 
 }  // namespace livetape::bridge

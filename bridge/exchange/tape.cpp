@@ -1,11 +1,14 @@
 #include "exchange/tape.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "exchange/json.hpp"
 
 namespace livetape::bridge {
 namespace {
+
+constexpr std::string_view kCountedAnew = "the venue has begun to count its trades anew";
 
 std::variant<ContiguousIds, RecentIds> ids_by(IdRule rule) {
   if (rule == IdRule::contiguous) return ContiguousIds();
@@ -34,6 +37,25 @@ Verdict Tape::take(const Trade& trade) {
   }
   if (verdict != Verdict::duplicate && is_newest) newest_ = trade;
   return verdict;
+}
+
+bool Tape::counts_anew(const Trade& trade) const noexcept {
+  const auto* const numbered = std::get_if<ContiguousIds>(&ids_);
+  return numbered != nullptr && numbered->counts_anew(trade.seq, trade.event_time_ns);
+}
+
+/// Trades that came one after the other, to the first of the new count, leave nothing between both.
+std::vector<Gap> Tape::left_behind_by(const Trade& trade) const {
+  constexpr std::int64_t kFirst = 1;
+  std::vector<Gap> lost;
+  for (const MissingIds& range : std::get<ContiguousIds>(ids_).missing()) {
+    lost.push_back(
+        {trade.instrument, true, range.first, range.last, range.from_time_ns, range.to_time_ns, kCountedAnew});
+  }
+  if (doubted_ || trade.seq > kFirst) {
+    lost.push_back({trade.instrument, false, 0, 0, newest_->event_time_ns, trade.event_time_ns, kCountedAnew});
+  }
+  return lost;
 }
 
 /// While there is doubt no id is forgotten: a history may bring any number of trades, some of them again.

@@ -24,6 +24,11 @@ class Tape {
   /// Tells what a trade is to those before it, and keeps its id.
   [[nodiscard]] Verdict take(const Trade& trade);
 
+  /// Whether a trade that is to be taken is the first of a count that the venue has begun anew.
+  [[nodiscard]] bool counts_anew(const Trade& trade) const noexcept;
+  /// What is lost by that: what is missing of the former count, and what was traded between both where nobody saw it.
+  [[nodiscard]] std::vector<Gap> left_behind_by(const Trade& trade) const;
+
   /// Trades are shown since then, in UTC nanoseconds, and none has come yet.
   void begin(std::int64_t since_ns);
   /// Whether one has come, in this run or before it.

@@ -214,6 +214,7 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   Tape& tape = tapes_[trade.instrument];
   watches_[trade.instrument].hear(steady_ns);
   if (!tape.newest()) positions_.begin(trade);
+  if (tape.counts_anew(trade)) on_new_count(trade);
   const Verdict verdict = tape.take(trade);
   if (verdict == Verdict::duplicate) {
     ++metrics_.duplicates;
@@ -263,6 +264,14 @@ void VenueThread::on_history_trade(const Trade& trade) {
   Message message;
   message.trade = trade;
   send(message);
+}
+
+/// What is missing of the former count is looked for no more: its ids cannot be told from those of the new one.
+void VenueThread::on_new_count(const Trade& first) {
+  log(config_.venue, "the venue counts the trades of " + config_.instruments[first.instrument] +
+                         " anew: " + std::to_string(first.seq) + " is newer than " +
+                         std::to_string(tapes_[first.instrument].newest()->seq));
+  for (const Gap& gap : tapes_[first.instrument].left_behind_by(first)) on_lost(gap);
 }
 
 void VenueThread::on_lost(const Gap& gap) {

@@ -73,6 +73,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_history_answer(std::uint32_t instrument) override;
   void on_history_failure(std::uint32_t instrument) override;
   void on_history_trade(const Trade& trade) override;
+  void on_new_count(const Trade& first) override;
   void on_lost(const Gap& gap) override;
   void on_looked(std::uint32_t instrument) override;
   void on_settled(std::uint32_t instrument) override;

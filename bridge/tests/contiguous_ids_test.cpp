@@ -78,6 +78,24 @@ TEST(ContiguousIds, BeginAnewWhereTheVenueDoes) {
   EXPECT_EQ(ids.newest(), 3);
 }
 
+TEST(ContiguousIds, SayOfATradeWhetherItCountsAnewWhileWhatIsMissingIsStillKnown) {
+  constexpr std::int64_t kAnewNs = 21 + ContiguousIds::kCountedAnewNs;
+  ContiguousIds ids;
+  EXPECT_FALSE(ids.counts_anew(3, kAnewNs)) << "nothing came yet";
+  (void)ids.take(1'000, 10);
+  (void)ids.take(1'005, 20);
+  EXPECT_FALSE(ids.counts_anew(3, kAnewNs - 1)) << "it may have come late";
+  EXPECT_FALSE(ids.counts_anew(1'006, kAnewNs));
+  EXPECT_TRUE(ids.counts_anew(3, kAnewNs));
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{1'001, 1'004, 10, 20}}));
+  EXPECT_EQ(ids.new_counts(), 0U);
+  (void)ids.take(3, kAnewNs);
+  EXPECT_EQ(ids.new_counts(), 1U);
+  EXPECT_FALSE(ids.counts_anew(4, 2 * kAnewNs)) << "it goes on";
+  (void)ids.take(2, 3 * kAnewNs);
+  EXPECT_EQ(ids.new_counts(), 2U);
+}
+
 TEST(ContiguousIds, SayTheSameAsASetOfIds) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 200; ++round) {

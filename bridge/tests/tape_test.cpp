@@ -58,6 +58,40 @@ TEST(Tape, OfNumberedTradesSeesAGap) {
   EXPECT_TRUE(tape.is_whole());
 }
 
+constexpr std::int64_t kMuchLaterNs = 2 * ContiguousIds::kCountedAnewNs;
+
+TEST(Tape, OfACountThatIsBegunAnewAllThatIsMissingIsLost) {
+  Tape tape(IdRule::contiguous);
+  for (const std::int64_t number : {100, 104, 107, 108}) (void)tape.take(trade(number, number));
+  const Trade first = trade(1, kMuchLaterNs);
+  ASSERT_TRUE(tape.counts_anew(first));
+  const std::vector<Gap> lost = tape.left_behind_by(first);
+  ASSERT_EQ(lost.size(), 2U) << "nothing was traded unseen between 108 and the first of the new count";
+  EXPECT_TRUE(lost[0].has_ids && lost[1].has_ids);
+  EXPECT_EQ((MissingIds{lost[0].first_id, lost[0].last_id, lost[0].from_time_ns, lost[0].to_time_ns}),
+            (MissingIds{101, 103, 100, 104}));
+  EXPECT_EQ((MissingIds{lost[1].first_id, lost[1].last_id, lost[1].from_time_ns, lost[1].to_time_ns}),
+            (MissingIds{105, 106, 104, 107}));
+  EXPECT_EQ(tape.take(first), Verdict::fresh);
+  EXPECT_TRUE(tape.is_whole());
+}
+
+TEST(Tape, WhatMayHaveBeenTradedBetweenTwoCountsIsLostWithoutIds) {
+  Tape tape(IdRule::contiguous);
+  (void)tape.take(trade(100, 100));
+  EXPECT_TRUE(tape.left_behind_by(trade(1, kMuchLaterNs)).empty());
+  const auto check_lost_before = [&](std::int64_t number) {
+    const std::vector<Gap> lost = tape.left_behind_by(trade(number, kMuchLaterNs));
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_FALSE(lost[0].has_ids);
+    EXPECT_EQ(lost[0].from_time_ns, 100);
+    EXPECT_EQ(lost[0].to_time_ns, kMuchLaterNs);
+  };
+  check_lost_before(3);
+  tape.open_doubt();
+  check_lost_before(1);
+}
+
 TEST(Tape, IsSafeUntilTheTradeBeforeThoseThatWaitWhateverIsDoubtedMeanwhile) {
   Tape tape(IdRule::contiguous);
   (void)tape.take(trade(1, 10));

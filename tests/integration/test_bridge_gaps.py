@@ -161,6 +161,30 @@ async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_b
     )
 
 
+async def test_what_is_missing_where_the_venue_counts_anew_is_on_gaps(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    async with running(patient, certs) as run:
+        await run.play(trade(100))
+        run.exchange.faults.refuse(OFTEN)
+        run.exchange.faults.skip(4)
+        run.say(*some(101, 105))
+        await run.has(2)
+        anew = [replace(one, event_time_ns=one.event_time_ns + HOUR_NS) for one in some(3, 4)]
+        run.say(*anew)
+        await run.has(4)
+        await run.bridge.says("binance: the venue counts the trades of BTC-USDT anew: 3 is newer than 105")
+        await run.bridge.says("binance: trades 101 to 104 of BTC-USDT are lost: the venue has begun to count")
+        assert await run.bridge.stop() == 0
+    assert sorted(sources(await written(here))) == [3, 4, 100, 105]
+    names = ("first_missing_id", "last_missing_id", "from_time_ns", "to_time_ns")
+    assert [tuple(gap.fields[name] for name in names) for gap in await gaps(here)] == [
+        (101, 104, trade(100).event_time_ns, trade(105).event_time_ns),
+        (None, None, trade(105).event_time_ns, anew[0].event_time_ns),
+    ]
+
+
 @pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
 async def test_what_a_history_lacks_though_it_has_newer_trades_is_asked_for_three_times(
     here: Settings, certs: certificates.Certificates, venue: VenueName
