@@ -33,6 +33,8 @@ class QuoteWatch {
   void see(std::uint32_t instrument, std::int64_t steady_ns) noexcept {
     watched_[instrument] = {steady_ns, patience_ns_, true};
   }
+  /// Whether this connection has shown one.
+  [[nodiscard]] bool is_shown(std::uint32_t instrument) const noexcept { return watched_[instrument].is_shown; }
   /// A subscription was refused; others may work, and show so until then, in steady nanoseconds.
   void look_at(std::int64_t steady_ns) noexcept { look_at_ns_ = steady_ns; }
   /// The next one that is to be made again after a refusal.

@@ -1,10 +1,21 @@
 #include "exchange/subscription_plan.hpp"
 
+#include <algorithm>
+
 namespace livetape::bridge {
 
 Url ConnectionPlan::address(Url configured) const {
   if (!path.empty()) configured.target = path;
   return configured;
+}
+
+std::string ConnectionPlan::address(const std::string& configured) const {
+  if (path.empty()) return configured;
+  return configured.substr(0, configured.find('/', configured.find("://") + 3)) + path;
+}
+
+bool ConnectionPlan::has_trades() const noexcept {
+  return std::ranges::find(subscriptions, Channel::trades, &Subscription::channel) != subscriptions.end();
 }
 
 std::vector<Channel> channels_of(const VenueConfig& config) {

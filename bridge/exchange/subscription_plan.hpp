@@ -25,6 +25,10 @@ struct ConnectionPlan {
 
   /// Where it goes, with this address in the configuration.
   [[nodiscard]] Url address(Url configured) const;
+  /// The same as a text to be told.
+  [[nodiscard]] std::string address(const std::string& configured) const;
+  /// Whether trades come by it.
+  [[nodiscard]] bool has_trades() const noexcept;
 };
 
 /// What is read of a venue's instruments.

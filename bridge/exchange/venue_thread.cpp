@@ -88,8 +88,11 @@ asio::awaitable<void> VenueThread::open() {
 
 void VenueThread::subscribe_to(std::span<const std::uint32_t> instruments) {
   for (ConnectionPlan& plan : plan_connections(*venue_, channels_of(config_), instruments)) {
+    const bool has_trades = plan.has_trades();
     Feed& feed = feeds_.emplace_back(context_.get_executor(), plan.address(url_), tls_, *venue_,
                                      std::move(plan.subscriptions), static_cast<SessionListener&>(*this));
+    feed.address = plan.address(config_.url);
+    feed.has_trades = has_trades;
     feed.clock.emplace(clock_delay_ns_);
     feed.quotes.emplace(config_.instruments.size(), patience_ns_);
     asio::co_spawn(context_, feed.run(), asio::detached);
@@ -99,9 +102,9 @@ void VenueThread::subscribe_to(std::span<const std::uint32_t> instruments) {
 void VenueThread::on_connected(Session& session) {
   ++metrics_.connects;
   ++metrics_.connected;
-  log(config_.venue, "connected to " + config_.url);
   const std::int64_t steady_ns = steady_now_ns();
   Feed& feed = feed_of(session);
+  log(config_.venue, "connected to " + feed.address);
   feed.connected_ns = steady_ns;
   feed.is_refused = false;
   feed.quotes->begin(steady_ns);
@@ -151,9 +154,9 @@ void VenueThread::on_disconnected(Session& session, std::string_view reason, mil
   log(config_.venue, "connection lost: " + std::string(reason) + next_attempt(wait));
 }
 
-void VenueThread::on_failed(Session& /*session*/, std::string_view reason, milliseconds wait) {
+void VenueThread::on_failed(Session& session, std::string_view reason, milliseconds wait) {
   ++metrics_.failed_connects;
-  log(config_.venue, "cannot connect to " + config_.url + ": " + std::string(reason) + next_attempt(wait));
+  log(config_.venue, "cannot connect to " + feed_of(session).address + ": " + std::string(reason) + next_attempt(wait));
 }
 
 void VenueThread::on_round_trip(Session& /*session*/, std::chrono::nanoseconds time) {
@@ -229,15 +232,18 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
   see(trade.event_time_ns, feed, steady_ns);
 }
 
-/// A quote that is missed is made good by the next one: nothing waits for it.
+/// A quote that is missed is made good by the next one: nothing waits for it. The first one of a connection may stand
+/// for long: behind the clock that went on without it, it would count for none of the trades that are still to come.
 void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
-  feed.quotes->see(quote.instrument, steady_ns);
   message.quote = quote;
   if (!quote.has_venue_time) {
     message.quote.event_time_ns = quote_clock_.time_ns(quote.receive_time_ns, steady_ns, told_ns_);
+  } else if (told_ns_ && !feed.quotes->is_shown(quote.instrument)) {
+    message.quote.event_time_ns = std::max(quote.event_time_ns, *told_ns_);
   }
+  feed.quotes->see(quote.instrument, steady_ns);
   send(message);
   const bool is_ahead = is_of_the_future(quote.event_time_ns, quote.receive_time_ns);
   if (quote.has_venue_time && !is_ahead) see(quote.event_time_ns, feed, steady_ns);
@@ -394,11 +400,12 @@ void VenueThread::tell_clock(std::int64_t steady_ns) {
 }
 
 /// The least that any connection tells, and no later than the last trade before those that wait. It stands still while
-/// the venue is away, or may be: trades of that time may still come.
+/// a connection that trades come by is away, or may be: those of that time may still come. Of quotes none comes again.
 std::optional<std::int64_t> VenueThread::clock_time_ns(std::int64_t steady_ns) {
   std::optional<std::int64_t> least_ns;
   for (Feed& feed : feeds_) {
     if (told_ns_ && feed.connected_ns == 0) continue;  // of what was listed later: nothing of it was told yet
+    if (!feed.is_connected() && !feed.has_trades) continue;
     if (!feed.is_connected()) return std::nullopt;
     const std::int64_t quiet_until_ns = feed.quiet_until().time_since_epoch().count();
     const auto time_ns = feed.clock->time_ns(std::min(steady_ns, quiet_until_ns));

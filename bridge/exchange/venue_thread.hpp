@@ -57,6 +57,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   /// A connection, and the venue's time as it tells it.
   struct Feed : Session {
     using Session::Session;
+    std::string address;
+    bool has_trades = false;
     std::optional<VenueClock> clock;
     std::optional<QuoteWatch> quotes;
     SubscriptionAnswers answers;

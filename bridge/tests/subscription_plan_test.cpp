@@ -42,6 +42,12 @@ TEST(SubscriptionPlan, HasAConnectionOfItsOwnForWhatIsServedElsewhere) {
   ASSERT_EQ(apart.size(), 2U);
   EXPECT_EQ(apart[0].path, "");
   EXPECT_EQ(apart[1].path, "/public/stream");
+  EXPECT_TRUE(apart[0].has_trades());
+  EXPECT_FALSE(apart[1].has_trades());
+  const std::string configured = "wss://venue.example:9443/stream";
+  EXPECT_EQ(apart[0].address(configured), configured);
+  EXPECT_EQ(apart[1].address(configured), "wss://venue.example:9443/public/stream");
+  EXPECT_EQ(apart[1].address(std::string("wss://venue.example")), "wss://venue.example/public/stream");
   Binance spot({"BTC-USDT"});
   spot.name(0, {"BTCUSDT", "BTCUSDT"});
   const auto together = plan_connections(spot, kBoth, listed_instruments(spot));

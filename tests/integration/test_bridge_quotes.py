@@ -4,10 +4,14 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
 
 from app.settings import Settings, Writer
 from local import certificates
@@ -103,7 +107,10 @@ async def test_every_quote_is_in_quotes_with_the_venues_clocks(
         records = [one for one in quotes if one.key == f"{venue}:{instrument}"]
         expected = [quote for quote in sent if quote.instrument == instrument]
         assert [as_quoted(record) for record in records] == [as_sent(quote) for quote in expected]
-        for record, quote in zip(records, expected, strict=True):
+        shown_first = replace(
+            expected[0], event_time_ns=max(expected[0].event_time_ns, clock_before(records[0], quotes))
+        )
+        for record, quote in zip(records, [shown_first, *expected[1:]], strict=True):
             check_time_and_order(record, quote, venue)
     if venue in WITHOUT_TIME:
         check_estimated_times([*quotes, *trade_records])
@@ -140,6 +147,57 @@ async def test_quotes_that_end_while_their_instrument_is_traded_are_subscribed_t
             script.say(quotes[1])
             await bridge.counts('quotes_total{venue="binance"}', 2)
             assert await bridge.stop() == 0
+
+
+class Barred(Exchange):
+    """Refuses whoever wants to connect to one path, until it is opened."""
+
+    barred_path = ""
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == self.barred_path:
+            return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
+        return super()._answer(connection, request)
+
+
+async def test_quotes_that_cannot_be_had_hold_up_no_clock_and_are_behind_none_once_they_come(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    venue, script = VenueName.OKX, Script()
+    exchange = Barred(protocol_of(venue, (BTC, ETH)), script, server_tls(certs))
+    exchange.barred_path = "/ws/v5/public"
+    stands, changed = (
+        SimulatedQuote(BTC, number, "100.10", "1", "100.20", "2", time_ns)
+        for number, time_ns in ((1, START_NS), (2, START_NS + HOUR_NS))
+    )
+    async with exchange:
+        read = venue_of(venue, exchange, (BTC, ETH), certs.ca)
+        here = with_quotes(bridge_settings(settings, tmp_path, **{venue: read}))
+        with bridging(here) as bridge:
+            await exchange.heard((BTC, ETH))
+            script.say(*(trade(number) for number in range(1, 11)))
+            await bridge.counts('clocks_total{venue="okx"}', 2)
+            await bridge.says(f"okx: cannot connect to wss://{exchange.address}{exchange.barred_path}: ")
+            exchange.barred_path = ""
+            await exchange.heard((BTC, ETH), quotes=True)
+            await bridge.says(f"okx: connected to wss://{exchange.address}/ws/v5/public")
+            script.say(stands, changed)
+            await bridge.counts('quotes_total{venue="okx"}', 2)
+            told_clocks = bridge.metric('clocks_total{venue="okx"}') or 0
+            await bridge.counts('clocks_total{venue="okx"}', told_clocks + 1)
+            assert await bridge.stop() == 0, bridge.log
+    records = await asyncio.to_thread(read_topic, here, "quotes")
+    first, second = sorted((one for one in records if one.kind == "Quote"), key=sequence)
+    assert clock_before(first, records) > START_NS
+    assert first.fields["event_time_ns"] == clock_before(first, records), "it stands since before the connection"
+    assert second.fields["event_time_ns"] == changed.event_time_ns
+
+
+def clock_before(record: Record, records: list[Record]) -> int:
+    """The last time of its venue's that was told before a record; 0 before the first."""
+    return max(
+        (one.fields["time_ns"] for one in records if one.kind == "Clock" and one.sequence < record.sequence), default=0
+    )
 
 
 def check_time_and_order(record: Record, quote: SimulatedQuote, venue: VenueName) -> None:
