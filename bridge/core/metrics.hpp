@@ -38,6 +38,7 @@ struct VenueMetrics {
   Counter backfilled{0};
   Counter gaps{0};
   Counter lost{0};
+  Counter hold_overflows{0};
   Counter history_requests{0};
   Counter history_failures{0};
   Counter candles{0};

@@ -35,6 +35,11 @@ class SpscRing {
     head_.store(head + 1, std::memory_order_release);
     return true;
   }
+  /// Producer: how many items it takes at least.
+  [[nodiscard]] std::size_t room() noexcept {
+    seen_tail_ = tail_.load(std::memory_order_acquire);
+    return mask_ + 1 - (head_.load(std::memory_order_relaxed) - seen_tail_);
+  }
   /// Producer: wakes the consumer, if it sleeps.
   void ring() noexcept {
     if (doorbell_ != nullptr) doorbell_->ring();

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -70,21 +71,32 @@ class Tape {
   [[nodiscard]] std::optional<Trade> whole_until() const;
   /// Those behind a gap wait from then on, in steady nanoseconds; nothing where they wait already.
   void hold(std::int64_t steady_ns) {
-    if (held_since_ns_) return;
-    before_held_ = whole_until();
+    if (held_since_ns_ && !is_released_) return;
+    if (!held_since_ns_) before_held_ = whole_until();
     held_since_ns_ = steady_ns;
+    is_released_ = false;
   }
-  /// What waited; from now on nothing does.
-  [[nodiscard]] std::vector<Message> release() {
+  /// What waits need wait no longer, but to be handed over; where another gap is seen before that is done it waits on.
+  void release() noexcept { is_released_ = held_since_ns_.has_value(); }
+  [[nodiscard]] bool is_released() const noexcept { return is_released_; }
+  /// Hands over so many of those at most, the oldest first. Once none is left of what was released nothing waits.
+  template <typename Take>
+  void hand_over(std::size_t most, Take take) {
+    for (; most > 0 && !held.empty(); --most) {
+      take(held.front());
+      held.pop_front();
+    }
+    if (!held.empty() || !is_released_) return;
+    held = {};  // and the memory
     held_since_ns_.reset();
-    return std::exchange(held, {});
+    is_released_ = false;
   }
   /// Since when trades wait; nothing: none do.
   [[nodiscard]] std::optional<std::int64_t> held_since_ns() const noexcept { return held_since_ns_; }
   /// The last trade before anything that is missing, or that waits for what was missing: where to go on after a crash.
   [[nodiscard]] std::optional<Trade> safe_until() const { return held_since_ns_ ? before_held_ : whole_until(); }
 
-  std::vector<Message> held;     // newer trades that Kafka does not have yet
+  std::deque<Message> held;      // newer trades that Kafka does not have yet
   std::int64_t whole_at_ns = 0;  // UTC; when nothing was missing last, as far as one could tell
 
  private:
@@ -94,7 +106,8 @@ class Tape {
   std::optional<std::int64_t> held_since_ns_;
   std::optional<Trade> before_held_;  // as it was when they began to wait: a doubt that comes later is of newer trades
   std::uint64_t doubts_ = 0;
-  bool is_open_ = false;  // the doubt
+  bool is_open_ = false;      // the doubt
+  bool is_released_ = false;  // what waits
 };
 
 }  // namespace livetape::bridge

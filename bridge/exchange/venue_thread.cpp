@@ -12,6 +12,7 @@
 #include "core/log.hpp"
 #include "core/thread.hpp"
 #include "core/time.hpp"
+#include "exchange/hold_bound.hpp"
 #include "exchange/learn_instruments.hpp"
 
 namespace livetape::bridge {
@@ -20,7 +21,7 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMostHeld = std::size_t{1} << 16;
+constexpr milliseconds kRoomComes{1};   // in Kafka's ring, which is emptied as long as there is something in it
 constexpr milliseconds kSettle{1'000};  // what a trade may take into the history, and a subscription to work
 
 std::vector<Tape> tapes_of(const Venue& venue) {
@@ -69,6 +70,10 @@ void VenueThread::stop() {
   context_.stop();
   if (thread_.joinable()) thread_.join();
   for (const std::uint32_t instrument : std::vector(holding_)) release(instrument);  // nothing waits beyond the end
+  while (!holding_.empty()) {
+    std::this_thread::sleep_for(kRoomComes);
+    for (const std::uint32_t instrument : std::vector(holding_)) hand_over(instrument);
+  }
 }
 
 /// Nothing can be subscribed to before the venue has said how it calls the instruments.
@@ -337,39 +342,75 @@ void VenueThread::publish_trade(const Trade& trade) {
   Tape& tape = tapes_[trade.instrument];
   if (!tape.held_since_ns() || config_.writer == Writer::relay) return kafka_.put(message);
   tape.held.push_back(message);
-  if (++held_ >= kMostHeld) release(trade.instrument);
+  if (++held_ > HoldBound::kMost) release_for_room();
 }
 
 void VenueThread::hold(std::uint32_t instrument, std::int64_t steady_ns) {
   Tape& tape = tapes_[instrument];
-  if (tape.held_since_ns()) return;
+  const bool is_held = tape.held_since_ns().has_value();
   tape.hold(steady_ns);
+  if (is_held) return;
   holding_.push_back(instrument);
   metrics_.holding = holding_.size();
 }
 
 void VenueThread::release(std::uint32_t instrument) {
+  tapes_[instrument].release();
+  hand_over(instrument);
+}
+
+/// What was released, in portions: there is to be room for other instruments' in Kafka's ring. The rest waits on, and
+/// with it the clock.
+void VenueThread::hand_over(std::uint32_t instrument, std::size_t least) {
   Tape& tape = tapes_[instrument];
-  if (!tape.held_since_ns()) return;
-  std::erase(holding_, instrument);
-  metrics_.holding = holding_.size();
-  for (const Message& message : tape.release()) {
+  if (!tape.is_released()) return;
+  tape.hand_over(std::max(kafka_ring_.room() / 2, least), [&](const Message& message) {
     kafka_.put(message);
     --held_;
+  });
+  if (tape.held_since_ns()) return;
+  std::erase(holding_, instrument);
+  metrics_.holding = holding_.size();
+}
+
+/// Too many wait. While those of an instrument are being handed over no other's are released.
+void VenueThread::release_for_room() {
+  const auto is_released = [&](std::uint32_t instrument) { return tapes_[instrument].is_released(); };
+  if (const auto going = std::ranges::find_if(holding_, is_released); going != holding_.end()) {
+    return hand_over(*going, 1);
   }
+  const std::int64_t steady_ns = steady_now_ns();
+  std::vector<HoldBound::Waiting> waiting;
+  for (const std::uint32_t instrument : holding_) {
+    waiting.push_back({instrument, tapes_[instrument].held.size(), behind_ns(instrument, steady_ns)});
+  }
+  const std::uint32_t instrument = HoldBound::first_to_go(waiting);
+  ++metrics_.hold_overflows;
+  log(config_.venue, "more than " + std::to_string(HoldBound::kMost) + " trades wait: those of " +
+                         config_.instruments[instrument] + " go on with a gap that is not filled yet");
+  release(instrument);
 }
 
 void VenueThread::release_overdue(std::int64_t steady_ns) {
   for (const std::uint32_t instrument : std::vector(holding_)) {
     const Tape& tape = tapes_[instrument];
-    const auto before = tape.safe_until();
-    // One that is hardly traded is not behind by all that time, but by how long nobody read it.
-    const std::int64_t unread_ns = utc_now_ns() - tape.whole_at_ns;
-    const std::int64_t behind_ns = before ? std::min(venue_time_ns(steady_ns) - before->event_time_ns, unread_ns) : 0;
-    if (!hold_rule_.is_over(instrument, *tape.held_since_ns(), behind_ns, steady_ns)) continue;
+    if (tape.is_released()) {
+      hand_over(instrument);
+      continue;
+    }
+    if (!hold_rule_.is_over(instrument, *tape.held_since_ns(), behind_ns(instrument, steady_ns), steady_ns)) continue;
     log(config_.venue, "trades of " + config_.instruments[instrument] + " go on with a gap that is not filled yet");
     release(instrument);
   }
+}
+
+/// How long ago the last trade before those that are missing happened. One that is hardly traded is not behind by all
+/// that time, but by how long nobody read it.
+std::int64_t VenueThread::behind_ns(std::uint32_t instrument, std::int64_t steady_ns) {
+  const Tape& tape = tapes_[instrument];
+  const auto before = tape.safe_until();
+  const std::int64_t unread_ns = utc_now_ns() - tape.whole_at_ns;
+  return before ? std::min(venue_time_ns(steady_ns) - before->event_time_ns, unread_ns) : 0;
 }
 
 asio::awaitable<void> VenueThread::tick() {

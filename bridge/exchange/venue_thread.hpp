@@ -101,6 +101,9 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void hold(std::uint32_t instrument, std::int64_t steady_ns);
   void release(std::uint32_t instrument);
   void release_overdue(std::int64_t steady_ns);
+  void release_for_room();
+  void hand_over(std::uint32_t instrument, std::size_t least = 0);
+  [[nodiscard]] std::int64_t behind_ns(std::uint32_t instrument, std::int64_t steady_ns);
   void tell_clock(std::int64_t steady_ns);
   [[nodiscard]] std::optional<std::int64_t> clock_time_ns(std::int64_t steady_ns);
   void watch(std::int64_t steady_ns);

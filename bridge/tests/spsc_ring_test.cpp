@@ -19,6 +19,16 @@ TEST(SpscRing, RefusesWhenFullAndGivesInOrder) {
   EXPECT_EQ(ring.front(), nullptr);
 }
 
+TEST(SpscRing, TellsHowManyItTakes) {
+  SpscRing<int> ring(4);
+  EXPECT_EQ(ring.room(), 4U);
+  for (std::size_t room = 3; ring.push(1); --room) EXPECT_EQ(ring.room(), room);
+  EXPECT_EQ(ring.room(), 0U);
+  ASSERT_NE(ring.front(), nullptr);
+  ring.pop();
+  EXPECT_EQ(ring.room(), 1U);
+}
+
 TEST(SpscRing, LosesNothingBetweenTwoThreads) {
   constexpr int kItems = 200'000;
   SpscRing<int> ring(64);

@@ -105,9 +105,39 @@ TEST(Tape, IsSafeUntilTheTradeBeforeThoseThatWaitWhateverIsDoubtedMeanwhile) {
   tape.hold(2'000);
   EXPECT_EQ(tape.held_since_ns(), 1'000);
   EXPECT_EQ(tape.safe_until()->seq, 1);
-  EXPECT_EQ(tape.release().size(), 1U);
-  EXPECT_TRUE(tape.held.empty());
+  tape.release();
+  EXPECT_EQ(tape.safe_until()->seq, 1) << "it is still here";
+  tape.hand_over(1, [](const Message&) {});
+  EXPECT_FALSE(tape.held_since_ns());
   EXPECT_EQ(tape.safe_until()->seq, 3);
+}
+
+/// Numbers of what a tape hands over.
+std::vector<std::uint64_t> handed_over(Tape& tape, std::size_t most) {
+  std::vector<std::uint64_t> numbers;
+  tape.hand_over(most, [&](const Message& message) { numbers.push_back(message.sequence); });
+  return numbers;
+}
+
+TEST(Tape, WhatIsReleasedGoesInItsOrderAsThereIsRoomForItAndWhatComesMeanwhileBehindIt) {
+  using Numbers = std::vector<std::uint64_t>;
+  Tape tape(IdRule::contiguous);
+  (void)tape.take(trade(1, 10));
+  tape.hold(1'000);
+  const auto wait = [&](std::uint64_t number) { tape.held.emplace_back().sequence = number; };
+  for (const std::uint64_t number : {5U, 6U, 7U}) wait(number);
+  tape.release();
+  EXPECT_EQ(handed_over(tape, 2), (Numbers{5, 6}));
+  EXPECT_TRUE(tape.is_released());
+  wait(8);
+  tape.hold(2'000);
+  EXPECT_FALSE(tape.is_released()) << "there is another gap";
+  EXPECT_EQ(tape.held_since_ns(), 2'000);
+  tape.release();
+  EXPECT_EQ(handed_over(tape, 9), (Numbers{7, 8}));
+  EXPECT_FALSE(tape.held_since_ns() || tape.is_released());
+  tape.release();
+  EXPECT_FALSE(tape.is_released()) << "nothing waits";
 }
 
 TEST(Tape, OfOtherTradesKeepsTheNewestByTime) {
