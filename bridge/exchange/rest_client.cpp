@@ -101,7 +101,7 @@ asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target, std:
   if (const std::string reason = co_await connect_tls(stream, url_); !reason.empty()) co_return failed(reason);
   stream.next_layer().expires_after(kAnswerTimeout);
   http::request<http::empty_body> request(http::verb::get, url_.target + target, 11);
-  request.set(http::field::host, url_.host);
+  request.set(http::field::host, url_.http_host);
   request.set(http::field::user_agent, "livetape");  // there are venues that refuse a client without
   request.set(http::field::accept, "application/json");
   request.keep_alive(false);

@@ -115,7 +115,7 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
     if (stream.is_message_done()) whole_at_ = std::chrono::steady_clock::now();
     if (kind == beast::websocket::frame_type::pong) on_pong(payload);
   });
-  auto [handshake_error] = co_await stream.async_handshake(url_.host + ":" + url_.port, url_.target, kCodes);
+  auto [handshake_error] = co_await stream.async_handshake(url_.http_host + ":" + url_.port, url_.target, kCodes);
   if (handshake_error) co_return failed("WebSocket handshake", handshake_error);
   co_return std::string();
 }

@@ -1,23 +1,30 @@
 #include "exchange/url.hpp"
 
+// The one place that has its code: no library of it is linked.
+#include <boost/url/src.hpp>
 #include <stdexcept>
 
 namespace livetape::bridge {
+namespace {
+
+[[noreturn]] void refuse(std::string_view url, const std::string& why) {
+  throw std::invalid_argument("a venue's address " + why + ": " + std::string(url));
+}
+
+}  // namespace
 
 Url parse_url(std::string_view scheme, std::string_view url) {
   const std::string start = std::string(scheme) + "://";
-  if (!url.starts_with(start))
-    throw std::invalid_argument("a venue's address must begin with " + start + ": " + std::string(url));
-  url.remove_prefix(start.size());
-  const auto slash = url.find('/');
-  const std::string_view authority = url.substr(0, slash);
-  const auto colon = authority.rfind(':');
-  Url parsed;
-  parsed.host = authority.substr(0, colon);
-  parsed.port = colon == std::string_view::npos ? "443" : authority.substr(colon + 1);
-  parsed.target = slash == std::string_view::npos ? "/" : url.substr(slash);
-  if (parsed.host.empty() || parsed.port.empty()) throw std::invalid_argument("a venue's address has no host or port");
-  return parsed;
+  if (!url.starts_with(start)) refuse(url, "must begin with " + start);
+  const auto parsed = boost::urls::parse_uri({url.data(), url.size()});
+  if (!parsed) refuse(url, "is no address");
+  if (parsed->has_userinfo() || parsed->has_fragment()) refuse(url, "may have neither a user nor a fragment");
+  const bool is_port = !parsed->has_port() || parsed->port_number() != 0;  // which is 0 of a number beyond 65535
+  if (parsed->host().empty() || !is_port) refuse(url, "has no host or port");
+  return {.host = parsed->host_address(),
+          .http_host = std::string(parsed->encoded_host()),
+          .port = parsed->has_port() ? std::string(parsed->port()) : "443",
+          .target = (parsed->encoded_path().empty() ? "/" : "") + std::string(parsed->encoded_resource())};
 }
 
 std::string percent_encoded(std::string_view text) {
