@@ -8,8 +8,8 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <exception>
+#include <utility>
 
-#include "exchange/rest_limits.hpp"
 #include "exchange/tls.hpp"
 
 namespace livetape::bridge {
@@ -36,8 +36,12 @@ std::string with_padding(std::string body) {
 
 }  // namespace
 
-RestClient::RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace)
-    : url_(parse_url("https", url)), tls_(make_tls_context(ca_file, url)), pace_(pace) {
+RestClient::RestClient(const std::string& url, const std::string& ca_file, std::chrono::milliseconds pace,
+                       RefusalOf refusal_of)
+    : url_(parse_url("https", url)),
+      tls_(make_tls_context(ca_file, url)),
+      pace_(pace),
+      refusal_of_(std::move(refusal_of)) {
   if (url_.target == "/") url_.target.clear();
 }
 
@@ -121,7 +125,14 @@ asio::awaitable<RestAnswer> RestClient::exchange(const std::string& target, std:
   if (const auto encoding = response[http::field::content_encoding]; !encoding.empty() && encoding != "identity") {
     co_return failed("answer: it is compressed, which was not asked for");
   }
-  co_return RestAnswer{with_padding(std::move(response.body())), {}};
+  co_return judge(with_padding(std::move(response.body())));
+}
+
+/// What came with status 200 may be a refusal all the same.
+RestAnswer RestClient::judge(std::string body) const {
+  const auto refusal = refusal_of_(body);
+  if (!refusal) return {std::move(body)};
+  return {std::move(body), "answer: " + refusal->reason, wait_of(*refusal)};
 }
 
 }  // namespace livetape::bridge

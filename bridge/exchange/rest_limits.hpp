@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -23,6 +24,7 @@ inline constexpr RestLimit kRestLimits[] = {
     {429, std::chrono::seconds(10), std::chrono::minutes(5)},
     {418, std::chrono::minutes(2), std::chrono::days(3)},   // Binance's word for a client that asked on after 429
     {403, std::chrono::minutes(10), std::chrono::days(3)},  // Bybit's, and what firewalls in front of others answer
+    {503, std::chrono::seconds(0), std::chrono::minutes(5)},
 };
 
 /// How long a venue wants to be left alone, by an answer's status and its Retry-After; 0 where it does not.
@@ -33,6 +35,17 @@ inline constexpr RestLimit kRestLimits[] = {
   const auto [end, error] = std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
   if (error != std::errc() || seconds <= 0) return limit->unsaid;
   return std::min(std::chrono::seconds(seconds), limit->longest);
+}
+
+/// What a venue says, in its own words, that does not answer though HTTP calls it a success.
+struct Refusal {
+  std::string reason;
+  bool is_of_all = false;  // not for the sake of what was asked: too much was, or nothing is answered now
+};
+
+/// How long a venue is left alone that refuses so: it says no more than one that answers 429 without a Retry-After.
+[[nodiscard]] inline std::chrono::seconds wait_of(const Refusal& refusal) noexcept {
+  return refusal.is_of_all ? wait_of(429, {}) : std::chrono::seconds(0);
 }
 
 /// How long trades are looked for in a history that gives none: bars take no trade that is much older.

@@ -16,6 +16,7 @@
 #include "core/decode_error.hpp"
 #include "core/time.hpp"
 #include "core/trade.hpp"
+#include "exchange/rest_limits.hpp"
 #include "exchange/symbols.hpp"
 #include "exchange/trade_fields.hpp"
 
@@ -142,6 +143,10 @@ class Venue {
   /// Decodes one frame; what it holds goes to `out`, which is cleared first. After an error, `out` has the trades of
   /// the frame that are good all the same. There must be room for simdjson's padding behind the frame.
   virtual FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) = 0;
+
+  /// Why what came with status 200 is no answer, where the venue says so in the body; nothing when it is one. `body`
+  /// has padding behind it.
+  [[nodiscard]] virtual std::optional<Refusal> refusal(std::string_view /*body*/) { return std::nullopt; }
 
   /// Whether an answer to a request for an instrument's trades or candles says that the venue does not list it, any
   /// more for instance: nothing is traded of it. `body` has padding behind it.

@@ -26,7 +26,8 @@ VenueRecorder::VenueRecorder(asio::io_context& context, const VenueConfig& confi
       venue_(checked_venue(config.venue, config.instruments)),
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
-      rest_(config.rest_url, config.ca_file, venue_->history_rules().pace),
+      rest_(config.rest_url, config.ca_file, venue_->history_rules().pace,
+            [this](std::string_view body) { return venue_->refusal(body); }),
       recording_(folder / config.venue, ".frames.gz", {}, rotation),
       failed_(std::move(on_failed)) {}
 

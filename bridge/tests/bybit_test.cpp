@@ -100,6 +100,15 @@ TEST_F(BybitTest, AnErrorWithAnEmptyListIsNoAnswer) {
   EXPECT_EQ(venue_.read_instruments(frame(delisted)), DecodeError::missing_field);
 }
 
+TEST_F(BybitTest, ARefusalIsToldInItsOwnWordsAndWhetherItIsOfEveryQuestion) {
+  expect_refusal(R"({"retCode":10006,"retMsg":"Too many visits!","result":{}})", "10006 Too many visits!", true);
+  expect_refusal(R"({"retCode":10018,"retMsg":"slow"})", "10018 slow", true);
+  expect_refusal(R"({"retCode":10001,"retMsg":"params error"})", "10001 params error", false);
+  for (const char* const answer : {R"({"retCode":0,"retMsg":"OK","result":{}})", R"({"result":{}})", "[]", "<html>"}) {
+    EXPECT_FALSE(venue_.refusal(frame(answer))) << answer;
+  }
+}
+
 TEST_F(BybitTest, AFullPageReachesBackToItsOldestTradeOnly) {
   Trade trade;
   std::vector<Trade> page(60, trade);

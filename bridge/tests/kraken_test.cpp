@@ -179,6 +179,17 @@ TEST_F(KrakenTest, ACandleThatIsBrokenDoesNotCostTheOthers) {
   EXPECT_EQ(error_of("7"), DecodeError::missing_field);
 }
 
+TEST_F(KrakenTest, ARefusalIsToldInItsOwnWordsAndWhetherItIsOfEveryQuestion) {
+  for (const std::string error : {"EGeneral:Too many requests", "EGeneral:Temporary lockout", "EService:Unavailable",
+                                  "EService:Throttled: 1700000000", "EAPI:Rate limit exceeded"}) {
+    expect_refusal(R"({"error":["WGeneral:Danger",")" + error + R"("]})", error, true);
+  }
+  expect_refusal(R"({"error":["EQuery:Unknown asset pair"],"result":{}})", "EQuery:Unknown asset pair", false);
+  for (const char* const answer : {R"({"error":[],"result":{}})", R"({"error":["WGeneral:Danger"]})", "[]", "<html>"}) {
+    EXPECT_FALSE(venue_.refusal(frame(answer))) << answer;
+  }
+}
+
 TEST_F(KrakenTest, AnInstrumentThatIsNotListedIsTold) {
   EXPECT_TRUE(venue_.says_unlisted(frame(R"({"error":["EQuery:Unknown asset pair"]})")));
   EXPECT_FALSE(venue_.says_unlisted(frame(R"({"error":["EGeneral:Too many requests"]})")));

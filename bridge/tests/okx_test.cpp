@@ -125,6 +125,16 @@ TEST_F(OkxTest, CandlesAreReadByTheirColumns) {
             DecodeError::missing_field);
 }
 
+TEST_F(OkxTest, ARefusalIsToldInItsOwnWordsAndWhetherItIsOfEveryQuestion) {
+  expect_refusal(R"({"code":"50011","msg":"Too Many Requests","data":[]})", "50011 Too Many Requests", true);
+  expect_refusal(R"({"code":"50013","msg":"Systems are busy"})", "50013 Systems are busy", true);
+  expect_refusal(R"({"code":"51001","msg":"Instrument ID does not exist"})", "51001 Instrument ID does not exist",
+                 false);
+  for (const char* const answer : {R"({"code":"0","msg":"","data":[]})", R"({"data":[]})", "[]", "<html>"}) {
+    EXPECT_FALSE(venue_.refusal(frame(answer))) << answer;
+  }
+}
+
 TEST_F(OkxTest, AnInstrumentThatIsNotListedIsTold) {
   EXPECT_TRUE(venue_.says_unlisted(frame(R"({"code":"51001","msg":"Instrument ID does not exist","data":[]})")));
   EXPECT_FALSE(venue_.says_unlisted(frame(R"({"code":"50011","msg":"Too Many Requests","data":[]})")));

@@ -35,7 +35,8 @@ class RestClientTest : public testing::Test {
   }
 
   asio::io_context io_;
-  RestClient client_{"https://127.0.0.1:1", "", std::chrono::milliseconds(1)};
+  RestClient client_{"https://127.0.0.1:1", "", std::chrono::milliseconds(1),
+                     [](std::string_view) { return std::nullopt; }};
   std::string answered_;
 };
 

@@ -26,8 +26,19 @@ TEST(RestLimits, AVenueThatDoesNotSayUntilWhenIsLeftAloneForItsShortestBan) {
   }
 }
 
+TEST(RestLimits, AVenueThatIsAwayIsLeftAloneForAsLongAsItSaysAndElseNotAtAll) {
+  EXPECT_EQ(wait_of(503, "60"), 60s);
+  EXPECT_EQ(wait_of(503, "301"), 300s);
+  EXPECT_EQ(wait_of(503, ""), 0s);
+}
+
+TEST(RestLimits, AVenueIsLeftAloneThatRefusesAnythingWithinAnAnswer) {
+  EXPECT_EQ(wait_of(Refusal{"EGeneral:Too many requests", true}), 10s);
+  EXPECT_EQ(wait_of(Refusal{"EQuery:Unknown asset pair", false}), 0s);
+}
+
 TEST(RestLimits, OtherErrorsAskForNoWait) {
-  for (const unsigned status : {301U, 404U, 451U, 500U, 503U}) EXPECT_EQ(wait_of(status, "60"), 0s) << status;
+  for (const unsigned status : {301U, 404U, 451U, 500U, 502U}) EXPECT_EQ(wait_of(status, "60"), 0s) << status;
 }
 
 TEST(RestLimits, MissingTradesAreAskedForOnceMoreWhereABanEndsAboutWhenTheyAreGivenUp) {

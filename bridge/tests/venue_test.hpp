@@ -20,6 +20,14 @@ class VenueTest : public ::testing::Test {
     EXPECT_EQ(venue_.read_instruments(frame(list)), DecodeError::none);
   }
 
+  /// Expects that an answer is refused in these words; whether for the sake of the question alone.
+  void expect_refusal(const std::string& body, const std::string& reason, bool is_of_all) {
+    const auto refusal = venue_.refusal(frame(body));
+    ASSERT_TRUE(refusal) << body;
+    EXPECT_EQ(refusal->reason, reason);
+    EXPECT_EQ(refusal->is_of_all, is_of_all) << body;
+  }
+
   FrameResult decode(const std::string& text) { return venue_.decode(frame(text), receive_time_ns_, out_); }
 
   Client venue_;

@@ -130,6 +130,8 @@ void read_history(const Names& names, std::string_view body) {
   expect(parts_of(first) == parts_of(again), "its trades are the same");
   const bool is_unlisted = venue->says_unlisted(body);
   expect(venue->says_unlisted(body) == is_unlisted, "so is what it says of the instrument");
+  const auto refusal = venue->refusal(body);
+  expect(!refusal || error != DecodeError::none, "what is refused cannot be read");
 }
 
 void read_instruments(const Names& names, std::string_view body) {

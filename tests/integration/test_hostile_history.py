@@ -196,6 +196,42 @@ async def test_what_was_missed_comes_once_a_bad_history_is_well(
     assert await asyncio.to_thread(read_topic, settings, "gaps") == []
 
 
+LIMITS: Final = {
+    VenueName.BYBIT: ('{"retCode":10006,"retMsg":"Too many visits!","result":{}}', "10006 Too many visits!"),
+    VenueName.KRAKEN: ('{"error":["EGeneral:Too many requests"]}', "EGeneral:Too many requests"),
+    VenueName.OKX: ('{"code":"50011","msg":"Too Many Requests","data":[]}', "50011 Too Many Requests"),
+}
+"""What venues answer with status 200 to whoever asks too much, and what the bridge says of it."""
+LEFT_ALONE_S: Final = 10
+
+
+@pytest.mark.parametrize("venue", LIMITS)
+async def test_a_venue_that_tells_its_limit_within_an_answer_is_asked_for_no_instrument_for_ten_seconds(
+    here: Settings, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    answer, reason = LIMITS[venue]
+    asked_s: list[float] = []
+
+    async def refuse(client: Client, _truth: str) -> None:
+        asked_s.append(time.monotonic())
+        await client.send(answered(answer))
+
+    limited = Besieged(venue, certs)
+    async with limited.exchange, limited.rest:
+        with bridging(here.model_copy(update={"venues": {venue: limited.venue()}})) as bridge:
+            await limited.exchange.heard(INSTRUMENTS)
+            limited.script.say(*(replace(recent(1), instrument=name) for name in INSTRUMENTS))
+            await bridge.counts(f'trades_total{{venue="{venue}"}}', len(INSTRUMENTS))
+            limited.rest.attack = refuse
+            await limited.miss()  # and both are in doubt
+            await bridge.says(f"{venue}: the history cannot be read, next attempt in 10000 ms: answer: {reason}")
+            await bridge.until(lambda: len(asked_s) > 1, "another question")
+            limited.rest.attack = None
+            await fills(bridge, limited)
+            assert await bridge.stop() == 0
+    assert asked_s[1] - asked_s[0] >= LEFT_ALONE_S
+
+
 async def test_a_venue_that_bars_us_is_left_alone_and_holds_up_neither_others_nor_the_end(
     here: Settings, certs: certificates.Certificates
 ) -> None:

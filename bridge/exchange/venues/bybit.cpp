@@ -1,5 +1,8 @@
 #include "exchange/venues/bybit.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
@@ -25,6 +28,24 @@ void read_book(value& book, QuoteFields& quote) {
 }
 
 constexpr std::int64_t kUnknownSymbol = 10'001;
+
+/// Codes that are not of the question: too many visits, the service restarts, too many of an address, of all clients.
+constexpr std::int64_t kOfAll[] = {10'006, 10'016, 10'018, 10'429};
+
+/// What an answer says of itself.
+struct Outcome {
+  std::optional<std::int64_t> code;
+  std::string message;
+};
+
+Outcome outcome_of(simdjson::ondemand::parser& parser, std::string_view body) {
+  Outcome outcome;
+  (void)each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key == "retCode") outcome.code = as<std::int64_t>(field);
+    if (key == "retMsg") outcome.message = as<std::string_view>(field).value_or("");
+  });
+  return outcome;
+}
 
 /// Calls `visit(list)` with the list of an answer. An error has another code than 0, and may have an empty list all the
 /// same.
@@ -123,13 +144,13 @@ DecodeError Bybit::read_trades(value& list, std::int64_t receive_time_ns, std::v
   return is_list ? flaw : DecodeError::missing_field;
 }
 
-bool Bybit::says_unlisted(std::string_view body) {
-  std::optional<std::int64_t> code;
-  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key == "retCode") code = as<std::int64_t>(field);
-  });
-  return code == kUnknownSymbol;
+std::optional<Refusal> Bybit::refusal(std::string_view body) {
+  const auto [code, message] = outcome_of(parser_, body);
+  if (!code || code == 0) return std::nullopt;
+  return Refusal{std::to_string(*code) + " " + message, std::ranges::find(kOfAll, *code) != std::end(kOfAll)};
 }
+
+bool Bybit::says_unlisted(std::string_view body) { return outcome_of(parser_, body).code == kUnknownSymbol; }
 
 std::string Bybit::history_target(const HistoryQuery& query) const {
   return "/v5/market/recent-trade?category=spot&limit=60&symbol=" + symbol(query.instrument).rest;

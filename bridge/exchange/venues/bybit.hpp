@@ -26,6 +26,7 @@ class Bybit final : public Venue {
   }
   FrameResult decode(std::string_view frame, std::int64_t receive_time_ns, Decoded& out) override;
 
+  [[nodiscard]] std::optional<Refusal> refusal(std::string_view body) override;
   [[nodiscard]] bool says_unlisted(std::string_view body) override;
 
   [[nodiscard]] IdRule id_rule() const override { return IdRule::unordered; }

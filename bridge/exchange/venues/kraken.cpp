@@ -1,7 +1,9 @@
 #include "exchange/venues/kraken.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
@@ -29,6 +31,26 @@ std::optional<std::int64_t> seconds_as_ns(std::string_view digits) {
   const Int128 ns = seconds.unscaled / kUnscaledPerNs;
   if (ns < 0 || ns > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   return static_cast<std::int64_t>(ns);
+}
+
+/// The first error that an answer tells; a warning begins with W.
+std::optional<std::string> error_of(simdjson::ondemand::parser& parser, std::string_view body) {
+  std::optional<std::string> error;
+  (void)each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key != "error") return;
+    (void)each_item(field, [&](value& text) {
+      const auto told = as<std::string_view>(text).value_or("");
+      if (!error && told.starts_with('E')) error = told;
+    });
+  });
+  return error;
+}
+
+/// Whether an error is of the service, or of too many questions, and not of the one that was asked.
+bool is_of_all(std::string_view error) {
+  constexpr std::string_view kStarts[] = {"EService:", "EGeneral:Too many requests", "EGeneral:Temporary lockout",
+                                          "EAPI:Rate limit exceeded"};
+  return std::ranges::any_of(kStarts, [&](std::string_view start) { return error.starts_with(start); });
 }
 
 /// Reads the `result` of an answer by `read(field)`, which gives its flaw. An answer that tells an error is none,
@@ -74,16 +96,14 @@ std::string Kraken::subscribe_message(Channel channel, std::span<const std::uint
          std::string(is_on || !has_trades ? how : "") + "}}";
 }
 
-bool Kraken::says_unlisted(std::string_view body) {
-  bool is_unknown = false;
-  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key != "error") return;
-    (void)each_item(field, [&](value& text) {
-      is_unknown = is_unknown || as<std::string_view>(text) == "EQuery:Unknown asset pair";
-    });
-  });
-  return is_unknown;
+std::optional<Refusal> Kraken::refusal(std::string_view body) {
+  std::optional<std::string> error = error_of(parser_, body);
+  if (!error) return std::nullopt;
+  const bool of_all = is_of_all(*error);
+  return Refusal{std::move(*error), of_all};
 }
+
+bool Kraken::says_unlisted(std::string_view body) { return error_of(parser_, body) == "EQuery:Unknown asset pair"; }
 
 /// The history begins behind a time, not at an id; several trades may be of the same time, which the stream tells less
 /// exactly.

@@ -1,5 +1,8 @@
 #include "exchange/venues/okx.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "exchange/candle_rows.hpp"
 #include "exchange/json.hpp"
 #include "exchange/rest_lists.hpp"
@@ -14,6 +17,24 @@ constexpr std::int64_t kMillisecondNs = 1'000'000;
 constexpr std::string_view kTrades = "trades-all";
 constexpr std::string_view kQuotes = "bbo-tbt";
 constexpr std::string_view kUnknownInstrument = "51001";
+
+/// Codes that are not of the question: the service is away, too many requests, its systems are busy.
+constexpr std::string_view kOfAll[] = {"50001", "50011", "50013"};
+
+/// What an answer says of itself.
+struct Outcome {
+  std::string code;
+  std::string message;
+};
+
+Outcome outcome_of(simdjson::ondemand::parser& parser, std::string_view body) {
+  Outcome outcome;
+  (void)each_field_of_frame(parser, body, [&](std::string_view key, value& field) {
+    if (key == "code") outcome.code = as<std::string_view>(field).value_or("");
+    if (key == "msg") outcome.message = as<std::string_view>(field).value_or("");
+  });
+  return outcome;
+}
 
 /// Reads the `data` of an answer by `read(field)`, which gives its flaw. An error has another code than 0, and may have
 /// an empty `data` all the same.
@@ -123,13 +144,13 @@ DecodeError Okx::read_trades(value& list, std::int64_t receive_time_ns, std::vec
   return is_list ? flaw : DecodeError::missing_field;
 }
 
-bool Okx::says_unlisted(std::string_view body) {
-  std::string_view code;
-  (void)each_field_of_frame(parser_, body, [&](std::string_view key, value& field) {
-    if (key == "code") code = as<std::string_view>(field).value_or("");
-  });
-  return code == kUnknownInstrument;
+std::optional<Refusal> Okx::refusal(std::string_view body) {
+  const auto [code, message] = outcome_of(parser_, body);
+  if (code.empty() || code == "0") return std::nullopt;
+  return Refusal{code + " " + message, std::ranges::find(kOfAll, code) != std::end(kOfAll)};
 }
+
+bool Okx::says_unlisted(std::string_view body) { return outcome_of(parser_, body).code == kUnknownInstrument; }
 
 /// The newest trades before an id, or of all.
 std::string Okx::history_target(const HistoryQuery& query) const {
