@@ -37,6 +37,14 @@ inline constexpr RestLimit kRestLimits[] = {
   return std::min(std::chrono::seconds(seconds), limit->longest);
 }
 
+/// The same of one that answers so to a WebSocket's handshake. Of a 403 nobody knows whether it is a ban: no trade
+/// comes until another attempt.
+[[nodiscard]] inline std::chrono::seconds handshake_wait_of(unsigned status, std::string_view retry_after) noexcept {
+  constexpr std::chrono::minutes kLongestForbidden{1};
+  const auto wait = wait_of(status, retry_after);
+  return status == 403 ? std::min<std::chrono::seconds>(wait, kLongestForbidden) : wait;
+}
+
 /// What a venue says, in its own words, that does not answer though HTTP calls it a success.
 struct Refusal {
   std::string reason;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <variant>
 
+#include "exchange/rest_limits.hpp"
+
 namespace livetape::bridge {
 namespace {
 
@@ -54,7 +56,8 @@ asio::awaitable<void> Session::run() {
       reason = error.what();
     }
     const bool was_connected = std::exchange(is_connected_, false);
-    const auto wait = backoff_.next(was_connected ? Clock::now() - began : Clock::duration::zero());
+    const auto wait = std::max(backoff_.next(was_connected ? Clock::now() - began : Clock::duration::zero()),
+                               std::exchange(left_alone_, std::chrono::milliseconds(0)));
     if (was_connected) {
       listener_.on_disconnected(*this, reason, wait);
     } else {
@@ -115,7 +118,13 @@ asio::awaitable<std::string> Session::connect(Stream& stream) {
     if (stream.is_message_done()) whole_at_ = std::chrono::steady_clock::now();
     if (kind == beast::websocket::frame_type::pong) on_pong(payload);
   });
-  auto [handshake_error] = co_await stream.async_handshake(url_.http_host + ":" + url_.port, url_.target, kCodes);
+  beast::websocket::response_type answer;
+  auto [handshake_error] =
+      co_await stream.async_handshake(answer, url_.http_host + ":" + url_.port, url_.target, kCodes);
+  if (handshake_error == beast::websocket::error::upgrade_declined) {
+    left_alone_ = handshake_wait_of(answer.result_int(), answer[beast::http::field::retry_after]);
+    co_return "WebSocket handshake: HTTP status " + std::to_string(answer.result_int());
+  }
   if (handshake_error) co_return failed("WebSocket handshake", handshake_error);
   co_return std::string();
 }

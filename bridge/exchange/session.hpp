@@ -85,6 +85,7 @@ class Session {
   std::vector<Subscription> subscriptions_;
   SessionListener& listener_;
   Backoff backoff_;
+  std::chrono::milliseconds left_alone_{0};  // how long the venue wants to be, by its answer to the last handshake
   bool is_connected_ = false;
   std::chrono::steady_clock::time_point whole_at_;  // when a frame was last heard to its end
   std::deque<std::string> outbox_;                  // what the venue is still to be told

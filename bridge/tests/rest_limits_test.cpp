@@ -32,6 +32,15 @@ TEST(RestLimits, AVenueThatIsAwayIsLeftAloneForAsLongAsItSaysAndElseNotAtAll) {
   EXPECT_EQ(wait_of(503, ""), 0s);
 }
 
+TEST(RestLimits, AHandshakeIsTriedAgainSoonerThanRestWhereTheVenueOnlyForbidsIt) {
+  EXPECT_EQ(handshake_wait_of(429, "7"), 7s);
+  EXPECT_EQ(handshake_wait_of(418, ""), 120s);
+  EXPECT_EQ(handshake_wait_of(403, ""), 60s);
+  EXPECT_EQ(handshake_wait_of(403, "1200"), 60s);
+  EXPECT_EQ(handshake_wait_of(403, "7"), 7s);
+  EXPECT_EQ(handshake_wait_of(451, "7"), 0s);
+}
+
 TEST(RestLimits, AVenueIsLeftAloneThatRefusesAnythingWithinAnAnswer) {
   EXPECT_EQ(wait_of(Refusal{"EGeneral:Too many requests", true}), 10s);
   EXPECT_EQ(wait_of(Refusal{"EQuery:Unknown asset pair", false}), 0s);

@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +39,7 @@ from tests.integration.hostile_server import (
     Attack,
     Client,
     HostileServer,
+    answered,
     forever,
     frame,
     paced,
@@ -135,7 +138,8 @@ FRAMES: Final = {
 HANDSHAKES: Final = (
     handshake(b"HTTP/1.1 101 Switching Protocols\r\n", then=ENDLESS_HEADER, reason="header limit exceeded"),
     handshake(b"HTTP/1.1 200 OK\r\n\r\n", then=b"x", reason="body limit exceeded"),
-    handshake(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", reason="The WebSocket handshake was"),
+    handshake(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", reason="HTTP status 302"),
+    handshake(answered("{}", "451 Unavailable For Legal Reasons"), reason="HTTP status 451"),
     handshake(b"\x16\x03\x01 no HTTP at all\r\n\r\n", reason="bad version"),
     Flaw(silence, "WebSocket handshake: The socket was closed due to a timeout"),
 )
@@ -271,6 +275,28 @@ async def test_handshakes_that_break_the_rules_cost_the_connection_alone(
 ) -> None:
     hostile, reasons = servers(certs, HANDSHAKES, "websocket")
     await Siege(here, certs, hostile).goes(reasons)
+
+
+async def test_a_venue_that_refuses_handshakes_for_a_while_is_left_alone_for_as_long_as_it_says(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    retry_after_s = 3
+    knocked_s: list[float] = []
+
+    async def refuse(client: Client) -> None:
+        knocked_s.append(time.monotonic())
+        await client.send(answered("{}", "429 Too Many Requests", f"Retry-After: {retry_after_s}"))
+
+    async with HostileServer(certs, protocol_of(GOOD, (BTC,)), websocket=refuse) as server:
+        server.may_strike.set()
+        at = f"127.0.0.1:{server.port}"
+        url = f"wss://{at}{PROTOCOLS[GOOD].path}"
+        venue = VenueConfig(url=url, rest_url=f"https://{at}", instruments=(BTC,), ca_file=certs.ca)
+        with bridging(here.model_copy(update={"venues": {GOOD: venue}})) as bridge:
+            await bridge.says(f"cannot connect to {url}: WebSocket handshake: HTTP status 429; next attempt in 3000 ms")
+            await bridge.until(lambda: len(knocked_s) > 2, "two more attempts")
+            assert await bridge.stop() == 0
+    assert all(later - earlier >= retry_after_s for earlier, later in pairwise(knocked_s))
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
