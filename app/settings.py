@@ -42,6 +42,13 @@ def _said_path(path: object) -> object:
 AbsolutePath = Annotated[Path, BeforeValidator(_said_path), AfterValidator(Path.absolute)]
 
 
+def _named_once(instruments: tuple[str, ...]) -> tuple[str, ...]:
+    doubled = sorted({name for name in instruments if instruments.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{', '.join(doubled)}: named more than once")
+    return instruments
+
+
 def _zmq_address(text: str) -> str:
     if re.fullmatch(r"tcp://.+:\d+|ipc://.+", text) is None:
         raise ValueError(f"{text!r} is no ZeroMQ address such as tcp://127.0.0.1:5556")
@@ -124,7 +131,7 @@ class VenueConfig(BaseModel):
     """Its WebSocket address."""
     rest_url: str
     """Its REST API: the list of its instruments, trades that were missed, and its own candles."""
-    instruments: tuple[str, ...]
+    instruments: Annotated[tuple[str, ...], AfterValidator(_named_once)]
     """Canonical names: `BTC-USDT`."""
     ca_file: AbsolutePath | None = None
     """The authority to trust, when it is none of the system's."""
@@ -292,7 +299,7 @@ class Settings(BaseSettings):
     silence_ms: int = Field(default=60_000, ge=1)
     """How long an instrument may be silent before the bridge asks its venue's history whether its subscription is dead;
     of one that is merely not traded it asks ever less often. Five times as long is what passes until a list that lacks
-    an instrument is read again."""
+    an instrument is read again, then twice that, up to an hour."""
 
     intervals: Annotated[tuple[str, ...], AfterValidator(check_intervals)] = ("1s", "5s", "1m", "5m", "15m", "1h", "1d")
     """Published bars: lengths that divide a day, finest first, and `5m/1m` for windows of 5 minutes each minute. The

@@ -5,22 +5,19 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
-#include <iterator>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/log.hpp"
 #include "exchange/backoff.hpp"
+#include "exchange/list_patience.hpp"
 #include "exchange/subscription_plan.hpp"
 
 namespace livetape::bridge {
 namespace {
 
 namespace asio = boost::asio;
-
-constexpr std::int64_t kListEvery = 5;  // times the patience: how often it is looked for what is not listed
 
 bool lists_any(const Venue& venue) {
   for (std::uint32_t i = 0; i < venue.instrument_count(); ++i) {
@@ -74,17 +71,17 @@ std::size_t say_unlisted(const Venue& venue, const VenueConfig& config) {
 }
 
 asio::awaitable<void> learn_others(Venue& venue, RestClient& rest, const VenueConfig& config,
-                                   std::chrono::nanoseconds patience, OthersListed on_listed) {
+                                   std::chrono::nanoseconds silence, OthersListed on_listed) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   std::vector<std::uint32_t> known = listed_instruments(venue);
+  ListPatience patience(silence);
   while (known.size() < config.instruments.size()) {
-    timer.expires_after(kListEvery * patience);
+    timer.expires_after(patience.wait());
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    (void)co_await read_list(venue, rest, RestClient::Turn::last);
-    std::vector<std::uint32_t> listed = listed_instruments(venue);
-    std::vector<std::uint32_t> others;
-    std::ranges::set_difference(listed, known, std::back_inserter(others));
-    known = std::move(listed);
+    const Trouble trouble = co_await read_list(venue, rest, RestClient::Turn::last);
+    if (trouble.reason.empty()) patience.grow();
+    const std::vector<std::uint32_t> others = listed_besides(venue, known);
+    known = listed_instruments(venue);
     for (const std::uint32_t i : others) log(config.venue, "the venue lists " + config.instruments[i] + " now");
     on_listed(others);
   }

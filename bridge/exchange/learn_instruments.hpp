@@ -26,10 +26,10 @@ std::size_t say_unlisted(const Venue& venue, const VenueConfig& config);
 /// Hears which instruments a venue lists that it did not list before.
 using OthersListed = std::function<void(std::span<const std::uint32_t> instruments)>;
 
-/// Asks for those that it did not name until it has named all, now and then and behind whatever else is asked: an
-/// instrument may be listed later, or be missing from one answer alone. `patience`: how long an instrument may be
-/// silent at first.
+/// Asks for those that it did not name until it has named all, ever more rarely and behind whatever else is asked: an
+/// instrument may be listed later, or be missing from one answer alone. `silence`: how long an instrument may be silent
+/// at first.
 [[nodiscard]] boost::asio::awaitable<void> learn_others(Venue& venue, RestClient& rest, const VenueConfig& config,
-                                                        std::chrono::nanoseconds patience, OthersListed on_listed);
+                                                        std::chrono::nanoseconds silence, OthersListed on_listed);
 
 }  // namespace livetape::bridge

@@ -1,6 +1,7 @@
 #include "exchange/subscription_plan.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace livetape::bridge {
 
@@ -30,6 +31,12 @@ std::vector<std::uint32_t> listed_instruments(const Venue& venue) {
     if (venue.is_listed(instrument)) listed.push_back(instrument);
   }
   return listed;
+}
+
+std::vector<std::uint32_t> listed_besides(const Venue& venue, std::span<const std::uint32_t> known) {
+  std::vector<std::uint32_t> others;
+  std::ranges::set_difference(listed_instruments(venue), known, std::back_inserter(others));
+  return others;
 }
 
 std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels,

@@ -37,6 +37,9 @@ struct ConnectionPlan {
 /// The instruments that the venue lists.
 [[nodiscard]] std::vector<std::uint32_t> listed_instruments(const Venue& venue);
 
+/// Those that it lists besides these, in the same order.
+[[nodiscard]] std::vector<std::uint32_t> listed_besides(const Venue& venue, std::span<const std::uint32_t> known);
+
 /// The subscriptions to these instruments, shared out among as few connections as the venue's limits allow.
 [[nodiscard]] std::vector<ConnectionPlan> plan_connections(const Venue& venue, std::span<const Channel> channels,
                                                            std::span<const std::uint32_t> instruments);

@@ -217,6 +217,12 @@ def test_nor_is_an_empty_authority_of_a_venue() -> None:
         VenueConfig(url="wss://x", rest_url="https://x", instruments=("BTC-USD",), ca_file="")
 
 
+def test_an_instrument_of_a_venue_that_is_named_twice_is_refused_by_its_name() -> None:
+    doubled = ("ETH-USD", "BTC-USD", "SOL-USD", "ETH-USD", "BTC-USD")
+    with pytest.raises(ValidationError, match=r"instruments\n.* BTC-USD, ETH-USD: named more than once"):
+        VenueConfig(url="wss://x", rest_url="https://x", instruments=doubled)
+
+
 @pytest.mark.parametrize("timezone", ["America/NewYork", "America", "", "../x"])
 def test_a_time_zone_that_is_none_is_refused(timezone: str) -> None:
     with pytest.raises(ValidationError, match="is no time zone such as America/New_York"):
