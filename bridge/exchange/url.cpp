@@ -42,4 +42,9 @@ std::string percent_encoded(std::string_view text) {
   return encoded;
 }
 
+std::optional<std::string> percent_decoded(std::string_view text) {
+  const auto encoded = boost::urls::make_pct_string_view({text.data(), text.size()});
+  return encoded ? std::optional(encoded->decode()) : std::nullopt;
+}
+
 }  // namespace livetape::bridge

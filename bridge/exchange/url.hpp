@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,8 @@ struct Url {
 
 /// A text as a part of a target: whatever byte RFC 3986 does not call unreserved is told by its number.
 [[nodiscard]] std::string percent_encoded(std::string_view text);
+
+/// What was encoded so; nothing of a text with a % that is no byte's number.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
 
 }  // namespace livetape::bridge

@@ -126,8 +126,9 @@ class Venue {
   [[nodiscard]] virtual std::string instruments_target() const = 0;
   /// Reads the answer to a request for `instruments_target`. Nothing can be read before.
   [[nodiscard]] DecodeError read_instruments(std::string_view body);
-  /// From then on the symbol in requests is as the target of one takes it.
   void name(std::uint32_t instrument, VenueSymbol symbol);
+  /// The symbol in requests as the target of one takes it.
+  [[nodiscard]] const VenueSymbol& symbol(std::uint32_t instrument) const { return symbols_[instrument]; }
   [[nodiscard]] std::size_t instrument_count() const noexcept { return symbols_.size(); }
   [[nodiscard]] bool is_listed(std::uint32_t instrument) const noexcept { return !symbols_[instrument].stream.empty(); }
 
@@ -201,7 +202,6 @@ class Venue {
     }
     return list;
   }
-  [[nodiscard]] const VenueSymbol& symbol(std::uint32_t instrument) const { return symbols_[instrument]; }
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view stream_symbol) const {
     return by_symbol_.find(stream_symbol);
   }

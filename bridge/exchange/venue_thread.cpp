@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "core/log.hpp"
@@ -41,6 +42,7 @@ VenueThread::VenueThread(const VenueConfig& config, const Config& bridge, VenueM
       venue_(checked_venue(config.venue, config.instruments)),
       session_id_(random_session_id(bridge.namespace_mark)),
       errors_(bridge.errors_dir, config.venue),
+      symbols_(bridge.positions_dir, config.venue, config.instruments),
       positions_(bridge.positions_dir, config_, tapes_, kafka_ring_, metrics),
       url_(parse_url("wss", config.url)),
       tls_(make_tls_context(config.ca_file, config.url)),
@@ -77,19 +79,41 @@ void VenueThread::stop() {
   }
 }
 
-/// Nothing can be subscribed to before the venue has said how it calls the instruments.
+/// Nothing can be subscribed to before it is known how the venue calls the instruments. While it does not say so, as
+/// one that bars us from its REST API, they are called as in the last run: its stream is read all the same.
 asio::awaitable<void> VenueThread::open() {
-  co_await learn_instruments(*venue_, rest_, [this](std::string_view reason, milliseconds wait) {
+  std::vector<std::uint32_t> known;
+  co_await learn_instruments(*venue_, rest_, [this, &known](std::string_view reason, milliseconds wait) {
     ++metrics_.failed_connects;
     log(config_.venue,
         "cannot read the instruments at " + config_.rest_url + ": " + std::string(reason) + next_attempt(wait));
+    if (!known.empty() || !symbols_.name(*venue_)) return;
+    known = listed_instruments(*venue_);
+    log(config_.venue, "begins with the " + std::to_string(known.size()) + " instruments that the last run knew");
+    begin(known);
   });
   metrics_.unlisted += say_unlisted(*venue_, config_);
-  subscribe_to(listed_instruments(*venue_));
+  keep_symbols();
+  if (known.empty()) {
+    begin(listed_instruments(*venue_));
+  } else {
+    subscribe_to(listed_besides(*venue_, known));
+  }
+  co_await learn_others(*venue_, rest_, config_, std::chrono::nanoseconds(patience_ns_),
+                        [this](std::span<const std::uint32_t> others) {
+                          subscribe_to(others);
+                          if (!others.empty()) keep_symbols();
+                        });
+}
+
+void VenueThread::begin(std::span<const std::uint32_t> instruments) {
+  subscribe_to(instruments);
   if (config_.has_candles) asio::co_spawn(context_, candles_.run(), asio::detached);
   asio::co_spawn(context_, backfill_.run(), asio::detached);
-  co_await learn_others(*venue_, rest_, config_, std::chrono::nanoseconds(patience_ns_),
-                        [this](std::span<const std::uint32_t> others) { subscribe_to(others); });
+}
+
+void VenueThread::keep_symbols() {
+  if (!symbols_.keep(*venue_)) log(config_.venue, "the disk does not take how it calls the instruments");
 }
 
 void VenueThread::subscribe_to(std::span<const std::uint32_t> instruments) {

@@ -27,6 +27,7 @@
 #include "exchange/rest_client.hpp"
 #include "exchange/session.hpp"
 #include "exchange/subscription_answers.hpp"
+#include "exchange/symbol_file.hpp"
 #include "exchange/tape.hpp"
 #include "exchange/trade_watch.hpp"
 
@@ -86,6 +87,8 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   [[nodiscard]] bool waits_for_answers() const;
   void settle_subscriptions(Feed& feed, std::int64_t steady_ns);
   boost::asio::awaitable<void> open();
+  void begin(std::span<const std::uint32_t> instruments);
+  void keep_symbols();
   void subscribe_to(std::span<const std::uint32_t> instruments);
   boost::asio::awaitable<void> tick();
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
@@ -121,6 +124,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   std::unique_ptr<Venue> venue_;
   SessionId session_id_;
   ErrorFile errors_;
+  SymbolFile symbols_;
   PositionKeeper positions_;
   Url url_;
   boost::asio::ssl::context tls_;

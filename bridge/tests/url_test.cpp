@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,6 +55,13 @@ TEST(Url, ThatIsNoneIsNamed) {
       EXPECT_TRUE(std::string_view(refused.what()).ends_with(": " + url)) << refused.what();
     }
   }
+}
+
+TEST(Url, WhatIsEncodedIsDecodedToTheSame) {
+  for (const std::string text : {"BTC-usd_1.0~", "a/b?c&d=e %+", "\xE5\xB8\x81", ""}) {
+    EXPECT_EQ(percent_decoded(percent_encoded(text)), text);
+  }
+  for (const char* const broken : {"%", "%2", "a%2Gb"}) EXPECT_EQ(percent_decoded(broken), std::nullopt) << broken;
 }
 
 TEST(Url, OfATargetEveryByteIsEncodedThatIsNotUnreserved) {

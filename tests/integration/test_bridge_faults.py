@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, running,
 CLOCK_DELAY_NS = SECOND_NS
 CLOCK_INTERVAL_NS = 250_000_000
 PARTITIONS = 4
+SOL = "SOL-USDT"
 DAY = datetime.timedelta(days=1)
 
 
@@ -286,6 +288,34 @@ async def test_the_last_match_before_a_subscription_is_no_trade(
             await bridge.counts('trades_total{venue="coinbase"}', 1)
             assert await bridge.stop() == 0
     assert [one.trade_id for one in await trades_in(here, VenueName.COINBASE)] == [8]
+
+
+async def test_a_venue_that_bars_us_from_its_list_is_read_as_it_called_its_instruments_in_the_last_run(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    script = Script()
+    async with Exchange(protocol_of(VenueName.BYBIT, (BTC, ETH, SOL)), script, server_tls(certs)) as exchange:
+
+        def reading(*instruments: str) -> Settings:
+            venue = venue_of(VenueName.BYBIT, exchange, instruments, certs.ca)
+            return here.model_copy(update={"venues": {VenueName.BYBIT: venue}})
+
+        with bridging(reading(BTC, ETH)) as bridge:
+            await exchange.heard((BTC, ETH))
+            assert await bridge.stop() == 0
+        exchange.faults.refuse(1_000_000, HTTPStatus.FORBIDDEN)
+        with bridging(reading(BTC, ETH, SOL)) as bridge:
+            await bridge.says("bybit: begins with the 2 instruments that the last run knew")
+            await bridge.counts('frames_total{venue="bybit"}', 1)  # the answer to its subscriptions
+            sent = [replace(trade(1, name), event_time_ns=time.time_ns()) for name in (BTC, ETH)]
+            script.say(*sent)
+            await bridge.counts('trades_total{venue="bybit"}', 2)
+            assert "does not list" not in bridge.log
+            exchange.faults.relent()
+            await exchange.heard((BTC, ETH, SOL))
+            assert await bridge.stop() == 0
+    records = trades_of(await asyncio.to_thread(read_topic, here), VenueName.BYBIT)
+    assert [record.fields["instrument"] for record in records] == [BTC, ETH]
 
 
 def forged(folder: Path, name: str, ends: datetime.timedelta) -> certificates.Certificates:
