@@ -44,6 +44,8 @@ RETRY_S: Final = 0.5
 class TickStream:
     """Receives a bridge's messages while it is entered; iterate over it for a `Tick` each, or a `Lost`.
 
+    An iteration that is under way when it is left ends behind what had come by then.
+
     A venue's messages come in the order of their numbers. Missing ones are asked for, at the bridge and then in Kafka,
     and the venue's newer ones wait for them; once none has come for `patience_s` a `Lost` says which are given up. A
     reader that is slow for long misses messages as others do, and gets them late. What a bridge of another namespace
@@ -88,6 +90,7 @@ class TickStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
+        self._waiting.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

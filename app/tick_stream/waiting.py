@@ -45,8 +45,17 @@ class Waiting:
         self._failure = failure
         self._has_items.set()
 
+    def close(self) -> None:
+        """End the reader's iteration behind all items, unless a failure already does."""
+        if self._failure is None:
+            self.fail(StopAsyncIteration())
+
     async def next(self) -> Tick | Lost:
-        """Take an item, when there is one."""
+        """Take an item, when there is one.
+
+        Raises:
+            StopAsyncIteration: there will be none, since it was closed.
+        """
         while not self._items:
             if self._failure is not None:
                 raise self._failure

@@ -106,6 +106,24 @@ def numbers(items: list[Tick | Lost]) -> list[int | Lost]:
     return [item.sequence if isinstance(item, Tick) else item for item in items]
 
 
+async def test_a_reader_that_waits_ends_once_the_stream_is_left() -> None:
+    async with heard() as (bridge, ticks):
+        await bridge.publish(1, 2)
+        assert numbers(await read(ticks, 2)) == [1, 2]
+        waiting = asyncio.create_task(anext(ticks, None))
+        await bridge.is_asked(1)
+    async with asyncio.timeout(60):
+        assert await waiting is None
+
+
+async def test_a_reader_of_a_stream_that_is_left_has_what_had_come_first() -> None:
+    async with heard() as (bridge, ticks):
+        await bridge.publish(1, 2, 3)
+        await until(bridge, lambda: len(ticks._waiting) == 3)
+    async with asyncio.timeout(60):
+        assert numbers([item async for item in ticks]) == [1, 2, 3]
+
+
 async def test_what_waits_in_zeromq_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async with heard() as (bridge, ticks):
         await bridge.publish(*range(1, 1_001))
