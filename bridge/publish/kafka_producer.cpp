@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <stdexcept>
 
 #include "core/log.hpp"
 #include "core/schema_ids.hpp"
 #include "core/time.hpp"
+#include "publish/batch_limit.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -36,9 +38,13 @@ void set(rd_kafka_conf_t& conf, const std::string& name, const std::string& valu
   }
 }
 
-std::string setting(const Config& config, std::string_view name) {
-  const auto found = std::ranges::find(config.kafka, name, &std::pair<std::string, std::string>::first);
-  return found == config.kafka.end() ? std::string() : found->second;
+std::uint32_t batch_size_of(rd_kafka_t& producer) {
+  Reason text{};
+  std::size_t size = text.size();
+  (void)rd_kafka_conf_get(rd_kafka_conf(&producer), "batch.size", text.data(), &size);
+  std::uint32_t bytes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return bytes;
 }
 
 /// A clock's key is its venue's name, all others are of an instrument.
@@ -81,12 +87,6 @@ rd_kafka_message_t to_produce(const SpooledMessage& message, std::int32_t partit
   return copy;
 }
 
-/// Whether the brokers will never take a record, whenever it is sent.
-bool is_for_good(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
-         code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
-}
-
 void on_log(const rd_kafka_t* /*producer*/, int /*level*/, const char* /*facility*/, const char* text) {
   log("Kafka", text);
 }
@@ -98,13 +98,14 @@ KafkaProducer::KafkaProducer(const Config& config, KafkaMetrics& metrics, std::f
       gaps_{config.gaps_topic},
       quotes_{config.quotes_topic},
       candles_{config.candles_topic},
-      brokers_(setting(config, "bootstrap.servers")),
+      settings_(config.kafka),
       metrics_(metrics),
       on_fatal_(std::move(on_fatal)) {
   note_schemas(config);
-  make_producer(config);
+  make_producer();
   if (find_partitions(kFirstAskMs)) return;
-  log("Kafka", "waiting for the brokers at " + brokers_ + "; messages wait meanwhile, and go out in order");
+  log("Kafka",
+      "waiting for the brokers at " + setting("bootstrap.servers") + "; messages wait meanwhile, and go out in order");
 }
 
 /// What is under way is given up at once: whoever handed it over has it.
@@ -112,7 +113,12 @@ KafkaProducer::~KafkaProducer() {
   rd_kafka_purge(producer_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
-void KafkaProducer::make_producer(const Config& config) {
+std::string KafkaProducer::setting(std::string_view name) const {
+  const auto found = std::ranges::find(settings_, name, &std::pair<std::string, std::string>::first);
+  return found == settings_.end() ? std::string() : found->second;
+}
+
+void KafkaProducer::make_producer() {
   std::unique_ptr<rd_kafka_conf_t, DestroyConf> conf(rd_kafka_conf_new());
   set(*conf, "enable.idempotence", "true");
   set(*conf, "acks", "all");
@@ -124,7 +130,7 @@ void KafkaProducer::make_producer(const Config& config) {
   set(*conf, "message.timeout.ms", "0");                   // a trade is never given up
   set(*conf, "queue.buffering.max.messages", "10000000");  // the sessions' windows bound it
   set(*conf, "queue.buffering.max.kbytes", "2000000");
-  for (const auto& [name, value] : config.kafka) set(*conf, name, value);
+  for (const auto& [name, value] : settings_) set(*conf, name, value);
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
@@ -165,8 +171,22 @@ bool KafkaProducer::find_partitions(int timeout_ms) {
     throw std::runtime_error("a clock cannot be written to more than 255 partitions: " + trades_.name + " and " +
                              quotes_.name + " have more");
   }
+  fit_batches(timeout_ms);
   has_partitions_ = true;
   return true;
+}
+
+/// A broker refuses a batch that is larger than its topic takes, whatever its records are: ours are to be smaller from
+/// the first on. Of a producer that is there the size cannot be changed, so it is made anew; nothing is under way yet.
+void KafkaProducer::fit_batches(int timeout_ms) {
+  const std::array names{trades_.name, gaps_.name, quotes_.name, candles_.name};
+  const auto limit = largest_batch(*producer_, names, timeout_ms);
+  if (!limit || *limit >= batch_size_of(*producer_)) return;
+  log("Kafka", "batches have " + std::to_string(*limit) + " bytes at most: max.message.bytes of a topic");
+  settings_.emplace_back("batch.size", std::to_string(*limit));  // the last one counts
+  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) topic->handle.reset();
+  producer_.reset();
+  make_producer();
 }
 
 bool KafkaProducer::find_partitions(Topic& topic, int timeout_ms) {
@@ -284,8 +304,10 @@ void KafkaProducer::was_sent(std::size_t number, const rd_kafka_message_t& copy)
   ++session.copies_out;
   if (copy.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     ++metrics_.produced;
+  } else if (copy.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    lose(copy);
   } else {
-    refuse(copy.err, copy._private);
+    fail(copy.err);
   }
 }
 
@@ -301,17 +323,29 @@ void KafkaProducer::flush(std::int64_t give_up_at_ns) {
   }
 }
 
-/// A record that will never be taken is lost, and told. Any other failure would break the order of those behind it: a
+/// A record alone that is larger than `message.max.bytes` will never be taken: it is lost, and counted.
+void KafkaProducer::lose(const rd_kafka_message_t& copy) {
+  ++metrics_.failed;
+  was_delivered(copy._private);
+  if (copy.err == last_refusal_) return;
+  last_refusal_ = copy.err;
+  log("Kafka", std::string("a record was refused: ") + rd_kafka_err2str(copy.err));
+}
+
+/// Brokers answer for a batch, so that no record of it is known to be bad, and those behind it are out of order now: a
 /// new producer begins with what is not confirmed.
-void KafkaProducer::refuse(rd_kafka_resp_err_t code, void* tag) {
-  if (is_for_good(code)) {
-    ++metrics_.failed;
-    was_delivered(tag);
+void KafkaProducer::fail(rd_kafka_resp_err_t code) {
+  if (code == last_failure_) return;
+  last_failure_ = code;
+  std::string told =
+      std::string("records were not taken, and are sent again by a new process: ") + rd_kafka_err2str(code);
+  if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    told +=
+        "; a batch must not have more than max.message.bytes of its topic, which the next process asks for (that "
+        "takes DescribeConfigs), and `batch.size` in LIVETAPE_KAFKA_CLIENT sets";
   }
-  if (code == last_refusal_) return;
-  last_refusal_ = code;
-  log("Kafka", std::string("a record was refused: ") + rd_kafka_err2str(code));
-  if (!is_for_good(code)) on_fatal_();
+  log("Kafka", told);
+  on_fatal_();
 }
 
 void KafkaProducer::was_delivered(void* tag) noexcept { sessions_[session_in(tag)].window.delivered(sequence_in(tag)); }
@@ -321,7 +355,7 @@ void KafkaProducer::on_delivery(rd_kafka_t* /*producer*/, const rd_kafka_message
 }
 
 void KafkaProducer::hear_of(const rd_kafka_message_t& message) {
-  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return refuse(message.err, message._private);
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(message.err);
   was_delivered(message._private);
   ++metrics_.delivered;
   last_refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;

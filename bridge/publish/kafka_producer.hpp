@@ -85,10 +85,12 @@ class KafkaProducer {
 
   static void on_delivery(rd_kafka_t* producer, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* producer, int code, const char* reason, void* self);
-  void make_producer(const Config& config);
+  [[nodiscard]] std::string setting(std::string_view name) const;
+  void make_producer();
   void note_schemas(const Config& config);
   [[nodiscard]] bool find_partitions(int timeout_ms);
   [[nodiscard]] bool find_partitions(Topic& topic, int timeout_ms);
+  void fit_batches(int timeout_ms);
   void ask_again();
   [[nodiscard]] std::int32_t copies_of(const Session& session, std::string_view key) const noexcept;
   [[nodiscard]] bool is_out(const Session& session, const SpooledMessage& message) const noexcept;
@@ -98,7 +100,8 @@ class KafkaProducer {
   [[nodiscard]] const Topic* stage(std::size_t number, std::span<const SpooledMessage> messages);
   [[nodiscard]] bool send(std::size_t number, const Topic& topic);
   void was_sent(std::size_t number, const rd_kafka_message_t& copy);
-  void refuse(rd_kafka_resp_err_t code, void* tag);
+  void lose(const rd_kafka_message_t& copy);
+  void fail(rd_kafka_resp_err_t code);
   void was_delivered(void* tag) noexcept;
   void hear_of(const rd_kafka_message_t& message);
   void hear_of(rd_kafka_resp_err_t error, const char* reason, bool is_fatal);
@@ -108,8 +111,8 @@ class KafkaProducer {
   Topic gaps_;
   Topic quotes_;
   Topic candles_;
-  std::vector<SchemaTopic> topics_by_schema_;  // of all versions, those that are written first
-  std::string brokers_;
+  std::vector<SchemaTopic> topics_by_schema_;                  // of all versions, those that are written first
+  std::vector<std::pair<std::string, std::string>> settings_;  // librdkafka's
   KafkaMetrics& metrics_;
   std::function<void()> on_fatal_;
   std::vector<Session> sessions_;
@@ -117,6 +120,7 @@ class KafkaProducer {
   std::int64_t ask_again_at_ns_ = 0;  // by steady time
   bool is_away_ = false;
   rd_kafka_resp_err_t last_refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+  rd_kafka_resp_err_t last_failure_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::vector<rd_kafka_message_t> staged_;  // copies that go to one topic in one call
 };
 

@@ -181,6 +181,39 @@ TEST_F(KafkaProducerTest, LosesARecordThatIsTooLargeAloneAndTellsIt) {
   EXPECT_EQ(producer.confirmed(session), 3U);
 }
 
+/// What brokers answer where a batch as a whole is not as they want it.
+class RefusedBatchTest : public KafkaProducerTest, public ::testing::WithParamInterface<rd_kafka_resp_err_t> {};
+
+TEST_P(RefusedBatchTest, LosesNoRecordOfItAndLeavesAllToANewProducer) {
+  config_.kafka.emplace_back("linger.ms", "1000");  // so that they go in one batch
+  std::vector<Made> made;
+  for (std::uint64_t number = 1; number <= 100; ++number) made.emplace_back(number, "test:A", kSchemas.trade);
+  int fatal = 0;
+  {
+    KafkaProducer producer(config_, metrics_, [&fatal] { ++fatal; });
+    const std::size_t session = producer.add_session(false);
+    wait_for_topics(producer, session);
+    brokers_.refuse_a_batch(GetParam());
+    produce_all(producer, session, made);
+    EXPECT_EQ(fatal, 1);
+    EXPECT_EQ(metrics_.failed, 0U);
+    EXPECT_EQ(producer.confirmed(session), 0U);
+  }
+  KafkaProducer next(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  const std::size_t session = next.add_session(false);
+  produce_all(next, session, made);
+  EXPECT_EQ(next.confirmed(session), made.size());
+  std::vector<std::uint64_t> found;
+  const std::int32_t partition = expected_partition("test:A");
+  for (const Read& record : read("trades", partition, made.size())) found.push_back(record.sequence);
+  EXPECT_EQ(found, expected(made, kSchemas.trade, partition));
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, RefusedBatchTest,
+                         ::testing::Values(RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+                                           RD_KAFKA_RESP_ERR_INVALID_RECORD),
+                         [](const auto& code) { return std::string(rd_kafka_err2name(code.param)); });
+
 TEST_F(KafkaProducerTest, TakesNoMoreThanMayBeUnderWay) {
   constexpr std::size_t kUnderWay = std::size_t{1} << 16;
   KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });

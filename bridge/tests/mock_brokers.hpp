@@ -51,6 +51,11 @@ class MockBrokers {
   }
   void leave() { rd_kafka_mock_broker_set_down(cluster_, -1); }
   void come_back() { rd_kafka_mock_broker_set_up(cluster_, -1); }
+  /// Answers the next request to produce with this.
+  void refuse_a_batch(rd_kafka_resp_err_t code) {
+    constexpr std::int16_t kProduce = 0;
+    rd_kafka_mock_push_request_errors(cluster_, kProduce, 1, code);
+  }
 
  private:
   rd_kafka_t* host_ = client(RD_KAFKA_PRODUCER, "");

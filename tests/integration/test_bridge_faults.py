@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings, VenueConfig
+from app.topic_admin import apply
 from local import certificates, ports, stack
 from local.kafka import Kafka
 from replay.coinbase import CoinbaseProtocol
@@ -494,6 +496,22 @@ async def test_what_is_beyond_the_bound_of_the_disk_is_refused_and_told(
     kept = await trades_in_any_session(here)
     assert len(kept) > 2_000
     assert kept == [told(one) for one in sent[: len(kept)]]
+
+
+async def test_a_topic_that_takes_small_batches_alone_gets_every_trade(
+    here: Settings, certs: certificates.Certificates
+) -> None:
+    apply(here)
+    admin = AdminClient(here.kafka_config)
+    limit = ConfigEntry("max.message.bytes", "4000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, here.topic("trades"), incremental_configs=[limit])
+    admin.incremental_alter_configs([topic])[topic].result(WAIT_S)
+    sent = [trade(number) for number in range(1, 3_001)]
+    async with running(here, certs, kafka={**here.kafka_config, "linger.ms": "1000"}) as run:
+        await run.play(*sent)
+        await run.has(len(sent))
+        assert await run.bridge.stop() == 0
+    assert await trades_in(here) == [told(one) for one in sent]
 
 
 async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
