@@ -87,6 +87,12 @@ rd_kafka_message_t to_produce(const SpooledMessage& message, std::int32_t partit
   return copy;
 }
 
+/// Whether brokers that tell this of a topic may tell more of it soon.
+bool is_for_a_while(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT ||
+         code == RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION;
+}
+
 void on_log(const rd_kafka_t* /*producer*/, int /*level*/, const char* /*facility*/, const char* text) {
   log("Kafka", text);
 }
@@ -162,7 +168,7 @@ void KafkaProducer::note_schemas(const Config& config) {
   note(config.other_schema_ids.candle, candles_);
 }
 
-/// False when the brokers did not answer.
+/// False when the brokers did not answer, or cannot tell yet.
 bool KafkaProducer::find_partitions(int timeout_ms) {
   for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
     if (topic->partitions == 0 && !find_partitions(*topic, timeout_ms)) return false;
@@ -196,7 +202,12 @@ bool KafkaProducer::find_partitions(Topic& topic, int timeout_ms) {
   ask_again_at_ns_ = steady_now_ns() + kAskEveryNs;
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
   for (const auto& each : std::span(metadata->topics, static_cast<std::size_t>(metadata->topic_cnt))) {
-    if (each.topic == topic.name) topic.partitions = each.partition_cnt;
+    if (each.topic != topic.name) continue;
+    if (is_for_a_while(each.err)) return false;
+    if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR && each.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      throw std::runtime_error("Kafka topic " + topic.name + ": " + rd_kafka_err2str(each.err));
+    }
+    topic.partitions = each.partition_cnt;
   }
   if (topic.partitions == 0) {
     throw std::runtime_error("Kafka has no topic " + topic.name + ": run `livetape topics apply`");

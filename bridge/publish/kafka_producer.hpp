@@ -27,7 +27,8 @@ class KafkaProducer {
  public:
   /// Asks the brokers for the topics; when they do not answer yet it says so, and `poll` asks again. `on_fatal` is
   /// called by `poll` when the producer can write no more and only a new process helps.
-  /// Throws std::runtime_error for a setting that librdkafka refuses, or a topic that the brokers do not have.
+  /// Throws std::runtime_error for a setting that librdkafka refuses, or a topic that the brokers do not have, or
+  /// keep from us.
   KafkaProducer(const Config& config, KafkaMetrics& metrics, std::function<void()> on_fatal);
   ~KafkaProducer();
   KafkaProducer(const KafkaProducer&) = delete;

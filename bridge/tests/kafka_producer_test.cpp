@@ -164,6 +164,25 @@ TEST_F(KafkaProducerTest, KnowsRecordsOfOtherVersionsOfTheirSchemas) {
   EXPECT_FALSE(producer.knows(kOfNone));
 }
 
+TEST_F(KafkaProducerTest, NamesWhatBrokersSayOfATopicThatTheyKeepFromIt) {
+  brokers_.tell_of("quotes", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  try {
+    const KafkaProducer producer(config_, metrics_, [] {});
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(std::string(error.what()), "Kafka topic quotes: Broker: Topic authorization failed");
+  }
+}
+
+TEST_F(KafkaProducerTest, WaitsForATopicOfWhichBrokersCannotTellYet) {
+  brokers_.tell_of("quotes", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+  KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });
+  const std::size_t session = producer.add_session(true);
+  EXPECT_FALSE(producer.has_room(session, 1));
+  brokers_.tell_of("quotes", RD_KAFKA_RESP_ERR_NO_ERROR);
+  wait_for_topics(producer, session);
+}
+
 TEST_F(KafkaProducerTest, LosesARecordThatIsTooLargeAloneAndTellsIt) {
   config_.kafka.emplace_back("message.max.bytes", "1000");
   KafkaProducer producer(config_, metrics_, [] { ADD_FAILURE() << "fatal"; });

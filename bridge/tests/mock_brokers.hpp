@@ -51,6 +51,8 @@ class MockBrokers {
   }
   void leave() { rd_kafka_mock_broker_set_down(cluster_, -1); }
   void come_back() { rd_kafka_mock_broker_set_up(cluster_, -1); }
+  /// Tells this of a topic to whoever asks for it.
+  void tell_of(const char* topic, rd_kafka_resp_err_t code) { rd_kafka_mock_topic_set_error(cluster_, topic, code); }
   /// Answers the next request to produce with this.
   void refuse_a_batch(rd_kafka_resp_err_t code) {
     constexpr std::int16_t kProduce = 0;
