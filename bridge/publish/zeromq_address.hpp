@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,10 @@
 #include "publish/file.hpp"
 
 namespace livetape::bridge {
+
+/// What clients say is short: a request, a subscription to a venue or an instrument, a name of at most 255 bytes.
+/// ZeroMQ keeps what they subscribe to, so that whoever says more is disconnected.
+constexpr std::int64_t kLongestFrame = 1'024;
 
 /// Has a socket take an address of IPv6 where it is one. With any other it must not: a name that has addresses of both
 /// kinds would be looked for at the one that nobody has bound.
@@ -28,8 +33,9 @@ inline std::filesystem::path file_of(std::string_view address) {
   return address.starts_with('@') || address == "*" ? std::filesystem::path() : std::filesystem::path(address);
 }
 
-/// Binds a socket; the lock is to be held as long as it is bound: ZeroMQ would take the file of an ipc address from
-/// another process that has it. Throws std::runtime_error that names the address, and the setting that chooses it.
+/// Binds a socket that clients of other processes may say little to; the lock is to be held as long as it is bound:
+/// ZeroMQ would take the file of an ipc address from another process that has it. Throws std::runtime_error that names
+/// the address, and the setting that chooses it.
 [[nodiscard]] inline File bind_alone(zmq::socket_t& socket, const std::string& address, std::string_view setting) {
   const auto fail = [&](const std::string& reason) {
     throw std::runtime_error("ZeroMQ cannot bind " + address + ": " + reason + ". Another bridge may run; " +
@@ -43,6 +49,7 @@ inline std::filesystem::path file_of(std::string_view address) {
   }
   try {
     set_family(socket, address);
+    socket.set(zmq::sockopt::maxmsgsize, kLongestFrame);
     socket.bind(address);
   } catch (const zmq::error_t& error) {
     fail(error.what());
