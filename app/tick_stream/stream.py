@@ -38,6 +38,8 @@ HELD: Final = 200_000
 """Messages of a venue that wait for missed ones; beyond this the missed ones are given up. Where it is the reader who
 keeps them waiting, newer ones are missed as well instead."""
 WATCH_S: Final = 1.0
+SILENCES: Final = 2
+"""Questions in a row that the bridge does not answer, some seconds each, before that is said."""
 RETRY_S: Final = 0.5
 
 
@@ -179,12 +181,19 @@ class TickStream:
     async def _watch(self) -> None:
         """Find out what was missed and has nothing behind it that would tell."""
         before: dict[bytes, int] = {}
+        silences = 0
         while True:
             await asyncio.sleep(WATCH_S)
             try:
                 kept = await self._retry.state()
             except RetryAway:
+                silences += 1
+                if silences == SILENCES:
+                    logger.warning(
+                        "the bridge at %s does not answer: it is away, or cannot be reached", self._retry_address
+                    )
                 continue
+            silences = 0
             if self._has_taken_all:  # what was there a while ago has come, or never will
                 self._learn(kept, before)
             before = {of.session: of.last for of in kept}

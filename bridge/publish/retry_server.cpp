@@ -11,9 +11,6 @@ namespace livetape::bridge {
 namespace {
 
 constexpr int kHighWaterMark = 64;  // answers kept for a client that reads slowly; what is beyond it asks for again
-// A client whose machine is gone, or that stands still, is let go of: a relay in its place is heard only then.
-constexpr int kHeartbeatMs = 5'000;
-constexpr int kHeartbeatTimeoutMs = 15'000;
 constexpr std::uint64_t kMaxMessages = 1'000;  // in one answer
 constexpr std::size_t kMaxBytes = std::size_t{256} << 10;
 
@@ -38,8 +35,7 @@ RetryServer::RetryServer(const std::string& address, std::vector<RetrySource> so
   }
   socket_.set(zmq::sockopt::sndhwm, kHighWaterMark);
   socket_.set(zmq::sockopt::linger, 0);
-  socket_.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
-  socket_.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
+  notice_the_dead(socket_);  // of a relay, or one that stands still: another in its place is heard only then
   address_lock_ = bind_alone(socket_, address, "LIVETAPE_ZMQ_RETRY");
 }
 

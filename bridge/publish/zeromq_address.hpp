@@ -25,6 +25,15 @@ inline void set_family(zmq::socket_t& socket, std::string_view address) {
   socket.set(zmq::sockopt::ipv6, address.find('[') != std::string_view::npos);
 }
 
+/// Has a socket let go of a connection whose other end is gone without a word, as a machine or a way in between that
+/// lost its power.
+inline void notice_the_dead(zmq::socket_t& socket) {
+  constexpr int kHeartbeatMs = 5'000;
+  constexpr int kTimeoutMs = 15'000;
+  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket.set(zmq::sockopt::heartbeat_timeout, kTimeoutMs);
+}
+
 /// The file of an ipc address; none of any other, nor of one that has no file of its own (`@`) or a new one (`*`).
 inline std::filesystem::path file_of(std::string_view address) {
   constexpr std::string_view kIpc = "ipc://";

@@ -55,6 +55,7 @@ Relay::Relay(const Config& config, RelayMetrics& metrics, std::function<void()> 
         "no venue has `relay` as its writer: LIVETAPE_VENUES and LIVETAPE_PACKET_FEEDS say who writes");
   live_.set(zmq::sockopt::rcvhwm, kHighWaterMark);
   live_.set(zmq::sockopt::linger, 0);
+  notice_the_dead(live_);
   set_family(live_, config.zeromq_data);
   live_.connect(config.zeromq_data);
   retry_.set(zmq::sockopt::routing_id, kRelayAddress);

@@ -31,6 +31,7 @@ from tests.integration.bridge_kit import (
     trades_of,
     venue_of,
 )
+from tests.tcp_way import way_to
 
 VENUE = VenueName.BINANCE
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
@@ -99,6 +100,25 @@ def assert_no_clock_is_early(records: list[Record]) -> None:
 
 def by_name(one: SimulatedTrade) -> tuple[str, int]:
     return one.instrument, one.trade_id
+
+
+async def test_a_relay_whose_connection_died_without_a_word_hears_live_messages_again(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates
+) -> None:
+    live = f'live_total{{venue="{VENUE}"}}'
+    async with flowing(settings, tmp_path, certs) as flow:
+        here = flow.settings
+        async with way_to(int(here.zmq_data.rpartition(":")[2])) as way:
+            far = here.model_copy(update={"zmq_data": f"tcp://127.0.0.1:{way.port}"})
+            with bridging(here) as bridge, relaying(far) as relay:
+                await connected(bridge)
+                await flow.play(bridge, 10)
+                await relay.counts(live, 1)
+                way.swallow()
+                await relay.until(lambda: way.connections > 1, "a new connection")
+                await relay.counts(live, (relay.metric(live) or 0) + 1)
+                assert await relay.stop() == 0
+                assert await bridge.stop() == 0
 
 
 async def connected(bridge: Bridge) -> None:
