@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -51,14 +52,16 @@ class File {
     errno = reason;
   }
 
-  /// How many bytes were read: fewer than asked for at the file's end, or where it cannot be read.
-  [[nodiscard]] std::size_t read_at(std::span<std::uint8_t> out, std::uint64_t offset) const noexcept {
+  /// How many bytes were read, fewer than asked for at the file's end; nothing where it cannot be read.
+  [[nodiscard]] std::optional<std::size_t> read_at(std::span<std::uint8_t> out, std::uint64_t offset) const noexcept {
+    if (!is_open()) return std::nullopt;
     std::size_t done = 0;
     while (done < out.size()) {
       const ssize_t count =
           ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
       if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;
+      if (count < 0) return std::nullopt;
+      if (count == 0) break;
       done += static_cast<std::size_t>(count);
     }
     return done;

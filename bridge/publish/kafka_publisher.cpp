@@ -64,7 +64,7 @@ bool KafkaPublisher::stop() {
       log("Kafka", std::to_string(left.last - left.first + 1) + " messages of " + lane->metrics.venue +
                        " wait on disk for the next start");
     }
-    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped + lane->unkept.size();
+    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped + lane->unkept.size() + lane->reader.lost();
   }
   if (lost > 0) log("Kafka", std::to_string(lost) + " messages were lost");
   return lost == 0;

@@ -154,11 +154,13 @@ std::uint64_t RetryServer::settled_of(const RetrySource& source) {
 }
 
 /// The same of what is on disk. Numbers rise there: what is left out before a message was refused, or cannot be read,
-/// and never comes. Nothing when the disk has none of the session from the first of them on.
+/// and never comes. What the disk does not give now is to be asked for again. Nothing when it has none of the session
+/// from the first of them on.
 std::optional<std::uint64_t> RetryServer::add_from_disk(const RetryRange& wanted, Frames& frames) {
   for (const auto& reader : readers_) {
     if (reader == nullptr || !reader->seek(wanted.session, wanted.first)) continue;
     const auto messages = reader->read();
+    if (reader->has_failed()) return wanted.first - 1;
     if (messages.empty() || reader->session() != wanted.session) continue;
     for (const SpooledMessage& message : messages) {
       if (message.sequence > wanted.last) return wanted.last;

@@ -154,7 +154,12 @@ bool Spool::load_segment(std::uint64_t number) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path_of(number), error);
   std::vector<std::uint8_t> bytes(error ? 0 : size);
-  bytes.resize(File(path_of(number), O_RDONLY).read_at(bytes, 0));
+  const auto count = File(path_of(number), O_RDONLY).read_at(bytes, 0);
+  if (error || !count) {
+    throw std::runtime_error(path_of(number).string() +
+                             " cannot be read: " + (error ? error.message() : reason_of(errno)));
+  }
+  bytes.resize(*count);
   std::vector<SpooledMessage> messages;
   std::size_t good = 0;
   Segment segment;
@@ -188,7 +193,7 @@ bool Spool::load_segment(std::uint64_t number) {
 
 void Spool::load_confirmed() {
   std::array<std::uint8_t, sizeof(SessionId) + sizeof(std::uint64_t) + kChecksum> entry{};
-  if (confirmed_file_.read_at(entry, 0) != entry.size() || !is_sealed(entry)) return;
+  if (confirmed_file_.read_at(entry, 0).value_or(0) != entry.size() || !is_sealed(entry)) return;
   SessionId session{};
   std::uint64_t sequence = 0;
   std::copy_n(entry.begin(), session.size(), session.begin());
@@ -363,8 +368,9 @@ bool SpoolReader::seek(const SessionId& session, std::uint64_t sequence) {
     const std::uint64_t from = std::max(segment.first, sequence);
     const auto behind = std::ranges::upper_bound(segment.index, from, {}, &Spool::IndexEntry::first);
     offset_ = std::prev(behind)->second;
+    read_ = std::prev(behind)->first - 1;
     from_ = sequence;
-    return file_.is_open();
+    return true;
   }
   return false;
 }
@@ -374,6 +380,7 @@ void SpoolReader::seek_end() {
   if (spool_.segments_.empty()) return;
   if (number_ != spool_.segments_.back().number) enter(spool_.segments_.back());
   offset_ = spool_.segments_.back().end;
+  read_ = spool_.segments_.back().last;
 }
 
 bool SpoolReader::is_at_end() const {
@@ -386,20 +393,54 @@ bool SpoolReader::is_at_end() const {
 std::span<const SpooledMessage> SpoolReader::read() {
   while (const auto end = place()) {
     messages_.clear();
-    bytes_.resize(std::min<std::uint64_t>(kReadBytes, *end - offset_));
-    const std::size_t count = file_.read_at(bytes_, offset_);
-    const std::size_t used = parse_records(std::span(bytes_).first(count), messages_);
+    if (!fill(*end)) return {};
+    const std::size_t used = parse_records(bytes_, messages_);
     if (used == 0) {
-      ++spool_.metrics_.spool_torn;
-      log(spool_.metrics_.venue, spool_.path_of(number_).string() + ": unreadable from byte " +
-                                     std::to_string(offset_) + " on, and passed over");
-      offset_ = *end;
+      pass_over();
+      continue;
     }
     offset_ += used;
+    read_ = messages_.back().sequence;
     const auto wanted = std::ranges::find_if(messages_, [this](const auto& each) { return each.sequence >= from_; });
     if (wanted != messages_.end()) return std::span(wanted, messages_.end());
   }
   return {};
+}
+
+/// Reads the next bytes of a segment that goes so far; false where the disk, or the system, does not give them now.
+bool SpoolReader::fill(std::uint64_t end) {
+  bytes_.resize(std::min<std::uint64_t>(kReadBytes, end - offset_));
+  if (!file_.is_open()) file_ = File(spool_.path_of(number_), O_RDONLY);
+  auto count = file_.read_at(bytes_, offset_);
+  if (!count && errno == ENOENT) count = 0;  // it was deleted, and will not come back
+  const bool is_first = count.has_value() == has_failed_;
+  has_failed_ = !count;
+  const auto tell = [this](const std::string& what) {
+    log(spool_.metrics_.venue, spool_.path_of(number_).string() + what);
+  };
+  if (is_first && has_failed_) tell(" cannot be read, and is tried again: " + reason_of(errno));
+  if (is_first && !has_failed_) tell(" can be read again");
+  bytes_.resize(count.value_or(0));
+  return !has_failed_;
+}
+
+/// Goes on behind bytes that are not as they were written: they do not tell where the next record begins, but the index
+/// does.
+void SpoolReader::pass_over() {
+  const std::lock_guard lock(spool_.mutex_);
+  const auto segment = std::ranges::find(spool_.segments_, number_, &Spool::Segment::number);
+  if (segment == spool_.segments_.end()) return;  // all of it is confirmed by now
+  const std::uint64_t torn = offset_;
+  const auto next = std::ranges::upper_bound(segment->index, torn, {}, &Spool::IndexEntry::second);
+  const bool is_last = next == segment->index.end();
+  const std::uint64_t first = std::max(read_ + 1, from_);
+  read_ = is_last ? segment->last : next->first - 1;
+  offset_ = is_last ? segment->end : next->second;
+  const std::uint64_t count = read_ < first ? 0 : read_ - first + 1;
+  lost_ += count;
+  ++spool_.metrics_.spool_torn;
+  log(spool_.metrics_.venue, spool_.path_of(number_).string() + ": unreadable from byte " + std::to_string(torn) +
+                                 " on, and passed over with up to " + std::to_string(count) + " messages");
 }
 
 /// Sets it to the next segment where this one has ended, or is gone; how far the segment goes. Nothing at the end.
@@ -417,6 +458,7 @@ void SpoolReader::enter(const Spool::Segment& segment) {
   number_ = segment.number;
   session_ = segment.session;
   offset_ = kFileHeader;
+  read_ = segment.first - 1;
   from_ = spool_.confirmed_of(segment.session) + 1;
   file_ = File(spool_.path_of(number_), O_RDONLY);
 }

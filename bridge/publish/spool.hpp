@@ -33,7 +33,8 @@ struct SpooledSession {
 class Spool {
  public:
   /// Finds what an earlier run left, and tells what of it is damaged.
-  /// Throws std::runtime_error that names the folder when it cannot be used, or is used by another process.
+  /// Throws std::runtime_error that names the folder when it cannot be used, or is used by another process, and one
+  /// that names a file that cannot be read.
   Spool(std::filesystem::path folder, const SessionId& session, std::uint64_t max_bytes, VenueMetrics& metrics);
   ~Spool();
   Spool(const Spool&) = delete;
@@ -121,21 +122,30 @@ class SpoolReader {
   /// Sets it behind the newest.
   void seek_end();
   [[nodiscard]] bool is_at_end() const;
-  /// The next messages, some hundred KiB of one session, valid until the next call; none at the end. Those that are
-  /// confirmed are left out.
+  /// The next messages, some hundred KiB of one session, valid until the next call; none at the end, or where the disk
+  /// gives none now: then it stays where it is. Those that are confirmed are left out, and those that are damaged.
   std::span<const SpooledMessage> read();
+  /// Whether the last `read` gave none though there may be some.
+  [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
+  /// How many messages were left out by now since they, or what is before them, are damaged; at most.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
   /// Whose messages `read` gave.
   [[nodiscard]] const SessionId& session() const noexcept { return session_; }
 
  private:
   [[nodiscard]] std::optional<std::uint64_t> place();
   void enter(const Spool::Segment& segment);
+  [[nodiscard]] bool fill(std::uint64_t end);
+  void pass_over();
 
   const Spool& spool_;
   File file_;
   std::uint64_t number_ = 0;  // of the segment; 0 before the first
   std::uint64_t offset_ = 0;
+  std::uint64_t read_ = 0;  // the message before `offset_`
   std::uint64_t from_ = 0;  // messages before it are passed over
+  std::uint64_t lost_ = 0;
+  bool has_failed_ = false;
   SessionId session_{};
   std::vector<std::uint8_t> bytes_;
   std::vector<SpooledMessage> messages_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "folder_test.hpp"
+#include "no_descriptors.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -61,6 +62,10 @@ class RetryServerTest : public FolderTest {
   using Answer = std::pair<std::uint64_t, std::vector<std::uint64_t>>;
   Answer ask(std::uint64_t first, std::uint64_t last = kMessages, const SessionId& session = kNow) {
     RetryServer server("inproc://retry-test", {{"test", kNow, &ring_, &*spool_}}, metrics_);
+    return ask(server, first, last, session);
+  }
+
+  static Answer ask(RetryServer& server, std::uint64_t first, std::uint64_t last, const SessionId& session) {
     RetryServer::Frames request;
     request.emplace_back(std::string_view("client"));
     request.emplace_back(std::string_view("get"));
@@ -120,6 +125,17 @@ TEST_F(RetryServerTest, SaysThatWhatCannotBeReadOnDiskIsLost) {
   }
   EXPECT_EQ(ask(7), Answer(8, {7, 8}));
   EXPECT_EQ(ask(9), Answer(9, {}));
+}
+
+TEST_F(RetryServerTest, TakesNothingForLostThatTheDiskDoesNotGiveForAWhile) {
+  ASSERT_GT(ring_.first(), 10U);
+  spool(1, 9);
+  RetryServer server("inproc://retry-test", {{"test", kNow, &ring_, &*spool_}}, metrics_);
+  {
+    const NoDescriptors none;
+    EXPECT_EQ(ask(server, 7, kMessages, kNow), Answer(6, {})) << "it is to be asked for again";
+  }
+  EXPECT_EQ(ask(server, 7, kMessages, kNow), Answer(9, {7, 8, 9}));
 }
 
 TEST_F(RetryServerTest, GivesOfASessionThatIsOverWhatIsBehindAHole) {

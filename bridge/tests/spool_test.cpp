@@ -10,6 +10,7 @@
 
 #include "folder_test.hpp"
 #include "full_disk.hpp"
+#include "no_descriptors.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -225,6 +226,62 @@ TEST_F(SpoolTest, NeverHandsOutAMessageOfWhichABitHasChanged) {
     bytes.open(file, std::ios::in | std::ios::out | std::ios::binary);
     put(good);
   }
+}
+
+TEST_F(SpoolTest, KeepsTheReadersPlaceWhereAFileCannotBeOpenedForAWhile) {
+  open(kOne);
+  ASSERT_TRUE(keep(1, 300));
+  SpoolReader reader(*spool_);
+  {
+    const NoDescriptors none;
+    EXPECT_TRUE(reader.read().empty());
+    EXPECT_TRUE(reader.has_failed());
+    EXPECT_FALSE(reader.is_at_end());
+  }
+  EXPECT_EQ(rest_of(reader), numbers(kOne, 1, 300));
+  EXPECT_FALSE(reader.has_failed());
+  {
+    const NoDescriptors none;
+    EXPECT_TRUE(reader.seek(kOne, 7));
+    EXPECT_TRUE(reader.read().empty());
+    EXPECT_TRUE(reader.has_failed());
+  }
+  EXPECT_EQ(rest_of(reader), numbers(kOne, 7, 300));
+  EXPECT_EQ(reader.lost(), 0U);
+  EXPECT_EQ(metrics_.spool_torn, 0U);
+}
+
+TEST_F(SpoolTest, GoesOnBehindDamageAndCountsWhatItLeavesOut) {
+  constexpr std::uint64_t kMessages = 3'000;
+  constexpr std::streamoff kDamaged = 100'000;
+  open(kOne, 64 << 20);
+  ASSERT_TRUE(keep(1, kMessages));
+  {
+    std::fstream bytes(files().at(0), std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekg(kDamaged);
+    const auto good = static_cast<char>(bytes.get());
+    bytes.seekp(kDamaged);
+    bytes.put(static_cast<char>(good ^ 0x10));
+  }
+  SpoolReader reader(*spool_);
+  const auto left = rest_of(reader);
+  EXPECT_GT(left.size(), kMessages / 2);
+  EXPECT_EQ(left.back().second, kMessages);
+  EXPECT_TRUE(std::ranges::is_sorted(left));
+  EXPECT_EQ(left.size() + reader.lost(), kMessages);
+  EXPECT_EQ(metrics_.spool_torn, 1U);
+}
+
+TEST_F(SpoolTest, DeletesNoFileThatItCannotReadAndNamesIt) {
+  const fs::path file = folder_ / "000000000007.spool";
+  fs::create_directories(file);
+  try {
+    open(kOne);
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find(file.string()), std::string::npos);
+  }
+  EXPECT_TRUE(fs::exists(file));
 }
 
 TEST_F(SpoolTest, IsOneProcessesAlone) {
