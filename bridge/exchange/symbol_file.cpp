@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "core/kept_file.hpp"
 #include "exchange/url.hpp"
@@ -11,8 +12,8 @@
 namespace livetape::bridge {
 
 SymbolFile::SymbolFile(const std::filesystem::path& folder, std::string_view venue,
-                       const std::vector<std::string>& instruments)
-    : file_(kept_file(folder, std::string(venue) + ".symbols")), instruments_(instruments) {}
+                       std::vector<std::string> instruments)
+    : file_(kept_file(folder, std::string(venue) + ".symbols")), instruments_(std::move(instruments)) {}
 
 bool SymbolFile::name(Venue& venue) const {
   bool has_any = false;

@@ -15,7 +15,7 @@ class SymbolFile {
  public:
   /// `<folder>/<venue>.symbols`; the folder is made. `instruments` are the venue's, by their canonical names.
   /// Throws std::runtime_error that names the folder when that cannot be.
-  SymbolFile(const std::filesystem::path& folder, std::string_view venue, const std::vector<std::string>& instruments);
+  SymbolFile(const std::filesystem::path& folder, std::string_view venue, std::vector<std::string> instruments);
 
   /// Names those instruments that the last run knew; false when it knew none.
   [[nodiscard]] bool name(Venue& venue) const;

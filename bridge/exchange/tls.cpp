@@ -67,6 +67,7 @@ asio::awaitable<std::string> connect_to_any(boost::beast::tcp_stream& stream,
 std::vector<tcp::endpoint> in_turn(std::vector<tcp::endpoint> endpoints) {
   std::size_t v4 = 0, v6 = 0;
   std::vector<std::pair<std::size_t, tcp::endpoint>> places;
+  places.reserve(endpoints.size());
   for (const tcp::endpoint& each : endpoints) places.emplace_back(each.address().is_v6() ? v6++ : v4++, each);
   std::ranges::stable_sort(places, {}, &std::pair<std::size_t, tcp::endpoint>::first);
   std::ranges::transform(places, endpoints.begin(), &std::pair<std::size_t, tcp::endpoint>::second);

@@ -1,7 +1,8 @@
 #include "exchange/url.hpp"
 
-// The one place that has its code: no library of it is linked.
-#include <boost/url/src.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/pct_string_view.hpp>
+#include <boost/url/url_view.hpp>
 #include <stdexcept>
 
 namespace livetape::bridge {
