@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
 
-CONNECT_TIMEOUT_S: Final = 5.0
+CONNECT_TIMEOUT_S: Final = 10.0
 """What somebody at a terminal waits for a broker. A part that runs by itself is more patient."""
 
 

@@ -30,7 +30,7 @@ def demo(seconds: Seconds = None) -> None:
     settings = simulated_exchanges.demo_settings(settings, home, venue_ports)
     with alone(home):
         stack = Stack(settings)
-        stack.clean()  # the same market comes again with the same trade ids
+        stack.clean()  # the market begins anew, and overlaps in time with the one before
         _run(settings, stack, Supervisor(), [simulated_exchanges.exchanges(settings, venue_ports)], seconds)
 
 

@@ -326,7 +326,7 @@ async def test_a_dropped_connection_can_come_back(tls: tuple[ssl.SSLContext, ssl
 async def test_a_client_that_does_not_read_is_cut_and_the_others_are_sent_all(
     tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("replay.exchange.SLOWEST_READER_S", 2.0)
+    monkeypatch.setattr("replay.exchange.SLOWEST_READER_S", 10.0)
     path = "/stream?streams=btcusdt@trade"
     long = "1" * 100_000
     made = [trade(number, price=long) for number in range(1, 201)]  # more than the sockets of both ends have room for
