@@ -187,6 +187,7 @@ Config config_of(const std::string& address) {
   config.clock_interval = std::chrono::hours(24);  // a clock would be a message more
   PacketFeedConfig& feed = config.packet_feeds.emplace_back();
   feed.venue = "nasdaq";
+  feed.lines = {"paced"};  // its packets are of the first line
   feed.currency = "USD";
   feed.utc_offsets = {{0, 0}};
   feed.orders = 1'000'000;

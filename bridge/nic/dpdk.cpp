@@ -208,8 +208,9 @@ std::span<const std::uint8_t> DpdkSource::bytes_of(const rte_mbuf& packet) {
     return {static_cast<const std::uint8_t*>(packet.buf_addr) + packet.data_off, packet.data_len};
   }
   std::vector<std::uint8_t>& joined = joined_.emplace_back(packet.pkt_len);
-  (void)::rte_pktmbuf_read(&packet, 0, packet.pkt_len, joined.data());
-  return joined;
+  // What the first buffer has whole is not copied.
+  const void* const bytes = ::rte_pktmbuf_read(&packet, 0, packet.pkt_len, joined.data());
+  return {static_cast<const std::uint8_t*>(bytes), bytes == nullptr ? 0 : packet.pkt_len};
 }
 
 void DpdkSource::receive(Payloads& out) {

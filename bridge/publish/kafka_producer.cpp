@@ -142,9 +142,13 @@ void KafkaProducer::make_producer() {
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   rd_kafka_conf_set_log_cb(conf.get(), on_log);
   Reason reason{};
-  producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
-  if (!producer_) throw std::runtime_error("Kafka producer: " + std::string(reason.data()));
+  std::unique_ptr<rd_kafka_t, DestroyProducer> made(
+      rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
+  if (!made) throw std::runtime_error("Kafka producer: " + std::string(reason.data()));
   (void)conf.release();  // the producer has it now
+  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_})
+    topic->handle.reset();  // before the producer they are of
+  producer_ = std::move(made);
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
   for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
@@ -187,11 +191,9 @@ bool KafkaProducer::find_partitions(int timeout_ms) {
 void KafkaProducer::fit_batches(int timeout_ms) {
   const std::array names{trades_.name, gaps_.name, quotes_.name, candles_.name};
   const auto limit = largest_batch(*producer_, names, timeout_ms);
-  if (!limit || *limit >= batch_size_of(*producer_)) return;
+  if (!limit || *limit == 0 || *limit >= batch_size_of(*producer_)) return;
   log("Kafka", "batches have " + std::to_string(*limit) + " bytes at most: max.message.bytes of a topic");
   settings_.emplace_back("batch.size", std::to_string(*limit));  // the last one counts
-  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) topic->handle.reset();
-  producer_.reset();
   make_producer();
 }
 

@@ -412,7 +412,7 @@ bool SpoolReader::fill(std::uint64_t end) {
   bytes_.resize(std::min<std::uint64_t>(kReadBytes, end - offset_));
   if (!file_.is_open()) file_ = File(spool_.path_of(number_), O_RDONLY);
   auto count = file_.read_at(bytes_, offset_);
-  if (!count && errno == ENOENT) count = 0;  // it was deleted, and will not come back
+  if (!count && (errno == ENOENT || errno == EIO)) count = 0;  // deleted, or lost by the disk: it will not come back
   const bool is_first = count.has_value() == has_failed_;
   has_failed_ = !count;
   const auto tell = [this](const std::string& what) {
