@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "folder_test.hpp"
-#include "no_descriptors.hpp"
+#include "unopenable_file.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -132,7 +132,7 @@ TEST_F(RetryServerTest, TakesNothingForLostThatTheDiskDoesNotGiveForAWhile) {
   spool(1, 9);
   RetryServer server("inproc://retry-test", {{"test", kNow, &ring_, &*spool_}}, metrics_);
   {
-    const NoDescriptors none;
+    const UnopenableFile file(folder_ / "000000000001.spool");
     EXPECT_EQ(ask(server, 7, kMessages, kNow), Answer(6, {})) << "it is to be asked for again";
   }
   EXPECT_EQ(ask(server, 7, kMessages, kNow), Answer(9, {7, 8, 9}));

@@ -10,7 +10,7 @@
 
 #include "folder_test.hpp"
 #include "full_disk.hpp"
-#include "no_descriptors.hpp"
+#include "unopenable_file.hpp"
 
 namespace livetape::bridge {
 namespace {
@@ -233,7 +233,7 @@ TEST_F(SpoolTest, KeepsTheReadersPlaceWhereAFileCannotBeOpenedForAWhile) {
   ASSERT_TRUE(keep(1, 300));
   SpoolReader reader(*spool_);
   {
-    const NoDescriptors none;
+    const UnopenableFile file(files().at(0));
     EXPECT_TRUE(reader.read().empty());
     EXPECT_TRUE(reader.has_failed());
     EXPECT_FALSE(reader.is_at_end());
@@ -241,7 +241,7 @@ TEST_F(SpoolTest, KeepsTheReadersPlaceWhereAFileCannotBeOpenedForAWhile) {
   EXPECT_EQ(rest_of(reader), numbers(kOne, 1, 300));
   EXPECT_FALSE(reader.has_failed());
   {
-    const NoDescriptors none;
+    const UnopenableFile file(files().at(0));
     EXPECT_TRUE(reader.seek(kOne, 7));
     EXPECT_TRUE(reader.read().empty());
     EXPECT_TRUE(reader.has_failed());
