@@ -65,6 +65,10 @@ def binance_frame(**changes: str) -> RecordedFrame:
     return RecordedFrame(0, "btcusdt@trade", f'{{"stream":"btcusdt@trade","data":{{"e":"trade",{fields}}}}}')
 
 
+NOWHERE = VenueConfig(url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,))
+"""A venue that nobody serves."""
+
+
 @pytest.fixture
 def here(settings: Settings, tmp_path: Path) -> Settings:
     """The settings of a bridge of the test's own."""
@@ -517,9 +521,7 @@ async def test_a_topic_that_takes_small_batches_alone_gets_every_trade(
 async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
     here: Settings, certs: certificates.Certificates
 ) -> None:
-    venue = VenueConfig(
-        url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,), ca_file=certs.ca
-    )
+    venue = NOWHERE.model_copy(update={"ca_file": certs.ca})
     (nobody,) = ports.free_ports(1)
     settings = here.model_copy(update={"venues": {"binance": venue}})
     with bridging(settings, kafka={"bootstrap.servers": f"127.0.0.1:{nobody}"}) as bridge:
@@ -539,18 +541,13 @@ async def test_a_signal_ends_a_bridge_that_still_waits_for_kafka(
     ],
 )
 async def test_a_configuration_that_cannot_work_is_told(here: Settings, change: dict[str, Any], reason: str) -> None:
-    with bridging(here, **change) as bridge:
+    with bridging(here.model_copy(update={"venues": {VenueName.BINANCE: NOWHERE}}), **change) as bridge:
         assert await bridge.ended() == 1
         assert reason in bridge.log
 
 
 async def test_a_file_of_authorities_that_is_not_there_is_named(here: Settings) -> None:
-    venue = VenueConfig(
-        url="wss://localhost:1/stream",
-        rest_url="https://localhost:1",
-        instruments=(BTC,),
-        ca_file=Path("/nowhere/ca.pem"),
-    )
+    venue = NOWHERE.model_copy(update={"ca_file": Path("/nowhere/ca.pem")})
     with bridging(here.model_copy(update={"venues": {"binance": venue}})) as bridge:
         assert await bridge.ended() == 1
         assert "wss://localhost:1/stream cannot be read from ca_file /nowhere/ca.pem" in bridge.log
@@ -560,7 +557,7 @@ async def test_a_second_bridge_on_the_same_ports_is_told_whose_they_are(
     here: Settings, certs: certificates.Certificates
 ) -> None:
     async with running(here, certs) as run:
-        with bridging(here) as second:
+        with bridging(here.model_copy(update={"venues": {VenueName.KRAKEN: NOWHERE}})) as second:
             assert await second.ended() == 1
             assert "LIVETAPE_BRIDGE_METRICS chooses another address" in second.log
         await run.play(trade(1))
