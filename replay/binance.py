@@ -17,9 +17,9 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import combined_stream
 from replay.trade import SimulatedTrade
@@ -125,10 +125,7 @@ class BinanceProtocol:
         return json.dumps([_kline(candle) for candle in (candles[-limit:] if first_ms is None else candles[:limit])])
 
     def _instrument(self, query: Mapping[str, str]) -> str:
-        symbol = query["symbol"]
-        if symbol not in self._instruments:
-            raise Refused(_UNKNOWN_SYMBOL)
-        return self._instruments[symbol]
+        return instrument_of(self._instruments, query["symbol"], _UNKNOWN_SYMBOL)
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {

@@ -13,9 +13,9 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
@@ -32,6 +32,9 @@ BETWEEN_IDS: Final = 3
 
 def _refusal(status: HTTPStatus, reason: str) -> Refusal:
     return Refusal(status, json.dumps({"status": "error", "reason": reason}))
+
+
+_UNKNOWN_PAIR: Final = _refusal(HTTPStatus.NOT_FOUND, "Currency pair not found")
 
 
 class BitstampProtocol:
@@ -110,9 +113,7 @@ class BitstampProtocol:
                 return None
 
     def _instrument(self, symbol: str) -> str:
-        if symbol not in self._instruments:
-            raise Refused(_refusal(HTTPStatus.NOT_FOUND, "Currency pair not found"))
-        return self._instruments[symbol]
+        return instrument_of(self._instruments, symbol, _UNKNOWN_PAIR)
 
     def _old(self, trade: SimulatedTrade) -> dict[str, str]:
         return {

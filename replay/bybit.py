@@ -14,9 +14,9 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
@@ -32,6 +32,9 @@ MILLISECOND_NS: Final = 1_000_000
 
 def _refusal(message: str) -> Refusal:
     return Refusal(HTTPStatus.OK, json.dumps({"retCode": 10_001, "retMsg": message, "result": {}, "time": 1}))
+
+
+_UNKNOWN_SYMBOL: Final = _refusal("params error: symbol invalid")
 
 
 class BybitProtocol:
@@ -118,10 +121,7 @@ class BybitProtocol:
         return _answer([_kline(candle) for candle in newest_first(candles, limit)])
 
     def _instrument(self, query: Mapping[str, str]) -> str:
-        symbol = query["symbol"]
-        if symbol not in self._instruments:
-            raise Refused(_refusal("params error: symbol invalid"))
-        return self._instruments[symbol]
+        return instrument_of(self._instruments, query["symbol"], _UNKNOWN_SYMBOL)
 
     def _old(self, trade: SimulatedTrade) -> dict[str, object]:
         return {

@@ -18,9 +18,9 @@ from websockets.exceptions import ConnectionClosed
 
 from replay.candles import MINUTE_NS, SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
@@ -46,7 +46,7 @@ class CoinbaseProtocol:
     bad_request: ClassVar[Refusal] = Refusal(HTTPStatus.BAD_REQUEST, '{"message":"Invalid request"}')
 
     def __init__(self, instruments: Sequence[str]) -> None:
-        self._instruments = list(instruments)
+        self._instruments = {instrument: instrument for instrument in instruments}
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Cut a client that does not subscribe in time, send heartbeats, and answer requests."""
@@ -111,11 +111,11 @@ class CoinbaseProtocol:
                 return json.dumps([_listed(instrument) for instrument in self._instruments])
             case ["products", product, "trades"]:
                 after, limit = optional_integer(query, "after"), limit_of(query, MAX_TRADES, MAX_TRADES)
-                trades = reversed(history.of(self._listed(product)))
+                trades = reversed(history.of(self._instrument(product)))
                 old = (one for one in trades if after is None or one.trade_id < after)
                 return json.dumps([self._old(one) for one in islice(old, limit)])
             case ["products", product, "candles"]:
-                return _candles(self._listed(product), query, history)
+                return _candles(self._instrument(product), query, history)
             case _:
                 return None
 
@@ -128,10 +128,8 @@ class CoinbaseProtocol:
             "time": rfc3339(trade.event_time_ns),
         }
 
-    def _listed(self, product: str) -> str:
-        if product not in self._instruments:
-            raise Refused(_NOT_FOUND)
-        return product
+    def _instrument(self, product: str) -> str:
+        return instrument_of(self._instruments, product, _NOT_FOUND)
 
     def _match(self, kind: str, trade: SimulatedTrade) -> str:
         return json.dumps(
@@ -146,7 +144,7 @@ class CoinbaseProtocol:
         except (ValueError, TypeError, KeyError, AttributeError):
             await connection.send(_error("Malformed JSON", ""))
             return
-        except _Refused as refused:
+        except _BadSubscription as refused:
             await connection.send(_error("Failed to subscribe", str(refused)))
             return
         held = set(subscriptions.of(connection))
@@ -160,7 +158,7 @@ class CoinbaseProtocol:
         """Change all that a request names, or nothing; a channel that ends without a product ends for all."""
         kind, channels, products = request["type"], request["channels"], request.get("product_ids", [])
         if kind not in ("subscribe", "unsubscribe"):
-            raise _Refused(f"{kind} is not a valid type")
+            raise _BadSubscription(f"{kind} is not a valid type")
         change = subscriptions.add if kind == "subscribe" else subscriptions.remove
         every = [] if kind == "subscribe" else self._instruments
         named = [channel if isinstance(channel, dict) else {"name": channel} for channel in channels]
@@ -174,9 +172,9 @@ class CoinbaseProtocol:
 
     def _stream(self, channel: str, product: str) -> str:
         if channel not in _CHANNELS:
-            raise _Refused(f"{channel} is not a valid channel")
+            raise _BadSubscription(f"{channel} is not a valid channel")
         if product not in self._instruments:
-            raise _Refused(f"{product} is not a valid product")
+            raise _BadSubscription(f"{product} is not a valid product")
         return _CHANNELS[channel] + product
 
     def _channels(self, held: Set[str]) -> list[dict[str, object]]:
@@ -196,7 +194,7 @@ class CoinbaseProtocol:
                         await connection.send(_heartbeat(product, subscriptions.history.newest(product)))
 
 
-class _Refused(Exception):
+class _BadSubscription(Exception):
     """What is wrong in a subscription."""
 
 

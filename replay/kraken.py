@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed
 
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade, rfc3339
@@ -127,10 +127,7 @@ class KrakenProtocol:
         return json.dumps({"error": [], "result": {f"X{query['pair']}": rows, "last": last_s}})
 
     def _instrument(self, query: Mapping[str, str]) -> str:
-        pair = query["pair"]
-        if pair not in self._pairs:
-            raise Refused(_UNKNOWN_PAIR)
-        return self._pairs[pair]
+        return instrument_of(self._pairs, query["pair"], _UNKNOWN_PAIR)
 
     def _answers(
         self, message: str | bytes, connection: ServerConnection, subscriptions: Subscriptions

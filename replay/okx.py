@@ -15,9 +15,9 @@ from websockets.asyncio.server import ServerConnection
 
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
-from replay.faults import Refusal, Refused
+from replay.faults import Refusal
 from replay.history import History
-from replay.parameters import limit_of, optional_integer
+from replay.parameters import instrument_of, limit_of, optional_integer
 from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
@@ -49,7 +49,7 @@ class OkxProtocol:
     bad_request: ClassVar[Refusal] = _refusal(HTTPStatus.BAD_REQUEST, "51000", "Parameter error")
 
     def __init__(self, instruments: Sequence[str]) -> None:
-        self._instruments = set(instruments)
+        self._instruments = {instrument: instrument for instrument in instruments}
 
     async def converse(self, connection: ServerConnection, subscriptions: Subscriptions) -> None:
         """Answer requests; a connection on which neither side says anything for half a minute is cut."""
@@ -141,10 +141,7 @@ class OkxProtocol:
         return {"event": operation, "arg": {"channel": channel, "instId": name}, "connId": "1"}
 
     def _instrument(self, query: Mapping[str, str]) -> str:
-        name = query["instId"]
-        if name not in self._instruments:
-            raise Refused(_UNKNOWN_INSTRUMENT)
-        return name
+        return instrument_of(self._instruments, query["instId"], _UNKNOWN_INSTRUMENT)
 
 
 async def _heard(connection: ServerConnection, subscriptions: Subscriptions) -> str | bytes | None:

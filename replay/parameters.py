@@ -1,6 +1,19 @@
-"""Numbers among the parameters of a REST request. What is none raises ValueError."""
+"""The parameters of a REST request. What is no number where one is wanted raises ValueError."""
 
 from collections.abc import Mapping
+
+from replay.faults import Refusal, Refused
+
+
+def instrument_of(instruments: Mapping[str, str], symbol: str, unknown: Refusal) -> str:
+    """The instrument that a venue calls so.
+
+    Raises:
+        Refused: it lists none, and says so by `unknown`.
+    """
+    if symbol not in instruments:
+        raise Refused(unknown)
+    return instruments[symbol]
 
 
 def optional_integer(query: Mapping[str, str], name: str) -> int | None:

@@ -211,7 +211,7 @@ class Delisting(CoinbaseProtocol):
 
     def delist(self, instrument: str) -> None:
         """Take no subscription to it from now on."""
-        self._instruments.remove(instrument)
+        del self._instruments[instrument]
 
     def answer(self, path: str, query: Mapping[str, str], history: History) -> str | None:
         """ETH-USDT as well, to whoever asks for the products."""
