@@ -14,7 +14,6 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from local import certificates
 from replay.binance import BinanceProtocol
 from replay.binance_usdm import BinanceUsdmProtocol
 from replay.bitstamp import BETWEEN_IDS
@@ -29,7 +28,7 @@ from replay.quotes import SimulatedQuote, quoted
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
 from replay.trade import SimulatedTrade, rfc3339
 from replay.venues import VenueName, protocol_of
-from tests.unit.replay.script import Script
+from tests.integration.bridge_kit import Script
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -37,15 +36,6 @@ INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 SPEC = MarketSpec(INSTRUMENTS, rate=100, seed=7)
 RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings"
 needs_recordings = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
-
-
-@pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Contexts of server and client."""
-    certs = certificates.ensure(tmp_path_factory.mktemp("certs"))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certs.server, certs.key)
-    return server, ssl.create_default_context(cafile=str(certs.ca))
 
 
 def trade(number: int, instrument: str = "BTC-USDT", price: str = "100.10") -> SimulatedTrade:

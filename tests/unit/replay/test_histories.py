@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
@@ -110,23 +109,15 @@ def since_ns() -> int:
 
 @pytest.fixture
 async def asked(
-    since_ns: int, venue: VenueName, certs: certificates.Certificates
+    since_ns: int, venue: VenueName, tls: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> AsyncIterator[tuple[Exchange, httpx.AsyncClient]]:
     """An exchange that has played, and a client of its REST API."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certs.server, certs.key)
-    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(since_ns), tls) as exchange:
+    server, client = tls
+    async with Exchange(protocol_of(venue, INSTRUMENTS), Source(since_ns), server) as exchange:
         exchange.begin()
         await exchange.played_out.wait()
-        context = ssl.create_default_context(cafile=str(certs.ca))
-        async with httpx.AsyncClient(base_url=f"https://{exchange.address}", verify=context) as http:
+        async with httpx.AsyncClient(base_url=f"https://{exchange.address}", verify=client) as http:
             yield exchange, http
-
-
-@pytest.fixture(scope="module")
-def certs(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    """Certificates of an authority of the tests' own."""
-    return certificates.ensure(tmp_path_factory.mktemp("certs"))
 
 
 @pytest.mark.parametrize("venue", list(VenueName))

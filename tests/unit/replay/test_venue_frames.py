@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from local import certificates
 from replay.exchange import Exchange
 from replay.quotes import SimulatedQuote
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
-from tests.unit.replay.script import Script
+from tests.integration.bridge_kit import Script
 
 
 @dataclass(frozen=True)
@@ -189,13 +188,10 @@ async def answered(socket: ClientConnection, request: str) -> Any:
 
 @pytest.mark.parametrize("venue", list(VenueName))
 async def test_a_plain_client_is_told_what_the_venue_tells(
-    tmp_path_factory: pytest.TempPathFactory, venue: VenueName
+    tls: tuple[ssl.SSLContext, ssl.SSLContext], venue: VenueName
 ) -> None:
     talk, script = TALKS[venue], Script()
-    certs = certificates.ensure(tmp_path_factory.mktemp("certs"))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certs.server, certs.key)
-    client = ssl.create_default_context(cafile=str(certs.ca))
+    server, client = tls
     async with (
         Exchange(protocol_of(venue, (talk.trade.instrument,)), script, server) as exchange,
         connect(f"wss://{exchange.address}{talk.path}", ssl=client, server_hostname="localhost") as socket,
