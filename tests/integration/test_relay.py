@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.settings import Settings, Writer
 from app.topic_admin import apply
-from local import certificates, stack
+from local import certificates, ports, stack
 from local.kafka import Kafka
 from replay.exchange import Exchange
 from replay.ledger import Ledger, read_ledger
@@ -31,7 +31,7 @@ from tests.integration.bridge_kit import (
     trades_of,
     venue_of,
 )
-from tests.tcp_way import way_to
+from tests.network import Network
 
 VENUE = VenueName.BINANCE
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
@@ -107,15 +107,16 @@ async def test_a_relay_whose_connection_died_without_a_word_hears_live_messages_
 ) -> None:
     live = f'live_total{{venue="{VENUE}"}}'
     async with flowing(settings, tmp_path, certs) as flow:
-        here = flow.settings
-        async with way_to(int(here.zmq_data.rpartition(":")[2])) as way:
-            far = here.model_copy(update={"zmq_data": f"tcp://127.0.0.1:{way.port}"})
+        here, network = flow.settings, Network()
+        with network.running():
+            proxy = network.link(ports.free_ports(1)[0], int(here.zmq_data.rpartition(":")[2]))
+            far = here.model_copy(update={"zmq_data": f"tcp://127.0.0.1:{proxy.port}"})
             with bridging(here) as bridge, relaying(far) as relay:
                 await connected(bridge)
                 await flow.play(bridge, 10)
                 await relay.counts(live, 1)
-                way.swallow()
-                await relay.until(lambda: way.connections > 1, "a new connection")
+                proxy.lose()
+                await relay.until(lambda: proxy.connections > 1, "a new connection")
                 await relay.counts(live, (relay.metric(live) or 0) + 1)
                 assert await relay.stop() == 0
                 assert await bridge.stop() == 0

@@ -11,7 +11,7 @@ from local import ports, stack
 from local.kafka import Kafka
 from local.postgres import Postgres
 from local.stack import Stack
-from tests.chaos.storm.proxy import Network, Proxy
+from tests.network import Network, Proxy
 
 
 @dataclass(frozen=True)

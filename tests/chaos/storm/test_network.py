@@ -9,8 +9,8 @@ from contextlib import closing, suppress
 import pytest
 
 from local import ports
-from tests.chaos.storm.proxy import Network, Proxy
 from tests.integration.api_kit import WAIT_S
+from tests.network import Network, Proxy
 
 
 @pytest.fixture
@@ -83,6 +83,22 @@ def test_a_stall_keeps_bytes_and_connections_until_it_is_healed(proxy: Proxy) ->
         proxy.heal()
         client.settimeout(WAIT_S)
         assert client.recv(1) == b"2"
+
+
+def test_lost_connections_let_nothing_through_for_good_and_new_ones_do(proxy: Proxy) -> None:
+    with connected(proxy) as lost:
+        lost.sendall(b"1")
+        assert lost.recv(1) == b"1"
+        proxy.lose()
+        with connected(proxy) as client:
+            client.sendall(b"2")
+            assert client.recv(1) == b"2"
+        proxy.heal()
+        lost.sendall(b"3")
+        lost.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            lost.recv(1)
+    assert proxy.connections == 2
 
 
 def test_a_delay_holds_each_piece_back(proxy: Proxy) -> None:

@@ -14,7 +14,7 @@ from app.tick_stream.retry import POSITION
 from app.tick_stream.search import Found
 from app.tick_stream.sessions import mark_of_namespace
 from local import ports
-from tests.tcp_way import way_to
+from tests.network import Network
 
 VENUE = "binance"
 SESSION = mark_of_namespace("live") + b"1" * 12
@@ -38,8 +38,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_stream_whose_connection_died_without_a_word_is_live_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "HEARTBEAT_MS", 200)
     monkeypatch.setattr(address, "HEARTBEAT_TIMEOUT_MS", 1_000)
-    data, nobody = ports.free_ports(2)
-    with zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as publisher:
+    data, far, nobody = ports.free_ports(3)
+    network = Network()
+    with network.running(), zmq.asyncio.Context() as context, context.socket(zmq.XPUB) as publisher:
         publisher.set(zmq.LINGER, 0)
         publisher.bind(f"tcp://127.0.0.1:{data}")
         numbers = itertools.count(1)
@@ -49,14 +50,15 @@ async def test_a_stream_whose_connection_died_without_a_word_is_live_again(monke
                 await publisher.send_multipart([VENUE.encode(), POSITION.pack(SESSION, number), b""])
                 await asyncio.sleep(0.01)
 
-        async with asyncio.timeout(WAIT_S), way_to(data) as way:
-            settings = Settings(zmq_data=f"tcp://127.0.0.1:{way.port}", zmq_retry=f"tcp://127.0.0.1:{nobody}")
+        proxy = network.link(far, data)
+        async with asyncio.timeout(WAIT_S):
+            settings = Settings(zmq_data=f"tcp://127.0.0.1:{far}", zmq_retry=f"tcp://127.0.0.1:{nobody}")
             async with TickStream(settings) as ticks:
                 monkeypatch.setattr(ticks, "_history", Nothing())
                 assert await publisher.recv() == b"\x01"  # it has subscribed
                 publishing = asyncio.create_task(publish())
                 first = await anext(ticks)
-                way.swallow()
+                proxy.lose()
                 missed = await anext_of(ticks, Lost)
                 again = await anext_of(ticks, Tick)
                 publishing.cancel()
@@ -65,7 +67,7 @@ async def test_a_stream_whose_connection_died_without_a_word_is_live_again(monke
     assert isinstance(missed, Lost)
     assert isinstance(again, Tick)
     assert again.origin is Origin.LIVE
-    assert way.connections > 1
+    assert proxy.connections > 1
 
 
 async def anext_of(ticks: TickStream, kind: type[Tick | Lost]) -> Tick | Lost:

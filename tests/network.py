@@ -19,6 +19,8 @@ class Proxy:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, port: int, target: int) -> None:
         self.port = port
+        self.connections = 0
+        """How many were passed on by now."""
         self._loop = loop
         self._target = target
         self._door: asyncio.Server | None = None
@@ -35,6 +37,10 @@ class Proxy:
     def stall(self) -> None:
         """Let no byte through, and keep the connections: as a network does that has lost its way."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def lose(self) -> None:
+        """Let no byte through on the connections of now, which are kept and never heal; new ones are as always."""
+        self._loop.call_soon_threadsafe(self._lose)
 
     def delay(self, seconds: float) -> None:
         """Hand on each piece so much later."""
@@ -59,6 +65,11 @@ class Proxy:
         for writer in self._writers:
             _reset(writer)
 
+    def _lose(self) -> None:
+        self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
     def _heal(self) -> None:
         self._is_cut = False
         self._delay_s = 0.0
@@ -76,9 +87,10 @@ class Proxy:
         ends = {writer, far_writer}
         if not self._admit(ends):
             return
+        flowing = self._flowing
         try:
             with contextlib.suppress(asyncio.CancelledError):  # asyncio's streams would log it as an error
-                await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+                await asyncio.gather(self._pass(reader, far_writer, flowing), self._pass(far_reader, writer, flowing))
         finally:
             self._writers -= ends
 
@@ -89,12 +101,13 @@ class Proxy:
                 _reset(end)
             return False
         self._writers |= ends
+        self.connections += 1
         return True
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
-                await self._flowing.wait()
+                await flowing.wait()
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
                 writer.write(data)
