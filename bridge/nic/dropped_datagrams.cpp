@@ -1,6 +1,6 @@
 #include "nic/dropped_datagrams.hpp"
 
-#include <cstring>
+#include "nic/control_message.hpp"
 
 namespace livetape::bridge {
 
@@ -10,13 +10,7 @@ void ask_for_dropped(int descriptor) noexcept {
 }
 
 std::optional<std::uint32_t> dropped_before(::msghdr& datagram) noexcept {
-  for (::cmsghdr* one = CMSG_FIRSTHDR(&datagram); one != nullptr; one = CMSG_NXTHDR(&datagram, one)) {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SO_RXQ_OVFL) continue;
-    std::uint32_t count = 0;
-    std::memcpy(&count, CMSG_DATA(one), sizeof count);
-    return count;
-  }
-  return std::nullopt;
+  return control_message<std::uint32_t>(datagram, SO_RXQ_OVFL);
 }
 
 }  // namespace livetape::bridge

@@ -3,7 +3,7 @@
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 
-#include <cstring>
+#include "nic/control_message.hpp"
 
 namespace livetape::bridge {
 
@@ -17,13 +17,10 @@ void ask_for_hardware_times(int descriptor) noexcept {
 
 std::int64_t hardware_time_ns(::msghdr& datagram) noexcept {
   constexpr std::size_t kRawHardware = 2;  // of the three times, the card's as it told it
-  for (::cmsghdr* one = CMSG_FIRSTHDR(&datagram); one != nullptr; one = CMSG_NXTHDR(&datagram, one)) {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_TIMESTAMPING) continue;
-    ::scm_timestamping times{};
-    std::memcpy(&times, CMSG_DATA(one), sizeof times);
-    return std::int64_t{times.ts[kRawHardware].tv_sec} * 1'000'000'000 + times.ts[kRawHardware].tv_nsec;
-  }
-  return 0;
+  const auto times = control_message<::scm_timestamping>(datagram, SCM_TIMESTAMPING);
+  if (!times) return 0;
+  const ::timespec& told = times->ts[kRawHardware];
+  return std::int64_t{told.tv_sec} * 1'000'000'000 + told.tv_nsec;
 }
 
 }  // namespace livetape::bridge
