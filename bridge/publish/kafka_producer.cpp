@@ -145,13 +145,12 @@ void KafkaProducer::make_producer() {
   std::unique_ptr<rd_kafka_t, DestroyProducer> made(
       rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), reason.data(), reason.size()));
   if (!made) throw std::runtime_error("Kafka producer: " + std::string(reason.data()));
-  (void)conf.release();  // the producer has it now
-  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_})
-    topic->handle.reset();  // before the producer they are of
+  (void)conf.release();                                 // the producer has it now
+  for (Topic* topic : topics()) topic->handle.reset();  // before the producer they are of
   producer_ = std::move(made);
   // The first handle of a topic settles its partitioner and time-outs: no settings of its own, so it has the
   // producer's.
-  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
+  for (Topic* topic : topics()) {
     topic->handle.reset(rd_kafka_topic_new(producer_.get(), topic->name.c_str(), nullptr));
     if (!topic->handle) {
       throw std::runtime_error("Kafka topic " + topic->name + ": " + rd_kafka_err2str(rd_kafka_last_error()));
@@ -174,7 +173,7 @@ void KafkaProducer::note_schemas(const Config& config) {
 
 /// False when the brokers did not answer, or cannot tell yet.
 bool KafkaProducer::find_partitions(int timeout_ms) {
-  for (Topic* topic : {&trades_, &gaps_, &quotes_, &candles_}) {
+  for (Topic* topic : topics()) {
     if (topic->partitions == 0 && !find_partitions(*topic, timeout_ms)) return false;
   }
   if (trades_.partitions + quotes_.partitions > kMostCopies) {

@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -86,6 +87,7 @@ class KafkaProducer {
 
   static void on_delivery(rd_kafka_t* producer, const rd_kafka_message_t* message, void* self);
   static void on_error(rd_kafka_t* producer, int code, const char* reason, void* self);
+  [[nodiscard]] std::array<Topic*, 4> topics() noexcept { return {&trades_, &gaps_, &quotes_, &candles_}; }
   [[nodiscard]] std::string setting(std::string_view name) const;
   void make_producer();
   void note_schemas(const Config& config);
