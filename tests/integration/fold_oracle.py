@@ -45,6 +45,8 @@ class Accepted:
     is_cancelled: bool = False
     corrected_at: int | None = None
     """The offset of the newest record that made it what it is."""
+    corrections: list[Fields] = field(default_factory=list)
+    """All that were ever taken: one of them that comes again, however late, says nothing new."""
 
     @property
     def order(self) -> tuple[int, int]:
@@ -148,11 +150,17 @@ class PartitionOracle:
         """A correction or cancellation; with the id and the time of its trade, as those of most venues."""
         is_cancel = fields["action"] == "cancel"
         trade = self._instruments[name].ids.get(fields["refers_to"])
-        if trade is None or (trade.is_cancelled and not is_cancel):
+        if trade is None:
             self.dead.append(offset)
-        elif trade.is_cancelled or (not is_cancel and _told(trade.fields) == _told(fields)):
+        elif fields in trade.corrections:
+            self.duplicates.append(offset)
+        elif trade.is_cancelled:
+            (self.duplicates if is_cancel else self.dead).append(offset)
+        elif not is_cancel and _told(trade.fields) == _told(fields):
+            trade.corrections.append(fields)
             self.duplicates.append(offset)
         else:
+            trade.corrections.append(fields)
             trade.is_cancelled, trade.corrected_at = is_cancel, offset
             trade.fields = trade.fields if is_cancel else fields
             self.corrected.append(offset)
