@@ -37,7 +37,8 @@ from replay.recording import FrameRecording, RecordedFrame, TradeRecording, read
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
-console = Console(stderr=True)
+console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+"""Its lines hold paths and answers of others: they stand as they are, however long."""
 
 Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
 Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
@@ -244,5 +245,5 @@ def _failing_plainly() -> Iterator[None]:
 
 
 def _fail(message: str) -> NoReturn:
-    console.print(f"[red]{message}[/]")
+    console.print(message, style="red")
     raise typer.Exit(1)

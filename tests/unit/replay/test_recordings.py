@@ -132,7 +132,7 @@ def test_a_recording_is_read_as_far_as_it_is_whole(tmp_path: Path, content: byte
     ("content", "said"),
     [
         (b"", ": no frame"),
-        (gzip.compress(b""), ": no frame"),
+        (gzip.compress(b"", mtime=0), ": no frame"),
         (b"\n\n", ": no frame"),
         (b"no recording\n", " line 1 is no"),
         (b"\n1 []\n", " line 2 is no"),
@@ -147,13 +147,13 @@ def test_a_recording_is_read_as_far_as_it_is_whole(tmp_path: Path, content: byte
 def test_what_is_no_recording_of_the_venue_is_told_before_it_is_served(
     tmp_path: Path, certs: Certificates, content: bytes | None, said: str
 ) -> None:
-    file = tmp_path / "some.frames"
+    file = tmp_path / f"{'longer than a line ' * 5}[red]some.frames"
     if content is not None:
         file.write_bytes(content)
     options = ["--venue", "binance", "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
     ended = CliRunner().invoke(app, ["recording", str(file), *options])
     assert ended.exit_code == 1
-    assert f"some.frames{said}" in " ".join(ended.stderr.split())
+    assert ended.stderr.startswith(f"{file}{said}")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_wrong_file_among_others_is_told_before_they_are_served(
     options = ["--venue", "binance", "--port", "0", "--cert", str(certs.server), "--key", str(certs.key)]
     ended = CliRunner().invoke(app, ["recording", *map(str, files), *options])
     assert ended.exit_code == 1
-    assert said in " ".join(ended.stderr.split())
+    assert said in ended.stderr
 
 
 async def test_recordings_of_several_instruments_are_played_as_one_in_the_order_of_their_times(tmp_path: Path) -> None:
