@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from decimal import Decimal, localcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -71,16 +72,17 @@ def windows(settings: Settings, name: str) -> dict[tuple[bytes | None, int], Fie
     found = {}
     for record in read(settings, f"aggregates.{name}"):
         assert record.value is not None
-        schema = schema_of(settings, int.from_bytes(record.value[1:5], "big"))
+        schema = schema_of(settings.registry_url, int.from_bytes(record.value[1:5], "big"))
         fields = read_avro(schema, record.value[5:])
         assert (record.key, fields["revision"]) not in found
         found[record.key, fields["revision"]] = fields
     return found
 
 
-def schema_of(settings: Settings, schema_id: int) -> Any:
-    """A schema as the registry has it."""
-    answer = httpx.get(f"{settings.registry_url}/schemas/ids/{schema_id}", timeout=WAIT_S).raise_for_status()
+@cache
+def schema_of(registry_url: str, schema_id: int) -> Any:
+    """A schema as the registry has it; asked for once, since a topic has thousands of records of it."""
+    answer = httpx.get(f"{registry_url}/schemas/ids/{schema_id}", timeout=WAIT_S).raise_for_status()
     return fastavro.parse_schema(json.loads(answer.json()["schema"]))
 
 
