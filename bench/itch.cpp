@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <random>
@@ -39,6 +40,12 @@ class Stream {
     write_big_endian<2>(message + 3, 0);
     write_big_endian<6>(message + 5, count * 1'000);
     fill(message);
+  }
+
+  [[nodiscard]] bool write(const char* path) const {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    return file.flush().good();
   }
 };
 
@@ -191,14 +198,19 @@ struct Best {
 }  // namespace
 
 /// Times ITCH messages in packets, decoded and with the book; prints JSON. The fastest of some rounds: what the code
-/// takes when the machine does nothing else.
-int main() {
+/// takes when the machine does nothing else. The stream is left in a file, for peers.
+int main(int argc, char** argv) {
   const Stream stream = Mix().make();
+  if (argc != 2 || !stream.write(argv[1])) {
+    std::cerr << "usage: itch-bench FILE: the stream is written there\n";
+    return 1;
+  }
   Best decode, book;
   std::uint64_t sum = 0, wrong = 0;
   Totals totals;
   std::size_t resting = 0;
   for (int round = 0; round < kRounds; ++round) {
+    sum = 0;
     decode.take(ns_a_message(stream, [&](mold::Messages messages) {
       for (; !messages.empty(); messages.pop())
         wrong += itch::decode(messages.front(), ReadAll{sum}) != itch::Error::none;
