@@ -56,7 +56,7 @@ def measure() -> dict[str, Any]:
 
 
 def measure_decoding() -> dict[str, Any]:
-    """What a message costs us, with and without the book, and Juncture. RuntimeError where the two read other fields."""
+    """What a message costs us, with and without the book, and Juncture. RuntimeError if the two read other fields."""
     subprocess.run(["mvn", "-q", "-B", "package", "--projects", "juncture"], cwd=PROJECT / "bench", check=True)
     with tempfile.TemporaryDirectory(prefix="livetape-bench-") as folder:
         stream = Path(folder) / "messages"

@@ -20,6 +20,8 @@ from cli.parts import bridge_config
 from local import ports
 
 READER = PROJECT / "build" / "bridge" / "release" / "livetape-bridge-packets"
+READER_WITHOUT_DPDK = READER.with_name("livetape-bridge-packets-no-dpdk")
+"""As a machine without DPDK builds it."""
 VENUE = "nasdaq"
 SCHEMA_IDS = {"livetape.Trade": 1, "livetape.Clock": 2, "livetape.Gap": 3, "livetape.Quote": 4, "livetape.Candle": 5}
 READ_S = 120.0
@@ -154,10 +156,10 @@ def config_file(folder: Path, feed: PacketFeed) -> Path:
     return file
 
 
-def read_feed(config: Path, within: Sequence[str] = ()) -> tuple[list[str], str]:
+def read_feed(config: Path, within: Sequence[str] = (), reader: Path = READER) -> tuple[list[str], str]:
     """Each trade's record until the session has ended, and what the reader said; it fails where that does not come."""
     ran = subprocess.run(
-        [*within, READER, "--config", config], capture_output=True, text=True, check=False, timeout=READ_S
+        [*within, reader, "--config", config], capture_output=True, text=True, check=False, timeout=READ_S
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.splitlines(), ran.stderr

@@ -34,6 +34,8 @@ from tests.integration.bridge_kit import (
 from tests.integration.packet_kit import (
     BAD_LINES,
     DPDK,
+    READER,
+    READER_WITHOUT_DPDK,
     STOCKS,
     VENUE,
     Addresses,
@@ -202,16 +204,18 @@ def packets_of(messages: list[bytes]) -> Iterator[bytes]:
 
 
 def test_the_kernels_sockets_and_dpdk_give_the_same_bytes(tmp_path: Path, card: VirtualCard) -> None:
-    """At the same time, of the same bad lines."""
+    """At the same time, of the same bad lines; and so does a bridge that was built without DPDK."""
     file, _ = itch_file(tmp_path)
     addresses = addresses_by(card)
-    feeds = [addresses.feed(interface=card.here, dpdk=dpdk, day=DAY) for dpdk in (None, card.dpdk)]
-    configs = [config_file(tmp_path, feed) for feed in feeds]
+    ways = ((READER, None), (READER, card.dpdk), (READER_WITHOUT_DPDK, None))
+    configs = [config_file(tmp_path, addresses.feed(interface=card.here, dpdk=dpdk, day=DAY)) for _, dpdk in ways]
     options = ("--file", str(file), "--rate", "20000", "--interface", card.there, *BAD_LINES)
     with sending(addresses, *options, within=card.within, log=tmp_path / "feed.log"), ThreadPoolExecutor() as pool:
-        by_kernel, by_dpdk = pool.map(read_feed, configs)
-    assert by_kernel[0] == by_dpdk[0]
-    assert len(by_kernel[0]) > MESSAGES // 20
+        readers = [pool.submit(read_feed, config, reader=way[0]) for config, way in zip(configs, ways, strict=True)]
+        by_kernel, by_dpdk, without_dpdk = (reader.result()[0] for reader in readers)
+    assert by_kernel == by_dpdk
+    assert by_kernel == without_dpdk
+    assert len(by_kernel) > MESSAGES // 20
 
 
 def test_a_capture_gives_the_same_bytes_as_the_feed(tmp_path: Path) -> None:
