@@ -9,7 +9,7 @@
 namespace livetape::bridge {
 namespace {
 
-constexpr std::int64_t kKeepEveryNs = 2'000'000'000;
+constexpr std::int64_t kGatherEveryNs = 2'000'000'000;
 constexpr std::int64_t kLongestAwayNs = 86'400'000'000'000;
 constexpr std::string_view kUnread = "nobody read them for more than a day";
 
@@ -84,24 +84,33 @@ void PositionKeeper::keep_beginning(std::uint32_t instrument, const Trade& befor
   std::string line;
   PositionFile::append({config_.instruments[instrument], before, before.event_time_ns}, line);
   if (!file_.add(line)) ++metrics_.positions_not_kept;
-  lines_ += line;  // which are to replace the file, and knew nothing of it
+  if (lines_) *lines_ += line;  // which are to replace the file, and knew nothing of it
 }
 
 void PositionKeeper::keep(std::int64_t steady_ns) {
-  if (steady_ns < keep_at_ns_ || ring_.settled() < lines_until_) return;
-  keep_at_ns_ = steady_ns + kKeepEveryNs;
-  if (!lines_.empty() && !file_.write(lines_)) ++metrics_.positions_not_kept;
-  lines_.clear();
+  if (lines_ && ring_.settled() >= lines_until_) write();
+  if (lines_ || steady_ns < gather_at_ns_) return;
+  gather_at_ns_ = steady_ns + kGatherEveryNs;
+  gather();
+}
+
+void PositionKeeper::write() {
+  if (!lines_->empty() && !file_.write(*lines_)) ++metrics_.positions_not_kept;
+  lines_.reset();
+}
+
+void PositionKeeper::gather() {
   lines_until_ = ring_.pushed();
+  std::string& lines = lines_.emplace();
   const std::int64_t now_ns = utc_now_ns();
   for (std::size_t i = 0; i < tapes_.size(); ++i) {
     Tape& tape = tapes_[i];
     if (tape.is_whole() && !tape.held_since_ns()) tape.whole_at_ns = now_ns;
     if (left_[i]) {
-      PositionFile::append(*left_[i], lines_);
+      PositionFile::append(*left_[i], lines);
     } else if (const auto trade = tape.safe_until()) {
       const std::int64_t whole_until_ns = std::max(trade->event_time_ns, tape.whole_at_ns);
-      PositionFile::append({config_.instruments[i], *trade, whole_until_ns}, lines_);
+      PositionFile::append({config_.instruments[i], *trade, whole_until_ns}, lines);
     }
   }
 }

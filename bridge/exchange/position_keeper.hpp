@@ -32,10 +32,13 @@ class PositionKeeper {
   /// Keeps at once that an instrument begins with this trade, which is not yet published: a run that ends before the
   /// next `keep` would leave nothing to go on from.
   void begin(const Trade& first);
-  /// Keeps the positions of a while ago, once all that was read until then is settled.
+  /// Keeps the positions of a while ago as soon as all that was read until then is settled: a run that ends early
+  /// leaves little to be read a second time.
   void keep(std::int64_t steady_ns);
 
  private:
+  void write();
+  void gather();
   void keep_beginning(std::uint32_t instrument, const Trade& before);
 
   const VenueConfig& config_;
@@ -44,9 +47,9 @@ class PositionKeeper {
   PositionFile file_;
   const MessageRing& ring_;
   std::vector<std::optional<InstrumentPosition>> left_;  // by instrument; where the last run ended, too long ago
-  std::string lines_;                                    // of a while ago
+  std::optional<std::string> lines_;                     // gathered and not yet written
   std::size_t lines_until_ = 0;                          // how many messages had been put into the ring by then
-  std::int64_t keep_at_ns_ = 0;
+  std::int64_t gather_at_ns_ = 0;
 };
 
 }  // namespace livetape::bridge

@@ -11,6 +11,7 @@ namespace livetape::bridge {
 namespace {
 
 constexpr std::int64_t kLaterNs = 3'000'000'000;  // than positions are kept for
+constexpr std::int64_t kTickNs = 1'000'000;
 constexpr std::int64_t kTwoDaysNs = 2 * 86'400'000'000'000;
 
 /// A run of a bridge that reads one instrument.
@@ -45,6 +46,7 @@ class BridgeRun {
     ring_.settle(ring_.popped());
   }
   void pass_time() { keeper_->keep(now_ns_ += kLaterNs); }
+  void tick() { keeper_->keep(now_ns_ += kTickNs); }
 
   [[nodiscard]] std::optional<Gap> unread() { return keeper_->unread(0); }
   /// When it was whole last, as the next run is told.
@@ -209,6 +211,15 @@ TEST_F(PositionKeeperTest, KeepsWhereARunThatIsDaysAgoEndedUntilThatIsTold) {
 TEST_F(PositionKeeperTest, TakesUpWhatIsDaysAgoWhereTimesAloneTellIt) {
   BridgeRun(folder_, IdRule::unordered).read(7, kTwoDaysNs);
   EXPECT_TRUE(BridgeRun(folder_, IdRule::unordered).resumed()) << "the history tells what it has and what it has not";
+}
+
+TEST_F(PositionKeeperTest, KeepsAtTheNextTickWhatHasSettled) {
+  BridgeRun first(folder_);
+  first.read(7);
+  first.pass_time();
+  first.settle();
+  first.tick();
+  EXPECT_EQ(BridgeRun(folder_).resumed()->seq, 7) << "a run that ends now leaves nothing to be read a second time";
 }
 
 TEST_F(PositionKeeperTest, GoesOnBehindWhatIsSettledAlone) {
