@@ -1,6 +1,6 @@
 """The join's worker: `faust -A agents.quote_join worker`. trades, quotes → quotes (table) → trades.joined."""
 
-from typing import Any, Final
+from typing import Any
 
 from faust.types import StreamT
 
@@ -9,14 +9,10 @@ from agents.transport import BatchApp
 from agents.worker_app import app_when_asked, worker_app
 from app.settings import Settings
 
-FETCH_BYTES: Final = 1024 * 1024
-"""Of one partition; what was fetched of a log that is ahead is kept in memory beside what is taken."""
-BUFFERED_RECORD_SETS: Final = 4
-
 
 def build_join(settings: Settings) -> BatchApp:
     """The worker's app: an agent for each log, one table for both. It connects when it is started, not before."""
-    app = worker_app(settings, "join", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS)
+    app = worker_app(settings, "join")
     joined = JoinTable(app, settings=settings)
     app.tables.add(joined)
 

@@ -10,8 +10,6 @@ from agents.worker_app import app_when_asked, worker_app
 from app.intervals import COMPARED
 from app.settings import Settings
 
-FETCH_BYTES: Final = 1024 * 1024
-BUFFERED_RECORD_SETS: Final = 4
 GATHER_MS: Final = 200
 """How long the broker gathers records for one fetch: nobody waits for a comparison."""
 
@@ -24,9 +22,7 @@ def build_reconcile(settings: Settings) -> BatchApp:
     """
     if COMPARED not in settings.intervals:
         raise ValueError(f"bars of {COMPARED} are compared with candles, and LIVETAPE_INTERVALS has none")
-    app = worker_app(
-        settings, "reconcile", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS, fetch_wait_ms=GATHER_MS
-    )
+    app = worker_app(settings, "reconcile", fetch_wait_ms=GATHER_MS)
     check = CandleCheck(app, settings)
 
     async def compare(record_sets: StreamT[Any]) -> None:

@@ -11,15 +11,11 @@ from app.aggregates import load_aggregates
 from app.settings import Settings
 
 TOPICS: Final = ("trades", "bars", "bars.1s", "gaps")
-FETCH_BYTES: Final = 1024 * 1024
-BUFFERED_RECORD_SETS: Final = 4
 
 
 def build_sink(settings: Settings) -> BatchApp:
     """The sink's app: an agent a topic, one sink for all. It connects when it is started, not before."""
-    app = worker_app(
-        settings, "sql", fetch_bytes=FETCH_BYTES, record_sets=BUFFERED_RECORD_SETS, fetch_wait_ms=settings.sink_flush_ms
-    )
+    app = worker_app(settings, "sql", fetch_wait_ms=settings.sink_flush_ms)
     sink = SqlSink(app, settings)
 
     async def store(record_sets: StreamT[Any]) -> None:

@@ -8,6 +8,10 @@ from typing import Any, Final
 from agents.transport import BatchApp, app_connection
 from app.settings import Settings
 
+FETCH_BYTES: Final = 1024 * 1024
+"""Of one partition. What was fetched is kept in memory beside what is taken: of a log that is ahead of the join's other
+one, of a database that does not keep up."""
+BUFFERED_RECORD_SETS: Final = 4
 NEVER_S: Final = 365 * 86_400.0
 """How long a worker may fetch nothing. After that aiokafka would leave the group until the next fetch, which then never
 comes: a spare worker has nothing to fetch, one that waits for Postgres no room. Heartbeats, which the loop that does
@@ -21,8 +25,8 @@ def worker_app(
     settings: Settings,
     name: str,
     *,
-    fetch_bytes: int,
-    record_sets: int,
+    fetch_bytes: int = FETCH_BYTES,
+    record_sets: int = BUFFERED_RECORD_SETS,
     most_heartbeat_s: float = inf,
     **options: Any,  # noqa: ANN401 - Faust's own
 ) -> BatchApp:
