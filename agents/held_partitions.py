@@ -2,13 +2,13 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Set
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from faust.types import TP
 
-from agents.partition_log import Closing, LetGo, errors_end
+from agents.closing import Closing, LetGo
 from agents.transport import BatchApp, RecordSet
 
 MOST_KEPT: Final = 8
@@ -62,7 +62,7 @@ class HeldPartitions:
         if held := self._held.get(tp):
             self._keep(tp, held, record_set)
             return
-        async with errors_end(self._app):
+        async with _errors_end(self._app):
             try:
                 await self._take(record_set)
             except MustWait as wait:
@@ -91,7 +91,7 @@ class HeldPartitions:
 
     async def _go_on(self, tp: TP, held: _Held, first: Until) -> None:
         until: Until | None = first
-        async with errors_end(self._app):
+        async with _errors_end(self._app):
             with contextlib.suppress(LetGo):
                 while until is not None:
                     await held.closing.outrun_by(until(held.record_sets[0]))
@@ -114,3 +114,13 @@ class HeldPartitions:
 def _own(record_set: RecordSet) -> RecordSet:
     """With bytes of its own: a view would keep the whole response, of all partitions, for as long as it waits."""
     return replace(record_set, data=bytes(record_set.data))
+
+
+@contextlib.asynccontextmanager
+async def _errors_end(app: BatchApp) -> AsyncIterator[None]:
+    """Take a record set in here; an error ends the worker: started again, an agent would leave the record set out."""
+    try:
+        yield
+    except Exception as error:
+        await app.crash(error)
+        raise

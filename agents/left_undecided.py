@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from agents.log_bounds import log_bounds, offsets_since
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.partition_reader import record_sets, topic_reader
 from agents.transport.record_set import batches_of
 from app.settings import Settings

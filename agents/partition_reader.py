@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from agents import crash_points
 from agents.kernel import CorruptState
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.transport import RecordSet, consumer_connection, undecoding_consumer
 from app.settings import Settings
 

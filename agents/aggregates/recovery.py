@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from agents.aggregates.changelog import UnknownState
 from agents.aggregates.partition import PartitionAggregates
 from agents.kernel import PartitionFold, read_records
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.partition_reader import partition_reader, record_sets
 from app.settings import Settings
 from app.topics import AGGREGATES_CHANGELOG

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from agents.fold import metrics
 from agents.kernel import PartitionFold
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.partition_reader import partition_reader, record_sets
 from agents.uninterrupted import uninterrupted
 from app.settings import Settings

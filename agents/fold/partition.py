@@ -11,16 +11,17 @@ from faust.types import TP
 
 from agents import dead_letters
 from agents.aggregates import AggregateOutput
+from agents.closing import Closing
 from agents.fold import metrics
 from agents.fold.live import FAR_BEHIND_RECORDS, LiveBars
 from agents.fold.placement import tell_misplaced
 from agents.fold.recovery import Recovered
 from agents.held_partitions import MustWait, Until
 from agents.kernel import Flush, FoldOutcome, PartitionFold
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
+from agents.log_errors import CorruptRecords, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
-from agents.uninterrupted import uninterrupted
+from agents.uninterrupted import in_thread_if_large, uninterrupted
 
 if TYPE_CHECKING:
     from agents.fold.flush import FlushWriter
@@ -139,10 +140,8 @@ class FoldingPartition:
         await self._schemas.learn(schema_id, TP(self.topic, self.partition))
 
     async def _fold_once(self, record_set: RecordSet) -> FoldOutcome:
-        arguments = (record_set.data, record_set.aborted, self.next_offset)
-        if len(record_set.data) < THREAD_BYTES:
-            return self._fold_now(*arguments)
-        return await uninterrupted(asyncio.to_thread(self._fold_now, *arguments))
+        folding = partial(self._fold_now, record_set.data, record_set.aborted, self.next_offset)
+        return await in_thread_if_large(record_set.data, folding)
 
     def _fold_now(self, data: bytes | memoryview, aborted: Sequence[tuple[int, int]], start_offset: int) -> FoldOutcome:
         """One pass over the records; the aggregates get the trades that it accepted."""

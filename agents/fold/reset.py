@@ -14,7 +14,7 @@ from agents.epoch import FIRST_GENERATION, FROM_START, epoch_of
 from agents.fold.flush import CHANGELOG, transactional_id
 from agents.kernel import CorruptBatch, CorruptState, progress_record, read_progress, read_records
 from agents.log_bounds import log_bounds
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.partition_reader import next_set, partition_reader
 from agents.reset import TIMEOUT_S, ResetRefused, delete_before, move_group, refuse_running
 from agents.topic_check import check_topics

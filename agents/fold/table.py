@@ -25,13 +25,14 @@ from agents.fold.standby import Standbys
 from agents.fold.state import FoldState, Warmth
 from agents.held_partitions import HeldPartitions, MustWait
 from agents.lag import LagWatch
+from agents.log_errors import CorruptRecords
 from agents.metrics_server import serve_metrics
-from agents.partition_log import THREAD_BYTES, CorruptRecords
 from agents.schema_lookup import WriterSchemaLookup, know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced
 from agents.transport import BatchApp, BatchSender, RecordSet
 from agents.transport.table_manager import SelfRecovering
+from agents.uninterrupted import is_large
 from app.aggregates import load_aggregates
 from app.schema_registry import register_all
 from app.settings import Settings
@@ -160,10 +161,10 @@ class BarTable(SelfRecovering, faust.Table[Any, Any]):
         """
         if before := self._folding.pop(record_set.partition, None):
             await asyncio.wait({before})
-        if len(record_set.data) < THREAD_BYTES:
-            await self._held.take(record_set)
-        else:
+        if is_large(record_set.data):
             self._folding[record_set.partition] = self.add_future(self._held.take(record_set))
+        else:
+            await self._held.take(record_set)
 
     async def _fold(self, record_set: RecordSet) -> None:
         partition = self._partitions.get(record_set.partition)

@@ -5,21 +5,23 @@ import logging
 import time
 from collections.abc import Callable, Set
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from confluent_kafka import KafkaException
 from faust.types import TP
 
 from agents import dead_letters
+from agents.closing import Closing
 from agents.held_partitions import MustWait
 from agents.join import metrics
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinOutcome
 from agents.log_bounds import appended_until, log_bounds
-from agents.partition_log import THREAD_BYTES, Closing, CorruptRecords, OffsetJump
+from agents.log_errors import CorruptRecords, OffsetJump
 from agents.schema_lookup import WriterSchemaLookup
 from agents.transport import RecordSet
-from agents.uninterrupted import uninterrupted
+from agents.uninterrupted import in_thread_if_large, uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +141,8 @@ class JoiningPartition:
             raise MustWait(rest, lambda _: side.schemas.learn(needed, side.tp))
 
     async def _take_once(self, side: Side, record_set: RecordSet) -> JoinOutcome:
-        arguments = (record_set.data, record_set.aborted, side.next_offset)
-        if len(record_set.data) < THREAD_BYTES:
-            return side.take(*arguments)
-        return await uninterrupted(asyncio.to_thread(side.take, *arguments))
+        taking = partial(side.take, record_set.data, record_set.aborted, side.next_offset)
+        return await in_thread_if_large(record_set.data, taking)
 
     def _count(self, outcome: JoinOutcome) -> None:
         for counter, count in (

@@ -15,8 +15,8 @@ from agents.join import metrics
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import CHANGELOG, INPUTS, OUTPUTS, make_join_setup, recover_join
 from agents.lag import LagWatch
+from agents.log_errors import CorruptRecords
 from agents.metrics_server import serve_metrics
-from agents.partition_log import CorruptRecords
 from agents.schema_lookup import know_own
 from agents.topic_check import check_topics
 from agents.transaction import Fenced

@@ -13,8 +13,8 @@ from agents.held_partitions import HeldPartitions, MustWait
 from agents.kernel import CorruptBatch, read_records
 from agents.lag import LagWatch
 from agents.log_bounds import offsets_since
+from agents.log_errors import OffsetJump
 from agents.metrics_server import serve_metrics
-from agents.partition_log import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.minutes import Amounts, Bar, Candle, Why
 from agents.reconciliation.pairs import Reconciliation, Series, Verdict

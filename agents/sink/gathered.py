@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from faust.types import TP
 
-from agents.partition_log import OffsetJump
+from agents.log_errors import OffsetJump
 from agents.sink.rows import Rows
 from agents.sink.writer import Pending
 from agents.transport import RecordSet

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaTimeoutError, RecordTooLargeError
 from aiokafka.structs import TopicPartition
 
 from agents.kernel import CorruptState
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.partition_reader import POLLS, next_set, read_changelog, record_sets
 from agents.transport import RecordSet
 

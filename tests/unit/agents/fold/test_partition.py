@@ -20,7 +20,7 @@ from agents.fold.partition import FoldingPartition
 from agents.fold.recovery import AggregateNotRestored, Recovered
 from agents.fold.state import FoldState, Warmth
 from agents.kernel import CorruptState, Flush, PackedBatch, read_records
-from agents.partition_log import CorruptRecords, OffsetJump
+from agents.log_errors import CorruptRecords, OffsetJump
 from agents.transaction import Batches
 from agents.transport import RecordSet
 from agents.worker import build_worker

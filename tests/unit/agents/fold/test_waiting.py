@@ -41,8 +41,7 @@ NEW_IDS = range(NEW_ID, NEW_ID + 3)
 def each_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Record sets as small as they are, and all taken for large ones."""
     if request.param:
-        for module in "agents.fold.table", "agents.fold.partition":
-            monkeypatch.setattr(f"{module}.THREAD_BYTES", 0)
+        monkeypatch.setattr("agents.uninterrupted.THREAD_BYTES", 0)
 
 
 class Registry:

@@ -14,7 +14,7 @@ from agents.epoch import RecordsGone
 from agents.join.partition import JoiningPartition, Side
 from agents.join.recovery import JoinSetup, RecoveredJoin
 from agents.kernel import JoinFlush, JoinOutcome, QuoteJoin, WriterSchemas
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.quote_join import build_join
 from agents.transport import RecordSet
 from app.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
-from agents.partition_log import CorruptRecords
+from agents.log_errors import CorruptRecords
 from agents.quote_join import build_join
 from agents.transport import RecordSet
 from app.settings import Settings

@@ -10,7 +10,7 @@ from faust.types import TP
 from prometheus_client import REGISTRY
 
 from agents.kernel import CorruptBatch
-from agents.partition_log import OffsetJump
+from agents.log_errors import OffsetJump
 from agents.reconciliation import metrics
 from agents.reconciliation.check import CandleCheck
 from agents.reconciliation.minutes import Why

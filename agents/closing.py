@@ -1,46 +1,18 @@
-"""What workers have alike where they take a partition's log in, and flush what comes of it."""
+"""That a partition is let go of, and what ends with it."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
-
-from agents.transport import BatchApp
 
 T = TypeVar("T")
 
 GOLDEN_RATIO: Final = 0.618
-THREAD_BYTES: Final = 128 * 1024
-"""Record sets above this are taken in a thread: below it, handing over costs more than it frees the event loop."""
-
-
-class OffsetJump(LookupError):
-    """A fetch did not begin where the one before it ended: the log is not the one that was taken so far."""
-
-    def __init__(self, topic: str, partition: int, expected: str, begins_at: int) -> None:
-        """`expected` says in words which offset was."""
-        super().__init__(
-            f"{topic} partition {partition}: {expected}, and the fetch begins at {begins_at}: the log was cut or made "
-            "anew. Start again to have it checked"
-        )
-
-
-class CorruptRecords(Exception):
-    """A record batch of a log cannot be read; the message says where and why."""
+"""Its multiples, less their whole part, are spread evenly however many there are."""
 
 
 class LetGo(Exception):
     """The partition was let go of before something that may take for ever was done: it is not done any more."""
-
-
-@contextlib.asynccontextmanager
-async def errors_end(app: BatchApp) -> AsyncIterator[None]:
-    """Take a record set in here; an error ends the worker: started again, an agent would leave the record set out."""
-    try:
-        yield
-    except Exception as error:
-        await app.crash(error)
-        raise
 
 
 class Closing:
