@@ -13,12 +13,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 from faust.types import TP
 from prometheus_client import Gauge
 
 from app.aggregates import load_aggregates
 from app.log_end import is_end, is_read_to
+from app.log_reader import log_reader, no_answer
 from app.records import BadRecord, RecordReader, SchemaLookup
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
@@ -114,18 +115,8 @@ class LagMeter:
         self._schemas = _SchemasOfRound(RegistrySchemas(settings))
         self._reader = RecordReader(settings.schemas_dir, self._schemas, aggregates)
         self._time_of = _TIMES | {each.record: "start_ns" for each in aggregates}
-        self._consumer = Consumer(
-            {
-                **settings.kafka_config,
-                "group.id": f"{settings.namespace}.lag",  # nothing is committed
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 10,
-                "max.partition.fetch.bytes": FETCH_BYTES,
-                "log_level": 0,
-            }
-        )
+        properties = {"fetch.wait.max.ms": 10, "max.partition.fetch.bytes": FETCH_BYTES, "log_level": 0}
+        self._consumer = log_reader(settings, "lag", properties)
 
     def measure(self, positions: Mapping[TP, int]) -> dict[TP, Lag]:
         """The lag of each partition from its next offset.
@@ -176,7 +167,7 @@ class LagMeter:
         """What comes, without end. The first alone is waited for: behind a log's last record no more may come."""
         while first := self._consumer.consume(1, TIMEOUT_S):
             yield from first + self._consumer.consume(LOOKBACK, 0)
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
+        raise no_answer()
 
     def _times(self, value: bytes | None) -> list[int]:
         try:

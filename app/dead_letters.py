@@ -10,7 +10,7 @@ from confluent_kafka.error import KafkaError
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.kafka_admin import check_answers
-from app.log_end import TIMEOUT_S, committed_reader, records_to_end
+from app.log_reader import TIMEOUT_S, committed_reader, records_to_end
 from app.producing import produce_in_turn
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from app.log_end import is_end, is_read_to
+from app.log_reader import log_reader
 from app.metrics import Metrics
 from app.settings import Settings
 from app.table_views import Change
@@ -67,17 +68,8 @@ class TableFeed:
             self._thread.join()
 
     def _run(self) -> None:
-        consumer = Consumer(
-            {
-                **self._settings.kafka_config,
-                "group.id": f"{self._settings.namespace}.tables",  # librdkafka insists on a name; nothing is committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "log_level": 2,  # an absent broker is told by the bars' feed
-            }
-        )
+        properties = {"auto.offset.reset": "earliest", "log_level": 2}  # an absent broker is told by the bars' feed
+        consumer = log_reader(self._settings, "tables", properties)
         try:
             self._read(consumer)
         except Exception:

@@ -19,6 +19,7 @@ from app.bar_feed.start import Place, bounds, committed_start, live_start
 from app.bars import Bar, KeyedBars, SeriesKey
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end
+from app.log_reader import log_reader
 from app.metrics import Metrics
 from app.partitions import Partition, Position
 from app.records import BadRecord, RecordReader
@@ -112,20 +113,14 @@ class Feed:
         return positions
 
     def _consumer(self) -> Consumer:
-        return Consumer(
-            {
-                **self._settings.kafka_config,
-                "group.id": f"{self._settings.namespace}.view",  # librdkafka insists on a name; nothing is committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "error_cb": self._broker_error,
-                "log_level": 2,  # an absent broker is told once by the status, not twenty times a second
-                "reconnect.backoff.ms": 250,
-                "reconnect.backoff.max.ms": 2_000,
-            }
-        )
+        properties = {
+            "auto.offset.reset": "earliest",
+            "error_cb": self._broker_error,
+            "log_level": 2,  # an absent broker is told once by the status, not twenty times a second
+            "reconnect.backoff.ms": 250,
+            "reconnect.backoff.max.ms": 2_000,
+        }
+        return log_reader(self._settings, "view", properties)
 
     def _read(self, consumer: Consumer, positions: Positions) -> None:
         self._wait_for_topics(consumer)

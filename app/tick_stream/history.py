@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Consumer, KafkaException, Message
 
 from app.intervals import SECOND_NS
+from app.log_reader import log_reader
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
 from app.settings import Settings
@@ -77,15 +78,8 @@ class TickHistory:
             raise HistoryAway(str(error)) from error
 
     def _consumer(self) -> Consumer:
-        return Consumer(
-            {
-                **self._settings.kafka_config,
-                "group.id": f"{self._settings.namespace}.ticks",  # librdkafka insists on a name; nothing is committed
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",  # what retention takes while it is looked for costs nothing behind it
-            }
-        )
+        properties = {"auto.offset.reset": "earliest"}  # that retention takes some meanwhile costs nothing
+        return log_reader(self._settings, "ticks", properties)
 
     def _sweeps(self, opens: Callable[[], Consumer], venue: str, hole: Hole, since_s: float) -> Iterator[_Sweep]:
         """Sweeps for a hole, each from further back. The first may go on beside the others."""

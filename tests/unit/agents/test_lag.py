@@ -81,7 +81,7 @@ class Registry:
 
 
 def meter_of(monkeypatch: pytest.MonkeyPatch, logs: Logs, registry: Registry) -> LagMeter:
-    monkeypatch.setattr(lag, "Consumer", lambda _config: logs)
+    monkeypatch.setattr("app.log_reader.Consumer", lambda _config: logs)
     monkeypatch.setattr(lag, "RegistrySchemas", lambda _settings: registry)
     return LagMeter(Settings())
 

@@ -147,7 +147,7 @@ class Reader:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     log = Log()
-    monkeypatch.setattr(history, "Consumer", log.open)
+    monkeypatch.setattr("app.log_reader.Consumer", log.open)
     return log
 
 

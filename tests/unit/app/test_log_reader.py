@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from app.log_end import records_to_end
+from app.log_reader import records_to_end
 
 
 class Message:
