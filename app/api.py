@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from app.aggregates import load_aggregates
 from app.bar_feed.feed import Feed
-from app.bars import KeyedBars, SeriesKey
 from app.catalogue import Catalogue
+from app.hand_over import HandOver
 from app.history import History
 from app.listing import Listing
 from app.metrics import Metrics
 from app.movers import Movers
-from app.partitions import Partition, Position
 from app.records import RecordReader
 from app.refusals import Refusals
 from app.routes import aggregates, bars, errors, head, health, instruments, movers, page, trades, websocket
@@ -24,7 +23,7 @@ from app.services import Services
 from app.settings import Settings
 from app.status import Status
 from app.table_feed import TableFeed
-from app.table_views import Change, TableViews
+from app.table_views import TableViews
 from app.ticks import Ticks
 from app.topics import load_topics
 from app.venues import all_intervals, read_venues
@@ -55,7 +54,18 @@ def build_api(settings: Settings) -> FastAPI:
     history = History(settings)
     listing = Listing(settings, catalogue, history, status)
     services = Services(
-        settings, venues, view, catalogue, ranking, tables, ticks, history, status, listing, metrics, Refusals()
+        settings=settings,
+        venues=venues,
+        view=view,
+        catalogue=catalogue,
+        movers=ranking,
+        tables=tables,
+        ticks=ticks,
+        history=history,
+        status=status,
+        listing=listing,
+        metrics=metrics,
+        refusals=Refusals(),
     )
 
     @asynccontextmanager
@@ -94,49 +104,23 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
 
 
 def _feed(services: Services, reader: RecordReader) -> Feed:
-    loop = asyncio.get_running_loop()
-
-    def deliver(keyed: KeyedBars, read: Mapping[SeriesKey, Position], applied: Callable[[], None]) -> None:
-        loop.call_soon_threadsafe(apply, keyed, read, applied)
-
-    def apply(keyed: KeyedBars, read: Mapping[SeriesKey, Position], applied: Callable[[], None]) -> None:
-        try:
-            services.view.apply(keyed, read)
-        finally:
-            applied()
-
-    def begin_late(partition: Partition) -> None:
-        loop.call_soon_threadsafe(services.view.begin_late, partition)
-
     return Feed(
         services.settings,
         reader=reader,
         history=services.history,
         depth=services.view.depth,
-        deliver=deliver,
-        begin_late=begin_late,
+        apply=services.view.apply,
+        begin_late=services.view.begin_late,
+        hand_over=HandOver(asyncio.get_running_loop().call_soon_threadsafe),
         status=services.status,
         metrics=services.metrics,
     )
 
 
 def _table_feed(services: Services) -> TableFeed:
-    loop = asyncio.get_running_loop()
-
-    def deliver(changes: Sequence[Change], ready: Sequence[str], applied: Callable[[], None]) -> None:
-        loop.call_soon_threadsafe(apply, changes, ready, applied)
-
-    def apply(changes: Sequence[Change], ready: Sequence[str], applied: Callable[[], None]) -> None:
-        try:
-            services.tables.apply(changes)
-            for table in ready:
-                services.tables.ready(table)
-        finally:
-            applied()
-
     return TableFeed(
         services.settings,
-        tables_of_topics=services.tables.tables_of_topics,
-        deliver=deliver,
+        views=services.tables,
+        hand_over=HandOver(asyncio.get_running_loop().call_soon_threadsafe),
         metrics=services.metrics,
     )

@@ -17,7 +17,7 @@ from app.venues import Venue
 from app.views import BarView
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Services:
     """The parts that routes and /ws connections use."""
 

@@ -8,16 +8,18 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Final, NoReturn
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
+from app.hand_over import HandOver
 from app.log_end import is_end, is_read_to
 from app.log_reader import log_reader
 from app.metrics import Metrics
 from app.settings import Settings
-from app.table_views import Change
+from app.table_views import Change, TableViews
 
 logger = logging.getLogger(__name__)
 
@@ -25,32 +27,18 @@ BATCH: Final = 1_000
 POLL_S: Final = 0.2
 METADATA_S: Final = 2.0
 NEW_PARTITIONS_S: Final = 2.0
-MAX_UNDELIVERED: Final = 16
-"""Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
 
 
 class TableFeed:
-    """Reads changelogs from their beginning until it is stopped.
+    """Reads changelogs from their beginning until it is stopped, and has the event loop apply them to their views."""
 
-    `deliver` is called from the feed's thread with changes, the tables that are read to their end behind them, and a
-    function to call once both are applied.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        tables_of_topics: Mapping[str, str],
-        deliver: Callable[[Sequence[Change], Sequence[str], Callable[[], None]], None],
-        metrics: Metrics,
-    ) -> None:
-        """`tables_of_topics`: names of tables by those of their changelogs, without namespace."""
+    def __init__(self, settings: Settings, *, views: TableViews, hand_over: HandOver, metrics: Metrics) -> None:
         self._settings = settings
-        self._tables = {settings.topic(topic): table for topic, table in tables_of_topics.items()}
-        self._deliver = deliver
+        self._tables = {settings.topic(topic): table for topic, table in views.tables_of_topics.items()}
+        self._views = views
+        self._hand_over = hand_over
         self._metrics = metrics
         self._stopping = threading.Event()
-        self._room = threading.Semaphore(MAX_UNDELIVERED)
         self._behind: dict[str, dict[int, int]] = {}
         """Where each partition ended when it was begun with, of those that are still being read to there."""
         self._thread = threading.Thread(target=self._run, name="table-feed", daemon=True)
@@ -63,7 +51,7 @@ class TableFeed:
     def stop(self) -> None:
         """Stop reading and wait for the thread's end."""
         self._stopping.set()
-        self._room.release()
+        self._hand_over.close()
         if self._tables:
             self._thread.join()
 
@@ -114,9 +102,13 @@ class TableFeed:
             if self._ends(topic, message) and not self._behind[topic]:
                 ready.append(self._tables[topic])
         if changes or ready:
-            self._room.acquire()
-            if not self._stopping.is_set():
-                self._deliver(changes, ready, self._room.release)
+            self._hand_over.put(partial(self._apply, changes, ready))
+
+    def _apply(self, changes: Iterable[Change], ready: Iterable[str]) -> None:
+        """Called by the event loop: take changes, and behind them that tables are read to their end."""
+        self._views.apply(changes)
+        for table in ready:
+            self._views.ready(table)
 
     def _ends(self, topic: str, message: Message) -> bool:
         """Whether a partition is now read to where it ended."""

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -17,6 +18,7 @@ from app.bar_feed.meter import Meter
 from app.bar_feed.reading import Reading
 from app.bar_feed.start import Place, bounds, committed_start, live_start
 from app.bars import Bar, KeyedBars, SeriesKey
+from app.hand_over import HandOver
 from app.history import History, HistoryUnavailable, Positions
 from app.log_end import is_end
 from app.log_reader import log_reader
@@ -37,16 +39,13 @@ POLL_S = 0.2
 RETRY_S = 1.0
 NEW_PARTITIONS_S = 30.0
 METADATA_S = 2.0
-MAX_UNDELIVERED = 16
-"""Batches handed over that the event loop has not taken yet; the reader waits at this bound."""
 
 
 class Feed:
     """Reads the topics from the positions of a history until it is stopped.
 
-    `deliver` is called from the feed's thread with bars, how far the topics are read of their series, and a function to
-    call once both are applied; `begin_late` with a partition of which bars are missing between those delivered and
-    those to come.
+    The event loop is handed over calls of `apply`, with bars and how far the topics are read of their series, and of
+    `begin_late`, with a partition of which bars are missing between those applied and those to come.
     """
 
     def __init__(
@@ -56,8 +55,9 @@ class Feed:
         reader: RecordReader,
         history: History,
         depth: int,
-        deliver: Callable[[KeyedBars, Mapping[SeriesKey, Position], Callable[[], None]], None],
+        apply: Callable[[KeyedBars, Mapping[SeriesKey, Position]], None],
         begin_late: Callable[[Partition], None],
+        hand_over: HandOver,
         status: Status,
         metrics: Metrics,
     ) -> None:
@@ -65,12 +65,12 @@ class Feed:
         self._reader = reader
         self._history = history
         self._depth = depth
-        self._deliver = deliver
+        self._apply = apply
         self._begin_late = begin_late
+        self._hand_over = hand_over
         self._status = status
         self._meter = Meter(metrics, status)
         self._stopping = threading.Event()
-        self._room = threading.Semaphore(MAX_UNDELIVERED)
         self._thread = threading.Thread(target=self._run, name="bar-feed", daemon=True)
         aggregates = load_aggregates(settings)
         self._names = {settings.topic(name): name for name in (*COMMITTED, LIVE, *(each.topic for each in aggregates))}
@@ -86,7 +86,7 @@ class Feed:
     def stop(self) -> None:
         """Stop reading and wait for the thread's end."""
         self._stopping.set()
-        self._room.release()
+        self._hand_over.close()
         self._thread.join()
 
     def _run(self) -> None:
@@ -104,7 +104,7 @@ class Feed:
     def _load(self) -> Positions:
         """Take the stored bars; without a database the topics' own tail has to do."""
         try:
-            positions = self._history.load(self._depth, self._hand_over, lambda: not self._stopping.is_set())
+            positions = self._history.load(self._depth, self._put, lambda: not self._stopping.is_set())
         except HistoryUnavailable as error:
             logger.warning("no history, the view begins with what the topics hold: %s", error)
             self._status.set_history(Origin.TOPIC, str(error))
@@ -192,7 +192,7 @@ class Feed:
         for partition, start in ((reading.partition, reading.start) for reading in news.values()):
             if start.is_late:
                 self._status.set_unread(partition, start.first)
-                self._begin_late(partition)
+                self._hand_over.tell(partial(self._begin_late, partition))
         self._say_behind()
         consumer.incremental_assign([TopicPartition(*place, reading.start.first) for place, reading in news.items()])
 
@@ -224,7 +224,7 @@ class Feed:
         if records:
             self._meter.read((reading.partition.topic, message) for reading, message in records)
         if bars:
-            self._hand_over(bars, read)
+            self._put(bars, read)
         for reading in ended:
             self._catch_up(reading)
 
@@ -271,18 +271,14 @@ class Feed:
                 away = still
         raise BadRecord("not read: stopping") from away
 
-    def _hand_over(self, bars: KeyedBars, read: Mapping[SeriesKey, Position] = NOWHERE) -> None:
-        self._room.acquire()
-        if self._stopping.is_set():
-            self._room.release()
-        else:
-            self._deliver(bars, read, self._room.release)
+    def _put(self, bars: KeyedBars, read: Mapping[SeriesKey, Position] = NOWHERE) -> None:
+        self._hand_over.put(partial(self._apply, bars, read))
 
     def _catch_up(self, reading: Reading) -> None:
         """Take what was kept of a partition while it was read to its end."""
         kept = reading.take_kept()
         for first in range(0, len(kept), BATCH):
-            self._hand_over(*self._decoded((reading, message) for message in kept[first : first + BATCH]))
+            self._put(*self._decoded((reading, message) for message in kept[first : first + BATCH]))
         reading.is_behind = False
         if self._away is None:
             self._say_standing()
@@ -292,7 +288,7 @@ class Feed:
         if self._behind:
             self._say_behind()
         else:
-            self._deliver((), NOWHERE, self._applied_all)
+            self._hand_over.tell(self._applied_all)
 
     def _applied_all(self) -> None:
         """Called behind the last batch that the view was behind by, when it holds all of it."""

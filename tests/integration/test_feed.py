@@ -1,7 +1,7 @@
 """How the view's feed begins, on the real broker."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from app.bar_feed import start
 from app.bar_feed.feed import Feed
 from app.bar_feed.reading import Reading
 from app.bars import KeyedBars
+from app.hand_over import HandOver
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.partitions import Partition
@@ -58,17 +59,17 @@ def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tup
     delivered: list[tuple[str, int, int]] = []
     status = Status()
 
-    def deliver(keyed: KeyedBars, _read: object, applied: Callable[[], None]) -> None:
+    def apply_bars(keyed: KeyedBars, _read: object) -> None:
         delivered.extend((key.instrument, each.start_ns // 10**9, each.order.seq) for key, each in keyed)
-        applied()
 
     feed = kind(
         settings,
         reader=RecordReader(settings.schemas_dir, RegistrySchemas(settings)),
         history=History(settings),
         depth=10,
-        deliver=deliver,
+        apply=apply_bars,
         begin_late=lambda _partition: None,
+        hand_over=HandOver(lambda done: done()),
         status=status,
         metrics=Metrics(),
     )

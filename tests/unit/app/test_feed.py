@@ -1,7 +1,7 @@
 """What the view's feed does with no servers."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
@@ -9,10 +9,11 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from agents.fold.live import RESEND_S
-from app.bar_feed.feed import MAX_UNDELIVERED, Feed
+from app.bar_feed.feed import Feed
 from app.bar_feed.reading import Reading
 from app.bar_feed.start import LIVE_S, TOPIC_TAIL, Start
-from app.bars import Bar, KeyedBars, SeriesKey
+from app.bars import Bar, SeriesKey
+from app.hand_over import MAX_UNDELIVERED, HandOver
 from app.history import History, Positions
 from app.metrics import Metrics
 from app.partitions import Partition, Position
@@ -42,18 +43,17 @@ def a_feed(
     settings: Settings,
     history: History,
     status: Status,
-    deliver: Callable[[KeyedBars, Mapping[SeriesKey, Position], Callable[[], None]], None] = (
-        lambda _keyed, _read, applied: applied()
-    ),
     begin_late: Callable[[Partition], None] = lambda _partition: None,
+    call_soon: Callable[[Callable[[], None]], object] = lambda done: done(),
 ) -> Feed:
     return Feed(
         settings,
         reader=RecordReader(settings.schemas_dir, RegistrySchemas(settings)),
         history=history,
         depth=10,
-        deliver=deliver,
+        apply=lambda _keyed, _read: None,
         begin_late=begin_late,
+        hand_over=HandOver(call_soon),
         status=status,
         metrics=Metrics(),
     )
@@ -62,11 +62,11 @@ def a_feed(
 def test_a_feed_that_is_stopped_while_it_loads_the_history_ends() -> None:
     handed_over = threading.Semaphore(0)
 
-    def deliver(_keyed: KeyedBars, _read: object, _applied: Callable[[], None]) -> None:
+    def call_soon(_apply: Callable[[], None]) -> None:
         handed_over.release()  # an event loop that ends applies nothing more
 
     settings = Settings(kafka_bootstrap="127.0.0.1:1")
-    feed = a_feed(settings, LongHistory(settings), Status(), deliver)
+    feed = a_feed(settings, LongHistory(settings), Status(), call_soon=call_soon)
     feed.start()
     for _ in range(MAX_UNDELIVERED):
         assert handed_over.acquire(timeout=PATIENCE_S)
