@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.bars import encode
-from app.routes.bars import BarsQuery, found_bars
+from app.routes.bars import BarsQuery
 from app.routes.context import ERRORS, Shared, json_text
+from app.stored_bars import found_bars
 
 router = APIRouter(prefix="/api/v1/aggregates", tags=["aggregates"], responses=ERRORS)
 
@@ -61,4 +62,4 @@ async def windows(shared: Shared, name: str, query: Annotated[BarsQuery, Query()
     Each has the declared fields beside where and which window it is; amounts are decimal text.
     """
     key = shared.catalogue.series(query.venue, query.instrument, query.interval, f"aggregates.{name}")
-    return json_text(f'{{"windows":[{",".join(bar.text for bar in await found_bars(shared, key, query))}]}}')
+    return json_text(f'{{"windows":[{",".join(bar.text for bar in await found_bars(shared, key, query.range))}]}}')

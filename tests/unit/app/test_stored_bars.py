@@ -7,10 +7,11 @@ from app.bars import Bar, SeriesKey
 from app.catalogue import Code, RequestRefused
 from app.history import HistoryUnavailable, Positions
 from app.partitions import Partition, Position
-from app.routes.bars import FIRST_NS, BarsQuery, found_bars
+from app.routes.bars import BarsQuery
 from app.services import Services
 from app.settings import Settings
 from app.status import Origin, State
+from app.stored_bars import FIRST_NS, found_bars
 from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
 
 LATE = Partition("bars", 0, 1)
@@ -20,7 +21,7 @@ NAMES = {"venue": KEY.venue, "instrument": KEY.instrument, "interval": KEY.inter
 async def minutes(services: Services, end: int | None) -> list[int]:
     """The starts, in minutes, of the bars that are found before a minute."""
     query = BarsQuery(**NAMES, end_ns=None if end is None else end * MINUTE_NS)
-    return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
+    return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query.range)]
 
 
 def begun_late(*bars: Bar, history: Origin = Origin.POSTGRES) -> Services:
@@ -69,7 +70,7 @@ async def test_bars_of_a_series_beyond_the_bound_come_from_the_database(monkeypa
     monkeypatch.setattr(services.history, "bars", bars)
     names = services.catalogue.series(KEY.venue, KEY.instrument, KEY.interval)
     query = BarsQuery(**NAMES)
-    assert await found_bars(services, names, query) == stored
+    assert await found_bars(services, names, query.range) == stored
 
 
 async def test_bars_that_the_view_did_not_read_come_from_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +113,9 @@ async def test_a_bar_that_still_forms_by_what_the_view_read_is_final_where_the_d
 
     async def found(limit: int, end: int | None = None) -> list[tuple[int, bool]]:
         query = BarsQuery(**NAMES, limit=limit, end_ns=None if end is None else end * MINUTE_NS)
-        return [(bar.start_ns // MINUTE_NS, bar.order.committed) for bar in await found_bars(services, KEY, query)]
+        return [
+            (bar.start_ns // MINUTE_NS, bar.order.committed) for bar in await found_bars(services, KEY, query.range)
+        ]
 
     monkeypatch.setattr(services.history, "bars", bars)
     assert await found(500) == [(6, True), (7, True), (8, True), (9, True), (10, False)]
@@ -126,9 +129,9 @@ async def test_what_may_be_final_by_now_is_refused_as_forming_while_the_database
     services = begun_late(forming(9, seq=9))
     monkeypatch.setattr(services.history, "bars", away)
     with pytest.raises(RequestRefused, match=r"no answer. Ask again later"):
-        await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))
+        await found_bars(services, KEY, BarsQuery(**NAMES, limit=1).range)
     services.view.apply([(KEY, final(9, seq=10))])
-    assert [bar.order.seq for bar in await found_bars(services, KEY, BarsQuery(**NAMES, limit=1))] == [10]
+    assert [bar.order.seq for bar in await found_bars(services, KEY, BarsQuery(**NAMES, limit=1).range)] == [10]
 
 
 async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks_for_nothing_older(
@@ -140,7 +143,7 @@ async def test_a_view_that_never_had_a_database_tells_what_forms_to_whoever_asks
         times = {"start_ns": start, "end_ns": end}
         named = {name: None if time is None else time * MINUTE_NS for name, time in times.items()}
         query = BarsQuery(**NAMES, **named, limit=limit)
-        return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query)]
+        return [bar.start_ns // MINUTE_NS for bar in await found_bars(services, KEY, query.range)]
 
     monkeypatch.setattr(services.history, "bars", away)
     assert await found(None, None) == [8, 9]
