@@ -23,6 +23,7 @@ from app.log_reader import log_reader, no_answer
 from app.records import BadRecord, RecordReader, SchemaLookup
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
+from app.units import SECOND_NS
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class LagMeter:
         except (KafkaException, RegistryAway) as error:  # damaged, or of a new schema: its length is known all the same
             log.debug("%s partition %d: the lag in seconds is not known now: %s", *tp, error)
             return math.nan
-        return math.nan if newest is None or reached is None else max(0, newest - reached) / 1_000_000_000
+        return math.nan if newest is None or reached is None else max(0, newest - reached) / SECOND_NS
 
     def _time_before(self, tp: TP, offset: int, first: int) -> int | None:
         """The newest event time in ns among the last records before an offset; at the log's begin, its first one's."""

@@ -3,14 +3,14 @@
 import re
 from typing import Final, NamedTuple
 
-SECOND_NS: Final = 1_000_000_000
-DAY_NS: Final = 86_400 * SECOND_NS
+from app.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+
 COMPARED: Final = "1m"
 """The bars that are compared with the venues' own candles."""
 MOST_HOPS: Final = 60
 """Windows that a trade may be in at once: each of them is sent to `bars.live` while it forms."""
 
-_UNITS_NS: Final = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS, "d": DAY_NS}
+_UNITS_NS: Final = {"s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 
 
 class Interval(NamedTuple):

@@ -20,8 +20,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.intervals import SECOND_NS, check_intervals, read_interval
+from app.intervals import check_intervals, read_interval
 from app.time_zones import check_timezone
+from app.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "LIVETAPE_"
@@ -317,13 +318,13 @@ class Settings(BaseSettings):
     """How far behind the watermark a trade's base window may begin for it to be accepted: at least the grace and the
     length of the base interval, or trades that come in time would be late. When it is made longer, `livetape join`
     knows the ids of trades that old no more, and takes none until the venue's clock has gone on by as much."""
-    longest_outage_ns: int = Field(default=86_400 * SECOND_NS, ge=0)
+    longest_outage_ns: int = Field(default=DAY_NS, ge=0)
     """How long the fold may be down and still catch up; with the horizon it bounds the retention of `trades`."""
-    quote_horizon_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    quote_horizon_ns: int = Field(default=MINUTE_NS, ge=0)
     """How far behind its venue's clock a trade may come and still find its quote; quotes are kept in memory for it."""
-    quote_max_age_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    quote_max_age_ns: int = Field(default=MINUTE_NS, ge=0)
     """A quote older than this when the trade happened is none."""
-    max_ahead_ns: int = Field(default=60 * SECOND_NS, ge=0)
+    max_ahead_ns: int = Field(default=MINUTE_NS, ge=0)
     """A trade dated further ahead of its receive time goes to dead letters; so does one dated more than a day ahead of
     when it came to the log, whatever its receive time says."""
     flush_ms: int = Field(default=100, ge=1)

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-SECOND_NS: Final = 1_000_000_000
+from app.units import SECOND_NS
+
 FIRST_YEAR: Final = 2010
 YEARS_AHEAD: Final = 10
 DAY: Final = timedelta(days=1)

@@ -20,10 +20,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from app.intervals import SECOND_NS
 from app.kafka_admin import admin_client, check_answers
 from app.settings import Settings
 from app.topics import Topic, load_topics
+from app.units import SECOND_NS
 
 TIMEOUT_S = 30.0
 BASE_BAR_BYTES = 256  # one base bar in the fold's memory with its index entries, rounded up

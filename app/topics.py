@@ -20,6 +20,7 @@ from app.aggregates import load_aggregates
 from app.intervals import duration_ns
 from app.settings import Settings
 from app.unique_keys import load_yaml
+from app.units import MILLISECOND_NS
 
 BARS = frozenset({"livetape.Bar", "livetape.Live"})
 """Record types that the view of bars is made of, beside those of aggregates."""
@@ -86,7 +87,7 @@ class Topic(BaseModel):
 
     def kafka_config(self, settings: Settings) -> dict[str, str]:
         """Every Kafka setting of this topic; timestamps are the broker's, so that retention follows arrival."""
-        retention_ms = -1 if self.retention_ns is None else self.retention_ns // 1_000_000
+        retention_ms = -1 if self.retention_ns is None else self.retention_ns // MILLISECOND_NS
         own = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.config.items()}
         return {
             "cleanup.policy": self.cleanup.value,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from app.settings import PROJECT
+from app.units import SECOND_NS
 from replay.binance import BinanceProtocol
 from replay.market import MarketSpec, trades
 from replay.venues import VenueName, protocol_of
@@ -27,7 +28,7 @@ PAIR: Final = f"{INSTRUMENT}=BTCUSDT"
 """The instrument, and how the venue calls it."""
 FRAMES: Final = 10_000
 MANY_INSTRUMENTS: Final = 2_000
-START_NS: Final = 1_700_000_000 * 10**9
+START_NS: Final = 1_700_000_000 * SECOND_NS
 Figures = dict[str, float | int | str | None]
 PROGRAMS: Final = PROJECT / "build" / "bridge" / "release"
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from app.units import MILLISECOND_NS
+
 TradeKey = tuple[str, int]
 """Canonical instrument and trade id."""
 Times = Mapping[TradeKey, int]
@@ -23,7 +25,7 @@ def first_covering(covered: Iterable[tuple[str, int, int]], sent: Times) -> dict
 
 def percentiles(flow: str, sent: Times, times: Times) -> dict[str, float | int | None]:
     """How many of the trades sent were heard of, and the milliseconds that took; names begin with the flow's."""
-    taken = sorted((times[key] - sent_ns) / 1e6 for key, sent_ns in sent.items() if key in times)
+    taken = sorted((times[key] - sent_ns) / MILLISECOND_NS for key, sent_ns in sent.items() if key in times)
     found: dict[str, float | int | None] = {f"{flow}_trades": len(taken)}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         found[f"{flow}_{name}_ms"] = round(taken[int(len(taken) * share)], 2) if taken else None

@@ -21,6 +21,7 @@ import typer
 
 from app import schema_registry, topic_admin
 from app.settings import Settings
+from app.units import SECOND_NS
 from bench import livetape_engine
 from bench.processes import Cost, CostMeter
 from bench.trades_topic import SchemaIds, TradesSpec, produce, records
@@ -104,7 +105,7 @@ def _result(
     trades: int, quiet: dict[tuple[int, int], float], busy: dict[int, float], as_many_bars_s: float
 ) -> dict[str, float]:
     def ns(cpu_s: float) -> float:
-        return round(cpu_s / trades * 1e9, 1)
+        return round(cpu_s / trades * SECOND_NS, 1)
 
     return {
         "trades": trades,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.intervals import duration_ns
+from app.units import MILLISECOND_NS, SECOND_NS
 from bench.bars import BarKey, BarValues, Decoder
 from bench.processes import Cost, CostMeter
 from bench.trades_topic import PRICE_PLACES, SIZE_PLACES, VENUE
@@ -186,7 +187,7 @@ def decoder(interval: str) -> Decoder:
             notional=scaled(notional, PRICE_PLACES + SIZE_PLACES),
             trade_count=trade_count,
         )
-        return BarKey(interval, instrument, start_ms * 1_000_000), values
+        return BarKey(interval, instrument, start_ms * MILLISECOND_NS), values
 
     return decode
 
@@ -197,7 +198,7 @@ def scaled(units: int, places: int) -> Decimal:
 
 
 def _settings(engine: JvmEngine, job: Job) -> dict[str, str]:
-    seconds = {interval: str(duration_ns(interval) // 1_000_000_000) for interval in job.outputs}
+    seconds = {interval: str(duration_ns(interval) // SECOND_NS) for interval in job.outputs}
     state = job.state_dir / "state"
     return {
         **engine.settings,

@@ -16,6 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from agents.kernel import FoldConfig, PartitionFold, WriterSchemas
 from app.intervals import read_interval
 from app.settings import Settings
+from app.units import SECOND_NS
 from bench.trades_topic import TradesSpec, trades
 
 FETCH_BYTES: Final = 1024 * 1024
@@ -57,8 +58,8 @@ def _run(settings: Settings, sets: list[bytes], count: int) -> dict[str, float]:
         raise RuntimeError(f"{accepted:,} of {count:,} trades were accepted")
     return {
         "finals": finals,
-        "fold_ns_per_trade": round(folding_s / count * 1e9, 1),
-        "flush_ns_per_trade": round(flushing_s / count * 1e9, 1),
+        "fold_ns_per_trade": round(folding_s / count * SECOND_NS, 1),
+        "flush_ns_per_trade": round(flushing_s / count * SECOND_NS, 1),
     }
 
 

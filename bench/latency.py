@@ -22,8 +22,8 @@ import typer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from app import schema_registry, topic_admin
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import SECOND_NS
 from bench import paced_flow
 from bench.flow_times import TradeKey, first_covering, percentiles
 from bench.livetape_engine import settled_workers

@@ -24,6 +24,7 @@ from app.database import migrate
 from app.http_client import address_of
 from app.schema_registry import register_all
 from app.settings import Settings, VenueConfig
+from app.units import SECOND_NS
 from bench.exchange_tap import ExchangeTap
 from bench.flow_times import first_covering, percentiles
 from bench.page_watch import VENUE, PageWatch
@@ -142,8 +143,8 @@ def _result(settings: Settings, tap: ExchangeTap, page: PageWatch, seconds: floa
     """Percentiles over the trades sent in the measured time, by the time since the tap sent them."""
     canonical = {name.replace("-", ""): name for name in INSTRUMENTS}
     sent = {(canonical[symbol], identity): sent_ns for (symbol, identity), sent_ns in tap.sent_ns.items()}
-    first_ns = max(sent.values()) - int((seconds + 1) * 1e9)
-    last_ns = max(sent.values()) - 10**9  # a trade of the last moment may still be under way
+    first_ns = max(sent.values()) - int((seconds + 1) * SECOND_NS)
+    last_ns = max(sent.values()) - SECOND_NS  # a trade of the last moment may still be under way
     sent = {key: sent_ns for key, sent_ns in sent.items() if first_ns <= sent_ns < last_ns}
     flows = {
         "standard": first_covering(page.covered, sent),

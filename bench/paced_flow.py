@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
-from app.intervals import SECOND_NS
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
+from app.units import MILLISECOND_NS, SECOND_NS
 from bench.trades_topic import Record, SchemaIds, TradesSpec, records
 
 POLL_S: Final = 0.1
@@ -29,7 +29,7 @@ _BRIDGE_LINGER_MS: Final = 5
 _FEW_PER_S: Final = 1_000
 """Up to so many the sender gathers for a shorter time, which makes the floor quicker; with more it would make so many
 requests that the broker is busy with them, and the floor slower."""
-_BURST_NS: Final = 1_000_000
+_BURST_NS: Final = MILLISECOND_NS
 OutMessage: TypeAlias = dict[str, Any]
 Covered = tuple[str, int, int]
 """An instrument, the id of the newest trade that is in what was heard, and when that was."""
@@ -134,7 +134,7 @@ def _producer(settings: Settings, linger_ms: int) -> Producer:
 def _sleep_until(time_ns: int) -> int:
     """What time it is then: not before `time_ns`."""
     while (now_ns := time.time_ns()) < time_ns:
-        time.sleep((time_ns - now_ns) / 1e9)
+        time.sleep((time_ns - now_ns) / SECOND_NS)
     return now_ns
 
 

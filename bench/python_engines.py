@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.settings import PROJECT
+from app.units import MILLISECOND_NS
 from bench.bars import BarKey, BarValues, Decoder
 from bench.jvm_engines import expect, scaled
 from bench.processes import Cost, CostMeter
@@ -98,7 +99,7 @@ def _bar(interval: str, key: str, start_ms: int, bar: list[Any]) -> tuple[BarKey
         notional=scaled(notional, PRICE_PLACES + SIZE_PLACES),
         trade_count=trade_count,
     )
-    return BarKey(interval, key.removeprefix(f"{VENUE}:"), start_ms * 1_000_000), values
+    return BarKey(interval, key.removeprefix(f"{VENUE}:"), start_ms * MILLISECOND_NS), values
 
 
 QUIX: Final = PythonEngine(

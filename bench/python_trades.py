@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import fastavro
 
+from app.units import MILLISECOND_NS
+
 WIRE_HEADER_BYTES = 5
 PRICE_UNIT = 10**16  # of 10^-18: a price is a count of 1/100
 SIZE_UNIT = 10**14  # a size is a count of 1/10,000
@@ -64,14 +66,14 @@ class TradeReader:
             trade["trade_seq"],
             int.from_bytes(trade["price"], "big") // PRICE_UNIT,
             int.from_bytes(trade["size"], "big") // SIZE_UNIT,
-            trade["event_time_ns"] // 1_000_000,
+            trade["event_time_ns"] // MILLISECOND_NS,
         )
 
     def clock_ms(self, value: bytes) -> int:
         """The time of a clock in milliseconds."""
         clock: Any = fastavro.schemaless_reader(BytesIO(value[WIRE_HEADER_BYTES:]), self._clock, None)
         time_ns: int = clock["time_ns"]
-        return time_ns // 1_000_000
+        return time_ns // MILLISECOND_NS
 
 
 class Progress:

@@ -26,12 +26,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import schema_registry, topic_admin
 from app.settings import Settings
+from app.units import DAY_NS, SECOND_NS
 from bench import livetape_engine
 from bench.processes import CostMeter, resident_bytes
 from bench.trades_topic import one_a_second, produce
 from local import ports, stack
 
-HORIZON_NS: Final = 86_400 * 1_000_000_000
+HORIZON_NS: Final = DAY_NS
 SESSION_MS: Final = 2_000
 POLL_S: Final = 0.05
 TIMEOUT_S: Final = 300.0
@@ -124,7 +125,7 @@ def _measure(settings: Settings, instruments: int, seconds: int, runs: int) -> T
         produce(settings.kafka_bootstrap, [settings.topic("trades")], trades)
         livetape_engine.wait_until_committed(settings, livetape_engine.end_offsets(settings), both, log)
         _wait_until_warm(settings, staying, log)
-        times.cpu_ns_per_trade = sum(meter.read().cpu_s for meter in meters) / (instruments * seconds) * 1e9
+        times.cpu_ns_per_trade = sum(meter.read().cpu_s for meter in meters) / (instruments * seconds) * SECOND_NS
         times.resident_mib = sum(resident_bytes(worker.pid) for worker in both) / 2**20
         for _ in range(runs):
             kept, taken = Stopwatch(staying, PAUSE, KEPT), Stopwatch(staying, PAUSE, NOT_KEPT)

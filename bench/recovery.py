@@ -28,12 +28,13 @@ from agents.fold.recovery import recover
 from agents.fold.setup import FoldSetup, make_setup
 from app import schema_registry, topic_admin
 from app.settings import Settings
+from app.units import DAY_NS, SECOND_NS
 from bench import jvm_engines, livetape_engine, output_topics
 from bench.trades_topic import one_a_second, produce
 from local import stack
 from local.java import java
 
-HORIZON_NS: Final = 86_400 * 1_000_000_000
+HORIZON_NS: Final = DAY_NS
 ENGINE: Final = jvm_engines.KAFKA_STREAMS
 
 
@@ -99,7 +100,7 @@ def _fold_by_kafka_streams(settings: Settings, trade_schema_id: int, trades: int
         trades=trades,
         trade_schema_id=trade_schema_id,
         state_dir=settings.home / "kafka-streams",
-        retention_s=HORIZON_NS // 1_000_000_000,
+        retention_s=HORIZON_NS // SECOND_NS,
     )
     output_topics.create(settings, list(job.outputs.values()), partitions)
     jvm_engines.run(ENGINE, job, java())

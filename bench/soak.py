@@ -18,8 +18,8 @@ from typing import Annotated, Final
 import typer
 
 from app import schema_registry, topic_admin
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import SECOND_NS
 from bench import livetape_engine, paced_flow
 from bench.processes import resident_bytes
 from bench.trades_topic import SchemaIds, TradesSpec, instruments_of

@@ -18,6 +18,7 @@ import typer
 from app import schema_registry, topic_admin
 from app.intervals import duration_ns
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 from bench import jvm_engines, livetape_engine, output_topics, python_engines
 from bench.bars import BarKey, BarValues, committed_records, differences, read_bars
 from bench.processes import Cost
@@ -146,9 +147,9 @@ def _peer_job(key: str, settings: Settings, spec: TradesSpec, trade_schema_id: i
         bootstrap=settings.kafka_bootstrap,
         application_id=f"{settings.namespace}.{key}",
         input_topic=settings.topic("trades"),
-        outputs={str(duration_ns(interval) // 1_000_000): name for interval, name in outputs.items()},
+        outputs={str(duration_ns(interval) // MILLISECOND_NS): name for interval, name in outputs.items()},
         trades=spec.trades,
-        end_ms=spec.start_ns // 1_000_000 + (spec.span_s + 60) * 1_000,
+        end_ms=spec.start_ns // MILLISECOND_NS + (spec.span_s + 60) * 1_000,
         trade_schema_id=trade_schema_id,
         schemas_dir=str(settings.schemas_dir),
         state_dir=str(settings.home / settings.namespace / key),

@@ -8,11 +8,11 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 from bench.flow_times import TradeKey
 
 TIMEOUT_S = 30.0
 POLL_S = 0.2
-NS_PER_MS = 1_000_000
 
 
 def appended_trades(settings: Settings) -> dict[TradeKey, int]:
@@ -37,7 +37,7 @@ def appended_bars(settings: Settings, interval: str) -> list[tuple[str, int, int
 def _records(settings: Settings, topic: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     reader = RecordReader(settings.schemas_dir, RegistrySchemas(settings))
     for message in _messages(settings, settings.topic(topic)):
-        yield (message.timestamp()[1] * NS_PER_MS, *reader.read(message.value()))
+        yield (message.timestamp()[1] * MILLISECOND_NS, *reader.read(message.value()))
 
 
 def _messages(settings: Settings, topic: str) -> Iterator[Message]:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import fastavro
 from confluent_kafka import Producer
 
+from app.units import SECOND_NS
+
 Json: TypeAlias = Any
 
 VENUE = "bench"
@@ -19,7 +21,7 @@ PRICE_PLACES = 2
 SIZE_PLACES = 4
 SCALE = 18
 CLOCK_EVERY_NS = 250_000_000
-CLOCK_DELAY_NS = 1_000_000_000
+CLOCK_DELAY_NS = SECOND_NS
 START_NS = 1_700_000_040_000_000_000  # a whole minute
 
 
@@ -91,7 +93,7 @@ def records(spec: TradesSpec, ids: SchemaIds, schemas_dir: Path) -> Iterator[Rec
             yield clock(next_clock_ns)
             next_clock_ns += CLOCK_EVERY_NS
         yield Record(event_time_ns, key, value)
-    yield clock(spec.start_ns + (spec.span_s + 3_600) * 1_000_000_000)
+    yield clock(spec.start_ns + (spec.span_s + 3_600) * SECOND_NS)
 
 
 def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tuple[int, bytes, bytes]]:
@@ -103,7 +105,7 @@ def trades(spec: TradesSpec, schema_id: int, schemas_dir: Path) -> Iterator[tupl
     prices = [chance.randrange(1_000, 10_000_000) for _ in names]
     counts = [0] * len(names)
     every_instrument = range(len(names))
-    step_ns = spec.span_s * 1_000_000_000 // spec.trades
+    step_ns = spec.span_s * SECOND_NS // spec.trades
     event_time_ns = spec.start_ns
     for _ in range(spec.trades):
         which = chance.choices(every_instrument, cum_weights=zipf)[0]
@@ -119,7 +121,7 @@ def one_a_second(schema_id: int, schemas_dir: Path, *, instruments: int, seconds
     """A trade of every instrument in every second, so that each is a bar of its own, and no clock at the end."""
     writer = _TradeWriter(schema_id, schemas_dir)
     for second in range(seconds):
-        event_time_ns = START_NS + second * 1_000_000_000
+        event_time_ns = START_NS + second * SECOND_NS
         for number in range(instruments):
             name = f"I{number:06d}-USD"
             price = 1_000 + second % 97

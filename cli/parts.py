@@ -19,6 +19,7 @@ from app.schema_registry import other_ids, register_own
 from app.settings import PROJECT, PacketFeed, Settings
 from app.time_zones import midnight_ns, utc_offsets
 from app.topics import load_topics
+from app.units import MILLISECOND_NS
 from app.venues import read_venues
 from cli.console import WrongSetting
 from local import bridge_files, ports
@@ -177,7 +178,7 @@ def bridge_config(
             "rest_url": venue.rest_url,
             "ca_file": None if venue.ca_file is None else str(venue.ca_file),
             "instruments": list(venue.instruments),
-            "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
+            "clock_delay_ms": settings.clock_delay_ns // MILLISECOND_NS,
             "writer": venue.writer,
             "quotes": name in of_venues and of_venues[name].quotes,
             "candles": name in of_venues and of_venues[name].candles is not None,
@@ -218,7 +219,7 @@ def _packet_feed(settings: Settings, venue: str, feed: PacketFeed) -> dict[str, 
         "venue": venue,
         "utc_offsets": [offset._asdict() for offset in utc_offsets(feed.timezone)],
         "midnight_ns": None if feed.day is None else midnight_ns(feed.day, feed.timezone),
-        "clock_delay_ms": settings.clock_delay_ns // 1_000_000,
+        "clock_delay_ms": settings.clock_delay_ns // MILLISECOND_NS,
     }
 
 

@@ -4,9 +4,9 @@ import typer
 from rich.table import Table
 
 from app import topic_admin
-from app.intervals import SECOND_NS
 from app.settings import Settings
 from app.topics import Topic, load_topics
+from app.units import SECOND_NS
 from cli.console import console, done
 
 topics = typer.Typer(no_args_is_help=True, help="The topics of topics.yaml.")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection
 
+from app.units import MILLISECOND_NS
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
@@ -29,7 +30,6 @@ MAX_TRADES: Final = 1_000
 DEFAULT_CANDLES: Final = 500
 MAX_CANDLES: Final = 1_000
 POLICY_VIOLATION: Final = 1008
-MILLISECOND_NS: Final = 1_000_000
 _UNKNOWN_SYMBOL: Final = Refusal(HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
 _BAD_REQUEST: Final = Refusal(
     HTTPStatus.BAD_REQUEST, '{"code":-1102,"msg":"A mandatory parameter was not sent, was empty/null, or malformed."}'
@@ -44,7 +44,7 @@ class BinanceProtocol:
 
     path: ClassVar[str] = "/stream"
     other_paths: ClassVar[Sequence[str]] = ("/ws", "/ws/*")
-    resolution_ns: ClassVar[int] = 1_000_000
+    resolution_ns: ClassVar[int] = MILLISECOND_NS
     ping_interval_s: float | None = 20.0
     bad_request: ClassVar[Refusal] = _BAD_REQUEST
     max_streams: ClassVar[int] = 1_024

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from app.units import DAY_NS, HOUR_NS, MICROSECOND_NS, MINUTE_NS, SECOND_NS
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
@@ -20,9 +21,7 @@ from replay.quotes import SimulatedQuote
 from replay.recording import fields_of
 from replay.trade import SimulatedTrade
 
-MICROSECOND_NS: Final = 1_000
-SECOND_NS: Final = 1_000_000_000
-WINDOWS_NS: Final = {"minute": 60 * SECOND_NS, "hour": 3_600 * SECOND_NS, "day": 86_400 * SECOND_NS}
+WINDOWS_NS: Final = {"minute": MINUTE_NS, "hour": HOUR_NS, "day": DAY_NS}
 MAX_CANDLES: Final = 1_000
 PREFIX: Final = "live_trades_"
 BOOK: Final = "order_book_"

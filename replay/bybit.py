@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from app.units import MILLISECOND_NS
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
@@ -27,7 +28,6 @@ DEFAULT_CANDLES: Final = 200
 MAX_CANDLES: Final = 1_000
 PREFIX: Final = "publicTrade."
 BOOK: Final = "orderbook.1."
-MILLISECOND_NS: Final = 1_000_000
 
 
 def _refusal(message: str) -> Refusal:

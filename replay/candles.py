@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import islice, pairwise
 from typing import Final
 
+from app.units import MINUTE_NS
 from replay.trade import SimulatedTrade
 
-MINUTE_NS: Final = 60_000_000_000
 MOST: Final = 2_000
 """Minutes with trades that are remembered of an instrument."""
 

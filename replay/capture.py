@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from app.units import SECOND_NS
 from replay.compressed import BadRecording, opened, read
 from replay.packet_feed import END_OF_SESSION, HEADER, Hole
 from replay.recording import Pace
@@ -132,7 +133,7 @@ def _datagrams(path: Path, file: BufferedIOBase) -> Iterator[Captured]:
         frame = read(file, kept)
         payload = _payload(frame)
         if len(frame) == kept and payload is not None:
-            yield Captured(seconds * 1_000_000_000 + below * unit_ns, payload)
+            yield Captured(seconds * SECOND_NS + below * unit_ns, payload)
 
 
 def _payload(frame: bytes) -> bytes | None:

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Final
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from replay.candles import MINUTE_NS, SimulatedCandle, newest_first
+from app.units import MICROSECOND_NS, MINUTE_NS, SECOND_NS
+from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
 from replay.history import History
@@ -29,8 +30,6 @@ SUBSCRIBE_WITHIN_S: Final = 5.0
 HEARTBEAT_S: Final = 1.0
 MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 300
-MICROSECOND_NS: Final = 1_000
-SECOND_NS: Final = 1_000_000_000
 _NOT_FOUND: Final = Refusal(HTTPStatus.NOT_FOUND, '{"message":"NotFound"}')
 _CHANNELS: Final = {"matches": "", "heartbeat": "heartbeat ", "ticker": "ticker "}
 """What comes before the product in the names of their streams."""

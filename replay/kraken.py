@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from app.units import SECOND_NS
 from replay.candles import SimulatedCandle
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
@@ -26,7 +27,6 @@ from replay.trade import SimulatedTrade, rfc3339
 HEARTBEAT_S: Final = 1.0
 MAX_TRADES: Final = 1_000
 MAX_CANDLES: Final = 720
-SECOND_NS: Final = 1_000_000_000
 REST_ASSETS: Final = {"BTC": "XBT", "DOGE": "XDG"}
 _UNKNOWN_PAIR: Final = Refusal(HTTPStatus.OK, '{"error":["EQuery:Unknown asset pair"]}')
 _STATUS: Final = (

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
+from app.units import MILLISECOND_NS, SECOND_NS
 from replay.market_clock import MarketClock
 from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade, decimal_text
 
-SECOND_NS: Final = 1_000_000_000
 PRICE_PLACES: Final = 2
 SIZE_PLACES: Final = 5
 _LOWEST_TICKS: Final = 100
@@ -29,7 +29,7 @@ class MarketSpec:
     instruments: Sequence[str]
     rate: int
     seed: int
-    resolution_ns: int = 1_000_000
+    resolution_ns: int = MILLISECOND_NS
 
 
 def trades(spec: MarketSpec, start_ns: int) -> Iterator[SimulatedTrade]:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Final, Protocol
 
+from app.units import SECOND_NS
+
 _STEP_S: Final = 0.002
 """How often a market looks at a running clock: far below what a chart or a latency bound can tell."""
 
@@ -38,7 +40,7 @@ class HistoryClock:
 
     def __init__(self, history_ns: int) -> None:
         self._start_ns = time.time_ns() - history_ns
-        self._speed = max(2, history_ns // (self.CATCH_UP_S * 1_000_000_000))
+        self._speed = max(2, history_ns // (self.CATCH_UP_S * SECOND_NS))
         self._began_ns: int | None = None
 
     def now_ns(self) -> int:

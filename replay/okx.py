@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from websockets.asyncio.server import ServerConnection
 
+from app.units import MILLISECOND_NS
 from replay.candles import SimulatedCandle, newest_first
 from replay.exchange import Subscriptions
 from replay.faults import Refusal
@@ -28,7 +29,6 @@ DEFAULT_CANDLES: Final = 100
 MAX_CANDLES: Final = 300
 CHANNEL: Final = "trades-all"
 BOOK: Final = "bbo-tbt"
-MILLISECOND_NS: Final = 1_000_000
 _INVALID_REQUEST: Final = {"event": "error", "code": "60012", "msg": "Invalid request", "connId": "1"}
 
 

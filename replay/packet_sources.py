@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.intervals import SECOND_NS
 from app.time_zones import midnight_ns
+from app.units import SECOND_NS
 from replay.itch import read_file
 from replay.itch_market import ItchMarket
 from replay.ledger import Ledger

@@ -12,6 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+from app.units import SECOND_NS
 from replay.compressed import BadRecording, opened, read_lines
 from replay.trade import SimulatedTrade
 
@@ -129,7 +130,7 @@ class Pace:
             return
         if self._first_ns is None:
             self._first_ns, self._began_s = recorded_ns, time.monotonic()
-        wait_s = self._began_s + (recorded_ns - self._first_ns) / 1e9 / self._speed - time.monotonic()
+        wait_s = self._began_s + (recorded_ns - self._first_ns) / SECOND_NS / self._speed - time.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 

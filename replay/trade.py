@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from app.units import SECOND_NS
+
 Side = Literal["buy", "sell"]
 
 
@@ -41,5 +43,5 @@ def decimal_text(units: int, places: int) -> str:
 
 def rfc3339(time_ns: int) -> str:
     """A time in UTC with nine decimals, without passing through a float."""
-    seconds, below_ns = divmod(time_ns, 1_000_000_000)
+    seconds, below_ns = divmod(time_ns, SECOND_NS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{below_ns:09d}Z"

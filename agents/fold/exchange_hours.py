@@ -7,7 +7,7 @@ from typing import Final
 
 from pandas_market_calendars import get_calendar, get_calendar_names
 
-from app.intervals import SECOND_NS
+from app.units import SECOND_NS
 from app.venues import Hours, Session, Venue, VenuesFileError
 
 Edges = dict[str, list[int]]

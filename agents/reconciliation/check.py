@@ -26,6 +26,7 @@ from app.intervals import COMPARED
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
+from app.units import MILLISECOND_NS, SECOND_NS
 from app.venues import read_venues
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class CandleCheck:
         await self.revoked()
         if not self._is_started:
             await self._start()
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = time.time_ns() // MILLISECOND_NS
         for name in SOURCES:
             topic = self._settings.topic(name)
             of_topic = {tp for tp in partitions if tp.topic == topic}
@@ -206,7 +207,7 @@ class CandleCheck:
 
 
 def _time(start_ns: int) -> str:
-    return f"{datetime.fromtimestamp(start_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.fromtimestamp(start_ns // SECOND_NS, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _text(side: Bar | Candle | None) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from agents.reconciliation.minutes import MINUTE_NS, Amounts, Bar, Pair, Why
+from agents.reconciliation.minutes import Amounts, Bar, Pair, Why
+from app.units import MINUTE_NS
 
 MOST_MINUTES: Final = 15
 """On end, each with a trade across its end, that are looked at on either side of a minute."""

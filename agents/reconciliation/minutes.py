@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from app.venues import Candles
-
-MINUTE_NS: Final = 60_000_000_000
 
 
 class Why(StrEnum):

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agents.reconciliation.cuts import EXPLAINED, Cut, Reach, cut
-from agents.reconciliation.minutes import MINUTE_NS, Bar, Candle, Pair, Why, difference
+from agents.reconciliation.minutes import Bar, Candle, Pair, Why, difference
+from app.units import MINUTE_NS
 from app.venues import Candles
 
 KEPT_MINUTES: Final = 240

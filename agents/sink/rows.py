@@ -16,8 +16,8 @@ from app.amounts import plain, unscaled
 from app.database import tables
 from app.database.aggregate_tables import aggregate_table
 from app.database.partitions import day_of
-from app.intervals import DAY_NS
 from app.records import BadRecord, RecordReader
+from app.units import DAY_NS, MILLISECOND_NS
 
 Row = tuple[Any, ...]
 """Values in the order of the table's columns; amounts as plain decimals in text."""
@@ -27,7 +27,6 @@ AMOUNT_LIMIT: Final = 10**38
 """Of prices and sizes, unscaled and exclusive: what the fold takes."""
 KEY_TEXT_BYTES: Final = 500
 """Longest text in an index, whose entries in Postgres hold 2,704 bytes; none of ours has more than three texts."""
-NS_PER_MS: Final = 1_000_000
 NAME: Final = re.compile("[!-~]{1,256}")
 """What the fold takes for the name of a venue or an instrument, and for a trade's id."""
 CORRECTION: Final = "a trade that corrects or cancels another"
@@ -139,7 +138,7 @@ class RowMaker:
                 raise BadRecord(f"{name} is not positive or has more than 38 digits")
         if trade["event_time_ns"] - trade["receive_time_ns"] > self._max_ahead_ns:
             raise BadRecord("event time is too far ahead of its receive time")
-        if appended_ms >= 0 and trade["event_time_ns"] - appended_ms * NS_PER_MS > DAY_NS:
+        if appended_ms >= 0 and trade["event_time_ns"] - appended_ms * MILLISECOND_NS > DAY_NS:
             raise BadRecord("event time is more than a day ahead of when the record came to the log")
 
 

@@ -10,6 +10,7 @@ from agents.kernel import PackedBatch
 from agents.transport.connection import REQUEST_TIMEOUT_MS, consumer_connection
 from agents.transport.produce_request import ProducerInParts
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 
@@ -22,7 +23,7 @@ class PreparedBatch:
         self._data = memoryview(b"")
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
-        self._data = self._batch.marked(producer_id, producer_epoch, base_sequence, time.time_ns() // 1_000_000)
+        self._data = self._batch.marked(producer_id, producer_epoch, base_sequence, time.time_ns() // MILLISECOND_NS)
 
     def _build(self) -> memoryview:
         return self._data

@@ -18,6 +18,7 @@ from agents.kernel import PackedBatch
 from agents.transport.connection import REQUEST_TIMEOUT_MS, consumer_connection, once_reached
 from agents.transport.produce_request import ClientInParts, InParts
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 
 _LEADER_ACKS: Final = 1
 _NO_LEADER: Final = (None, -1)
@@ -60,7 +61,7 @@ class BatchSender:
     async def _send(self, leader: int | None, batches: list[tuple[int, PackedBatch]]) -> None:
         if leader in _NO_LEADER:
             raise LeaderNotAvailableError(self._topic)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = time.time_ns() // MILLISECOND_NS
         data = [(number, batch.stamped(now_ms)) for number, batch in batches]
         request: Any = ProduceRequest(None, _LEADER_ACKS, REQUEST_TIMEOUT_MS, [(self._topic, data)])
         response = await self._client.send(leader, InParts(request))

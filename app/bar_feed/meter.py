@@ -9,6 +9,7 @@ from confluent_kafka import Message
 
 from app.metrics import Metrics
 from app.status import State, Status
+from app.units import MILLISECOND_NS
 
 
 class Meter:
@@ -29,7 +30,7 @@ class Meter:
             self._metrics.records.labels(topic).inc(count)
         read_ns = time.time_ns()
         for topic, newest in dict(records).items():
-            appended_ns = newest.timestamp()[1] * 1_000_000
+            appended_ns = newest.timestamp()[1] * MILLISECOND_NS
             self._metrics.view_lag.labels(topic).set_function(partial(self._lag_ns, appended_ns, read_ns))
 
     def _lag_ns(self, appended_ns: int, read_ns: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from app.intervals import DAY_NS
+from app.units import DAY_NS
 
 LOCK: Final = 0x6C74_6461  # any number that every process agrees on
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).date()

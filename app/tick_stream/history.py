@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message
 
-from app.intervals import SECOND_NS
 from app.log_reader import log_reader
 from app.records import BadRecord, RecordReader
 from app.schema_lookup import RegistryAway
@@ -15,6 +14,7 @@ from app.settings import Settings
 from app.tick_stream.items import Hole, Origin, Tick
 from app.tick_stream.look import REQUEST_S, Look
 from app.tick_stream.search import Entry, Found, Partition, Search
+from app.units import SECOND_NS
 from app.venues import read_venues
 
 CHUNK: Final = 100_000

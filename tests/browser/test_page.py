@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from app.settings import Settings
 from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
+from app.units import SECOND_NS
 from local import ports
 from tests.browser.page_kit import MarketPage, browser_page
 from tests.integration.api_kit import LOCAL, WAIT_S, Fields, Writer, bar, eventually, text
@@ -105,7 +106,7 @@ def row(fields: Fields, state: str | None = None) -> list[str]:
     """What the table should say of a bar: prices with the places of the longest one."""
     places = len(text(fields["low"]).partition(".")[2])
     prices = [f"{fields[name]:.{places}f}" for name in ("open", "high", "low", "close")]
-    started = datetime.fromtimestamp(fields["start_ns"] // 10**9, UTC)
+    started = datetime.fromtimestamp(fields["start_ns"] // SECOND_NS, UTC)
     revision = f" {fields['revision']}" if fields["revision"] else ""
     return [
         f"{started:%Y-%m-%d %H:%M:%S}",
@@ -170,7 +171,7 @@ def test_older_bars_come_as_one_scrolls_back(served: Settings, writer: Writer, p
             for _ in range(20):
                 page.wheel_and_see(-1_000)
         older = answered.value.json()["bars"]
-        assert [int(each["start_ns"]) // 10**9 for each in older] == [m * MINUTE_S for m in range(1, 701)]
+        assert [int(each["start_ns"]) // SECOND_NS for each in older] == [m * MINUTE_S for m in range(1, 701)]
 
 
 def scroll_back(page: MarketPage, settings: Settings) -> bytes:

@@ -9,8 +9,8 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from app.intervals import SECOND_NS
 from app.settings import CRASH_AT, Settings
+from app.units import SECOND_NS
 from tests.chaos.market import Market
 from tests.integration.api_kit import WAIT_S, eventually
 from tests.integration.fold_kit import (

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from app.units import MINUTE_NS, SECOND_NS
 from replay.history import History
 from replay.market import MarketSpec, trades
 from replay.quotes import SimulatedQuote, quoted
@@ -19,9 +20,9 @@ from tests.fuzz.take_packet_seeds import CORPUS, keep
 from tests.integration.packet_kit import ethernet_frame
 
 INSTRUMENTS: Final = ("BTC-USDT", "ETH-USDT")
-START_NS: Final = 4_000_000_000 * 10**9
+START_NS: Final = 4_000_000_000 * SECOND_NS
 """Ahead of every clock, since some histories have the last hour alone."""
-CANDLES_NS: Final = 1_700_000_000 * 10**9
+CANDLES_NS: Final = 1_700_000_000 * SECOND_NS
 """Within the first of the minutes that `venue_answers` asks for."""
 FRAME, HISTORY, INSTRUMENT_LIST, CANDLES = range(4)
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -129,11 +130,11 @@ def answers(venue: VenueName) -> Iterator[tuple[int, str]]:
         else:
             yield FRAME, protocol.encode(item)
             history.add(item)
-    history.add(SimulatedTrade("ETH-USDT", 10**9, "3000.05", "0.5", "sell", START_NS + 10**9))
+    history.add(SimulatedTrade("ETH-USDT", 10**9, "3000.05", "0.5", "sell", START_NS + SECOND_NS))
     for text in OTHERS[venue]:
         yield FRAME, text
     for minute in range(3):
-        at_ns = CANDLES_NS + minute * 60 * 10**9
+        at_ns = CANDLES_NS + minute * MINUTE_NS
         history.candles.add(SimulatedTrade("ETH-USDT", 2 * 10**9 + minute, f"300{minute}.05", "0.5", "buy", at_ns))
     for kind, target in zip((INSTRUMENT_LIST, HISTORY, CANDLES), TARGETS[venue], strict=True):
         address = urlsplit(target)

@@ -15,6 +15,7 @@ import fastavro
 import pytest
 
 from app.settings import PROJECT
+from app.units import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from cli.parts import BRIDGE
 from replay.kraken import KrakenProtocol
 from replay.recording import read_kraken_trades
@@ -25,8 +26,6 @@ TRADE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "trade.avsc").re
 CANDLE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "candle.avsc").read_text()))
 QUOTE = fastavro.parse_schema(json.loads((PROJECT / "schemas" / "quote.avsc").read_text()))
 HEADER_BYTES = 5
-MILLISECOND_NS = 1_000_000
-MINUTE_NS = 60 * 10**9
 BINANCE = {"btcusdt": ("BTC-USDT", 9_757), "ethusdt": ("ETH-USDT", 6_106)}
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings at {RECORDINGS}")
 Fields = dict[str, Any]
@@ -97,7 +96,7 @@ def test_kraken_trades_are_read_as_plain_decimals_read_them() -> None:
             price=Decimal(price),
             size=Decimal(size),
             aggressor={"b": "buy", "s": "sell"}[side],
-            event_time_ns=int(Decimal(seconds) * 10**9),
+            event_time_ns=int(Decimal(seconds) * SECOND_NS),
         )
         for price, size, seconds, side, _kind, _misc, trade_id in answer
     ]
@@ -116,7 +115,7 @@ def kraken_candles() -> list[Fields]:
             "venue": "kraken",
             "instrument": "BTC-USDT",
             "interval": "1m",
-            "start_ns": seconds * 10**9,
+            "start_ns": seconds * SECOND_NS,
             **dict(zip(("open", "high", "low", "close", "volume"), map(Decimal, (*prices, volume)), strict=True)),
             "trade_count": count,
             "receive_time_ns": 0,
@@ -171,7 +170,7 @@ def session_frames(path: Path) -> list[str]:
 def micros(text: str) -> int:
     """A time of RFC 3339 in nanoseconds, without passing through a float."""
     since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+    return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
 
 
 def coinbase(frame: dict[str, Any]) -> list[Fields]:

@@ -23,6 +23,7 @@ from confluent_kafka import Producer
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.settings import PROJECT, Settings
+from app.units import SECOND_NS
 from local import ports
 
 WAIT_S = 120.0
@@ -50,7 +51,7 @@ def bar(
     return {
         **of,
         "interval": interval,
-        "start_ns": start_s * 10**9,
+        "start_ns": start_s * SECOND_NS,
         "state": "revised" if revision else "final",
         "revision": revision,
         "open": Decimal(100),

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 
 from app.settings import Settings, Writer
+from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange, VenueProtocol
 from replay.ledger import Ledger
@@ -12,7 +13,6 @@ from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
 from tests.integration.bridge_kit import Bridge, Script, bridging, relaying, server_tls, venue_of
 
-SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
 BTC, ETH = "BTC-USDT", "ETH-USDT"
 

@@ -8,17 +8,17 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.settings import Settings
+from app.units import MINUTE_NS, SECOND_NS
 from replay.market import MarketSpec, trades
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName
 from tests.integration.bridge_kit import Bridge
-from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS
+from tests.integration.bridge_run import BTC, ETH, START_NS
 
 if TYPE_CHECKING:
     from replay.exchange import Exchange
 
 INSTRUMENTS = (BTC, ETH)
-MINUTE_NS = 60 * SECOND_NS
 FIRST_NS = START_NS // MINUTE_NS * MINUTE_NS + MINUTE_NS
 """The first whole minute of the market."""
 WHOLE_MINUTES = 4

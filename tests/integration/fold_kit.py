@@ -31,10 +31,10 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.intervals import SECOND_NS
 from app.schema_registry import register_all
 from app.settings import PROJECT, Settings
 from app.topic_admin import apply
+from app.units import MILLISECOND_NS, SECOND_NS
 from local import ports
 from tests.integration.api_kit import LOCAL, WAIT_S, eventually
 from tests.integration.fold_oracle import Fields, PartitionOracle
@@ -46,7 +46,7 @@ _HEADER = struct.Struct(">bI")
 
 def trade(trade_id: str, price: str, at_s: float, **other: Any) -> Fields:
     """A trade of BTC-USDT on Binance, `at_s` seconds after START_NS, received a moment later."""
-    event_time_ns = START_NS + round(at_s * 1_000) * 1_000_000
+    event_time_ns = START_NS + round(at_s * 1_000) * MILLISECOND_NS
     return {
         "venue": "binance",
         "instrument": "BTC-USDT",
@@ -127,7 +127,7 @@ class Tape:
 
     def clock(self, at_s: float, venue: str = "binance", topic: str | None = None) -> None:
         """Write a venue's clock, `at_s` seconds after START_NS, into `trades` or another topic."""
-        value = self.avro.write("Clock", {"venue": venue, "time_ns": START_NS + round(at_s * 1_000) * 1_000_000})
+        value = self.avro.write("Clock", {"venue": venue, "time_ns": START_NS + round(at_s * 1_000) * MILLISECOND_NS})
         for partition in range(PARTITIONS):
             self.raw(value, key=venue.encode(), partition=partition, topic=topic)
 

@@ -17,6 +17,7 @@ from psycopg import sql
 from app.database import conninfo
 from app.database.partitions import ensure_days
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Fields, Writer, bar
 
 NOON_S = 1_767_268_800  # 2026-01-01T12:00:00Z
@@ -28,7 +29,7 @@ LINGER_MS = 100
 
 def trade(number: int, *, price: str = "100.5", size: str = "0.1", at_s: float = NOON_S) -> Fields:
     """A trade with Decimal amounts."""
-    time_ns = int(at_s * 10**9)
+    time_ns = int(at_s * SECOND_NS)
     return {
         **BINANCE_BTC,
         "trade_id": str(number),
@@ -44,7 +45,7 @@ def trade(number: int, *, price: str = "100.5", size: str = "0.1", at_s: float =
 
 def gap(first_id: int, last_id: int) -> Fields:
     """A gap in the trades of an instrument."""
-    times = {"from_time_ns": NOON_S * 10**9, "to_time_ns": NOON_S * 10**9 + 7}
+    times = {"from_time_ns": NOON_S * SECOND_NS, "to_time_ns": NOON_S * SECOND_NS + 7}
     return {**BINANCE_BTC, "first_missing_id": first_id, "last_missing_id": last_id, **times, "reason": "cut"}
 
 

@@ -11,6 +11,7 @@ import httpx
 from websockets.asyncio.client import connect
 
 from app.settings import PROJECT
+from app.units import SECOND_NS
 from cli.parts import BRIDGE
 from local import certificates
 from replay.exchange import Exchange
@@ -21,7 +22,7 @@ from tests.integration.bridge_kit import Script, server_tls
 PAGE = (PROJECT / "docs" / "adding-a-venue.md").read_text()
 CLIENT, TEST = re.findall(r"```cpp\n(.*?)```", PAGE, re.DOTALL)
 (EXCHANGE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-TRADE = SimulatedTrade("BTC-USDT", 7, "0.1", "2", "buy", 1_700_000_000 * 10**9)
+TRADE = SimulatedTrade("BTC-USDT", 7, "0.1", "2", "buy", 1_700_000_000 * SECOND_NS)
 MINUTE_MS = 1_700_000_000 // 60 * 60_000
 PROBE = """
 TEST(Toy, UnderstandsItsSimulatedExchange) {

@@ -20,6 +20,7 @@ import pytest
 from app.aggregate_bars import READ
 from app.database import migrate
 from app.settings import CRASH_AT, PROJECT, Settings
+from app.units import MINUTE_NS
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Writer, bar, eventually, serving, shown
 from tests.integration.fold_kit import (
     Group,
@@ -189,7 +190,7 @@ def test_windows_from_before_a_field_are_shown_while_no_sink_has_met_it_yet(decl
     added = f'    last: Annotated[int | None, Amount("Last price.")] = None\n{field}'
     with changed(declared, tmp_path, field, added), serving(declared) as api:
         (window,) = windows_shown(api, "vwap").json()["windows"]
-        assert (window["start_ns"], window["volume"], window["last"]) == (str(60 * 10**9), "2", None)
+        assert (window["start_ns"], window["volume"], window["last"]) == (str(MINUTE_NS), "2", None)
         assert api.bars() == [shown(bar(60, seq=1))]
         assert api.get("/readyz").json()["history"] == "postgres"
 

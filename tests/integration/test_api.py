@@ -10,6 +10,7 @@ import zmq
 from app.settings import Settings
 from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
+from app.units import MINUTE_NS
 from tests.integration.api_kit import BINANCE_BTC, Api, Fields, Writer, bar, eventually, serving, shown, standing
 
 SUBSCRIBE = {"op": "subscribe", "channel": "bars", **BINANCE_BTC, "interval": "1m"}
@@ -35,7 +36,7 @@ async def test_rest_and_snapshot_show_the_bars_that_were_produced(api: Api) -> N
     assert api.bars() == expected
     assert api.bars(interval="1s") == [shown(bar(60, seq=20, interval="1s"))]
     assert api.bars(limit=1) == expected[-1:]
-    assert api.bars(start_ns=60 * 10**9, end_ns=120 * 10**9) == expected[1:2]
+    assert api.bars(start_ns=MINUTE_NS, end_ns=2 * MINUTE_NS) == expected[1:2]
     async with api.ws() as client:
         assert await client.subscribe() == expected
     assert api.get("/api/v1/instruments").json()["instruments"] == [BINANCE_BTC]

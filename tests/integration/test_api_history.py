@@ -15,6 +15,7 @@ from app.partitions import partition_of
 from app.settings import Settings
 from app.topic_admin import apply
 from app.topics import load_topics
+from app.units import MINUTE_NS, SECOND_NS
 from tests.integration.api_kit import BINANCE_BTC, WAIT_S, Api, Fields, Writer, bar, eventually, serving, shown
 
 TABLES = """
@@ -59,8 +60,8 @@ class Database:
             "price": Decimal(price),
             "size": Decimal("0.5000"),
             "aggressor": "buy",
-            "event_time_ns": number * 10**9,
-            "receive_time_ns": number * 10**9 + 1,
+            "event_time_ns": number * SECOND_NS,
+            "receive_time_ns": number * SECOND_NS + 1,
             "conditions": list(conditions),
         }
         self._insert("trade", BINANCE_BTC | row)
@@ -183,7 +184,7 @@ async def test_without_postgres_the_bars_of_the_topic_are_served_and_the_api_say
         trades = api.get("/api/v1/trades", **BINANCE_BTC)
         assert (trades.status_code, trades.json()["error"]["code"]) == (503, "database_unavailable")
         assert refused(api, end_ns=0) == (503, "database_unavailable")
-        assert api.bars(start_ns=60 * 10**9) == [shown(bar(60, seq=2))]
+        assert api.bars(start_ns=MINUTE_NS) == [shown(bar(60, seq=2))]
 
 
 def test_bars_older_than_the_ring_are_refused_while_postgres_is_away(

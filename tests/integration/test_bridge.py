@@ -12,6 +12,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from app.partitions import partition_of
 from app.settings import Settings
+from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange
 from replay.ledger import Ledger, read_ledger
@@ -34,7 +35,6 @@ from tests.integration.bridge_kit import (
     venue_of,
 )
 
-SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 PARTITIONS = 4

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings, VenueConfig
 from app.topic_admin import apply
+from app.units import HOUR_NS, MILLISECOND_NS, SECOND_NS
 from local import certificates, ports, stack
 from local.kafka import Kafka
 from replay.coinbase import CoinbaseProtocol
@@ -49,7 +50,7 @@ from tests.integration.bridge_kit import (
     venue_of,
     with_quotes,
 )
-from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, running, trade
+from tests.integration.bridge_run import BTC, ETH, START_NS, running, trade
 
 CLOCK_DELAY_NS = SECOND_NS
 CLOCK_INTERVAL_NS = 250_000_000
@@ -60,7 +61,7 @@ DAY = datetime.timedelta(days=1)
 
 def binance_frame(**changes: str) -> RecordedFrame:
     """A good frame of Binance with some fields replaced, as JSON text."""
-    good = {"t": "77", "p": '"100.1"', "q": '"1"', "T": str(START_NS // 1_000_000), "s": '"BTCUSDT"', "m": "true"}
+    good = {"t": "77", "p": '"100.1"', "q": '"1"', "T": str(START_NS // MILLISECOND_NS), "s": '"BTCUSDT"', "m": "true"}
     fields = ",".join(f'"{name}":{text}' for name, text in {**good, **changes}.items())
     return RecordedFrame(0, "btcusdt@trade", f'{{"stream":"btcusdt@trade","data":{{"e":"trade",{fields}}}}}')
 
@@ -184,7 +185,7 @@ async def test_garbage_of_the_exchange_costs_no_trade_and_moves_no_clock(
         as_told(each) for each in trades_of(records, VenueName.BINANCE) if int(each.fields["trade_id"]) < 10
     ] == good
     last_clock = clocks_of(records, VenueName.BINANCE)[-1]
-    assert last_clock.fields["time_ns"] < START_NS + 3_600 * SECOND_NS
+    assert last_clock.fields["time_ns"] < START_NS + HOUR_NS
 
 
 async def test_a_refused_subscription_is_told_and_the_others_go_on(

@@ -17,6 +17,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from app.settings import Settings, Writer
+from app.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from local import certificates
 from replay.binance import BinanceProtocol
 from replay.bitstamp import BitstampProtocol
@@ -44,14 +45,13 @@ from tests.integration.bridge_kit import (
     trades_of,
     venue_of,
 )
-from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, Run, running, trade
+from tests.integration.bridge_run import BTC, ETH, START_NS, Run, running, trade
 
 BINANCE = VenueName.BINANCE
 INSTRUMENTS = (BTC, ETH, "SOL-USDT")
 TRADES = 6_000
 OFTEN = 500
 MISSED = 250
-HOUR_NS = 3_600 * SECOND_NS
 LONG = 60_000
 """Trades whose list is longer than 4 MiB."""
 MOST_HELD = 524_288
@@ -502,7 +502,7 @@ async def test_of_too_many_trades_that_wait_all_reach_kafka_and_it_is_told_whose
     missed, live = 200_000, MOST_HELD + A_FRAME
     async with Exchange(protocol, script, server_tls(certs), remembered=missed) as exchange:
         for number in range(2, missed + 1):  # more than its history gives back while the test runs
-            exchange.history.add(replace(trade(number), event_time_ns=ended_ns + number * 1_000_000))
+            exchange.history.add(replace(trade(number), event_time_ns=ended_ns + number * MILLISECOND_NS))
         read = {name: venue_of(name, exchange, (BTC, ETH), certs.ca)}
         with bridging(here.model_copy(update={"venues": read})) as bridge:
             await exchange.heard((BTC, ETH))
@@ -548,7 +548,7 @@ async def test_what_is_traded_until_a_subscription_works_is_fetched_where_ids_do
     here: Settings, certs: certificates.Certificates
 ) -> None:
     script, protocol = Script(), Hesitant((BTC, ETH))
-    since_ns = time.time_ns() // SECOND_NS * SECOND_NS - 60 * SECOND_NS
+    since_ns = time.time_ns() // SECOND_NS * SECOND_NS - MINUTE_NS
     made = [replace(one, event_time_ns=since_ns + one.trade_id * SECOND_NS) for one in some(1, 3)]
     patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
@@ -685,7 +685,7 @@ async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listen
 def recent(first: int, last: int) -> list[SimulatedTrade]:
     """Trades of the last minute: a bridge that was away for longer than a day fetches none."""
     now_ns = time.time_ns() // SECOND_NS * SECOND_NS
-    return [replace(one, event_time_ns=now_ns - 60 * SECOND_NS + one.trade_id) for one in some(first, last)]
+    return [replace(one, event_time_ns=now_ns - MINUTE_NS + one.trade_id) for one in some(first, last)]
 
 
 async def test_a_history_that_knows_no_pages_may_be_longer_than_a_page(

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from app.settings import Settings, Writer
+from app.units import HOUR_NS, SECOND_NS
 from local import certificates
 from replay.exchange import Exchange
 from replay.market import MarketSpec, trades
@@ -38,11 +39,10 @@ from tests.integration.bridge_kit import (
     venue_of,
     with_quotes,
 )
-from tests.integration.bridge_run import BTC, ETH, SECOND_NS, START_NS, trade
+from tests.integration.bridge_run import BTC, ETH, START_NS, trade
 
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 TRADES = 500
-HOUR_NS = 3_600 * SECOND_NS
 PARTITIONS = 4
 WITHOUT_TIME = (VenueName.BINANCE,)
 WITHOUT_ORDER = (VenueName.BITSTAMP, VenueName.KRAKEN)

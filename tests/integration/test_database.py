@@ -23,6 +23,7 @@ from app.database.aggregate_tables import aggregate_table, make_tables
 from app.database.partitions import day_of, ensure_days
 from app.database.tables import BY_DAY, metadata
 from app.settings import PROJECT, Settings
+from app.units import DAY_NS
 from tests.unit.app.aggregates.test_declaration import Everything
 
 NEW_YEAR = date(2026, 1, 1)
@@ -195,8 +196,8 @@ def test_the_analysts_view_has_what_is_derived_and_the_start_as_a_time(settings:
     [
         (0, date(1970, 1, 1)),
         (-1, date(1969, 12, 31)),
-        (86_400 * 10**9 - 1, date(1970, 1, 1)),
-        (86_400 * 10**9, date(1970, 1, 2)),
+        (DAY_NS - 1, date(1970, 1, 1)),
+        (DAY_NS, date(1970, 1, 2)),
         (2**63 - 1, date(2262, 4, 11)),
         (-(2**63), date(1677, 9, 21)),
     ],

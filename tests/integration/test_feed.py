@@ -23,6 +23,7 @@ from app.schema_registry import register_own
 from app.settings import Settings
 from app.status import State, Status
 from app.topic_admin import apply
+from app.units import SECOND_NS
 from tests.integration.api_kit import Writer, bar, eventually
 from tests.integration.test_schema_waits import behind_front
 
@@ -60,7 +61,7 @@ def begun(settings: Settings, kind: type[Feed]) -> Iterator[tuple[Feed, list[tup
     status = Status()
 
     def apply_bars(keyed: KeyedBars, _read: object) -> None:
-        delivered.extend((key.instrument, each.start_ns // 10**9, each.order.seq) for key, each in keyed)
+        delivered.extend((key.instrument, each.start_ns // SECOND_NS, each.order.seq) for key, each in keyed)
 
     feed = kind(
         settings,

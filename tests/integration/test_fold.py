@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.integration.fold_kit import (
     START_NS,
     Tape,
@@ -64,4 +65,4 @@ def test_a_correction_reads_the_log_again_and_revises_the_bars(settings: Setting
     minute = last["1m", START_NS]
     assert (minute["state"], minute["revision"], minute["high"]) == ("revised", 2, Decimal(250))
     assert (minute["trade_count"], minute["volume"]) == (58, Decimal(29))
-    assert last["1s", START_NS + 31 * 10**9]["trade_count"] == 0
+    assert last["1s", START_NS + 31 * SECOND_NS]["trade_count"] == 0

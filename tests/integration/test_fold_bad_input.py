@@ -8,6 +8,7 @@ import fastavro
 
 from app.records import without_logical_types
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.chaos.market import VENUES
 from tests.integration.api_kit import eventually
 from tests.integration.broker_files import FORMAT_AT, LAST_OFFSET_DELTA_AT, batch_on_disk, damage
@@ -28,7 +29,7 @@ from tests.integration.fold_oracle import differences
 
 AHEAD = "event time is too far ahead of its receive time"
 CLOCK_AHEAD = "the clock's time is too far ahead of when it came to the log"
-YEAR_2099_NS = 4_070_908_800 * 10**9
+YEAR_2099_NS = 4_070_908_800 * SECOND_NS
 
 
 def with_price(tape: Tape, settings: Settings, unscaled: int) -> bytes:

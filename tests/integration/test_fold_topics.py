@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.integration.api_kit import eventually
 from tests.integration.fold_kit import (
     START_NS,

@@ -14,6 +14,7 @@ from app.bars import Bar, Instrument, SeriesKey
 from app.database import conninfo, migrate
 from app.history import History, HistoryUnavailable, Positions
 from app.settings import Settings
+from app.units import MINUTE_NS
 from local import ports
 from local.postgres import Postgres
 from tests.integration.api_kit import Fields, bar
@@ -21,7 +22,6 @@ from tests.integration.sql_kit import insert
 from tests.own_server import frozen, launched
 
 BTC = Instrument("binance", "BTC-USDT")
-MINUTE_NS = 60 * 10**9
 CHANNEL = "aggregates.mean"
 
 

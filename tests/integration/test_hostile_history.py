@@ -11,12 +11,13 @@ from typing import Final
 import pytest
 
 from app.settings import Settings, VenueConfig
+from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import Bridge, Script, bridge_settings, bridging, read_topic, server_tls, trades_of
-from tests.integration.bridge_run import BTC, ETH, SECOND_NS, trade
+from tests.integration.bridge_run import BTC, ETH, trade
 from tests.integration.hostile_server import Client, HistoryAttack, HostileHistory, answered, forever, paced
 from tests.integration.test_hostile_server import BOUND_MIB, CHUNKED, OK, PACKED, peak_mib, says
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from app import dead_letters
-from app.intervals import SECOND_NS
 from app.settings import CRASH_AT, Settings
 from app.topic_admin import apply
+from app.units import MINUTE_NS, SECOND_NS
 from replay.market import MarketSpec, trades
 from replay.quotes import SimulatedQuote, quoted
 from replay.trade import SimulatedTrade
@@ -40,7 +40,7 @@ def joined(settings: Settings, tmp_path: Path) -> Settings:
     """Settings by which Binance has quotes, and trades may come too late for theirs within the test."""
     venues = tmp_path / "venues.yaml"
     venues.write_text("binance: {trade_ids: contiguous, quotes: true}\n")
-    limits = {"quote_horizon_ns": 20 * SECOND_NS, "quote_max_age_ns": 5 * SECOND_NS, "horizon_ns": 60 * SECOND_NS}
+    limits = {"quote_horizon_ns": 20 * SECOND_NS, "quote_max_age_ns": 5 * SECOND_NS, "horizon_ns": MINUTE_NS}
     return with_topics(settings.model_copy(update={"venues_file": venues, "session_timeout_ms": 2_000, **limits}))
 
 

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
+from app.units import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from local import certificates, ports
 from replay.binance_usdm import BinanceUsdmProtocol
 from replay.exchange import Exchange, VenueProtocol
@@ -22,12 +23,11 @@ from replay.venues import VenueName, protocol_of
 from tests import parts
 from tests.integration.api_kit import LOCAL, Writer, eventually
 from tests.integration.bridge_kit import bridge_settings, bridging, server_tls, venue_of
-from tests.integration.bridge_run import BTC, SECOND_NS
-from tests.integration.candle_market import FIRST_NS, INSTRUMENTS, MINUTE_NS, MinutesMarket, with_candles
+from tests.integration.bridge_run import BTC
+from tests.integration.candle_market import FIRST_NS, INSTRUMENTS, MinutesMarket, with_candles
 
 PATIENCE_MS = 2_000
 MINUTES = 8
-MILLISECOND_NS = 1_000_000
 CUT_NS = FIRST_NS + 2 * MINUTE_NS
 """The end of a minute that a trade lies across."""
 

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.intervals import SECOND_NS, duration_ns
+from app.intervals import duration_ns
 from app.settings import Settings
+from app.units import MILLISECOND_NS, SECOND_NS
 from local import certificates
 from replay.exchange import Exchange, Source
 from replay.recording import FrameRecording, TradeRecording, read_kraken_trades
@@ -36,7 +37,6 @@ pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason=f"no recordings 
 
 EXACT = Context(prec=100)
 BTC = "BTC-USDT"
-MILLISECOND_NS = 1_000_000
 SNAPSHOT_BARS = 500
 MINUTE_S = 60
 VALUES = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.settings import Settings, Writer
 from app.topic_admin import apply
+from app.units import SECOND_NS
 from local import certificates, ports, stack
 from local.kafka import Kafka
 from replay.exchange import Exchange
@@ -35,7 +36,7 @@ from tests.network import Network
 
 VENUE = VenueName.BINANCE
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
-START_NS = 1_700_000_000 * 10**9
+START_NS = 1_700_000_000 * SECOND_NS
 PARTITIONS = 4
 
 

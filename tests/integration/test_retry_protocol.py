@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
@@ -38,7 +39,7 @@ def asked() -> Iterator["zmq.Socket[bytes]"]:
 
 
 def trade(number: int) -> SimulatedTrade:
-    return SimulatedTrade(BTC, number, "100.1", "0.5", "buy", 1_700_000_000_000_000_000 + number * 1_000_000)
+    return SimulatedTrade(BTC, number, "100.1", "0.5", "buy", 1_700_000_000_000_000_000 + number * MILLISECOND_NS)
 
 
 async def test_it_answers_as_the_page_says(

@@ -7,11 +7,12 @@ from typing import Final
 import pytest
 
 from app.settings import Settings
+from app.units import SECOND_NS
 from local import ports
 from local.certificates import Certificates
 from local.kafka import Kafka
 from tests.integration.api_kit import eventually
-from tests.integration.bridge_run import SECOND_NS, START_NS, running, trade
+from tests.integration.bridge_run import START_NS, running, trade
 from tests.integration.fold_kit import Avro, folding, read_bars, with_topics
 from tests.own_server import launched
 

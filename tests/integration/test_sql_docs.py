@@ -11,6 +11,7 @@ import pytest
 from app import topic_admin
 from app.database import conninfo
 from app.settings import PROJECT, Settings
+from app.units import DAY_NS, MINUTE_NS, SECOND_NS
 from tests.integration.api_kit import bar, eventually
 from tests.integration.sql_kit import NOON_S, Database, Tape, trade
 from tests.parts import running
@@ -20,15 +21,14 @@ QUERIES = dict(SECTION.findall((PROJECT / "docs" / "sql.md").read_text()))
 OPERATING = dict(SECTION.findall((PROJECT / "docs" / "operating.md").read_text()))
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-NOON_NS = NOON_S * 10**9
-MINUTE_NS = 60 * 10**9
+NOON_NS = NOON_S * SECOND_NS
 OHLC = (Decimal(100), Decimal("110.10"), Decimal("1e-18"), Decimal("101.5"))
 VOLUME = Decimal("0.3")
 VWAP = Decimal("105.666666666666666667")
 NO_PRICES = (Decimal(0),) * 4
 DAY_S = 86_400
 MIDNIGHT_S = NOON_S + DAY_S // 2
-MIDNIGHT_NS, DAY_NS = MIDNIGHT_S * 10**9, DAY_S * 10**9
+MIDNIGHT_NS = MIDNIGHT_S * SECOND_NS
 PRICE_AND_SIZE = (Decimal("100.5"), Decimal("0.1"))
 
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
@@ -53,10 +53,10 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         (NOON_NS + 31 * MINUTE_NS, 3, 2, VOLUME, Decimal("0.1")),
     ],
     "Trades that their venue corrected or cancelled": [
-        (MIDNIGHT_NS - DAY_NS + 60 * 10**9, "8", *PRICE_AND_SIZE, "correct", Decimal(97), Decimal("0.1")),
-        (NOON_NS + 40 * 10**9, "2", *PRICE_AND_SIZE, "correct", Decimal(99), Decimal("0.1")),
+        (MIDNIGHT_NS - DAY_NS + MINUTE_NS, "8", *PRICE_AND_SIZE, "correct", Decimal(97), Decimal("0.1")),
+        (NOON_NS + 40 * SECOND_NS, "2", *PRICE_AND_SIZE, "correct", Decimal(99), Decimal("0.1")),
         (NOON_NS + 31 * MINUTE_NS, "7", *PRICE_AND_SIZE, "cancel", *PRICE_AND_SIZE),
-        (MIDNIGHT_NS - 60 * 10**9, "9", *PRICE_AND_SIZE, "cancel", *PRICE_AND_SIZE),
+        (MIDNIGHT_NS - MINUTE_NS, "9", *PRICE_AND_SIZE, "cancel", *PRICE_AND_SIZE),
     ],
     "How a bar changed after it was final": [
         (0, "final", Decimal("101.5"), VOLUME, 7),

@@ -20,6 +20,7 @@ from app import topic_admin
 from app.database import migrate
 from app.kafka_admin import admin_client
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.integration.api_kit import WAIT_S, bar, eventually
 from tests.integration.broker_files import damage
 from tests.integration.fold_kit import make_anew, read
@@ -153,7 +154,7 @@ def test_a_sink_stores_again_what_a_database_lost_that_it_had_committed(settings
 
 def test_what_is_no_row_becomes_a_dead_letter_and_nothing_else_stops(settings: Settings, tape: Tape) -> None:
     database = Database(settings)
-    in_2099 = trade(4, at_s=4_070_908_800) | {"receive_time_ns": NOON_S * 10**9}
+    in_2099 = trade(4, at_s=4_070_908_800) | {"receive_time_ns": NOON_S * SECOND_NS}
     values = [tape.corrupt_trade(), tape.unknown_schema(), tape.unknown_schema(schema_id=2**32 - 1), tape.protobuf()]
     tape.trades([trade(3, price="0"), in_2099, trade(5) | {"trade_id": "5\0"}, trade(5) | {"conditions": ["\0"]}])
     tape.trades([trade(5) | {"trade_id": random_text(3_000)}])
@@ -314,7 +315,7 @@ async def test_a_day_that_goes_between_its_making_and_its_rows_is_made_again(
 ) -> None:
     migrate(settings)
     sink, database, tp = SqlWriter(settings), Database(settings), TP(settings.topic("trades"), 0)
-    row: Row = ("v", "A-B", "1", NEW_YEAR, 1, "1", "1", "buy", NOON_S * 10**9, 0, [], "live", None, None, 0, 0)
+    row: Row = ("v", "A-B", "1", NEW_YEAR, 1, "1", "1", "buy", NOON_S * SECOND_NS, 0, [], "live", None, None, 0, 0)
     batch = [Pending(tp, 0, 1, Rows({"trade": [row]}, {NEW_YEAR}))]
     sink.begin(tp, "epoch", 0)
     makings: list[int] = []

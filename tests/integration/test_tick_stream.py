@@ -22,6 +22,7 @@ from app.tick_stream import Lost, Origin, Tick, TickStream
 from app.tick_stream import stream as stream_module
 from app.tick_stream.sessions import mark_of_namespace
 from app.topic_admin import apply
+from app.units import SECOND_NS
 from local import certificates, ports
 from replay.exchange import Exchange
 from replay.market import MarketSpec, trades
@@ -43,7 +44,6 @@ from tests.integration.bridge_kit import (
 VENUE = VenueName.BINANCE
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 TRADES = 30_000
-SECOND_NS = 10**9
 START_NS = 1_700_000_000 * SECOND_NS
 PARTITIONS = 4
 ZERO, ONE, TWO, THREE = (number * 12 for number in (b"0", b"1", b"2", b"3"))

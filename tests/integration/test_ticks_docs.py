@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.settings import PROJECT, Settings
 from app.tick_stream import Origin
+from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange
 from replay.market import MarketSpec, trades
@@ -27,7 +28,7 @@ async def test_the_pages_program_prints_every_trade(
 ) -> None:
     venue = VenueName.BINANCE
     spec = MarketSpec(INSTRUMENTS, rate=1_000, seed=9, resolution_ns=PROTOCOLS[venue].resolution_ns)
-    market = list(itertools.islice(trades(spec, 1_700_000_000 * 10**9), TRADES))
+    market = list(itertools.islice(trades(spec, 1_700_000_000 * SECOND_NS), TRADES))
     last, script = market[-1], Script()
     async with Exchange(protocol_of(venue, INSTRUMENTS), script, server_tls(certs)) as exchange:
         here = bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})

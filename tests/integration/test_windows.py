@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.integration.api_kit import BINANCE_BTC, Api, eventually, serving
 from tests.integration.fold_kit import Tape, folding, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import Fields
@@ -22,7 +23,7 @@ OVER_S: Final = 10_000  # after the end of post-market hours
 
 def at(bar: Fields) -> str:
     """The window's start by UTC's clock."""
-    return f"{datetime.fromtimestamp(int(bar['start_ns']) // 10**9, UTC):%H:%M}"
+    return f"{datetime.fromtimestamp(int(bar['start_ns']) // SECOND_NS, UTC):%H:%M}"
 
 
 def shown(bars: Iterable[Fields], interval: str) -> dict[str, tuple[str, int, Decimal]]:

@@ -13,7 +13,8 @@ from agents.aggregates import AggregateFailed
 from agents.fold.driver import FoldDriver
 from app.partitions import partition_of
 from app.settings import PROJECT, Settings
-from tests.topology.test_fold_driver import MINUTE_NS, START_NS, trade
+from app.units import MINUTE_NS
+from tests.topology.test_fold_driver import START_NS, trade
 
 PAGE = (PROJECT / "docs" / "aggregates.md").read_text()
 EXAMPLE, TEST = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.fold.driver import FoldDriver, Output
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import MINUTE_NS, SECOND_NS
 
-MINUTE_NS = 60 * SECOND_NS
 START_NS = 1_700_000_040 * SECOND_NS  # a whole minute
 SETTINGS = Settings(intervals=("1s", "1m"))
 STATE_KINDS = {b"B": "bar", b"I": "trade ids", b"L": "intervals", b"T": "patience", b"R": "rules"}

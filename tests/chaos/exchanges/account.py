@@ -7,9 +7,9 @@ from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from app.intervals import SECOND_NS
 from app.schema_registry import register_all
 from app.settings import Settings
+from app.units import SECOND_NS
 from replay.faults import LAST_DAY_OF_2099_NS
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import MINUTE_NS
 from tests.chaos.storm import place, schedule
 from tests.chaos.storm.crew import PARTS
 from tests.chaos.storm.market import Market
@@ -26,7 +26,7 @@ def run(home: Path, seed: int, seconds: float, tally: Tally) -> None:
 
 def _settings(home: Path) -> Settings:
     """A silent worker is given up soon, and bars become too old to correct within a round."""
-    return Settings(home=home, session_timeout_ms=3_000, horizon_ns=60 * SECOND_NS, sink_flush_ms=50)
+    return Settings(home=home, session_timeout_ms=3_000, horizon_ns=MINUTE_NS, sink_flush_ms=50)
 
 
 def _run(where: Place, seed: int, seconds: float, tally: Tally) -> None:

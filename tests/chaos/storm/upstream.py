@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from app.intervals import SECOND_NS
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.chaos.market import VENUES
 from tests.integration.fold_kit import Tape, trade
 from tests.integration.fold_oracle import Fields

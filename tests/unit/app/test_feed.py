@@ -21,8 +21,9 @@ from app.records import RecordReader
 from app.schema_lookup import RegistryAway, RegistrySchemas
 from app.settings import Settings
 from app.status import State, Status
+from app.units import MINUTE_NS
 from app.views import EVER_NS
-from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
+from tests.unit.app.test_views import KEY, final, forming
 
 PATIENCE_S = 60.0
 

@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from app.intervals import DAY_NS, SECOND_NS, read_interval
+from app.intervals import read_interval
 from app.settings import Settings
+from app.units import DAY_NS, SECOND_NS
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 from app.bar_feed.meter import Meter
 from app.metrics import Metrics
 from app.status import State, Status
-
-MS_NS = 1_000_000
+from app.units import MILLISECOND_NS
 
 
 class Clock:
@@ -17,7 +16,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_ms = 0
-        stopped = SimpleNamespace(time_ns=lambda: self.now_ms * MS_NS)
+        stopped = SimpleNamespace(time_ns=lambda: self.now_ms * MILLISECOND_NS)
         for module in ("app.bar_feed.meter", "app.status"):
             monkeypatch.setattr(f"{module}.time", stopped)
 
@@ -34,7 +33,7 @@ def appended(at_ms: int) -> Any:
 def lag_ms(metrics: Metrics, topic: str = "bars") -> float:
     lag_ns = metrics.registry.get_sample_value("livetape_view_lag_ns", {"topic": topic})
     assert lag_ns is not None
-    return lag_ns / MS_NS
+    return lag_ns / MILLISECOND_NS
 
 
 def test_a_view_that_stands_still_falls_behind_and_one_on_a_quiet_topic_does_not(clock: Clock) -> None:

@@ -19,9 +19,9 @@ from app.movers import Direction, Movers, movers_key
 from app.partitions import Partition
 from app.settings import Settings
 from app.status import State, Status
+from app.units import SECOND_NS
 from app.views import BarView
 
-SECOND = 10**9
 INTERVALS = ("1s", "5s", "1m", "1h")
 
 
@@ -31,7 +31,7 @@ def view_of(prices: Mapping[tuple[str, str], Mapping[int, tuple[str, str]]], int
     for (venue, instrument), bars in prices.items():
         for second, (opened, closed) in bars.items():
             order = Order(0, second, committed=True, revision=0)
-            bar = Bar(second * SECOND, order, text=encode({"open": opened, "close": closed}))
+            bar = Bar(second * SECOND_NS, order, text=encode({"open": opened, "close": closed}))
             view.apply([(SeriesKey(venue, instrument, interval), bar)])
     return view
 
@@ -77,12 +77,14 @@ def test_no_ranking_is_given_of_an_interval_that_reaches_back_to_bars_which_were
     status.set_unread(Partition("bars.1s", 1, 4), before=50)
     with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
         movers.check_whole("1m")
-    status.set_begin(Partition("bars.1s", 0, 4), "1s", 90 * SECOND)
-    status.set_begin(Partition("bars.1s", 1, 4), "1s", 101 * SECOND)
+    status.set_begin(Partition("bars.1s", 0, 4), "1s", 90 * SECOND_NS)
+    status.set_begin(Partition("bars.1s", 1, 4), "1s", 101 * SECOND_NS)
     with pytest.raises(RequestRefused, match=Code.NO_DATABASE):
         movers.check_whole("1m")
     movers.check_whole("5s")
-    view.apply([(SeriesKey("v", "A", "1s"), Bar(160 * SECOND, Order(0, 160, committed=True, revision=0), text="{}"))])
+    view.apply(
+        [(SeriesKey("v", "A", "1s"), Bar(160 * SECOND_NS, Order(0, 160, committed=True, revision=0), text="{}"))]
+    )
     movers.check_whole("1m")
 
 
@@ -93,7 +95,7 @@ def test_of_a_venue_that_stands_still_instruments_whose_bars_were_not_all_read_a
     view, status = view_of({("v", "A"): {100: ("1", "2"), 160: ("1", "3")}} | stood), Status()
     movers = Movers(view, status, INTERVALS)
     status.set_unread(partition, before=50)
-    status.set_begin(partition, "1s", 101 * SECOND)
+    status.set_begin(partition, "1s", 101 * SECOND_NS)
     movers.check_whole("1m")
     assert [mover.key.instrument for mover in movers.ranked("1m", Direction.BOTH, 10)] == ["B", "A"]
     assert [mover.key.instrument for mover in movers.ranked("5s", Direction.BOTH, 10)] == ["B", "F", "A"]
@@ -123,7 +125,7 @@ def test_an_interval_that_is_none_or_whose_windows_overlap_is_refused(interval: 
 
 def later(second: int, opened: str, closed: str) -> Bar:
     return Bar(
-        second * SECOND, Order(0, second, committed=True, revision=0), text=encode({"open": opened, "close": closed})
+        second * SECOND_NS, Order(0, second, committed=True, revision=0), text=encode({"open": opened, "close": closed})
     )
 
 
@@ -197,7 +199,7 @@ def test_listeners_hear_of_a_change_once_and_of_none_not(monkeypatch: pytest.Mon
     movers, listener = Movers(view, Status(), INTERVALS), Listener()
     first = json.loads(movers.subscribe("1m", listener))
     assert (first["type"], [each["change"] for each in first["movers"]]) == ("movers", ["0"])
-    later = Bar(6 * SECOND, Order(0, 6, committed=True, revision=0), text=encode({"open": "1", "close": "2"}))
+    later = Bar(6 * SECOND_NS, Order(0, 6, committed=True, revision=0), text=encode({"open": "1", "close": "2"}))
     view.apply([(SeriesKey("v", "A", "1s"), later)])
     movers._tell("1m")
     movers._tell("1m")

@@ -12,7 +12,8 @@ from app.services import Services
 from app.settings import Settings
 from app.status import Origin, State
 from app.stored_bars import FIRST_NS, found_bars
-from tests.unit.app.test_views import KEY, MINUTE_NS, final, forming
+from app.units import MINUTE_NS
+from tests.unit.app.test_views import KEY, final, forming
 
 LATE = Partition("bars", 0, 1)
 NAMES = {"venue": KEY.venue, "instrument": KEY.instrument, "interval": KEY.interval}

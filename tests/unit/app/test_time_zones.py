@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from app.time_zones import SECOND_NS, midnight_ns, utc_offsets
+from app.time_zones import midnight_ns, utc_offsets
+from app.units import SECOND_NS
 
 
 def test_midnight_is_the_zones_own() -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.intervals import SECOND_NS
 from app.settings import Settings
 from app.topic_admin import ClusterTopic, TopicsRefused, plan
 from app.topics import Topic, load_topics
+from app.units import DAY_NS
 
 SETTINGS = Settings(namespace="live")
 TOPICS = load_topics(SETTINGS)
@@ -86,7 +86,7 @@ def test_what_to_do_about_an_empty_topic_that_a_broker_made_by_itself_is_said() 
 
 
 def test_trades_must_outlast_the_horizon_and_the_longest_outage() -> None:
-    too_long = SETTINGS.model_copy(update={"longest_outage_ns": 3 * 86_400 * SECOND_NS})
+    too_long = SETTINGS.model_copy(update={"longest_outage_ns": 3 * DAY_NS})
     with pytest.raises(TopicsRefused, match="longest outage, 260100 s"):
         plan(TOPICS, {}, too_long)
 

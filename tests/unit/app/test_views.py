@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from app.bars import Bar, SeriesKey
 from app.partitions import Partition, Position
+from app.units import MINUTE_NS
 from app.views import BarView
 
 KEY = SeriesKey("binance", "BTC-USDT", "1m")
-MINUTE_NS = 60_000_000_000
 DEPTH = 4
 
 

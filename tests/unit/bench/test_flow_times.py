@@ -1,5 +1,6 @@
 """Which update covers which trade, and how long that took."""
 
+from app.units import MILLISECOND_NS, SECOND_NS
 from bench.flow_times import first_covering, percentiles
 
 SENT = {("BTC-USDT", 1): 10, ("BTC-USDT", 2): 20, ("BTC-USDT", 3): 30, ("ETH-USDT", 2): 15}
@@ -20,8 +21,8 @@ def test_a_trade_that_no_update_reaches_is_missing() -> None:
 
 
 def test_percentiles_are_of_the_time_since_the_trade_was_sent() -> None:
-    sent = {("BTC-USDT", number): number * 10**9 for number in range(200)}
-    heard = {key: sent_ns + key[1] * 10**6 for key, sent_ns in sent.items() if key[1] < 100}
+    sent = {("BTC-USDT", number): number * SECOND_NS for number in range(200)}
+    heard = {key: sent_ns + key[1] * MILLISECOND_NS for key, sent_ns in sent.items() if key[1] < 100}
     assert percentiles("x", sent, heard) == {"x_trades": 100, "x_p50_ms": 50.0, "x_p99_ms": 99.0}
 
 

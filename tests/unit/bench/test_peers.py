@@ -3,13 +3,13 @@
 from decimal import Decimal
 from pathlib import Path
 
+from app.units import HOUR_NS, SECOND_NS
 from bench.bars import BarKey, BarValues
 from bench.python_trades import PeerTrade, add, first_bar
 from bench.recomputed_bars import recompute
 from bench.trades_topic import CLOCK_EVERY_NS, START_NS, VENUE, SchemaIds, TradesSpec, records
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
-SECOND_NS = 1_000_000_000
 
 
 def test_the_open_and_close_follow_the_sequence_and_not_the_arrival() -> None:
@@ -45,7 +45,7 @@ def test_clocks_go_into_every_partition_and_the_last_one_closes_every_window() -
     assert {record.partitions for record in clocks} == {(0, 1, 2)}
     times = [record.time_ns for record in clocks]
     assert times[:4] == [START_NS + number * CLOCK_EVERY_NS for number in range(4)]
-    assert times[-1] >= START_NS + 3_600 * SECOND_NS
+    assert times[-1] >= START_NS + HOUR_NS
     assert written[-1] is clocks[-1]
 
 

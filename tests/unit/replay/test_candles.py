@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from replay.candles import MINUTE_NS, Candles, SimulatedCandle, newest_first
+from app.units import MINUTE_NS
+from replay.candles import Candles, SimulatedCandle, newest_first
 from replay.trade import SimulatedTrade
 
 

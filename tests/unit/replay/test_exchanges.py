@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.units import SECOND_NS
 from replay.binance import BinanceProtocol
 from replay.binance_usdm import BinanceUsdmProtocol
 from replay.bitstamp import BETWEEN_IDS
@@ -30,7 +31,6 @@ from replay.trade import SimulatedTrade, rfc3339
 from replay.venues import VenueName, protocol_of
 from tests.integration.bridge_kit import Script
 
-SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 SPEC = MarketSpec(INSTRUMENTS, rate=100, seed=7)

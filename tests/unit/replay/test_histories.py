@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.units import SECOND_NS
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
 
-SECOND_NS = 1_000_000_000
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT")
 LISTS = {
     VenueName.BINANCE: "/api/v3/exchangeInfo",

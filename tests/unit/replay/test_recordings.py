@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 
 from app.settings import PROJECT
+from app.units import SECOND_NS
 from local.certificates import Certificates
 from replay.capture import MOST_AHEAD, CaptureSource, read_capture
 from replay.command import app
@@ -244,7 +245,7 @@ def capture(
     for time_ns, payload in packets:
         untagged = ethernet_frame(payload, *ADDRESS)
         frame = untagged[:12] + tags + untagged[12:]
-        seconds, below_ns = divmod(time_ns, 10**9)
+        seconds, below_ns = divmod(time_ns, SECOND_NS)
         below = below_ns if magic == 0xA1B23C4D else below_ns // 1_000
         parts += [struct.pack(f"{order}IIII", seconds, below, len(frame[:kept]), len(frame)), frame[:kept]]
     return b"".join(parts)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from app.units import MILLISECOND_NS
 from replay.exchange import Exchange
 from replay.quotes import SimulatedQuote
 from replay.trade import SimulatedTrade
@@ -44,7 +45,9 @@ class Talk:
 TALKS = {
     VenueName.BINANCE: Talk(
         path="/stream",
-        trade=SimulatedTrade("BTC-USDT", 3735683259, "61837.63000000", "0.02000000", "sell", 1_723_161_255_342 * 10**6),
+        trade=SimulatedTrade(
+            "BTC-USDT", 3735683259, "61837.63000000", "0.02000000", "sell", 1_723_161_255_342 * MILLISECOND_NS
+        ),
         subscribe='{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}',
         subscribed='{"result":null,"id":1}',
         trade_frame='{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255342,"s":"BTCUSDT","t":3735683259,'
@@ -60,13 +63,13 @@ TALKS = {
     ),
     VenueName.BINANCE_USDM: Talk(
         path="/market/stream",
-        trade=SimulatedTrade("CTK-USDT", 16599292, "1.01100", "10", "buy", 1_626_992_741_421 * 10**6),
+        trade=SimulatedTrade("CTK-USDT", 16599292, "1.01100", "10", "buy", 1_626_992_741_421 * MILLISECOND_NS),
         subscribe='{"method":"SUBSCRIBE","params":["ctkusdt@aggTrade"],"id":1}',
         subscribed='{"result":null,"id":1}',
         trade_frame='{"stream":"ctkusdt@aggTrade","data":{"e":"aggTrade","E":1626992741421,"a":16599292,"s":"CTKUSDT",'
         '"p":"1.01100","q":"10","f":16599292,"l":16599292,"T":1626992741421,"m":false}}',
         quote=SimulatedQuote(
-            "CTK-USDT", 600859609004, "1.01000", "85782", "1.01100", "6483", 1_626_992_741_421 * 10**6 + 1
+            "CTK-USDT", 600859609004, "1.01000", "85782", "1.01100", "6483", 1_626_992_741_421 * MILLISECOND_NS + 1
         ),
         subscribe_quotes='{"method":"SUBSCRIBE","params":["ctkusdt@bookTicker"],"id":2}',
         subscribed_to_quotes='{"result":null,"id":2}',
@@ -76,12 +79,12 @@ TALKS = {
         refusal='{"error":{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"},"id":null}',
     ),
     VenueName.BITSTAMP: Talk(
-        trade=SimulatedTrade("ETH-USD", 72_000_159, "3805.44", "0.07920000", "buy", 1_641_343_699_596_000 * 10**3),
+        trade=SimulatedTrade("ETH-USD", 72_000_159, "3805.44", "0.07920000", "buy", 1_641_343_699_596_000_000),
         subscribe='{"event":"bts:subscribe","data":{"channel":"live_trades_ethusd"}}',
         subscribed='{"event":"bts:subscription_succeeded","channel":"live_trades_ethusd","data":{}}',
         trade_frame='{"data":{"id":216000477,"timestamp":"1641343699","amount_str":"0.07920000","price_str":"3805.44",'
         '"type":0,"microtimestamp":"1641343699596000"},"channel":"live_trades_ethusd","event":"trade"}',
-        quote=SimulatedQuote("ETH-USD", 1, "3804.10", "0.5", "3805.44", "1.25", 1_641_343_699_596_001 * 10**3),
+        quote=SimulatedQuote("ETH-USD", 1, "3804.10", "0.5", "3805.44", "1.25", 1_641_343_699_596_001_000),
         subscribe_quotes='{"event":"bts:subscribe","data":{"channel":"order_book_ethusd"}}',
         subscribed_to_quotes='{"event":"bts:subscription_succeeded","channel":"order_book_ethusd","data":{}}',
         quote_frame='{"data":{"microtimestamp":"1641343699596001","bids":[["3804.10","0.5"]],'
@@ -94,12 +97,14 @@ TALKS = {
     ),
     VenueName.BYBIT: Talk(
         path="/v5/public/spot",
-        trade=SimulatedTrade("BTC-USDT", 1, "16578.50", "0.001", "buy", 1_672_304_486_865 * 10**6),
+        trade=SimulatedTrade("BTC-USDT", 1, "16578.50", "0.001", "buy", 1_672_304_486_865 * MILLISECOND_NS),
         subscribe='{"op":"subscribe","args":["publicTrade.BTCUSDT"]}',
         subscribed='{"success":true,"ret_msg":"subscribe","conn_id":"1","op":"subscribe"}',
         trade_frame='{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486865,"data":[{"T":1672304486865,'
         '"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","i":"f812b511-80cf-568b-9cb2-5666f8930af5","BT":false}]}',
-        quote=SimulatedQuote("BTC-USDT", 5, "16493.50", "0.006", "16611.00", "0.029", 1_672_304_484_978 * 10**6),
+        quote=SimulatedQuote(
+            "BTC-USDT", 5, "16493.50", "0.006", "16611.00", "0.029", 1_672_304_484_978 * MILLISECOND_NS
+        ),
         subscribe_quotes='{"op":"subscribe","args":["orderbook.1.BTCUSDT"]}',
         subscribed_to_quotes='{"success":true,"ret_msg":"subscribe","conn_id":"1","op":"subscribe"}',
         quote_frame='{"topic":"orderbook.1.BTCUSDT","type":"snapshot","ts":1672304484978,"data":{"s":"BTCUSDT",'
@@ -109,12 +114,12 @@ TALKS = {
         keep_alive=[('{"op":"ping"}', '{"success":true,"ret_msg":"pong","conn_id":"1","op":"ping"}')],
     ),
     VenueName.COINBASE: Talk(
-        trade=SimulatedTrade("SKL-BTC", 280232, "0.00001305", "985", "buy", 1_618_677_817_089_723 * 10**3),
+        trade=SimulatedTrade("SKL-BTC", 280232, "0.00001305", "985", "buy", 1_618_677_817_089_723_000),
         subscribe='{"type":"subscribe","product_ids":["SKL-BTC"],"channels":["matches"]}',
         subscribed='{"type":"subscriptions","channels":[{"name":"matches","product_ids":["SKL-BTC"]}]}',
         trade_frame='{"type":"match","trade_id":280232,"side":"sell","size":"985","price":"0.00001305",'
         '"product_id":"SKL-BTC","sequence":280232,"time":"2021-04-17T16:43:37.089723000Z"}',
-        quote=SimulatedQuote("SKL-BTC", 27883326, "0.5752", "10.5", "0.5771", "3", 1_618_677_809_571_587 * 10**3 + 1),
+        quote=SimulatedQuote("SKL-BTC", 27883326, "0.5752", "10.5", "0.5771", "3", 1_618_677_809_571_587_000 + 1),
         subscribe_quotes='{"type":"subscribe","product_ids":["SKL-BTC"],"channels":["ticker"]}',
         subscribed_to_quotes='{"type":"subscriptions","channels":[{"name":"matches","product_ids":["SKL-BTC"]},'
         '{"name":"ticker","product_ids":["SKL-BTC"]}]}',
@@ -127,7 +132,7 @@ TALKS = {
         path="/v2",
         greeting='{"channel":"status","type":"update","data":[{"api_version":"v2","connection_id":1,"system":"online",'
         '"version":"2.0.0"}]}',
-        trade=SimulatedTrade("BTC-USDT", 10218208, "105433.60000", "0.00027625", "buy", 1_762_795_433_971_744 * 10**3),
+        trade=SimulatedTrade("BTC-USDT", 10218208, "105433.60000", "0.00027625", "buy", 1_762_795_433_971_744_000),
         subscribe='{"method":"subscribe","params":{"channel":"trade","symbol":["BTC/USDT"],"snapshot":false}}',
         subscribed='{"method":"subscribe","result":{"channel":"trade","snapshot":false,"symbol":"BTC/USDT"},'
         '"success":true}',
@@ -135,7 +140,7 @@ TALKS = {
         '"price":105433.60000,"qty":0.00027625,"ord_type":"limit","trade_id":10218208,'
         '"timestamp":"2025-11-10T17:23:53.971744000Z"}]}',
         quote=SimulatedQuote(
-            "BTC-USDT", 1, "0.10025", "740.0", "0.10036000000000001", "1361.44813783", 1_762_768_800_123_456 * 10**3
+            "BTC-USDT", 1, "0.10025", "740.0", "0.10036000000000001", "1361.44813783", 1_762_768_800_123_456_000
         ),
         subscribe_quotes='{"method":"subscribe","params":{"channel":"ticker","symbol":["BTC/USDT"]}}',
         subscribed_to_quotes='{"method":"subscribe","result":{"channel":"ticker","snapshot":false,"symbol":"BTC/USDT"},'
@@ -148,12 +153,14 @@ TALKS = {
     ),
     VenueName.OKX: Talk(
         path="/ws/v5/business",
-        trade=SimulatedTrade("BTC-USDT", 338476307, "30236", "0.0002", "buy", 1_652_459_224_855 * 10**6),
+        trade=SimulatedTrade("BTC-USDT", 338476307, "30236", "0.0002", "buy", 1_652_459_224_855 * MILLISECOND_NS),
         subscribe='{"op":"subscribe","args":[{"channel":"trades-all","instId":"BTC-USDT"}]}',
         subscribed='{"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"},"connId":"1"}',
         trade_frame='{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT",'
         '"tradeId":"338476307","px":"30236","sz":"0.0002","side":"buy","ts":"1652459224855"}]}',
-        quote=SimulatedQuote("BTC-USDT", 363996337, "111.05", "57745", "111.06", "55154", 1_670_324_386_802 * 10**6),
+        quote=SimulatedQuote(
+            "BTC-USDT", 363996337, "111.05", "57745", "111.06", "55154", 1_670_324_386_802 * MILLISECOND_NS
+        ),
         subscribe_quotes='{"op":"subscribe","args":[{"channel":"bbo-tbt","instId":"BTC-USDT"}]}',
         subscribed_to_quotes='{"event":"subscribe","arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"connId":"1"}',
         quote_frame='{"arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"data":[{"asks":[["111.06","55154","0","1"]],'

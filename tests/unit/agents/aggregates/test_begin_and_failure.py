@@ -11,6 +11,7 @@ import pytest
 from agents.aggregates import AggregateFailed
 from agents.aggregates.changelog import UnknownState
 from app.aggregates import Aggregate, Amount, Declared, Integer, Text, Trades, declared
+from app.units import MILLISECOND_NS
 from tests.unit.agents.aggregates.aggregate_kit import PATH, VWAP, AggregatePartition
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
 from tests.unit.agents.kernel.partition_kit import SECOND, a_clock, a_trade, records_in, records_of
@@ -93,7 +94,7 @@ def test_a_window_that_was_forming_when_the_aggregate_began_is_not_published() -
 def test_a_window_that_the_log_may_have_lost_trades_of_is_not_published() -> None:
     partition = AggregatePartition(RULES, [COUNT])
     partition._fold.lacks_beginning()
-    appended_ms = a_trade(0, 0).event_time_ns // 1_000_000
+    appended_ms = a_trade(0, 0).event_time_ns // MILLISECOND_NS
     first = records_of([a_trade(0, 0), a_trade(1, 2)])
     partition.fold(record_batch(0, first, flags=LOG_APPEND_TIME, base_timestamp_ms=appended_ms))
     partition.flush()

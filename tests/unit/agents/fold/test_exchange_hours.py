@@ -9,13 +9,12 @@ import pytest
 from agents.fold.exchange_hours import NoSuchHours, session_tables
 from agents.fold.setup import make_setup
 from app.settings import Settings
+from app.units import MINUTE_NS, SECOND_NS
 from app.venues import Hours, Session, Venue
 
 NEW_YORK, CHICAGO, LONDON, FRANKFURT = (
     ZoneInfo(name) for name in ("America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin")
 )
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
 ALL = (Session.PRE, Session.REGULAR, Session.POST)
 
 

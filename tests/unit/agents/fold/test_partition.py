@@ -26,6 +26,7 @@ from agents.transport import RecordSet
 from agents.worker import build_worker
 from app.partitions import partition_of
 from app.settings import Settings
+from app.units import SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Event, Rules
 from tests.unit.agents.kernel.partition_kit import a_trade, new_fold, records_of
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 GUARD_S = 120.0
 """Longer than anything here takes: a wait that nothing ends fails by it."""
 TRADES = TP("trades", 0)
-RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+RULES = Rules((("1s", SECOND_NS),), 0, 0, 10 * SECOND_NS, SECOND_NS)
 
 
 class Written:

@@ -8,6 +8,7 @@ from agents.fold.state import FoldState, Logs, Warmth
 from agents.kernel import CorruptState, progress_record
 from agents.transport import RecordSet
 from app.settings import Settings
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.partition_kit import (
     CLOCK_ID,
     NOON,
@@ -95,5 +96,7 @@ async def test_what_a_log_begins_inside_of_is_published_only_where_nothing_of_it
     await state.finish(1)
     state.begin(first)
     log = records_of([a_trade(first, 0), a_clock(first + 1, 60)])
-    state.fold.fold(record_batch(first, log, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000), [], first)
+    state.fold.fold(
+        record_batch(first, log, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // MILLISECOND_NS), [], first
+    )
     assert bool(bars_in(state.fold.take_flush())) == are_whole

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.bar_oracle import EXACT, Clock, Unreadable
 
 ID_BUCKET_NS = 60_000_000_000
@@ -196,7 +197,7 @@ def fields_of(rules: JoinRules, each: Accepted, quotes: Sequence[tuple[Quote, in
 
 def as_of(rules: JoinRules, each: Accepted, quotes: Sequence[tuple[Quote, int]]) -> Quote | None:
     tick = each.tick
-    longest_before_ms = rules.max_quote_age_ns // 1_000_000 + CLOCK_AWAY_MS
+    longest_before_ms = rules.max_quote_age_ns // MILLISECOND_NS + CLOCK_AWAY_MS
     earlier = [
         quote
         for quote, appended_ms in quotes

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.bar_oracle import EXACT, Event, Rules, Tape, Trade
 from tests.unit.agents.kernel.partition_kit import (
     NOON,
@@ -102,7 +103,7 @@ def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_is_a_dead_letter(
 ) -> None:
     partition = Partition(MINUTES)
     records = records_of([a_clock(0, ahead_s), a_trade(1, -899.5), a_trade(2, -899)])
-    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000))
+    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // MILLISECOND_NS))
     flush = partition.flush()
     reasons = ["the clock's time is too far ahead of when it came to the log"] if is_refused else []
     assert [reason for *_, reason in flush.dead] == reasons
@@ -115,7 +116,7 @@ def test_a_trade_more_than_a_day_ahead_of_the_log_is_a_dead_letter_and_makes_non
 ) -> None:
     partition = Partition(MINUTES)
     records = records_of([a_trade(0, ahead_s), a_trade(1, 1)])
-    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000))
+    partition.fold(record_batch(0, records, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // MILLISECOND_NS))
     flush = partition.flush()
     reasons = ["event time is more than a day ahead of when the record came to the log"] if is_refused else []
     assert [reason for *_, reason in flush.dead] == reasons
@@ -124,7 +125,7 @@ def test_a_trade_more_than_a_day_ahead_of_the_log_is_a_dead_letter_and_makes_non
 
 def test_where_the_log_does_not_say_when_a_clock_came_to_it_none_is_ahead() -> None:
     partition = Partition(MINUTES)
-    partition.fold(record_batch(0, records_of([a_clock(0, 10**6)]), base_timestamp_ms=NOON // 1_000_000))
+    partition.fold(record_batch(0, records_of([a_clock(0, 10**6)]), base_timestamp_ms=NOON // MILLISECOND_NS))
     partition.flush()
     assert partition.dead == []
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from app.units import SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, bars_in, new_fold, new_schemas, records_of
 from tests.unit.agents.kernel.record_sets import (
@@ -22,7 +23,7 @@ from tests.unit.agents.kernel.record_sets import (
     record_batch,
 )
 
-RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+RULES = Rules((("1s", SECOND_NS),), 0, 0, 10 * SECOND_NS, SECOND_NS)
 MIB = 1 << 20
 LIMIT = 64 * MIB
 NAMES = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}

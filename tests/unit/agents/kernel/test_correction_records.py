@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from agents.kernel import CorruptState
+from app.units import MINUTE_NS
 from tests.unit.agents.kernel.partition_kit import (
     Changelog,
     Partition,
@@ -87,7 +88,7 @@ def test_a_stretch_all_of_whose_corrections_are_too_old_ends() -> None:
 
 
 def test_a_correction_that_is_needed_for_longer_is_written_again_in_its_stretch() -> None:
-    partition = Partition(replace(RULES, horizon_ns=60 * 1_000_000_000))
+    partition = Partition(replace(RULES, horizon_ns=MINUTE_NS))
     partition.take(a_trade(0, 1, trade_id="a"), correct(1, "a", a_trade(1, 2, size="2", trade_id="b")))
     moved = correct(FAR, "b", a_trade(FAR, 70, size="3", trade_id="c"))
     partition.take(moved, a_trade(FAR + 1, 70.5, trade_id="d"))

@@ -7,13 +7,14 @@ import pytest
 
 from agents.kernel import CorruptState, JoinOutcome, end_of
 from app.dead_letters import MAX_BYTES
+from app.units import SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Rules
 from tests.unit.agents.kernel.join_kit import batch_of, new_join
 from tests.unit.agents.kernel.join_oracle import JoinRules, Quote
 from tests.unit.agents.kernel.partition_kit import NOON, SECOND, a_clock, a_trade, new_fold, records_in, records_of
 from tests.unit.agents.kernel.record_sets import GZIP, LZ4, NONE, SNAPPY, ZSTD, KafkaRecord, record_batch
 
-RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+RULES = Rules((("1s", SECOND_NS),), 0, 0, 10 * SECOND_NS, SECOND_NS)
 JOIN_RULES = JoinRules(SECOND, 10 * SECOND, SECOND, SECOND, SECOND, frozenset({"binance"}))
 LENGTH = range(8, 12)
 LEADER_EPOCH_AT, MAGIC_AT = 12, 16

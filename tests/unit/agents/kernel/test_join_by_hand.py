@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from agents.kernel import CorruptState, QuoteJoin
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value, value_of
 from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent
@@ -164,7 +165,7 @@ def test_a_log_that_nothing_was_taken_of_is_gone_on_with_where_it_began() -> Non
 def appended(records: Sequence[TradeEvent | QuoteEvent]) -> bytes:
     """A batch of them that came to the log 100 s after noon."""
     values = [KafkaRecord(b"key", value_of(event)) for event in records]
-    return record_batch(0, values, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // 1_000_000 + 100_000)
+    return record_batch(0, values, flags=LOG_APPEND_TIME, base_timestamp_ms=NOON // MILLISECOND_NS + 100_000)
 
 
 def test_trades_and_quotes_more_than_a_day_ahead_of_the_log_are_not_joined() -> None:
@@ -189,7 +190,7 @@ def test_a_clock_further_ahead_of_the_log_than_a_trade_may_be_makes_nothing_late
 
 
 MINUTE_MS = 60_000
-APPENDED_MS = NOON // 1_000_000 + 100_000
+APPENDED_MS = NOON // MILLISECOND_NS + 100_000
 
 
 @pytest.mark.parametrize(("waited_ms", "is_published"), [(15 * MINUTE_MS, False), (15 * MINUTE_MS + 1, True)])

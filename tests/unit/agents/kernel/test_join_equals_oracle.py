@@ -8,6 +8,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Clock, Unreadable
 from tests.unit.agents.kernel.join_kit import JoinedPartition
 from tests.unit.agents.kernel.join_oracle import (
@@ -202,7 +203,7 @@ def test_where_retention_took_records_that_were_to_be_read_again_no_trade_has_a_
 @st.composite
 def times_ms(draw: st.DrawFn, count: int) -> list[int]:
     """When a log took its records: later than they say themselves, and by a clock that may be set back."""
-    now_ms = NOON // 1_000_000 + 10**8
+    now_ms = NOON // MILLISECOND_NS + 10**8
     times = []
     for _ in range(count):
         now_ms += draw(

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from agents.kernel import PartitionFold
+from app.units import SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Rules, Trade
 from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, new_fold, records_in, records_of
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
-RULES = Rules((("1s", 1_000_000_000),), 0, 0, 10_000_000_000, 1_000_000_000)
+RULES = Rules((("1s", SECOND_NS),), 0, 0, 10 * SECOND_NS, SECOND_NS)
 BTC, ETH, SOL = (("binance", f"{name}-USDT") for name in ("BTC", "ETH", "SOL"))
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from agents.kernel import CorruptState
+from app.units import SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Event, Rules, Tape
 from tests.unit.agents.kernel.partition_kit import (
     NOON,
@@ -19,13 +20,12 @@ from tests.unit.agents.kernel.partition_kit import (
 )
 from tests.unit.agents.kernel.record_sets import KafkaRecord, record_batch
 
-SECOND = 1_000_000_000
 RULES = Rules(
-    (("1s", SECOND), ("1m", 60 * SECOND)),
-    out_of_order_ns=SECOND,
-    grace_ns=SECOND,
-    horizon_ns=90 * SECOND,
-    max_ahead_ns=SECOND,
+    (("1s", SECOND_NS), ("1m", 60 * SECOND_NS)),
+    out_of_order_ns=SECOND_NS,
+    grace_ns=SECOND_NS,
+    horizon_ns=90 * SECOND_NS,
+    max_ahead_ns=SECOND_NS,
 )
 PAGE = ord("G")
 
@@ -103,7 +103,7 @@ def test_a_standby_lets_go_of_bars_with_their_page_and_keeps_those_that_were_rev
     partition.flush()
     assert kinds(partition.changelog)["G ends"] == 1
     partition.crash_and_take_over()
-    assert not any(partition._fold.has_bar("binance", "BTC-USDT", 0, NOON + second * SECOND) for second in range(50))
+    assert not any(partition._fold.has_bar("binance", "BTC-USDT", 0, NOON + second * SECOND_NS) for second in range(50))
     before = len(partition.changelog)
     partition.fold(record_batch(52, records_of([a_clock(52, 151)])))
     partition.flush()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from agents.kernel import FoldOutcome, PartitionFold
+from app.units import MINUTE_NS, SECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Event, Rules, Tape, Trade
 from tests.unit.agents.kernel.partition_kit import a_clock, a_trade, bars_in, new_fold, read_bar, records_in, records_of
 from tests.unit.agents.kernel.record_sets import (
@@ -18,7 +19,7 @@ from tests.unit.agents.kernel.record_sets import (
     record_batch,
 )
 
-RULES = Rules((("1s", 1_000_000_000), ("1m", 60_000_000_000)), 0, 0, 10_000_000_000, 1_000_000_000)
+RULES = Rules((("1s", SECOND_NS), ("1m", MINUTE_NS)), 0, 0, 10 * SECOND_NS, SECOND_NS)
 CLOCK_OFFSET = 20
 WRITER, OTHER = 7, 8
 

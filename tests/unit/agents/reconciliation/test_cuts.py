@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.reconciliation.minutes import MINUTE_NS, Amounts, Bar, Candle, Why
+from agents.reconciliation.minutes import Amounts, Bar, Candle, Why
 from agents.reconciliation.pairs import Reconciliation, Series
+from app.units import MINUTE_NS
 from app.venues import Candles
 
 PATIENCE_S = 300.0

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.reconciliation.minutes import MINUTE_NS, Amounts, Bar, Candle, Why, difference
+from agents.reconciliation.minutes import Amounts, Bar, Candle, Why, difference
 from agents.reconciliation.pairs import KEPT_MINUTES, Reconciliation, Series, Verdict
+from app.units import MINUTE_NS
 from app.venues import Candles
 
 PATIENCE_S = 300.0

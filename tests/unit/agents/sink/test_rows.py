@@ -12,6 +12,7 @@ from agents.sink.rows import RowMaker, Rows
 from agents.transport import RecordSet
 from app.records import RecordReader, without_logical_types
 from app.settings import PROJECT
+from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, KafkaRecord, record_batch
 
 SCHEMAS: Final = PROJECT / "schemas"
@@ -63,7 +64,7 @@ def test_a_trade_more_than_a_day_ahead_of_the_log_is_a_dead_letter_where_the_log
     action: str, flags: int, ahead_ms: int, *, is_refused: bool
 ) -> None:
     appended_ms = 1_700_000_000_000
-    times = dict.fromkeys(("event_time_ns", "receive_time_ns"), (appended_ms + ahead_ms) * 1_000_000)
+    times = dict.fromkeys(("event_time_ns", "receive_time_ns"), (appended_ms + ahead_ms) * MILLISECOND_NS)
     trade = value(text_of("trade"), {**TRADE, **times, "action": action, "refers_to": "6"})
     batch = record_batch(0, [KafkaRecord(b"key", trade)], flags=flags, base_timestamp_ms=appended_ms)
     maker = RowMaker(RecordReader(SCHEMAS, lambda _id: text_of("trade")), max_ahead_ns=0)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, cast
 import pytest
 from confluent_kafka import OFFSET_END, KafkaError, TopicPartition
 
-from app.intervals import SECOND_NS
 from app.settings import Settings
 from app.tick_stream import history, look
 from app.tick_stream.history import TickHistory, looks
 from app.tick_stream.items import Hole
 from app.tick_stream.search import Found, Partition
+from app.units import SECOND_NS
 
 ONE, TWO = b"1" * 16, b"2" * 16
 
