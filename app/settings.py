@@ -6,213 +6,26 @@ refused: it would be a setting mistyped.
 
 import json
 import os
-import re
 from collections.abc import Iterable
-from datetime import date
 from difflib import get_close_matches
-from enum import StrEnum
-from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.intervals import check_intervals, read_interval
-from app.time_zones import check_timezone
+from app.setting_types import AbsolutePath, IpAddress, Namespace, Origin, PostgresUrl, RegistryUrl, ZmqAddress
+from app.sources import EXCHANGES, PacketFeed, VenueConfig, check_feed_names
 from app.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "LIVETAPE_"
 CRASH_AT = "LIVETAPE_CRASH_AT"
 """No setting: where a test has a process killed (agents/crash_points.py)."""
-_POSTGRES_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
-"""What of libpq's parameters may be said."""
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_LAST_PORT = 65_535
-
-
-def _said_path(path: object) -> object:
-    if path == "":  # Path would take it for the current folder, whose files a command that cleans would remove
-        raise ValueError("it is empty: name a path, or leave the variable out")
-    return path
-
-
-AbsolutePath = Annotated[Path, BeforeValidator(_said_path), AfterValidator(Path.absolute)]
-
-
-def _named_once(instruments: tuple[str, ...]) -> tuple[str, ...]:
-    doubled = sorted({name for name in instruments if instruments.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{', '.join(doubled)}: named more than once")
-    return instruments
-
-
-def _zmq_address(text: str) -> str:
-    if re.fullmatch(r"tcp://.+:\d+|ipc://.+", text) is None:
-        raise ValueError(f"{text!r} is no ZeroMQ address such as tcp://127.0.0.1:5556")
-    return re.sub(r"^tcp://\*:", "tcp://0.0.0.0:", text)  # the bridge binds it, and nobody connects to `*`
-
-
-def _udp_address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    try:
-        IPv4Address(host)
-        is_one = port.isascii() and port.isdigit() and 1 <= int(port) <= _LAST_PORT
-    except ValueError:
-        is_one = False
-    if not is_one:
-        raise ValueError(f"{text!r} is no IPv4 address with its port, such as 239.77.2.1:26400")
-    return text
-
-
-def _registry_url(text: str) -> str:
-    if "@" in text:  # every client of the API is told the address, and a password may have `/`, `?` and `#`
-        raise ValueError(
-            "it has an @: user and password are LIVETAPE_REGISTRY_USER and LIVETAPE_REGISTRY_PASSWORD, and an @ of its "
-            "path is %40"
-        )
-    return text
-
-
-def _origin(text: str) -> str:
-    named = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d*))?", text)
-    if named is None or named.groups() in (("http", "80"), ("https", "443")):
-        raise ValueError(
-            f"{text!r} is no origin such as https://charts.example, as browsers say it: all in small ASCII letters "
-            "(xn--...), of one host without *, and without the port that http (80) or https (443) has anyway"
-        )
-    return text
-
-
-def _postgres_url(text: str) -> str:
-    named = re.fullmatch(r"postgresql\+psycopg://([^:/@]*(:[^@]*)?@)?[^/?#@]*?(:\d+)?/?(\?(?P<tls>[^?#@]*))?", text)
-    if named is None:
-        raise ValueError("it must name server and role, and no database, as postgresql+psycopg://USER@HOST:PORT does")
-    for name, value in parse_qsl(named["tls"] or "", keep_blank_values=True):
-        if name not in _POSTGRES_TLS:
-            raise ValueError(f"it has {name}, and may have {', '.join(_POSTGRES_TLS)} alone")
-        if name == "sslmode" and value not in _SSL_MODES:
-            raise ValueError(f"{value!r} is no sslmode: it is one of {', '.join(_SSL_MODES)}")
-    return text
-
-
-def _ip_address(text: str) -> str:
-    return str(ip_address(text))
-
-
-ZmqAddress = Annotated[str, AfterValidator(_zmq_address)]
-UdpAddress = Annotated[str, AfterValidator(_udp_address)]
 _LIVENESS = "keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000"
 """libpq's parameters, in s and ms: the system's own take two hours to notice a machine that lost its power."""
-Origin = Annotated[str, AfterValidator(_origin)]
-RegistryUrl = Annotated[str, AfterValidator(_registry_url)]
-IpAddress = Annotated[str, AfterValidator(_ip_address)]
-PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
-Namespace = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
-
-
-class Writer(StrEnum):
-    """The one writer that a venue's trades have in Kafka."""
-
-    DIRECT = "direct"
-    """The bridge that reads the venue."""
-    RELAY = "relay"
-    """`livetape relay`, from ZeroMQ: the bridge keeps what the relay has not confirmed."""
-
-
-class VenueConfig(BaseModel):
-    """An exchange to read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    url: str
-    """Its WebSocket address."""
-    rest_url: str
-    """Its REST API: the list of its instruments, trades that were missed, and its own candles."""
-    instruments: Annotated[tuple[str, ...], AfterValidator(_named_once)]
-    """Canonical names: `BTC-USDT`."""
-    ca_file: AbsolutePath | None = None
-    """The authority to trust, when it is none of the system's."""
-    writer: Writer = Writer.DIRECT
-    """Who writes its trades to Kafka."""
-
-
-class PacketFeed(BaseModel):
-    """An exchange's multicast feed to read: ITCH 5.0 over MoldUDP64."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    lines: tuple[UdpAddress, ...] = Field(min_length=1)
-    """Where the same packets come, IPv4 address and port each: multicast groups, or addresses of this machine, as
-    `239.77.2.1:26400`."""
-    interface: str | None = None
-    """IPv4 address of the interface that groups are joined on; the system's choice when there is none."""
-    rerequest: UdpAddress | None = None
-    """IPv4 address and port of the server that has what no line brought."""
-    dpdk: str | None = None
-    """Arguments of DPDK's environment layer, to read by DPDK; the kernel's sockets are read when there are none. One
-    feed of a bridge may have them."""
-    instruments: tuple[str, ...] = ()
-    """Canonical names, `AAPL-USD`; every stock of the feed when there are none."""
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{2,8}$")
-    """What the prices are in: the end of every instrument's name."""
-    timezone: Annotated[str, AfterValidator(check_timezone)] = "America/New_York"
-    """Of the exchange: the feed tells times since its midnight."""
-    day: date | None = None
-    """The day that the feed speaks of, to read an old one; found by the clock when there is none."""
-    orders: int = Field(default=2_000_000, ge=1, le=1 << 32)
-    """Orders that memory is taken for at the beginning, about 32 to 64 bytes each; more make it grow."""
-    writer: Writer = Writer.DIRECT
-    """Who writes its trades to Kafka."""
-
-
-def _check_feed_names(feeds: dict[str, PacketFeed]) -> dict[str, PacketFeed]:
-    for name in feeds:  # of folders and metrics, and the first part of a key
-        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", name) is None:
-            raise ValueError(f"{name!r} is no name of a feed: letters, digits, - and _, 48 at most, as in nasdaq")
-    return feeds
-
-
-EXCHANGES = {
-    "binance": VenueConfig(
-        url="wss://stream.binance.com:9443/stream",
-        rest_url="https://api.binance.com",
-        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
-    ),
-    "kraken": VenueConfig(
-        url="wss://ws.kraken.com/v2",
-        rest_url="https://api.kraken.com",
-        instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
-    ),
-    "binance-usdm": VenueConfig(
-        url="wss://fstream.binance.com/market/stream",
-        rest_url="https://fapi.binance.com",
-        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
-    ),
-    "bitstamp": VenueConfig(
-        url="wss://ws.bitstamp.net/",
-        rest_url="https://www.bitstamp.net",
-        instruments=("BTC-USD", "ETH-USD", "XRP-USD"),
-    ),
-    "bybit": VenueConfig(
-        url="wss://stream.bybit.com/v5/public/spot",
-        rest_url="https://api.bybit.com",
-        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
-    ),
-    "coinbase": VenueConfig(
-        url="wss://ws-feed.exchange.coinbase.com/",
-        rest_url="https://api.exchange.coinbase.com",
-        instruments=("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"),
-    ),
-    "okx": VenueConfig(
-        url="wss://ws.okx.com:8443/ws/v5/business",
-        rest_url="https://www.okx.com",
-        instruments=("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"),
-    ),
-}
 
 
 def _check_names(variables: Iterable[str], known: Iterable[str]) -> None:
@@ -293,7 +106,7 @@ class Settings(BaseSettings):
 
     venues: dict[str, VenueConfig] = EXCHANGES
     """The exchanges that the bridge reads, by name."""
-    packet_feeds: Annotated[dict[str, PacketFeed], AfterValidator(_check_feed_names)] = {}
+    packet_feeds: Annotated[dict[str, PacketFeed], AfterValidator(check_feed_names)] = {}
     """The packet feeds that the bridge reads, by the name of their venue: letters, digits, `-` and `_`, and none of the
     exchanges'."""
 

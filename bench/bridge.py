@@ -16,7 +16,8 @@ import typer
 
 from app import topic_admin
 from app.schema_registry import register_all
-from app.settings import PROJECT, Settings, VenueConfig
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig
 from bench import bridge_frames, itch, python_engines
 from bench.bridge_frames import Figures
 from cli.parts import bridge_config

@@ -23,7 +23,8 @@ from app import topic_admin
 from app.records import RecordReader
 from app.schema_lookup import RegistrySchemas
 from app.schema_registry import register_all
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from bench.flow_times import TradeKey, percentiles
 from bench.topic_times import appended_trades
 from cli.supervisor import Part, Supervisor

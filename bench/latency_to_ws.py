@@ -23,7 +23,8 @@ from app import topic_admin
 from app.database import migrate
 from app.http_client import address_of
 from app.schema_registry import register_all
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from app.units import SECOND_NS
 from bench.exchange_tap import ExchangeTap
 from bench.flow_times import first_covering, percentiles

@@ -16,7 +16,8 @@ from app.aggregates import load_aggregates
 from app.intervals import COMPARED
 from app.schema_files import schema_files
 from app.schema_registry import other_ids, register_own
-from app.settings import PROJECT, PacketFeed, Settings
+from app.settings import PROJECT, Settings
+from app.sources import PacketFeed
 from app.time_zones import midnight_ns, utc_offsets
 from app.topics import load_topics
 from app.units import MILLISECOND_NS

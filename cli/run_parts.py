@@ -6,7 +6,8 @@ import httpx
 
 from app.http_client import address_of, ask
 from app.intervals import COMPARED
-from app.settings import PacketFeed, Settings, VenueConfig, Writer
+from app.settings import Settings
+from app.sources import PacketFeed, VenueConfig, Writer
 from cli.supervisor import Part
 from local.process import Command
 

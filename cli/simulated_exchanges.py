@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from cli.run_parts import livetape
 from cli.supervisor import Part
 from local import certificates, ports

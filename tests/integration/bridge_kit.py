@@ -26,7 +26,8 @@ import zmq
 from confluent_kafka import Consumer, TopicPartition
 
 from app.schema_registry import register_all
-from app.settings import PROJECT, Settings, VenueConfig, Writer
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig, Writer
 from app.topic_admin import apply
 from cli.parts import BRIDGE, RELAY, bridge_config
 from local import certificates, ports

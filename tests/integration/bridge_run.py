@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange, VenueProtocol

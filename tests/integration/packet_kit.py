@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, PacketFeed, Settings
+from app.settings import PROJECT, Settings
+from app.sources import PacketFeed
 from cli.parts import bridge_config
 from local import ports
 

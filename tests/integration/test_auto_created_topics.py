@@ -8,7 +8,8 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from agents.transport import Transport, consumer_connection
 from app.kafka_admin import admin_client
-from app.settings import Settings, VenueConfig, Writer
+from app.settings import Settings
+from app.sources import VenueConfig, Writer
 from local import ports
 from local.kafka import Kafka
 from tests.integration.api_kit import WAIT_S

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from local import certificates
 from replay.exchange import Exchange
 from replay.venues import VenueName, protocol_of

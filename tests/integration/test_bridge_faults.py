@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from app.topic_admin import apply
 from app.units import HOUR_NS, MILLISECOND_NS, SECOND_NS
 from local import certificates, ports, stack

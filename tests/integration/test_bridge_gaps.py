@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from app.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from local import certificates
 from replay.binance import BinanceProtocol

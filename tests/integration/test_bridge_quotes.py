@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from app.units import HOUR_NS, SECOND_NS
 from local import certificates
 from replay.exchange import Exchange

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from app.settings import PROJECT, Settings, VenueConfig
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig
 from local import certificates, ports, stack
 from local.stack import Stack
 from replay.venues import PROTOCOLS, VenueName

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.intervals import duration_ns
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from local import certificates
 from replay.trade import SimulatedTrade
 from tests import parts

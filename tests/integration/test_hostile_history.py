@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from app.settings import Settings, VenueConfig
+from app.settings import Settings
+from app.sources import VenueConfig
 from local import certificates
 from replay.exchange import Exchange
 from replay.venues import PROTOCOLS, VenueName, protocol_of

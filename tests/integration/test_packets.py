@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from app.time_zones import midnight_ns
 from replay.itch_market import ItchMarket
 from replay.ledger import read_tape

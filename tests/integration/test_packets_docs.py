@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, PacketFeed, Settings
+from app.settings import PROJECT, Settings
+from app.sources import PacketFeed
 from local import ports
 from replay.ledger import read_tape
 from tests.integration.packet_kit import READ_S, VENUE, config_file, read_feed

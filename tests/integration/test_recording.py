@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, Settings, VenueConfig
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig
 from local import certificates, ports
 from replay.capture import read_capture
 from replay.compressed import BadRecording

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, Settings, VenueConfig
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig
 from local import certificates, ports
 from replay.exchange import Exchange
 from replay.venues import VenueName, protocol_of

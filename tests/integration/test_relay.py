@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.settings import Settings, Writer
+from app.settings import Settings
+from app.sources import Writer
 from app.topic_admin import apply
 from app.units import SECOND_NS
 from local import certificates, ports, stack

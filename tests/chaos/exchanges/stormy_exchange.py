@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from app.settings import VenueConfig, Writer
+from app.sources import VenueConfig, Writer
 from local import certificates
 from replay.exchange import Exchange
 from replay.ledger import Ledger, read_ledger

@@ -9,7 +9,8 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 
 from app.database import conninfo
-from app.settings import CRASH_AT, PacketFeed, Settings, VenueConfig
+from app.settings import CRASH_AT, Settings
+from app.sources import PacketFeed, VenueConfig
 from app.units import SECOND_NS
 
 FEED = PacketFeed(lines=("239.77.2.1:26400",))

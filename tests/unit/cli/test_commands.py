@@ -21,7 +21,8 @@ from agents.reconcile import build_reconcile
 from agents.sql_sink import build_sink
 from app.api import build_api
 from app.schema_files import SchemasUnfit
-from app.settings import PROJECT, Settings, VenueConfig
+from app.settings import PROJECT, Settings
+from app.sources import VenueConfig
 from app.topics import load_topics
 from cli import doctor, parts, preparation, state
 from cli.console import WrongSetting

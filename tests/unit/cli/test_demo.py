@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PacketFeed, Settings, VenueConfig, Writer
+from app.settings import Settings
+from app.sources import PacketFeed, VenueConfig, Writer
 from cli import simulated_exchanges
 from cli.run_parts import parts_of
 from cli.signals import interrupt_on_signals
