@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -13,12 +14,17 @@ from agents.fold import metrics
 from agents.kernel import PartitionFold
 from agents.log_errors import CorruptRecords
 from agents.partition_reader import partition_reader, record_sets
+from agents.transport import RecordSet
 from agents.uninterrupted import uninterrupted
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
+
+
+class _HistoryGone(Exception):
+    """A stretch of a log is not there any more; the message says which, and why."""
 
 
 class History:
@@ -48,31 +54,41 @@ class History:
     async def _reread_once(
         self, tp: TP, fold: PartitionFold, lock: asyncio.Lock, *, first: int, end: int
     ) -> int | None:
-        async with partition_reader(self._settings, *tp) as (consumer, partition):
-            if not await _is_gone(consumer, partition, first):
-                try:
-                    async for record_set in record_sets(consumer, partition, first, end):
-                        async with lock:
-                            reading = asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
-                            unknown = await uninterrupted(reading)
-                        if unknown is not None:
-                            return unknown
-                except CorruptRecords as error:
-                    log.warning("%s partition %d: a correction needs offsets %d to %d: %s", *tp, first, end - 1, error)
-                except OffsetOutOfRangeError:
-                    if not await _is_gone(consumer, partition, first):
-                        raise  # it is the log's end that is lost
-                else:
-                    return None
-        async with lock:
-            fold.history_is_gone()
+        try:
+            async with partition_reader(self._settings, *tp) as (consumer, partition):
+                async for record_set in _stretch(consumer, partition, first, end):
+                    async with lock:
+                        reading = asyncio.to_thread(fold.reread, record_set.data, record_set.aborted)
+                        unknown = await uninterrupted(reading)
+                    if unknown is not None:
+                        return unknown
+        except _HistoryGone as gone:
+            log.warning("%s partition %d: a correction needs %s", *tp, gone)
+            async with lock:
+                fold.history_is_gone()
         return None
 
 
-async def _is_gone(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int) -> bool:
-    """Whether the log begins behind an offset by now."""
+async def _stretch(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int, end: int) -> AsyncIterator[RecordSet]:
+    """The records of the offsets [first, end).
+
+    Raises:
+        _HistoryGone: the log does not have them all any more.
+        OffsetOutOfRangeError: it has lost its end.
+    """
+    await _check_begin(consumer, tp, first)
+    try:
+        async for record_set in record_sets(consumer, tp, first, end):
+            yield record_set
+    except CorruptRecords as error:
+        raise _HistoryGone(f"offsets {first} to {end - 1}: {error}") from error
+    except OffsetOutOfRangeError:
+        await _check_begin(consumer, tp, first)
+        raise
+
+
+async def _check_begin(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int) -> None:
+    """Raise _HistoryGone where the log begins behind an offset by now."""
     begins = (await consumer.beginning_offsets([tp]))[tp]
-    if begins <= first:
-        return False
-    log.warning("%s partition %d: a correction needs offset %d, the log begins at %d", *tp, first, begins)
-    return True
+    if begins > first:
+        raise _HistoryGone(f"offset {first}, the log begins at {begins}")
