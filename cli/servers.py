@@ -120,6 +120,6 @@ def _address(server: Server) -> str:
     return f"127.0.0.1:{_first(server.ports)}"
 
 
-def _first(ports: Mapping[str, int]) -> int:
+def _first(port_of: Mapping[str, int]) -> int:
     """The port that clients are to use."""
-    return next(iter(ports.values()))
+    return next(iter(port_of.values()))

@@ -29,7 +29,10 @@ def exchanges(settings: Settings, venue_ports: dict[str, int]) -> Part:
     market = ["--instruments", ",".join(INSTRUMENTS), "--rate", str(RATE), "--seed", str(SEED)]
     tls = ["--cert", str(certs.server), "--key", str(certs.key)]
     command = livetape(settings, "replay", "market", *venues, *market, "--history", HISTORY, *tls)
-    listening = lambda: all(ports.answers(port) for port in venue_ports.values())  # noqa: E731
+
+    def listening() -> bool:
+        return all(ports.answers(port) for port in venue_ports.values())
+
     return Part("simulated exchanges", command, settings.logs_dir / "exchanges.log", listening, is_source=True)
 
 

@@ -26,9 +26,10 @@ class Server(ABC):
     """The setting that chooses its port."""
     ready_timeout_s: float = 180.0
 
-    def __init__(self, home: Path, ports: Mapping[str, int]) -> None:
+    def __init__(self, home: Path, port_of: Mapping[str, int]) -> None:
+        """`port_of`: its ports by what each is for; the first one is that of its clients."""
         self.home = home
-        self.ports = dict(ports)
+        self.ports = dict(port_of)
         self.data = home / "data" / self.name
         self.log = home / "logs" / f"{self.name}.log"
         self.pid_file = home / "run" / f"{self.name}.pid"

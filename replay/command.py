@@ -5,6 +5,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Container, Coroutine, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -39,6 +40,8 @@ from replay.venues import PROTOCOLS, VenueName, protocol_of
 app = typer.Typer(no_args_is_help=True, help="Simulated exchanges that speak the venues' own protocols.")
 console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 """Its lines hold paths and answers of others: they stand as they are, however long."""
+
+PacketSource = MarketSource | FileSource | CaptureSource
 
 Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
 Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
@@ -144,17 +147,10 @@ def packets(  # noqa: PLR0917 - each an option of the command line
             pace, factor, names = read_rate(rate), read_speed(speed), read_stocks(stocks)
             addresses, way = [read_address("--line", each) for each in line], read_host("--interface", interface)
             server = None if rerequest is None else read_address("--rerequest", rerequest)
-            source: MarketSource | FileSource | CaptureSource
-            if not file:
-                zone = read_as("--timezone", check_timezone, timezone)
-                source = MarketSource(names, seed, zone, rate=pace, messages=messages, ledger=book)
-            else:
-                source = _source_of(file, pace, factor)
+            made = partial(MarketSource, names, seed, rate=pace, messages=messages, ledger=book)
+            source = _recorded(file, pace, factor) if file else made(read_as("--timezone", check_timezone, timezone))
             lines = [Line(each, way, faults, f"{seed} line {number}") for number, each in enumerate(addresses)]
-        # Each start counts from 1: that of a session which was heard already would be taken for what has come.
-        session, has_end = f"{int(time.time()):010d}", True
-        if isinstance(source, CaptureSource):
-            session, has_end = source.session, source.has_end
+        session, has_end = _session_of(source)
         feed = PacketFeed(
             source, lines, session=session, has_end=has_end, rerequest=server, server_faults=faults, seed=seed
         )
@@ -173,12 +169,21 @@ async def _counted(
     console.print(f"{heard:,} of {played:,} frames were on {what}", style=None if heard else "red")
 
 
-def _source_of(files: Sequence[Path], rate: int | None, speed: float | None) -> FileSource | CaptureSource:
+def _recorded(files: Sequence[Path], rate: int | None, speed: float | None) -> FileSource | CaptureSource:
     if all(file.name.endswith(SUFFIXES) for file in files):
         return CaptureSource(files, speed)
     if len(files) > 1:
         raise ValueError("--file: one ITCH file can be played, or several captures, *.pcap(.gz), of one session")
     return FileSource(files[0], rate)
+
+
+def _session_of(source: PacketSource) -> tuple[str, bool]:
+    """The session's name, and whether its end is told.
+
+    But for a capture's, each start has a session of its own, since it counts from 1: what was heard already of a former
+    one would be taken for what comes.
+    """
+    return (source.session, source.has_end) if isinstance(source, CaptureSource) else (f"{int(time.time()):010d}", True)
 
 
 async def _send(feed: PacketFeed, lines: Sequence[str], told: str) -> None:
