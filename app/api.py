@@ -29,7 +29,7 @@ from app.topics import load_topics
 from app.venues import all_intervals, read_venues
 from app.views import BarView
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def build_api(settings: Settings) -> FastAPI:
@@ -100,7 +100,7 @@ def build_api(settings: Settings) -> FastAPI:
 def _tell_failure(task: asyncio.Task[None]) -> None:
     """Log what ends a part that should run as long as the application: the others go on without it."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("a part of the API ended", exc_info=error)
+        log.critical("a part of the API ended", exc_info=error)
 
 
 def _feed(services: Services, reader: RecordReader) -> Feed:

@@ -26,7 +26,7 @@ from app.aggregates import Declared, load_aggregates
 from app.bars import Bar, Instrument, SeriesKey
 from app.settings import Settings
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CONNECT_S = 2
 STATEMENT_MS = 10_000
@@ -174,7 +174,7 @@ class History:
                 except (SQLAlchemyError, _NoneShown) as error:
                     if stored is self._stored["bars"] or _is_away(error):
                         raise
-                    logger.warning("no history of %s: %s", stored.channel, _first_line(error))
+                    log.warning("no history of %s: %s", stored.channel, _first_line(error))
                     positions = {place: after for place, after in positions.items() if place[0] != stored.channel}
         return positions
 
@@ -307,7 +307,7 @@ def _shown(stored: _Stored, rows: Iterable[Mapping[Any, Any]], *, may_be_none: b
     if flaws and not shown and not may_be_none:
         raise _NoneShown(f"none of {len(flaws)} rows of {stored.table} can be shown, as {flaws[0]}")
     if flaws:
-        logger.warning("%d rows of %s cannot be shown, as %s", len(flaws), stored.table, flaws[0])
+        log.warning("%d rows of %s cannot be shown, as %s", len(flaws), stored.table, flaws[0])
     return shown
 
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PAIRS: Final = 100
 """Told at the most: any program can say others for ever."""
@@ -19,4 +19,4 @@ class Refusals:
         """Warn of a refusal, unless that pair's was told, or enough were."""
         if len(self._told) < PAIRS and (origin, host) not in self._told:
             self._told.add((origin, host))
-            logger.warning("%s", reason)
+            log.warning("%s", reason)

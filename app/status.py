@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from app.partitions import Partition
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -62,7 +62,7 @@ class Status:
             since_ns = time.time_ns() if turns else self.now.since_ns
             self.now = replace(self.now, state=state, reason=reason, since_ns=since_ns)
             self.was_ready = self.was_ready or state is State.READY
-            logger.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
+            log.log(logging.INFO if reason is None else logging.WARNING, "view %s: %s", state, reason or "")
 
     def set_unread(self, partition: Partition, before: int) -> None:
         """Say that the view lacks records of a partition before this offset."""

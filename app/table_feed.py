@@ -21,7 +21,7 @@ from app.metrics import Metrics
 from app.settings import Settings
 from app.table_views import Change, TableViews
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 BATCH: Final = 1_000
 POLL_S: Final = 0.2
@@ -61,7 +61,7 @@ class TableFeed:
         try:
             self._read(consumer)
         except Exception:
-            logger.exception("the feed of users' tables ended")
+            log.exception("the feed of users' tables ended")
         finally:
             consumer.close()
 
@@ -78,13 +78,13 @@ class TableFeed:
         try:
             topics = consumer.list_topics(timeout=METADATA_S).topics
         except KafkaException as error:
-            logger.debug("changelogs are looked for again: %s", error)
+            log.debug("changelogs are looked for again: %s", error)
             return
         for topic in self._tables.keys() & topics.keys() - self._behind.keys():
             try:
                 ends = {number: _end(consumer, topic, number) for number in topics[topic].partitions}
             except KafkaException as error:
-                logger.debug("%s is looked at again: %s", topic, error)
+                log.debug("%s is looked at again: %s", topic, error)
                 continue
             if ends:
                 self._behind[topic] = ends
@@ -98,7 +98,7 @@ class TableFeed:
             if error is None:
                 changes.extend(self._change(topic, message))
             elif not is_end(error):
-                logger.warning("%s: %s", topic, error.str())
+                log.warning("%s: %s", topic, error.str())
             if self._ends(topic, message) and not self._behind[topic]:
                 ready.append(self._tables[topic])
         if changes or ready:
@@ -127,7 +127,7 @@ class TableFeed:
             yield Change(self._tables[topic], key, None if value is None else _json(value))
         except (ValueError, RecursionError) as error:
             self._metrics.bad_records.labels(name).inc()
-            logger.warning("%s[%s] offset %s: %s", topic, message.partition(), message.offset(), error)
+            log.warning("%s[%s] offset %s: %s", topic, message.partition(), message.offset(), error)
 
 
 def _end(consumer: Consumer, topic: str, partition: int) -> int:

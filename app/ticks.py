@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.tick_stream import Lost, Tick, TickStream
 from app.venues import Part, Venue, counts_for
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 """How long newer trades of a venue wait while none of the missed ones comes: a chart is looked at now."""
@@ -81,7 +81,7 @@ class Ticks:
 
     def _lost(self, lost: Lost) -> None:
         count = _count(lost) or 0
-        logger.warning("%s: trades from number %d on were not told: %s", lost.venue, lost.first, lost.reason)
+        log.warning("%s: trades from number %d on were not told: %s", lost.venue, lost.first, lost.reason)
         self._metrics.tick_holes.labels(lost.venue).inc()
         self._metrics.ticks_missing.labels(lost.venue).inc(count)
         of_venue = (each for instrument, each in self._listeners.items() if instrument.venue == lost.venue)
@@ -105,7 +105,7 @@ class Ticks:
             message = trade_message(fields, parts) if parts else None
         except (BadRecord, ValueError, ArithmeticError) as error:  # an amount that nobody can write down
             self._metrics.bad_ticks.inc()
-            logger.warning("trade of %s over ZeroMQ: %s", instrument, error)
+            log.warning("trade of %s over ZeroMQ: %s", instrument, error)
             return
         if message is None:
             return
@@ -124,7 +124,7 @@ class Ticks:
             try:
                 return await asyncio.to_thread(self._reader.read, value)
             except RegistryAway as error:  # later trades wait in ZeroMQ's queue; dropping this one would lose it
-                logger.warning("trades over ZeroMQ wait: %s", error)
+                log.warning("trades over ZeroMQ wait: %s", error)
                 await asyncio.sleep(REGISTRY_RETRY_S)
         return self._reader.read(value)
 

@@ -18,7 +18,7 @@ from typing import Final, Self, cast
 from replay.itch import MOST_BYTES
 from replay.kept_messages import KeptMessages
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 Address = tuple[str, int]
 HEADER: Final = struct.Struct(">10sQH")
 END_OF_SESSION: Final = 0xFFFF
@@ -182,7 +182,7 @@ class PacketFeed:
                 try:
                     line.send(self._beat_packet())
                 except OSError as error:  # its interface may be back for the next one
-                    logger.warning("no heartbeat on line %d: %s", number, error)
+                    log.warning("no heartbeat on line %d: %s", number, error)
 
     def _beat_packet(self) -> bytes:
         count = END_OF_SESSION if self._is_over else 0

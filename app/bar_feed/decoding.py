@@ -12,7 +12,7 @@ from app.bars import Bar, KeyedBars, SeriesKey
 from app.metrics import Metrics
 from app.records import BadRecord
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BarDecoder:
@@ -38,7 +38,7 @@ class BarDecoder:
             return self._bars(*self._read(message.value()))
         except (BadRecord, ValueError, ArithmeticError) as error:  # an amount that nobody can write down
             self._metrics.bad_records.labels(topic).inc()
-            logger.warning("%s[%s] offset %s: %s", message.topic(), message.partition(), message.offset(), error)
+            log.warning("%s[%s] offset %s: %s", message.topic(), message.partition(), message.offset(), error)
             return []
 
     def _bars(self, name: str, fields: Mapping[str, Any]) -> KeyedBars:

@@ -30,7 +30,7 @@ from app.settings import Settings
 from app.status import Origin, State, Status
 from app.views import NOWHERE
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 COMMITTED = ("bars", "bars.1s")
 LIVE = "bars.live"
@@ -98,7 +98,7 @@ class Feed:
             finally:
                 consumer.close()
         except Exception as error:
-            logger.exception("the view's feed ended")
+            log.exception("the view's feed ended")
             self._status.set(State.FAILED, f"the feed ended: {error}")
 
     def _load(self) -> Positions:
@@ -106,7 +106,7 @@ class Feed:
         try:
             positions = self._history.load(self._depth, self._put, lambda: not self._stopping.is_set())
         except HistoryUnavailable as error:
-            logger.warning("no history, the view begins with what the topics hold: %s", error)
+            log.warning("no history, the view begins with what the topics hold: %s", error)
             self._status.set_history(Origin.TOPIC, str(error))
             return {}
         self._status.set_history(Origin.POSTGRES)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 TOPIC_TAIL: Final = 100_000
 """Newest records of a partition read when there is no history in Postgres: bounds the start."""
@@ -66,6 +66,6 @@ def committed_start(consumer: Consumer, place: Place, stored: int | None) -> Sta
     if stored is not None and low <= stored <= high:
         return Start(stored, high)
     if stored is not None:
-        logger.warning("%s[%d]: stored offset %d is outside %d..%d", *place, stored, low, high)
+        log.warning("%s[%d]: stored offset %d is outside %d..%d", *place, stored, low, high)
     first = max(low, high - TOPIC_TAIL)
     return Start(first, high, is_late=first > 0, is_cut=first > low)

@@ -18,7 +18,7 @@ from app.aggregates import load_aggregates
 from app.database.aggregate_tables import make_tables
 from app.settings import Settings
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 LOCK: Final = 0x6C74_6D67  # any number that every process agrees on
 CONNECT_S: Final = 10
@@ -51,7 +51,7 @@ def migrate(settings: Settings) -> None:
         if _knows_revision(config, connection):
             command.upgrade(config, "head")
         else:
-            logger.warning("the tables are of a newer release, and stay as they are")
+            log.warning("the tables are of a newer release, and stay as they are")
         make_tables(connection, load_aggregates(settings))
 
 

@@ -12,7 +12,7 @@ from app.catalogue import Code, RequestRefused
 from app.metrics import Metrics
 from app.routes.context import json_text
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 STATUS = {
     Code.UNKNOWN_VENUE: 404,
@@ -60,7 +60,7 @@ def install(application: FastAPI, metrics: Metrics) -> None:
         return answer(Code.INTERNAL, error.detail, status)
 
     def failed(request: Request, error: Exception) -> Response:
-        logger.error("%s failed", request.url.path, exc_info=error)
+        log.error("%s failed", request.url.path, exc_info=error)
         return answer(Code.INTERNAL, "the request failed; the log says why", STATUS[Code.INTERNAL])
 
     application.add_exception_handler(RequestRefused, refused)

@@ -26,7 +26,7 @@ from app.tick_stream.search import Found
 from app.tick_stream.sessions import mark_of_namespace
 from app.tick_stream.waiting import Waiting
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 RECEIVE_QUEUE: Final = 100_000
 """Messages that ZeroMQ holds for us before it drops; what it drops is a hole, and asked for."""
@@ -160,7 +160,7 @@ class TickStream:
     def _leave_out(self) -> None:
         """Say once that somebody else's messages are heard."""
         if not self._has_met_others:
-            logger.warning(
+            log.warning(
                 "a bridge of another namespace is heard at %s: its messages are left out, LIVETAPE_NAMESPACE is %s",
                 self._address,
                 self._namespace,
@@ -189,7 +189,7 @@ class TickStream:
             except RetryAway:
                 silences += 1
                 if silences == SILENCES:
-                    logger.warning(
+                    log.warning(
                         "the bridge at %s does not answer: it is away, or cannot be reached", self._retry_address
                     )
                 continue
@@ -224,7 +224,7 @@ class TickStream:
             try:
                 await self._from_kafka(venue, order, left, patience)
             except HistoryAway as error:
-                logger.warning("missed messages of %s wait: %s", venue, error)
+                log.warning("missed messages of %s wait: %s", venue, error)
                 await asyncio.sleep(RETRY_S)
         if left is not None:
             order.lose(left, f"neither the bridge nor Kafka had them within {self._patience_s:.0f} s")
@@ -253,7 +253,7 @@ class TickStream:
             try:
                 through, ticks = await self._retry.get(venue, hole.session, covered + 1, last)
             except RetryAway as error:
-                logger.warning("%s: %s", venue, error)
+                log.warning("%s: %s", venue, error)
                 return
             if through <= covered:
                 return
