@@ -109,7 +109,8 @@ class TransactionWriter:
     async def _left_open(self) -> dict[TP, int]:
         """Where a transaction of this id has no end, and since when."""
         partitions = await asyncio.to_thread(undecided, self._settings, {self._changelog, *self._outputs})
-        return await left_open(self._settings, partitions, self._producer._txn_manager.producer_id)  # noqa: SLF001
+        producer_id = self._producer._txn_manager.producer_id  # noqa: SLF001 - aiokafka tells it by nothing else
+        return await left_open(self._settings, partitions, producer_id)
 
     async def _end(self, partitions: Collection[TP], end: Callable[[], Awaitable[None]]) -> None:
         """End what is open in these partitions by a transaction that has no records."""

@@ -20,9 +20,9 @@ def prepare(settings: Settings) -> None:
 
 def _make_tables(settings: Settings) -> None:
     from psycopg import OperationalError  # noqa: PLC0415 - `livetape --help` should not wait for these
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - as above
 
-    from app.database import migrate  # noqa: PLC0415
+    from app.database import migrate  # noqa: PLC0415 - as above
 
     try:
         migrate(settings)

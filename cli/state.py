@@ -28,7 +28,7 @@ def reset(
     exchange's hours that are others now: docs/operating.md tells how to delete them.
     """
     from agents.reset import ResetRefused  # noqa: PLC0415 - `livetape --help` should not wait for Faust
-    from agents.topic_check import TopicsUnfit  # noqa: PLC0415
+    from agents.topic_check import TopicsUnfit  # noqa: PLC0415 - as above
 
     settings = Settings()
     if not yes:

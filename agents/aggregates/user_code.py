@@ -16,7 +16,7 @@ class AggregateFailed(Exception):
         super().__init__(f"aggregate {aggregate}: {what}: {reason}")
 
 
-def call(declared: Declared, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+def call(declared: Declared, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - the user's own
     """What a method of the aggregate gives; `what` says in words what it was called for.
 
     Raises:
@@ -63,7 +63,7 @@ def restored(declared: Declared, fields: Sequence[Any]) -> Aggregate:
     return state
 
 
-def _given(declared: Declared, what: str, code: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+def _given(declared: Declared, what: str, code: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401 - the user's own
     """What users' code returns. It awaits nothing, so that a CancelledError is an error of its own as well."""
     try:
         return code(*arguments)

@@ -106,17 +106,17 @@ class BatchApp(faust.App):
         self.batch_topics.add(name)
         return super().topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
 
-    # Faust shadows decorators of `Service` by these, which are other ones.
-    def task(self, fun: Function | None = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+    # Faust shadows decorators of `Service` by these, which are other ones: mypy takes both for overridden.
+    def task(self, fun: Function | None = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - Faust's own
         """Faust's `task`, of which one that fails ends alone: Faust would end the worker."""
         decorate = failing_alone(super().task(**options))
         return decorate if fun is None else decorate(fun)
 
-    def timer(self, *args: Any, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
+    def timer(self, *args: Any, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401 - Faust's own
         """Faust's `timer`. After a call that fails the next one comes at its time."""
         return failing_alone(super().timer(*args, **options))
 
-    def crontab(self, cron_format: str, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401
+    def crontab(self, cron_format: str, **options: Any) -> Decorator:  # type: ignore[override]  # noqa: ANN401 - Faust's own
         """Faust's `crontab`, and the same.
 
         Raises:

@@ -50,10 +50,10 @@ class InLoopConsumer(AIOKafkaConsumerThread):
         # Faust has aiokafka's assignor choose where it sees neither changelogs nor standbys, and that one gives the two
         # logs of a join's partition to different workers.
         consumer._partition_assignment_strategy = [self.app.assignor]  # noqa: SLF001 - pinned by a test
-        consumer._fetch_max_wait_ms = IDLE_FETCH_MS  # noqa: SLF001
+        consumer._fetch_max_wait_ms = IDLE_FETCH_MS  # noqa: SLF001 - Faust knows no setting for it
         if self.app.fetch_wait_ms is not None:
             consumer._fetch_min_bytes = consumer._max_partition_fetch_bytes  # noqa: SLF001 - nor for these
-            consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001
+            consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # noqa: SLF001 - as above
         return consumer
 
     async def getmany(

@@ -84,7 +84,10 @@ class ReceivingConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka
     """A connection whose large responses are views of buffers that are used again."""
 
     connect = rebind(AIOKafkaConnection.connect, AIOKafkaProtocol=ResponseStream)
-    _handle_frame = rebind(AIOKafkaConnection._handle_frame, io=SimpleNamespace(BytesIO=response_reader))  # noqa: SLF001
+    _handle_frame = rebind(
+        AIOKafkaConnection._handle_frame,  # noqa: SLF001 - pinned by a test
+        io=SimpleNamespace(BytesIO=response_reader),
+    )
 
     def _create_reader_task(self) -> Any:  # noqa: ANN401 - aiokafka's
         self._reader = self._protocol
@@ -120,9 +123,9 @@ def undecoding_consumer(batch_topics: frozenset[str]) -> type[AIOKafkaConsumer]:
     def partition_records(
         tp: TopicPartition,
         records: KeptRecords,
-        aborted: Any,  # noqa: ANN401
+        aborted: Any,  # noqa: ANN401 - aiokafka's
         fetch_offset: int,
-        *decoding: Any,  # noqa: ANN401
+        *decoding: Any,  # noqa: ANN401 - as above
     ) -> Any:  # noqa: ANN401 - aiokafka's own class for the other topics
         if tp.topic in batch_topics:
             return UndecodedRecords(tp, records.data, aborted, fetch_offset)

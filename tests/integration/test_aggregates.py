@@ -270,8 +270,7 @@ def test_an_aggregate_that_fails_stops_its_partition_until_it_is_mended(declared
         eventually(lambda: "kraken:ETH-USD" in worker.log, lambda: worker.log)
         assert "aggregate vwap: fold of kraken:ETH-USD" in worker.log
         assert "ZeroDivisionError" in worker.log
-        has_binance = lambda: any("binance" in str(key) for key, _ in windows(declared, "vwap"))  # noqa: E731
-        eventually(has_binance, lambda: worker.log)
+        eventually(lambda: any("binance" in str(key) for key, _ in windows(declared, "vwap")), lambda: worker.log)
         assert not any("kraken" in str(key) for key, _ in windows(declared, "vwap"))
         assert not any(bar["venue"] == "kraken" for bar in read_bars(declared, tape.avro))
     with folding(declared) as worker:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.schema_registry import register_all
 from app.settings import Settings
 from app.sources import Writer
 from local import certificates
@@ -115,8 +116,6 @@ async def test_an_instrument_that_the_venue_delists_does_not_hold_up_the_candles
 
 def heard_candle(listener: Listener, settings: Settings) -> tuple[str, int]:
     """Instrument and start of the next candle that the listener hears."""
-    from app.schema_registry import register_all  # noqa: PLC0415
-
     ids = register_all(settings)
     while True:
         kind, fields = decode(listener.next().value, ids)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from app.schema_registry import register_all
 from app.settings import Settings
 from app.sources import Writer
 from app.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
@@ -253,8 +254,6 @@ async def test_an_instrument_that_the_venue_delists_has_no_history_and_nothing_w
 
 def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
     """The bridge's number of a trade that the listener hears."""
-    from app.schema_registry import register_all  # noqa: PLC0415
-
     ids = register_all(settings)
     while True:
         heard = listener.next()

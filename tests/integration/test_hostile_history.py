@@ -181,8 +181,8 @@ async def test_what_was_missed_comes_once_a_bad_history_is_well(
                 await one.miss()
             await fills(bridge, besieged[good])
             for name, flaw in flaws.items():
-                await bridge.until(lambda name=name, flaw=flaw: says(bridge, name, flaw.reason) > 0, f"{name}: {flaw}")  # type: ignore[misc]
-                await bridge.until(lambda name=name: besieged[name].rest.strikes > 1, f"another strike at {name}")  # type: ignore[misc]
+                await bridge.until(lambda name=name, flaw=flaw: says(bridge, name, flaw.reason) > 0, f"{name}: {flaw}")  # type: ignore[misc]  # mypy infers no lambda with defaults
+                await bridge.until(lambda name=name: besieged[name].rest.strikes > 1, f"another strike at {name}")  # type: ignore[misc]  # mypy infers no lambda with defaults
             await besieged[good].trades(bridge, LAST)
             assert peak_mib(bridge) - before_mib < BOUND_MIB
             for name in flaws:

@@ -204,8 +204,8 @@ class Siege:
                     server.may_strike.set()
                 await self._good_one_trades(bridge)
                 for name, reason in reasons.items():
-                    await bridge.until(lambda name=name, reason=reason: says(bridge, name, reason) >= 1, reason)  # type: ignore[misc]
-                    await bridge.until(lambda name=name: self._servers[name].strikes > 1, f"another strike at {name}")  # type: ignore[misc]
+                    await bridge.until(lambda name=name, reason=reason: says(bridge, name, reason) >= 1, reason)  # type: ignore[misc]  # mypy infers no lambda with defaults
+                    await bridge.until(lambda name=name: self._servers[name].strikes > 1, f"another strike at {name}")  # type: ignore[misc]  # mypy infers no lambda with defaults
                 await self._good_one_trades(bridge)
                 assert peak_mib(bridge) - before_mib < BOUND_MIB
                 for server in self._servers.values():

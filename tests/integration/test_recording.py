@@ -166,9 +166,9 @@ async def test_a_recorder_that_is_killed_leaves_what_it_had_and_the_next_goes_on
         settings = here.model_copy(update={"venues": {name: venue_of(name, exchange, (BTC,), certs.ca)}})
         for number, code in ((1, -signal.SIGKILL), (2, 0)):
             with recording(settings, folder) as recorder:
-                await recorder.until(lambda n=number: answers(folder / name) == n, "the answer to a subscription")  # type: ignore[misc]
+                await recorder.until(lambda n=number: answers(folder / name) == n, "the answer to a subscription")  # type: ignore[misc]  # mypy infers no lambda with defaults
                 script.say(trade(number), RecordedFrame(0, protocol.stream_of(BTC), odd))
-                await recorder.until(lambda n=number: texts(folder / name).count(odd.replace("\n", " ")) == n, "flush")  # type: ignore[misc]
+                await recorder.until(lambda n=number: texts(folder / name).count(odd.replace("\n", " ")) == n, "flush")  # type: ignore[misc]  # mypy infers no lambda with defaults
                 assert await recorder.stop(signal.SIGKILL if code else signal.SIGTERM) == code
             await exchange.drop_connections()
     kept = [text for text in texts(folder / name) if '"result":' not in text]

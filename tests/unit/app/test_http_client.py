@@ -95,7 +95,7 @@ def test_a_proxy_that_cannot_be_used_is_said_with_what_to_do(monkeypatch: pytest
         ("127.8.8.8", True),
         ("::1", True),
         ("localhost", True),
-        ("0.0.0.0", True),  # noqa: S104
+        ("0.0.0.0", True),  # noqa: S104 - nothing is bound
         ("10.0.0.1", False),
         ("registry", False),
         ("localhost.example", False),

@@ -32,12 +32,12 @@ class Count(Aggregate):
         if self.goes_wrong == "fold":
             raise ZeroDivisionError("price of nothing")
         if self.goes_wrong == "type":
-            return Count(float(len(trades)))  # type: ignore[arg-type]
+            return Count(float(len(trades)))  # type: ignore[arg-type]  # that is what goes wrong
         return type(self)(self.trades + len(trades))
 
     def merge(self, later: "Count") -> "Count":
         if self.goes_wrong == "merge":
-            return None  # type: ignore[return-value]
+            return None  # type: ignore[return-value]  # that is what goes wrong
         return type(self)(self.trades + later.trades)
 
 

@@ -145,7 +145,7 @@ async def cancelled_after_a_restart(
         history=History(Settings()),
     )
     live: Any = SimpleNamespace(changed=lambda _: None)
-    partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock(), partitions=1)  # type: ignore[arg-type]
+    partition = FoldingPartition(TRADES, recovered, live, registry, asyncio.Lock(), partitions=1)  # type: ignore[arg-type]  # a stand-in
     async with asyncio.timeout(GUARD_S):
         try:
             await partition.fold(new, 5)

@@ -196,4 +196,4 @@ def read_joined(key: bytes, value: bytes | None) -> Fields:
     assert body.read() == b""
     assert key.decode() == f"{fields['venue']}:{fields['instrument']}"
     assert (fields.pop("epoch"), fields.pop("partition")) == (TRADES_EPOCH, PARTITION)
-    return fields  # type: ignore[no-any-return]
+    return fields  # type: ignore[no-any-return]  # fastavro has no types

@@ -88,7 +88,7 @@ async def test_a_bridge_that_does_not_answer_is_told_once(caplog: pytest.LogCapt
             asked.release()
             return await state()
 
-        ticks._retry.state = ask  # type: ignore[method-assign]
+        ticks._retry.state = ask  # type: ignore[method-assign]  # to count what is asked
         for _ in range(10):
             await asked.acquire()
     told = [record.getMessage() for record in caplog.records]
