@@ -8,6 +8,13 @@
 /// Corrections and cancellations. A bar keeps sums, and sums have no way back: its trades are read from the log again.
 namespace livetape::kernel {
 
+namespace {
+
+/// Of a bar that has other trades than the log gives: summed up from those it would lack the others.
+constexpr const char* kTradesAreGone = "the log no longer has the trades of its bar";
+
+}  // namespace
+
 std::optional<std::int64_t> PartitionFold::history_needed(const Upcoming& upcoming) {
   const Decoded& decoded = upcoming.decoded;
   const Venue* home = find_venue(decoded.venue);
@@ -167,7 +174,7 @@ void PartitionFold::fold_correction(const Upcoming& upcoming, FoldOutcome& outco
     return refuse(record, "refers_to names no trade that was counted", outcome);
   }
   const bool is_read = awaited_ && awaited_->offset == record.offset;
-  if (is_read && awaited_->is_gone) return refuse(record, "the log no longer has the trades of its bar", outcome);
+  if (is_read && awaited_->is_gone) return refuse(record, kTradesAreGone, outcome);
   if (!is_read || !awaited_->history.time_of(decoded.refers_to)) return send_late(record, outcome);
   apply(upcoming, *target, awaited_->history, outcome);
   if (awaited_) keep_history();
@@ -213,6 +220,7 @@ void PartitionFold::apply(const Upcoming& upcoming, Series& target, TradeHistory
   if (!is_cancel && !is_new_id && !history.are_one(decoded.refers_to, id.as_text())) {
     return refuse(record, "trade_id names another trade that was counted", outcome);
   }
+  if (!awaited_->is_whole) return refuse(record, kTradesAreGone, outcome);
   if (is_cancel) {
     history.cancel(decoded.refers_to, record.offset);
   } else {

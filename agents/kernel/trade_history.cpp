@@ -51,6 +51,9 @@ bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggreg
   };
   const auto is_in = [&](const Trade& trade) { return trade.event_time_ns >= from_ns && trade.event_time_ns < to_ns; };
   if (adds_up()) return true;
+  const std::vector<std::pair<Entry*, Trade*>> brought = bring_in(from_ns, to_ns);
+  if (!brought.empty() && adds_up()) return true;
+  for (const auto& [entry, other] : brought) entry->swap_with(*other);
   for (Entry& entry : entries_) {
     if (!entry.is_as_it_came()) continue;
     for (Trade& other : entry.others) {
@@ -61,6 +64,19 @@ bool TradeHistory::settle(std::int64_t from_ns, std::int64_t to_ns, const Aggreg
     }
   }
   return false;
+}
+
+std::vector<std::pair<TradeHistory::Entry*, Trade*>> TradeHistory::bring_in(std::int64_t from_ns, std::int64_t to_ns) {
+  const auto is_in = [&](const Trade& trade) { return trade.event_time_ns >= from_ns && trade.event_time_ns < to_ns; };
+  std::vector<std::pair<Entry*, Trade*>> brought;
+  for (Entry& entry : entries_) {
+    if (!entry.is_as_it_came() || is_in(entry.trade)) continue;
+    const auto other = std::ranges::find_if(entry.others, is_in);
+    if (other == entry.others.end()) continue;
+    entry.swap_with(*other);
+    brought.emplace_back(&entry, &*other);
+  }
+  return brought;
 }
 
 bool TradeHistory::correct(std::string_view id, const Trade& by, std::string_view by_id, std::string identity) {

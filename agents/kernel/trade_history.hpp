@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "bar.hpp"
@@ -71,6 +72,9 @@ class TradeHistory {
     /// Puts one of the others in the trade's place.
     void swap_with(Trade& other);
   };
+  /// Puts into [from_ns, to_ns) each trade that came there under the same id as well, as trades do that were refused
+  /// for a wrong time and sent again; returns them with what stood in their places.
+  std::vector<std::pair<Entry*, Trade*>> bring_in(std::int64_t from_ns, std::int64_t to_ns);
   [[nodiscard]] const Entry* known(std::string_view id) const;
   [[nodiscard]] Entry* standing(std::string_view id);
 

@@ -299,6 +299,33 @@ def test_of_two_records_with_one_id_the_first_counts_where_neither_was_refused()
     assert (bar.volume, bar.trade_count) == (Decimal(1), 1)
 
 
+@pytest.mark.parametrize("venue", ["nasdaq", "binance"])
+def test_trades_that_were_late_by_a_wrong_time_and_sent_again_stay_in_a_bar_that_is_summed_up_anew(venue: str) -> None:
+    """The log has each of them twice, and the fold took the second one."""
+    partition = Partition(replace(RULES, contiguous=frozenset({"binance"})))
+    wrong = [a_trade(1 + number, number - 3_600, trade_id=f"{number + 10}") for number in range(3)]
+    right = [a_trade(4 + number, 10.1 + number / 10, trade_id=f"{number + 10}") for number in range(3)]
+    first, other = a_trade(0, 1, trade_id="9"), a_trade(7, 10.5, price="99", trade_id="13")
+    partition.take(a_clock(0, 1, venue), *(replace(each, venue=venue) for each in [first, *wrong, *right, other]))
+    partition.take(a_clock(9, 100, venue), replace(cancel(10, "13"), venue=venue))
+    assert (minute(partition).trade_count, minute(partition).high) == (4, Decimal(10))
+    assert (last_bar(partition, "1s", 10).trade_count, len(partition.late), partition.dead) == (3, 3, [])
+
+
+def test_a_correction_changes_no_bar_of_which_trades_can_be_read_no_more() -> None:
+    """They were counted, and what is read of the log now has one of four: the others would be thrown out."""
+    partition = Partition(replace(RULES, max_ahead_ns=60 * SECOND))
+    received_early = [
+        replace(a_trade(offset, 1 + offset / 10, trade_id=f"{offset}"), receive_time_ns=NOON - 30 * SECOND)
+        for offset in range(3)
+    ]
+    partition.take(*received_early, a_trade(3, 1.5, price="99", trade_id="3"), a_clock(4, 100))
+    partition.come_back(RULES)
+    partition.take(cancel(5, "3"))
+    assert (minute(partition).trade_count, minute(partition).high) == (4, Decimal(99))
+    assert partition.dead == [5]
+
+
 @pytest.mark.parametrize("is_sent_again", [False, True])
 def test_a_trade_whose_schema_was_unknown_when_it_came_counts_only_if_it_came_again(*, is_sent_again: bool) -> None:
     schemas = new_schemas()
