@@ -1,12 +1,9 @@
 import { useEventListener } from "@vueuse/core";
-import { computed, onScopeDispose, ref, shallowRef, type Ref } from "vue";
+import { onScopeDispose, ref, shallowRef, type Ref } from "vue";
 
 import { Connection, type ConnectionState } from "../feed/connection";
-import type { Bar, Listing, SeriesKey, ServerMessage, Trade } from "../feed/protocol";
-import { duration } from "../duration";
-import { refByFrame, useFrame } from "../frames";
-import { milliseconds } from "../time";
-import { BarLag, LOOK_MS } from "./bar_lag";
+import type { Bar, Listing, SeriesKey, ServerMessage } from "../feed/protocol";
+import { useFrame } from "../frames";
 import {
   choose,
   fromAddress,
@@ -18,14 +15,15 @@ import {
   withShown,
 } from "./selection";
 import { SeriesBars } from "./series";
-import { confirmsAll, heard, TRADES_SHOWN, withHole, type Holes } from "./tape";
+import { useBarLag } from "./use_bar_lag";
+import { useProblem } from "./use_problem";
+import { useTape, type ShownTape } from "./use_tape";
 
 const RETRY_MS = 1_000;
-const MINUTE_MS = 60_000;
 /** What the server says while it has not seen an instrument yet, or still loads: asking again helps. */
 const PASSING: readonly string[] = ["not_ready", "unknown_instrument", "unknown_venue"];
 
-export interface Market {
+export interface Market extends ShownTape {
   readonly connection: Readonly<Ref<ConnectionState>>;
   /** Milliseconds of Date.now(), 0 unless waiting. */
   readonly retryAt: Readonly<Ref<number>>;
@@ -36,14 +34,7 @@ export interface Market {
   readonly isTold: Readonly<Ref<boolean>>;
   /** Oldest first. */
   readonly bars: Readonly<Ref<readonly Bar[]>>;
-  /** Newest first. */
-  readonly trades: Readonly<Ref<readonly Trade[]>>;
-  /** Where trades were not heard. */
-  readonly holes: Readonly<Ref<Holes>>;
-  /** Trades that the bars have, or have gone past. */
-  readonly confirmed: Readonly<Ref<readonly Trade[]>>;
-  /** How long after its event time the newest trade was heard of, in milliseconds; null before the first. */
-  readonly lagMs: Readonly<Ref<number | null>>;
+  /** What is wrong, in words. */
   readonly problem: Readonly<Ref<string>>;
   select(change: Partial<SeriesKey>): void;
   /** So many of the newest bars are needed: all (Infinity) while one looks at older ones. */
@@ -62,17 +53,13 @@ export function useMarket(address: string): Market {
   const selection = shallowRef<SeriesKey | null>(null);
   const isTold = ref(false);
   const bars = shallowRef<readonly Bar[]>([]);
-  const tape = shallowRef<readonly Trade[]>([]);
-  const shownTape = refByFrame(tape);
-  const holes = shallowRef<Holes>(new Map());
-  const confirmed = shallowRef<readonly Trade[]>([]);
-  const lagMs = ref<number | null>(null);
-  const refusal = ref("");
-  const historyProblem = ref("");
-  const standstill = ref<string | null>(null);
-  const barLag = new BarLag();
-  const barLagMs = ref<number | null>(null);
   let series: SeriesBars | null = null;
+  const tape = useTape();
+  const barLag = useBarLag(connection, tape.kept, () => series?.newest);
+  const problem = useProblem(
+    () => (selection.value ? unmet(wanted.value, selection.value) : ""),
+    barLag.barLagMs,
+  );
   const showBars = useFrame(() => {
     bars.value = series?.list() ?? [];
   });
@@ -84,14 +71,13 @@ export function useMarket(address: string): Market {
       connection.value = state;
       retryAt.value = at;
       isSubscribed = false;
-      standstill.value = null;
-      forgetBarLag();
+      problem.standsStill(null);
       if (state === "open") askAgain(0);
-      else holes.value = withHole(holes.value, tape.value, null);
+      else tape.skipped(null);
     },
     messageReceived: take,
     messageRefused(error) {
-      refusal.value = `The server sent what this page does not understand: ${error.message}`;
+      problem.notUnderstood(error);
     },
   });
 
@@ -100,13 +86,13 @@ export function useMarket(address: string): Market {
       case "hello":
         if (namespace.value && namespace.value !== message.namespace) beginAnew();
         namespace.value = message.namespace;
-        standstill.value = message.standstill;
+        problem.standsStill(message.standstill);
         break;
       case "list":
         takeListing(message);
         break;
       case "heartbeat":
-        standstill.value = message.standstill;
+        problem.standsStill(message.standstill);
         if (message.list_version !== listing.value?.version) askAgain(0);
         if (listing.value?.hasOlderBars) series?.restoreRest();
         break;
@@ -117,15 +103,14 @@ export function useMarket(address: string): Market {
         if (isSame(selection.value, message)) takeUpdate(message.bar);
         break;
       case "trade":
-        if (isSameInstrument(selection.value, message)) takeTrade(message.trade);
+        if (isSameInstrument(selection.value, message)) tape.takeTrade(message.trade);
         break;
       case "skipped":
-        if (isSameInstrument(selection.value, message))
-          holes.value = withHole(holes.value, tape.value, message.count);
+        if (isSameInstrument(selection.value, message)) tape.skipped(message.count);
         break;
       case "error":
         if (message.code === "not_subscribed") break; // one was left that had been refused
-        refusal.value = message.reason;
+        problem.refused(message.reason);
         if (PASSING.includes(message.code)) {
           isSubscribed = false;
           askAgain(RETRY_MS);
@@ -156,26 +141,15 @@ export function useMarket(address: string): Market {
 
   function takeSnapshot(key: SeriesKey, told: readonly Bar[]): void {
     if (!isSame(selection.value, key)) return;
-    refusal.value = "";
-    historyProblem.value = "";
+    problem.answersForgotten();
     isTold.value = true;
     series?.takeSnapshot(told);
-    confirmed.value = tape.value; // also what was missed since, while the connection was lost
+    tape.confirmAll(); // also what was missed since, while the connection was lost
   }
 
   function takeUpdate(bar: Bar): void {
     series?.takeUpdate(bar);
-    if (series?.newest === bar && confirmsAll(bar, tape.value)) confirmed.value = tape.value;
-  }
-
-  function takeTrade(trade: Trade): void {
-    tape.value = heard(tape.value, trade);
-    if (tape.value[0] === trade) lagMs.value = Date.now() - milliseconds(trade.event_time_ns);
-  }
-
-  function forgetBarLag(): void {
-    barLag.forget();
-    barLagMs.value = null;
+    if (series?.newest === bar) tape.barChanged(bar);
   }
 
   function look(key: SeriesKey): void {
@@ -184,8 +158,8 @@ export function useMarket(address: string): Market {
       selection.value = key;
       series = new SeriesBars(key, {
         barsChanged: showBars,
-        historyAnswered(problem) {
-          historyProblem.value = problem && `Older bars could not be loaded: ${problem}.`;
+        historyAnswered(failure) {
+          problem.historyAnswered(failure);
         },
       });
     }
@@ -217,14 +191,11 @@ export function useMarket(address: string): Market {
     series?.drop();
     bars.value = [];
     isTold.value = false;
-    refusal.value = "";
-    historyProblem.value = "";
-    barLagMs.value = null;
+    problem.answersForgotten();
+    barLag.seriesLeft();
     if (keepsTrades) return;
     barLag.forget();
-    tape.value = [];
-    holes.value = new Map();
-    lagMs.value = null;
+    tape.forget();
   }
 
   /** Another venue or instrument is one that is listed; another interval is one of what is wanted, be it listed or not. */
@@ -237,11 +208,7 @@ export function useMarket(address: string): Market {
     if (listing.value) takeListing(listing.value);
   }
 
-  const looks = setInterval(() => {
-    if (connection.value === "open") barLagMs.value = barLag.look(tape.value, series?.newest);
-  }, LOOK_MS);
   onScopeDispose(() => {
-    clearInterval(looks);
     clearTimeout(retry);
     series?.drop();
     socket.close();
@@ -258,21 +225,8 @@ export function useMarket(address: string): Market {
     selection,
     isTold,
     bars,
-    holes: refByFrame(holes),
-    trades: computed(() => shownTape.value.slice(0, TRADES_SHOWN)),
-    confirmed: refByFrame(confirmed),
-    lagMs: refByFrame(lagMs),
-    problem: computed(() =>
-      [
-        selection.value && unmet(wanted.value, selection.value),
-        standstill.value && `No new bars come: ${standstill.value}.`,
-        barLagMs.value !== null && `Bars are ${inMinutes(barLagMs.value)} behind the trades.`,
-        refusal.value,
-        historyProblem.value,
-      ]
-        .filter(Boolean)
-        .join(" "),
-    ),
+    ...tape.shown,
+    problem: problem.text,
     select,
     keep: (needed) => series?.keep(needed),
     loadOlder: () => {
@@ -282,18 +236,4 @@ export function useMarket(address: string): Market {
       socket.open();
     },
   };
-}
-
-/** Seconds would change with each look, and what changes in a problem is read aloud again. */
-function inMinutes(ms: number): string {
-  return ms < MINUTE_MS ? "less than 1 min" : duration(ms);
-}
-
-/** The venue's instruments, by name. */
-export function useInstruments(market: Market): Readonly<Ref<readonly string[]>> {
-  return computed(() =>
-    (market.listing.value?.instruments ?? [])
-      .filter(({ venue }) => venue === market.selection.value?.venue)
-      .map(({ instrument }) => instrument),
-  );
 }
