@@ -16,6 +16,14 @@ ARGUMENTS = (
     "--disable-sync",
 )
 WAIT_MS = 120_000
+PIXELS_OF_PRICE_AXIS = """colour => {
+  const axis = document.querySelector(".canvas tr:first-child td:last-child canvas");
+  const { data } = axis.getContext("2d").getImageData(0, 0, axis.width, axis.height);
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4)
+    if (colour.every((part, j) => data[i + j] === part)) count += 1;
+  return count;
+}"""
 WIDE: ViewportSize = {"width": 1400, "height": 860}
 
 
@@ -102,6 +110,11 @@ class MarketPage:
             self._wait_for_frames()
             seen, now = now, self.chart()
         return now
+
+    def pixels_of_price_axis(self, colour: tuple[int, int, int]) -> int:
+        """How many pixels of the chart's price axis are of a colour: red, green and blue from 0 to 255."""
+        count: int = self.page.evaluate(PIXELS_OF_PRICE_AXIS, colour)
+        return count
 
     def chart(self) -> bytes:
         """What the chart looks like now, as PNG."""

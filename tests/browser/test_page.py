@@ -23,6 +23,8 @@ from tests.parts import Part, running
 
 ETHER_ON_KRAKEN = {"venue": "kraken", "instrument": "ETH-USD"}
 MINUTE_S = 60
+RISING = (0x2E, 0xBD, 0x85)
+"""The colour of rising prices, in the dark theme."""
 SEQUENCE = struct.Struct(">16sQ")
 
 
@@ -142,6 +144,17 @@ def test_bars_are_told_as_they_are_and_a_candle_moves(served: Settings, writer: 
         expect(page.legend).to_contain_text("final")
         expect(page.bars.nth(2)).to_contain_text("revised 1")
         assert page.told_bars()[2] == row(bar(2 * MINUTE_S, seq=102, close="99", revision=1))
+
+
+def test_the_price_of_a_candle_that_forms_stands_out_on_the_axis(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 4))
+    writer.live(bar(4 * MINUTE_S, seq=100, close="101"))
+    with serving(served):
+        page.open(url(served))
+        expect(page.legend).to_contain_text("forming")
+        eventually(lambda: page.pixels_of_price_axis(RISING) > 500)
 
 
 def test_another_series_is_a_choice_away_and_stays_in_the_address(

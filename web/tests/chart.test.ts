@@ -82,11 +82,14 @@ describe("the bars that the screen needs", () => {
 
 describe("a bar as it is drawn", () => {
   it("stands at the second that it starts", () => {
-    expect(candle(aBar(2), dark)).toEqual({ time: 120, open: 1, high: 2, low: 0.5, close: 1.5 });
+    expect(candle(aBar(2), dark)).toMatchObject({ time: 120, open: 1, high: 2, low: 0.5, close: 1.5 });
   });
 
   it("is hollow while it forms", () => {
-    expect(candle(aBar(2, { state: "forming" }), dark)).toMatchObject({ color: dark.hollow });
+    expect(candle(aBar(2, { state: "forming" }), dark)).toMatchObject({
+      color: dark.hollow,
+      borderColor: dark.up,
+    });
   });
 
   it("has no candle where all of its trades were cancelled", () => {
@@ -113,6 +116,14 @@ describe("a bar as it is drawn", () => {
     expect(marks({ state: "revised" })).toEqual(["circle aboveBar 120"]);
     expect(marks({ missing: 1 })).toEqual(["square belowBar 120"]);
     expect(marks({ missing: 7, state: "revised" })).toEqual(["circle aboveBar 120", "square belowBar 120"]);
+  });
+
+  it("has the colour of its exact prices, also where they are the same double", () => {
+    const falls = aBar(2, { open: "1.00000000000000000002", close: "1.00000000000000000001", low: "0.9" });
+    expect(Number(falls.open)).toBe(Number(falls.close));
+    const { down } = dark;
+    expect(candle(falls, dark)).toMatchObject({ color: down, borderColor: down, wickColor: down });
+    expect(volume(falls, dark).color).toBe(dark.downVolume);
   });
 
   it("has its volume in the colour of its direction", () => {

@@ -17,9 +17,9 @@ import {
 
 import { forDrawing } from "../decimal";
 import type { Bar } from "../feed/protocol";
-import { lastClose } from "../prices";
+import { hasAllPrices, lastClose } from "../prices";
 import { barAt } from "../series/search";
-import { candle, hasBlank, markers, precision, PriceLabels, time, volume, vwap } from "./points";
+import { candle, colour, hasBlank, markers, precision, PriceLabels, time, volume, vwap } from "./points";
 import type { Theme } from "./theme";
 
 /** Bars left of the screen below which older ones are asked for. */
@@ -50,6 +50,7 @@ export class MarketChart {
   private readonly labels = new PriceLabels();
   private provisional: IPriceLine | null = null;
   private drawn: readonly Bar[] = [];
+  private closeLine = "";
   /** Where the chart scrolls to with the next frame: until then it only tells where it was. */
   private scrollsTo: number | null = null;
 
@@ -104,6 +105,7 @@ export class MarketChart {
     } else {
       this.drawAll();
     }
+    this.colourCloseLine();
     if (position !== null) this.scrollTo(position);
     if (!changed) this.tellRange(); // one who looks past the oldest bar gets older ones without scrolling again
   }
@@ -167,16 +169,9 @@ export class MarketChart {
       rightPriceScale: { borderColor: theme.border },
       timeScale: { borderColor: theme.border },
     });
-    this.candles.applyOptions({
-      upColor: theme.up,
-      downColor: theme.down,
-      borderUpColor: theme.up,
-      borderDownColor: theme.down,
-      wickUpColor: theme.up,
-      wickDownColor: theme.down,
-    });
     this.vwaps.applyOptions({ color: theme.vwap });
     this.provisional?.applyOptions({ color: theme.provisional });
+    this.colourCloseLine();
     this.drawAll();
   }
 
@@ -228,6 +223,14 @@ export class MarketChart {
     this.candles.update(candle(bar, this.theme), isHistorical);
     this.vwaps.update(vwap(bar), isHistorical);
     this.volumes.update(volume(bar, this.theme), isHistorical);
+  }
+
+  /** Of its own accord the line at the close has the colour that fills the candle: a hollow one's is the background's. */
+  private colourCloseLine(): void {
+    const newest = this.drawn.findLast(hasAllPrices);
+    if (!newest || this.closeLine === colour(newest, this.theme)) return;
+    this.closeLine = colour(newest, this.theme);
+    this.candles.applyOptions({ priceLineColor: this.closeLine });
   }
 
   private isMarked(bar: Bar | undefined): boolean {

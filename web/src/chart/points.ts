@@ -10,7 +10,7 @@ import type {
 import { forDrawing, leadingZeros, padded, places } from "../decimal";
 import type { Bar } from "../feed/protocol";
 import { isIncomplete } from "../missing";
-import { hasAllPrices, isThere } from "../prices";
+import { direction, hasAllPrices, isThere } from "../prices";
 import { seconds } from "../time";
 import type { Theme } from "./theme";
 
@@ -28,6 +28,12 @@ export function hasBlank(bar: Bar): boolean {
   return !hasAllPrices(bar) || bar.vwap === null;
 }
 
+/** The colour of a bar, by its exact prices: the library knows doubles only, which may be equal. */
+export function colour(bar: Bar, theme: Theme): string {
+  return direction(bar) === "down" ? theme.down : theme.up;
+}
+
+/** A candle is hollow while it forms. */
 export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> | WhitespaceData<UTCTimestamp> {
   if (!hasAllPrices(bar)) return { time: time(bar) };
   const [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(forDrawing) as [
@@ -36,13 +42,14 @@ export function candle(bar: Bar, theme: Theme): CandlestickData<UTCTimestamp> | 
     number,
     number,
   ];
-  const drawn = { time: time(bar), open, high, low, close };
-  return bar.state === "forming" ? { ...drawn, color: theme.hollow } : drawn; // a forming candle is hollow
+  const line = colour(bar, theme);
+  const color = bar.state === "forming" ? theme.hollow : line;
+  return { time: time(bar), open, high, low, close, color, borderColor: line, wickColor: line };
 }
 
 export function volume(bar: Bar, theme: Theme): HistogramData<UTCTimestamp> {
-  const rises = forDrawing(bar.close) >= forDrawing(bar.open);
-  return { time: time(bar), value: forDrawing(bar.volume), color: rises ? theme.upVolume : theme.downVolume };
+  const color = direction(bar) === "down" ? theme.downVolume : theme.upVolume;
+  return { time: time(bar), value: forDrawing(bar.volume), color };
 }
 
 /** A bar without volume has no VWAP. */
