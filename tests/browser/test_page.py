@@ -231,9 +231,11 @@ def test_after_a_restart_of_the_api_no_bar_is_missing_and_none_is_double(
         expect(page.bars).to_have_count(10)
         api.kill()
     expect(page.connection).to_contain_text("disconnected")
+    expect(page.page).to_have_title("disconnected · BTC-USDT · livetape")
     writer.flush(minutes(11, 21))
     with serving(served):
         expect(page.connection).to_contain_text("live")
+        expect(page.page).to_have_title("100 · BTC-USDT · livetape")
         expect(page.bars).to_have_count(20)
         assert page.told_bars() == [row(fields) for fields in reversed(minutes(1, 21))]
         drawn = page.settled_chart()
