@@ -24,6 +24,10 @@ PIXELS_OF_PRICE_AXIS = """colour => {
     if (colour.every((part, j) => data[i + j] === part)) count += 1;
   return count;
 }"""
+HEAR_FINGER = """() => {
+  window.moves = [];
+  window.addEventListener("touchmove", event => window.moves.push(event.defaultPrevented));
+}"""
 WIDE: ViewportSize = {"width": 1400, "height": 860}
 
 
@@ -115,6 +119,20 @@ class MarketPage:
         """How many pixels of the chart's price axis are of a colour: red, green and blue from 0 to 255."""
         count: int = self.page.evaluate(PIXELS_OF_PRICE_AXIS, colour)
         return count
+
+    def holds_finger(self, place: Locator) -> bool:
+        """Move a finger up from the middle of a place: whether the place keeps the page from scrolling with it."""
+        box = place.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        touch = self.page.context.new_cdp_session(self.page)
+        self.page.evaluate(HEAR_FINGER)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        for moved in range(20, 220, 20):
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y - moved}]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        self.page.wait_for_function("moves.length > 0")
+        return bool(self.page.evaluate("moves.some(isHeld => isHeld)"))
 
     def chart(self) -> bytes:
         """What the chart looks like now, as PNG."""

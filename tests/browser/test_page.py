@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 import zmq
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from app.settings import Settings
 from app.tick_stream.sessions import mark_of_namespace
@@ -25,6 +25,7 @@ ETHER_ON_KRAKEN = {"venue": "kraken", "instrument": "ETH-USD"}
 MINUTE_S = 60
 RISING = (0x2E, 0xBD, 0x85)
 """The colour of rising prices, in the dark theme."""
+PHONE: ViewportSize = {"width": 360, "height": 740}
 SEQUENCE = struct.Struct(">16sQ")
 
 
@@ -282,11 +283,26 @@ def test_an_unknown_interval_is_told_and_another_shown(served: Settings, writer:
 def test_many_intervals_make_the_page_no_wider_than_a_phone(served: Settings, writer: Writer, page: MarketPage) -> None:
     writer.flush(minutes(1, 3))
     overlapping = tuple(f"{length}m/1m" for length in (2, 3, 4, 6, 8, 10, 12))
-    page.page.set_viewport_size({"width": 360, "height": 740})
+    page.page.set_viewport_size(PHONE)
     with serving(served.model_copy(update={"intervals": served.intervals + overlapping})):
         page.open(url(served))
         expect(page.page.get_by_role("button", name="12m/1m", exact=True)).to_be_in_viewport(ratio=1)
         assert page.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_on_a_phone_a_finger_on_the_chart_moves_the_page_and_each_bar_keeps_its_start_in_view(
+    served: Settings, writer: Writer, page: MarketPage
+) -> None:
+    writer.flush(minutes(1, 31))
+    page.page.set_viewport_size(PHONE)
+    with serving(served):
+        page.open(url(served))
+        expect(page.bars).to_have_count(30)
+        assert not page.holds_finger(page.chart_group), "the page cannot be scrolled by the chart"
+        first = page.bars.first
+        first.get_by_role("cell").last.scroll_into_view_if_needed()
+        expect(first.get_by_role("cell").last).to_be_in_viewport(ratio=1)
+        expect(first.get_by_role("rowheader")).to_be_in_viewport(ratio=1)
 
 
 def test_a_server_that_is_away_is_told_and_so_are_the_bars_that_it_does_not_give(

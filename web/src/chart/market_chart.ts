@@ -62,6 +62,7 @@ export class MarketChart {
     this.chart = createChart(place, {
       autoSize: true,
       crosshair: { mode: CrosshairMode.Normal },
+      handleScroll: { vertTouchDrag: false }, // a phone's page is scrolled so, which the chart fills almost
       rightPriceScale: { minimumWidth: 72 },
       timeScale: { timeVisible: true, rightOffset: 6, minBarSpacing: LEAST_BAR_PX },
     });
