@@ -33,6 +33,8 @@ export function parseMessage(data: unknown): ServerMessage {
       return { type: "trade", ...instrument(fields), trade: trade(fields.trade) };
     case "skipped":
       return { type: "skipped", ...instrument(fields), count: number(fields, "count") };
+    case "lost":
+      return { type: "lost", venue: text(fields, "venue") };
     case "heartbeat":
       return {
         type: "heartbeat",

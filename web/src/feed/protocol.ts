@@ -65,6 +65,8 @@ export type ServerMessage =
   | ({ type: "update"; bar: Bar } & SeriesKey)
   | ({ type: "trade"; trade: Trade } & Instrument)
   | ({ type: "skipped"; count: number } & Instrument)
+  /** Messages of a venue are lost: nobody knows whose trades are among them. */
+  | { type: "lost"; venue: string }
   | { type: "heartbeat"; time_ns: string; list_version: number; standstill: string | null }
   | { type: "error"; code: string; reason: string; id: string | null }
   | { type: "other" };

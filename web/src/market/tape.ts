@@ -19,8 +19,8 @@ export function heard(tape: readonly Trade[], trade: Trade): readonly Trade[] {
 }
 
 /**
- * Trades of the tape behind which others were not heard: how many, or null where that is not known, as while a connection
- * was lost.
+ * Trades of the tape behind which others were not heard: how many, or null where it is not known whether any, as while a
+ * connection was lost, or messages of the venue were.
  */
 export type Holes = ReadonlyMap<Trade, number | null>;
 

@@ -108,6 +108,9 @@ export function useMarket(address: string): Market {
       case "skipped":
         if (isSameInstrument(selection.value, message)) tape.skipped(message.count);
         break;
+      case "lost":
+        if (selection.value?.venue === message.venue) tape.skipped(null);
+        break;
       case "error":
         if (message.code === "not_subscribed") break; // one was left that had been refused
         problem.refused(message.reason);
