@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from agents.aggregates import changelog
@@ -27,6 +26,7 @@ class AggregateFold:
         self._writer = writer
         self._instruments: dict[tuple[str, str], InstrumentWindows] = {}
         self._dirty: dict[tuple[str, str, int, int], None] = {}
+        self._gone: list[StateRecord] = []
         self._born = 0
         self._birth_is_logged = False
 
@@ -38,9 +38,10 @@ class AggregateFold:
         """Take the state of the changelog; raise AggregateFailed."""
         self._born, self._birth_is_logged = birth.offset, True
         for place, fields in windows:
-            whose = (place.venue, place.instrument)
             settled = restored(self.declared, fields)
-            self._windows(*whose).restore(place.interval, place.start_ns, settled, partial(has_bar, *whose))
+            self._windows(place.venue, place.instrument).restore(place.interval, place.start_ns, settled)
+        # What is due by a horizon or a disorder that was made shorter the kernel has let go of by now, unsaid.
+        self._gone = list(self._let_go(self._without_bar(has_bar)))
 
     def take(self, trades: Trades) -> None:
         """Fold a batch; raise AggregateFailed."""
@@ -61,7 +62,8 @@ class AggregateFold:
 
     def state(self, evicted: Sequence[tuple[str, str, int, int]]) -> Iterator[StateRecord]:
         """What changed since the last call, for the changelog, once these windows were let go of."""
-        gone = list(self._let_go(evicted))
+        gone = [*self._gone, *self._let_go(evicted)]
+        self._gone = []
         if not self._birth_is_logged:
             self._birth_is_logged = True
             yield (
@@ -81,6 +83,14 @@ class AggregateFold:
             window.is_logged = window.settled is not None
         self._dirty.clear()
         yield from gone
+
+    def _without_bar(self, has_bar: HasBar) -> list[tuple[str, str, int, int]]:
+        return [
+            (*whose, *place)
+            for whose, windows in self._instruments.items()
+            for place in windows.places()
+            if not has_bar(*whose, *place)
+        ]
 
     def _let_go(self, evicted: Sequence[tuple[str, str, int, int]]) -> Iterator[StateRecord]:
         """Finest first: a window is settled when its children go, before it goes itself."""

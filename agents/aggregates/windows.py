@@ -6,7 +6,7 @@ What it comes to is kept for good, as `settled`, when the first of its children 
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from agents.aggregates.user_code import call
 from agents.kernel import Level
@@ -98,14 +98,19 @@ class InstrumentWindows:
         """The window at a place."""
         return self._windows[level].by_start.get(start_ns)
 
-    def restore(self, interval: str, start_ns: int, settled: Aggregate, has_bar: Callable[[int, int], bool]) -> None:
-        """Put a window of the changelog in its place, and those above that have a bar."""
+    def restore(self, interval: str, start_ns: int, settled: Aggregate) -> None:
+        """Put a window of the changelog in its place, and open those above."""
         level = next(place for place, each in enumerate(self.levels) if each.name == interval)
         window = self._windows[level].open(start_ns)
         window.settled, window.is_logged = settled, True
         for place, above_ns in self._above(level, start_ns):
-            if has_bar(place, above_ns):
-                self._windows[place].open(above_ns)
+            self._windows[place].open(above_ns)
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """The places of all windows."""
+        for level, windows in enumerate(self._windows):
+            for start_ns in windows.by_start:
+                yield level, start_ns
 
     def told(self, level: int, start_ns: int) -> str:
         """A window in words."""

@@ -102,6 +102,10 @@ class AggregatePartition(Partition):
             self._aggregates.restore(key, value)
         self._aggregates.restored(self.next_offset, self._fold.has_bar)
 
+    @property
+    def rules(self) -> Rules:
+        return self._rules
+
     def has_bar(self, venue: str, instrument: str, level: int, start_ns: int) -> bool:
         return self._fold.has_bar(venue, instrument, level, start_ns)
 

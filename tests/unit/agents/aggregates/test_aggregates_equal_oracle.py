@@ -1,9 +1,11 @@
 """Users' aggregates over whatever trades, batches, flushes and crashes: those of every bar, from exactly its trades."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.aggregates.changelog import Kind, read_key
 from tests.unit.agents.aggregates.aggregate_kit import PATH, VWAP, AggregatePartition
@@ -14,10 +16,14 @@ from tests.unit.agents.kernel.test_fold_equals_oracle import Step, rules, steps,
 
 bounded = settings(max_examples=120)
 HALF_EVEN = Context(prec=200, rounding=ROUND_HALF_EVEN)
+COME_BACK_LESS_PATIENT = "come_back_less_patient"
+steps_and_others = st.tuples(
+    steps, st.lists(st.builds(Step, st.integers(0, 12), st.just(NONE), st.just(COME_BACK_LESS_PATIENT)), max_size=3)
+).flatmap(lambda both: st.permutations([*both[0], *both[1]]))
 LIFE = ("state", "revision", "seq", "trade_count")
 
 
-@given(rules(), tapes(), steps)
+@given(rules(), tapes(), steps_and_others)
 @bounded
 def test_vwap_written_in_python_is_the_kernels_in_every_version_of_every_bar(
     rules: Rules, events: list[Event], steps: list[Step]
@@ -74,9 +80,16 @@ def _run(partition: AggregatePartition, events: Sequence[Event], steps: Sequence
             partition.fold(record_batch(first, records_of(piece), codec=step.codec))
         if step.then == "flush":
             partition.flush()
+        elif step.then == COME_BACK_LESS_PATIENT:
+            partition.come_back(_less_patient(partition.rules))
         elif step.then != "nothing":
             partition.crash_and_restore(is_compacted=step.then == "crash_compacted")
     return partition
+
+
+def _less_patient(rules: Rules) -> Rules:
+    out_of_order_ns = rules.out_of_order_ns if rules.hopping else 0  # where intervals overlap it stays
+    return replace(rules, horizon_ns=rules.horizon_ns // 4, out_of_order_ns=out_of_order_ns)
 
 
 def _key(window: Window) -> bytes:

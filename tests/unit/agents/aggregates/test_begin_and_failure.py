@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, NoReturn
 
 import pytest
@@ -14,7 +14,7 @@ from app.aggregates import Aggregate, Amount, Declared, Integer, Text, Trades, d
 from app.units import MILLISECOND_NS
 from tests.unit.agents.aggregates.aggregate_kit import PATH, VWAP, AggregatePartition
 from tests.unit.agents.kernel.bar_oracle import Correction, Event, Rules
-from tests.unit.agents.kernel.partition_kit import SECOND, a_clock, a_trade, records_in, records_of
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND, a_clock, a_trade, records_in, records_of
 from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, record_batch
 
 RULES = Rules((("1s", SECOND), ("5s", 5 * SECOND)), 0, 0, 60 * SECOND, SECOND)
@@ -154,6 +154,25 @@ def test_nothing_is_forgotten_over_many_restarts() -> None:
     partition.flush()
     (whole,) = [fields for key, fields in partition.windows(PATH) if b":5s:" in key]
     assert [part.partition("=")[0] for part in whole["offsets"].split(";")[:-1]] == list(map(str, range(10)))
+
+
+INTERVALS = (("1s", SECOND), ("5s", 5 * SECOND), ("1m", 60 * SECOND), ("5m", 300 * SECOND))
+PATIENT = Rules(INTERVALS, 60 * SECOND, 0, 120 * SECOND, SECOND)
+
+
+@pytest.mark.parametrize("less", [replace(PATIENT, horizon_ns=60 * SECOND), replace(PATIENT, out_of_order_ns=0)])
+def test_a_worker_that_is_less_patient_has_every_trade_of_the_windows_that_are_still_open(less: Rules) -> None:
+    """It lets go at once of trades that the one before it kept, and of the windows that they are of."""
+    partition = AggregatePartition(PATIENT, [PATH])
+    take_and_flush(partition, *(a_trade(offset, offset * 2) for offset in range(100)))
+    partition.come_back(less)
+    assert not partition.has_bar("binance", "BTC-USDT", 1, NOON + 55 * SECOND)
+    take_and_flush(partition, a_trade(100, 200), a_clock(101, 600))
+    paths = {key.decode(): fields["offsets"] for key, fields in partition.windows(PATH)}
+    assert paths[f"binance:BTC-USDT:{noon(0, '5m')}"].count("=") == 101
+
+    kept = [key for key, value in dict(partition.state).items() if value is not None and b'"window"' in key]
+    assert kept == []
 
 
 @pytest.mark.parametrize(
