@@ -23,7 +23,7 @@ from agents.transaction import TransactionWriter
 from agents.transport import RecordSet
 from app.intervals import read_interval
 from app.settings import Settings
-from app.venues import read_venues
+from app.venues import TradeIds, read_venues
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +77,15 @@ def make_join_setup(settings: Settings, schema_ids: dict[str, int]) -> JoinSetup
     Raises:
         VenuesFileError: venues.yaml cannot be followed.
     """
+    venues = read_venues(settings.venues_file)
     config = JoinConfig(
         base_ns=read_interval(settings.intervals[0]).length_ns,
         horizon_ns=settings.horizon_ns,
         quote_horizon_ns=settings.quote_horizon_ns,
         max_quote_age_ns=settings.quote_max_age_ns,
         max_ahead_ns=settings.max_ahead_ns,
-        quoted_venues=[name for name, venue in read_venues(settings.venues_file).items() if venue.quotes],
+        quoted_venues=[name for name, venue in venues.items() if venue.quotes],
+        contiguous_venues=[name for name, venue in venues.items() if venue.trade_ids is TradeIds.CONTIGUOUS],
     )
     trades = WriterSchemas(schemas_dir=settings.schemas_dir)
     quotes = WriterSchemas(QUOTES, settings.schemas_dir)

@@ -262,7 +262,10 @@ class PartitionFold:
         """What changed since the last flush: state, finished bars, refused trades; empty where nothing was folded."""
 
 class JoinConfig:
-    """How trades are joined with quotes; the trades of `quoted_venues` wait for quotes, all others for none."""
+    """How trades are joined with quotes; the trades of `quoted_venues` wait for quotes, all others for none.
+
+    `contiguous_venues` number an instrument's trades without a hole, and may begin to count anew.
+    """
 
     def __init__(
         self,
@@ -273,6 +276,7 @@ class JoinConfig:
         max_quote_age_ns: int,
         max_ahead_ns: int,
         quoted_venues: Sequence[str],
+        contiguous_venues: Sequence[str],
     ) -> None: ...
 
 class JoinOutcome:

@@ -506,12 +506,18 @@ void bind_join_values(nb::module_& module) {
       .def(
           "__init__",
           [](JoinConfig* self, std::int64_t base_ns, std::int64_t horizon_ns, std::int64_t quote_horizon_ns,
-             std::int64_t max_quote_age_ns, std::int64_t max_ahead_ns, const std::vector<std::string>& quoted_venues) {
-            new (self) JoinConfig{base_ns,          horizon_ns,   quote_horizon_ns,
-                                  max_quote_age_ns, max_ahead_ns, {quoted_venues.begin(), quoted_venues.end()}};
+             std::int64_t max_quote_age_ns, std::int64_t max_ahead_ns, const std::vector<std::string>& quoted_venues,
+             const std::vector<std::string>& contiguous_venues) {
+            new (self) JoinConfig{base_ns,
+                                  horizon_ns,
+                                  quote_horizon_ns,
+                                  max_quote_age_ns,
+                                  max_ahead_ns,
+                                  {quoted_venues.begin(), quoted_venues.end()},
+                                  {contiguous_venues.begin(), contiguous_venues.end()}};
           },
           nb::kw_only(), "base_ns"_a, "horizon_ns"_a, "quote_horizon_ns"_a, "max_quote_age_ns"_a, "max_ahead_ns"_a,
-          "quoted_venues"_a);
+          "quoted_venues"_a, "contiguous_venues"_a);
   nb::class_<JoinOutcome>(module, "JoinOutcome")
       .def_ro("next_offset", &JoinOutcome::next_offset)
       .def_ro("needs_schema", &JoinOutcome::needs_schema)

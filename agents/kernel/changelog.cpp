@@ -152,6 +152,7 @@ void ChangelogWriter::ids(const IdChunk& at, const IdBucket& bucket) {
 }
 
 void ChangelogWriter::changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids_now) {
+  changed_runs(venue, instrument, ids_now);
   ids_now.take_changed([&](IdBucket& bucket) {
     for (const IdKind kind : {IdKind::ranges, IdKind::hashes}) {
       const auto which = static_cast<std::size_t>(kind);
@@ -168,11 +169,22 @@ void ChangelogWriter::changed_ids(std::string_view venue, std::string_view instr
   });
 }
 
-void ChangelogWriter::runs(const Series& series, std::size_t chunk) {
-  const auto all = std::span(series.ids.runs.runs());
-  const auto part =
-      all.subspan(chunk * kRunsPerChunk).first(std::min(kRunsPerChunk, all.size() - chunk * kRunsPerChunk));
-  ids_key({series.home.name, series.instrument, 0, IdKind::runs, chunk});
+void ChangelogWriter::changed_runs(std::string_view venue, std::string_view instrument, TradeIds& ids_now) {
+  IdRuns& all = ids_now.runs;
+  if (all.dirty_from == IdRuns::kClean) return;
+  const std::size_t chunks = (all.runs().size() + kRunsPerChunk - 1) / kRunsPerChunk;
+  IdChunk at{venue, instrument, 0, IdKind::runs, all.dirty_from / kRunsPerChunk};
+  for (; at.number < chunks; ++at.number) runs(at, all);
+  for (at.number = chunks; at.number < ids_now.logged_run_chunks; ++at.number) ids_gone(at);
+  ids_now.logged_run_chunks = chunks;
+  all.dirty_from = IdRuns::kClean;
+}
+
+void ChangelogWriter::runs(const IdChunk& at, const IdRuns& runs) {
+  const auto all = std::span(runs.runs());
+  const std::size_t first = at.number * kRunsPerChunk;
+  const auto part = all.subspan(first).first(std::min(kRunsPerChunk, all.size() - first));
+  ids_key(at);
   value();
   for (const IdRuns::Run& run : part) {
     value_.number(run.first).number(run.last).number(run.first_ns).number(run.last_ns).number(run.newest_ns);

@@ -116,9 +116,8 @@ class ChangelogWriter {
   Bytes bar(const Series& series, const Level& level, const Bar& bar);
   void bar_gone(const Series& series, const Level& level, std::int64_t start_ns);
   void ids(const IdChunk& at, const IdBucket& bucket);
-  /// Every chunk of the buckets' ids that is not as the changelog has it.
+  /// Every chunk of the runs and of the buckets' ids that is not as the changelog has it.
   void changed_ids(std::string_view venue, std::string_view instrument, TradeIds& ids);
-  void runs(const Series& series, std::size_t chunk);
   void ids_gone(const IdChunk& chunk);
   /// A page's text, which begins with its format's version.
   void page(std::int64_t minute_ns, std::size_t number, Bytes text);
@@ -132,6 +131,8 @@ class ChangelogWriter {
   void bar_key(const Series& series, const Level& level, std::int64_t start_ns);
   void ids_key(const IdChunk& chunk);
   void page_key(std::int64_t minute_ns, std::size_t number);
+  void changed_runs(std::string_view venue, std::string_view instrument, TradeIds& ids);
+  void runs(const IdChunk& at, const IdRuns& runs);
   StateText& value() { return value_.begin(kValueVersion); }
   void put() { out_.append(key_.bytes(), value_.bytes()); }
   void put_tombstone() { out_.append(key_.bytes(), std::nullopt); }

@@ -12,7 +12,7 @@
 /// come. Quotes and trades themselves are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kJoinVersion = 3;        // 2 said less of when that was, and of what had come
+inline constexpr std::uint8_t kJoinVersion = 4;  // 3 had no runs of ids; 2 said less of when, and of what had come
 inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when the logs took their records
 inline constexpr std::uint8_t kFirstWithWaiting = 3;   // which trades wait was in the progress alone
 

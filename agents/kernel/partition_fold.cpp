@@ -445,7 +445,7 @@ void PartitionFold::take_state(Flush& flush) {
     changed.bars(0).each_forming([&](Bar& bar) {
       if (bar.is_dirty) store({&changed, 0, &bar});
     });
-    take_ids(changed);
+    changelog_.changed_ids(changed.home.name, changed.instrument, changed.ids);
   });
   for (Series* changed : changes_.corrections) {
     changed->are_corrections_listed = false;
@@ -503,25 +503,6 @@ void PartitionFold::take_hours() {
     are_hours_logged_ = false;
   }
   if (!std::exchange(are_hours_logged_, true)) changelog_.hours(hours_);
-}
-
-void PartitionFold::take_ids(Series& changed) {
-  take_runs(changed);
-  changelog_.changed_ids(changed.home.name, changed.instrument, changed.ids);
-}
-
-void PartitionFold::take_runs(Series& changed) {
-  IdRuns& runs = changed.ids.runs;
-  if (runs.dirty_from == IdRuns::kClean) return;
-  const std::size_t chunks = (runs.runs().size() + kRunsPerChunk - 1) / kRunsPerChunk;
-  for (std::size_t chunk = runs.dirty_from / kRunsPerChunk; chunk < chunks; ++chunk) {
-    changelog_.runs(changed, chunk);
-  }
-  for (std::size_t chunk = chunks; chunk < changed.ids.logged_run_chunks; ++chunk) {
-    changelog_.ids_gone({changed.home.name, changed.instrument, 0, IdKind::runs, chunk});
-  }
-  changed.ids.logged_run_chunks = chunks;
-  runs.dirty_from = IdRuns::kClean;
 }
 
 }  // namespace livetape::kernel

@@ -194,8 +194,6 @@ class PartitionFold final : private FinalBars {
   void take_state(Flush& flush);
   void take_forgotten();
   void take_hours();
-  void take_ids(Series& changed);
-  void take_runs(Series& changed);
 
   [[nodiscard]] Patience patience() const noexcept {
     return {config_.horizon_ns, config_.out_of_order_ns, config_.grace_ns};

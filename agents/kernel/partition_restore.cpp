@@ -326,13 +326,11 @@ void PartitionFold::join_chunks() {
 }
 
 void PartitionFold::join_runs() {
-  for (auto& [at, part] : restoring_.runs) {
+  for (const auto& [at, part] : restoring_.runs) {
     const auto& [owner, bucket_ns, chunk] = at;
-    std::vector<IdRuns::Run> all = owner->ids.runs.runs();
-    all.insert(all.end(), part.begin(), part.end());
-    if (const char* flaw = flaw_of(all, config_)) throw CorruptState(std::string("the changelog has ") + flaw);
-    owner->ids.runs.restore(std::move(all));
-    owner->ids.logged_run_chunks = chunk + 1;
+    owner->ids.restore_runs(chunk, part);
+    const char* const flaw = flaw_of(owner->ids.runs.runs(), config_.time_bound_ns());
+    if (flaw != nullptr) throw CorruptState(std::string("the changelog has ") + flaw);
   }
 }
 

@@ -215,10 +215,22 @@ void QuoteJoin::take_trade(const Record& record, JoinOutcome& outcome) {
 bool QuoteJoin::learn(Instrument& target) {
   const std::string identity = decoded_.action == Action::trade ? std::string() : identity_of(decoded_);
   const TradeIdView id = identity.empty() ? decoded_.trade_id : TradeIdView{.text = identity};
-  if (target.ids.contains(id)) return false;
+  if (target.ids.contains(id, decoded_.event_time_ns)) return false;
+  if (decoded_.action == Action::correct) learn_corrected_id(target);
   target.ids.insert(id, decoded_.event_time_ns);
-  if (!std::exchange(target.are_ids_listed, true)) changed_ids_.push_back(&target);
+  list_ids(target);
   return true;
+}
+
+/// The id that the decoded correction gives a trade that came: under it the trade may come again.
+void QuoteJoin::learn_corrected_id(Instrument& target) {
+  TradeIds& ids = target.ids;
+  const bool is_new = !ids.contains(decoded_.trade_id) && ids.contains(TradeIdView::parse(decoded_.refers_to));
+  if (is_new) ids.insert(decoded_.trade_id, decoded_.event_time_ns);
+}
+
+void QuoteJoin::list_ids(Instrument& changed) {
+  if (!std::exchange(changed.are_ids_listed, true)) changed_ids_.push_back(&changed);
 }
 
 void QuoteJoin::take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome) {
@@ -390,6 +402,7 @@ void QuoteJoin::forget_ids(Instrument& instrument, std::int64_t before_ns) {
       }
     }
   }
+  if (ids.runs.forget_before(before_ns - config_.base_ns)) list_ids(instrument);
 }
 
 void QuoteJoin::forget_parts() {
@@ -494,13 +507,13 @@ std::size_t QuoteJoin::TextHash::operator()(std::string_view text) const noexcep
 
 QuoteJoin::JoinVenue& QuoteJoin::venue(std::string_view name) {
   if (const auto found = venues_.find(name); found != venues_.end()) return *found->second;
-  auto made = std::make_unique<JoinVenue>(name, config_.quoted_venues.contains(name));
+  auto made = std::make_unique<JoinVenue>(name, config_);
   return *venues_.emplace(made->name, std::move(made)).first->second;
 }
 
 QuoteJoin::Instrument& QuoteJoin::instrument(JoinVenue& home, std::string_view name) {
   if (const auto found = home.instruments.find(name); found != home.instruments.end()) return *found->second;
-  auto made = std::make_unique<Instrument>(name, home);
+  auto made = std::make_unique<Instrument>(name, home, home.has_contiguous_ids);
   return *home.instruments.emplace(made->name, std::move(made)).first->second;
 }
 

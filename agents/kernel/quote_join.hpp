@@ -37,7 +37,8 @@ struct JoinConfig {
   std::int64_t quote_horizon_ns;  // how far behind the venue's clock a trade still finds its quote
   std::int64_t max_quote_age_ns;  // a quote older than this at the trade's time is none
   std::int64_t max_ahead_ns;
-  std::set<std::string, std::less<>> quoted_venues;  // whose trades wait for quotes
+  std::set<std::string, std::less<>> quoted_venues;      // whose trades wait for quotes
+  std::set<std::string, std::less<>> contiguous_venues;  // that number an instrument's trades without a hole
 
   [[nodiscard]] std::int64_t time_bound_ns() const noexcept;
 };
@@ -108,12 +109,13 @@ class QuoteJoin {
  private:
   struct JoinVenue;
   struct Instrument {
-    Instrument(std::string_view its_name, JoinVenue& its_home) : name(its_name), home(its_home) {}
+    Instrument(std::string_view its_name, JoinVenue& its_home, bool has_contiguous_ids)
+        : name(its_name), home(its_home), ids(has_contiguous_ids) {}
 
     const std::string name;
     JoinVenue& home;
     QuoteQueue quotes;
-    TradeIds ids{false};
+    TradeIds ids;
     bool are_ids_listed = false;
   };
   struct Waiting {
@@ -127,10 +129,14 @@ class QuoteJoin {
   template <typename Value>
   using ByName = std::unordered_map<std::string, std::unique_ptr<Value>, TextHash, std::equal_to<>>;
   struct JoinVenue {
-    JoinVenue(std::string_view its_name, bool is_quoted) : name(its_name), has_quotes(is_quoted) {}
+    JoinVenue(std::string_view its_name, const JoinConfig& config)
+        : name(its_name),
+          has_quotes(config.quoted_venues.contains(its_name)),
+          has_contiguous_ids(config.contiguous_venues.contains(its_name)) {}
 
     const std::string name;
     const bool has_quotes;
+    const bool has_contiguous_ids;
     std::int64_t trade_clock_ns = kBeginning;
     std::int64_t quote_clock_ns = kBeginning;
     std::int64_t passed_quotes_ns = kBeginning;  // every quote that came is before it
@@ -182,6 +188,8 @@ class QuoteJoin {
   bool waits_again(std::int64_t offset);
   void take_trade(const Record& record, JoinOutcome& outcome);
   bool learn(Instrument& target);
+  void learn_corrected_id(Instrument& target);
+  void list_ids(Instrument& changed);
   void take_quote_record(const Record& record, const Read& read, JoinOutcome& outcome);
   void take_quote(const Record& record, JoinOutcome& outcome);
   [[nodiscard]] const char* time_flaw(bool has_receive_time) const noexcept;
@@ -221,6 +229,8 @@ class QuoteJoin {
   /// When the log had taken the first trade that waits.
   [[nodiscard]] std::int64_t waiting_from_ms() const noexcept;
   void restore_record(const Record& record);
+  void restore_ids(const StateKey& key, const Record& record);
+  void join_ids();
 
   const JoinConfig config_;
   const JoinOrigin origin_;
@@ -248,6 +258,7 @@ class QuoteJoin {
     std::optional<JoinProgress> progress;
     std::map<ChunkKey, std::vector<IdRanges::Range>> ranges;
     std::map<ChunkKey, std::vector<IdHash>> hashes;
+    std::map<ChunkKey, std::vector<IdRuns::Run>> runs;
     WaitingTrades waiting;
   };
   Restoring restoring_;

@@ -3,6 +3,7 @@
 
 #include "corrupt_state.hpp"
 #include "quote_join.hpp"
+#include "state_flaws.hpp"
 
 /// How a join's state comes back from its changelog.
 namespace livetape::kernel {
@@ -44,13 +45,45 @@ void QuoteJoin::restore_record(const Record& record) {
     return;
   }
   if (key.kind != StateKind::ids) checked(std::optional<StateKey>(), record);
+  restore_ids(key, record);
+}
+
+void QuoteJoin::restore_ids(const StateKey& key, const Record& record) {
   const Restoring::ChunkKey at{&instrument(venue(key.venue), key.instrument), key.start_ns, key.chunk};
-  if (key.id_kind == IdKind::ranges) {
-    restoring_.ranges.erase(at);
-    if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
-  } else {
-    restoring_.hashes.erase(at);
-    if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+  switch (key.id_kind) {
+    case IdKind::ranges:
+      restoring_.ranges.erase(at);
+      if (record.value) restoring_.ranges[at] = checked(read_ranges(*record.value), record);
+      return;
+    case IdKind::hashes:
+      restoring_.hashes.erase(at);
+      if (record.value) restoring_.hashes[at] = checked(read_hashes(*record.value), record);
+      return;
+    case IdKind::runs:
+      restoring_.runs.erase(at);
+      if (record.value) restoring_.runs[at] = checked(read_runs(*record.value), record);
+      return;
+  }
+}
+
+/// Puts the chunks of ids together, which come in their order.
+void QuoteJoin::join_ids() {
+  for (const auto& [at, part] : restoring_.ranges) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    owner->ids.restore_ranges(bucket_ns, chunk, part);
+  }
+  for (const auto& [at, part] : restoring_.hashes) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    owner->ids.restore_hashes(bucket_ns, chunk, part);
+  }
+  for (const auto& [at, part] : restoring_.runs) {
+    const auto& [owner, bucket_ns, chunk] = at;
+    owner->ids.restore_runs(chunk, part);
+    const char* const flaw = flaw_of(owner->ids.runs.runs(), config_.time_bound_ns());
+    if (flaw != nullptr) throw CorruptState(std::string("the changelog has ") + flaw);
+  }
+  for (const auto& [name, home] : venues_) {
+    for (const auto& [instrument_name, each] : home->instruments) each->ids.find_newest();
   }
 }
 
@@ -63,17 +96,7 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
     quotes_.next_offset = flushed_quotes_ = parts_.front().first_offset = quotes_begin;
     return std::nullopt;
   }
-  for (const auto& [at, part] : restoring_.ranges) {
-    const auto& [owner, bucket_ns, chunk] = at;
-    owner->ids.restore_ranges(bucket_ns, chunk, part);
-  }
-  for (const auto& [at, part] : restoring_.hashes) {
-    const auto& [owner, bucket_ns, chunk] = at;
-    owner->ids.restore_hashes(bucket_ns, chunk, part);
-  }
-  for (const auto& [name, home] : venues_) {
-    for (const auto& [instrument_name, each] : home->instruments) each->ids.find_newest();
-  }
+  join_ids();
   JoinProgress progress = *std::exchange(restoring_.progress, {});
   for (const auto& [stretch, runs] : restoring_.waiting) {
     progress.waiting.insert(progress.waiting.end(), runs.begin(), runs.end());

@@ -12,8 +12,12 @@ constexpr std::int64_t kMaxTrades = std::int64_t{1} << 48;  // of a bar; sums of
 constexpr std::int32_t kMaxRevision = 1 << 30;
 constexpr std::size_t kMaxChunks = 1 << 20;
 
+bool is_time(std::int64_t time_ns, std::int64_t bound_ns) noexcept {
+  return -bound_ns <= time_ns && time_ns <= bound_ns;
+}
+
 bool is_time(std::int64_t time_ns, const FoldConfig& config) noexcept {
-  return -config.time_bound_ns() <= time_ns && time_ns <= config.time_bound_ns();
+  return is_time(time_ns, config.time_bound_ns());
 }
 
 bool is_id(const TradeId& id) noexcept {
@@ -103,9 +107,10 @@ const char* flaw_of(const std::vector<CarriedOut>& corrections, std::int64_t str
 
 const char* flaw_of(const IdRanges& ranges) noexcept { return flaw_of_ids(ranges, false); }
 
-const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept {
+const char* flaw_of(const std::vector<IdRuns::Run>& runs, std::int64_t time_bound_ns) noexcept {
   const bool are_times = std::ranges::all_of(runs, [&](const IdRuns::Run& run) {
-    return is_time(run.first_ns, config) && is_time(run.last_ns, config) && is_time(run.newest_ns, config);
+    return is_time(run.first_ns, time_bound_ns) && is_time(run.last_ns, time_bound_ns) &&
+           is_time(run.newest_ns, time_bound_ns);
   });
   return are_times ? flaw_of_ids(runs, true) : "a run of ids out of time";
 }

@@ -23,6 +23,6 @@ namespace livetape::kernel {
                                   const FoldConfig& config) noexcept;
 /// Of one bucket, or one series, all of its chunks together.
 [[nodiscard]] const char* flaw_of(const IdRanges& ranges) noexcept;
-[[nodiscard]] const char* flaw_of(const std::vector<IdRuns::Run>& runs, const FoldConfig& config) noexcept;
+[[nodiscard]] const char* flaw_of(const std::vector<IdRuns::Run>& runs, std::int64_t time_bound_ns) noexcept;
 
 }  // namespace livetape::kernel

@@ -148,6 +148,13 @@ void TradeIds::restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const s
   found.logged_chunks[static_cast<std::size_t>(IdKind::hashes)] = static_cast<std::uint32_t>(chunk + 1);
 }
 
+void TradeIds::restore_runs(std::size_t chunk, const std::vector<IdRuns::Run>& part) {
+  std::vector<IdRuns::Run> all = runs.runs();
+  all.insert(all.end(), part.begin(), part.end());
+  runs.restore(std::move(all));
+  logged_run_chunks = chunk + 1;
+}
+
 void TradeIds::find_newest() {
   newest_number_ = -1;
   const auto look_at = [&](const IdBucket& bucket) {

@@ -142,6 +142,8 @@ class TradeIds {
   /// Adds a chunk of a bucket as the changelog has it; the chunks of a bucket come in their order.
   void restore_ranges(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdRanges::Range>& part);
   void restore_hashes(std::int64_t bucket_ns, std::size_t chunk, const std::vector<IdHash>& part);
+  /// Adds a chunk of the runs as the changelog has it; they come in their order.
+  void restore_runs(std::size_t chunk, const std::vector<IdRuns::Run>& part);
   /// To be called once all buckets are restored.
   void find_newest();
 

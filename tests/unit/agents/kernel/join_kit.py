@@ -100,6 +100,7 @@ def new_join(rules: JoinRules, trade_schemas: WriterSchemas | None = None) -> Qu
         max_quote_age_ns=rules.max_quote_age_ns,
         max_ahead_ns=rules.max_ahead_ns,
         quoted_venues=sorted(rules.quoted),
+        contiguous_venues=sorted(rules.contiguous),
     )
     return QuoteJoin(
         config,

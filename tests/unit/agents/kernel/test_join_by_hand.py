@@ -352,11 +352,18 @@ def test_a_horizon_that_is_made_shorter_for_a_moment_has_no_trade_published_agai
     assert [fields["seq"] for fields in partition.joined] == [0]
 
 
+def as_of_3(progress: bytes | None) -> bytes:
+    """A progress as version 3 wrote it."""
+    assert progress is not None
+    assert progress[:1] == b"\4"
+    return b"\3" + progress[1:]
+
+
 def as_of_2(progress: bytes | None) -> bytes:
     """A progress as version 2 wrote it, where the logs do not say when they took their records and no quotes came."""
-    assert progress is not None
-    what_2_had, ids_from, name = progress.rpartition(b"\0\0\0\2\x0e")
-    assert (progress[:1], ids_from, name[:7]) == (b"\3", b"\0\0\0\2\x0e", b"binance")
+    of_3 = as_of_3(progress)
+    what_2_had, ids_from, name = of_3.rpartition(b"\0\0\0\2\x0e")
+    assert (ids_from, name[:7]) == (b"\0\0\0\2\x0e", b"binance")
     return b"\2" + what_2_had[1:]
 
 
@@ -387,9 +394,9 @@ def test_progress_of_the_release_before_is_gone_on_from_and_that_of_a_later_one_
         again.restore(record_batch(0, [KafkaRecord(*record) for record in [*ids, (key, progress)]]), [], 0)
         return again
 
-    for progress in (b"\1" + of_2[1:-2], of_2, value):
+    for progress in (b"\1" + of_2[1:-2], of_2, as_of_3(value), value):
         before = restored(progress).restored(0, 0)
         assert before is not None
         assert (before.trades_from, before.trades_reached) == (0, 2)
     with pytest.raises(CorruptState):
-        restored(b"\4" + value[1:])
+        restored(b"\5" + value[1:])

@@ -9,7 +9,7 @@ from tests.unit.agents.kernel.join_kit import TRADES_EPOCH, batch_of, new_join, 
 from tests.unit.agents.kernel.partition_kit import Changelog, long, new_fold, numbers_behind, records_in
 from tests.unit.agents.kernel.record_sets import NONE, KafkaRecord, record_batch
 from tests.unit.agents.kernel.test_corrections import RULES as FOLD_RULES
-from tests.unit.agents.kernel.test_join_by_hand import RULES, clock, tick
+from tests.unit.agents.kernel.test_join_by_hand import RULES, as_of_3, clock, tick
 
 WAITING: Final = b"\1A"
 FAR: Final = 9_000
@@ -49,10 +49,10 @@ def with_runs(changelog: Changelog, runs: list[int]) -> Changelog:
 def with_waiting(progress: bytes | None) -> bytes:
     """Progress as releases wrote it that had the trades that wait in it."""
     before = b"\3" + long(len(TRADES_EPOCH)) + TRADES_EPOCH.encode() + long(FAR + 2)
-    assert progress is not None
-    assert progress.startswith(before + long(0))
+    of_3 = as_of_3(progress)
+    assert of_3.startswith(before + long(0))
     runs = [2, 0, 1, FAR - 1, 2]
-    return before + b"".join(map(long, runs)) + progress[len(before) + 1 :]
+    return before + b"".join(map(long, runs)) + of_3[len(before) + 1 :]
 
 
 def test_a_flush_writes_the_stretches_whose_waiting_trades_changed() -> None:
