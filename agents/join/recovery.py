@@ -186,7 +186,14 @@ def _tell_what_is_gone(trades: TP, quotes: TP, progress: JoinProgress) -> None:
             *trades,
             progress.trades_gone,
         )
-    if progress.quotes_gone:
+    if progress.lacks_older_quotes:
+        log.warning(
+            "%s partition %d: LIVETAPE_QUOTE_MAX_AGE_NS or LIVETAPE_QUOTE_HORIZON_NS is longer than before, and older "
+            "quotes were not kept: trades of the time of the last %d records are joined with no quote",
+            *quotes,
+            progress.quotes_gone,
+        )
+    elif progress.quotes_gone:
         log.warning(
             "%s partition %d: %d records that trades could still ask for are gone by retention: "
             "trades of their time are joined with no quote",

@@ -339,7 +339,10 @@ class JoinProgress:
         """Trades that waited for quotes and are in their log no more."""
     @property
     def quotes_gone(self) -> int:
-        """Offsets of quotes that were to be read again and are in their log no more: trades before them have none."""
+        """Offsets of quotes that were to be read again, and are not: trades before them have none."""
+    @property
+    def lacks_older_quotes(self) -> bool:
+        """They are in their log, and the older ones are not known that count by a longer age or horizon."""
 
 class JoinFlush:
     """What is to be written in one transaction."""

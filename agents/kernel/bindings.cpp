@@ -538,7 +538,8 @@ void bind_join_values(nb::module_& module) {
       .def_ro("quotes_reached", &JoinProgress::quotes_reached)
       .def_ro("quotes_from", &JoinProgress::quotes_from)
       .def_ro("trades_gone", &JoinProgress::trades_gone)
-      .def_ro("quotes_gone", &JoinProgress::quotes_gone);
+      .def_ro("quotes_gone", &JoinProgress::quotes_gone)
+      .def_ro("lacks_older_quotes", &JoinProgress::lacks_older_quotes);
   nb::class_<JoinFlush>(module, "JoinFlush")
       .def_ro("trades_reached", &JoinFlush::trades_reached)
       .def_ro("quotes_reached", &JoinFlush::quotes_reached)

@@ -51,6 +51,16 @@ void JoinProgress::leave_out(std::int64_t trades_begin, std::int64_t quotes_begi
     run = {run.first + gone, run.count - gone};
   }
   std::erase_if(waiting, [](const OffsetRun& run) { return run.count == 0; });
+  leave_out_quotes(quotes_begin);
+}
+
+void JoinProgress::leave_out_shorter_kept(std::int64_t wanted_horizon_ns, std::int64_t wanted_age_ns) {
+  if (wanted_horizon_ns <= quote_horizon_ns && wanted_age_ns <= max_quote_age_ns) return;
+  lacks_older_quotes = quotes_from < quotes_reached;
+  leave_out_quotes(quotes_reached);
+}
+
+void JoinProgress::leave_out_quotes(std::int64_t quotes_begin) {
   if (quotes_begin <= quotes_from || quotes_begin > quotes_reached) return;
   quotes_gone = quotes_begin - quotes_from;
   quotes_from = quotes_reached;
@@ -69,6 +79,7 @@ void ChangelogWriter::progress(const JoinProgress& progress) {
   value_.number(progress.trades_from_ms).number(progress.quotes_reached_ms);
   write_clocks(value_, progress.quotes_passed);
   write_clocks(value_, progress.ids_from);
+  value_.number(progress.quote_horizon_ns).number(progress.max_quote_age_ns);
   put();
 }
 
@@ -102,6 +113,10 @@ std::optional<JoinProgress> read_join_progress(std::span<const std::uint8_t> val
     progress.ids_from = read_clocks(in);
   } else {
     progress.ids_from = progress.trade_clocks;  // however short its horizon was, it forgot none from then on
+  }
+  if (value[0] > 3) {
+    progress.quote_horizon_ns = in.varlong();
+    progress.max_quote_age_ns = in.varlong();
   }
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return progress;

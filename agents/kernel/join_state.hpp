@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,7 +13,8 @@
 /// come. Quotes and trades themselves are not in it: they are read from their logs again.
 namespace livetape::kernel {
 
-inline constexpr std::uint8_t kJoinVersion = 4;  // 3 had no runs of ids; 2 said less of when, and of what had come
+// 3 had no runs of ids, and did not say for how long quotes were kept; 2 said less of when, and of what had come.
+inline constexpr std::uint8_t kJoinVersion = 4;
 inline constexpr std::uint8_t kOldestJoinVersion = 1;  // which did not say when the logs took their records
 inline constexpr std::uint8_t kFirstWithWaiting = 3;   // which trades wait was in the progress alone
 
@@ -43,9 +45,14 @@ struct JoinProgress {
   std::vector<VenueClock> quotes_passed{};  // every quote below `quotes_reached` is before it, and no clock behind it
   std::vector<VenueClock> ids_from{};       // the id of each trade from then on that came is in the state
 
+  // For how long quotes were kept: what none of these could ask for is below `quotes_from`. No state before 4 tells.
+  std::int64_t quote_horizon_ns = std::numeric_limits<std::int64_t>::max();
+  std::int64_t max_quote_age_ns = std::numeric_limits<std::int64_t>::max();
+
   // What `leave_out` found gone; no part of what is written.
   std::int64_t trades_gone = 0;
-  std::int64_t quotes_gone = 0;  // offsets
+  std::int64_t quotes_gone = 0;     // offsets
+  bool lacks_older_quotes = false;  // they are there, but not the older ones that count now
 
   /// Where trades are read from again.
   [[nodiscard]] std::int64_t trades_from() const noexcept {
@@ -55,6 +62,11 @@ struct JoinProgress {
   /// were to be read again. One of the quotes that are gone may have stood until the last one that came, so that a
   /// trade before that has none, whichever of them are left: an older one would be wrong.
   void leave_out(std::int64_t trades_begin, std::int64_t quotes_begin);
+  /// The same of all quotes that came, where a trade may ask for older ones now than could be asked for.
+  void leave_out_shorter_kept(std::int64_t wanted_horizon_ns, std::int64_t wanted_age_ns);
+
+ private:
+  void leave_out_quotes(std::int64_t quotes_begin);
 };
 
 /// Nothing when the value is of no known version or not well formed.

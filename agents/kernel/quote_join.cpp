@@ -444,7 +444,9 @@ JoinFlush QuoteJoin::take_flush() {
                                    waiting_from_ms(),
                                    quotes_.taken_ms(),
                                    quotes_passed(),
-                                   clocks(&JoinVenue::ids_from_ns)});
+                                   clocks(&JoinVenue::ids_from_ns),
+                                   config_.quote_horizon_ns,
+                                   config_.max_quote_age_ns});
   flush.changelog = changelog_.take();
   flushed_trades_ = flush.trades_reached;
   flushed_quotes_ = quotes_.next_offset;

@@ -103,6 +103,7 @@ std::optional<JoinProgress> QuoteJoin::restored(std::int64_t trades_begin, std::
   }
   logged_waiting_ = std::exchange(restoring_, {}).waiting;
   progress.leave_out(trades_begin, quotes_begin);
+  progress.leave_out_shorter_kept(config_.quote_horizon_ns, config_.max_quote_age_ns);
   for (const VenueClock& clock : progress.trade_clocks) venue(clock.venue).trade_clock_ns = clock.time_ns;
   for (const VenueClock& known : progress.ids_from) {
     JoinVenue& home = venue(known.venue);

@@ -11,7 +11,7 @@ from app.units import MILLISECOND_NS
 from tests.unit.agents.kernel.bar_oracle import Clock
 from tests.unit.agents.kernel.join_kit import JoinedPartition, batch_of, new_join, read_joined, trade_value, value_of
 from tests.unit.agents.kernel.join_oracle import Fields, JoinRules, Log, Quote, QuoteEvent, Tick, TradeEvent
-from tests.unit.agents.kernel.partition_kit import NOON, SECOND, new_schemas, records_in, schema_text, wire
+from tests.unit.agents.kernel.partition_kit import NOON, SECOND, long, new_schemas, records_in, schema_text, wire
 from tests.unit.agents.kernel.record_sets import LOG_APPEND_TIME, NONE, KafkaRecord, record_batch
 
 RULES = JoinRules(SECOND, 900 * SECOND, 60 * SECOND, 60 * SECOND, SECOND, frozenset({"binance"}))
@@ -336,6 +336,32 @@ def test_under_a_longer_horizon_no_trade_is_published_again_whose_id_the_shorter
     assert [fields["seq"] for fields in partition.joined] == [0, 4, 7, 9]
 
 
+BRIEF = replace(RULES, quote_horizon_ns=10 * SECOND, max_quote_age_ns=10 * SECOND)
+
+
+@pytest.mark.parametrize(
+    "longer", [replace(BRIEF, max_quote_age_ns=60 * SECOND), replace(BRIEF, quote_horizon_ns=60 * SECOND)]
+)
+def test_under_a_longer_age_or_quote_horizon_no_quote_counts_that_a_forgotten_one_followed(longer: JoinRules) -> None:
+    """The first one did, and left the log's place with the thousands behind it; the older one is read again."""
+    others = [replace(quote(number, 30), instrument="ETH-USDT") for number in range(1, 5_000)]
+    later: list[QuoteEvent] = [quote(5_000, 26), clock(5_001, 60), quote(5_002, 66), clock(5_003, 200)]
+    quotes = [quote(0, 30), *others, *later]
+    trades: list[TradeEvent] = [clock(0, 60), tick(1, 65), tick(2, 35), tick(3, 67), clock(4, 200)]
+    partition = JoinedPartition(BRIEF, trades, quotes)
+    partition.take_quotes(5_002, NONE)
+    partition.take_trades(2, NONE)
+    partition.flush()
+    progress = partition.crash_and_restore(is_compacted=True, rules=longer)
+    assert progress is not None
+    assert progress.lacks_older_quotes
+    partition.take_all()
+    assert {fields["seq"]: fields["quote_offset"] for fields in partition.joined} == {1: None, 2: None, 3: 5_002}
+    again = partition.crash_and_restore(is_compacted=True)
+    assert again is not None
+    assert not again.lacks_older_quotes
+
+
 def test_a_horizon_that_is_made_shorter_for_a_moment_has_no_trade_published_again() -> None:
     trades: list[TradeEvent] = [
         tick(0, 10),
@@ -353,10 +379,11 @@ def test_a_horizon_that_is_made_shorter_for_a_moment_has_no_trade_published_agai
 
 
 def as_of_3(progress: bytes | None) -> bytes:
-    """A progress as version 3 wrote it."""
+    """A progress as version 3 wrote it: it did not say for how long quotes were kept."""
     assert progress is not None
-    assert progress[:1] == b"\4"
-    return b"\3" + progress[1:]
+    kept = long(RULES.quote_horizon_ns) + long(RULES.max_quote_age_ns)
+    assert (progress[:1], progress[-len(kept) :]) == (b"\4", kept)
+    return b"\3" + progress[1 : -len(kept)]
 
 
 def as_of_2(progress: bytes | None) -> bytes:
