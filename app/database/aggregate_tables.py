@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Date, Double, MetaData, Numeric, Table, Text, inspect, text
+from sqlalchemy.schema import SetColumnComment
 from sqlalchemy.types import TypeEngine
 
 from app import aggregates
@@ -58,6 +59,7 @@ def _fit(connection: Connection, table: Table) -> None:
         wanted = column.type.compile(dialect)
         if column.name not in present:
             connection.execute(text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {wanted}"))
+            connection.execute(SetColumnComment(column))
         elif present[column.name] != wanted:
             raise AggregatesUnfit(
                 f"table {table.name}: column {column.name} is {present[column.name]}, and the aggregate's field is "

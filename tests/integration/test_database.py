@@ -122,6 +122,20 @@ def test_a_field_of_an_aggregate_may_be_null_where_a_table_was_made_otherwise(se
     assert (nullable["spread"], nullable["size"], nullable["seq"]) == (True, True, False)
 
 
+def test_the_column_of_a_new_field_says_what_it_is(settings: Settings) -> None:
+    migrate(settings)
+    everything = declared(Everything)
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    table = aggregate_table(everything)
+    with engine.begin() as connection:
+        make_tables(connection, [everything])
+        connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN spread"))  # as it was before its field
+        make_tables(connection, [everything])
+        comments = {column["name"]: column["comment"] for column in inspect(connection).get_columns(table.name)}
+    assert comments == {column.name: column.comment for column in table.columns}
+    assert comments["spread"]
+
+
 def test_a_day_has_one_partition_whoever_makes_it(settings: Settings) -> None:
     migrate(settings)
 
