@@ -6,7 +6,6 @@ of docs/operating.md ends the benchmark with exit code 1. The last line is one J
 """
 
 import json
-import os
 import subprocess
 import tempfile
 import threading
@@ -28,6 +27,7 @@ from app import schema_registry, topic_admin
 from app.database import conninfo, migrate
 from app.settings import Settings
 from app.topics import load_topics
+from bench.parts import started
 from local import stack
 from local.postgres import Postgres
 
@@ -151,12 +151,7 @@ class Flow(threading.Thread):
 
 @contextmanager
 def _part(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    log = settings.home / f"{command}.log"
-    environment = os.environ | settings.environment()
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(["livetape", command], env=environment, stdout=output, stderr=output) as part,
-    ):
+    with started(settings, command, settings.home / f"{command}.log") as part:
         try:
             yield part
         finally:

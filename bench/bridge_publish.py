@@ -9,7 +9,6 @@ p50 0.21 ms, p99 43 ms; Kafka p50 6.8 ms, p99 335 ms.
 """
 
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,10 +25,10 @@ from app.schema_registry import register_all
 from app.settings import Settings
 from app.sources import VenueConfig
 from bench.flow_times import TradeKey, percentiles
+from bench.parts import supervised
 from bench.topic_times import appended_trades
-from cli.supervisor import Part, Supervisor
+from cli.supervisor import Supervisor
 from local import certificates, ports, stack
-from local.process import Command
 
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
 WARM_UP_S = 5.0
@@ -75,8 +74,8 @@ def _hear(settings: Settings, port: int, rate: int, seconds: float) -> Heard:
         socket.subscribe(b"binance:")  # trades, not clocks
         socket.connect(settings.zmq_data)
         try:
-            supervisor.start(_part(settings, "replay", "market", "--venue", f"binance={port}", *market, *tls))
-            supervisor.start(_part(settings, "bridge"))
+            supervisor.start(supervised(settings, "replay", "market", "--venue", f"binance={port}", *market, *tls))
+            supervisor.start(supervised(settings, "bridge"))
             socket.recv_multipart()
             began_s = time.monotonic()
             while (now_s := time.monotonic() - began_s) < WARM_UP_S + seconds:
@@ -86,11 +85,6 @@ def _hear(settings: Settings, port: int, rate: int, seconds: float) -> Heard:
         finally:
             supervisor.stop()
     return heard
-
-
-def _part(settings: Settings, *arguments: str) -> Part:
-    command = Command([sys.executable, "-m", "cli", *arguments], settings.environment())
-    return Part(arguments[0], command, settings.logs_dir / f"{arguments[0]}.log")
 
 
 def _result(settings: Settings, heard: Heard) -> dict[str, float | int | None]:

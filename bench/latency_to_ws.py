@@ -8,7 +8,6 @@ own. The last line is one JSON object, times in milliseconds.
 import asyncio
 import json
 import shutil
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +28,10 @@ from app.units import SECOND_NS
 from bench.exchange_tap import ExchangeTap
 from bench.flow_times import first_covering, percentiles
 from bench.page_watch import VENUE, PageWatch
+from bench.parts import supervised
 from bench.topic_times import appended_bars, appended_trades
 from cli.supervisor import Part, Supervisor
 from local import certificates, ports, stack
-from local.process import Command
 
 INSTRUMENTS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
 WARM_UP_S = 10.0
@@ -128,16 +127,11 @@ async def _until_bars_come(settings: Settings) -> None:
 def _exchange(settings: Settings, certs: certificates.Certificates, port: int, rate: int) -> Part:
     market = ["--instruments", ",".join(INSTRUMENTS), "--rate", str(rate), "--seed", "1"]
     tls = ["--cert", str(certs.server), "--key", str(certs.key)]
-    return _part(settings, "replay", "market", "--venue", f"{VENUE}={port}", *market, *tls)
+    return supervised(settings, "replay", "market", "--venue", f"{VENUE}={port}", *market, *tls)
 
 
 def _parts(settings: Settings) -> list[Part]:
-    return [_part(settings, command) for command in ("bridge", "worker", "sink", "serve")]
-
-
-def _part(settings: Settings, *arguments: str) -> Part:
-    command = Command([sys.executable, "-m", "cli", *arguments], settings.environment())
-    return Part(arguments[0], command, settings.logs_dir / f"{arguments[0]}.log")
+    return [supervised(settings, command) for command in ("bridge", "worker", "sink", "serve")]
 
 
 def _result(settings: Settings, tap: ExchangeTap, page: PageWatch, seconds: float) -> dict[str, float | int | None]:

@@ -1,6 +1,5 @@
 """livetape's own worker on the topic of a benchmark: started, timed, and its bars read back."""
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from app.settings import Settings
 from bench.bars import BarKey, BarValues, Decoder, read_bars
+from bench.parts import started
 from bench.processes import Cost, CostMeter
 
 _WIRE_HEADER_BYTES = 5
@@ -37,13 +37,11 @@ def run(settings: Settings, log: Path) -> Cost:
 def settled_workers(settings: Settings, log: Path, count: int = 1) -> Iterator[list[Worker]]:
     """Workers that have shared the partitions out, for as long as the block runs."""
     admin = AdminClient(settings.kafka_config)
-    environment = os.environ | settings.environment()
-    with ExitStack() as started:
-        output = started.enter_context(log.open("w"))
+    with ExitStack() as ends:
         workers: list[Worker] = []
         for _ in range(count):
-            worker = subprocess.Popen(["livetape", "worker"], env=environment, stdout=output, stderr=output)
-            started.callback(_end, worker)
+            worker = started(settings, "worker", log)
+            ends.callback(_end, worker)
             workers.append(worker)
         _wait(lambda: _is_settled(admin, _group(settings), count), workers, log)
         yield workers

@@ -9,9 +9,7 @@ cost while the topic is folded. The last line is one JSON object.
 """
 
 import json
-import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +26,7 @@ from app import schema_registry, topic_admin
 from app.settings import Settings
 from app.units import DAY_NS, SECOND_NS
 from bench import livetape_engine
+from bench.parts import started
 from bench.processes import CostMeter, resident_bytes
 from bench.trades_topic import one_a_second, produce
 from local import ports, stack
@@ -52,10 +51,7 @@ class Worker:
         (port,) = ports.free_ports(1)
         told = settings.model_copy(update={"worker_metrics_port": port})
         self._url = f"http://127.0.0.1:{port}/metrics"
-        with log.open("a") as output:
-            self.process = subprocess.Popen(
-                ["livetape", "worker"], env=os.environ | told.environment(), stdout=output, stderr=output
-            )
+        self.process = started(told, "worker", log)
 
     def samples(self, name: str, **labels: str) -> list[float]:
         """A metric's values; none while it does not answer."""

@@ -5,13 +5,11 @@ the broker's are not counted. The last line is one JSON object.
 """
 
 import json
-import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Annotated, Any, Final, LiteralString
 
 import psycopg
 import typer
@@ -21,9 +19,13 @@ from agents.log_bounds import log_bounds
 from app import schema_registry, topic_admin
 from app.database import conninfo, migrate
 from app.settings import Settings
+from bench.parts import started
 from bench.processes import CostMeter
 from bench.trades_topic import SchemaIds, TradesSpec, produce_trades
 from local import stack
+
+if TYPE_CHECKING:
+    import subprocess
 
 POLL_S: Final = 0.01
 TIMEOUT_S: Final = 300.0
@@ -50,12 +52,10 @@ def _write_topic(settings: Settings, spec: TradesSpec) -> None:
 
 def _run(settings: Settings, trades: int) -> dict[str, int]:
     log = settings.home / "sink.log"
-    environment = os.environ | settings.environment()
     end = sum(end for _, end in log_bounds(settings, _partitions(settings)).values())
     with (
         psycopg.connect(conninfo(settings), autocommit=True) as connection,
-        log.open("wb") as output,
-        subprocess.Popen(["livetape", "sink"], env=environment, stdout=output, stderr=output) as sink,
+        started(settings, "sink", log) as sink,
     ):
         try:
             _wait(lambda: _number(connection, OFFSETS) > 0, sink, log)
