@@ -47,7 +47,7 @@ class BinanceUsdmProtocol(BinanceProtocol):
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
         """A combined-stream frame of a best bid and ask; `T` is that of the match that left the book so."""
-        time_ms = (quote.event_time_ns - 1) // self.resolution_ns
+        time_ms = quote.left_at(self.resolution_ns)
         data = {"e": "bookTicker", **book(quote), "T": time_ms, "E": time_ms}
         return json.dumps({"stream": self.quote_stream_of(quote.instrument), "data": data})
 

@@ -80,9 +80,9 @@ class BitstampProtocol:
         return BOOK + _symbol(instrument)
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
-        """A book of one level a side."""
+        """A book of one level a side; its time is that of the match that left it so."""
         data = {
-            "microtimestamp": str(quote.event_time_ns // MICROSECOND_NS),
+            "microtimestamp": str(quote.left_at(MICROSECOND_NS)),
             "bids": [[quote.bid_price, quote.bid_size]],
             "asks": [[quote.ask_price, quote.ask_size]],
         }

@@ -86,8 +86,8 @@ class BybitProtocol:
         return BOOK + instrument.replace("-", "")
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
-        """A book of one level a side."""
-        time_ms = quote.event_time_ns // MILLISECOND_NS
+        """A book of one level a side; `cts` is that of the match that left it so."""
+        time_ms = quote.left_at(MILLISECOND_NS)
         data = {
             "s": quote.instrument.replace("-", ""),
             "b": [[quote.bid_price, quote.bid_size]],

@@ -77,11 +77,11 @@ class OkxProtocol:
         return f"{BOOK} {instrument}"
 
     def encode_quote(self, quote: SimulatedQuote) -> str:
-        """A book of one level a side."""
+        """A book of one level a side; `ts` is that of the match that left it so."""
         data = {
             "asks": [[quote.ask_price, quote.ask_size, "0", "1"]],
             "bids": [[quote.bid_price, quote.bid_size, "0", "1"]],
-            "ts": str(quote.event_time_ns // MILLISECOND_NS),
+            "ts": str(quote.left_at(MILLISECOND_NS)),
             "seqId": quote.quote_seq,
         }
         return json.dumps({"arg": {"channel": BOOK, "instId": quote.instrument}, "data": [data]})

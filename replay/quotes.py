@@ -28,6 +28,10 @@ class SimulatedQuote:
     ask_size: str
     event_time_ns: int
 
+    def left_at(self, unit_ns: int) -> int:
+        """When the match was that left the book so, in units of so many ns: the quote stands from behind that."""
+        return (self.event_time_ns - 1) // unit_ns
+
 
 def quoted(trades: Iterable[SimulatedTrade], seed: int) -> Iterator[SimulatedTrade | SimulatedQuote]:
     """The trades, each behind the quote it met: a buyer paid the ask or more, a seller took the bid or less.

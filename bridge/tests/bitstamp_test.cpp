@@ -102,7 +102,7 @@ TEST_F(BitstampTest, BookGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].instrument, 1U);
   expect_level(out_.quotes[0].bid, "3802.92", "0.5");
   expect_level(out_.quotes[0].ask, "3802.93", "0.25");
-  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'643'643'584'684'047'000);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'643'643'584'684'047'001) << "behind a trade of its time";
 }
 
 TEST_F(BitstampTest, ABookThatIsEmptyOnBothSidesIsAQuote) {

@@ -127,7 +127,7 @@ TEST_F(BybitTest, BookOfOneLevelGivesTheBestBidAndAsk) {
   EXPECT_EQ(out_.quotes[0].seq, 7'961'638'724);
   expect_level(out_.quotes[0].bid, "16493.5", "0.006");
   EXPECT_TRUE(out_.quotes[0].ask.size == 0);
-  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'672'304'484'976'000'000);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'672'304'484'976'000'001) << "behind a trade of its time";
 }
 
 TEST_F(BybitTest, ABookThatIsEmptyOnBothSidesIsAQuote) {

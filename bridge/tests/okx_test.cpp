@@ -95,7 +95,7 @@ TEST_F(OkxTest, BestBidAndAskAreThoseOfTheInstrumentBeforeThem) {
   EXPECT_EQ(out_.quotes[0].seq, 363'996'337);
   expect_level(out_.quotes[0].bid, "111.05", "57745");
   expect_level(out_.quotes[0].ask, "111.06", "55154");
-  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'670'324'386'802'000'000);
+  EXPECT_EQ(out_.quotes[0].event_time_ns, 1'670'324'386'802'000'001) << "behind a trade of its time";
   EXPECT_EQ(venue_.path(Channel::quotes), "/ws/v5/public");
 }
 

@@ -122,6 +122,7 @@ FrameResult Bitstamp::decode(std::string_view frame, std::int64_t receive_time_n
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
   if (event == "data" && channel.starts_with(kBook)) {
     data.quote.symbol = channel.substr(kBook.size());
+    data.quote.stand_behind();
     return result_of(add_quote(data.quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
   if (event == "trade" && channel.starts_with(kTrades)) {

@@ -111,6 +111,7 @@ FrameResult Bybit::decode(std::string_view frame, std::int64_t receive_time_ns, 
     }
   });
   if (is_json && envelope.topic.starts_with(kBook)) {
+    envelope.quote.stand_behind();  // `cts` is when the engine made it so, as `T` of a trade is
     return result_of(add_quote(envelope.quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
   if (!is_json || !envelope.topic.starts_with(kTrades)) out.clear();

@@ -122,6 +122,7 @@ DecodeError Okx::read_quotes(value& list, std::string_view instrument, std::int6
       if (key == "seqId") fields.seq = as<std::int64_t>(field);
       if (key == "ts") fields.set_milliseconds(integer(field));
     });
+    fields.stand_behind();
     keep_first(flaw, add_quote(fields, receive_time_ns, out));
   });
   return is_list ? flaw : DecodeError::missing_field;

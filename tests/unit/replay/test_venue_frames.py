@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.units import MILLISECOND_NS
+from app.units import MICROSECOND_NS, MILLISECOND_NS
 from replay.exchange import Exchange
 from replay.quotes import SimulatedQuote
 from replay.trade import SimulatedTrade
@@ -84,7 +84,9 @@ TALKS = {
         subscribed='{"event":"bts:subscription_succeeded","channel":"live_trades_ethusd","data":{}}',
         trade_frame='{"data":{"id":216000477,"timestamp":"1641343699","amount_str":"0.07920000","price_str":"3805.44",'
         '"type":0,"microtimestamp":"1641343699596000"},"channel":"live_trades_ethusd","event":"trade"}',
-        quote=SimulatedQuote("ETH-USD", 1, "3804.10", "0.5", "3805.44", "1.25", 1_641_343_699_596_001_000),
+        quote=SimulatedQuote(
+            "ETH-USD", 1, "3804.10", "0.5", "3805.44", "1.25", 1_641_343_699_596_001 * MICROSECOND_NS + 1
+        ),
         subscribe_quotes='{"event":"bts:subscribe","data":{"channel":"order_book_ethusd"}}',
         subscribed_to_quotes='{"event":"bts:subscription_succeeded","channel":"order_book_ethusd","data":{}}',
         quote_frame='{"data":{"microtimestamp":"1641343699596001","bids":[["3804.10","0.5"]],'
@@ -103,7 +105,7 @@ TALKS = {
         trade_frame='{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1672304486865,"data":[{"T":1672304486865,'
         '"s":"BTCUSDT","S":"Buy","v":"0.001","p":"16578.50","i":"f812b511-80cf-568b-9cb2-5666f8930af5","BT":false}]}',
         quote=SimulatedQuote(
-            "BTC-USDT", 5, "16493.50", "0.006", "16611.00", "0.029", 1_672_304_484_978 * MILLISECOND_NS
+            "BTC-USDT", 5, "16493.50", "0.006", "16611.00", "0.029", 1_672_304_484_978 * MILLISECOND_NS + 1
         ),
         subscribe_quotes='{"op":"subscribe","args":["orderbook.1.BTCUSDT"]}',
         subscribed_to_quotes='{"success":true,"ret_msg":"subscribe","conn_id":"1","op":"subscribe"}',
@@ -159,7 +161,7 @@ TALKS = {
         trade_frame='{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT",'
         '"tradeId":"338476307","px":"30236","sz":"0.0002","side":"buy","ts":"1652459224855"}]}',
         quote=SimulatedQuote(
-            "BTC-USDT", 363996337, "111.05", "57745", "111.06", "55154", 1_670_324_386_802 * MILLISECOND_NS
+            "BTC-USDT", 363996337, "111.05", "57745", "111.06", "55154", 1_670_324_386_802 * MILLISECOND_NS + 1
         ),
         subscribe_quotes='{"op":"subscribe","args":[{"channel":"bbo-tbt","instId":"BTC-USDT"}]}',
         subscribed_to_quotes='{"event":"subscribe","arg":{"channel":"bbo-tbt","instId":"BTC-USDT"},"connId":"1"}',
