@@ -35,6 +35,27 @@ TEST_F(BinanceUsdmTest, AggregateGivesTheTradeExactly) {
   EXPECT_EQ(trade.event_time_ns, 1'626'992'742'134'000'000);
 }
 
+TEST_F(BinanceUsdmTest, ByARawEndpointAnEventHasNoEnvelope) {
+  decode(kTrade);
+  const Trade combined = out_.trades[0];
+  ASSERT_EQ(decode(R"({"e":"aggTrade","E":1626992742291,"a":14888302,"s":"AKROUSDT","p":"0.01731","q":"312",)"
+                   R"("f":27931348,"l":27931348,"T":1626992742134,"m":true})")
+                .kind,
+            FrameKind::trades);
+  ASSERT_EQ(out_.trades.size(), 1U);
+  expect_same(out_.trades[0], combined);
+  ASSERT_EQ(decode(R"({"e":"bookTicker","u":600859600576,"s":"AKROUSDT","b":"0.01730","B":"2","a":"0.01731","A":"297",)"
+                   R"("T":1626992741012,"E":1626992741017})")
+                .kind,
+            FrameKind::quotes);
+  expect_level(out_.quotes[0].ask, "0.01731", "297");
+  EXPECT_EQ(decode(R"({"e":"markPriceUpdate","s":"AKROUSDT"})").kind, FrameKind::ignored);
+}
+
+TEST_F(BinanceUsdmTest, ShutdownOfTheServerAsksForAnotherConnection) {
+  EXPECT_EQ(decode(R"({"e":"serverShutdown","E":1770123456789})").kind, FrameKind::reconnect);
+}
+
 TEST_F(BinanceUsdmTest, OtherFramesHoldNoTrade) {
   for (const char* frame : {R"({"error":{"code":2,"msg":"Invalid request"},"id":1})",
                             R"({"code":2,"msg":"Invalid request","id":1})", R"({"code":2,"msg":"Invalid request"})"}) {

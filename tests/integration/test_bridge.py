@@ -62,16 +62,21 @@ class Market:
                 await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("venue", list(VenueName))
+@pytest.mark.parametrize(
+    ("venue", "path"),
+    [*((venue, PROTOCOLS[venue].path) for venue in VenueName), (VenueName.BINANCE_USDM, "/market/ws")],
+)
 async def test_every_trade_of_a_market_is_in_kafka_once_and_on_zeromq(
-    settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName, path: str
 ) -> None:
     market, ledger = Market(venue), tmp_path / "ledger.jsonl"
     protocol = protocol_of(venue, INSTRUMENTS)
     with Ledger(ledger) as book:
         async with Exchange(protocol, market, server_tls(certs), ledger=book) as exchange:
             market.exchange = exchange
-            settings = bridge_settings(settings, tmp_path, **{venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)})
+            read = venue_of(venue, exchange, INSTRUMENTS, certs.ca)
+            read = read.model_copy(update={"url": f"wss://{exchange.address}{path}"})
+            settings = bridge_settings(settings, tmp_path, **{venue: read})
             with bridging(settings) as bridge, Listener(settings.zmq_data) as listener:
                 heard = [await asyncio.to_thread(listener.next)]
                 market.is_heard.set()

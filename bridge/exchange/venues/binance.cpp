@@ -10,7 +10,6 @@
 namespace livetape::bridge {
 namespace {
 
-using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
 /// A field of a trade of the history.
@@ -60,19 +59,11 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
   out.clear();
   Fields fields;
   BinanceAnswer answer;
-  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
-    if (key == "data") {
-      fields.has_data = true;
-      read_data(field, fields);
-    } else if (key.size() == 1) {
-      read_field(key, field, fields);
-    } else {
-      answer.read(key, field);
-    }
-  });
+  const bool is_json = each_field_of_binance_event(
+      parser_, frame, answer, [&](std::string_view key, value& field) { read_field(key, field, fields); });
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
-  if (!fields.has_data && answer.is_refusal) return answer.refusal();
-  if (!fields.has_data && answer.is_answer) return {FrameKind::subscribed};
+  if (answer.is_refusal) return answer.refusal();
+  if (answer.is_answer) return {FrameKind::subscribed};
   // bookTicker is the one stream whose frames have no event type; it has an update id instead.
   if (fields.event.empty() && fields.quote.seq) {
     fields.quote.symbol = fields.symbol;
@@ -83,13 +74,6 @@ FrameResult Binance::decode(std::string_view frame, std::int64_t receive_time_ns
     return is_harmless(fields.event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
   }
   return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
-}
-
-void Binance::read_data(value& data, Fields& fields) {
-  object inner;
-  if (data.get_object().get(inner) != simdjson::SUCCESS) return;  // its fields are missing, then
-  // What is broken inside is found to be so outside as well.
-  (void)each_field(inner, [&](std::string_view key, value& field) { read_field(key, field, fields); });
 }
 
 void Binance::read_field(std::string_view key, value& field, Fields& fields) {

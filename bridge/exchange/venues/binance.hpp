@@ -8,7 +8,8 @@
 
 namespace livetape::bridge {
 
-/// Binance spot, the streams `trade` and `bookTicker` (which tells no time), by the combined-stream endpoint `/stream`.
+/// Binance spot, the streams `trade` and `bookTicker` (which tells no time), by the combined-stream endpoint `/stream`
+/// or a raw one.
 /// Source: "WebSocket Streams for Binance", sections "General WSS information", "Trade Streams",
 /// "Individual Symbol Book Ticker Streams" and "Server Shutdown";
 /// "Public Rest API for Binance", sections "Exchange information", "Old trade lookup" and "Kline/Candlestick data".
@@ -47,10 +48,8 @@ class Binance final : public Venue {
   struct Fields : TradeFields {
     QuoteFields quote;
     std::string_view event;
-    bool has_data = false;
   };
 
-  static void read_data(simdjson::ondemand::value& data, Fields& fields);
   static void read_field(std::string_view key, simdjson::ondemand::value& field, Fields& fields);
   DecodeError each_instrument(std::string_view body, const Listed& listed) override;
 

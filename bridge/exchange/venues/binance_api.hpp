@@ -54,6 +54,27 @@ struct BinanceAnswer {
   [[nodiscard]] FrameResult refusal() const { return {FrameKind::refused, DecodeError::none, std::string(reason)}; }
 };
 
+/// Reads a frame of a stream: calls `visit(key, field)` for each field of its event, which is under `data` by the
+/// endpoint of combined streams, and the frame itself by a raw one; names of an event have one letter. What is not of
+/// the event is of an answer. False when the frame is no JSON.
+template <typename Visit>
+[[nodiscard]] bool each_field_of_binance_event(simdjson::ondemand::parser& parser, std::string_view frame,
+                                               BinanceAnswer& answer, Visit visit) {
+  bool has_data = false;
+  const bool is_json = each_field_of_frame(parser, frame, [&](std::string_view key, simdjson::ondemand::value& field) {
+    if (key == "data") {
+      has_data = true;
+      (void)each_field_of(field, visit);  // of what is no object, the fields are missing
+    } else if (key.size() == 1) {
+      visit(key, field);
+    } else {
+      answer.read(key, field);
+    }
+  });
+  if (has_data) answer = {};
+  return is_json;
+}
+
 /// Whether an answer says that there is no such symbol.
 [[nodiscard]] inline bool binance_says_unlisted(simdjson::ondemand::parser& parser, std::string_view body) {
   constexpr std::int64_t kInvalidSymbol = -1'121;

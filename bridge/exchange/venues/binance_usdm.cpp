@@ -70,22 +70,20 @@ FrameResult BinanceUsdm::decode(std::string_view frame, std::int64_t receive_tim
   QuoteFields quote;
   std::string_view event;
   BinanceAnswer answer;
-  const bool is_json = each_field_of_frame(parser_, frame, [&](std::string_view key, value& field) {
-    if (key != "data") return answer.read(key, field);
-    (void)each_field_of(field, [&](std::string_view name, value& part) {
-      if (name == "e") event = as<std::string_view>(part).value_or("");
-      if (event == "bookTicker") return read_quote(name, part, quote);
-      read_field(name, part, fields);
-    });
+  const bool is_json = each_field_of_binance_event(parser_, frame, answer, [&](std::string_view key, value& field) {
+    if (key == "e") event = as<std::string_view>(field).value_or("");
+    if (event == "bookTicker") return read_quote(key, field, quote);
+    read_field(key, field, fields);
   });
   if (!is_json) return FrameResult::failed(DecodeError::malformed_json);
-  if (event.empty() && answer.is_refusal) return answer.refusal();
-  if (event.empty() && answer.is_answer) return {FrameKind::subscribed};
+  if (answer.is_refusal) return answer.refusal();
+  if (answer.is_answer) return {FrameKind::subscribed};
   if (event == "bookTicker") {
     // What an aggTrade left has its millisecond: so had all 68 quotes of the recording of 2021 that can be told, but 3.
     quote.stand_behind();
     return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
+  if (event == "serverShutdown") return {FrameKind::reconnect};
   if (event != "aggTrade") return is_harmless(event) ? FrameResult{} : FrameResult::failed(DecodeError::unknown_frame);
   return result_of(add_trade(fields, receive_time_ns, out.trades), FrameKind::trades);
 }
