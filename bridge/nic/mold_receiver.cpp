@@ -119,7 +119,7 @@ void Receiver::accept(const Packet& packet, std::int64_t now_ns, const Arrival& 
 void Receiver::note_ends(std::uint64_t end_before, std::int64_t now_ns) {
   if (is_behind() && end_ > end_before) {
     if (ends_.empty()) ++metrics_.gaps;
-    const bool is_soon = !ends_.empty() && now_ns - ends_.back().since_ns < kPatienceNs / kStepsOfPatience;
+    const bool is_soon = !ends_.empty() && now_ns - ends_.back().since_ns < patience_ns_ / kStepsOfPatience;
     if (is_soon || std::ssize(ends_) > kStepsOfPatience) {
       ends_.back().end = end_;
     } else {
@@ -178,7 +178,9 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
   }
   bool is_new = messages.empty();
   for (; !messages.empty(); messages.pop(), ++sequence) {
-    if (held_.has(sequence)) continue;
+    // With no server to ask for it again, what has come is worth more than what may still come.
+    while (!has_server_ && sequence >= next_ + HeldMessages::kWindow) give_up();
+    if (sequence < next_ || held_.has(sequence)) continue;
     is_new = true;
     if (sequence - next_ < HeldMessages::kWindow) {
       held_.keep(sequence, messages.front(), arrival);
@@ -187,6 +189,7 @@ void Receiver::receive(const Packet& packet, const Arrival& arrival) {
     }
   }
   if (!is_new) ++metrics_.duplicates;
+  deliver_held();
 }
 
 /// Some of these may be held as well: their places become those of later messages, which know by the number.
@@ -202,7 +205,7 @@ void Receiver::deliver_held() {
 
 void Receiver::tick(std::int64_t now_ns) {
   ticked_ns_ = now_ns;
-  if (ends_.empty() || now_ns - ends_.front().since_ns < kPatienceNs) return;
+  if (ends_.empty() || now_ns - ends_.front().since_ns < patience_ns_) return;
   if (has_server_) {
     ask(now_ns);
   } else {
@@ -266,7 +269,7 @@ void Receiver::go_on_alone(std::int64_t now_ns) {
     return send(*probe_, now_ns);
   }
   if (now_ns - probe_->sent_ns < kTimeoutNs) return;
-  while (!ends_.empty() && now_ns - ends_.front().since_ns >= kPatienceNs) give_up();
+  while (!ends_.empty() && now_ns - ends_.front().since_ns >= patience_ns_) give_up();
 }
 
 /// Drops the requests that are answered, and sends the others again: at once where an answer had a part of what was

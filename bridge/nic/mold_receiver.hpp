@@ -77,9 +77,11 @@ struct ReceiverMetrics {
 /// first that is heard.
 class Receiver {
  public:
-  /// How long a message that one line lost may still come by another before it is asked for, or given up where there is
-  /// no server to ask.
+  /// How long a message that is missing may still come before it is asked for; or is given up, where it can come out of
+  /// its order alone: by a single line with no server to ask.
   static constexpr std::int64_t kPatienceNs = 5'000'000;
+  /// The same where nobody but another line can bring it: one of another route may be tens of milliseconds behind.
+  static constexpr std::int64_t kOtherLineNs = 200'000'000;
   /// How long an answer may take.
   static constexpr std::int64_t kTimeoutNs = 100'000'000;
   /// How often the same is asked for.
@@ -94,8 +96,11 @@ class Receiver {
   static constexpr std::size_t kRequests = 8;
   static constexpr std::uint16_t kMessagesPerRequest = 64;
 
-  Receiver(Listener& listener, ReceiverMetrics& metrics, bool has_server) noexcept
-      : listener_(listener), metrics_(metrics), has_server_(has_server) {}
+  Receiver(Listener& listener, ReceiverMetrics& metrics, bool has_server, std::size_t lines) noexcept
+      : listener_(listener),
+        metrics_(metrics),
+        has_server_(has_server),
+        patience_ns_(has_server || lines < 2 ? kPatienceNs : kOtherLineNs) {}
 
   /// Takes a packet, of whichever line; `now_ns` is steady time, and the arrival for the listener alone.
   void take(std::span<const std::uint8_t> payload, std::int64_t now_ns, const Arrival& arrival = {});
@@ -178,6 +183,7 @@ class Receiver {
   Listener& listener_;
   ReceiverMetrics& metrics_;
   bool has_server_;
+  std::int64_t patience_ns_;
   HeldMessages held_;
   FeedHearing hearing_;
   std::int64_t ticked_ns_ = 0;

@@ -47,7 +47,7 @@ PacketFeed::PacketFeed(const PacketFeedConfig& config, const Config& bridge, Ven
       errors_(bridge.errors_dir, config.venue),
       trades_(*instruments_, config.instruments, config.currency, ExchangeDay(config.utc_offsets, config.midnight_ns),
               config.orders, *this),
-      receiver_(*this, packet_metrics.receiver, input.server != nullptr),
+      receiver_(*this, packet_metrics.receiver, input.server != nullptr, config.lines.size()),
       input_(std::move(input)),
       clock_(std::chrono::nanoseconds(config.clock_delay).count()),
       clock_interval_ns_(std::chrono::nanoseconds(bridge.clock_interval).count()),

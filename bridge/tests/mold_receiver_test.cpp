@@ -84,8 +84,9 @@ class MoldReceiver : public testing::Test {
 
   Log log_;
   ReceiverMetrics metrics_;
-  Receiver alone_{log_, metrics_, false};
-  Receiver served_{log_, metrics_, true};
+  Receiver alone_{log_, metrics_, false, 1};
+  Receiver of_two_lines_{log_, metrics_, false, 2};
+  Receiver served_{log_, metrics_, true, 2};
 };
 
 TEST_F(MoldReceiver, TakesEachMessageFromTheLineThatHasItFirst) {
@@ -133,6 +134,31 @@ TEST_F(MoldReceiver, GivesUpWhatNoLineBringsWhenThereIsNoServer) {
   EXPECT_EQ(metrics_.lost_messages, 4U);
   alone_.take(packet(2, 3), 2 * Receiver::kPatienceNs);
   EXPECT_EQ(log_.take(), Heard{}) << "too late";
+}
+
+TEST_F(MoldReceiver, WaitsForTheOtherLineWhereNobodyElseCanBringAMessage) {
+  begin(of_two_lines_);
+  of_two_lines_.take(packet(3, 4), 0);
+  of_two_lines_.tick(Receiver::kOtherLineNs - 1);
+  of_two_lines_.take(packet(2, 3), Receiver::kOtherLineNs - 1);
+  EXPECT_EQ(log_.take(), (Heard{"message 2", "message 3"}));
+  of_two_lines_.take(packet(5, 6), kMs);
+  of_two_lines_.tick(kMs + Receiver::kOtherLineNs);
+  EXPECT_EQ(log_.take(), (Heard{"lost 4 to 5", "message 5"}));
+}
+
+TEST_F(MoldReceiver, WaitsForTheOtherLineNoLongerThanMessagesCanBeHeld) {
+  constexpr std::uint64_t kBehind = 2 + HeldMessages::kWindow;
+  begin(of_two_lines_);
+  of_two_lines_.take(packet(3, 4), 0);
+  of_two_lines_.take(packet(6, 7), 0);
+  of_two_lines_.take(packet(kBehind - 1, kBehind), 0);
+  EXPECT_EQ(log_.take(), Heard{});
+  of_two_lines_.take(packet(kBehind, kBehind + 1), 0);
+  EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
+  of_two_lines_.take(packet(4, 6), 0);
+  EXPECT_EQ(log_.take(), (Heard{"message 4", "message 5", "message 6"}));
+  EXPECT_EQ(metrics_.too_far_ahead, 0U);
 }
 
 TEST_F(MoldReceiver, GivesEachMessageItsOwnTimeToCome) {
@@ -354,7 +380,7 @@ TEST_F(MoldReceiver, WaitsForAServerAgainOnceItHasAnswered) {
 
 TEST_F(MoldReceiver, LosesNothingElseToAServerThatLackedOne) {
   for (const std::int64_t later_ns : {std::int64_t{0}, 3600 * Receiver::kProbeEveryNs}) {
-    Receiver receiver(log_, metrics_, true);
+    Receiver receiver(log_, metrics_, true, 2);
     begin(receiver);
     std::int64_t now_ns = lose_the_second(receiver) + later_ns;
     EXPECT_EQ(log_.take(), (Heard{"lost 2 to 3", "message 3"}));
@@ -791,7 +817,7 @@ TEST(MoldReceiverOnBadLines, DeliversEveryMessageOnceAndInOrder) {
     BadLines lines(kMessages, seed);
     Log log;
     ReceiverMetrics metrics;
-    Receiver receiver(log, metrics, true);
+    Receiver receiver(log, metrics, true, 2);
     std::int64_t now_ns = 0;
     const auto serve = [&] {
       receiver.tick(now_ns);
@@ -820,7 +846,7 @@ TEST(MoldReceiverOnBadLines, SaysWhatItLostWhereNobodyCanBeAsked) {
   BadLines lines(kMessages, 9);
   Log log;
   ReceiverMetrics metrics;
-  Receiver receiver(log, metrics, false);
+  Receiver receiver(log, metrics, false, 2);
   std::int64_t now_ns = 0;
   for (const Bytes& arrival : lines.arrivals()) {
     receiver.take(arrival, now_ns += kMs / 10);

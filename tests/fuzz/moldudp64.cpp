@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Listener listener;
   listener.has_server = (data[0] & 1) != 0;
   mold::ReceiverMetrics metrics;
-  mold::Receiver receiver(listener, metrics, listener.has_server);
+  mold::Receiver receiver(listener, metrics, listener.has_server, 2);
   std::int64_t now_ns = 0;
   for (std::size_t at = 1; at + 3 <= size;) {
     const std::size_t length = std::min<std::size_t>(read_big_endian<2>(data + at), size - at - 3);
