@@ -18,16 +18,27 @@ std::optional<int> digits(std::string_view text) {
   return value;
 }
 
+/// A point and any digits; what is below a nanosecond is left out.
 std::optional<std::int64_t> fraction_ns(std::string_view text) {
-  constexpr std::size_t kPlaces = 9;
-  if (text.empty() || text.size() > kPlaces) return std::nullopt;
+  if (text.size() < 2 || text.front() != '.') return std::nullopt;
   std::int64_t value = 0;
-  for (std::size_t i = 0; i < kPlaces; ++i) {
-    const char c = i < text.size() ? text[i] : '0';
+  std::int64_t unit_ns = kSecondNs;
+  for (const char c : text.substr(1)) {
     if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + (c - '0');
+    unit_ns /= 10;
+    value += unit_ns * (c - '0');
   }
   return value;
+}
+
+/// How many seconds local time is ahead of UTC: `Z`, or hours and minutes as in `-05:30`.
+std::optional<int> ahead_s(std::string_view text) {
+  constexpr std::string_view kShape = "+00:00";
+  if (text == "Z") return 0;
+  if (text.size() != kShape.size() || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  const auto hours = digits(text.substr(1, 2)), minutes = digits(text.substr(4, 2));
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  return (text[0] == '-' ? -1 : 1) * (*hours * 3600 + *minutes * 60);
 }
 
 /// A number with zeros before it.
@@ -51,7 +62,8 @@ std::int64_t steady_now_ns() noexcept {
 std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
   using namespace std::chrono;
   constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  if (text.size() <= kShape.size() || text.back() != 'Z') return std::nullopt;
+  const std::size_t zone_at = text.find_first_of("Z+-", kShape.size());
+  if (zone_at == std::string_view::npos) return std::nullopt;
   for (const std::size_t at : {4, 7, 10, 13, 16}) {
     if (text[at] != kShape[at]) return std::nullopt;
   }
@@ -63,18 +75,15 @@ std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
                             day{static_cast<unsigned>(*day_number)}};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
 
-  const std::string_view rest = text.substr(kShape.size(), text.size() - kShape.size() - 1);
-  std::int64_t below_second_ns = 0;
-  if (!rest.empty()) {
-    const auto fraction = rest.front() == '.' ? fraction_ns(rest.substr(1)) : std::nullopt;
-    if (!fraction) return std::nullopt;
-    below_second_ns = *fraction;
-  }
+  const std::string_view fraction = text.substr(kShape.size(), zone_at - kShape.size());
+  const auto below_second_ns = fraction.empty() ? 0 : fraction_ns(fraction);
+  const auto ahead = ahead_s(text.substr(zone_at));
+  if (!below_second_ns || !ahead) return std::nullopt;
   const std::int64_t days_in_seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86'400};
-  const auto whole_ns =
-      units_as_ns(days_in_seconds + std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second, kSecondNs);
+  const std::int64_t of_day = std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second;
+  const auto whole_ns = units_as_ns(days_in_seconds + of_day - *ahead, kSecondNs);
   std::int64_t time_ns = 0;
-  if (!whole_ns || __builtin_add_overflow(*whole_ns, below_second_ns, &time_ns)) return std::nullopt;
+  if (!whole_ns || __builtin_add_overflow(*whole_ns, *below_second_ns, &time_ns)) return std::nullopt;
   return time_ns;
 }
 

@@ -19,8 +19,8 @@ inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
   return event_time_ns > receive_time_ns + kMinuteNs;
 }
 
-/// `2024-08-08T23:54:00.123456Z` (RFC 3339 in UTC, up to nine decimals) in nanoseconds since 1970; nothing when it is
-/// no such time or int64 cannot hold it.
+/// `2024-08-08T23:54:00.123456Z`, or with an offset such as `+00:00` (RFC 3339), in nanoseconds since 1970; what is
+/// below a nanosecond is cut off. Nothing when it is no such time or int64 cannot hold it.
 [[nodiscard]] std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept;
 
 /// A time after 1970 in the same notation, to the second: `2024-08-08T23:54:00Z`.
