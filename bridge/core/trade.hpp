@@ -50,7 +50,8 @@ struct Trade {
   bool has_seq = false;
   Aggressor aggressor = Aggressor::unknown;
   Source source = Source::live;
-  Action action = Action::trade;                   // one that cancels has the id of the trade that it cancels
+  Action action = Action::trade;  // one that cancels has the id of the trade that it cancels
+  std::uint32_t numbers = 1;      // how many of the venue's order numbers it stands for, the last is `seq`
   std::span<const std::string_view> conditions{};  // the venue's codes, which outlive the program
   Int128 price = 0;                                // 10^-18 of quote currency
   Int128 size = 0;                                 // 10^-18 of base currency

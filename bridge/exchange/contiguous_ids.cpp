@@ -5,16 +5,17 @@
 
 namespace livetape::bridge {
 
-Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns) {
+Verdict ContiguousIds::take(std::int64_t id, std::int64_t time_ns, std::int64_t count) {
+  const std::int64_t first = id - count + 1;
   if (counts_anew(id, time_ns)) begin_anew();
-  if (newest_ && id <= *newest_) return fill(id, time_ns);
+  if (newest_ && first <= *newest_) return fill(first, id, time_ns);
   if (!newest_) {
-    oldest_ = id;
+    oldest_ = first;
     oldest_time_ns_ = time_ns;
   }
-  const bool is_next = !newest_ || id == *newest_ + 1;
+  const bool is_next = !newest_ || first == *newest_ + 1;
   if (!is_next) {
-    missing_.push_back({*newest_ + 1, id - 1, newest_time_ns_, time_ns});
+    missing_.push_back({*newest_ + 1, first - 1, newest_time_ns_, time_ns});
     join_closest();
   }
   newest_ = id;
@@ -36,12 +37,12 @@ void ContiguousIds::reach_back(std::int64_t first, std::int64_t from_time_ns) {
   join_closest();
 }
 
-Verdict ContiguousIds::fill(std::int64_t id, std::int64_t time_ns) {
-  const auto range = std::ranges::lower_bound(missing_, id, {}, &MissingIds::last);
-  if (range == missing_.end() || id < range->first) return Verdict::duplicate;
-  if (id == oldest_) oldest_time_ns_ = time_ns;
-  const MissingIds before{range->first, id - 1, range->from_time_ns, time_ns};
-  const MissingIds behind{id + 1, range->last, time_ns, range->to_time_ns};
+Verdict ContiguousIds::fill(std::int64_t first, std::int64_t last, std::int64_t time_ns) {
+  const auto range = std::ranges::lower_bound(missing_, last, {}, &MissingIds::last);
+  if (range == missing_.end() || first < range->first) return Verdict::duplicate;
+  if (first == oldest_) oldest_time_ns_ = time_ns;
+  const MissingIds before{range->first, first - 1, range->from_time_ns, time_ns};
+  const MissingIds behind{last + 1, range->last, time_ns, range->to_time_ns};
   if (before.first > before.last && behind.first > behind.last) {
     missing_.erase(range);
   } else if (before.first > before.last) {

@@ -31,8 +31,10 @@ class ContiguousIds {
   /// A trade that is so much newer than the newest, and has a lower id, is of a venue that has begun to count anew.
   static constexpr std::int64_t kCountedAnewNs = 60'000'000'000;
 
-  /// A trade that counts anew begins the ids anew: what is missing of the former count is forgotten.
-  [[nodiscard]] Verdict take(std::int64_t id, std::int64_t time_ns);
+  /// A trade that counts anew begins the ids anew: what is missing of the former count is forgotten. One may stand for
+  /// `count` trades, whose last has this id. If any of those came it is a duplicate, and the others are missing still:
+  /// they are to be had one by one.
+  [[nodiscard]] Verdict take(std::int64_t id, std::int64_t time_ns, std::int64_t count = 1);
 
   /// Whether a trade is the first of a count that the venue has begun anew.
   [[nodiscard]] bool counts_anew(std::int64_t id, std::int64_t time_ns) const noexcept {
@@ -60,7 +62,7 @@ class ContiguousIds {
 
  private:
   void begin_anew();
-  Verdict fill(std::int64_t id, std::int64_t time_ns);
+  Verdict fill(std::int64_t first, std::int64_t last, std::int64_t time_ns);
   void join_closest();
 
   std::int64_t oldest_ = 0;

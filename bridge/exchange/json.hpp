@@ -168,6 +168,13 @@ template <>
   return value;
 }
 
+/// How many trades one stands for whose number is the last of theirs.
+[[nodiscard]] inline DecodeError set_count(std::int64_t count, Trade& trade) noexcept {
+  if (count < 1 || count - 1 > trade.seq || !std::in_range<std::uint32_t>(count)) return DecodeError::bad_trade_id;
+  trade.numbers = static_cast<std::uint32_t>(count);
+  return DecodeError::none;
+}
+
 /// A venue's contiguous trade number, as id and as order.
 [[nodiscard]] inline DecodeError set_numbered_id(std::int64_t number, Trade& trade) {
   if (number < 0 || !trade.id.assign(std::to_string(number))) return DecodeError::bad_trade_id;

@@ -29,7 +29,7 @@ Verdict Tape::take(const Trade& trade) {
   Verdict verdict = Verdict::fresh;
   bool is_newest = true;
   if (auto* const numbered = std::get_if<ContiguousIds>(&ids_)) {
-    verdict = numbered->take(trade.seq, trade.event_time_ns);
+    verdict = numbered->take(trade.seq, trade.event_time_ns, trade.numbers);
     is_newest = numbered->newest() == trade.seq;
   } else {
     if (!std::get<RecentIds>(ids_).add(trade.id.view())) verdict = Verdict::duplicate;
@@ -52,7 +52,7 @@ std::vector<Gap> Tape::left_behind_by(const Trade& trade) const {
     lost.push_back(
         {trade.instrument, true, range.first, range.last, range.from_time_ns, range.to_time_ns, kCountedAnew});
   }
-  if (doubted_ || trade.seq > kFirst) {
+  if (doubted_ || trade.seq - trade.numbers >= kFirst) {
     lost.push_back({trade.instrument, false, 0, 0, newest_->event_time_ns, trade.event_time_ns, kCountedAnew});
   }
   return lost;

@@ -39,6 +39,7 @@ struct TimeFields {
 struct TradeFields : TimeFields {
   std::optional<std::string_view> symbol;
   std::optional<std::int64_t> number;  // its id, of venues that order their trades by it
+  std::optional<std::int64_t> count;   // how many it stands for, `number` the last of theirs; nothing: itself alone
   std::optional<std::string_view> id;  // its id, of others
   std::optional<std::string_view> price;
   std::optional<std::string_view> size;

@@ -41,6 +41,7 @@ DecodeError Venue::make_trade(const TradeFields& fields, std::int64_t receive_ti
   trade.receive_time_ns = receive_time_ns;
   if (fields.number) {
     if (const DecodeError error = set_numbered_id(*fields.number, trade); error != DecodeError::none) return error;
+    if (const DecodeError error = set_count(fields.count.value_or(1), trade); error != DecodeError::none) return error;
   } else if (!trade.id.assign(*fields.id)) {
     return DecodeError::bad_trade_id;
   }

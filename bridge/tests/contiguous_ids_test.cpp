@@ -34,6 +34,31 @@ TEST(ContiguousIds, GapIsKnownByItsNeighboursAndFilledFromAnySide) {
   for (std::int64_t id = 1; id <= 7; ++id) EXPECT_EQ(ids.take(id, 0), Verdict::duplicate);
 }
 
+TEST(ContiguousIds, OneMayStandForSeveral) {
+  ContiguousIds ids;
+  EXPECT_EQ(ids.take(10, 100, 4), Verdict::fresh);
+  EXPECT_EQ(ids.oldest(), 7);
+  EXPECT_EQ(ids.take(13, 130, 3), Verdict::fresh);
+  EXPECT_TRUE(ids.missing().empty());
+  EXPECT_EQ(ids.take(18, 180, 3), Verdict::after_gap);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{14, 15, 130, 180}}));
+  EXPECT_EQ(ids.take(15, 150, 2), Verdict::fresh);
+  EXPECT_TRUE(ids.missing().empty());
+  for (const std::int64_t one : {11, 12, 13}) EXPECT_EQ(ids.take(one, 130), Verdict::duplicate);
+}
+
+TEST(ContiguousIds, OneThatStandsForSomethingThatCameIsADuplicateAndTheRestIsMissing) {
+  ContiguousIds ids;
+  (void)ids.take(1, 10);
+  (void)ids.take(9, 90);
+  (void)ids.take(4, 40);
+  EXPECT_EQ(ids.take(6, 60, 3), Verdict::duplicate);
+  EXPECT_EQ(ids.missing(), (std::vector<MissingIds>{{2, 3, 10, 40}, {5, 8, 40, 90}}));
+  EXPECT_EQ(ids.take(11, 110, 3), Verdict::duplicate);
+  EXPECT_EQ(ids.take(12, 120), Verdict::after_gap);
+  EXPECT_EQ(ids.missing().back(), (MissingIds{10, 11, 90, 120}));
+}
+
 TEST(ContiguousIds, WhatIsGivenUpIsNotMissingAnyMore) {
   ContiguousIds ids;
   (void)ids.take(1, 10);

@@ -33,6 +33,23 @@ TEST_F(OkxTest, TradeFrameGivesTheTradeExactly) {
   EXPECT_EQ(trade.event_time_ns, 1'652'459'224'855'000'000);
 }
 
+TEST_F(OkxTest, AFrameOfTheChannelTradesMayStandForSeveral) {
+  const auto counted = [&](const std::string& count) {
+    return decode(R"({"arg":{"channel":"trades","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","tradeId":"13",)"
+                  R"("px":"100","sz":"5","side":"buy","ts":"1652459224855")" +
+                  count + "}]}");
+  };
+  ASSERT_EQ(counted(R"(,"count":"3")").kind, FrameKind::trades);
+  ASSERT_EQ(out_.trades.size(), 1U);
+  EXPECT_EQ(out_.trades[0].seq, 13);
+  EXPECT_EQ(out_.trades[0].numbers, 3U);
+  ASSERT_EQ(counted("").kind, FrameKind::trades);
+  EXPECT_EQ(out_.trades[0].numbers, 1U);
+  for (const char* count : {R"(,"count":"0")", R"(,"count":"15")", R"(,"count":"many")"}) {
+    EXPECT_EQ(counted(count).error, DecodeError::bad_trade_id) << count;
+  }
+}
+
 TEST_F(OkxTest, OtherFramesHoldNoTrade) {
   EXPECT_EQ(decode("pong").kind, FrameKind::ignored);
   EXPECT_EQ(decode(R"({"event":"subscribe","arg":{"channel":"trades-all","instId":"BTC-USDT"},"connId":"a4d3"})").kind,

@@ -112,6 +112,20 @@ TEST(Tape, IsSafeUntilTheTradeBeforeThoseThatWaitWhateverIsDoubtedMeanwhile) {
   EXPECT_EQ(tape.safe_until()->seq, 3);
 }
 
+TEST(Tape, HasNoGapBeforeATradeThatStandsForThoseBetween) {
+  Tape tape(IdRule::contiguous);
+  (void)tape.take(trade(10, 100));
+  Trade aggregated = trade(13, 130);
+  aggregated.numbers = 3;
+  EXPECT_EQ(tape.take(aggregated), Verdict::fresh);
+  EXPECT_TRUE(tape.is_whole());
+  EXPECT_EQ(tape.take(trade(14, 140)), Verdict::fresh);
+  EXPECT_EQ(tape.take(aggregated), Verdict::duplicate);
+  Trade first = trade(3, kMuchLaterNs);
+  first.numbers = 3;
+  EXPECT_TRUE(tape.left_behind_by(first).empty()) << "of a new count, with its first";
+}
+
 /// Numbers of what a tape hands over.
 std::vector<std::uint64_t> handed_over(Tape& tape, std::size_t most) {
   std::vector<std::uint64_t> numbers;

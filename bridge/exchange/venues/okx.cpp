@@ -135,6 +135,7 @@ DecodeError Okx::read_trades(value& list, std::int64_t receive_time_ns, std::vec
     (void)each_field_of(item, [&](std::string_view key, value& field) {
       if (key == "instId") fields.symbol = as<std::string_view>(field);
       if (key == "tradeId") fields.number = integer(field);
+      if (key == "count") fields.count = integer(field).value_or(0);
       if (key == "px") fields.price = as<std::string_view>(field);
       if (key == "sz") fields.size = as<std::string_view>(field);
       if (key == "side") fields.set_taker(as<std::string_view>(field));

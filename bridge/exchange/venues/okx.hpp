@@ -7,9 +7,9 @@
 namespace livetape::bridge {
 
 /// OKX spot, the channels `bbo-tbt`, and `trades-all` of the business endpoint: unlike those of `trades`, its frames
-/// never stand for several trades at once, so that stream and history have the same ones. Source: OKX' API
-/// documentation v5, "WebSocket", "All trades channel", "Order book channel", "Get trades history", "Get
-/// candlesticks" and "Get instruments".
+/// never stand for several trades at once, so that stream and history have the same ones. Those of `trades` are read as
+/// well: recordings have them. Source: OKX' API documentation v5, "WebSocket", "All trades channel", "Trades channel",
+/// "Order book channel", "Get trades history", "Get candlesticks" and "Get instruments".
 class Okx final : public Venue {
  public:
   using Venue::Venue;
