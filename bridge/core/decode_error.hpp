@@ -15,8 +15,13 @@ enum class DecodeError : std::uint8_t {
   unknown_instrument,
   malformed_price,
   malformed_size,
+  price_too_precise,
+  size_too_precise,
+  price_out_of_range,
+  size_out_of_range,
   price_not_positive,
   size_not_positive,
+  malformed_time,
   time_out_of_range,
   bad_trade_id,
   count,
@@ -46,10 +51,20 @@ constexpr void keep_first(DecodeError& flaw, DecodeError error) noexcept {
       return "malformed_price";
     case DecodeError::malformed_size:
       return "malformed_size";
+    case DecodeError::price_too_precise:
+      return "price_too_precise";
+    case DecodeError::size_too_precise:
+      return "size_too_precise";
+    case DecodeError::price_out_of_range:
+      return "price_out_of_range";
+    case DecodeError::size_out_of_range:
+      return "size_out_of_range";
     case DecodeError::price_not_positive:
       return "price_not_positive";
     case DecodeError::size_not_positive:
       return "size_not_positive";
+    case DecodeError::malformed_time:
+      return "malformed_time";
     case DecodeError::time_out_of_range:
       return "time_out_of_range";
     case DecodeError::bad_trade_id:

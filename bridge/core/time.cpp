@@ -41,25 +41,13 @@ std::optional<int> ahead_s(std::string_view text) {
   return (text[0] == '-' ? -1 : 1) * (*hours * 3600 + *minutes * 60);
 }
 
-/// A number with zeros before it.
-std::string padded_number(std::int64_t number, std::size_t places) {
-  const std::string digits_of = std::to_string(number);
-  return std::string(places - std::min(places, digits_of.size()), '0') + digits_of;
-}
+/// Its whole seconds since 1970, and nanoseconds since the last of them.
+struct Rfc3339 {
+  std::int64_t seconds;
+  std::int64_t below_second_ns;
+};
 
-}  // namespace
-
-std::int64_t utc_now_ns() noexcept {
-  using namespace std::chrono;
-  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-std::int64_t steady_now_ns() noexcept {
-  using namespace std::chrono;
-  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
-}
-
-std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
+std::optional<Rfc3339> read_rfc3339(std::string_view text) {
   using namespace std::chrono;
   constexpr std::string_view kShape = "0000-00-00T00:00:00";
   const std::size_t zone_at = text.find_first_of("Z+-", kShape.size());
@@ -81,11 +69,36 @@ std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
   if (!below_second_ns || !ahead) return std::nullopt;
   const std::int64_t days_in_seconds = sys_days{date}.time_since_epoch().count() * std::int64_t{86'400};
   const std::int64_t of_day = std::int64_t{*hour} * 3600 + std::int64_t{*minute} * 60 + *second;
-  const auto whole_ns = units_as_ns(days_in_seconds + of_day - *ahead, kSecondNs);
+  return Rfc3339{days_in_seconds + of_day - *ahead, *below_second_ns};
+}
+
+/// A number with zeros before it.
+std::string padded_number(std::int64_t number, std::size_t places) {
+  const std::string digits_of = std::to_string(number);
+  return std::string(places - std::min(places, digits_of.size()), '0') + digits_of;
+}
+
+}  // namespace
+
+std::int64_t utc_now_ns() noexcept {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t steady_now_ns() noexcept {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept {
+  const auto time = read_rfc3339(text);
+  const auto whole_ns = time ? units_as_ns(time->seconds, kSecondNs) : std::nullopt;
   std::int64_t time_ns = 0;
-  if (!whole_ns || __builtin_add_overflow(*whole_ns, *below_second_ns, &time_ns)) return std::nullopt;
+  if (!whole_ns || __builtin_add_overflow(*whole_ns, time->below_second_ns, &time_ns)) return std::nullopt;
   return time_ns;
 }
+
+bool is_rfc3339(std::string_view text) noexcept { return read_rfc3339(text).has_value(); }
 
 std::string as_rfc3339(std::int64_t time_ns) {
   using namespace std::chrono;
@@ -102,10 +115,6 @@ std::optional<std::int64_t> units_as_ns(std::int64_t count, std::int64_t unit_ns
   std::int64_t ns = 0;
   if (__builtin_mul_overflow(count, unit_ns, &ns)) return std::nullopt;
   return ns;
-}
-
-std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept {
-  return units_as_ns(milliseconds, 1'000'000);
 }
 
 }  // namespace livetape::bridge

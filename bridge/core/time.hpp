@@ -23,12 +23,13 @@ inline constexpr std::int64_t kMinuteNs = 60'000'000'000;
 /// below a nanosecond is cut off. Nothing when it is no such time or int64 cannot hold it.
 [[nodiscard]] std::optional<std::int64_t> parse_rfc3339_ns(std::string_view text) noexcept;
 
+/// Whether a text is such a time, which int64 may not hold.
+[[nodiscard]] bool is_rfc3339(std::string_view text) noexcept;
+
 /// A time after 1970 in the same notation, to the second: `2024-08-08T23:54:00Z`.
 [[nodiscard]] std::string as_rfc3339(std::int64_t time_ns);
 
 /// A count of units of time as nanoseconds; nothing when int64 cannot hold them.
 [[nodiscard]] std::optional<std::int64_t> units_as_ns(std::int64_t count, std::int64_t unit_ns) noexcept;
-/// The same of milliseconds.
-[[nodiscard]] std::optional<std::int64_t> milliseconds_as_ns(std::int64_t milliseconds) noexcept;
 
 }  // namespace livetape::bridge

@@ -12,14 +12,14 @@ namespace {
 /// Reads the amounts exactly. Prices of a minute without trades may be whatever the venue likes.
 DecodeError read_candle_amounts(const CandleFields& fields, Candle& candle) {
   const ParsedDecimal volume = parse_decimal(*fields.volume);
-  if (volume.error != DecimalError::none) return DecodeError::malformed_size;
+  if (volume.error != DecimalError::none) return size_flaw(volume.error);
   if (volume.unscaled < 0) return DecodeError::size_not_positive;
   candle.volume = volume.unscaled;
   const std::array prices{std::pair(&fields.open, &candle.open), std::pair(&fields.high, &candle.high),
                           std::pair(&fields.low, &candle.low), std::pair(&fields.close, &candle.close)};
   for (const auto& [text, price] : prices) {
     const ParsedDecimal parsed = parse_decimal(**text);
-    if (parsed.error != DecimalError::none) return DecodeError::malformed_price;
+    if (parsed.error != DecimalError::none) return price_flaw(parsed.error);
     if (parsed.unscaled <= 0 && volume.unscaled > 0) return DecodeError::price_not_positive;
     *price = parsed.unscaled;
   }

@@ -115,13 +115,23 @@ template <>
   return text;
 }
 
+/// Why an amount is refused that cannot be read.
+[[nodiscard]] constexpr DecodeError price_flaw(DecimalError error) noexcept {
+  if (error == DecimalError::too_precise) return DecodeError::price_too_precise;
+  return error == DecimalError::out_of_range ? DecodeError::price_out_of_range : DecodeError::malformed_price;
+}
+[[nodiscard]] constexpr DecodeError size_flaw(DecimalError error) noexcept {
+  if (error == DecimalError::too_precise) return DecodeError::size_too_precise;
+  return error == DecimalError::out_of_range ? DecodeError::size_out_of_range : DecodeError::malformed_size;
+}
+
 /// Reads price and size exactly; both must be above zero.
 [[nodiscard]] inline DecodeError read_amounts(std::string_view price, std::string_view size, Trade& trade) noexcept {
   const ParsedDecimal parsed_price = parse_decimal(price);
-  if (parsed_price.error != DecimalError::none) return DecodeError::malformed_price;
+  if (parsed_price.error != DecimalError::none) return price_flaw(parsed_price.error);
   if (parsed_price.unscaled <= 0) return DecodeError::price_not_positive;
   const ParsedDecimal parsed_size = parse_decimal(size);
-  if (parsed_size.error != DecimalError::none) return DecodeError::malformed_size;
+  if (parsed_size.error != DecimalError::none) return size_flaw(parsed_size.error);
   if (parsed_size.unscaled <= 0) return DecodeError::size_not_positive;
   trade.price = parsed_price.unscaled;
   trade.size = parsed_size.unscaled;
@@ -133,9 +143,9 @@ template <>
                                             Level& level) noexcept {
   if (!price || !size) return price || size ? DecodeError::missing_field : DecodeError::none;
   const ParsedDecimal parsed_price = parse_decimal(*price);
-  if (parsed_price.error != DecimalError::none) return DecodeError::malformed_price;
+  if (parsed_price.error != DecimalError::none) return price_flaw(parsed_price.error);
   const ParsedDecimal parsed_size = parse_decimal(*size);
-  if (parsed_size.error != DecimalError::none) return DecodeError::malformed_size;
+  if (parsed_size.error != DecimalError::none) return size_flaw(parsed_size.error);
   if (parsed_size.unscaled < 0) return DecodeError::size_not_positive;
   if (parsed_size.unscaled == 0) return DecodeError::none;
   if (parsed_price.unscaled <= 0) return DecodeError::price_not_positive;

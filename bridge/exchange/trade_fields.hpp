@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/decode_error.hpp"
 #include "core/time.hpp"
 #include "core/trade.hpp"
 
@@ -13,24 +14,32 @@ namespace livetape::bridge {
 /// When something happened, as a frame or an answer tells it.
 struct TimeFields {
   std::optional<std::int64_t> time_ns;
-  bool has_time = false;  // a venue may not say; a time that int64 cannot hold is there all the same
+  bool has_time = false;    // a venue may not say; a time that int64 cannot hold is there all the same
+  bool is_no_time = false;  // what it says is none at all
 
   void set_ns(std::optional<std::int64_t> time) noexcept {
     has_time = true;
     time_ns = time;
   }
-  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept {
-    set_ns(time_ms ? milliseconds_as_ns(*time_ms) : std::nullopt);
+  void set_units(std::optional<std::int64_t> count, std::int64_t unit_ns) noexcept {
+    set_ns(count ? units_as_ns(*count, unit_ns) : std::nullopt);
+    is_no_time = !count;
   }
+  void set_milliseconds(std::optional<std::int64_t> time_ms) noexcept { set_units(time_ms, 1'000'000); }
   /// Of a venue that tells one or the other: milliseconds come to 10^14 in the year 5138, microseconds did in 1973.
   void set_milliseconds_or_microseconds(std::optional<std::int64_t> time) noexcept {
     constexpr std::int64_t kFirstMicroseconds = 100'000'000'000'000;
     if (!time || *time < kFirstMicroseconds) return set_milliseconds(time);
-    set_ns(units_as_ns(*time, 1'000));
+    set_units(time, 1'000);
   }
   void set_rfc3339(std::optional<std::string_view> time) noexcept {
     has_time = time.has_value();
     time_ns = time ? parse_rfc3339_ns(*time) : std::nullopt;
+    is_no_time = time && !time_ns && !is_rfc3339(*time);
+  }
+  /// Why a time that is told is none.
+  [[nodiscard]] DecodeError time_flaw() const noexcept {
+    return is_no_time ? DecodeError::malformed_time : DecodeError::time_out_of_range;
   }
 };
 

@@ -34,7 +34,7 @@ DecodeError Venue::make_trade(const TradeFields& fields, std::int64_t receive_ti
   }
   const auto instrument = find(*fields.symbol);
   if (!instrument) return DecodeError::unknown_instrument;
-  if (!fields.time_ns) return DecodeError::time_out_of_range;
+  if (!fields.time_ns) return fields.time_flaw();
   trade.instrument = *instrument;
   trade.aggressor = *fields.aggressor;
   trade.event_time_ns = *fields.time_ns;
@@ -60,7 +60,7 @@ DecodeError Venue::add_quote(const QuoteFields& fields, std::int64_t receive_tim
   if (!fields.symbol || !has_side) return DecodeError::missing_field;
   const auto instrument = find(*fields.symbol);
   if (!instrument) return DecodeError::unknown_instrument;
-  if (fields.has_time && !fields.time_ns) return DecodeError::time_out_of_range;
+  if (fields.has_time && !fields.time_ns) return fields.time_flaw();
   Quote quote;
   quote.instrument = *instrument;
   quote.has_seq = fields.seq.has_value();

@@ -85,7 +85,11 @@ TEST_F(BinanceTest, EachFlawHasItsName) {
   EXPECT_EQ(decode("[1,2]").error, DecodeError::malformed_json);
   EXPECT_EQ(decode("").error, DecodeError::malformed_json);
   EXPECT_EQ(decode(R"({"stream":"x","data":{"e":"news"}})").error, DecodeError::unknown_frame);
-  EXPECT_EQ(error_of("p", "\"1e400\""), DecodeError::malformed_price);
+  EXPECT_EQ(error_of("p", "\"1e400\""), DecodeError::price_out_of_range);
+  EXPECT_EQ(error_of("p", "\"1e-19\""), DecodeError::price_too_precise);
+  EXPECT_EQ(error_of("q", "\"1e20\""), DecodeError::size_out_of_range);
+  EXPECT_EQ(error_of("q", "\"0.0000000000000000001\""), DecodeError::size_too_precise);
+  EXPECT_EQ(error_of("p", "\"1.2.3\""), DecodeError::malformed_price);
   EXPECT_EQ(error_of("p", "\"0.0\""), DecodeError::price_not_positive);
   EXPECT_EQ(error_of("q", "\"-1\""), DecodeError::size_not_positive);
   EXPECT_EQ(error_of("q", "\"one\""), DecodeError::malformed_size);
@@ -178,7 +182,7 @@ TEST_F(BinanceTest, ASideOfTheBookThatIsEmptyIsLeftOut) {
   ASSERT_EQ(out_.quotes.size(), 1U);
   EXPECT_TRUE(out_.quotes[0].bid.size == 0);
   EXPECT_EQ(decode(R"({"stream":"x","data":{"u":1,"s":"ETHUSDT","b":"1e400","B":"1","a":"2","A":"3"}})").error,
-            DecodeError::malformed_price);
+            DecodeError::price_out_of_range);
   EXPECT_TRUE(out_.quotes.empty());
 }
 

@@ -62,5 +62,9 @@ TEST(EventTimes, ThatNanosecondsCannotHoldAreRefusedByEveryVenue) {
   }
 }
 
+TEST(EventTimes, ThatAreNoneAreRefusedAsSuchByEveryVenue) {
+  for (const Frame& each : kFrames) EXPECT_EQ(error_of(each, "1.5"), DecodeError::malformed_time) << each.venue;
+}
+
 }  // namespace
 }  // namespace livetape::bridge

@@ -57,10 +57,10 @@ TEST_F(KrakenTest, RefusedSubscriptionIsTold) {
 }
 
 TEST_F(KrakenTest, EachFlawHasItsName) {
-  EXPECT_EQ(decode(update(trade("1e400"))).error, DecodeError::malformed_price);
+  EXPECT_EQ(decode(update(trade("1e400"))).error, DecodeError::price_out_of_range);
   EXPECT_EQ(decode(update(trade("\"1\""))).error, DecodeError::malformed_price);
   EXPECT_EQ(decode(update(trade("1", "2300-01-01T00:00:00Z"))).error, DecodeError::time_out_of_range);
-  EXPECT_EQ(decode(update(trade("1", "yesterday"))).error, DecodeError::time_out_of_range);
+  EXPECT_EQ(decode(update(trade("1", "yesterday"))).error, DecodeError::malformed_time);
   EXPECT_EQ(decode(update("{}")).error, DecodeError::missing_field);
   EXPECT_EQ(decode(R"({"channel":"weather"})").error, DecodeError::unknown_frame);
   EXPECT_EQ(decode("garbage").error, DecodeError::malformed_json);
@@ -69,7 +69,7 @@ TEST_F(KrakenTest, EachFlawHasItsName) {
 TEST_F(KrakenTest, OneBadTradeDoesNotCostTheOthers) {
   const FrameResult result = decode(update(trade("1") + "," + trade("1e400") + ",7," + trade("3")));
   EXPECT_EQ(result.kind, FrameKind::error);
-  EXPECT_EQ(result.error, DecodeError::malformed_price);
+  EXPECT_EQ(result.error, DecodeError::price_out_of_range);
   ASSERT_EQ(trades_.size(), 2U);
   EXPECT_TRUE(trades_[0].price == parse_decimal("1").unscaled);
   EXPECT_TRUE(trades_[1].price == parse_decimal("3").unscaled);
@@ -170,7 +170,7 @@ TEST_F(KrakenTest, ACandleThatIsBrokenDoesNotCostTheOthers) {
   EXPECT_EQ(error_of(R"([1700000040,"x","1","1","1","1","1",1])"), DecodeError::malformed_price);
   EXPECT_EQ(page.size(), 1U);
   EXPECT_EQ(error_of(R"([1700000040,"0","1","1","1","1","1",1])"), DecodeError::price_not_positive);
-  EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","1e400",1])"), DecodeError::malformed_size);
+  EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","1e400",1])"), DecodeError::size_out_of_range);
   EXPECT_EQ(error_of(R"([1700000040,"1","1","1","1","1","-1",1])"), DecodeError::size_not_positive);
   EXPECT_EQ(error_of(R"([1700000041,"1","1","1","1","1","1",1])"), DecodeError::time_out_of_range);
   EXPECT_EQ(error_of(R"(["soon","1","1","1","1","1","1",1])"), DecodeError::time_out_of_range);

@@ -51,15 +51,21 @@ TEST(Rfc3339, OutsideOfInt64OrOfTheCalendarIsRefused) {
   }
 }
 
+TEST(Rfc3339, IsOneWhetherInt64HoldsItOrNot) {
+  EXPECT_TRUE(is_rfc3339("2024-02-29T12:34:56.7Z"));
+  EXPECT_TRUE(is_rfc3339("2300-01-01T00:00:00Z"));
+  EXPECT_FALSE(is_rfc3339("2023-02-29T00:00:00Z"));
+}
+
 TEST(Rfc3339, IsWrittenToTheSecond) {
   EXPECT_EQ(as_rfc3339(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(as_rfc3339(1'709'210'096'700'000'000), "2024-02-29T12:34:56Z");
   EXPECT_EQ(parse_rfc3339_ns(as_rfc3339(1'700'000'040'000'000'000)), 1'700'000'040'000'000'000);
 }
 
-TEST(Milliseconds, ThatDoNotFitAreRefused) {
-  EXPECT_EQ(milliseconds_as_ns(1'723'161'240'122), 1'723'161'240'122'000'000);
-  EXPECT_FALSE(milliseconds_as_ns(9'223'372'036'855).has_value());
+TEST(UnitsOfTime, ThatDoNotFitAreRefused) {
+  EXPECT_EQ(units_as_ns(1'723'161'240'122, 1'000'000), 1'723'161'240'122'000'000);
+  EXPECT_FALSE(units_as_ns(9'223'372'036'855, 1'000'000).has_value());
 }
 
 }  // namespace

@@ -145,8 +145,8 @@ async def test_each_bad_frame_is_counted_by_its_reason_and_kept_and_nothing_else
 ) -> None:
     flaws = {
         "time_out_of_range": binance_frame(T="9223372036854775807"),
-        "malformed_price": binance_frame(p='"1e400"'),
-        "malformed_size": binance_frame(q='"0.0000000000000000001"'),
+        "price_out_of_range": binance_frame(p='"1e400"'),
+        "size_too_precise": binance_frame(q='"0.0000000000000000001"'),
         "price_not_positive": binance_frame(p='"-1"'),
         "unknown_instrument": binance_frame(s='"DOGEUSDT"'),
         "missing_field": binance_frame(t='"seven"'),
@@ -178,7 +178,7 @@ async def test_garbage_of_the_exchange_costs_no_trade_and_moves_no_clock(
         await run.play(trade(2))
         await run.bridge.counts('clocks_total{venue="binance"}', 2)
         assert run.total("decode_errors", reason="malformed_json") == 1
-        assert run.total("decode_errors", reason="malformed_price") == 1
+        assert run.total("decode_errors", reason="price_out_of_range") == 1
         assert await run.bridge.stop() == 0
     records = await asyncio.to_thread(read_topic, here)
     good = [told(trade(1)), told(trade(2))]

@@ -101,7 +101,7 @@ FLAWS: Final[Mapping[str, Mapping[VenueName, Flaw]]] = {
         ),
     },
     "wrong": {
-        VenueName.BINANCE: tampers('"100.10"', '"1e400"', "malformed_price"),
+        VenueName.BINANCE: tampers('"100.10"', '"1e400"', "price_out_of_range"),
         VenueName.BINANCE_USDM: tampers('"a": 2', '"a": 99999999999999999999', "missing_field"),
         VenueName.BITSTAMP: tampers('"100.10"', "[1]", "missing_field"),
         VenueName.BYBIT: tampers("BTCUSDT", "ETHUSDT", "it has trades of another instrument"),

@@ -40,7 +40,7 @@ void read_old_field(std::string_view name, value& field, TradeFields& fields) {
   if (name == "amount") fields.size = text;
   if (name == "type") set_side(text, fields);
   if (name == "tid") fields.number = text ? integer_of(*text) : std::nullopt;
-  if (name == "date") fields.set_ns(as_ns(text, kSecondNs));
+  if (name == "date") fields.set_units(text ? integer_of(*text) : std::nullopt, kSecondNs);
 }
 
 /// A candle of the REST API, every field a text.
@@ -75,9 +75,10 @@ void read_data(value& data, Data& out) {
     if (name == "asks") out.quote.has_list |= read_best(part, out.quote.ask_price, out.quote.ask_size);
     if (name == "message") out.message = as<std::string_view>(part).value_or("");
     if (name != "microtimestamp") return;
-    const auto time_ns = as_ns(as<std::string_view>(part), 1'000);
-    out.trade.set_ns(time_ns);
-    out.quote.set_ns(time_ns);
+    const auto text = as<std::string_view>(part);
+    const auto microseconds = text ? integer_of(*text) : std::nullopt;
+    out.trade.set_units(microseconds, 1'000);
+    out.quote.set_units(microseconds, 1'000);
   });
 }
 

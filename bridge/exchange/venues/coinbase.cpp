@@ -71,7 +71,7 @@ FrameResult Coinbase::decode(std::string_view frame, std::int64_t receive_time_n
   }
   if (type == "ticker") {
     quote.symbol = fields.symbol;
-    if (fields.has_time) quote.set_ns(fields.time_ns);
+    static_cast<TimeFields&>(quote) = fields;
     quote.stand_behind();
     return result_of(add_quote(quote, receive_time_ns, out.quotes), FrameKind::quotes);
   }
