@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -13,7 +14,7 @@ using namespace livetape::bridge;
 
 namespace {
 
-/// Runs until a signal ends the process, or the producer can write no more: then it returns false.
+/// Runs until a signal ends the process, or the producer can write no more. False then, and where messages were lost.
 bool run(const Config& config) {
   RelayMetrics metrics;
   boost::asio::io_context context(1);
@@ -29,7 +30,8 @@ bool run(const Config& config) {
   relay.start();
   context.run();
   relay.stop();
-  return is_asked_to_end;
+  const auto has_lost = [](const RelayVenueMetrics& venue) { return venue.lost > 0; };
+  return is_asked_to_end && std::ranges::none_of(metrics.venues, has_lost);
 }
 
 }  // namespace

@@ -50,7 +50,9 @@ constexpr VenueCounter kVenueCounters[] = {
      &VenueMetrics::spool_refused},
     {"livetape_bridge_spool_replayed_total", "Messages of an earlier run that are written, some for a second time",
      &VenueMetrics::spool_replayed},
-    {"livetape_bridge_spool_torn_total", "Files on disk whose end could not be read", &VenueMetrics::spool_torn}};
+    {"livetape_bridge_spool_torn_total", "Torn ends and damaged places of files on disk", &VenueMetrics::spool_torn},
+    {"livetape_bridge_spool_lost_total", "Messages left out since files on disk are damaged, at most",
+     &VenueMetrics::spool_lost}};
 
 struct ReceiverCounter {
   const char* name;

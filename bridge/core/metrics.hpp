@@ -50,6 +50,7 @@ struct VenueMetrics {
   Counter spool_refused{0};
   Counter spool_replayed{0};
   Counter spool_torn{0};
+  Counter spool_lost{0};
   std::atomic<std::uint64_t> spool_bytes{0};
   std::atomic<int> connected{0};
   Histogram publish;  // from a frame's receipt to its trade's publication

@@ -14,6 +14,29 @@ namespace {
 constexpr std::int64_t kStopTimeoutNs = 8'000'000'000;
 constexpr std::int64_t kRelayTimeoutNs = 2'000'000'000;
 constexpr std::chrono::milliseconds kLook{5};
+constexpr std::string_view kDamaged = "their file was damaged before Kafka had them";
+
+/// Tells of messages that a venue's spool lost by a gap of any instrument, as which they were of is not known.
+LossTeller loss_teller(const MessageSource& source, const SchemaIds& schema_ids) {
+  const auto trade_time_ns = [schema_ids](std::span<const std::uint8_t> value) {
+    return schema_id_in(value) == schema_ids.trade ? trade_time_ns_in(value) : std::nullopt;
+  };
+  const auto tell = [instruments = source.instruments, schema_ids](const LostMessages& lost) {
+    Message message;
+    message.kind = Message::Kind::gap;
+    message.sequence = lost.last;
+    message.gap = {.from_time_ns = lost.from_time_ns,
+                   .to_time_ns = lost.to_time_ns,
+                   .reason = kDamaged,
+                   .is_of_any = true,
+                   .first_message = lost.first,
+                   .last_message = lost.last};
+    RecordEncoder encoder(instruments, as_hex(lost.session), schema_ids);
+    const auto value = encoder.encode(message);
+    return LossRecord{std::string(encoder.key(message)), {value.begin(), value.end()}};
+  };
+  return {trade_time_ns, tell};
+}
 
 }  // namespace
 
@@ -24,7 +47,8 @@ KafkaPublisher::Lane::Lane(const Config& config, const MessageSource& source, Wr
       writer(its_writer),
       session(source.session),
       has_quotes(source.has_quotes),
-      spool(config.spool_dir / source.instruments->venue(), session, config.spool_bytes, metrics) {}
+      spool(config.spool_dir / source.instruments->venue(), session, config.spool_bytes, metrics,
+            loss_teller(source, config.schema_ids)) {}
 
 KafkaPublisher::KafkaPublisher(const Config& config, const std::vector<MessageSource>& sources, Metrics& metrics,
                                std::function<void()> on_fatal)
@@ -64,7 +88,7 @@ bool KafkaPublisher::stop() {
       log("Kafka", std::to_string(left.last - left.first + 1) + " messages of " + lane->metrics.venue +
                        " wait on disk for the next start");
     }
-    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped + lane->unkept.size() + lane->reader.lost();
+    lost += lane->metrics.spool_refused + lane->metrics.kafka_dropped + lane->unkept.size() + lane->metrics.spool_lost;
   }
   if (lost > 0) log("Kafka", std::to_string(lost) + " messages were lost");
   return lost == 0;

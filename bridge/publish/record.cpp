@@ -1,5 +1,6 @@
 #include "publish/record.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace livetape::bridge {
@@ -20,6 +21,45 @@ void write_time_if_known(AvroWriter& out, std::int64_t time_ns) noexcept {
   out.write_long(time_ns != 0 ? kPresent : kNull);
   if (time_ns != 0) out.write_long(time_ns);
 }
+
+/// Reads Avro's binary encoding; 0 and nothing more once the bytes have ended.
+class AvroReader {
+ public:
+  explicit AvroReader(std::span<const std::uint8_t> bytes) noexcept : rest_(bytes) {}
+
+  std::int64_t read_long() noexcept {
+    std::uint64_t zigzag = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (rest_.empty()) return fail();
+      const std::uint8_t byte = rest_.front();
+      rest_ = rest_.subspan(1);
+      zigzag |= std::uint64_t{byte & 0x7fU} << shift;
+      if (byte < 0x80) return static_cast<std::int64_t>(zigzag >> 1) ^ -static_cast<std::int64_t>(zigzag & 1);
+    }
+    return fail();
+  }
+
+  void skip_bytes() noexcept {
+    const std::int64_t size = read_long();
+    if (size < 0 || static_cast<std::uint64_t>(size) > rest_.size()) {
+      fail();
+    } else {
+      rest_ = rest_.subspan(static_cast<std::size_t>(size));
+    }
+  }
+
+  [[nodiscard]] bool is_good() const noexcept { return is_good_; }
+
+ private:
+  std::int64_t fail() noexcept {
+    is_good_ = false;
+    rest_ = {};
+    return 0;
+  }
+
+  std::span<const std::uint8_t> rest_;
+  bool is_good_ = true;
+};
 
 /// With the numbers of the messages that are missing.
 std::string reason_of(const Gap& gap) {
@@ -153,6 +193,17 @@ std::span<const std::uint8_t> RecordEncoder::encode_candle(const Message& messag
   if (candle.has_trades) out.write_long(candle.trades);
   out.write_long(candle.receive_time_ns);
   return finish(out, message);
+}
+
+std::optional<std::int64_t> trade_time_ns_in(std::span<const std::uint8_t> value) noexcept {
+  constexpr std::size_t kWireHeader = 5;
+  AvroReader in(value.subspan(std::min(kWireHeader, value.size())));
+  for (int i = 0; i < 3; ++i) in.skip_bytes();           // venue, instrument, trade_id
+  if (in.read_long() == kPresent) (void)in.read_long();  // trade_seq
+  for (int i = 0; i < 2; ++i) in.skip_bytes();           // price, size
+  (void)in.read_long();                                  // side
+  const std::int64_t time_ns = in.read_long();
+  return in.is_good() ? std::optional(time_ns) : std::nullopt;
 }
 
 std::string as_hex(std::span<const unsigned char> bytes) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ class RecordEncoder {
   SchemaIds schema_ids_;
   std::array<std::uint8_t, kMaxBytes> buffer_{};
 };
+
+/// The event time of a record of trade.avsc, in UTC nanoseconds; none where it ends before that.
+[[nodiscard]] std::optional<std::int64_t> trade_time_ns_in(std::span<const std::uint8_t> value) noexcept;
 
 /// Bytes as lower-case hexadecimal digits.
 [[nodiscard]] std::string as_hex(std::span<const unsigned char> bytes);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -25,9 +26,32 @@ struct SpooledSession {
   std::uint64_t last = 0;
 };
 
+/// Messages of a session that a damaged file no longer gives.
+struct LostMessages {
+  SessionId session{};
+  std::uint64_t first = 0;        // above `last` where there are none
+  std::uint64_t last = 0;         // at most; no other message has one of these numbers
+  std::int64_t from_time_ns = 0;  // event time of the last trade known before them, or else as below
+  std::int64_t to_time_ns = 0;    // of the first one behind them, or else when the file was written last
+};
+
+/// A record that stands for lost messages.
+struct LossRecord {
+  std::string key;
+  std::vector<std::uint8_t> value;
+};
+
+/// What the messages are, so that a spool can tell of those it lost. Called from any thread.
+struct LossTeller {
+  std::function<std::optional<std::int64_t>(std::span<const std::uint8_t> value)> trade_time_ns;  // none: no trade
+  std::function<LossRecord(const LostMessages& lost)> tell;
+};
+
 /// A venue's messages on disk until Kafka has them, over the bridge's sessions, in files that each have one session's.
 /// What was written outlives the process, not the machine: nobody waits for the disk itself. Each record has a
-/// checksum; a file is good up to its first bad one, as a crash leaves it. Beyond its bound a spool takes no more.
+/// checksum. Behind bytes that are not as they were written a file goes on where records hold again, and what it lost
+/// is counted and told in its place; an end that a crash tore off is passed over. Beyond its bound a spool takes no
+/// more.
 ///
 /// One thread appends, flushes and clears; all else may be called from any thread.
 class Spool {
@@ -35,7 +59,9 @@ class Spool {
   /// Finds what an earlier run left, and tells what of it is damaged.
   /// Throws std::runtime_error that names the folder when it cannot be used, or is used by another process, and one
   /// that names a file that cannot be read.
-  Spool(std::filesystem::path folder, const SessionId& session, std::uint64_t max_bytes, VenueMetrics& metrics);
+  /// Without a `teller` what is lost is counted alone.
+  Spool(std::filesystem::path folder, const SessionId& session, std::uint64_t max_bytes, VenueMetrics& metrics,
+        std::optional<LossTeller> teller = std::nullopt);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
@@ -65,20 +91,40 @@ class Spool {
 
   using IndexEntry = std::pair<std::uint64_t, std::uint64_t>;  // a message's number, and where it begins
 
+  /// Damaged bytes between good ones.
+  struct Hole {
+    std::uint64_t end = 0;
+    LostMessages lost;
+  };
+  using Holes = std::map<std::uint64_t, Hole>;  // by where they begin
+
   /// One file. `index` has some messages, a step apart, for whoever looks for one.
   struct Segment {
     std::uint64_t number = 0;
     SessionId session{};
     std::uint64_t first = 0;
     std::uint64_t last = 0;  // 0 while it has none
-    std::uint64_t end = 0;   // bytes that are good
+    std::uint64_t end = 0;   // bytes that it goes on for; behind them are torn ones
     std::vector<IndexEntry> index;
+    Holes holes;
+    std::optional<std::int64_t> newest_ns{};  // event time of the last trade that an earlier run left in it
   };
+  struct Contents;
 
   void lock_folder();
   void load();
   [[nodiscard]] bool load_segment(std::uint64_t number);
-  void load_confirmed();
+  [[nodiscard]] SessionId session_in(std::span<const std::uint8_t> bytes, const Contents& contents,
+                                     std::uint64_t number) const;
+  void end_before(const Segment& next);
+  [[nodiscard]] std::uint64_t before(const SessionId& session) const;
+  [[nodiscard]] Holes holes_in(const Segment& segment, const Contents& contents) const;
+  [[nodiscard]] std::optional<std::int64_t> time_of(std::span<const SpooledMessage> messages, bool is_last) const;
+  [[nodiscard]] std::optional<std::int64_t> newest_before(std::uint64_t number) const;
+  [[nodiscard]] std::int64_t written_ns(std::uint64_t number) const;
+  void search(std::uint64_t number, std::uint64_t from);
+  void note_loss(const Segment& segment, const Holes::value_type& hole);
+  void read_confirmed();
   void save_confirmed();
   [[nodiscard]] bool write_batch();
   [[nodiscard]] bool begin_segment();
@@ -92,6 +138,8 @@ class Spool {
   std::uint64_t max_bytes_;
   std::uint64_t segment_bytes_;
   VenueMetrics& metrics_;
+  std::optional<LossTeller> teller_;
+  std::pair<SessionId, std::uint64_t> left_confirmed_{};  // by an earlier run
   File lock_;
   File confirmed_file_;
   File active_;  // the last segment's, to append
@@ -114,7 +162,7 @@ class Spool {
 class SpoolReader {
  public:
   /// Begins at the oldest message.
-  explicit SpoolReader(const Spool& spool) : spool_(spool) {}
+  explicit SpoolReader(Spool& spool) : spool_(spool) {}
 
   /// Sets it to a message, or to the session's next where the spool did not take that one; false when it has none from
   /// there on.
@@ -123,35 +171,42 @@ class SpoolReader {
   void seek_end();
   [[nodiscard]] bool is_at_end() const;
   /// The next messages, some hundred KiB of one session, valid until the next call; none at the end, or where the disk
-  /// gives none now: then it stays where it is. Those that are confirmed are left out, and those that are damaged.
+  /// gives none now: then it stays where it is. Those that are confirmed are left out. For those
+  /// that are damaged a record of the spool's teller stands, with the number of the last.
   std::span<const SpooledMessage> read();
   /// Whether the last `read` gave none though there may be some.
   [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
-  /// How many messages were left out by now since they, or what is before them, are damaged; at most.
-  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
   /// Whose messages `read` gave.
   [[nodiscard]] const SessionId& session() const noexcept { return session_; }
 
  private:
-  [[nodiscard]] std::optional<std::uint64_t> place();
+  /// How far a segment goes until it ends or is damaged, and what is damaged of it where the reader is.
+  struct Place {
+    std::uint64_t end;
+    std::optional<Spool::Hole> hole;
+  };
+
+  [[nodiscard]] std::optional<Place> place();
   void enter(const Spool::Segment& segment);
   [[nodiscard]] bool fill(std::uint64_t end);
-  void pass_over();
+  [[nodiscard]] bool pass_over(const Spool::Hole& hole);
 
-  const Spool& spool_;
+  Spool& spool_;
   File file_;
   std::uint64_t number_ = 0;  // of the segment; 0 before the first
   std::uint64_t offset_ = 0;
   std::uint64_t read_ = 0;  // the message before `offset_`
   std::uint64_t from_ = 0;  // messages before it are passed over
-  std::uint64_t lost_ = 0;
+  LossRecord told_;
   bool has_failed_ = false;
   SessionId session_{};
   std::vector<std::uint8_t> bytes_;
   std::vector<SpooledMessage> messages_;
 };
 
-/// The whole, good records at the beginning of some bytes; how many bytes they are.
-[[nodiscard]] std::size_t parse_records(std::span<const std::uint8_t> bytes, std::vector<SpooledMessage>& out);
+/// The whole, good records at the beginning of some bytes, whose numbers rise from above `floor`; how many bytes they
+/// are.
+[[nodiscard]] std::size_t parse_records(std::span<const std::uint8_t> bytes, std::uint64_t floor,
+                                        std::vector<SpooledMessage>& out);
 
 }  // namespace livetape::bridge

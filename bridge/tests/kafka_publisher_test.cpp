@@ -60,7 +60,7 @@ class KafkaPublisherTest : public FolderTest {
   }
 
   /// Number, key and schema of every message that is on disk.
-  static std::vector<std::string> all_of(const Spool& spool) {
+  static std::vector<std::string> all_of(Spool& spool) {
     SpoolReader reader(spool);
     std::vector<std::string> all;
     for (auto messages = reader.read(); !messages.empty(); messages = reader.read()) {

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.settings import Settings
-from app.sources import VenueConfig
+from app.sources import VenueConfig, Writer
 from app.topic_admin import apply
 from app.units import HOUR_NS, MILLISECOND_NS, SECOND_NS
 from local import certificates, ports, stack
@@ -476,6 +476,38 @@ async def test_trades_wait_while_kafka_is_away_and_none_is_lost(
             await run.bridge.counts("kafka_delivered_total", 500)
             assert await run.bridge.stop() == 0
         assert await trades_in_any_session(settings) == [told(one) for one in sent]
+
+
+@pytest.mark.parametrize("writer", Writer)
+async def test_a_record_that_was_damaged_on_disk_costs_no_other_and_is_told(
+    tmp_path: Path, certs: certificates.Certificates, writer: Writer
+) -> None:
+    async with kafka_of_its_own(tmp_path, f"test-bridge-damage-{writer}") as (settings, kafka):
+        sent = [trade(number) for number in range(1, 301)]
+        async with running(settings, certs, writer=writer) as run:
+            kafka.stop()
+            await run.play(*sent[:-1])
+            await run.bridge.until(lambda: run.bridge.trades_on_disk() >= len(sent) - 1, "all trades on disk")
+            run.bridge.process.kill()
+        (file,) = settings.home.glob("spool/*/*/*.spool")
+        damaged = bytearray(file.read_bytes())
+        before, lost, behind = sent[149:152]
+        damaged[damaged.index(f"{BTC}\x06{lost.trade_id}".encode()) + len(BTC) + 1] ^= 1
+        file.write_bytes(damaged)
+        await start_again(kafka)
+        async with running(settings, certs, writer=writer) as run:
+            await run.bridge.says("passed over with up to 1 messages")
+            assert run.total("spool_lost") == 1
+            await run.play(sent[-1])
+            assert await run.bridge.stop() == 1
+        assert await trades_in_any_session(settings) == [told(one) for one in sent if one is not lost]
+        (gap,) = await asyncio.to_thread(read_topic, settings, "gaps")
+        assert (gap.key, gap.fields["instrument"]) == ("binance:*", "*")
+        assert re.fullmatch(
+            r"messages (\d+) to \1 of the session are lost: their file was damaged before Kafka had them",
+            str(gap.fields["reason"]),
+        )
+        assert (gap.fields["from_time_ns"], gap.fields["to_time_ns"]) == (before.event_time_ns, behind.event_time_ns)
 
 
 async def trades_in_any_session(settings: Settings) -> list[SimulatedTrade]:
