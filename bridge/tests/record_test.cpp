@@ -45,6 +45,22 @@ TEST(Record, OfATradeIsAvroBehindTheWireHeader) {
             "00");                // nor the card's
 }
 
+TEST(Record, OfATradeHasItsTimeWhereverItIsCutBehindIt) {
+  Message message;
+  ASSERT_TRUE(message.trade.id.assign("42"));
+  message.trade.event_time_ns = 1'700'000'000'123'456'789;
+  for (const bool has_seq : {false, true}) {
+    message.trade.has_seq = has_seq;
+    RecordEncoder out = encoder();
+    const auto value = out.encode(message);
+    EXPECT_EQ(trade_time_ns_in(value), message.trade.event_time_ns);
+    const std::size_t behind = has_seq ? 40 : 39;
+    for (std::size_t size = 0; size <= value.size(); ++size) {
+      EXPECT_EQ(trade_time_ns_in(value.first(size)).has_value(), size >= behind) << size;
+    }
+  }
+}
+
 TEST(Record, OfAClockHasTheVenueAsKey) {
   Message message;
   message.kind = Message::Kind::clock;
