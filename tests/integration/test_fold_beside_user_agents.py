@@ -34,9 +34,10 @@ def make_topics(settings: Settings) -> None:
         done.result(WAIT_S)
 
 
-def order(settings: Settings, quantities: dict[str, list[int]]) -> None:
+def order(settings: Settings, quantities: dict[str, list[int]], codec: str = "none") -> None:
     """Write orders, by the partitioner that the fold's topics have."""
-    producer = Producer({**settings.kafka_config, "log_level": 0, "partitioner": "murmur2_random"})
+    config = {"log_level": 0, "partitioner": "murmur2_random", "compression.type": codec, "linger.ms": 100}
+    producer = Producer({**settings.kafka_config, **config})
     for name, all_of_it in quantities.items():
         for quantity in all_of_it:
             producer.produce(settings.topic("orders"), json.dumps(quantity), name)
@@ -65,3 +66,14 @@ def test_a_user_s_agent_sums_its_events_while_trades_are_folded_and_goes_on_afte
             eventually(lambda: totals(settings) == sums, lambda: f"{totals(settings)}\n{worker.log}")
             assert worker.stop() == 0
     assert differences(read_bars(settings, tape.avro), oracles(settings, tape.avro)) == []
+
+
+def test_a_user_s_agent_reads_what_is_written_with_any_codec_of_kafka(settings: Settings) -> None:
+    with_topics(settings)
+    make_topics(settings)
+    with folding(settings, app=APP) as worker:
+        for codec in ("none", "gzip", "lz4", "snappy", "zstd"):
+            order(settings, {name: [1] * 100 for name in NAMES}, codec)
+        sums = {name.encode(): 500 for name in NAMES}
+        eventually(lambda: totals(settings) == sums, lambda: f"{totals(settings)}\n{worker.log}")
+        assert worker.stop() == 0
