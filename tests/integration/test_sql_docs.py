@@ -40,7 +40,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         (NOON, *OHLC, VOLUME, VWAP),
     ],
     "Volume and VWAP of each day": [(date(2026, 1, 1), Decimal("1.5"), Decimal("105.66666667"))],
-    "Who was in a hurry": [(date(2026, 1, 1), Decimal("1.0"), Decimal("0.20"), Decimal("0.66666667"))],
+    "Buying and selling pressure": [(date(2026, 1, 1), Decimal("1.0"), Decimal("0.20"), Decimal("0.66666667"))],
     "How much prices moved": [(NOON.replace(minute=minute), Decimal("0.02")) for minute in (0, 1, 2, 30, 31)],
     "Bars of another length": [
         (NOON_NS, *OHLC[:3], Decimal(102), Decimal("0.9")),
