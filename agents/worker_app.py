@@ -32,8 +32,8 @@ def worker_app(
 ) -> BatchApp:
     """The app of the group `name`, whose state is its own matter and whose topics `livetape topics apply` makes.
 
-    A partition's fetch has `fetch_bytes` at most, and a stream has room for `record_sets`. Heartbeats come four times a
-    session, and each `most_heartbeat_s` at the latest. It connects when it is started, not before.
+    A partition's fetch has `fetch_bytes` at most, and the stream of a batch topic room for `record_sets`. Heartbeats
+    come four times a session, and each `most_heartbeat_s` at the latest. It connects when it is started, not before.
     """
     session_s = settings.session_timeout_ms / 1_000
     return BatchApp(
@@ -49,7 +49,7 @@ def worker_app(
         broker_request_timeout=max(REQUEST_S, session_s + SLACK_S),
         broker_heartbeat_interval=min(session_s / 4, most_heartbeat_s),
         broker_max_poll_interval=NEVER_S,
-        stream_buffer_maxsize=record_sets,
+        record_sets=record_sets,
         **options,
     )
 

@@ -58,15 +58,19 @@ class BatchApp(faust.App):
     def __init__(
         self,
         *args: Any,  # noqa: ANN401 - Faust's own
+        record_sets: int | None = None,
         fetch_wait_ms: int | None = None,
         standbys: int = 0,
         **options: Any,  # noqa: ANN401 - Faust's own
     ) -> None:
-        """`fetch_wait_ms` lets the broker gather records so long for one fetch; without it each comes at once.
+        """The stream of a batch topic has room for `record_sets`; others have as much room as in stock Faust.
+
+        `fetch_wait_ms` lets the broker gather records so long for one fetch; without it each comes at once.
 
         `standbys` is how many other workers are to have each partition's state warm, Faust's own tables among them.
         """
         self.batch_topics: set[str] = set()
+        self.record_sets = record_sets
         self.fetch_wait_ms = fetch_wait_ms
         self.batch_source: BatchSource | None = None
         super().__init__(
@@ -104,7 +108,14 @@ class BatchApp(faust.App):
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is handed over as record sets, undecoded and not acked by offset."""
         self.batch_topics.add(name)
-        return super().topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
+        return super().topic(
+            name,
+            key_serializer="raw",
+            value_serializer="raw",
+            acks=False,
+            allow_empty=True,
+            maxsize=self.record_sets,
+        )
 
     # Faust shadows decorators of `Service` by these, which are other ones: mypy takes both for overridden.
     def task(self, fun: Function | None = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - Faust's own

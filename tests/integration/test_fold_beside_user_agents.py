@@ -28,19 +28,19 @@ NAMES = [f"customer-{number}" for number in range(20)]
 def make_topics(settings: Settings) -> None:
     """The user's topics; the changelog has the name that Faust gives it."""
     admin = AdminClient(settings.kafka_config)
-    names = ("orders", "totals", "fold-sums-changelog")
+    names = ("orders", "calls", "totals", "fold-sums-changelog")
     made = admin.create_topics([NewTopic(settings.topic(name), PARTITIONS) for name in names])
     for done in made.values():
         done.result(WAIT_S)
 
 
-def order(settings: Settings, quantities: dict[str, list[int]], codec: str = "none") -> None:
+def order(settings: Settings, quantities: dict[str, list[int]], codec: str = "none", topic: str = "orders") -> None:
     """Write orders, by the partitioner that the fold's topics have."""
     config = {"log_level": 0, "partitioner": "murmur2_random", "compression.type": codec, "linger.ms": 100}
     producer = Producer({**settings.kafka_config, **config})
     for name, all_of_it in quantities.items():
         for quantity in all_of_it:
-            producer.produce(settings.topic("orders"), json.dumps(quantity), name)
+            producer.produce(settings.topic(topic), json.dumps(quantity), name)
     assert producer.flush(WAIT_S) == 0
 
 
@@ -77,3 +77,16 @@ def test_a_user_s_agent_reads_what_is_written_with_any_codec_of_kafka(settings: 
         sums = {name.encode(): 500 for name in NAMES}
         eventually(lambda: totals(settings) == sums, lambda: f"{totals(settings)}\n{worker.log}")
         assert worker.stop() == 0
+
+
+def test_trades_are_folded_while_a_user_s_agent_waits_and_its_records_with_it(settings: Settings) -> None:
+    """The worker is killed: asked to end it would let the agent finish."""
+    tape = Tape(with_topics(settings))
+    make_topics(settings)
+    with folding(settings, app=APP) as worker:
+        order(settings, {"anna": [1] * 1_000}, topic="calls")
+        for number in range(100):
+            tape.trade(trade(str(number), "7", number))
+        tape.flush()
+        wait_until_flushed(settings, worker)
+        worker.kill()
