@@ -169,7 +169,7 @@ async def test_quotes_that_cannot_be_had_hold_up_no_clock_and_are_behind_none_on
     exchange.barred_path = "/ws/v5/public"
     stands, changed = (
         SimulatedQuote(BTC, number, "100.10", "1", "100.20", "2", time_ns)
-        for number, time_ns in ((1, START_NS), (2, START_NS + HOUR_NS))
+        for number, time_ns in ((1, START_NS), (2, START_NS + HOUR_NS + 1))
     )
     async with exchange:
         read = venue_of(venue, exchange, (BTC, ETH), certs.ca)
