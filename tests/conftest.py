@@ -13,7 +13,10 @@ from local import certificates, ports, stack
 for _name in [name for name in os.environ if name.startswith("LIVETAPE_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]  # tests see the defaults, not the settings of who runs them, and talk to this machine alone
 
-hypothesis.settings.register_profile("livetape", deadline=None)  # how long it takes says what else the machine does
+# No deadlines: how long an example takes says what else the machine does. A commit is tested with the same examples
+# each time, so that it passes everywhere or nowhere; `pytest --hypothesis-profile=search` looks for new ones.
+hypothesis.settings.register_profile("livetape", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("livetape")
 
 _numbers = itertools.count(1)

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 #include <system_error>
 
@@ -26,6 +27,7 @@ constexpr std::uint64_t kRoomToGoOn = 8;  // an eighth
 constexpr std::uint64_t kIndexStep = std::uint64_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 constexpr std::size_t kLargestRecord = std::size_t{2} << 10;  // of an encoder: its buffer, and the longest key
+constexpr std::uint64_t kLastNumber = std::numeric_limits<std::int64_t>::max();  // what Avro's `long` holds
 constexpr std::int64_t kSaveEveryNs = 50'000'000;
 constexpr std::string_view kSuffix = ".spool";
 
@@ -91,7 +93,8 @@ SpooledMessage message_in(const RecordHeader& header, std::span<const std::uint8
 std::span<const std::uint8_t> record_at(std::span<const std::uint8_t> bytes, std::uint64_t floor) {
   if (bytes.size() < sizeof(RecordHeader)) return {};
   const RecordHeader header = header_at(bytes);
-  if (header.sequence <= floor || size_of(header) > std::min(kLargestRecord, bytes.size())) return {};
+  if (header.sequence <= floor || header.sequence > kLastNumber) return {};
+  if (size_of(header) > std::min(kLargestRecord, bytes.size())) return {};
   const auto record = bytes.first(size_of(header));
   return header.checksum == checksum_of(record.subspan(kChecksum)) ? record : std::span<const std::uint8_t>{};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -255,6 +256,17 @@ TEST_F(SpoolTest, GoesOnBehindEachDamagedPlaceAndTellsWhatItLost) {
   open(kTwo, 64 << 20);
   EXPECT_EQ(all(), expected) << "in the next one";
   EXPECT_EQ(metrics_.spool_lost, 5U + kRecord / kRecordHeader) << "the last: as many as have room, at most";
+}
+
+TEST_F(SpoolTest, TakesANumberThatNoLongHoldsForDamage) {
+  open(kOne, 64 << 20);
+  ASSERT_TRUE(keep(1, 3));
+  spool_->append(std::numeric_limits<std::uint64_t>::max(), "test:A-B", value_of(4));
+  ASSERT_TRUE(spool_->flush());
+  spool_.reset();
+  open(kTwo, 64 << 20);
+  EXPECT_EQ(all(), numbers(kOne, 1, 3));
+  EXPECT_EQ(metrics_.spool_torn, 1U);
 }
 
 TEST_F(SpoolTest, TellsOfLostMessagesInTheirPlace) {
