@@ -1,8 +1,8 @@
 """`make bench-bridge`: what the bridge costs from a frame on hand to ZeroMQ and to Kafka; the last line is JSON.
 
 One after the other: a frame to its trade and its record (`bench.bridge_frames`) beside cryptofeed, a frame to ZeroMQ
-beside bare sends, ITCH messages and packets to ZeroMQ (`bench.itch`), and trades to Kafka beside librdkafka's own
-example. docs/bench.md has the keys and figures.
+beside bare sends, ITCH messages and packets to ZeroMQ (`bench.itch`), trades to Kafka beside librdkafka's own example,
+and seven venues at once (`bench.seven_venues`). docs/bench.md has the keys and figures.
 """
 
 import json
@@ -18,7 +18,7 @@ from app import topic_admin
 from app.schema_registry import register_all
 from app.settings import PROJECT, Settings
 from app.sources import VenueConfig
-from bench import bridge_frames, itch, python_engines
+from bench import bridge_frames, itch, python_engines, seven_venues
 from bench.bridge_frames import Figures
 from cli.parts import bridge_config
 from local import ports, stack
@@ -54,6 +54,7 @@ def main(
     figures |= _publish(rate, int(rate * seconds))
     figures |= itch.measure()
     figures |= _produce(trades)
+    figures |= seven_venues.measure()
     print(json.dumps(figures))
 
 
