@@ -65,8 +65,15 @@ def _check_sessions(sessions: tuple[Session, ...]) -> tuple[Session, ...]:
     return sessions
 
 
+def _check_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    if Part.OPEN_CLOSE in parts and Part.HIGH_LOW not in parts:
+        raise ValueError("what counts for open_close has to count for high_low: a bar's open lies within its range")
+    return parts
+
+
 DAY: Final = "1d"
 IntervalName = Annotated[str, AfterValidator(_check_name)]
+Parts = Annotated[tuple[Part, ...], AfterValidator(_check_parts)]
 Sessions = Annotated[tuple[Session, ...], AfterValidator(_check_sessions)]
 Duration = Annotated[int, BeforeValidator(lambda text: duration_ns(text) if isinstance(text, str) else text)]
 
@@ -104,7 +111,7 @@ class Venue(BaseModel):
     """Whether its quotes are in `quotes`: its trades wait for them."""
     candles: Candles | None = None
     """What its own minutes are of, where they are in `candles`: bars are compared with them."""
-    conditions: dict[str, tuple[Part, ...]] = CONDITIONS
+    conditions: dict[str, Parts] = CONDITIONS
     """By trade condition code: what such a trade counts for; a code not named allows all."""
     hours: Hours | None = None
     """Of an exchange whose days are not those of UTC."""

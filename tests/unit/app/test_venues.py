@@ -46,6 +46,12 @@ def test_hours_that_cannot_be_are_refused(tmp_path: Path, hours: str, reason: st
         read_venues(written(tmp_path, f"nasdaq: {{hours: {hours}}}"))
 
 
+def test_a_trade_that_sets_the_open_or_close_and_not_the_range_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "nasdaq: {conditions: {odd-lot: [open_close, volume]}}")
+    with pytest.raises(VenuesFileError, match=r"(?s)nasdaq\.conditions\.odd-lot.*has to count for high_low"):
+        read_venues(path)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
