@@ -133,8 +133,8 @@ class FoldDriver:
     def _restart(self, partition: "_Partition") -> None:
         partition.failure = None
         partition.fold = self._new_fold(partition.number)
-        if partition.state:
-            partition.fold.restore(_batch(0, partition.state.items()), [], 0)
+        for first_offset, batch in _batches(partition.state.items()):
+            partition.fold.restore(batch, [], first_offset)
         progress = partition.fold.restored()
         partition.next_offset = 0 if progress is None else progress.next_offset
         partition.aggregates = self._new_aggregates(partition.number)
@@ -157,7 +157,7 @@ class FoldDriver:
 
     def _fold(self, partition: "_Partition", key: bytes, value: bytes | None) -> int:
         offset = len(partition.log)
-        partition.log.append(_batch(offset, [(key, value)]))
+        partition.log.append(_batch(offset, (key, value)))
         self._fold_log(partition)
         return offset
 
@@ -247,9 +247,30 @@ def unpacked(batches: Iterable[PackedBatch]) -> list[KeyValue]:
     return [(record.key or b"", record.value) for records, _ in read for record in records]
 
 
-def _batch(first_offset: int, records: Iterable[KeyValue]) -> bytes:
-    """A record batch of message format 2 at this offset, which a broker writes over the first 8 bytes."""
-    batch = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, _MAX_BATCH_BYTES)
-    for place, (key, value) in enumerate(records):
-        batch.append(place, 0, key, value, [])
-    return first_offset.to_bytes(8, "big") + bytes(batch.build())[8:]
+def _batch(offset: int, record: KeyValue) -> bytes:
+    """A record batch of one record, which is at this offset."""
+    builder = _new_batch()
+    builder.append(0, 0, *record, [])
+    return _placed(builder, offset)
+
+
+def _batches(records: Iterable[KeyValue]) -> Iterator[tuple[int, bytes]]:
+    """Record batches as large as a broker takes them, each behind its first offset."""
+    builder, first, count = _new_batch(), 0, 0
+    for key, value in records:
+        if builder.append(count, 0, key, value, []) is None:  # it is full
+            yield first, _placed(builder, first)
+            builder, first, count = _new_batch(), first + count, 0
+            builder.append(count, 0, key, value, [])
+        count += 1
+    if count:
+        yield first, _placed(builder, first)
+
+
+def _new_batch() -> DefaultRecordBatchBuilder:
+    return DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, _MAX_BATCH_BYTES)
+
+
+def _placed(builder: DefaultRecordBatchBuilder, first_offset: int) -> bytes:
+    """The batch at its offset, which a broker writes over the first 8 bytes."""
+    return first_offset.to_bytes(8, "big") + bytes(builder.build())[8:]

@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agents.fold.driver import FoldDriver, Output
 from app.settings import Settings
 from app.units import MINUTE_NS, SECOND_NS
@@ -98,21 +100,29 @@ def test_a_packet_feed_of_any_name_has_the_rules_of_its_conditions(tmp_path: Pat
     }
 
 
-def test_a_crash_between_flushes_changes_no_bar() -> None:
-    def folded(*, crashes: bool) -> list[tuple[Any, ...]]:
-        driver = FoldDriver(SETTINGS, partitions=2)
-        for number in range(1, 120):
-            driver.pipe_trade(trade(number, str(100 + number % 7), number))
-            if number % 10 == 0:
-                driver.flush()
-            if crashes and number % 13 == 0:
-                driver.crash()
-        driver.pipe_clock("binance", START_NS + 3 * MINUTE_NS)
-        driver.flush()
-        return bars(driver, driver.read("bars.1s") + driver.read("bars"))
+def folded(*, crashes: bool) -> list[tuple[Any, ...]]:
+    """The bars of two minutes, a trade a second."""
+    driver = FoldDriver(SETTINGS, partitions=2)
+    for number in range(1, 120):
+        driver.pipe_trade(trade(number, str(100 + number % 7), number))
+        if number % 10 == 0:
+            driver.flush()
+        if crashes and number % 13 == 0:
+            driver.crash()
+    driver.pipe_clock("binance", START_NS + 3 * MINUTE_NS)
+    driver.flush()
+    return bars(driver, driver.read("bars.1s") + driver.read("bars"))
 
+
+def test_a_crash_between_flushes_changes_no_bar() -> None:
     whole = folded(crashes=False)
     assert len(whole) == 119 + 2
+    assert folded(crashes=True) == whole
+
+
+def test_a_state_of_several_batches_is_restored_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = folded(crashes=False)
+    monkeypatch.setattr("agents.fold.driver._MAX_BATCH_BYTES", 1_000)
     assert folded(crashes=True) == whole
 
 
