@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "decoded.hpp"
 #include "livetape/decimal.hpp"
 #include "livetape/uint256.hpp"
+#include "prefetch.hpp"
 #include "returns.hpp"
 #include "trade_id.hpp"
 #include "venue_rules.hpp"
@@ -52,7 +54,6 @@ struct Aggregate {
   std::int64_t trade_count = 0;
   OrderKey first_order;
   OrderKey last_order;
-  Int128 open = 0;
   Int128 high = 0;
   Int128 low = 0;
   Int128 close = 0;
@@ -63,7 +64,6 @@ struct Aggregate {
   std::int64_t first_offset = std::numeric_limits<std::int64_t>::max();
   std::int64_t last_offset = -1;
   std::int64_t newest_event_ns = std::numeric_limits<std::int64_t>::min();
-  TradeId first_id;
   TradeId last_id;
   bool has_open_close = false;  // whether a trade that counts for them was there
   bool has_high_low = false;
@@ -71,7 +71,10 @@ struct Aggregate {
   bool is_recounted = false;  // whether its venue began to count anew between its first trade and its last
   bool starts_count = false;  // or with its first
   bool is_corrected = false;  // whether a trade stands in another's place: orders and times need not agree then
-  Returns own_returns;        // of a coarser bar; a base bar has its close only
+  // What is below is not looked at by a trade that is neither its first nor its last in the venue's order.
+  Int128 open = 0;
+  TradeId first_id;
+  Returns own_returns;  // of a coarser bar; a base bar has its close only
 
   /// Takes a trade; returns stay as they are.
   void add(const Trade& trade, Count count_of_it = Count::same);
@@ -128,12 +131,11 @@ struct Aggregate {
 };
 
 /// A window of one instrument. `sum` holds the trades of a base bar, and of a coarser bar those of its final children.
-struct Bar {
+/// Cache lines are what trades of many instruments cost: the first `kHotBytes` are all that a trade looks at.
+struct alignas(kCacheLine) Bar {
+  static constexpr std::size_t kHotBytes = 4 * kCacheLine;
+
   std::int64_t start_ns = 0;
-  Aggregate sum;
-  std::int64_t missing = 0;  // trades that are known to be missing; of a venue without contiguous ids nobody knows
-  std::int64_t seq = -1;     // offset that finalised or last revised it, or changed what it misses while it forms
-  std::int32_t revision = 0;
   bool is_final = false;
   bool is_dirty = false;      // differs from the changelog
   bool is_listed = false;     // in Changes::dirty
@@ -141,6 +143,10 @@ struct Bar {
   bool is_paged = false;      // a page of the changelog has it
   bool is_announced = false;  // waits to be published by the next flush
   bool is_gone = false;       // evicted, and still in a list
+  Aggregate sum;
+  std::int64_t missing = 0;  // trades that are known to be missing; of a venue without contiguous ids nobody knows
+  std::int64_t seq = -1;     // offset that finalised or last revised it, or changed what it misses while it forms
+  std::int32_t revision = 0;
 };
 
 }  // namespace livetape::kernel

@@ -69,8 +69,9 @@ class LevelBars {
   [[nodiscard]] const Slot& front() const { return slots_.front(); }
   /// Takes the first bar out, which is final. Its memory is the caller's to give back, unless it is sealed.
   void pop_front();
+  template <std::size_t kBytes>
   void prefetch_newest() const noexcept {
-    if (newest_ != nullptr) prefetch_object(newest_);
+    if (newest_ != nullptr) prefetch_front<kBytes>(newest_);
   }
   /// Where the next bar is put, if the newest one, of this length, has ended by a time.
   void prefetch_place_behind(std::int64_t time_ns, std::int64_t length_ns) const noexcept {

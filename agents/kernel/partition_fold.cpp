@@ -174,13 +174,13 @@ void PartitionFold::bring_near(std::size_t first, std::size_t end) noexcept {
   if (first + kSeriesAhead < end) guess_series(upcoming_[(first + kSeriesAhead) % kAhead]);
   if (first + kBarAhead >= end) return;
   const Upcoming& next = upcoming_[(first + kBarAhead) % kAhead];
-  if (next.guess != nullptr) next.guess->prefetch_bar_at(next.decoded.event_time_ns);
+  if (next.guess != nullptr) next.guess->prefetch_bar_for_trade(next.decoded.event_time_ns);
 }
 
 void PartitionFold::guess_series(Upcoming& upcoming) const noexcept {
   if (upcoming.home == nullptr) return;
   upcoming.guess = series_.guess(upcoming.hash);
-  if (upcoming.guess != nullptr) upcoming.guess->prefetch();
+  if (upcoming.guess != nullptr) upcoming.guess->prefetch_for_trade();
 }
 
 /// What would be final by now is, before another bar can be: of one instrument they become final in the order of time.

@@ -12,14 +12,14 @@ namespace livetape::kernel {
 Series::Series(std::string instrument_name, Venue& venue_home, const FoldConfig& config, BarStore& store)
     : instrument(std::move(instrument_name)),
       home(venue_home),
-      ids(venue_home.rules.has_contiguous_ids),
+      is_forming_in_time_(config.horizon_ns >= config.grace_ns + config.levels[0].length_ns),
+      base_length_ns_(config.levels[0].length_ns),
       config_(config),
+      base_(store),
+      ids(venue_home.rules.has_contiguous_ids),
       tree_(config.levels_of(venue_home.name, instrument)),
       store_(store),
-      base_length_ns_(config.levels[0].length_ns),
-      base_(store),
-      coarser_(tree_.size() - 1, LevelBars(store)),
-      is_forming_in_time_(config.horizon_ns >= config.grace_ns + base_length_ns()) {}
+      coarser_(tree_.size() - 1, LevelBars(store)) {}
 
 bool Series::is_late(std::int64_t event_time_ns, std::int64_t watermark_ns) const noexcept {
   return config_.is_late(base_start(event_time_ns), watermark_ns);
@@ -47,16 +47,15 @@ bool Series::would_overflow(const Trade& trade) {
   return is_over;
 }
 
-void Series::prefetch() const noexcept { prefetch_object(this); }
-
-void Series::prefetch_bar() const noexcept {
-  base_.prefetch_newest();
+void Series::prefetch_bar_for_trade(std::int64_t event_time_ns) const noexcept {
+  base_.prefetch_newest<Bar::kHotBytes>();
   ids.prefetch_newest();
+  base_.prefetch_place_behind(event_time_ns, base_length_ns());
 }
 
-void Series::prefetch_bar_at(std::int64_t event_time_ns) const noexcept {
-  prefetch_bar();
-  base_.prefetch_place_behind(event_time_ns, base_length_ns());
+void Series::prefetch_bar() const noexcept {
+  base_.prefetch_newest<sizeof(Bar)>();
+  ids.prefetch_newest();
 }
 
 void Series::prefetch_ends() const noexcept {
@@ -309,7 +308,8 @@ void Series::finalise(std::int64_t watermark_ns, std::int64_t offset, Changes& c
     while (here.has_forming() && end_ns(level, here.first_forming()) + config_.grace_ns <= watermark_ns) {
       if (tree_[level].is_hopping()) here.first_forming().sum = total(level, here.first_forming());
       Bar& bar = here.finalise_first();
-      for (const std::size_t parent : tree_[level].parents) bars(parent).prefetch_newest();  // while this is written
+      for (const std::size_t parent : tree_[level].parents)
+        bars(parent).prefetch_newest<sizeof(Bar)>();  // while this is written
       bar.seq = offset;
       ++changes.finals;
       const Bytes stored = make_known(level, bar, changes);

@@ -82,10 +82,10 @@ struct IdBucket {
 
   std::int64_t start_ns = 0;
   IdRanges numbers;
-  std::unique_ptr<Hashes> hashes;  // none as long as all ids are numbers: there are many buckets
   // For each kind: the first chunk that differs from the changelog, and how many the changelog has.
   std::uint32_t dirty_from[2] = {kClean, kClean};
   std::uint32_t logged_chunks[2] = {0, 0};
+  std::unique_ptr<Hashes> hashes;  // none as long as all ids are numbers: there are many buckets
 
   [[nodiscard]] std::span<const IdHash> all_hashes() const noexcept;
   void insert(const IdHash& hash);
@@ -161,12 +161,13 @@ class TradeIds {
     changed_from_ns_ = std::min(changed_from_ns_, changed.start_ns);
   }
 
+  // What a trade looks at is side by side, and what it does not is last.
   bool are_contiguous_;
   bool has_newest_ = false;
-  IdBucket newest_;  // beside what a trade looks at anyway: nearly all are of it
-  SortedQueue<IdBucket> older_;
-  std::int64_t changed_from_ns_ = kUnchanged;  // buckets before it are as the changelog has them
   std::int64_t newest_number_ = -1;
+  std::int64_t changed_from_ns_ = kUnchanged;  // buckets before it are as the changelog has them
+  IdBucket newest_;                            // nearly all trades are of it
+  SortedQueue<IdBucket> older_;
 };
 
 }  // namespace livetape::kernel
