@@ -51,7 +51,7 @@ class Heard:
 
 
 def main(
-    rate: Annotated[int, typer.Option(min=1, help="Trades a second and venue.")] = 500,
+    rate: Annotated[int, typer.Option(min=1, help="Trades per second and venue.")] = 500,
     seconds: Annotated[float, typer.Option(min=1, help="How long to measure, after the warm-up.")] = 20.0,
 ) -> None:
     """Measure a bridge of seven venues on this machine."""

@@ -21,13 +21,11 @@ SHOWN_BYTES = 48
 @dead_letters.command("list")
 def list_letters(
     *,
-    reason: Annotated[str, typer.Option(help="Only those whose reason has this text in it.")] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; all, if it is not said.")] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line, with every byte in hexadecimal.")
-    ] = False,
+    reason: Annotated[str, typer.Option(help="Only those whose reason contains this text.")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Show at most this many.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line, all bytes in hexadecimal.")] = False,
 ) -> None:
-    """Show dead letters: where each was, why it is here, and its bytes."""
+    """Show dead letters: topic, partition and offset of each, the reason, and its bytes."""
     found = (letter for letter in read(Settings()) if reason in letter.reason)
     for letter in itertools.islice(found, limit):
         if json:
@@ -40,9 +38,11 @@ def list_letters(
 
 @dead_letters.command("send")
 def send_letters(
-    file: Annotated[Path, typer.Argument(help="Lines of `list --json`, mended or as they are; - reads them here.")],
+    file: Annotated[
+        Path, typer.Argument(help="Lines of `list --json`, corrected or unchanged; - reads standard input.")
+    ],
 ) -> None:
-    """Send dead letters to their topics again: after their bytes were mended, or what was in their way is gone."""
+    """Send dead letters to their topics again, once their bytes are corrected or the cause is removed."""
     try:
         count = send(Settings(), _parsed(file))
     except CannotSend as error:

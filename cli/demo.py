@@ -19,7 +19,7 @@ from local import ports
 from local.stack import Stack
 
 READY_TIMEOUT_S = 180.0
-Seconds = Annotated[float | None, typer.Option(help="Stop by itself this many seconds after it is ready.")]
+Seconds = Annotated[float | None, typer.Option(help="Stop this many seconds after it is ready.")]
 
 
 def demo(seconds: Seconds = None) -> None:
@@ -35,7 +35,7 @@ def demo(seconds: Seconds = None) -> None:
 
 
 def live(seconds: Seconds = None) -> None:
-    """Run everything with the real exchanges; what was stored before is kept.
+    """Run everything with the real exchanges; keep what was stored before.
 
     What ends by itself is told and started again for as long as it takes, beside all that goes on.
     """

@@ -27,7 +27,7 @@ Finding = tuple[str, str, str | None]
 
 
 def doctor() -> None:
-    """Look at everything livetape needs on this machine; exit code 1 when something is missing."""
+    """Check everything that livetape needs on this machine; exit code 1 if something is missing."""
     findings = [finding for check in CHECKS for finding in check()]
     for name, found, remedy in findings:
         if remedy is None:

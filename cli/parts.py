@@ -59,7 +59,7 @@ def reconcile() -> None:
 
 
 def topology() -> None:
-    """Show the way of records through the workers and the sink; needs no cluster."""
+    """Show the path of records through the workers and the sink; needs no cluster."""
     from agents.quote_join import build_join  # noqa: PLC0415 - `livetape --help` should not wait for Faust
     from agents.reconcile import build_reconcile  # noqa: PLC0415 - as above
     from agents.sql_sink import build_sink  # noqa: PLC0415 - as above
@@ -92,24 +92,26 @@ def api_command(settings: Settings) -> list[str]:
 
 
 def bridge() -> None:
-    """Read the exchanges and publish their trades on ZeroMQ; write those of venues without a relay to Kafka."""
+    """Read the exchanges, publish their trades on ZeroMQ and, for venues without a relay, write them to Kafka."""
     _become_native(BRIDGE)
 
 
 def relay() -> None:
-    """Write the trades that the bridge publishes to Kafka, of the venues whose writer is the relay."""
+    """Write the bridge's trades from ZeroMQ to Kafka, for venues whose writer is the relay."""
     _become_native(RELAY)
 
 
 def record(
     venue: Annotated[
-        list[str] | None, typer.Argument(help="Venues and packet feeds; all that are set, if none.")
+        list[str] | None, typer.Argument(help="Venues and packet feeds; all configured ones by default.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where the files go; `recordings` in LIVETAPE_HOME.")] = None,
-    minutes: Annotated[int, typer.Option(min=1, help="A new file after so long.")] = 60,
-    mib: Annotated[int, typer.Option(min=1, help="And after so many MiB, compressed.")] = 256,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of the files; LIVETAPE_HOME/recordings by default.")
+    ] = None,
+    minutes: Annotated[int, typer.Option(min=1, help="Begin a new file after this many minutes.")] = 60,
+    mib: Annotated[int, typer.Option(min=1, help="Begin a new file after this many MiB, compressed.")] = 256,
 ) -> None:
-    """Keep what venues and packet feeds send, as it came; `livetape replay` plays it. Needs no servers."""
+    """Record what venues and packet feeds send, for `livetape replay`; needs no servers."""
     _require(RECORDER)
     settings = Settings()
     unknown = set(venue or ()) - set(settings.venues) - set(settings.packet_feeds)

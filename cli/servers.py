@@ -36,12 +36,12 @@ def down(
         bool,
         typer.Option(
             "--clean",
-            help="Remove their data too: topics, schemas, databases, and the bridge's spool and positions, of all "
-            "namespaces. Bridges are to be stopped before.",
+            help="Also delete the data of all namespaces: topics, schemas, databases, and the bridge's spool and "
+            "positions. Stop bridges first.",
         ),
     ] = False,
 ) -> None:
-    """Stop the servers that `livetape up` started; those of a run end with it."""
+    """Stop the servers that `livetape up` started; a demo or live run stops its own."""
     settings = Settings()
     if is_on(settings.home):
         raise LocalError(
@@ -59,7 +59,7 @@ def down(
 
 
 def status() -> None:
-    """Show what runs where, and what the bridge reads."""
+    """Show which servers and parts run, and what the bridge reads."""
     settings = Settings()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("server", "state", "address", "pid"):

@@ -1,4 +1,4 @@
-"""`livetape reset`: the state of fold or join thrown away."""
+"""`livetape reset`: delete the state of the fold or the join."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 
 def reset(
     *,
-    join: Annotated[
-        bool, typer.Option("--join", help="The join's state, and what it published, instead of the fold's.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="Reset the join and its output instead of the fold.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Throw the fold's state away, so that the log is folded from its start again; the workers must be stopped.
+    """Delete the fold's state, so that the log is folded from its start again; stop the workers first.
 
-    A bar of the new generation outranks those before of the same interval and start, in the topics, in Postgres and on
-    the page. Where the log no longer has all trades of a window its bar stays as it is, and so do windows of an
-    exchange's hours that are others now: docs/operating.md tells how to delete them.
+    Bars of the new generation replace earlier ones of the same interval and start, in the topics, in Postgres and on
+    the page. A bar stays as it is where the log no longer has all trades of its window, or where its exchange's hours
+    have changed: docs/operating.md explains how to delete such bars.
     """
     from agents.reset import ResetRefused  # noqa: PLC0415 - `livetape --help` should not wait for Faust
     from agents.topic_check import TopicsUnfit  # noqa: PLC0415 - as above
@@ -44,8 +42,8 @@ def reset(
 
 def _question(settings: Settings, *, join: bool) -> str:
     if join:
-        return f"Throw all joined trades of {settings.namespace} away and join both logs again?"
-    return f"Throw the fold's state of {settings.namespace} away and fold the log again?"
+        return f"Delete all joined trades of {settings.namespace} and join both logs again?"
+    return f"Delete the fold's state of {settings.namespace} and fold the log again?"
 
 
 def _fold(settings: Settings) -> Iterator[tuple[int, str]]:

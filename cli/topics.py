@@ -14,7 +14,7 @@ topics = typer.Typer(no_args_is_help=True, help="The topics of topics.yaml.")
 
 @topics.command("apply")
 def apply_topics() -> None:
-    """Create and alter topics as topics.yaml says; refuse whatever would lose data."""
+    """Create and alter topics to match topics.yaml; refuse what would lose data."""
     settings = Settings()
     for action in topic_admin.apply(settings):
         done(action.name, action.what)

@@ -43,21 +43,25 @@ console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, em
 
 PacketSource = MarketSource | FileSource | CaptureSource
 
-Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="The server's certificate, PEM.")]
-Key = Annotated[Path, typer.Option("--key", exists=True, help="Its private key, PEM.")]
-LedgerFile = Annotated[Path | None, typer.Option("--ledger", help="Append every trade made to this file.")]
-Control = Annotated[int | None, typer.Option("--control", min=0, max=LAST_PORT, help="Port on which faults are told.")]
+Certificate = Annotated[Path, typer.Option("--cert", exists=True, help="Certificate of the server, PEM.")]
+Key = Annotated[Path, typer.Option("--key", exists=True, help="Private key of the server, PEM.")]
+LedgerFile = Annotated[Path | None, typer.Option("--ledger", help="Append every generated trade to this file.")]
+Control = Annotated[
+    int | None, typer.Option("--control", min=0, max=LAST_PORT, help="Port that takes faults to inject.")
+]
 
 
 @app.command()
 def market(  # noqa: PLR0917 - each an option of the command line
     cert: Certificate,
     key: Key,
-    venue: Annotated[list[str], typer.Option(help="VENUE=PORT, as often as there are venues.")],
+    venue: Annotated[list[str], typer.Option(help="VENUE=PORT; repeat it for several venues.")],
     instruments: Annotated[str, typer.Option(help="Canonical names, comma-separated.")] = "BTC-USDT,ETH-USDT",
-    rate: Annotated[int, typer.Option(min=1, help="Trades a second and venue.")] = 200,
+    rate: Annotated[int, typer.Option(min=1, help="Trades per second and venue.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed makes the same market.")] = 1,
-    history: Annotated[str | None, typer.Option(help="Begin this long ago and run fast until now: 10m, 1h.")] = None,
+    history: Annotated[
+        str | None, typer.Option(help="Begin this long ago and catch up with the present: 10m, 1h.")
+    ] = None,
     ledger: LedgerFile = None,
     control: Control = None,
 ) -> None:
@@ -81,21 +85,21 @@ def recording(  # noqa: PLR0917 - each an option of the command line
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="*.frames.gz of `livetape record` or raw recordings of cryptofeed, several as one, "
-            "or an answer of Kraken's REST Trades as JSON."
+            help="Files *.frames.gz of `livetape record`, raw recordings of cryptofeed (several are played as one), "
+            "or one JSON answer of Kraken's REST Trades."
         ),
     ],
     cert: Certificate,
     key: Key,
-    venue: Annotated[VenueName, typer.Option(help="Whose protocol is spoken.")],
-    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="Port to serve on.")],
+    venue: Annotated[VenueName, typer.Option(help="Venue whose protocol is spoken.")],
+    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="Port to listen on.")],
     instrument: Annotated[
-        str, typer.Option(help="What the venue lists, comma-separated; of a REST answer the one that it is of.")
+        str, typer.Option(help="Instruments that the venue lists, comma-separated; for a REST answer, its instrument.")
     ] = "BTC-USDT",
-    speed: Annotated[str, typer.Option(help="1 for its own pace, N times as fast, or max.")] = "1",
+    speed: Annotated[str, typer.Option(help="Speed: 1 as recorded, N times as fast, or max.")] = "1",
     control: Control = None,
 ) -> None:
-    """Serve a recording, or several as one."""
+    """Serve one recording, or several as one."""
     with _failing_plainly():
         factor, names = read_speed(speed), read_instruments("--instrument", instrument)
         protocol = protocol_of(venue, names)
@@ -114,30 +118,28 @@ def recording(  # noqa: PLR0917 - each an option of the command line
 
 @app.command()
 def packets(  # noqa: PLR0917 - each an option of the command line
-    line: Annotated[list[str], typer.Option(help="HOST:PORT of a line, a multicast group or a host; one or two.")],
-    rerequest: Annotated[str | None, typer.Option(help="HOST:PORT that the re-request server listens on.")] = None,
-    interface: Annotated[
-        str, typer.Option(help="IPv4 address of the interface that groups are sent by.")
-    ] = "127.0.0.1",
+    line: Annotated[list[str], typer.Option(help="HOST:PORT of a line, multicast or unicast; one or two.")],
+    rerequest: Annotated[str | None, typer.Option(help="HOST:PORT on which the re-request server listens.")] = None,
+    interface: Annotated[str, typer.Option(help="IPv4 address of the interface that sends multicast.")] = "127.0.0.1",
     file: Annotated[
         list[Path] | None,
         typer.Option(
             exists=True,
-            help="An ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), in place of a market; "
-            "give it once for each of several captures of one session.",
+            help="Send an ITCH 5.0 file, gzipped or not, or a capture, *.pcap(.gz), instead of a generated market; "
+            "repeat it for several captures of one session.",
         ),
     ] = None,
-    speed: Annotated[str, typer.Option(help="Of a capture: 1 for its own pace, N times as fast, or max.")] = "1",
-    stocks: Annotated[str, typer.Option(help="Symbols of the market, comma-separated.")] = "AAPL,MSFT,NVDA",
-    rate: Annotated[str, typer.Option(help="Messages a second, or max.")] = "2000",
-    messages: Annotated[int | None, typer.Option(min=1, help="End the market's day after so many.")] = None,
+    speed: Annotated[str, typer.Option(help="Speed of a capture: 1 as recorded, N times as fast, or max.")] = "1",
+    stocks: Annotated[str, typer.Option(help="Symbols of the generated market, comma-separated.")] = "AAPL,MSFT,NVDA",
+    rate: Annotated[str, typer.Option(help="Messages per second, or max.")] = "2000",
+    messages: Annotated[int | None, typer.Option(min=1, help="End the generated day after this many messages.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same market and the same faults.")] = 1,
-    timezone: Annotated[str, typer.Option(help="Of the market.")] = "America/New_York",
+    timezone: Annotated[str, typer.Option(help="Time zone of the exchange.")] = "America/New_York",
     loss: Annotated[
-        float, typer.Option(min=0, max=1, help="Of each line's packets, and of the server's answers.")
+        float, typer.Option(min=0, max=1, help="Share of each line's packets and of the server's answers to lose.")
     ] = 0.0,
-    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Of each line's packets.")] = 0.0,
-    reorder: Annotated[float, typer.Option(min=0, max=1, help="Of each line's packets.")] = 0.0,
+    duplicate: Annotated[float, typer.Option(min=0, max=1, help="Share of each line's packets to send twice.")] = 0.0,
+    reorder: Annotated[float, typer.Option(min=0, max=1, help="Share of each line's packets to send late.")] = 0.0,
     ledger: LedgerFile = None,
 ) -> None:
     """Send ITCH 5.0 over MoldUDP64, with a re-request server."""
