@@ -179,6 +179,7 @@ void VenueThread::on_disconnected(Session& session, std::string_view reason, mil
   for (const auto& [channel, instrument] : session.subscriptions()) {
     if (channel == Channel::trades) tapes_[instrument].open_doubt();
   }
+  lose_books(feed_of(session));
   --metrics_.connected;
   ++metrics_.disconnects;
   log(config_.venue, "connection lost: " + std::string(reason) + next_attempt(wait));
@@ -263,7 +264,8 @@ void VenueThread::take(const Trade& trade, Feed& feed, std::int64_t steady_ns) {
 }
 
 /// A quote that is missed is made good by the next one: nothing waits for it. The first one of a connection may stand
-/// for long: behind the clock that went on without it, it would count for none of the trades that are still to come.
+/// for long: behind the clock that went on without it, or behind the end of the connection before, it would count for
+/// none of the trades that are still to come.
 void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   Message message;
   message.kind = Message::Kind::quote;
@@ -273,10 +275,30 @@ void VenueThread::take(const Quote& quote, Feed& feed, std::int64_t steady_ns) {
   } else if (told_ns_ && !feed.quotes->is_shown(quote.instrument)) {
     message.quote.event_time_ns = std::max(quote.event_time_ns, *told_ns_);
   }
+  if (!feed.quotes->is_shown(quote.instrument)) {
+    message.quote.event_time_ns = std::max(message.quote.event_time_ns, feed.books_lost_ns + 1);
+  }
   feed.quotes->see(quote.instrument, steady_ns);
   send(message);
   const bool is_ahead = is_of_the_future(quote.event_time_ns, quote.receive_time_ns);
   if (quote.has_venue_time && !is_ahead) see(quote.event_time_ns, feed, steady_ns);
+}
+
+/// Says of each book that a lost connection has shown that nobody knows it: trades of the time until it is shown again
+/// would be joined with what it was before.
+void VenueThread::lose_books(Feed& feed) {
+  Message message;
+  message.kind = Message::Kind::quote;
+  message.quote = {};
+  message.quote.receive_time_ns = utc_now_ns();
+  const std::int64_t heard_ns = std::min(steady_now_ns(), feed.quiet_until().time_since_epoch().count());
+  message.quote.event_time_ns = quote_clock_.time_ns(message.quote.receive_time_ns, heard_ns, told_ns_) + 1;
+  feed.books_lost_ns = message.quote.event_time_ns;
+  for (const auto& [channel, instrument] : feed.subscriptions()) {
+    if (channel != Channel::quotes || !feed.quotes->is_shown(instrument)) continue;
+    message.quote.instrument = instrument;
+    send(message);
+  }
 }
 
 /// A time that the venue has told.

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,8 +64,9 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
     std::optional<VenueClock> clock;
     std::optional<QuoteWatch> quotes;
     SubscriptionAnswers answers;
-    std::int64_t connected_ns = 0;  // by steady time
-    bool is_refused = false;        // a subscription, since then
+    std::int64_t connected_ns = 0;                                          // by steady time
+    std::int64_t books_lost_ns = std::numeric_limits<std::int64_t>::min();  // by the venue's, with the last connection
+    bool is_refused = false;                                                // a subscription, since then
   };
 
   void on_connected(Session& session) override;
@@ -94,6 +96,7 @@ class VenueThread final : SessionListener, BackfillListener, CandleListener {
   void on_error(DecodeError error, std::int64_t receive_time_ns, std::string_view frame);
   void take(const Trade& trade, Feed& feed, std::int64_t steady_ns);
   void take(const Quote& quote, Feed& feed, std::int64_t steady_ns);
+  void lose_books(Feed& feed);
   void see(std::int64_t event_time_ns, Feed& feed, std::int64_t steady_ns) noexcept;
   /// The venue's, or ours while it has told none.
   [[nodiscard]] std::int64_t venue_time_ns(std::int64_t steady_ns) noexcept;

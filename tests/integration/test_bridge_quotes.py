@@ -150,6 +150,36 @@ async def test_quotes_that_end_while_their_instrument_is_traded_are_subscribed_t
             assert await bridge.stop() == 0
 
 
+@pytest.mark.parametrize("venue", [VenueName.BINANCE, VenueName.OKX])  # of one connection without times; of two
+async def test_a_book_is_unknown_from_the_end_of_its_connection_until_it_is_shown_again(
+    settings: Settings, tmp_path: Path, certs: certificates.Certificates, venue: VenueName
+) -> None:
+    script = Script()
+    before, after = (SimulatedQuote(BTC, number, "100.10", "1", "100.20", "2", START_NS) for number in (1, 2))
+    async with Exchange(protocol_of(venue, (BTC, ETH)), script, server_tls(certs)) as exchange:
+        read = venue_of(venue, exchange, (BTC, ETH), certs.ca)
+        here = with_quotes(bridge_settings(settings, tmp_path, **{venue: read}))
+        with bridging(here) as bridge:
+            await exchange.heard((BTC, ETH), quotes=True)
+            script.say(trade(1), before)
+            await bridge.counts(f'quotes_total{{venue="{venue}"}}', 1)
+            await exchange.drop_connections()
+            await bridge.says(f"{venue}: connection lost: ")
+            await exchange.heard((BTC, ETH), quotes=True)
+            script.say(after)
+            await bridge.counts(f'quotes_total{{venue="{venue}"}}', 2)
+            await bridge.until(lambda: count_of(here, "Quote", "quotes") >= 3, "all quotes in Kafka")
+            assert await bridge.stop() == 0, bridge.log
+    records = await asyncio.to_thread(read_topic, here, "quotes")
+    quotes = sorted((one for one in records if one.kind == "Quote"), key=sequence)
+    assert [one.key for one in quotes] == [f"{venue}:{BTC}"] * 3, "of ETH-USDT no book was known"
+    first, unknown, last = (one.fields for one in quotes)
+    assert (first["bid_price"], last["bid_price"]) == (Decimal("100.10"), Decimal("100.10"))
+    assert [unknown[name] for name in ("bid_price", "bid_size", "ask_price", "ask_size")] == [None] * 4
+    assert first["event_time_ns"] < unknown["event_time_ns"] < last["event_time_ns"]
+    assert unknown["event_time_ns"] >= clock_before(quotes[1], records)
+
+
 class Barred(Exchange):
     """Refuses whoever wants to connect to one path, until it is opened."""
 
