@@ -209,6 +209,15 @@ class TradeBatch:
     def sides(self) -> list[str]:
         """Of the aggressor: buy, sell or unknown."""
     @property
+    def count_for_open_close(self) -> list[bool]:
+        """Whether the venue's rules let the trade set the open and the close."""
+    @property
+    def count_for_high_low(self) -> list[bool]:
+        """Whether they let it set the high and the low."""
+    @property
+    def orders(self) -> list[tuple[int, int]]:
+        """The order by which a bar has its open and close: the venue's trade_seq, or else the event time; offset."""
+    @property
     def event_times_ns(self) -> list[int]: ...
     @property
     def offsets(self) -> list[int]:

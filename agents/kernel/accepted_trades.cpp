@@ -8,8 +8,8 @@ namespace livetape::kernel {
 namespace {
 
 AcceptedTrade accepted(const Trade& trade) {
-  return {trade.price,       trade.size,      trade.event_time_ns,    trade.offset,
-          TradeId(trade.id), trade.aggressor, trade.counts_for.volume};
+  return {trade.price,  trade.size,        trade.event_time_ns, trade.order,
+          trade.offset, TradeId(trade.id), trade.aggressor,     trade.counts_for};
 }
 
 }  // namespace

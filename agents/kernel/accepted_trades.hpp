@@ -18,10 +18,11 @@ struct AcceptedTrade {
   Int128 price;
   UInt128 size;
   std::int64_t event_time_ns;
+  OrderKey order;
   std::int64_t offset;
   TradeId id;
   Aggressor aggressor;
-  bool counts_for_volume;
+  CountsFor counts_for;
 };
 
 /// Trades of one base window of one instrument, in the order of the log.

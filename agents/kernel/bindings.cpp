@@ -450,13 +450,27 @@ void bind_trade_batch(nb::module_& module) {
       .def_prop_ro("volumes",
                    [](const TradeBatch& batch) {
                      return column(batch, [](const auto& trade) {
-                       return trade.counts_for_volume ? to_int(trade.size) : nb::object(nb::int_(0));
+                       return trade.counts_for.volume ? to_int(trade.size) : nb::object(nb::int_(0));
                      });
                    })
       .def_prop_ro("sides",
                    [](const TradeBatch& batch) {
                      static constexpr const char* kSides[] = {"unknown", "buy", "sell"};
                      return column(batch, [](const auto& trade) { return kSides[static_cast<int>(trade.aggressor)]; });
+                   })
+      .def_prop_ro("count_for_open_close",
+                   [](const TradeBatch& batch) {
+                     return column(batch, [](const auto& trade) { return trade.counts_for.open_close; });
+                   })
+      .def_prop_ro("count_for_high_low",
+                   [](const TradeBatch& batch) {
+                     return column(batch, [](const auto& trade) { return trade.counts_for.high_low; });
+                   })
+      .def_prop_ro("orders",
+                   [](const TradeBatch& batch) {
+                     return column(batch, [](const auto& trade) {
+                       return nb::make_tuple(trade.order.first, trade.order.second);
+                     });
                    })
       .def_prop_ro(
           "event_times_ns",

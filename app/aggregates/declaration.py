@@ -76,6 +76,18 @@ class Trades(Protocol):
         """Of the aggressor: buy, sell or unknown."""
 
     @property
+    def count_for_open_close(self) -> Sequence[bool]:
+        """Whether the venue's rules let the trade set the open and the close."""
+
+    @property
+    def count_for_high_low(self) -> Sequence[bool]:
+        """Whether they let it set the high and the low."""
+
+    @property
+    def orders(self) -> Sequence[tuple[int, int]]:
+        """The order by which a bar has its open and close: the venue's trade_seq, or else the event time; offset."""
+
+    @property
     def event_times_ns(self) -> Sequence[int]:
         """By the venue's clock, in nanoseconds since 1970-01-01T00:00:00Z."""
 

@@ -62,6 +62,80 @@ def test_a_cancelled_trade_revises_the_windows_of_an_aggregate(settings: Setting
     assert (minute["revision"], minute["size"], minute["trade_id"]) == (1, Decimal("0.5"), "1")
 
 
+OHLC = """
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from app.aggregates import Aggregate, Amount, Trades
+
+
+@dataclass(frozen=True)
+class Ohlc(Aggregate):
+    name = "ohlc"
+
+    open: Annotated[int | None, Amount("Of the first trade that counts.")] = None
+    high: Annotated[int | None, Amount("Highest price that counts.")] = None
+    low: Annotated[int | None, Amount("Lowest price that counts.")] = None
+    close: Annotated[int | None, Amount("Of the last trade that counts.")] = None
+    first: Annotated[int | None, Amount("Order of the first trade.", scale=0)] = None
+    first_offset: Annotated[int, Amount("Its offset.", scale=0)] = 0
+    last: Annotated[int | None, Amount("Order of the last trade.", scale=0)] = None
+    last_offset: Annotated[int, Amount("Its offset.", scale=0)] = 0
+
+    def fold(self, trades: Trades) -> "Ohlc":
+        now = self
+        columns = trades.prices, trades.count_for_open_close, trades.count_for_high_low, trades.orders
+        for price, sets_ends, sets_range, order in zip(*columns, strict=True):
+            if sets_range:
+                high, low = max(price, now.high or price), min(price, now.low or price)
+                now = replace(now, high=high, low=low)
+            if sets_ends and (now.first is None or order < (now.first, now.first_offset)):
+                now = replace(now, open=price, first=order[0], first_offset=order[1])
+            if sets_ends and (now.last is None or order > (now.last, now.last_offset)):
+                now = replace(now, close=price, last=order[0], last_offset=order[1])
+        return now
+
+    def merge(self, later: "Ohlc") -> "Ohlc":
+        highs = [each.high for each in (self, later) if each.high is not None]
+        lows = [each.low for each in (self, later) if each.low is not None]
+        ends = [each for each in (self, later) if each.first is not None]
+        first = min(ends, key=lambda each: (each.first, each.first_offset), default=Ohlc())
+        last = max(ends, key=lambda each: (each.last, each.last_offset), default=Ohlc())
+        return Ohlc(
+            first.open, max(highs, default=None), min(lows, default=None), last.close,
+            first.first, first.first_offset, last.last, last.last_offset,
+        )
+
+
+ALL = [Ohlc]
+"""
+
+
+@pytest.mark.parametrize("is_numbered", [True, False])
+def test_open_high_low_and_close_of_a_users_own_are_those_of_the_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_numbered: bool
+) -> None:
+    (tmp_path / "my_ohlc.py").write_text(OHLC)
+    monkeypatch.syspath_prepend(tmp_path)
+    venues = tmp_path / "venues.yaml"
+    venues.write_text("nyse: {conditions: {range-only: [high_low, volume], volume-only: [volume]}}")
+    settings = Settings(aggregates="my_ohlc:ALL", intervals=("1s", "1m"), venues_file=venues)
+    driver = FoldDriver(settings)
+    for number in [place * 77 % 300 for place in range(300)]:  # in no order
+        conditions = ["range-only"] * (number % 5 == 0) + ["volume-only"] * (number % 3 == 0)
+        own = {"venue": "nyse", "conditions": conditions, "trade_seq": number if is_numbered else None}
+        driver.pipe_trade(trade(number, str(1_000 + number * 7_919 % 500), number // 5, **own))
+    driver.pipe_clock("nyse", START_NS + 2 * MINUTE_NS)
+    driver.flush()
+    bars = [driver.decoded(record.value or b"") for record in driver.read("bars.1s") + driver.read("bars")]
+    made = windows(driver, "ohlc")
+    assert len(made) == len(bars) == 61
+    amounts = ("open", "high", "low", "close")
+    sys.modules.pop("my_ohlc")
+    shown = {(each["interval"], each["start_ns"]): [each[name] or 0 for name in amounts] for each in made}
+    assert shown == {(bar["interval"], bar["start_ns"]): [bar[name] for name in amounts] for bar in bars}
+
+
 def test_an_aggregate_that_fails_tells_which_and_where(example: Path, settings: Settings) -> None:
     broken = EXAMPLE.replace("volumes = trades.volumes", "volumes = [1 // 0]", 1)
     assert broken != EXAMPLE
