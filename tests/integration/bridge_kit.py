@@ -385,3 +385,10 @@ def told(trade: SimulatedTrade) -> SimulatedTrade:
 def plain(amount: Decimal) -> str:
     """A decimal's digits, without zeros at their end."""
     return f"{amount.normalize():f}"
+
+
+async def trades_in(settings: Settings, venue: VenueName = VenueName.BINANCE) -> list[SimulatedTrade]:
+    """The venue's trades in Kafka, as they were made: each instrument's are in the order of their numbers."""
+    records = await asyncio.to_thread(read_topic, settings)
+    assert_in_order(records)
+    return [as_told(record) for record in trades_of(records, venue)]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 
 from app.settings import Settings
-from app.sources import Writer
+from app.sources import VenueConfig, Writer
 from app.units import SECOND_NS
 from local import certificates
 from replay.exchange import Exchange, VenueProtocol
@@ -16,6 +16,8 @@ from tests.integration.bridge_kit import Bridge, Script, bridging, relaying, ser
 
 START_NS = 1_700_000_000 * SECOND_NS
 BTC, ETH = "BTC-USDT", "ETH-USDT"
+NOWHERE = VenueConfig(url="wss://localhost:1/stream", rest_url="https://localhost:1", instruments=(BTC,))
+"""A venue that nobody serves."""
 
 
 def trade(number: int, instrument: str = BTC, price: str = "100.10") -> SimulatedTrade:

@@ -14,15 +14,7 @@ from local import certificates
 from replay.venues import VenueName
 from tests.integration.bridge_kit import Listener, as_told, decode, read_topic, told
 from tests.integration.bridge_run import BTC, ETH, START_NS, running, trade
-from tests.integration.gap_kit import (
-    OFTEN,
-    UNNUMBERED,
-    assert_no_trade_is_behind_a_clock,
-    gaps,
-    some,
-    sources,
-    written,
-)
+from tests.integration.gap_kit import OFTEN, UNNUMBERED, assert_no_trade_is_behind_a_clock, gaps, some, sources, written
 
 
 def newest_clock_ns(settings: Settings) -> int:
@@ -31,43 +23,43 @@ def newest_clock_ns(settings: Settings) -> int:
 
 
 async def test_trades_that_the_stream_left_out_come_from_the_history_in_order(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    async with running(here, certs) as run:
+    async with running(doubting, certs) as run:
         await run.play(*some(1, 3))
         run.exchange.faults.skip(20)
         run.say(*some(4, 30))
         await run.has(30)
         assert await run.bridge.stop() == 0
-    records = await written(here)
+    records = await written(doubting)
     assert [as_told(record) for record in records] == [told(one) for one in some(1, 30)]
     assert sources(records) == {number: "backfill" if 4 <= number <= 23 else "live" for number in range(1, 31)}
-    assert await gaps(here) == []
-    await assert_no_trade_is_behind_a_clock(here)
+    assert await gaps(doubting) == []
+    await assert_no_trade_is_behind_a_clock(doubting)
 
 
 async def test_after_a_lost_connection_every_instrument_is_asked_for_and_none_needs_a_trade_to_be_found(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    async with running(here, certs) as run:
+    async with running(doubting, certs) as run:
         await run.play(trade(1), trade(1, ETH))
         await run.exchange.drop_connections()
         run.say(*some(2, 5), *some(2, 3, ETH))  # nobody listens
         await run.has(8)
         assert await run.bridge.stop() == 0
-    records = await written(here)
+    records = await written(doubting)
     assert {(one.fields["instrument"], int(one.fields["trade_id"])) for one in records} == {
         *((BTC, number) for number in range(1, 6)),
         *((ETH, number) for number in range(1, 4)),
     }
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []
 
 
 @pytest.mark.parametrize("writer", list(Writer))
 async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_behind_it(
-    here: Settings, certs: certificates.Certificates, writer: Writer
+    doubting: Settings, certs: certificates.Certificates, writer: Writer
 ) -> None:
-    async with running(here, certs, writer=writer) as run:
+    async with running(doubting, certs, writer=writer) as run:
         await run.play(*some(1, 3))
         run.exchange.faults.lose(4)
         run.say(*some(4, 10))
@@ -77,10 +69,10 @@ async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_b
         await run.play(*some(11, 20))
         clocks = run.total("clocks") or 0
         await run.bridge.counts('clocks_total{venue="binance"}', clocks + 2)
-        await run.bridge.until(lambda: newest_clock_ns(here) > START_NS + 8 * SECOND_NS, "a clock behind the gap")
+        await run.bridge.until(lambda: newest_clock_ns(doubting) > START_NS + 8 * SECOND_NS, "a clock behind the gap")
         assert await run.bridge.stop() == 0
-    assert [as_told(one) for one in await written(here)] == [told(one) for one in [*some(1, 3), *some(8, 20)]]
-    (gap,) = await gaps(here)
+    assert [as_told(one) for one in await written(doubting)] == [told(one) for one in [*some(1, 3), *some(8, 20)]]
+    (gap,) = await gaps(doubting)
     assert gap.key == "binance:BTC-USDT"
     assert {name: gap.fields[name] for name in ("venue", "instrument", "first_missing_id", "last_missing_id")} == {
         "venue": "binance",
@@ -95,9 +87,9 @@ async def test_what_the_history_does_not_have_is_on_gaps_and_the_clock_goes_on_b
 
 
 async def test_what_is_missing_where_the_venue_counts_anew_is_on_gaps(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with running(patient, certs) as run:
         await run.play(trade(100))
         run.exchange.faults.refuse(OFTEN)
@@ -110,9 +102,9 @@ async def test_what_is_missing_where_the_venue_counts_anew_is_on_gaps(
         await run.bridge.says("binance: the venue counts the trades of BTC-USDT anew: 3 is newer than 105")
         await run.bridge.says("binance: trades 101 to 104 of BTC-USDT are lost: the venue has begun to count")
         assert await run.bridge.stop() == 0
-    assert sorted(sources(await written(here))) == [3, 4, 100, 105]
+    assert sorted(sources(await written(doubting))) == [3, 4, 100, 105]
     names = ("first_missing_id", "last_missing_id", "from_time_ns", "to_time_ns")
-    assert [tuple(gap.fields[name] for name in names) for gap in await gaps(here)] == [
+    assert [tuple(gap.fields[name] for name in names) for gap in await gaps(doubting)] == [
         (101, 104, trade(100).event_time_ns, trade(105).event_time_ns),
         (None, None, trade(105).event_time_ns, anew[0].event_time_ns),
     ]
@@ -120,9 +112,9 @@ async def test_what_is_missing_where_the_venue_counts_anew_is_on_gaps(
 
 @pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
 async def test_what_a_history_lacks_though_it_has_newer_trades_is_asked_for_three_times(
-    here: Settings, certs: certificates.Certificates, venue: VenueName
+    doubting: Settings, certs: certificates.Certificates, venue: VenueName
 ) -> None:
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with running(patient, certs, venue=venue) as run:
         await run.exchange.heard((BTC,))
         run.say(*some(1, 3))
@@ -135,11 +127,11 @@ async def test_what_a_history_lacks_though_it_has_newer_trades_is_asked_for_thre
 
 
 async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zeromq_does_not(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history, and is refused
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history, and is refused
     async with running(patient, certs) as run:
-        with Listener(here.zmq_data) as listener:
+        with Listener(doubting.zmq_data) as listener:
             await run.play(trade(1))
             await asyncio.to_thread(listener.next)  # the trade or a clock: from now on it hears everything
             run.exchange.faults.refuse(1)
@@ -147,26 +139,26 @@ async def test_a_history_that_refuses_is_asked_again_and_kafka_waits_while_zerom
             run.exchange.faults.refuse(OFTEN)
             run.exchange.faults.skip(3)
             run.say(*some(2, 6))
-            live = await asyncio.to_thread(heard_trade, listener, here, 6)
+            live = await asyncio.to_thread(heard_trade, listener, doubting, 6)
             await run.bridge.says(
                 "binance: the history cannot be read, next attempt in 2000 ms: answer: HTTP status 503"
             )
             await run.bridge.until(lambda: (run.total("history_failures") or 0) >= 2, "two failures")
-            assert 6 not in sources(await written(here))
+            assert 6 not in sources(await written(doubting))
             run.exchange.faults.relent()
             await run.has(6)
             await run.bridge.says("binance: the history can be read again")
-            filled = await asyncio.to_thread(heard_trade, listener, here, 4)
+            filled = await asyncio.to_thread(heard_trade, listener, doubting, 4)
         assert await run.bridge.stop() == 0
     assert live < filled
-    assert [as_told(record) for record in await written(here)] == [told(one) for one in some(1, 6)]
-    await assert_no_trade_is_behind_a_clock(here)
+    assert [as_told(record) for record in await written(doubting)] == [told(one) for one in some(1, 6)]
+    await assert_no_trade_is_behind_a_clock(doubting)
 
 
 async def test_an_instrument_that_the_venue_delists_has_no_history_and_nothing_waits_for_it(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with running(patient, certs) as run:
         await run.play(trade(1))
         run.exchange.faults.refuse(OFTEN, HTTPStatus.BAD_REQUEST, '{"code":-1121,"msg":"Invalid symbol."}')
@@ -175,7 +167,7 @@ async def test_an_instrument_that_the_venue_delists_has_no_history_and_nothing_w
         await run.bridge.until(lambda: run.bridge.metric('holding{venue="binance"}') == 0, "nothing that waits")
         assert (run.total("history_requests"), run.total("history_failures")) == (2, 0)
         assert await run.bridge.stop() == 0
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []
 
 
 def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
@@ -189,9 +181,9 @@ def heard_trade(listener: Listener, settings: Settings, number: int) -> int:
 
 
 async def test_a_trade_that_cannot_be_read_is_a_gap_and_the_others_of_its_page_are_taken(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    async with running(here, certs) as run:
+    async with running(doubting, certs) as run:
         await run.play(trade(1))
         run.exchange.faults.skip(2)
         run.say(trade(2), trade(3), replace(trade(4), size="0"), trade(5))
@@ -200,16 +192,16 @@ async def test_a_trade_that_cannot_be_read_is_a_gap_and_the_others_of_its_page_a
         await run.bridge.says("binance: a trade of the history cannot be read, the others are taken: size_not_positive")
         assert run.total("history_failures") == 0
         assert await run.bridge.stop() == 0
-    assert sorted(sources(await written(here))) == [1, 2, 3, 5]
-    (gap,) = await gaps(here)
+    assert sorted(sources(await written(doubting))) == [1, 2, 3, 5]
+    (gap,) = await gaps(doubting)
     assert (gap.fields["first_missing_id"], gap.fields["last_missing_id"]) == (4, 4)
 
 
-async def test_a_trade_that_is_sent_twice_is_written_once(here: Settings, certs: certificates.Certificates) -> None:
-    async with running(here, certs) as run:
+async def test_a_trade_that_is_sent_twice_is_written_once(doubting: Settings, certs: certificates.Certificates) -> None:
+    async with running(doubting, certs) as run:
         run.exchange.faults.repeat(2)
         run.say(*some(1, 3))
         await run.bridge.counts('trades_total{venue="binance"}', 5)
         assert run.total("duplicates") == 2
         assert await run.bridge.stop() == 0
-    assert [as_told(record) for record in await written(here)] == [told(one) for one in some(1, 3)]
+    assert [as_told(record) for record in await written(doubting)] == [told(one) for one in some(1, 3)]

@@ -24,12 +24,12 @@ IN_A_TURN = 50_000
 
 
 async def test_no_trade_is_behind_a_clock_however_many_pages_of_the_history_were_missed(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
     script, count = Script(), IN_A_TURN + 2_000
     began_ns = time.time_ns() - 20 * HOUR_NS
     made = [replace(trade(number), event_time_ns=began_ns + number * SECOND_NS) for number in range(1, count + 1)]
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs), remembered=2 * count) as exchange:
         read = {BINANCE: venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}
         with bridging(patient.model_copy(update={"venues": read})) as bridge:
@@ -48,20 +48,20 @@ async def test_no_trade_is_behind_a_clock_however_many_pages_of_the_history_were
             await bridge.counts('backfilled_trades_total{venue="binance"}', count - 1)
             await bridge.until(lambda: bridge.metric('holding{venue="binance"}') == 0, "nothing that waits")
             assert await bridge.stop() == 0
-    numbers = [int(one.fields["trade_id"]) for one in await written(here) if one.fields["instrument"] == BTC]
+    numbers = [int(one.fields["trade_id"]) for one in await written(doubting) if one.fields["instrument"] == BTC]
     assert numbers == [*range(1, count + 2)]
-    assert await gaps(here) == []
-    await assert_no_trade_is_behind_a_clock(here)
+    assert await gaps(doubting) == []
+    await assert_no_trade_is_behind_a_clock(doubting)
 
 
 async def test_of_too_many_trades_that_wait_all_reach_kafka_and_it_is_told_whose_gap_is_waited_for_no_more(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
     name, script = VenueName.KRAKEN, Script()
     protocol = protocol_of(name, (BTC, ETH))
     now_ns = time.time_ns()
     ended_ns = now_ns - 600 * SECOND_NS
-    kept = positions_of(name, here)
+    kept = positions_of(name, doubting)
     kept.parent.mkdir(parents=True)
     kept.write_text(f"{BTC} {ended_ns} 1 1 {ended_ns}\n")
     missed, live = 200_000, MOST_HELD + A_FRAME
@@ -69,7 +69,7 @@ async def test_of_too_many_trades_that_wait_all_reach_kafka_and_it_is_told_whose
         for number in range(2, missed + 1):  # more than its history gives back while the test runs
             exchange.history.add(replace(trade(number), event_time_ns=ended_ns + number * MILLISECOND_NS))
         read = {name: venue_of(name, exchange, (BTC, ETH), certs.ca)}
-        with bridging(here.model_copy(update={"venues": read})) as bridge:
+        with bridging(doubting.model_copy(update={"venues": read})) as bridge:
             await exchange.heard((BTC, ETH))
             for first in range(missed + 1, missed + live, A_FRAME):
                 made = [

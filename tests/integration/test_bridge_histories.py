@@ -43,22 +43,22 @@ class Behind(BinanceProtocol):
 
 
 async def test_a_history_that_is_behind_is_given_time_for_each_gap(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    async with running(here, certs, protocol=Behind({number: trade(number) for number in range(2, 8, 2)})) as run:
+    async with running(doubting, certs, protocol=Behind({number: trade(number) for number in range(2, 8, 2)})) as run:
         await run.play(trade(1), trade(3), trade(5), trade(7))
         await run.has(7)
         assert await run.bridge.stop() == 0
-    assert sorted(sources(await written(here))) == [*range(1, 8)]
-    assert await gaps(here) == []
+    assert sorted(sources(await written(doubting))) == [*range(1, 8)]
+    assert await gaps(doubting) == []
 
 
 async def test_what_an_old_answer_lacks_is_in_a_later_one_and_newer_trades_do_not_wait_for_that(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
     name = VenueName.BITSTAMP
     protocol = BitstampProtocol((BTC, ETH), answer_age_ns=20 * SECOND_NS)
-    patient = here.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
+    patient = doubting.model_copy(update={"silence_ms": 60_000})  # nothing else asks the history
     async with running(patient, certs, venue=name, protocol=protocol) as run:
         await run.exchange.heard((BTC, ETH))
         run.say(trade_of_now(1))
@@ -70,9 +70,9 @@ async def test_what_an_old_answer_lacks_is_in_a_later_one_and_newer_trades_do_no
         run.say(trade_of_now(3))
         await run.has(3)
         assert await run.bridge.stop() == 0
-    written_ids = [record.fields["trade_id"] for record in await written(here, name)]
+    written_ids = [record.fields["trade_id"] for record in await written(doubting, name)]
     assert written_ids == [protocol.trade_id(trade(number)) for number in (1, 3, 2)]
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []
 
 
 async def both_begin(bridge: Bridge, exchange: Exchange, kept: Path) -> None:
@@ -83,33 +83,33 @@ async def both_begin(bridge: Bridge, exchange: Exchange, kept: Path) -> None:
 
 @pytest.mark.parametrize("venue", [name for name in VenueName if name not in UNNUMBERED])
 async def test_the_first_trades_of_an_instrument_are_fetched_though_they_fill_pages(
-    here: Settings, certs: certificates.Certificates, venue: VenueName
+    doubting: Settings, certs: certificates.Certificates, venue: VenueName
 ) -> None:
     count = 2_500
     script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
-        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        read = doubting.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
         with bridging(read) as bridge:
-            await both_begin(bridge, exchange, positions_of(venue, here))
+            await both_begin(bridge, exchange, positions_of(venue, doubting))
             now_ns = time.time_ns()
             made = [replace(trade(number), event_time_ns=now_ns + 1_000 * number) for number in range(1, count + 1)]
             for one in made:  # the stream never tells them: playing so many takes as long as the bridge is away
                 exchange.history.add(one)
             await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', count)
             assert await bridge.stop() == 0
-    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    written_ids = {record.fields["trade_id"] for record in await written(doubting, venue)}
     assert written_ids == {protocol.trade_id(one) for one in made}
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []
 
 
 @pytest.mark.parametrize("venue", list(VenueName))
 async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listened(
-    here: Settings, certs: certificates.Certificates, venue: VenueName
+    doubting: Settings, certs: certificates.Certificates, venue: VenueName
 ) -> None:
     script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
-        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
-        kept = positions_of(venue, here)
+        read = doubting.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        kept = positions_of(venue, doubting)
         with bridging(read) as bridge:
             await both_begin(bridge, exchange, kept)
             made = [replace(trade(number), event_time_ns=time.time_ns()) for number in range(1, 4)]
@@ -122,20 +122,22 @@ async def test_the_first_trades_of_an_instrument_are_fetched_where_nobody_listen
             position = f" {protocol.trade_id(other)} "
             await bridge.until(lambda: position in kept.read_text(), "the first trade of the other")
             assert await bridge.stop() == 0
-    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    written_ids = {record.fields["trade_id"] for record in await written(doubting, venue)}
     assert written_ids == {protocol.trade_id(one) for one in [*made, other]}
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []
 
 
 async def test_a_history_that_knows_no_pages_may_be_longer_than_a_page(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
     name, script = VenueName.BITSTAMP, Script()
     old = [replace(one, event_time_ns=time.time_ns() - 5 * SECOND_NS) for one in some(1, LONG)]
     async with Exchange(protocol_of(name, (BTC,)), script, server_tls(certs), remembered=2 * LONG) as exchange:
         for one in old:
             exchange.history.add(one)
-        with bridging(here.model_copy(update={"venues": {name: venue_of(name, exchange, (BTC,), certs.ca)}})) as bridge:
+        with bridging(
+            doubting.model_copy(update={"venues": {name: venue_of(name, exchange, (BTC,), certs.ca)}})
+        ) as bridge:
             await exchange.heard((BTC,))
             script.say(replace(trade(LONG + 1), event_time_ns=time.time_ns()))
             await bridge.counts('trades_total{venue="bitstamp"}', 1)
@@ -144,4 +146,4 @@ async def test_a_history_that_knows_no_pages_may_be_longer_than_a_page(
             await bridge.counts('backfilled_trades_total{venue="bitstamp"}', 1)
             assert bridge.metric('history_failures_total{venue="bitstamp"}') == 0
             assert await bridge.stop() == 0
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []

@@ -18,12 +18,12 @@ from tests.integration.gap_kit import BINANCE, UNNUMBERED, gaps, positions_of, r
 
 
 async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_back(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
     script = Script()
     async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
-        read = here.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
-        kept = positions_of(BINANCE, here)
+        read = doubting.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
+        kept = positions_of(BINANCE, doubting)
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
             script.say(*recent(1, 5))
@@ -36,19 +36,19 @@ async def test_a_bridge_that_was_killed_fetches_what_was_traded_until_it_was_bac
             await bridge.counts('trades_total{venue="binance"}', 1)
             await bridge.until(lambda: bridge.metric('holding{venue="binance"}') == 0, "no gap")
             assert await bridge.stop() == 0
-    assert sorted(sources(await written(here))) == [*range(1, 11)]
-    assert await gaps(here) == []
+    assert sorted(sources(await written(doubting))) == [*range(1, 11)]
+    assert await gaps(doubting) == []
 
 
 async def test_what_was_traded_since_a_run_that_is_days_ago_is_on_gaps(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    kept, ended_ns = positions_of(BINANCE, here), time.time_ns() - 48 * HOUR_NS
+    kept, ended_ns = positions_of(BINANCE, doubting), time.time_ns() - 48 * HOUR_NS
     kept.parent.mkdir(parents=True)
     kept.write_text(f"{BTC} {ended_ns} 5 5 {ended_ns}\n")
     script = Script()
     async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
-        read = here.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
+        read = doubting.model_copy(update={"venues": {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}})
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
             now = replace(trade(10), event_time_ns=time.time_ns() // SECOND_NS * SECOND_NS)
@@ -56,15 +56,15 @@ async def test_what_was_traded_since_a_run_that_is_days_ago_is_on_gaps(
             await bridge.says("binance: trades 6 to 9 of BTC-USDT are lost: nobody read them for more than a day")
             assert bridge.metric('gaps_total{venue="binance"}') == 1
             assert await bridge.stop() == 0
-    (gap,) = await gaps(here)
+    (gap,) = await gaps(doubting)
     assert (gap.fields["first_missing_id"], gap.fields["last_missing_id"]) == (6, 9)
     assert (gap.fields["from_time_ns"], gap.fields["to_time_ns"]) == (ended_ns, now.event_time_ns)
 
 
 async def test_a_bridge_without_a_connection_does_not_take_its_instruments_for_whole(
-    here: Settings, certs: certificates.Certificates
+    doubting: Settings, certs: certificates.Certificates
 ) -> None:
-    script, kept = Script(), positions_of(BINANCE, here)
+    script, kept = Script(), positions_of(BINANCE, doubting)
 
     def whole_until_ns() -> int:
         return int(kept.read_text().splitlines()[0].split()[-1])
@@ -76,7 +76,7 @@ async def test_a_bridge_without_a_connection_does_not_take_its_instruments_for_w
     with ExitStack() as programs:
         async with Exchange(protocol_of(BINANCE, (BTC, ETH)), script, server_tls(certs)) as exchange:
             read = {"binance": venue_of(BINANCE, exchange, (BTC, ETH), certs.ca)}
-            bridge = programs.enter_context(bridging(here.model_copy(update={"venues": read})))
+            bridge = programs.enter_context(bridging(doubting.model_copy(update={"venues": read})))
             await exchange.heard((BTC, ETH))
             (last,) = recent(1, 1)
             script.say(last)
@@ -91,11 +91,11 @@ async def test_a_bridge_without_a_connection_does_not_take_its_instruments_for_w
 
 @pytest.mark.parametrize("venue", [BINANCE, *UNNUMBERED])
 async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
-    here: Settings, certs: certificates.Certificates, venue: VenueName
+    doubting: Settings, certs: certificates.Certificates, venue: VenueName
 ) -> None:
     script, protocol = Script(), protocol_of(venue, (BTC, ETH))
     async with Exchange(protocol, script, server_tls(certs)) as exchange:
-        read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
+        read = doubting.model_copy(update={"venues": {venue: venue_of(venue, exchange, (BTC, ETH), certs.ca)}})
         with bridging(read) as bridge:
             await exchange.heard((BTC, ETH))
             made = [trade_of_now(number) for number in range(1, 6)]  # later than whatever says where it began
@@ -107,6 +107,6 @@ async def test_a_bridge_that_was_killed_at_its_first_trade_knows_where_it_began(
             await bridge.counts(f'backfilled_trades_total{{venue="{venue}"}}', 5)
             await bridge.until(lambda: bridge.metric(f'holding{{venue="{venue}"}}') == 0, "no gap")
             assert await bridge.stop() == 0
-    written_ids = {record.fields["trade_id"] for record in await written(here, venue)}
+    written_ids = {record.fields["trade_id"] for record in await written(doubting, venue)}
     assert written_ids == {protocol.trade_id(one) for one in made}
-    assert await gaps(here) == []
+    assert await gaps(doubting) == []

@@ -20,11 +20,7 @@ from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
 from tests.integration.bridge_kit import as_told, bridging, read_topic, server_tls, told, trades_of, venue_of
 from tests.integration.bridge_run import BTC, ETH, Run
-from tests.integration.gap_kit import (
-    OFTEN,
-    UNNUMBERED,
-    gaps,
-)
+from tests.integration.gap_kit import OFTEN, UNNUMBERED, gaps
 
 INSTRUMENTS = (BTC, ETH, "SOL-USDT")
 TRADES = 6_000
@@ -74,14 +70,14 @@ class StormyMarket:
 
 @pytest.mark.parametrize("venue", list(VenueName))
 async def test_after_a_storm_kafka_has_what_the_exchange_traded_or_gaps_say_what_not(
-    here: Settings, certs: certificates.Certificates, venue: VenueName, tmp_path: Path
+    doubting: Settings, certs: certificates.Certificates, venue: VenueName, tmp_path: Path
 ) -> None:
     market, path = StormyMarket(venue), tmp_path / "ledger.jsonl"
     protocol = protocol_of(venue, INSTRUMENTS)
     with Ledger(path) as ledger:
         async with Exchange(protocol, market, server_tls(certs), ledger=ledger) as exchange:
             market.exchange = exchange
-            read = here.model_copy(update={"venues": {venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)}})
+            read = doubting.model_copy(update={"venues": {venue: venue_of(venue, exchange, INSTRUMENTS, certs.ca)}})
             with bridging(read) as bridge:
                 await market.calm.wait()
                 run = Run(venue, bridge, exchange)
@@ -95,7 +91,7 @@ async def test_after_a_storm_kafka_has_what_the_exchange_traded_or_gaps_say_what
     resolution_ns = SECOND_NS if venue is VenueName.BITSTAMP else 1  # in which its history tells the time
     sent = {(one.instrument, one.trade_id): told(one) for one in made}
     written_once: set[tuple[str, int]] = set()
-    for record in trades_of(await asyncio.to_thread(read_topic, here), venue):
+    for record in trades_of(await asyncio.to_thread(read_topic, doubting), venue):
         got = as_told(record, numbers)
         key = (got.instrument, got.trade_id)
         if key in written_once and venue in UNNUMBERED:
@@ -106,7 +102,7 @@ async def test_after_a_storm_kafka_has_what_the_exchange_traded_or_gaps_say_what
             expected = replace(expected, event_time_ns=expected.event_time_ns // resolution_ns * resolution_ns)
         assert got == expected
     lost = [
-        (gap.fields["instrument"], gap.fields["from_time_ns"], gap.fields["to_time_ns"]) for gap in await gaps(here)
+        (gap.fields["instrument"], gap.fields["from_time_ns"], gap.fields["to_time_ns"]) for gap in await gaps(doubting)
     ]
     assert bool(lost) == (venue is VenueName.BYBIT)
     for one in sent.values():

@@ -19,7 +19,7 @@ from tests.integration.api_kit import WAIT_S
 from tests.integration.bridge_kit import Bridge, Script, bridge_settings, read_topic, server_tls, trades_of, venue_of
 from tests.integration.bridge_run import BTC, running, trade
 from tests.integration.full_disk import need_small_disks, on_small_disk, on_small_disk_then_kept
-from tests.integration.test_bridge_faults import kafka_of_its_own, start_again
+from tests.integration.kafka_kit import kafka_of_its_own, start_again
 from tests.integration.test_recording import frames_in, recording
 
 NAME: Final = VenueName.BINANCE

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,7 +16,7 @@ from local import certificates
 from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import PROTOCOLS, VenueName, protocol_of
-from tests.integration.bridge_kit import Bridge, Script, bridge_settings, bridging, read_topic, server_tls, trades_of
+from tests.integration.bridge_kit import Bridge, Script, bridging, read_topic, server_tls, trades_of
 from tests.integration.bridge_run import BTC, ETH, trade
 from tests.integration.hostile_server import Client, HistoryAttack, HostileHistory, answered, forever, paced
 from tests.integration.test_hostile_server import BOUND_MIB, CHUNKED, OK, PACKED, peak_mib, says
@@ -153,11 +152,6 @@ class Besieged:
 def recent(number: int) -> SimulatedTrade:
     """A trade of the last minute, since some histories go back no further than an hour."""
     return replace(trade(number), event_time_ns=time.time_ns() // SECOND_NS * SECOND_NS)
-
-
-@pytest.fixture
-def here(settings: Settings, tmp_path: Path) -> Settings:
-    return bridge_settings(settings, tmp_path)
 
 
 @pytest.mark.parametrize("kind", FLAWS)

@@ -18,16 +18,7 @@ from app.sources import VenueConfig
 from local import certificates
 from replay.exchange import Exchange
 from replay.venues import PROTOCOLS, VenueName, protocol_of
-from tests.integration.bridge_kit import (
-    Bridge,
-    Script,
-    bridge_settings,
-    bridging,
-    read_topic,
-    server_tls,
-    trades_of,
-    venue_of,
-)
+from tests.integration.bridge_kit import Bridge, Script, bridging, read_topic, server_tls, trades_of, venue_of
 from tests.integration.bridge_run import BTC, trade
 from tests.integration.hostile_server import (
     CONTINUATION,
@@ -245,11 +236,6 @@ class Siege:
 def says(bridge: Bridge, venue: VenueName, reason: str) -> int:
     """How many lines of the log give a venue's trouble this reason."""
     return sum(line.startswith(f"{venue}: ") and reason in line for line in bridge.log.splitlines())
-
-
-@pytest.fixture
-def here(settings: Settings, tmp_path: Path) -> Settings:
-    return bridge_settings(settings, tmp_path)
 
 
 def servers(

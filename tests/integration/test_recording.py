@@ -31,7 +31,6 @@ from tests.integration.bridge_kit import (
     Growing,
     Script,
     as_told,
-    bridge_settings,
     bridging,
     read_topic,
     server_tls,
@@ -110,12 +109,6 @@ def replaying(
     finally:
         process.kill()
         process.wait(WAIT_S)
-
-
-@pytest.fixture
-def here(settings: Settings, tmp_path: Path) -> Settings:
-    """The settings of a recorder and a bridge of the test's own."""
-    return bridge_settings(settings, tmp_path)
 
 
 def made(name: VenueName, instruments: Sequence[str]) -> list[SimulatedTrade]:

@@ -14,15 +14,7 @@ from replay.exchange import Exchange
 from replay.trade import SimulatedTrade
 from replay.venues import VenueName, protocol_of
 from tests.integration.api_kit import WAIT_S
-from tests.integration.bridge_kit import (
-    POSITION,
-    Listener,
-    Script,
-    bridge_settings,
-    bridging,
-    server_tls,
-    venue_of,
-)
+from tests.integration.bridge_kit import POSITION, Listener, Script, bridge_settings, bridging, server_tls, venue_of
 
 RANGE = struct.Struct(">16sQQ")
 BTC = "BTC-USDT"

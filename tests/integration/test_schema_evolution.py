@@ -8,16 +8,7 @@ import httpx
 
 from app.settings import Settings
 from tests.integration.api_kit import WAIT_S, eventually
-from tests.integration.fold_kit import (
-    Tape,
-    folding,
-    oracles,
-    read,
-    read_bars,
-    trade,
-    wait_until_flushed,
-    with_topics,
-)
+from tests.integration.fold_kit import Tape, folding, oracles, read, read_bars, trade, wait_until_flushed, with_topics
 from tests.integration.fold_oracle import differences
 from tests.integration.sql_kit import Database
 from tests.parts import running
