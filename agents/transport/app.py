@@ -108,14 +108,9 @@ class BatchApp(faust.App):
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is handed over as record sets, undecoded and not acked by offset."""
         self.batch_topics.add(name)
-        return super().topic(
-            name,
-            key_serializer="raw",
-            value_serializer="raw",
-            acks=False,
-            allow_empty=True,
-            maxsize=self.record_sets,
-        )
+        topic = super().topic(name, key_serializer="raw", value_serializer="raw", acks=False, allow_empty=True)
+        topic.maxsize = self.record_sets  # Faust's `topic` takes one, and drops it
+        return topic
 
     # Faust shadows decorators of `Service` by these, which are other ones: mypy takes both for overridden.
     def task(self, fun: Function | None = None, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - Faust's own

@@ -20,6 +20,12 @@ def test_no_agent_can_have_one_event_a_record_of_a_topic_that_is_read_in_batches
     assert list(app.topic("orders").topics) == ["orders"]
 
 
+def test_a_stream_of_record_sets_has_the_room_that_the_app_gives_it_and_any_other_what_faust_does() -> None:
+    app = BatchApp("test", record_sets=3)
+    record_sets, orders = app.batch_topic("trades"), app.topic("orders")
+    assert [topic.clone().queue.maxsize for topic in (record_sets, orders)] == [3, 4_096]
+
+
 class Ending(Exception):
     """What a worker is ended by."""
 
